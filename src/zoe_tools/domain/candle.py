@@ -1,0 +1,61 @@
+"""Candles and their timeframes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+
+from zoe_tools.domain.identifiers import Symbol
+
+
+class Timeframe(Enum):
+    """The candle lengths zoe keeps; the value is the name operators type."""
+
+    M1 = "1m"
+    M5 = "5m"
+    M15 = "15m"
+    H1 = "1h"
+    H4 = "4h"
+    D1 = "1d"
+
+    @property
+    def minutes(self) -> int:
+        """Length in minutes, as Kraken's `interval` wants it."""
+        return _MINUTES[self]
+
+    @property
+    def length(self) -> timedelta:
+        """Length as a duration."""
+        return timedelta(minutes=self.minutes)
+
+
+_MINUTES = {
+    Timeframe.M1: 1,
+    Timeframe.M5: 5,
+    Timeframe.M15: 15,
+    Timeframe.H1: 60,
+    Timeframe.H4: 240,
+    Timeframe.D1: 1440,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candle:
+    """One candle; `opened_at` is its start. Exact decimals; indicators may turn them to floats.
+
+    A candle without trades carries the previous close, volume 0 and count 0.
+    """
+
+    symbol: Symbol
+    timeframe: Timeframe
+    opened_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    vwap: Decimal
+    volume: Decimal
+    count: int
+    is_final: bool = True

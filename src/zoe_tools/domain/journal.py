@@ -1,0 +1,119 @@
+"""What our own books say of orders: the journal's intents and the orders they became."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from zoe_tools.domain.identifiers import (
+    AccountId,
+    ClientOrderId,
+    IntentId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import OrderPurpose, OrderStatus, OrderType, Side
+
+
+class IntentKind(StrEnum):
+    """Which change at the venue an intent stands for."""
+
+    PLACE = "place"
+    AMEND = "amend"
+    CANCEL = "cancel"
+
+
+class IntentState(StrEnum):
+    """planned -> journaled -> sent -> confirmed | rejected | unknown -> resolved."""
+
+    PLANNED = "planned"
+    JOURNALED = "journaled"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the venue's answer to this intent is known."""
+        return self in (IntentState.CONFIRMED, IntentState.REJECTED, IntentState.DENIED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One change at the venue, committed to the journal before its first byte leaves.
+
+    `payload` is the step as canonical JSON; `evidence` says how the state is known.
+    """
+
+    intent_id: IntentId
+    account_id: AccountId
+    kind: IntentKind
+    state: IntentState
+    command: str
+    plan_hash: str
+    step_index: int
+    symbol: Symbol
+    side: Side | None
+    purpose: OrderPurpose
+    payload: str
+    deadline: datetime
+    created_at: datetime
+    updated_at: datetime
+    attempt: int = 1
+    client_order_id: ClientOrderId | None = None
+    venue_order_id: VenueOrderId | None = None
+    position_id: PositionId | None = None
+    operator: str = ""
+    host: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An order in our books, a projection of its events."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId | None
+    intent_id: IntentId | None
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    purpose: OrderPurpose
+    status: OrderStatus
+    quantity: Decimal
+    created_at: datetime
+    updated_at: datetime
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    filled_quantity: Decimal = ZERO
+    average_price: Decimal = ZERO
+    fees: Decimal = ZERO
+    position_id: PositionId | None = None
+    reason: str = ""
+
+    @property
+    def remaining_quantity(self) -> Decimal:
+        """What may still fill."""
+        return self.quantity - self.filled_quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEvent:
+    """One row of the append-only log an order is projected from.
+
+    `event_key` makes a repeated report of the same thing recognisable.
+    """
+
+    event_key: str
+    client_order_id: ClientOrderId
+    status: OrderStatus
+    occurred_at: datetime
+    source: str
+    filled_quantity: Decimal | None = None
+    reason: str = ""

@@ -1,0 +1,75 @@
+"""What the public market shows: quotes, prints, books, and the venue's own state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.order import Side
+
+
+class VenueMode(StrEnum):
+    """The venue's overall state (kraken-spot section 5, SystemStatus)."""
+
+    ONLINE = "online"
+    MAINTENANCE = "maintenance"
+    CANCEL_ONLY = "cancel_only"
+    POST_ONLY = "post_only"
+    LIMIT_ONLY = "limit_only"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Top of book and last trade; `as_of` is when it was true at the venue."""
+
+    symbol: Symbol
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+    last: Decimal
+    as_of: datetime
+
+    @property
+    def mid(self) -> Decimal:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def spread_bps(self) -> Decimal:
+        """The spread in basis points of the mid price."""
+        return (self.ask - self.bid) / self.mid * 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicTrade:
+    """One print; `side` is the taker's."""
+
+    symbol: Symbol
+    trade_id: int
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    traded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookLevel:
+    """One price level."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """A book, best levels first on both sides."""
+
+    symbol: Symbol
+    bids: tuple[BookLevel, ...]
+    asks: tuple[BookLevel, ...]
+    as_of: datetime

@@ -1,0 +1,159 @@
+"""Orders: what we ask for, what the venue says it has, and the words of their life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.money import ZERO
+
+
+class Side(StrEnum):
+    """The side of an order, a fill or a position's entry."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The side that closes what this one opens."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    """Kraken's order types (kraken-spot section 8.1), in its own words."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    ICEBERG = "iceberg"
+    STOP_LOSS = "stop-loss"
+    STOP_LOSS_LIMIT = "stop-loss-limit"
+    TAKE_PROFIT = "take-profit"
+    TAKE_PROFIT_LIMIT = "take-profit-limit"
+    TRAILING_STOP = "trailing-stop"
+    TRAILING_STOP_LIMIT = "trailing-stop-limit"
+    SETTLE_POSITION = "settle-position"
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether an order of this type protects against a move against the position."""
+        return self in _STOPS
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether the order sleeps until a trigger price is reached."""
+        return self in _STOPS or self in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+
+
+_STOPS = frozenset(
+    {
+        OrderType.STOP_LOSS,
+        OrderType.STOP_LOSS_LIMIT,
+        OrderType.TRAILING_STOP,
+        OrderType.TRAILING_STOP_LIMIT,
+    }
+)
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    GTD = "gtd"
+    FOK = "fok"
+
+
+class OrderStatus(StrEnum):
+    """The life of an order in our books; transitions stand in `core/order_lifecycle.py`."""
+
+    PENDING_NEW = "pending_new"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCEL_PENDING = "cancel_pending"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more can happen to the order."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+
+OrderPurpose = Literal["entry", "exit", "stop", "take_profit", "flatten", "repair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One order to be placed. `quantity` in base; `limit_price`, `trigger_price` in quote."""
+
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    purpose: OrderPurpose = "entry"
+
+    @property
+    def reduces_risk(self) -> bool:
+        """Whether the order can only make the managed position smaller or safer."""
+        return self.purpose != "entry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAmendment:
+    """A change in place of a resting order; None leaves a value as it is.
+
+    `quantity` is the order's new total quantity, fills included.
+    """
+
+    venue_order_id: VenueOrderId
+    symbol: Symbol
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueOrder:
+    """An order as the venue's own records show it.
+
+    `average_price` is zero until something filled; `fee` and `cost` are in quote.
+    """
+
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    status: OrderStatus
+    quantity: Decimal
+    filled_quantity: Decimal
+    opened_at: datetime
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    average_price: Decimal = ZERO
+    cost: Decimal = ZERO
+    fee: Decimal = ZERO
+    closed_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def remaining_quantity(self) -> Decimal:
+        """What may still fill."""
+        return self.quantity - self.filled_quantity

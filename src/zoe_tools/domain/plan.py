@@ -1,0 +1,271 @@
+"""A plan: typed steps, each one change, with its reason and what must still be true.
+
+Plans are values: the same snapshot gives the same plan, byte for byte. `Plan.plan_hash` is the
+SHA-256 of the canonical JSON and holds nothing about the host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import (
+    ClientOrderId,
+    IntentId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.money import ZERO, plain
+from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import KillLevel
+
+# --- preconditions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStillOpen:
+    """The order still rests at the venue with this remaining quantity."""
+
+    venue_order_id: VenueOrderId
+    remaining_quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionStill:
+    """The registry still holds the position at this quantity."""
+
+    position_id: PositionId
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceAtLeast:
+    """The venue still holds at least so much of the asset, held or free."""
+
+    asset: str
+    quantity: Decimal
+
+
+Precondition = OrderStillOpen | PositionStill | BalanceAtLeast
+
+
+# --- steps: at the venue -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """Place one order."""
+
+    request: OrderRequest
+    reason: str
+    position_id: PositionId | None = None
+    preconditions: tuple[Precondition, ...] = ()
+    notional: Decimal = ZERO
+    """Money at stake, in quote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendOrder:
+    """Change one resting order in place."""
+
+    amendment: OrderAmendment
+    reason: str
+    purpose: OrderPurpose = "stop"
+    position_id: PositionId | None = None
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Cancel one resting order."""
+
+    venue_order_id: VenueOrderId
+    symbol: Symbol
+    reason: str
+    client_order_id: ClientOrderId | None = None
+    purpose: OrderPurpose = "entry"
+    position_id: PositionId | None = None
+    preconditions: tuple[Precondition, ...] = ()
+
+
+# --- steps: in the store -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptPosition:
+    """Put a holding under management, by the operator's word."""
+
+    position: Position
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustPosition:
+    """Bring a position's quantity to what its own fills say."""
+
+    before: Position
+    after: Position
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStop:
+    """Note which resting order at the venue protects a position."""
+
+    position_id: PositionId
+    order: VenueOrder
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFill:
+    """Book a fill that the venue's records show and ours lack."""
+
+    fill: Fill
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOrder:
+    """Bring our record of an order to what the venue's records show."""
+
+    order: VenueOrder
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveIntent:
+    """Close an intent whose outcome was unknown, with the evidence."""
+
+    intent_id: IntentId
+    state: IntentState
+    evidence: str
+    reason: str
+    venue_order_id: VenueOrderId | None = None
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteCandles:
+    """Store candles; a re-run changes nothing."""
+
+    symbol: Symbol
+    timeframe: Timeframe
+    candles: tuple[Candle, ...]
+    source: str
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTradingState:
+    """Latch a kill level, or re-arm."""
+
+    level: KillLevel
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+VenueStep = PlaceOrder | AmendOrder | CancelOrder
+StoreStep = (
+    AdoptPosition
+    | AdjustPosition
+    | LinkStop
+    | RecordFill
+    | RecordOrder
+    | ResolveIntent
+    | WriteCandles
+    | SetTradingState
+)
+Step = VenueStep | StoreStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a command would do, in order. `notes` say what was left alone, and why."""
+
+    command: str
+    account: Account
+    created_at: datetime
+    expires_at: datetime
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps
+
+    @property
+    def plan_hash(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+
+
+class OutcomeState(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    REJECTED = "rejected"
+    DENIED = "denied"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutcome:
+    """What became of one step, and how we know."""
+
+    step: Step
+    state: OutcomeState
+    evidence: str
+    code: str = ""
+    venue_order_id: VenueOrderId | None = None
+    client_order_id: ClientOrderId | None = None
+
+
+# --- canonical JSON ------------------------------------------------------------------------------
+
+
+def canonical_json(value: object) -> str:
+    """One spelling for one value: sorted keys, plain decimals, ISO times, no spaces."""
+    return json.dumps(jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def jsonable(value: object) -> object:
+    """The value as JSON types; dataclasses carry their class name as `kind`.
+
+    Raises:
+        TypeError: a float, or a type with no canonical spelling.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [jsonable(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
+        return {"kind": type(value).__name__, **named}
+    raise TypeError(f"{type(value).__name__} has no canonical spelling")

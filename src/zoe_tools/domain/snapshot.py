@@ -1,0 +1,82 @@
+"""All that a decision may look at, frozen, every part with its time.
+
+What could not be read is `Missing`, never zero and never empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import ARMED, TradingState
+from zoe_tools.errors import VenueUnavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """A part that was read: its value, when it was true, and where it came from."""
+
+    value: T
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A part that was not asked for, or could not be read."""
+
+    reason: str
+
+
+NOT_GATHERED = Missing("not gathered")
+
+
+def value_of(part: Reading[T] | Missing, what: str) -> T:
+    """The value of a part that a decision cannot do without.
+
+    Raises:
+        VenueUnavailable: the part is missing; the sentence says which and why.
+    """
+    if isinstance(part, Missing):
+        raise VenueUnavailable(f"Cannot decide without {what}: {part.reason}.")
+    return part.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The world as one command saw it. Venue parts are readings; the store's are plain values."""
+
+    taken_at: datetime
+    account: Account
+    policy: Policy
+    trading_state: TradingState = ARMED
+    venue_mode: Reading[VenueMode] | Missing = NOT_GATHERED
+    catalogue: Reading[InstrumentCatalogue] | Missing = NOT_GATHERED
+    balances: Reading[tuple[Balance, ...]] | Missing = NOT_GATHERED
+    open_orders: Reading[tuple[VenueOrder, ...]] | Missing = NOT_GATHERED
+    closed_orders: Reading[tuple[VenueOrder, ...]] | Missing = NOT_GATHERED
+    fills: Reading[tuple[Fill, ...]] | Missing = NOT_GATHERED
+    ledger: Reading[tuple[LedgerEntry, ...]] | Missing = NOT_GATHERED
+    quotes: Reading[tuple[Quote, ...]] | Missing = NOT_GATHERED
+    positions: tuple[Position, ...] = ()
+    orders: tuple[OrderRecord, ...] = ()
+    recorded_fills: tuple[Fill, ...] = ()
+    unresolved_intents: tuple[Intent, ...] = ()
+    daily_notional: Decimal = ZERO
+    adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
+    """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

@@ -1,0 +1,52 @@
+"""Whether the account may take new risk: a latched level that only an operator lowers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class KillLevel(IntEnum):
+    """How hard trading is stopped; each level includes those below it."""
+
+    NONE = 0
+    PAUSE_ENTRIES = 1
+    CANCEL_OPEN = 2
+    REDUCE_ONLY = 3
+    FLATTEN = 4
+
+    @property
+    def label(self) -> str:
+        """The word an operator types: `pause-entries`."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def parse(cls, label: str) -> KillLevel:
+        """The level so called.
+
+        Raises:
+            ValueError: no level has that name.
+        """
+        try:
+            return cls[label.strip().upper().replace("-", "_")]
+        except KeyError as error:
+            raise ValueError(f"{label!r} is not a kill level") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingState:
+    """The latched state of one account."""
+
+    level: KillLevel
+    reason: str
+    changed_at: datetime | None
+    changed_by: str = ""
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether new risk may be taken."""
+        return self.level is KillLevel.NONE
+
+
+ARMED = TradingState(level=KillLevel.NONE, reason="", changed_at=None)

@@ -1,0 +1,147 @@
+"""Every error an operator can meet, named by what must be done next.
+
+    ZoeError                    exit code
+    |- ConfigError                  2   fix a setting
+    |  `- UnknownInstrument         2   that spelling names nothing the venue trades
+    |- PlanError
+    |  |- PlanStale                 4   the world moved since the plan: plan again
+    |  |- PlanRefused               4   policy or trading state forbids it
+    |  |- ConsentMissing            4   nobody said yes
+    |  `- AccountBusy               4   another engine holds the account
+    |- VenueError
+    |  |- VenueUnavailable          5   nothing reached the venue: a retry is safe
+    |  |- VenueThrottled            5   wait; carries retry_after_s
+    |  |- VenueRejected             5   a definite no; carries the venue's code
+    |  |- VenueMisbehaved           5   the answer does not parse or contradicts itself
+    |  `- OutcomeUnknown            6   it may have happened: run `zoe reconcile --execute`
+    |- StoreError
+    |  |- SchemaOutdated            7   run `zoe db upgrade`
+    |  |- ForeignDatabase           7   those tables are somebody else's
+    |  `- StoreUnavailable          7   it cannot be opened, read or written
+    `- MarketDataError              2   a replay file does not say what it should
+
+A `ZoeError` carries one clear sentence, a `hint` that says what to do, and its exit code. Broken
+invariants are not in this tree: they are bugs, and crash (exit 1).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ZoeError(Exception):
+    """The root: one sentence for the operator, a hint, an exit code."""
+
+    exit_code: ClassVar[int] = 1
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+
+
+class ConfigError(ZoeError):
+    """A setting or an argument is missing, unknown or contradictory."""
+
+    exit_code = 2
+
+
+class UnknownInstrument(ConfigError):
+    """A spelling that the instrument catalogue does not resolve."""
+
+
+class MarketDataError(ConfigError):
+    """A market-data file that cannot be replayed; the message names file and line."""
+
+
+class PlanError(ZoeError):
+    """A plan that may not be carried out."""
+
+    exit_code = 4
+
+
+class PlanStale(PlanError):
+    """The world moved between the plan and the act."""
+
+    default_hint = "Run the command again and read the new plan."
+
+
+class PlanRefused(PlanError):
+    """Policy, venue mode or trading state forbids the plan."""
+
+
+class ConsentMissing(PlanError):
+    """A live account needs I_UNDERSTAND_LIVE=1 in the environment."""
+
+
+class AccountBusy(PlanError):
+    """Another trading loop holds this account."""
+
+
+class VenueError(ZoeError):
+    """Something between us and the venue went wrong."""
+
+    exit_code = 5
+
+
+class VenueUnavailable(VenueError):
+    """Nothing reached the venue, or a read failed: trying again is safe."""
+
+    default_hint = "Check the network and the venue's status page, then run the command again."
+
+
+class VenueThrottled(VenueError):
+    """The venue asked us to wait; `retry_after_s` is in seconds."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "", retry_after_s: float = 1.0
+    ) -> None:
+        super().__init__(message, hint=hint or f"Wait {retry_after_s:.0f} s and try again.")
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+class VenueRejected(VenueError):
+    """A definite no; `code` is the venue's own error string."""
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class VenueMisbehaved(VenueError):
+    """The venue's answer does not parse, or contradicts itself."""
+
+
+class OutcomeUnknown(VenueError):
+    """A write may or may not have happened; nothing may be sent again blindly."""
+
+    exit_code = 6
+    default_hint = "Run `zoe reconcile --execute` before anything else."
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class StoreError(ZoeError):
+    """The store failed."""
+
+    exit_code = 7
+
+
+class SchemaOutdated(StoreError):
+    """Migrations are missing."""
+
+    default_hint = "Run `zoe db upgrade`."
+
+
+class ForeignDatabase(StoreError):
+    """The database holds tables that zoe did not make."""
+
+    default_hint = "Point DATABASE_URL at an empty database, or at the one zoe made."
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened, read or written."""

@@ -1,0 +1,229 @@
+"""What the decisions' surroundings must offer: Protocols, one per outside thing.
+
+`Venue` is met by the Kraken adapter and by the tests' fakes; `Clock` by the live, scaled and
+virtual clocks. Nothing here knows how any of it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
+from zoe_tools.domain.plan import Plan, StepOutcome
+from zoe_tools.domain.stream import ChecksumTally, StreamEvent
+
+
+class Clock(Protocol):
+    """The venue's time: aware UTC, and waiting in its seconds."""
+
+    def now(self) -> datetime:
+        """The time at the venue."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many seconds of venue time."""
+        ...
+
+
+class FrameDuplex(Protocol):
+    """A connected message socket: whole text frames in, whole text frames out.
+
+    `receive` and `send` raise `FrameClosed` once the other side is gone.
+    """
+
+    async def send(self, frame: str) -> None:
+        """Send one text frame."""
+        ...
+
+    async def receive(self) -> str:
+        """Wait for the next text frame."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close; idempotent."""
+        ...
+
+
+class FrameClosed(Exception):
+    """The duplex is closed; `code` as in RFC 6455 (1006 when the socket just went away)."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed with {code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Connect(Protocol):
+    """Opens a frame duplex to a URL.
+
+    Raises:
+        VenueUnavailable: the connection could not be made.
+    """
+
+    async def __call__(self, url: str) -> FrameDuplex:
+        """Connect."""
+        ...
+
+
+class Coordination(Protocol):
+    """What processes that share one API key must agree on."""
+
+    def nonce(self) -> AbstractAsyncContextManager[int]:
+        """A nonce, strictly greater than all before; hold the context until the reply is in."""
+        ...
+
+
+class Venue(Protocol):
+    """The venue as commands and loop see it: domain values in, domain values out.
+
+    Reads raise `VenueError` subclasses. Writes raise `VenueRejected` for a definite no,
+    `VenueThrottled` when asked to wait (nothing happened), `VenueUnavailable` when provably no byte
+    left, and `OutcomeUnknown` for everything else.
+    """
+
+    # public
+    async def server_time(self) -> datetime:
+        """The venue's clock."""
+        ...
+
+    async def mode(self) -> VenueMode:
+        """The venue's overall state."""
+        ...
+
+    async def catalogue(self) -> InstrumentCatalogue:
+        """All instruments and assets."""
+        ...
+
+    async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+        """Top of book and last trade of each."""
+        ...
+
+    async def book(self, symbol: Symbol, depth: int = 10) -> Book:
+        """The public book."""
+        ...
+
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, since: datetime | None = None
+    ) -> tuple[Candle, ...]:
+        """Up to 720 finished candles and the running one (`is_final` False), oldest first."""
+        ...
+
+    async def trades(self, symbol: Symbol, since: str = "0") -> tuple[tuple[PublicTrade, ...], str]:
+        """Prints after the `since` id, oldest first, and the id to go on from."""
+        ...
+
+    # private reads
+    async def key_info(self) -> KeyInfo:
+        """The key's name and permissions."""
+        ...
+
+    async def balances(self) -> tuple[Balance, ...]:
+        """Totals and holds, canonical asset names."""
+        ...
+
+    async def open_orders(
+        self, client_order_id: ClientOrderId | None = None
+    ) -> tuple[VenueOrder, ...]:
+        """Open orders, all or the one with this client id."""
+        ...
+
+    async def closed_orders(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        client_order_id: ClientOrderId | None = None,
+    ) -> tuple[VenueOrder, ...]:
+        """Closed orders (all pages), newest first."""
+        ...
+
+    async def orders(self, venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+        """These orders, open or closed; ids the venue does not know are absent."""
+        ...
+
+    async def fills(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Fill, ...]:
+        """The account's executions (all pages), one row per execution, newest first."""
+        ...
+
+    async def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """The account's ledger (all pages), newest first."""
+        ...
+
+    # writes
+    async def place(
+        self,
+        request: OrderRequest,
+        *,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+    ) -> VenueOrderId:
+        """Place one order; returns the venue's id. Acceptance is not a fill."""
+        ...
+
+    async def validate(self, request: OrderRequest) -> str:
+        """Ask the venue to check an order without placing it; returns its description of it."""
+        ...
+
+    async def amend(self, amendment: OrderAmendment, *, deadline: datetime) -> str:
+        """Change a resting order in place; returns the amend id."""
+        ...
+
+    async def cancel(self, venue_order_id: VenueOrderId) -> int:
+        """Cancel one order; returns how many were cancelled."""
+        ...
+
+    async def cancel_batch(self, venue_order_ids: Sequence[VenueOrderId]) -> int:
+        """Cancel up to 50 orders at once; returns how many were cancelled."""
+        ...
+
+
+class Feed(Protocol):
+    """The venue's live streams, already decoded, verified and reconnecting by themselves."""
+
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Stream events until the feed is closed. One consumer."""
+        ...
+
+    @property
+    def checksums(self) -> ChecksumTally:
+        """Book checksums so far."""
+        ...
+
+    async def close(self) -> None:
+        """Stop all wires; the event iterator ends."""
+        ...
+
+
+class Approver(Protocol):
+    """Shows a plan and its outcomes to whoever is watching."""
+
+    def show_plan(self, plan: Plan) -> None:
+        """Called once, before anything is done."""
+        ...
+
+    def show_outcome(self, outcome: StepOutcome) -> None:
+        """Called after each step."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells somebody who may be asleep."""
+
+    def notify(self, event: str, severity: str, **fields: str | int | Decimal) -> None:
+        """One event of the catalogue in `docs/events.md`."""
+        ...

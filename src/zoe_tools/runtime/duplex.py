@@ -1,0 +1,120 @@
+"""Frame duplexes: a pair joined in memory, and one over a real WebSocket.
+
+The stream code sees whole text frames either way, so signing, JSON, checksums and reconnects run
+in both time regimes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import websockets
+
+from zoe_tools.errors import VenueUnavailable
+from zoe_tools.ports import FrameClosed, FrameDuplex
+
+QUEUE_FRAMES = 10_000
+"""Frames a slow reader may be behind before the writer waits."""
+
+_CONNECT_TIMEOUT_S = 10.0
+_FRAME_BYTES = 64 * 1024 * 1024
+
+
+class _Closing:
+    """The last thing in a queue: why nothing follows."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+
+
+class MemoryDuplex:
+    """One end of an in-memory pair."""
+
+    def __init__(
+        self, incoming: asyncio.Queue[str | _Closing], outgoing: asyncio.Queue[str | _Closing]
+    ) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._closed: _Closing | None = None
+
+    async def send(self, frame: str) -> None:
+        """Hand a frame to the other end."""
+        if self._closed is not None:
+            raise FrameClosed(self._closed.code, self._closed.reason)
+        await self._outgoing.put(frame)
+
+    async def receive(self) -> str:
+        """The next frame from the other end."""
+        if self._closed is not None:
+            raise FrameClosed(self._closed.code, self._closed.reason)
+        frame = await self._incoming.get()
+        if isinstance(frame, _Closing):
+            self._closed = frame
+            raise FrameClosed(frame.code, frame.reason)
+        return frame
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close both directions."""
+        if self._closed is None:
+            self._closed = _Closing(code, reason)
+            await self._outgoing.put(self._closed)
+            await self._incoming.put(self._closed)
+
+
+def duplex_pair() -> tuple[MemoryDuplex, MemoryDuplex]:
+    """Two joined ends."""
+    left: asyncio.Queue[str | _Closing] = asyncio.Queue(QUEUE_FRAMES)
+    right: asyncio.Queue[str | _Closing] = asyncio.Queue(QUEUE_FRAMES)
+    return MemoryDuplex(left, right), MemoryDuplex(right, left)
+
+
+class SocketDuplex:
+    """A WebSocket client connection as a frame duplex."""
+
+    def __init__(self, connection: websockets.ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, frame: str) -> None:
+        """Send one text frame."""
+        try:
+            await self._connection.send(frame)
+        except websockets.ConnectionClosed as error:
+            raise _closed(error) from error
+
+    async def receive(self) -> str:
+        """The next text frame; a binary frame is read as UTF-8."""
+        try:
+            frame = await self._connection.recv()
+        except websockets.ConnectionClosed as error:
+            raise _closed(error) from error
+        return frame if isinstance(frame, str) else frame.decode(errors="replace")
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a handshake."""
+        await self._connection.close(code, reason)
+
+
+def _closed(error: websockets.ConnectionClosed) -> FrameClosed:
+    received = error.rcvd
+    return FrameClosed(received.code, received.reason) if received else FrameClosed(1006, "")
+
+
+async def connect_socket(url: str) -> FrameDuplex:
+    """Open a WebSocket.
+
+    Raises:
+        VenueUnavailable: no connection came about.
+    """
+    try:
+        connection = await websockets.connect(
+            url,
+            open_timeout=_CONNECT_TIMEOUT_S,
+            max_size=_FRAME_BYTES,
+            ping_interval=None,
+            compression=None,
+            proxy=None,
+        )
+    except (OSError, TimeoutError, websockets.WebSocketException) as error:
+        raise VenueUnavailable(f"No WebSocket connection to {url}: {error}.") from error
+    return SocketDuplex(connection)

@@ -1,0 +1,1 @@
+"""The book: SQLAlchemy tables (private), transactions, queries. Rows never leave this folder."""
