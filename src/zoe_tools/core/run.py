@@ -1,0 +1,269 @@
+"""One turn of the trading loop as a pure decision: protection first, then exits, then entries.
+
+The plan it makes is small, and made again each turn from what is then true, so nothing here
+remembers: an exit begun in one turn (cancel the stop) is finished in a later one (sell what is
+left) because the snapshot then shows no stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from zoe_tools.core.strategy.protocol import Decision
+from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.money import HUNDRED, ZERO
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, Plan, PlaceOrder, PositionStill, Step
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
+from zoe_tools.domain.trading_state import KillLevel
+
+ENTRY_SLACK_PCT = Decimal("0.1")
+"""How far above the ask an entry's limit may reach: marketable, and no worse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    """The snapshot, unpacked once."""
+
+    snapshot: Snapshot
+    catalogue: InstrumentCatalogue
+    quotes: dict[Symbol, Quote]
+    exiting: frozenset[PositionId]
+
+    @property
+    def policy(self) -> Policy:
+        return self.snapshot.policy
+
+    def orders_of(self, position: Position) -> list[OrderRecord]:
+        return [
+            order
+            for order in self.snapshot.orders
+            if order.position_id == position.position_id and not order.status.is_terminal
+        ]
+
+
+def plan_run(
+    snapshot: Snapshot, decisions: Sequence[Decision], exiting: frozenset[PositionId]
+) -> Plan:
+    """What to do now.
+
+    `snapshot.orders` holds our working orders, `snapshot.positions` the open positions.
+    `exiting` names the positions that are on their way out; their stops are not put back.
+
+    Raises:
+        VenueUnavailable: the instruments are missing from the snapshot.
+    """
+    world = _World(
+        snapshot=snapshot,
+        catalogue=value_of(snapshot.catalogue, "the instruments"),
+        quotes=_quotes(snapshot.quotes),
+        exiting=exiting,
+    )
+    steps: list[Step] = []
+    for position in snapshot.positions:
+        steps.extend(_tend(world, position))
+    steps.extend(_stale_entries(world))
+    notes: list[str] = []
+    if snapshot.trading_state.may_enter:
+        for decision in decisions:
+            if decision.action == "enter":
+                step = _entry(world, decision)
+                if isinstance(step, str):
+                    notes.append(f"{decision.symbol}: {step}")
+                else:
+                    steps.append(step)
+    return Plan(
+        command="run",
+        account=snapshot.account,
+        created_at=snapshot.taken_at,
+        expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.order_deadline_s),
+        steps=tuple(steps),
+        notes=tuple(notes),
+    )
+
+
+def stop_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
+    """Where the protective stop of a long position belongs, on tick."""
+    if position.stop_price is not None:
+        return position.stop_price
+    distance = position.average_cost * policy.stop_loss_pct / HUNDRED
+    return instrument.floor_price(position.average_cost - distance)
+
+
+def target_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
+    """Where a long position takes its profit, on tick."""
+    if position.take_profit_price is not None:
+        return position.take_profit_price
+    distance = position.average_cost * policy.take_profit_pct / HUNDRED
+    return instrument.ceil_price(position.average_cost + distance)
+
+
+def wants_exit(position: Position, quote: Quote, instrument: Instrument, policy: Policy) -> bool:
+    """Whether the managed target is reached."""
+    return quote.bid >= target_price_for(position, instrument, policy)
+
+
+def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
+    return {} if isinstance(part, Missing) else {quote.symbol: quote for quote in part.value}
+
+
+def _tend(world: _World, position: Position) -> Iterator[Step]:
+    instrument = world.catalogue.resolve(position.symbol)
+    working = world.orders_of(position)
+    stops = [order for order in working if order.purpose == "stop"]
+    exits = [order for order in working if order.purpose in ("exit", "flatten")]
+    if position.position_id in world.exiting or (
+        world.snapshot.trading_state.level is KillLevel.FLATTEN
+    ):
+        yield from _leave(world, position, instrument, working, exits)
+    elif not exits:
+        yield from _protect(world, position, instrument, stops)
+
+
+def _protect(
+    world: _World, position: Position, instrument: Instrument, stops: list[OrderRecord]
+) -> Iterator[Step]:
+    price = stop_price_for(position, instrument, world.policy)
+    quantity = instrument.floor_quantity(position.quantity)
+    if not instrument.is_tradable_quantity(quantity, price=price):
+        return
+    if not stops:
+        yield PlaceOrder(
+            request=OrderRequest(
+                symbol=position.symbol,
+                side=position.side.opposite,
+                order_type=OrderType.STOP_LOSS,
+                quantity=quantity,
+                trigger_price=price,
+                purpose="stop",
+            ),
+            reason=f"the position has no stop; one belongs at {price:f}",
+            position_id=position.position_id,
+            preconditions=(
+                PositionStill(position_id=position.position_id, quantity=position.quantity),
+            ),
+            notional=price * quantity,
+        )
+        return
+    stop = stops[0]
+    if stop.venue_order_id is not None and stop.remaining_quantity != quantity:
+        yield AmendOrder(
+            amendment=OrderAmendment(
+                venue_order_id=stop.venue_order_id,
+                symbol=position.symbol,
+                quantity=stop.filled_quantity + quantity,
+            ),
+            reason=f"the stop covers {stop.remaining_quantity:f} of {quantity:f}",
+            position_id=position.position_id,
+        )
+
+
+def _leave(
+    world: _World,
+    position: Position,
+    instrument: Instrument,
+    working: list[OrderRecord],
+    exits: list[OrderRecord],
+) -> Iterator[Step]:
+    """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
+    if exits:
+        return
+    in_the_way = [order for order in working if order.purpose != "exit"]
+    if in_the_way:
+        for order in in_the_way:
+            if order.venue_order_id is not None:
+                yield CancelOrder(
+                    venue_order_id=order.venue_order_id,
+                    client_order_id=order.client_order_id,
+                    symbol=order.symbol,
+                    purpose=order.purpose,
+                    position_id=position.position_id,
+                    reason="the position is being left",
+                )
+        return
+    quantity = instrument.floor_quantity(position.quantity)
+    quote = world.quotes.get(position.symbol)
+    price = position.average_cost if quote is None else quote.bid
+    if not instrument.is_tradable_quantity(quantity, price=price):
+        return
+    yield PlaceOrder(
+        request=OrderRequest(
+            symbol=position.symbol,
+            side=position.side.opposite,
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+            purpose="exit",
+        ),
+        reason="the position is being left",
+        position_id=position.position_id,
+        preconditions=(
+            PositionStill(position_id=position.position_id, quantity=position.quantity),
+        ),
+        notional=price * quantity,
+    )
+
+
+def _stale_entries(world: _World) -> Iterator[Step]:
+    lifetime = timedelta(seconds=world.policy.order_ttl_entry_s)
+    leaving = {each.position_id for each in world.snapshot.positions} & world.exiting
+    for order in world.snapshot.orders:
+        if order.purpose != "entry" or order.status.is_terminal or order.venue_order_id is None:
+            continue
+        if order.position_id in leaving:
+            continue
+        is_old = world.snapshot.taken_at - order.created_at >= lifetime
+        if is_old or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN:
+            yield CancelOrder(
+                venue_order_id=order.venue_order_id,
+                client_order_id=order.client_order_id,
+                symbol=order.symbol,
+                purpose="entry",
+                reason="its time is over" if is_old else "entries are stopped",
+            )
+
+
+def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
+    """The entry order, or why there is none."""
+    instrument = world.catalogue.resolve(decision.symbol)
+    quote = world.quotes.get(decision.symbol)
+    if quote is None:
+        return "no fresh quote"
+    if any(each.symbol == decision.symbol for each in world.snapshot.positions):
+        return "a position is open"
+    if any(
+        order.symbol == decision.symbol and not order.status.is_terminal
+        for order in world.snapshot.orders
+    ):
+        return "an order is working"
+    policy = world.policy
+    room = min(
+        policy.max_notional_per_trade,
+        policy.max_daily_notional - world.snapshot.daily_notional,
+    )
+    if len(world.snapshot.positions) >= policy.max_open_positions:
+        return "the number of open positions is at its limit"
+    limit = instrument.ceil_price(quote.ask * (1 + ENTRY_SLACK_PCT / HUNDRED))
+    quantity = instrument.floor_quantity(max(room, ZERO) * decision.strength / limit)
+    stop = limit * (1 - policy.stop_loss_pct / HUNDRED)
+    if not instrument.is_tradable_quantity(quantity, price=stop):
+        return f"the limits leave {max(room, ZERO):f}, too little for an order that can be stopped"
+    return PlaceOrder(
+        request=OrderRequest(
+            symbol=decision.symbol,
+            side=Side.BUY,
+            order_type=OrderType.LIMIT,
+            quantity=quantity,
+            limit_price=limit,
+            purpose="entry",
+        ),
+        reason=decision.reason,
+        notional=limit * quantity,
+    )
