@@ -19,7 +19,7 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
-from zoe_tools.domain.plan import AmendOrder, CancelOrder, Plan, PlaceOrder, PositionStill, Step
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, PositionStill, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
