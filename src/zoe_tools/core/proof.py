@@ -1,0 +1,203 @@
+"""What proves that a change at the venue happened, what proves that it did not, and what may be
+sent again: one table, and the pure judgement over what was seen.
+
+Looking is the gate's work. Silence proves nothing before the deadline and the venue's visibility
+lag have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
+from zoe_tools.domain.money import short
+from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
+from zoe_tools.domain.policy import Policy
+
+LOOKS_NEEDED = 2
+"""How often the venue must have been asked, after the wait, before silence counts."""
+
+CLOCK_TOLERANCE_S = 5.0
+"""How much older than its intent an order may look, because two clocks differ."""
+
+
+class Resend(StrEnum):
+    """Whether a step of unknown outcome may be sent again."""
+
+    ALWAYS = "always"
+    SAME_ID_AFTER_DEADLINE = "under the same client id, once its deadline has passed"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRule:
+    """One row of the table, in words for `zoe explain` and in the word the code acts on."""
+
+    done_by: str
+    not_done_by: str
+    resend: Resend
+
+
+RULES: dict[str, ProofRule] = {
+    "place": ProofRule(
+        done_by="an open or closed order, or a trade, that bears our client id and agrees",
+        not_done_by=(
+            "open orders, closed orders and trades asked by client id, more than once, after"
+            " the deadline and the visibility lag, without a trace"
+        ),
+        resend=Resend.NEVER,
+    ),
+    "place a protective stop": ProofRule(
+        done_by="an open or closed order that bears our client id and agrees",
+        not_done_by="as for any order placed",
+        resend=Resend.SAME_ID_AFTER_DEADLINE,
+    ),
+    "amend": ProofRule(
+        done_by="the order shows the new values",
+        not_done_by="the order shows the old values after the deadline and the visibility lag",
+        resend=Resend.NEVER,
+    ),
+    "cancel": ProofRule(
+        done_by="the order is no longer open",
+        not_done_by="the order is still open after the deadline and the visibility lag",
+        resend=Resend.ALWAYS,
+    ),
+}
+
+
+def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
+    """The row that governs an intent."""
+    if kind is IntentKind.PLACE and purpose == "stop":
+        return RULES["place a protective stop"]
+    return RULES[kind.value]
+
+
+class Verdict(StrEnum):
+    """What the evidence says."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    UNKNOWN = "unknown"
+    FOREIGN_MATCH = "foreign match"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict, the sentence for the journal, and the order it rests on."""
+
+    verdict: Verdict
+    evidence: str
+    order: VenueOrder | None = None
+
+
+def silence_counts_from(intent: Intent, policy: Policy) -> datetime:
+    """From when on an absence at the venue means something."""
+    return intent.deadline + timedelta(seconds=policy.visibility_lag_s)
+
+
+def judge_place(
+    intent: Intent,
+    record: OrderRecord,
+    *,
+    orders: Sequence[VenueOrder],
+    fills: Sequence[Fill],
+    silent_looks: int,
+) -> Judgement:
+    """`orders` and `fills` bear our client id; `silent_looks` were made after the wait."""
+    for order in orders:
+        differs = _difference(intent, record, order)
+        if differs:
+            return Judgement(
+                verdict=Verdict.FOREIGN_MATCH,
+                evidence=(
+                    f"order {order.venue_order_id} bears our client id"
+                    f" {intent.client_order_id} but {differs}"
+                ),
+                order=order,
+            )
+    if orders:
+        return Judgement(verdict=Verdict.DONE, evidence=described(orders[0]), order=orders[0])
+    if fills:
+        return Judgement(
+            verdict=Verdict.UNKNOWN,
+            evidence=f"trade {fills[0].fill_id} bears our client id, its order is not visible yet",
+        )
+    return _silence(silent_looks, "open orders, closed orders and trades show no trace of it")
+
+
+def judge_amend(
+    amendment: OrderAmendment, order: VenueOrder | None, *, silent_looks: int
+) -> Judgement:
+    """The order as the venue shows it, against the values that were asked for."""
+    if order is None:
+        return _silence(silent_looks, f"the venue knows no order {amendment.venue_order_id}")
+    if _has_values(amendment, order):
+        return Judgement(verdict=Verdict.DONE, evidence=described(order), order=order)
+    if order.status.is_terminal:
+        return Judgement(verdict=Verdict.NOT_DONE, evidence=described(order), order=order)
+    return _silence(silent_looks, f"unchanged: {described(order)}", order)
+
+
+def judge_cancel(order: VenueOrder | None, *, silent_looks: int) -> Judgement:
+    """Gone is done, however it went: the order's own record says how much of it filled."""
+    if order is None:
+        return _silence(silent_looks, "the venue knows no such order")
+    if order.status.is_terminal:
+        return Judgement(verdict=Verdict.DONE, evidence=described(order), order=order)
+    return _silence(silent_looks, f"still open: {described(order)}", order)
+
+
+def described(order: VenueOrder) -> str:
+    """An order as a person would say it."""
+    reason = f", {order.reason}" if order.reason else ""
+    return (
+        f"order {order.venue_order_id} is {order.status.value},"
+        f" {short(order.filled_quantity)} of {short(order.quantity)} filled{reason}"
+    )
+
+
+def _silence(looks: int, evidence: str, order: VenueOrder | None = None) -> Judgement:
+    if looks >= LOOKS_NEEDED:
+        return Judgement(
+            verdict=Verdict.NOT_DONE, evidence=f"{evidence} ({looks} looks)", order=order
+        )
+    return Judgement(verdict=Verdict.UNKNOWN, evidence=evidence, order=order)
+
+
+def _difference(intent: Intent, record: OrderRecord, order: VenueOrder) -> str:
+    """Where an order that bears our id is not the one we meant; empty when it agrees."""
+    pairs = (
+        ("is for", order.symbol, record.symbol),
+        ("is to", order.side.value, record.side.value),
+        ("is of type", order.order_type.value, record.order_type.value),
+        ("is for a quantity of", short(order.quantity), short(record.quantity)),
+    )
+    for words, seen, meant in pairs:
+        if seen != meant:
+            return f"{words} {seen}, not {meant}"
+    if order.opened_at < intent.created_at - timedelta(seconds=CLOCK_TOLERANCE_S):
+        return f"was opened at {order.opened_at:%H:%M:%S}, before the intent"
+    return ""
+
+
+def agrees(request: OrderRequest, order: VenueOrder) -> bool:
+    """Whether an order is the one the request asked for, whoever sent it."""
+    return (order.symbol, order.side, order.order_type, order.quantity) == (
+        request.symbol,
+        request.side,
+        request.order_type,
+        request.quantity,
+    )
+
+
+def _has_values(amendment: OrderAmendment, order: VenueOrder) -> bool:
+    asked = (
+        (amendment.quantity, order.quantity),
+        (amendment.limit_price, order.limit_price),
+        (amendment.trigger_price, order.trigger_price),
+    )
+    return all(wanted is None or wanted == seen for wanted, seen in asked)
