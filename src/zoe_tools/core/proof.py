@@ -1,5 +1,4 @@
-"""What proves that a change at the venue happened, what proves that it did not, and what may be
-sent again: one table, and the pure judgement over what was seen.
+"""What proves that a change happened at the venue, what that it did not, what may go again.
 
 Looking is the gate's work. Silence proves nothing before the deadline and the venue's visibility
 lag have passed.
