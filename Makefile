@@ -1,0 +1,98 @@
+# zoe: set-up, demo, tests. Needs Python 3.11 or newer, pip and make; everything goes into .venv.
+#
+#   make demo    ten minutes of paper trading at sixty times the speed, and its report
+#   make test    the tests
+#   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
+#   make smoke   twenty seconds of paper trading
+#   make bench   measurements
+#   make clean   remove everything made here
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ZOE := $(CURDIR)/$(VENV)/bin/zoe
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	$(PY) -m pip --quiet install -c constraints.txt
+JOBS ?= 2
+
+# A home of its own for every demo: nothing is left from the last one, and nothing of yours is touched.
+PAPER_ENV := env -u I_UNDERSTAND_LIVE -u KRAKEN_API_KEY -u KRAKEN_API_SECRET -u DATABASE_URL \
+	EDGE_FACTORY_MODE=paper
+
+.PHONY: help demo smoke test check bench clean setup setup-test setup-check
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: setup
+	@mkdir -p .demo && home=$$(mktemp -d "$(CURDIR)/.demo/home-XXXXXX") && \
+	ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) run --strategy demo --speed 60 --for 60m
+
+smoke: setup
+	@mkdir -p .demo && home=$$(mktemp -d "$(CURDIR)/.demo/home-XXXXXX") && \
+	ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) run --strategy demo --for 20s
+
+test: setup-test
+	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging
+
+check: setup-check
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m pytest -q tests/test_architecture.py tests/packaging
+
+bench: setup-test
+	@$(PY) -m pytest -q -s tests/bench
+
+clean:
+	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+		.grimp_cache .hypothesis
+	find src tests alembic -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up: one environment, three stages, each remembered by a stamp ---------------------------
+
+setup: $(VENV)/.stamp-run
+setup-test: $(VENV)/.stamp-test
+setup-check: $(VENV)/.stamp-check
+
+$(VENV)/.stamp-run: pyproject.toml constraints.txt | $(PY)
+	@echo "Setting up zoe in $(VENV) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.stamp-test: pyproject.toml constraints.txt | $(PY)
+	@echo "Setting up zoe and its tests in $(VENV) ..."
+	@$(PIP) -e ".[test]"
+	@touch $(VENV)/.stamp-run $@
+
+$(VENV)/.stamp-check: pyproject.toml constraints.txt | $(PY)
+	@echo "Setting up zoe, its tests and checks in $(VENV) ..."
+	@$(PIP) -e ".[test,check]"
+	@touch $(VENV)/.stamp-run $(VENV)/.stamp-test $@
+
+# Some systems ship Python without ensurepip: there the environment gets its pip from the system's.
+$(PY):
+	@python=; for each in $(or $(PYTHON),python3.11 python3 python3.12 python3.13 python); do \
+	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "zoe needs Python 3.11 or newer and found none." >&2; \
+	  echo "hint: install it, or say where it is: make PYTHON=/path/to/python3.11 ..." >&2; \
+	  exit 2; \
+	fi; \
+	"$$python" -m venv $(VENV) >/dev/null 2>&1 || { \
+	  rm -rf $(VENV); \
+	  "$$python" -m venv --without-pip $(VENV) && \
+	  "$$python" -m pip --quiet --python $(PY) install pip; \
+	} || { \
+	  rm -rf $(VENV); \
+	  echo "$$python can make no virtual environment here." >&2; \
+	  echo "hint: install its venv module (on Debian: python3-venv) and see that this folder is writable." >&2; \
+	  exit 2; \
+	}
