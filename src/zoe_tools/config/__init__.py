@@ -1,0 +1,21 @@
+"""Settings: option > process environment > zoe.toml > .env > default, read once, sources kept.
+
+The only reader of the environment. The working folder is never searched. It opens no connection
+and decides nothing about trading.
+"""
+
+from zoe_tools.config.catalogue import CONSENT, KNOBS, env_template
+from zoe_tools.config.settings import Described, Settings, load_settings
+from zoe_tools.config.sources import MASK, default_home, process_environment
+
+__all__ = [
+    "CONSENT",
+    "KNOBS",
+    "MASK",
+    "Described",
+    "Settings",
+    "default_home",
+    "env_template",
+    "load_settings",
+    "process_environment",
+]

@@ -1,0 +1,299 @@
+"""The catalogue of settings: names, defaults, how each is read, and what each is for.
+
+Pure tables and text readers; where values come from stands in `sources.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
+
+CONSENT = "I_UNDERSTAND_LIVE"
+OWN_PREFIXES = ("ZOE_", "EDGE_FACTORY_")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+# --- what a value may be: text in, value out, ValueError with the reason -------------------------
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _amount(text: str) -> Decimal:
+    value = decimal_of(text)
+    if value < ZERO:
+        raise ValueError(f"{text!r} is negative")
+    return value
+
+
+def _percent_above_zero(text: str) -> Decimal:
+    value = _amount(text)
+    if value == ZERO or value >= HUNDRED:
+        raise ValueError(f"{text!r} is not a percentage between 0 and 100")
+    return value
+
+
+def _count(text: str) -> int:
+    value = _amount(text)
+    if value != value.to_integral_value():
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(value)
+
+
+def _seconds_above_zero(text: str) -> float:
+    value = _amount(text)
+    if value == ZERO:
+        raise ValueError("an order that lives 0 s can never fill")
+    return float(value)
+
+
+def _flag(text: str) -> bool:
+    word = text.lower()
+    if word in {"true", "1", "yes", "on"}:
+        return True
+    if word in {"false", "0", "no", "off"}:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def _exchange(text: str) -> str:
+    if text.lower() == "robinhood":
+        raise ValueError("robinhood is not built yet; kraken is")
+    return _one_of("kraken")(text)
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(each.strip().upper() for each in text.split(",") if each.strip()))
+    if not names:
+        raise ValueError(f"{text!r} names no symbol")
+    return names
+
+
+def _url_of(secure: str, open_scheme: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in {secure, open_scheme} or not parts.hostname:
+            raise ValueError(f"{text!r} is not a {secure}:// address")
+        if parts.scheme == open_scheme and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{text!r} would send keys in the clear; use {secure}://")
+        return text.rstrip("/")
+
+    return read
+
+
+def _database_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in {
+        "sqlite",
+        "postgres",
+        "postgresql",
+        "postgresql+psycopg",
+    }:
+        raise ValueError("it is neither a sqlite:/// nor a postgresql:// address")
+    return text if scheme == "sqlite" else f"postgresql+psycopg://{rest}"
+
+
+# --- the catalogue of settings -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """One setting: its name, how it is read, what it is when nobody says, and what it is for."""
+
+    name: str
+    about: str
+    default: str = ""
+    read: Callable[[str], object] = _text
+    secret: bool = False
+    section: str = ""
+    """A heading in the template, where a new group begins."""
+
+
+KNOBS: tuple[Knob, ...] = (
+    Knob(
+        name="EDGE_FACTORY_MODE",
+        default="paper",
+        read=_one_of("paper", "live", "disabled"),
+        about="paper | live | disabled. Live also needs I_UNDERSTAND_LIVE=1 in the environment.",
+        section="What runs",
+    ),
+    Knob(
+        name="EDGE_FACTORY_SYMBOLS",
+        default="BTC-USD,ETH-USD,SOL-USD",
+        read=_symbols,
+        about="What the loop trades, separated by commas.",
+    ),
+    Knob(
+        name="EDGE_FACTORY_FUNDING_SOURCE",
+        about="Where funding rates come from; empty: the feature is absent and its rule off.",
+    ),
+    Knob(
+        name="EXCHANGE",
+        default="kraken",
+        read=_exchange,
+        about="The venue. Only kraken is built.",
+        section="The venue",
+    ),
+    Knob(name="KRAKEN_API_KEY", secret=True, about="The API key (or KRAKEN_API_KEY_FILE)."),
+    Knob(name="KRAKEN_API_SECRET", secret=True, about="Its secret (or KRAKEN_API_SECRET_FILE)."),
+    Knob(name="KRAKEN_API_KEY_FILE", about="A file that holds the key; relative to ZOE_HOME."),
+    Knob(name="KRAKEN_API_SECRET_FILE", about="A file that holds the secret; same."),
+    Knob(
+        name="KRAKEN_BASE_URL",
+        default="https://api.kraken.com",
+        read=_url_of("https", "http"),
+        about="REST.",
+    ),
+    Knob(
+        name="KRAKEN_WS_PUBLIC_URL",
+        default="wss://ws.kraken.com/v2",
+        read=_url_of("wss", "ws"),
+        about="Market data.",
+    ),
+    Knob(
+        name="KRAKEN_WS_PRIVATE_URL",
+        default="wss://ws-auth.kraken.com/v2",
+        read=_url_of("wss", "ws"),
+        about="Executions, balances and orders.",
+    ),
+    Knob(
+        name="KRAKEN_TIER",
+        default="starter",
+        read=_one_of("starter", "intermediate", "pro"),
+        about="starter | intermediate | pro: the account's verification level sets its budgets.",
+    ),
+    Knob(
+        name="DATABASE_URL",
+        read=_database_url,
+        about="sqlite:///... or postgresql://...; default: zoe.db in ZOE_HOME.",
+        section="The store",
+    ),
+    Knob(name="SUPABASE_DB_URL", read=_database_url, about="The same, by Supabase's name."),
+    Knob(name="SUPABASE_URL", about="Known, not used: zoe talks to the database itself."),
+    Knob(name="SUPABASE_KEY", secret=True, about="Known, not used."),
+    Knob(name="SUPABASE_SERVICE_ROLE_KEY", secret=True, about="Known, not used."),
+    Knob(
+        name="MAX_NOTIONAL_PER_TRADE",
+        default="25",
+        read=_amount,
+        about="The most that one entry may cost, in USD.",
+        section="Risk: limits of the account, enforced on every new risk; 0 means none",
+    ),
+    Knob(
+        name="MAX_DAILY_NOTIONAL",
+        default="50",
+        read=_amount,
+        about="The most that all entries of a UTC day may cost together, in USD.",
+    ),
+    Knob(name="MAX_OPEN_POSITIONS", default="3", read=_count, about="Positions at a time."),
+    Knob(
+        name="STOP_LOSS_PCT",
+        default="2",
+        read=_percent_above_zero,
+        about="How far below the entry a stop rests, in percent.",
+    ),
+    Knob(
+        name="TAKE_PROFIT_PCT",
+        default="4",
+        read=_percent_above_zero,
+        about="How far above the entry profit is taken, in percent.",
+    ),
+    Knob(
+        name="STOP_TRADING_ON_DEGRADED",
+        default="true",
+        read=_flag,
+        about="No entries while data or connections are degraded. Exits are always allowed.",
+    ),
+    Knob(
+        name="RECONCILE_CASH_TOLERANCE",
+        default="2.0",
+        read=_amount,
+        about="A difference in cash below this is not a finding, in USD.",
+    ),
+    Knob(
+        name="RECONCILE_QTY_TOLERANCE",
+        default="0.000001",
+        read=_amount,
+        about="The same for quantities; never finer than the instrument's step.",
+    ),
+    Knob(
+        name="SAFE_MODE_EMPTY_SCAN_THRESHOLD",
+        default="3",
+        read=_count,
+        about="So many empty scans in a row put the loop into safe mode.",
+    ),
+    Knob(
+        name="ORDER_TTL_SECONDS_ENTRY",
+        default="60",
+        read=_seconds_above_zero,
+        about="How long an entry order may rest, in seconds.",
+        section="Orders",
+    ),
+    Knob(
+        name="ORDER_TTL_SECONDS_EXIT",
+        default="30",
+        read=_seconds_above_zero,
+        about="How long an exit order may rest before it is repriced, in seconds.",
+    ),
+    Knob(name="MAX_REPRICE_ATTEMPTS", default="3", read=_count, about="Per order."),
+    Knob(
+        name="REPRICE_STEP_BPS",
+        default="5",
+        read=_amount,
+        about="How far one repricing moves, in basis points.",
+    ),
+    Knob(
+        name="MAX_CROSS_SPREAD_BPS",
+        default="20",
+        read=_amount,
+        about="How far an order may cross the spread, in basis points.",
+    ),
+    Knob(
+        name="LIQUIDITY_GUARD_SPREAD_PCT",
+        default="0.5",
+        read=_amount,
+        about="No entry where the spread is wider than this, in percent.",
+    ),
+)
+KNOB: dict[str, Knob] = {knob.name: knob for knob in KNOBS}
+ENVIRONMENT_ONLY = ("ZOE_HOME", CONSENT)
+KNOWN_NAMES = (*KNOB, *ENVIRONMENT_ONLY)
+UNUSED = ("SUPABASE_URL", "SUPABASE_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+BUILT_IN_PROFILES: dict[str, dict[str, str]] = {
+    "paper": {
+        "EDGE_FACTORY_MODE": "paper",
+        "MAX_DAILY_NOTIONAL": "150",
+        "MAX_OPEN_POSITIONS": "5",
+    },
+    "live": {"EDGE_FACTORY_MODE": "live"},
+}
+
+
+def env_template() -> str:
+    """The commented `.env` that `zoe init` writes; every line is a default or an empty example."""
+    lines = [
+        "# Settings of zoe. A line counts once its leading # is gone.",
+        "# An option, the process environment and zoe.toml outrank this file, in that order.",
+        f"# {CONSENT} does not belong here: it counts in the process environment only.",
+    ]
+    for knob in KNOBS:
+        if knob.name in UNUSED:
+            continue
+        if knob.section:
+            lines += ["", f"# --- {knob.section}"]
+        lines += [f"# {knob.about}", f"#{knob.name}={knob.default}"]
+    return "\n".join(lines) + "\n"
