@@ -18,7 +18,7 @@ from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, PositionStill, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -51,9 +51,13 @@ class _World:
 
 
 def plan_run(
-    snapshot: Snapshot, decisions: Sequence[Decision], exiting: frozenset[PositionId]
+    snapshot: Snapshot,
+    decisions: Sequence[Decision],
+    exiting: frozenset[PositionId],
+    *,
+    is_stopping: bool = False,
 ) -> Plan:
-    """What to do now.
+    """What to do now; `is_stopping` cancels working entries and makes no new ones.
 
     `snapshot.orders` holds our working orders, `snapshot.positions` the open positions.
     `exiting` names the positions that are on their way out; their stops are not put back.
@@ -70,9 +74,9 @@ def plan_run(
     steps: list[Step] = []
     for position in snapshot.positions:
         steps.extend(_tend(world, position))
-    steps.extend(_stale_entries(world))
+    steps.extend(_stale_entries(world, all_of_them=is_stopping))
     notes: list[str] = []
-    if snapshot.trading_state.may_enter:
+    if snapshot.trading_state.may_enter and not is_stopping:
         for decision in decisions:
             if decision.action == "enter":
                 step = _entry(world, decision)
@@ -179,7 +183,7 @@ def _leave(
     in_the_way = [order for order in working if order.purpose != "exit"]
     if in_the_way:
         for order in in_the_way:
-            if order.venue_order_id is not None:
+            if order.venue_order_id is not None and _can_be_canceled(order):
                 yield CancelOrder(
                     venue_order_id=order.venue_order_id,
                     client_order_id=order.client_order_id,
@@ -211,16 +215,25 @@ def _leave(
     )
 
 
-def _stale_entries(world: _World) -> Iterator[Step]:
+def _can_be_canceled(order: OrderRecord) -> bool:
+    """Whether a cancel makes sense: alive at the venue, and none is on its way already."""
+    return order.venue_order_id is not None and order.status in (
+        OrderStatus.OPEN,
+        OrderStatus.PARTIALLY_FILLED,
+    )
+
+
+def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:
     lifetime = timedelta(seconds=world.policy.order_ttl_entry_s)
     leaving = {each.position_id for each in world.snapshot.positions} & world.exiting
     for order in world.snapshot.orders:
-        if order.purpose != "entry" or order.status.is_terminal or order.venue_order_id is None:
+        if order.purpose != "entry" or not _can_be_canceled(order):
             continue
         if order.position_id in leaving:
             continue
         is_old = world.snapshot.taken_at - order.created_at >= lifetime
-        if is_old or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN:
+        is_stopped = all_of_them or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN
+        if (is_old or is_stopped) and order.venue_order_id is not None:
             yield CancelOrder(
                 venue_order_id=order.venue_order_id,
                 client_order_id=order.client_order_id,

@@ -1,0 +1,59 @@
+"""The loop's copy of its own books: refreshed from the store after every change.
+
+The store is the truth; this is what the turns read without waiting.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+
+class Books:
+    """Open positions, working orders, unresolved intents, the day's notional, the trading state."""
+
+    def __init__(self, store: StoreRunner) -> None:
+        self._store = store
+        self.positions: tuple[Position, ...] = ()
+        self.orders: tuple[OrderRecord, ...] = ()
+        self.unresolved: tuple[Intent, ...] = ()
+        self.daily_notional: Decimal = ZERO
+        self.trading_state: TradingState = ARMED
+
+    async def refresh(self, now: datetime) -> None:
+        """Read everything again."""
+        await self._store.run(lambda transaction: self._read(transaction, now))
+
+    async def refresh_trading_state(self) -> bool:
+        """Read the kill state; True if it changed."""
+        state = await self._store.run(effective_trading_state)
+        changed = state != self.trading_state
+        self.trading_state = state
+        return changed
+
+    def _read(self, transaction: Transaction, now: datetime) -> None:
+        self.positions = transaction.positions(open_only=True)
+        self.orders = transaction.orders(open_only=True)
+        self.unresolved = transaction.unresolved_intents()
+        self.daily_notional = transaction.daily_notional(now.date())
+        self.trading_state = effective_trading_state(transaction)
+
+
+def effective_trading_state(transaction: Transaction) -> TradingState:
+    """The account's latched level; the runbooks' global switch counts as reduce-only."""
+    state = transaction.trading_state()
+    if transaction.kill_switch() and state.level < KillLevel.REDUCE_ONLY:
+        return TradingState(
+            level=KillLevel.REDUCE_ONLY,
+            reason="config.kill_switch is set",
+            changed_at=state.changed_at,
+            changed_by="config",
+        )
+    return state

@@ -1,0 +1,295 @@
+"""The trading loop: what the streams say, one turn after the other, until told to stop.
+
+Stream events are folded where they arrive; decisions are made in turns, at the loop's own pace,
+never inside a stream callback. Everything that changes the world goes through the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zoe_tools.core.run import plan_run, wants_exit
+from zoe_tools.core.run_report import LoopTally
+from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.plan import OutcomeState, Plan
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.domain.stream import (
+    BalancesSnapshot,
+    BalanceUpdate,
+    ExecutionReport,
+    ExecutionsSnapshot,
+    Gap,
+    StreamEvent,
+    StreamUp,
+)
+from zoe_tools.engine.books import Books
+from zoe_tools.engine.protection import ProtectionWatch
+from zoe_tools.engine.sightings import Sightings
+from zoe_tools.engine.view import LiveView
+from zoe_tools.gate.gate import Gate
+from zoe_tools.ports import Clock, Feed, Venue
+from zoe_tools.store.runner import StoreRunner
+
+SETTLE_TURNS = 20
+"""Cycles that an orderly stop waits for working entries to be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopParts:
+    """Everything the loop works with; built in the runtime."""
+
+    account: Account
+    policy: Policy
+    strategy: Strategy
+    catalogue: InstrumentCatalogue
+    cadence: Cadence
+    clock: Clock
+    venue: Venue
+    feed: Feed
+    store: StoreRunner
+    gate: Gate
+    is_shadow: bool = False
+
+
+class TradingLoop:
+    """One account's loop. `run` returns when `stop` is set and the orderly stop is done."""
+
+    def __init__(self, parts: LoopParts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._instruments: Mapping[Symbol, Instrument] = {
+            each.symbol: each for each in parts.catalogue
+        }
+        self.view = LiveView(
+            self._instruments,
+            timeframe=parts.strategy.timeframe,
+            history=parts.strategy.history,
+            wires=frozenset({"public", "private"}),
+        )
+        self.books = Books(parts.store)
+        self.sightings = Sightings()
+        self.watch = ProtectionWatch()
+        self.cycles = 0
+        self.candles_seen = 0
+        self.would_be_orders = 0
+        self._exiting: set[PositionId] = set()
+        self._totals: dict[str, Balance] = {}
+        self._wake = asyncio.Event()
+        self._quiet_until: datetime | None = None
+        self._is_stopping = False
+        self._was_up = False
+        self._started_at = parts.clock.now()
+
+    # --- events ----------------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Fold the feed's events until the feed is closed."""
+        async for event in self._parts.feed.events():
+            now = self._clock.now()
+            self.view.apply(event, now)
+            await self._book(event, now)
+            self._wake.set()
+
+    async def _book(self, event: StreamEvent, now: datetime) -> None:
+        match event:
+            case ExecutionReport():
+                await self._parts.gate.record_report(event)
+                self.sightings.note(event)
+                await self.books.refresh(now)
+            case ExecutionsSnapshot(reports=reports):
+                for report in reports:
+                    await self._parts.gate.record_report(report)
+                    self.sightings.note(report)
+                await self.books.refresh(now)
+            case BalancesSnapshot(totals=totals):
+                self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
+            case BalanceUpdate(entry=entry):
+                self._totals[entry.asset] = Balance(asset=entry.asset, total=entry.balance)
+            case StreamUp(wire="private"):
+                if self._was_up:
+                    await self._catch_up(now)
+                self._was_up = True
+            case Gap(wire="private"):
+                await self._catch_up(now)
+            case _:
+                pass
+
+    async def _catch_up(self, now: datetime) -> None:
+        """What was missed while the private wire was away is asked of the venue's records."""
+        await self._parts.gate.recover()
+        await self.books.refresh(now)
+
+    def wake(self) -> None:
+        """Take a turn soon."""
+        self._wake.set()
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    async def turn_until(self, stop: asyncio.Event) -> None:
+        """Take turns until `stop`, then cancel working entries and wait until they are gone."""
+        while not stop.is_set():
+            await self._wait(stop)
+            await self._turn()
+        self._is_stopping = True
+        for _ in range(SETTLE_TURNS):
+            await self._turn()
+            if not any(order.purpose == "entry" for order in self.books.orders):
+                break
+            await self._clock.sleep(self._parts.cadence.cycle_s)
+        self.watch.finish(self._clock.now())
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Until something happened, or a cycle's time is over."""
+        if not self._wake.is_set() and not stop.is_set():
+            timer = asyncio.ensure_future(self._clock.sleep(self._parts.cadence.cycle_s))
+            woken = asyncio.ensure_future(self._wake.wait())
+            stopped = asyncio.ensure_future(stop.wait())
+            waits = {timer, woken, stopped}
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        self._wake.clear()
+
+    async def _turn(self) -> None:
+        self.cycles += 1
+        now = self._clock.now()
+        decisions = await self._decide(now)
+        self._note_exits(now, decisions)
+        self.watch.look(
+            now,
+            self.books.positions,
+            self.books.orders,
+            self._instruments,
+            frozenset(self._exiting),
+        )
+        if not self.view.is_live or (self._quiet_until and now < self._quiet_until):
+            return
+        snapshot, plan = self._plan(now, decisions)
+        if plan.is_empty:
+            return
+        await self._carry_out(snapshot, plan, decisions)
+        await self.books.refresh(self._clock.now())
+        self._wake.set()
+
+    async def _carry_out(
+        self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]
+    ) -> None:
+        if self._parts.is_shadow:
+            self.would_be_orders += len(plan.steps)
+            await self._parts.gate.record_would_be(plan)
+            self._pause()
+            return
+
+        async def regather() -> tuple[Snapshot, Plan]:
+            return self._plan(self._clock.now(), decisions)
+
+        receipt = await self._parts.gate.carry_out(
+            plan, snapshot=snapshot, execute=True, regather=regather
+        )
+        if any(outcome.state is not OutcomeState.DONE for outcome in receipt.outcomes):
+            self._pause()
+        if receipt.refusals:
+            self._pause()
+
+    def _pause(self) -> None:
+        """A refused or unanswered step is not tried again within the same moment."""
+        self._quiet_until = self._clock.now() + timedelta(seconds=self._parts.cadence.cycle_s)
+
+    async def _decide(self, now: datetime) -> tuple[Decision, ...]:
+        closed = self.view.take_closed(now)
+        self.candles_seen += len(closed)
+        if self._is_stopping:
+            return ()
+        decisions: list[Decision] = []
+        for symbol in dict.fromkeys(candle.symbol for candle in closed):
+            quote = self.view.fresh_quote(symbol, now, self._parts.policy.quote_stale_s)
+            if quote is None:
+                continue
+            position = next((each for each in self.books.positions if each.symbol == symbol), None)
+            decisions.append(
+                self._parts.strategy.decide(
+                    MarketView(
+                        symbol=symbol,
+                        now=now,
+                        quote=quote,
+                        candles=self.view.candles(symbol),
+                        position=position,
+                    )
+                )
+            )
+        wanted = tuple(each for each in decisions if each.action != "hold")
+        if wanted:
+            await self._parts.gate.record_decisions(now, wanted)
+        return tuple(decisions)
+
+    def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
+        leaving = {each.symbol for each in decisions if each.action == "exit"}
+        policy = self._parts.policy
+        for position in self.books.positions:
+            quote = self.view.fresh_quote(position.symbol, now, policy.quote_stale_s)
+            instrument = self._instruments[position.symbol]
+            if position.symbol in leaving or (
+                quote is not None and wants_exit(position, quote, instrument, policy)
+            ):
+                self._exiting.add(position.position_id)
+        self._exiting &= {position.position_id for position in self.books.positions}
+
+    # --- the snapshot of a turn ------------------------------------------------------------------
+
+    def _plan(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Snapshot, Plan]:
+        snapshot = self._snapshot(now)
+        plan = plan_run(
+            snapshot, decisions, frozenset(self._exiting), is_stopping=self._is_stopping
+        )
+        return snapshot, plan
+
+    def _snapshot(self, now: datetime) -> Snapshot:
+        stale_s = self._parts.policy.quote_stale_s
+        quotes = tuple(
+            quote
+            for symbol in self._instruments
+            if (quote := self.view.fresh_quote(symbol, now, stale_s)) is not None
+        )
+        balances: Reading[tuple[Balance, ...]] | Missing = Missing("no balances streamed yet")
+        if self._totals:
+            balances = Reading(tuple(self._totals.values()), now, "balances stream")
+        return Snapshot(
+            taken_at=now,
+            account=self._parts.account,
+            policy=self._parts.policy,
+            trading_state=self.books.trading_state,
+            venue_mode=Reading(self.view.mode, now, "status stream"),
+            catalogue=Reading(self._parts.catalogue, self._started_at, "AssetPairs"),
+            balances=balances,
+            quotes=Reading(quotes, now, "ticker stream"),
+            positions=self.books.positions,
+            orders=self.books.orders,
+            unresolved_intents=self.books.unresolved,
+            daily_notional=self.books.daily_notional,
+        )
+
+    def tally(self) -> LoopTally:
+        """What was counted so far."""
+        return LoopTally(
+            started_at=self._started_at,
+            ended_at=self._clock.now(),
+            cycles=self.cycles,
+            candles=self.candles_seen,
+            prints=self.view.prints,
+            would_be_orders=self.would_be_orders,
+            unprotected_seconds=self.watch.seconds,
+            unprotected_by_cause=self.watch.by_cause,
+            positions_with_stop=self.watch.positions_with_stop,
+            checksums=self._parts.feed.checksums,
+        )
