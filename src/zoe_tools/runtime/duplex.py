@@ -55,11 +55,18 @@ class MemoryDuplex:
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close both directions."""
-        if self._closed is None:
-            self._closed = _Closing(code, reason)
-            await self._outgoing.put(self._closed)
-            await self._incoming.put(self._closed)
+        """Close both directions; never waits, so that a stuck reader cannot keep a wire open."""
+        if self._closed is not None:
+            return
+        self._closed = _Closing(code, reason)
+        # Nobody reads here any more: emptied, so that a writer who waits for room is let go.
+        while not self._incoming.empty():
+            self._incoming.get_nowait()
+        self._incoming.put_nowait(self._closed)
+        # A reader so far behind loses its oldest frame; after the close it starts over anyway.
+        if self._outgoing.full():
+            self._outgoing.get_nowait()
+        self._outgoing.put_nowait(self._closed)
 
 
 def duplex_pair() -> tuple[MemoryDuplex, MemoryDuplex]:
