@@ -1,0 +1,186 @@
+"""What stopping means at each level: what to cancel, what to spare, what to sell.
+
+Cancelling takes away what can still add risk: every open buy, whoever placed it. Sells reduce risk
+and stay, protective stops first of all. Only flattening cancels zoe's own sells, because they hold
+what is to be sold; it sells what zoe manages and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderType, Side, VenueOrder
+from zoe_tools.domain.plan import (
+    CancelOrder,
+    PlaceOrder,
+    Plan,
+    PositionStill,
+    SetTradingState,
+    Step,
+)
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.trading_state import KillLevel
+
+
+def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
+    """The first part: latch the level. Needs nothing of the venue; never lowers a level."""
+    current = snapshot.trading_state.level
+    if level > current:
+        return _plan(snapshot, (SetTradingState(level=level, reason=reason),), ())
+    note = f"Trading is already at {current.label}."
+    return _plan(snapshot, (), (note,) if level < current else ())
+
+
+def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
+    """All of it: latch, cancel, and when flattening sell. Empty once the world is so.
+
+    Raises:
+        VenueUnavailable: the open orders, or for flattening the instruments, are missing.
+    """
+    latch = plan_latch(snapshot, level, reason)
+    steps: list[Step] = list(latch.steps)
+    notes: list[str] = list(latch.notes)
+    if level >= KillLevel.CANCEL_OPEN:
+        open_orders = value_of(snapshot.open_orders, "the open orders")
+        steps.extend(_cancels(snapshot, open_orders, level))
+        notes.extend(_spared(snapshot, open_orders, level))
+    if level is KillLevel.FLATTEN:
+        for position in _held(snapshot):
+            sale = _sale(snapshot, position)
+            if isinstance(sale, str):
+                notes.append(sale)
+            else:
+                steps.append(sale)
+    return _plan(snapshot, tuple(steps), tuple(notes))
+
+
+def remaining_risk(open_orders: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
+    """The open orders that could still add risk."""
+    return tuple(each for each in open_orders if each.side is Side.BUY)
+
+
+def _plan(snapshot: Snapshot, steps: tuple[Step, ...], notes: tuple[str, ...]) -> Plan:
+    return Plan(
+        command="kill",
+        account=snapshot.account,
+        created_at=snapshot.taken_at,
+        expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.plan_lifetime_s),
+        steps=steps,
+        notes=notes,
+    )
+
+
+def _held(snapshot: Snapshot) -> tuple[Position, ...]:
+    return tuple(each for each in snapshot.positions if each.status is PositionStatus.OPEN)
+
+
+def _record_of(snapshot: Snapshot, order: VenueOrder) -> OrderRecord | None:
+    for record in snapshot.orders:
+        same_client = order.client_order_id not in (None, "") and (
+            record.client_order_id == order.client_order_id
+        )
+        if same_client or record.venue_order_id == order.venue_order_id:
+            return record
+    return None
+
+
+def _is_in_the_way(snapshot: Snapshot, order: VenueOrder, level: KillLevel) -> bool:
+    """Whether flattening must cancel this sell of our own to free what it holds."""
+    if level is not KillLevel.FLATTEN or order.side is not Side.SELL:
+        return False
+    linked: set[VenueOrderId | None] = {each.stop_venue_order_id for each in _held(snapshot)}
+    record = _record_of(snapshot, order)
+    is_selling_out = record is not None and record.purpose == "flatten"
+    return not is_selling_out and (record is not None or order.venue_order_id in linked)
+
+
+def _cancels(
+    snapshot: Snapshot, open_orders: tuple[VenueOrder, ...], level: KillLevel
+) -> Iterator[CancelOrder]:
+    risky = remaining_risk(open_orders)
+    for order in open_orders:
+        record = _record_of(snapshot, order)
+        if order in risky:
+            reason = f"it could still buy {short(order.remaining_quantity)} {order.symbol}"
+            purpose: OrderPurpose = "entry"
+        elif _is_in_the_way(snapshot, order, level):
+            reason = "it holds what is to be sold"
+            purpose = "stop" if order.order_type.is_stop else "exit"
+        else:
+            continue
+        yield CancelOrder(
+            venue_order_id=order.venue_order_id,
+            symbol=order.symbol,
+            reason=reason,
+            client_order_id=record.client_order_id if record else None,
+            purpose=purpose,
+            position_id=record.position_id if record else None,
+        )
+
+
+def _spared(
+    snapshot: Snapshot, open_orders: tuple[VenueOrder, ...], level: KillLevel
+) -> Iterator[str]:
+    for order in open_orders:
+        if order.side is Side.SELL and not _is_in_the_way(snapshot, order, level):
+            word = "protective stop" if order.order_type.is_stop else "sell"
+            yield f"{order.symbol}: {word} {order.venue_order_id} stays."
+
+
+def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
+    instrument = value_of(snapshot.catalogue, "the instruments").resolve(position.symbol)
+    selling = _selling_already(snapshot, position)
+    quantity = instrument.floor_quantity(position.quantity - selling)
+    price = _bid(snapshot, position)
+    if selling > ZERO and quantity < instrument.min_quantity:
+        return f"{position.symbol}: {short(selling)} are being sold already."
+    if not instrument.is_tradable_quantity(quantity, price=price):
+        return (
+            f"{position.symbol}: {short(position.quantity)} is below the venue's minimum"
+            " and cannot be sold."
+        )
+    return PlaceOrder(
+        request=OrderRequest(
+            symbol=position.symbol,
+            side=Side.SELL,
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+            purpose="flatten",
+        ),
+        reason="the position is to be sold out",
+        position_id=position.position_id,
+        preconditions=(
+            PositionStill(position_id=position.position_id, quantity=position.quantity),
+        ),
+        notional=instrument.cost(price=price, quantity=quantity),
+    )
+
+
+def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
+    """What our market sells that are still working will take of the position."""
+    return sum(
+        (
+            each.remaining_quantity
+            for each in snapshot.orders
+            if each.purpose == "flatten"
+            and each.position_id == position.position_id
+            and not each.status.is_terminal
+        ),
+        ZERO,
+    )
+
+
+def _bid(snapshot: Snapshot, position: Position) -> Decimal:
+    """The market's bid; without a quote the position's own cost serves for the minimum check."""
+    quotes: tuple[Quote, ...] = ()
+    if not isinstance(snapshot.quotes, Missing):
+        quotes = snapshot.quotes.value
+    found = [each.bid for each in quotes if each.symbol == position.symbol]
+    return found[0] if found else position.average_cost

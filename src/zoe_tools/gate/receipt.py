@@ -1,0 +1,60 @@
+"""What became of a plan: the answer of the gate, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoe_tools.core.risk import Refusal
+from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
+
+PRECEDENCE = (6, 7, 5, 4, 3)
+"""Where several codes apply, the first of these wins."""
+
+_DONE, _FINDINGS, _REFUSED, _VENUE, _UNKNOWN = 0, 3, 4, 5, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A plan, what was refused of it, and what became of each step that was tried.
+
+    `is_executed` is False for a dry run. `exit_code` follows architecture, errors and exit codes.
+    """
+
+    plan: Plan
+    outcomes: tuple[StepOutcome, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    is_executed: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 done or nothing to do, 3 a dry run with changes, 4 refused, 5 rejected, 6 unknown."""
+        codes = {_code_of(outcome.state) for outcome in self.outcomes}
+        if self.refusals:
+            codes.add(_REFUSED)
+        if self.plan.steps and not self.is_executed:
+            codes.add(_FINDINGS)
+        return strongest(codes)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step was carried out and proved."""
+        return self.is_executed and all(
+            outcome.state is OutcomeState.DONE for outcome in self.outcomes
+        )
+
+
+def strongest(codes: set[int]) -> int:
+    """The one exit code for several findings."""
+    return next((code for code in PRECEDENCE if code in codes), _DONE)
+
+
+def _code_of(state: OutcomeState) -> int:
+    match state:
+        case OutcomeState.DONE:
+            return _DONE
+        case OutcomeState.UNKNOWN:
+            return _UNKNOWN
+        case OutcomeState.DENIED:
+            return _REFUSED
+        case OutcomeState.REJECTED | OutcomeState.SKIPPED:
+            return _VENUE
