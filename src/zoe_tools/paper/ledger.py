@@ -1,0 +1,56 @@
+"""What an account's history is made of: executions and ledger rows. Values only.
+
+A row's `balance` is the previous balance of that asset plus `amount` minus `fee`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from zoe_tools.paper.order import OrderType, Side
+
+LedgerType = Literal["trade", "deposit", "withdrawal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeView:
+    """One execution of one of the exchange's own accounts.
+
+    `order_type` is what was asked for, `executed_as` what it traded as (`market` or `limit`).
+    `cost` and `fee` are in quote at the pair's `cost_decimals`. `public_id` is the integer of the
+    public tape.
+    """
+
+    trade_id: str
+    public_id: int
+    account_id: str
+    order_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    executed_as: Literal["market", "limit"]
+    price: Decimal
+    quantity: Decimal
+    cost: Decimal
+    fee: Decimal
+    is_maker: bool
+    at: int
+    ledger_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One movement of one asset (v2 name, `USD`), at the asset's own decimals."""
+
+    ledger_id: str
+    ref_id: str
+    account_id: str
+    at: int
+    type: LedgerType
+    subtype: str
+    asset: str
+    amount: Decimal
+    fee: Decimal
+    balance: Decimal

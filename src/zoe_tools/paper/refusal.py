@@ -1,0 +1,14 @@
+"""How the exchange says no: one error string in Kraken's grammar, raised before anything changed."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request that is refused; `error` is the wire string, e.g. `EOrder:Insufficient funds`.
+
+    Raising it promises that nothing was changed.
+    """
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
