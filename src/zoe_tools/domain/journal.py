@@ -96,6 +96,8 @@ class OrderRecord:
     fees: Decimal = ZERO
     position_id: PositionId | None = None
     reason: str = ""
+    notional: Decimal = ZERO
+    """Money an entry puts at stake, in quote, as the plan reckoned it; zero where none did."""
 
     @property
     def remaining_quantity(self) -> Decimal:

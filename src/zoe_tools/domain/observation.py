@@ -1,0 +1,83 @@
+"""What is seen and noted beside the books: signs of life, leases, decisions, findings, balances.
+
+None of these rows is business: losing one changes no position and no order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.ledger import Balance
+
+Details = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The last sign of work of one component; the reader judges its age."""
+
+    component: str
+    status: str
+    beat_at: datetime
+    details: Details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may run the account's trading loop, until when; `token` grows with every new holder."""
+
+    holder: str
+    host: str
+    pid: int
+    token: int
+    acquired_at: datetime
+    renewed_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision trace, or one order a shadow run would have sent."""
+
+    decided_at: datetime
+    symbol: Symbol
+    kind: str
+    details: Details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationEvent:
+    """One finding of a comparison with the venue; `evidence` is for a person."""
+
+    found_at: datetime
+    kind: str
+    symbol: str
+    evidence: str
+    severity: str
+    is_resolved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """One start of the loop; `finished_at` is None while it runs, or after it was killed."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    details: Details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceSnapshot:
+    """The balances of one moment; `marks` are prices in `quote` of the assets that had one."""
+
+    taken_at: datetime
+    source: str
+    quote: str
+    balances: tuple[Balance, ...]
+    marks: Mapping[str, Decimal]

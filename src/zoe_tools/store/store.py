@@ -1,0 +1,424 @@
+"""The store's only public door: open it for one account, and work in transactions.
+
+Domain values go in and come out; rows stay in this folder. A transaction commits whole or not at
+all. Nothing here reads a clock: times are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, Engine
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import (
+    AccountId,
+    ClientOrderId,
+    IntentId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
+from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.observation import (
+    BalanceSnapshot,
+    Boot,
+    Decision,
+    Details,
+    Heartbeat,
+    Lease,
+    ReconciliationEvent,
+)
+from zoe_tools.domain.order import OrderPurpose
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.store import (
+    accounts,
+    balances,
+    candles,
+    fills,
+    fingerprint,
+    journal,
+    leases,
+    observations,
+    orders,
+    positions,
+    schema,
+    settings,
+)
+from zoe_tools.store.database import Synchronous, engine_for, translated_errors
+
+
+class Transaction:
+    """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
+
+    def __init__(self, connection: Connection, account: Account) -> None:
+        self._connection = connection
+        self._account = account
+
+    @property
+    def account_id(self) -> AccountId:
+        """The owner of every row read or written here."""
+        return self._account.account_id
+
+    # --- the store, the accounts, the switches ---------------------------------------------------
+
+    def store_epoch(self) -> str:
+        """A random name of this very store: new at every create and restore."""
+        return accounts.store_epoch(self._connection)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account registered in this store."""
+        return accounts.registered(self._connection)
+
+    def config_value(self, key: str) -> str | None:
+        """One global row of `config`; None if there is no such row."""
+        return settings.config_value(self._connection, key)
+
+    def set_config(self, key: str, value: str, at: datetime) -> None:
+        """Write one global row of `config`."""
+        settings.set_config(self._connection, key, value, at)
+
+    def kill_switch(self) -> bool:
+        """Whether the operator's global switch stops new risk: anything but `false` does."""
+        return settings.kill_switch(self._connection)
+
+    def trading_state(self) -> TradingState:
+        """The account's latched state; armed if it was never set."""
+        return settings.trading_state(self._connection, self.account_id)
+
+    def set_trading_state(self, state: TradingState) -> None:
+        """Latch the account's state. `changed_at` must be set."""
+        settings.set_trading_state(self._connection, self.account_id, state)
+
+    # --- the journal -----------------------------------------------------------------------------
+
+    def record_intent(self, intent: Intent) -> None:
+        """Write a new intent. A second one with the same id is a bug and raises."""
+        journal.record_intent(self._connection, self.account_id, intent)
+
+    def advance_intent(
+        self,
+        intent_id: IntentId,
+        state: IntentState,
+        *,
+        at: datetime,
+        evidence: str,
+        venue_order_id: VenueOrderId | None = None,
+        client_order_id: ClientOrderId | None = None,
+    ) -> None:
+        """Move an intent to its next state; ids that are None stay as they are.
+
+        Raises:
+            IllegalTransition: a bug; the journal knows no such step, or no such intent.
+        """
+        journal.advance_intent(
+            self._connection,
+            self.account_id,
+            intent_id,
+            state,
+            at=at,
+            evidence=evidence,
+            venue_order_id=venue_order_id,
+            client_order_id=client_order_id,
+        )
+
+    def intent(self, intent_id: IntentId) -> Intent | None:
+        """One intent."""
+        return journal.intent(self._connection, self.account_id, intent_id)
+
+    def unresolved_intents(self) -> tuple[Intent, ...]:
+        """Intents whose outcome is open, oldest first."""
+        return journal.unresolved_intents(self._connection, self.account_id)
+
+    def intents(self, since: datetime | None = None) -> tuple[Intent, ...]:
+        """All intents created at `since` or later, oldest first."""
+        return journal.intents(self._connection, self.account_id, since)
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def record_order(self, order: OrderRecord) -> None:
+        """Insert the order, or bring its row to this projection (`created_at` stays)."""
+        orders.record_order(self._connection, self.account_id, order)
+
+    def append_order_event(self, event: OrderEvent) -> bool:
+        """Append to the log; False if an event with this key is there already."""
+        return orders.append_event(self._connection, self.account_id, event)
+
+    def order_events(self, client_order_id: ClientOrderId) -> tuple[OrderEvent, ...]:
+        """One order's log, in the order it was written."""
+        return orders.events(self._connection, self.account_id, client_order_id)
+
+    def orders(self, *, open_only: bool = False) -> tuple[OrderRecord, ...]:
+        """Orders, oldest first; with `open_only` those to which something may still happen."""
+        return orders.orders(self._connection, self.account_id, open_only=open_only)
+
+    def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
+        """The order with our id."""
+        return orders.order(self._connection, self.account_id, client_order_id)
+
+    def order_by_venue_id(self, venue_order_id: VenueOrderId) -> OrderRecord | None:
+        """The order with the venue's id."""
+        return orders.order_by_venue_id(self._connection, self.account_id, venue_order_id)
+
+    def daily_notional(self, day: date) -> Decimal:
+        """Money the UTC day's entry orders put at stake, in quote; see `orders.daily_notional`."""
+        return orders.daily_notional(self._connection, self.account_id, day)
+
+    # --- fills, ledger, positions, balances ------------------------------------------------------
+
+    def record_fill(
+        self,
+        fill: Fill,
+        *,
+        client_order_id: ClientOrderId | None = None,
+        position_id: PositionId | None = None,
+        purpose: OrderPurpose | None = None,
+    ) -> bool:
+        """Book a fill; False if it is booked already. `client_order_id` defaults to the fill's."""
+        return fills.record_fill(
+            self._connection,
+            self.account_id,
+            fill,
+            client_order_id=client_order_id,
+            position_id=position_id,
+            purpose=purpose,
+        )
+
+    def fills(
+        self, since: datetime | None = None, *, venue_order_id: VenueOrderId | None = None
+    ) -> tuple[Fill, ...]:
+        """Fills at `since` or later (of one order, if named), oldest first."""
+        return fills.fills(
+            self._connection, self.account_id, since=since, venue_order_id=venue_order_id
+        )
+
+    def fills_of_position(self, position_id: PositionId) -> tuple[Fill, ...]:
+        """The fills booked for a position, or for one of its orders; oldest first."""
+        return fills.fills_of_position(self._connection, self.account_id, position_id)
+
+    def record_ledger(self, entries: Sequence[LedgerEntry]) -> int:
+        """Book ledger rows, given oldest first; returns how many were new."""
+        return fills.record_ledger(self._connection, self.account_id, entries)
+
+    def ledger(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
+        """Ledger rows at `since` or later, oldest first."""
+        return fills.ledger(self._connection, self.account_id, since)
+
+    def record_position(self, position: Position) -> None:
+        """Insert the position, or bring its row to these values."""
+        positions.record_position(self._connection, self.account_id, position)
+
+    def positions(self, *, open_only: bool = False) -> tuple[Position, ...]:
+        """Positions, oldest first."""
+        return positions.positions(self._connection, self.account_id, open_only=open_only)
+
+    def position(self, position_id: PositionId) -> Position | None:
+        """One position."""
+        return positions.position(self._connection, self.account_id, position_id)
+
+    def record_balances(
+        self,
+        held: Sequence[Balance],
+        *,
+        at: datetime,
+        source: str,
+        quote: str = "USD",
+        marks: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        """Keep what the venue holds: a cash row for `quote`, a holdings row for each other asset.
+
+        `marks` are prices in `quote` by asset; an asset without one has no value, rather than zero.
+        """
+        balances.record_balances(
+            self._connection,
+            self.account_id,
+            held,
+            at=at,
+            source=source,
+            quote=quote,
+            marks=marks or {},
+        )
+
+    def latest_balances(self) -> BalanceSnapshot | None:
+        """The balances last recorded; None if there are none."""
+        return balances.latest_balances(self._connection, self.account_id)
+
+    # --- candles ---------------------------------------------------------------------------------
+
+    def write_candles(self, fresh: Sequence[Candle], source: str) -> int:
+        """Store candles; returns how many rows changed. A re-run changes nothing.
+
+        A finished candle is never replaced by a running one.
+        """
+        return candles.write_candles(self._connection, self.account_id, fresh, source)
+
+    def candles(
+        self,
+        symbol: Symbol,
+        timeframe: Timeframe,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[Candle, ...]:
+        """Candles opened in [since, until), oldest first."""
+        return candles.candles(
+            self._connection, self.account_id, symbol, timeframe, since=since, until=until
+        )
+
+    # --- observations: no business, left alone by no dry run -------------------------------------
+
+    def beat(self, component: str, status: str, at: datetime, details: Details) -> None:
+        """Note a component's sign of work; `status` is ok, warning, error or down."""
+        observations.beat(self._connection, self.account_id, component, status, at, details)
+
+    def heartbeats(self) -> tuple[Heartbeat, ...]:
+        """The last heartbeat of each component, by name."""
+        return observations.heartbeats(self._connection, self.account_id)
+
+    def record_reconciliation(
+        self, at: datetime, kind: str, symbol: str, evidence: str, severity: str, *, resolved: bool
+    ) -> None:
+        """Note a finding of a comparison with the venue."""
+        event = ReconciliationEvent(
+            found_at=at,
+            kind=kind,
+            symbol=symbol,
+            evidence=evidence,
+            severity=severity,
+            is_resolved=resolved,
+        )
+        observations.record_reconciliation(self._connection, self.account_id, event)
+
+    def reconciliations(self, since: datetime | None = None) -> tuple[ReconciliationEvent, ...]:
+        """Findings at `since` or later, oldest first."""
+        return observations.reconciliations(self._connection, self.account_id, since)
+
+    def record_decision(self, at: datetime, symbol: Symbol, kind: str, details: Details) -> None:
+        """Note a decision, or in shadow an order that would have been sent."""
+        decision = Decision(decided_at=at, symbol=symbol, kind=kind, details=details)
+        observations.record_decision(self._connection, self.account_id, decision)
+
+    def decisions(self, since: datetime | None = None) -> tuple[Decision, ...]:
+        """Decisions at `since` or later, oldest first."""
+        return observations.decisions(self._connection, self.account_id, since)
+
+    def record_boot(
+        self,
+        run_id: str,
+        started_at: datetime,
+        finished_at: datetime | None,
+        status: str,
+        details: Details,
+    ) -> None:
+        """Note a start of the loop, or its end under the same `run_id`."""
+        boot = Boot(
+            run_id=run_id,
+            started_at=started_at,
+            finished_at=finished_at,
+            status=status,
+            details=details,
+        )
+        observations.record_boot(self._connection, self.account_id, boot)
+
+    def boots(self) -> tuple[Boot, ...]:
+        """Every start of the loop, oldest first."""
+        return observations.boots(self._connection, self.account_id)
+
+    # --- the lease of the loop -------------------------------------------------------------------
+
+    def acquire_lease(self, holder: str, host: str, pid: int, now: datetime, ttl_s: float) -> Lease:
+        """Take the account's lease, or see who has it: compare the answer's `holder`."""
+        return leases.acquire(self._connection, self.account_id, holder, host, pid, now, ttl_s)
+
+    def renew_lease(self, holder: str, now: datetime, ttl_s: float) -> bool:
+        """Keep the lease for `ttl_s` seconds from now; False if somebody else has it."""
+        return leases.renew(self._connection, self.account_id, holder, now, ttl_s)
+
+    def release_lease(self, holder: str) -> bool:
+        """Give the lease back; False if it was not this holder's."""
+        return leases.release(self._connection, self.account_id, holder)
+
+    def lease(self) -> Lease | None:
+        """The lease as it stands, expired or not; None when nobody took it or it was given back."""
+        return leases.lease(self._connection, self.account_id)
+
+    # --- proof -----------------------------------------------------------------------------------
+
+    def business_fingerprint(self) -> str:
+        """SHA-256 over all rows of all business tables of all accounts, observations left out."""
+        return fingerprint.business_fingerprint(self._connection)
+
+
+class Store:
+    """A store, open for one account. One thread at a time; transactions do not nest."""
+
+    def __init__(self, engine: Engine, account: Account) -> None:
+        self._engine = engine
+        self._account = account
+        self._is_busy = False
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        account: Account,
+        *,
+        clock_now: datetime,
+        synchronous: Synchronous = "FULL",
+        epoch_seed: str | None = None,
+        read_only: bool = False,
+        busy_timeout_s: float = 5.0,
+    ) -> Store:
+        """Open an up-to-date store and register the account in it (unless `read_only`).
+
+        `epoch_seed` makes the epoch of a new store repeatable: virtual time only. Anything less
+        than synchronous FULL is for throw-away runs.
+
+        Raises:
+            SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
+            ConfigError: the URL is none.
+        """
+        schema.demand_current(url)
+        engine = engine_for(
+            url, synchronous=synchronous, read_only=read_only, busy_timeout_s=busy_timeout_s
+        )
+        store = cls(engine, account)
+        if not read_only:
+            try:
+                with store.transaction() as transaction:
+                    accounts.register(transaction._connection, account, clock_now, epoch_seed)
+            except BaseException:
+                store.close()
+                raise
+        return store
+
+    @property
+    def account(self) -> Account:
+        """Whose books these are."""
+        return self._account
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One unit of work: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StoreUnavailable: locked, full, gone or damaged; nothing of the block was kept.
+        """
+        if self._is_busy:
+            raise RuntimeError("A transaction is under way already: they do not nest.")
+        self._is_busy = True
+        try:
+            with translated_errors(self._engine.url), self._engine.begin() as connection:
+                yield Transaction(connection, self._account)
+        finally:
+            self._is_busy = False
+
+    def close(self) -> None:
+        """Let go of the database; idempotent."""
+        self._engine.dispose()
