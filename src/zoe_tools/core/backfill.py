@@ -1,0 +1,104 @@
+"""Which candles the store lacks, and which of the venue's answer fill the gap.
+
+The expected grid runs from the first candle wanted to the last one that is over. The venue's OHLC
+reaches back 720 candles; what lies further back is named, not fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.plan import Plan, WriteCandles
+
+OHLC_REACH = 720
+"""Finished candles that one OHLC answer holds at most (kraken-spot section 5)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A stretch of missing candles; both ends are candle starts, inclusive."""
+
+    first: datetime
+    last: datetime
+    count: int
+
+
+def expected_starts(timeframe: Timeframe, now: datetime) -> tuple[datetime, ...]:
+    """The starts of all finished candles within OHLC's reach, oldest first."""
+    length = timeframe.length
+    running = now - (now - _EPOCH) % length
+    return tuple(running - length * back for back in range(OHLC_REACH, 0, -1))
+
+
+def find_gaps(
+    expected: Sequence[datetime], stored: Sequence[Candle], timeframe: Timeframe
+) -> tuple[Gap, ...]:
+    """Stretches of `expected` that `stored` (final candles) does not hold."""
+    known = {candle.opened_at for candle in stored if candle.is_final}
+    gaps: list[Gap] = []
+    for start in expected:
+        if start in known:
+            continue
+        if gaps and gaps[-1].last + timeframe.length == start:
+            gaps[-1] = Gap(first=gaps[-1].first, last=start, count=gaps[-1].count + 1)
+        else:
+            gaps.append(Gap(first=start, last=start, count=1))
+    return tuple(gaps)
+
+
+def plan_backfill(
+    *,
+    account: Account,
+    now: datetime,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    stored: Sequence[Candle],
+    fetched: Sequence[Candle],
+    lifetime_s: float,
+) -> Plan:
+    """Write what the venue has and the store lacks; a second run finds nothing to write.
+
+    `fetched` is the venue's OHLC answer; running candles are never stored.
+    """
+    known = {candle.opened_at: candle for candle in stored}
+    missing = tuple(
+        candle for candle in fetched if candle.is_final and known.get(candle.opened_at) != candle
+    )
+    gaps = find_gaps(expected_starts(timeframe, now), stored, timeframe)
+    offered = {candle.opened_at for candle in fetched if candle.is_final}
+    unfillable = sum(
+        1 for start in expected_starts(timeframe, now) if start not in offered | known.keys()
+    )
+    notes = [
+        f"{symbol} {timeframe.value}: {gap.count} missing, "
+        f"{gap.first:%Y-%m-%d %H:%M} to {gap.last:%Y-%m-%d %H:%M}"
+        for gap in gaps
+    ]
+    if unfillable:
+        notes.append(f"{symbol} {timeframe.value}: {unfillable} are not in the venue's answer.")
+    steps = ()
+    if missing:
+        steps = (
+            WriteCandles(
+                symbol=symbol,
+                timeframe=timeframe,
+                candles=missing,
+                source="kraken OHLC",
+                reason=f"{len(missing)} candles are missing or differ",
+            ),
+        )
+    return Plan(
+        command="backfill",
+        account=account,
+        created_at=now,
+        expires_at=now + timedelta(seconds=lifetime_s),
+        steps=steps,
+        notes=tuple(notes),
+    )

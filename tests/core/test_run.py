@@ -1,0 +1,234 @@
+"""One turn of the loop: protection before exits before entries, from the snapshot alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from builders import BTC, ETH, NOON, PAPER, d, make_catalogue, make_order, make_position, make_quote
+from zoe_tools.core.run import plan_run, stop_price_for, target_price_for, wants_exit
+from zoe_tools.core.strategy.protocol import Decision
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import Reading, Snapshot
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+
+ENTER = Decision(symbol=BTC, action="enter", reason="the close rose")
+LEAVING = frozenset({PositionId("P1")})
+
+
+def world(**changes: Any) -> Snapshot:
+    """A flat paper account at noon with fresh quotes."""
+    values: dict[str, Any] = {
+        "taken_at": NOON,
+        "account": PAPER,
+        "policy": Policy(),
+        "catalogue": Reading(make_catalogue(), NOON, "test"),
+        "quotes": Reading((make_quote(), make_quote(ETH)), NOON, "test"),
+    }
+    return Snapshot(**{**values, **changes})
+
+
+def stop_of(position: Position, **changes: Any) -> OrderRecord:
+    """The position's stop, resting."""
+    values: dict[str, Any] = {
+        "side": Side.SELL,
+        "order_type": OrderType.STOP_LOSS,
+        "purpose": "stop",
+        "limit_price": None,
+        "trigger_price": d("58800.0"),
+        "quantity": position.quantity,
+        "position_id": position.position_id,
+    }
+    return make_order(**{**values, **changes})
+
+
+def test_a_flat_account_without_decisions_has_nothing_to_do() -> None:
+    """The normal answer is the empty plan."""
+    assert plan_run(world(), (), frozenset()).steps == ()
+
+
+def test_an_entry_is_a_limit_just_above_the_ask_sized_by_the_limit_per_trade() -> None:
+    """25 USD at 60060.2 buys 0.00041624 BTC, rounded down to the lot."""
+    (step,) = plan_run(world(), (ENTER,), frozenset()).steps
+    assert isinstance(step, PlaceOrder)
+
+    request = step.request
+    assert (request.side, request.order_type, request.limit_price, request.quantity) == (
+        Side.BUY,
+        OrderType.LIMIT,
+        d("60060.2"),
+        d("0.00041624"),
+    )
+    assert step.notional <= Policy().max_notional_per_trade
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"positions": (make_position(),)}, "a position is open"),
+        ({"orders": (make_order(),)}, "an order is working"),
+        ({"daily_notional": d("50")}, "too little"),
+        ({"policy": Policy(max_open_positions=0)}, "at its limit"),
+        ({"quotes": Reading((), NOON, "test")}, "no fresh quote"),
+    ],
+)
+def test_an_entry_is_left_out_with_the_reason(changes: dict[str, Any], note: str) -> None:
+    """What is not done is said."""
+    plan = plan_run(world(**changes), (ENTER,), frozenset())
+
+    assert not [
+        step
+        for step in plan.steps
+        if isinstance(step, PlaceOrder) and step.request.purpose == "entry"
+    ]
+    assert any(note in each for each in plan.notes)
+
+
+@pytest.mark.parametrize("level", [level for level in KillLevel if level is not KillLevel.NONE])
+def test_no_kill_level_lets_an_entry_through(level: KillLevel) -> None:
+    """Every level stops new risk."""
+    state = TradingState(level=level, reason="test", changed_at=NOON)
+
+    assert plan_run(world(trading_state=state), (ENTER,), frozenset()).steps == ()
+
+
+def test_a_position_without_a_stop_gets_one_at_the_policy_distance() -> None:
+    """2 percent below 60000 is 58800."""
+    position = make_position()
+    (step,) = plan_run(world(positions=(position,)), (), frozenset()).steps
+    assert isinstance(step, PlaceOrder)
+
+    request = step.request
+    assert (request.order_type, request.side, request.trigger_price, request.quantity) == (
+        OrderType.STOP_LOSS,
+        Side.SELL,
+        d("58800.0"),
+        position.quantity,
+    )
+    assert step.position_id == position.position_id
+
+
+@pytest.mark.parametrize("status", [OrderStatus.PENDING_NEW, OrderStatus.OPEN])
+def test_a_covered_position_is_left_alone(status: OrderStatus) -> None:
+    """A stop that is on its way counts: nothing is placed twice."""
+    position = make_position()
+    snapshot = world(positions=(position,), orders=(stop_of(position, status=status),))
+
+    assert plan_run(snapshot, (), frozenset()).steps == ()
+
+
+def test_a_stop_that_covers_too_little_is_amended_not_replaced() -> None:
+    """Amending leaves no moment without a stop."""
+    position = make_position()
+    small = stop_of(position, quantity=d("0.0003"))
+    (step,) = plan_run(world(positions=(position,), orders=(small,)), (), frozenset()).steps
+
+    assert isinstance(step, AmendOrder)
+    assert step.amendment.quantity == position.quantity
+
+
+def test_dust_is_not_stopped() -> None:
+    """Below the venue's minimum there is no order that could protect it."""
+    dust = make_position(quantity=d("0.00001"))
+
+    assert plan_run(world(positions=(dust,)), (), frozenset()).steps == ()
+
+
+def test_leaving_on_spot_goes_stop_first_then_the_sale() -> None:
+    """The resting stop holds the asset, so it is cancelled and seen gone before the sale."""
+    position = make_position()
+    stop = stop_of(position)
+    first = plan_run(world(positions=(position,), orders=(stop,)), (), LEAVING).steps
+    waiting = plan_run(
+        world(positions=(position,), orders=(replace(stop, status=OrderStatus.CANCEL_PENDING),)),
+        (),
+        LEAVING,
+    ).steps
+    (sale,) = plan_run(world(positions=(position,)), (), LEAVING).steps
+
+    assert [type(step) for step in first] == [CancelOrder]
+    assert waiting == ()
+    assert isinstance(sale, PlaceOrder)
+    assert (sale.request.order_type, sale.request.quantity, sale.request.purpose) == (
+        OrderType.MARKET,
+        position.quantity,
+        "exit",
+    )
+
+
+def test_a_sale_on_its_way_is_not_sold_again_and_gets_no_stop() -> None:
+    """One exit at a time."""
+    position = make_position()
+    sale = stop_of(position, purpose="exit", order_type=OrderType.MARKET)
+    snapshot = world(positions=(position,), orders=(sale,))
+
+    assert plan_run(snapshot, (), LEAVING).steps == ()
+    assert plan_run(snapshot, (), frozenset()).steps == ()
+
+
+def test_an_old_entry_is_cancelled_and_a_young_one_is_not() -> None:
+    """ORDER_TTL_SECONDS_ENTRY is 60."""
+    young = make_order(created_at=NOON - timedelta(seconds=59))
+    old = make_order(created_at=NOON - timedelta(seconds=60))
+
+    assert plan_run(world(orders=(young,)), (), frozenset()).steps == ()
+    assert [type(each) for each in plan_run(world(orders=(old,)), (), frozenset()).steps] == [
+        CancelOrder
+    ]
+
+
+def test_an_orderly_stop_cancels_entries_and_keeps_stops() -> None:
+    """Positions stay, protected."""
+    position = make_position()
+    snapshot = world(positions=(position,), orders=(make_order(), stop_of(position)))
+    steps = plan_run(snapshot, (ENTER,), frozenset(), is_stopping=True).steps
+
+    assert [(type(step), getattr(step, "purpose", "")) for step in steps] == [
+        (CancelOrder, "entry")
+    ]
+
+
+def test_the_same_snapshot_gives_the_same_plan_byte_for_byte() -> None:
+    """Plans are values."""
+    snapshot = world(positions=(make_position(),))
+
+    assert (
+        plan_run(snapshot, (ENTER,), frozenset()).plan_hash
+        == plan_run(snapshot, (ENTER,), frozenset()).plan_hash
+    )
+
+
+def test_stop_and_target_prefer_what_the_position_says() -> None:
+    """A price noted on the position outranks the policy's distance."""
+    instrument = make_catalogue().resolve("BTC/USD")
+    noted = make_position(stop_price=d("59000.0"), take_profit_price=d("61000.0"))
+
+    assert stop_price_for(noted, instrument, Policy()) == d("59000.0")
+    assert target_price_for(noted, instrument, Policy()) == d("61000.0")
+    assert target_price_for(make_position(), instrument, Policy()) == d("62400.0")
+
+
+@pytest.mark.parametrize(("bid", "expected"), [("62399.9", False), ("62400.0", True)])
+def test_the_target_is_reached_when_the_bid_is(bid: str, expected: bool) -> None:  # noqa: FBT001
+    """What counts is the price at which one could sell."""
+    instrument = make_catalogue().resolve("BTC/USD")
+    quote = make_quote(bid=d(bid), ask=d("62500"))
+
+    assert wants_exit(make_position(), quote, instrument, Policy()) is expected
+
+
+def test_the_size_never_exceeds_what_is_left_of_the_day() -> None:
+    """The daily limit belongs to the account."""
+    (step,) = plan_run(world(daily_notional=d("40")), (ENTER,), frozenset()).steps
+    assert isinstance(step, PlaceOrder)
+
+    assert Decimal(9) < step.notional <= Decimal(10)
