@@ -83,7 +83,7 @@ def plan_backfill(
     ]
     if unfillable:
         notes.append(f"{symbol} {timeframe.value}: {unfillable} are not in the venue's answer.")
-    steps = ()
+    steps: tuple[WriteCandles, ...] = ()
     if missing:
         steps = (
             WriteCandles(
