@@ -7,7 +7,7 @@ never inside a stream callback. Everything that changes the world goes through t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,7 +19,8 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.plan import OutcomeState, Plan
+from zoe_tools.domain.money import ZERO, plain
+from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.domain.stream import (
@@ -38,6 +39,7 @@ from zoe_tools.engine.view import LiveView
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Venue
 from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for working entries to be gone."""
@@ -102,14 +104,9 @@ class TradingLoop:
     async def _book(self, event: StreamEvent, now: datetime) -> None:
         match event:
             case ExecutionReport():
-                await self._parts.gate.record_report(event)
-                self.sightings.note(event)
-                await self.books.refresh(now)
+                await self._book_reports((event,), now)
             case ExecutionsSnapshot(reports=reports):
-                for report in reports:
-                    await self._parts.gate.record_report(report)
-                    self.sightings.note(report)
-                await self.books.refresh(now)
+                await self._book_reports(reports, now)
             case BalancesSnapshot(totals=totals):
                 self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
             case BalanceUpdate(entry=entry):
@@ -122,6 +119,12 @@ class TradingLoop:
                 await self._catch_up(now)
             case _:
                 pass
+
+    async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
+        for report in reports:
+            self.sightings.note(report)
+            await self._parts.gate.record_report(report)
+        await self.books.refresh(now)
 
     async def _catch_up(self, now: datetime) -> None:
         """What was missed while the private wire was away is asked of the venue's records."""
@@ -186,8 +189,7 @@ class TradingLoop:
         self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]
     ) -> None:
         if self._parts.is_shadow:
-            self.would_be_orders += len(plan.steps)
-            await self._parts.gate.record_would_be(plan)
+            await self._record_would_be(snapshot.taken_at, plan)
             self._pause()
             return
 
@@ -201,6 +203,37 @@ class TradingLoop:
             self._pause()
         if receipt.refusals:
             self._pause()
+
+    async def _record_would_be(self, at: datetime, plan: Plan) -> None:
+        """In shadow an order is written down where it would have been sent."""
+        orders = [step for step in plan.steps if isinstance(step, PlaceOrder)]
+        self.would_be_orders += len(orders)
+
+        def work(transaction: Transaction) -> None:
+            for step in orders:
+                request = step.request
+                transaction.record_decision(
+                    at,
+                    request.symbol,
+                    "would_place",
+                    {
+                        "side": request.side.value,
+                        "order_type": request.order_type.value,
+                        "quantity": plain(request.quantity),
+                        "limit_price": plain(request.limit_price or ZERO),
+                        "reason": step.reason,
+                    },
+                )
+
+        await self._parts.store.run(work)
+
+    async def _record_decisions(self, at: datetime, decisions: Sequence[Decision]) -> None:
+        def work(transaction: Transaction) -> None:
+            for decision in decisions:
+                details = {"reason": decision.reason, **dict(decision.features)}
+                transaction.record_decision(at, decision.symbol, decision.action, details)
+
+        await self._parts.store.run(work)
 
     def _pause(self) -> None:
         """A refused or unanswered step is not tried again within the same moment."""
@@ -230,7 +263,7 @@ class TradingLoop:
             )
         wanted = tuple(each for each in decisions if each.action != "hold")
         if wanted:
-            await self._parts.gate.record_decisions(now, wanted)
+            await self._record_decisions(now, wanted)
         return tuple(decisions)
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:

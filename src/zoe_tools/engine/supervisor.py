@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
-from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.errors import AccountBusy, VenueUnavailable
-from zoe_tools.ports import Clock
-from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
 
 START_TIMEOUT_S = 60.0
 """Seconds of venue time in which both wires must come up."""
@@ -35,12 +36,20 @@ class Holder:
     pid: int
 
 
+IsGone = Callable[[Lease], bool]
+"""Whether a lease's holder is known to be dead, so that its lease need not run out first."""
+
 Watcher = Callable[[TradingLoop], Awaitable[None]]
 """Something that looks on while the loop runs, e.g. the live display."""
 
 
 async def supervise(
-    parts: LoopParts, *, holder: Holder, stop: asyncio.Event, watcher: Watcher | None = None
+    parts: LoopParts,
+    *,
+    holder: Holder,
+    stop: asyncio.Event,
+    is_gone: IsGone,
+    watcher: Watcher | None = None,
 ) -> tuple[TradingLoop, LoopTally]:
     """Run until `stop` is set; returns the loop and what it counted.
 
@@ -48,7 +57,7 @@ async def supervise(
         AccountBusy: another loop holds the account.
         VenueUnavailable: the streams did not come up in time.
     """
-    await _take_lease(parts.store, parts.clock, parts.cadence, holder)
+    await _take_lease(parts, holder, is_gone)
     started = parts.clock.now()
     await parts.store.run(
         lambda tx: tx.record_boot(holder.run_id, started, None, "running", {"host": holder.host})
@@ -70,17 +79,21 @@ async def supervise(
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
 
 
-async def _take_lease(store: StoreRunner, clock: Clock, cadence: Cadence, holder: Holder) -> None:
-    now = clock.now()
-    lease = await store.run(
-        lambda tx: tx.acquire_lease(
-            holder.run_id, holder.host, holder.pid, now, cadence.health_s * LEASE_BEATS
-        )
-    )
+async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> None:
+    now = parts.clock.now()
+    ttl_s = parts.cadence.health_s * LEASE_BEATS
+
+    def take(transaction: Transaction) -> Lease:
+        standing = transaction.lease()
+        if standing is not None and is_gone(standing):
+            transaction.release_lease(standing.holder)
+        return transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s)
+
+    lease = await parts.store.run(take)
     if lease.holder != holder.run_id:
-        age = (now - lease.acquired_at).total_seconds()
+        age_s = (now - lease.acquired_at).total_seconds()
         raise AccountBusy(
-            f"A loop runs on this account: host {lease.host}, pid {lease.pid}, for {age:.0f} s.",
+            f"A loop runs on this account: host {lease.host}, pid {lease.pid}, for {age_s:.0f} s.",
             hint="Stop it with SIGTERM, or watch it with `zoe status`.",
         )
 
@@ -127,20 +140,7 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
     """Prove work, not presence: what the loop last did, and how old the market is."""
     while True:
         now = parts.clock.now()
-        details = {
-            "run_id": holder.run_id,
-            "host": holder.host,
-            "pid": holder.pid,
-            "cycles": loop.cycles,
-            "open_positions": len(loop.books.positions),
-            "is_live": int(loop.view.is_live),
-            "mode": "shadow" if parts.is_shadow else "trading",
-            "last_event_at": loop.view.last_event_at.isoformat() if loop.view.last_event_at else "",
-        }
-        ttl_s = parts.cadence.health_s * LEASE_BEATS
-        status = "ok" if loop.view.is_live else "warning"
-        await parts.store.run(lambda tx, at=now, d=details, s=status: tx.beat("loop", s, at, d))
-        await parts.store.run(lambda tx, at=now: tx.renew_lease(holder.run_id, at, ttl_s))
+        await parts.store.run(partial(_write_beat, loop, parts, holder, now))
         await parts.clock.sleep(parts.cadence.health_s)
 
 
@@ -150,3 +150,26 @@ async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
         if await loop.books.refresh_trading_state():
             loop.wake()
         await parts.clock.sleep(parts.cadence.state_poll_s)
+
+
+def _write_beat(
+    loop: TradingLoop, parts: LoopParts, holder: Holder, now: datetime, transaction: Transaction
+) -> None:
+    last = loop.view.last_event_at
+    details: Details = {
+        "run_id": holder.run_id,
+        "host": holder.host,
+        "pid": holder.pid,
+        "cycles": loop.cycles,
+        "open_positions": len(loop.books.positions),
+        "is_live": int(loop.view.is_live),
+        "mode": "shadow" if parts.is_shadow else "trading",
+        "last_event_at": last.isoformat() if last else "",
+    }
+    status = "ok" if loop.view.is_live else "warning"
+    transaction.beat("loop", status, now, details)
+    if not transaction.renew_lease(holder.run_id, now, parts.cadence.health_s * LEASE_BEATS):
+        raise AccountBusy(
+            "Another loop took this account's lease; this one stops.",
+            hint="Look at `zoe status`: two hosts may be configured for one account.",
+        )
