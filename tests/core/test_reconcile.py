@@ -1,0 +1,222 @@
+"""Own books against the venue: each class of disagreement alone, and none on agreement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders import (
+    NOON,
+    PAPER,
+    d,
+    make_catalogue,
+    make_fill,
+    make_intent,
+    make_order,
+    make_position,
+    make_venue_order,
+)
+from zoe_tools.core.reconcile import FindingKind, reconcile
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, PositionId, VenueOrderId
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import RecordFill, RecordOrder
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
+from zoe_tools.errors import VenueUnavailable
+
+FILL = make_fill(quantity=d("0.0004"), price=d("60000"), fee=d("0.096"))
+ENTRY = make_order(status=OrderStatus.FILLED, filled_quantity=d("0.0004"))
+STOP = make_order(
+    client_order_id=ClientOrderId("99999999-2222-4333-8444-555555555555"),
+    venue_order_id=VenueOrderId("OSTOPS-AAAAA-AAAAA1"),
+    side=Side.SELL,
+    order_type=OrderType.STOP_LOSS,
+    purpose="stop",
+    limit_price=None,
+    trigger_price=d("58800"),
+    position_id=PositionId("P1"),
+)
+VENUE_ENTRY = make_venue_order(status=OrderStatus.FILLED, filled_quantity=d("0.0004"))
+VENUE_STOP = make_venue_order(
+    venue_order_id=STOP.venue_order_id,
+    client_order_id=STOP.client_order_id,
+    side=Side.SELL,
+    order_type=OrderType.STOP_LOSS,
+    limit_price=None,
+    trigger_price=d("58800"),
+)
+
+
+def leg(number: int, asset: str, amount: str, fee: str, balance: str) -> LedgerEntry:
+    """One ledger row of the fill."""
+    return LedgerEntry(
+        ledger_id=LedgerId(f"L{number}"),
+        refid=FILL.fill_id,
+        booked_at=NOON,
+        kind="trade",
+        subtype="tradespot",
+        asset=asset,
+        amount=d(amount),
+        fee=d(fee),
+        balance=d(balance),
+    )
+
+
+LEDGER = (leg(2, "BTC", "0.0004", "0", "0.0004"), leg(1, "USD", "-24", "0.096", "975.904"))
+BALANCES = (Balance(asset="BTC", total=d("0.0004")), Balance(asset="USD", total=d("975.904")))
+
+
+def read(value: Any) -> Reading[Any]:
+    """A part read at noon."""
+    return Reading(value, NOON, "test")
+
+
+def agreeing(**changes: Any) -> Snapshot:
+    """One filled entry, its position and its stop, equal on both sides."""
+    values: dict[str, Any] = {
+        "taken_at": NOON,
+        "account": PAPER,
+        "policy": Policy(),
+        "catalogue": read(make_catalogue()),
+        "open_orders": read((VENUE_STOP,)),
+        "closed_orders": read((VENUE_ENTRY,)),
+        "fills": read((FILL,)),
+        "ledger": read(LEDGER),
+        "balances": read(BALANCES),
+        "orders": (ENTRY, STOP),
+        "recorded_fills": (FILL,),
+        "positions": (make_position(),),
+    }
+    return Snapshot(**{**values, **changes})
+
+
+def test_agreement_has_no_findings_and_nothing_to_do() -> None:
+    """The normal answer."""
+    result = reconcile(agreeing())
+
+    assert result.findings == ()
+    assert result.steps == ()
+
+
+FOREIGN = make_venue_order(venue_order_id=VenueOrderId("OFOREI-AAAAA-AAAAA1"), client_order_id=None)
+SCENARIOS: list[tuple[str, dict[str, Any], set[FindingKind]]] = [
+    ("a fill is missing from our books", {"recorded_fills": ()}, {FindingKind.MISSING_FILL}),
+    (
+        "our price is wrong",
+        {"recorded_fills": (replace(FILL, price=d("60001")),)},
+        {FindingKind.FILL_MISMATCH},
+    ),
+    (
+        "our fee is missing",
+        {"recorded_fills": (replace(FILL, fee=d("0")),)},
+        {FindingKind.FEE_MISMATCH},
+    ),
+    (
+        "the venue holds an order that nobody here placed",
+        {"open_orders": read((VENUE_STOP, FOREIGN))},
+        {FindingKind.UNKNOWN_ORDER},
+    ),
+    (
+        "the stop was cancelled behind our back",
+        {
+            "open_orders": read(()),
+            "closed_orders": read((VENUE_ENTRY, replace(VENUE_STOP, status=OrderStatus.CANCELED))),
+        },
+        {FindingKind.STOP_MISSING, FindingKind.ORDER_MISMATCH},
+    ),
+    (
+        "the stop vanished without a trace",
+        {"open_orders": read(())},
+        {FindingKind.STOP_MISSING, FindingKind.PHANTOM},
+    ),
+    (
+        "the stop covers half",
+        {"open_orders": read((replace(VENUE_STOP, quantity=d("0.0002")),))},
+        {FindingKind.STOP_QTY, FindingKind.ORDER_MISMATCH},
+    ),
+    (
+        "the stop is on the position's own side",
+        {"open_orders": read((replace(VENUE_STOP, side=Side.BUY),))},
+        {FindingKind.STOP_SIDE, FindingKind.ORDER_MISMATCH},
+    ),
+    (
+        "we hold a fill that the venue does not know",
+        {"recorded_fills": (FILL, replace(FILL, fill_id=FillId("TPHANT-AAAAA-AAAAA1")))},
+        {FindingKind.PHANTOM_FILL},
+    ),
+    (
+        "the venue holds less than is managed",
+        {"balances": read((Balance(asset="BTC", total=d("0.0003")), BALANCES[1]))},
+        {FindingKind.QTY_MISMATCH, FindingKind.BALANCE_DRIFT},
+    ),
+    (
+        "the ledger lacks a leg",
+        {"ledger": read((LEDGER[0],))},
+        {FindingKind.LEDGER_MISMATCH},
+    ),
+    (
+        "the ledger charged another fee",
+        {"ledger": read((LEDGER[0], replace(LEDGER[1], fee=d("0.2"))))},
+        {FindingKind.LEDGER_MISMATCH},
+    ),
+    (
+        "an intent is open",
+        {"unresolved_intents": (make_intent(state=IntentState.UNKNOWN),)},
+        {FindingKind.UNRESOLVED_INTENT},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [(changes, kinds) for _, changes, kinds in SCENARIOS],
+    ids=[name for name, _, _ in SCENARIOS],
+)
+def test_each_disagreement_is_named(changes: dict[str, Any], kinds: set[FindingKind]) -> None:
+    """One fault gives its own class, and no other."""
+    result = reconcile(agreeing(**changes))
+
+    assert {finding.kind for finding in result.findings} == kinds
+    assert all(finding.evidence for finding in result.findings)
+
+
+def test_only_what_the_venue_proves_is_mended() -> None:
+    """A missing fill of our own order is booked; an unknown order is left alone."""
+    missing = reconcile(agreeing(recorded_fills=()))
+    unknown = reconcile(agreeing(open_orders=read((VENUE_STOP, FOREIGN))))
+    changed = reconcile(agreeing(orders=(replace(ENTRY, status=OrderStatus.OPEN), STOP)))
+
+    assert [type(step) for step in missing.steps] == [RecordFill]
+    assert unknown.steps == ()
+    assert [type(step) for step in changed.steps] == [RecordOrder]
+
+
+def test_closed_orders_of_others_are_a_note() -> None:
+    """What somebody else did on the account is not our finding."""
+    theirs = replace(FOREIGN, status=OrderStatus.FILLED, filled_quantity=d("0.0004"))
+    result = reconcile(agreeing(closed_orders=read((VENUE_ENTRY, theirs))))
+
+    assert result.findings == ()
+    assert result.notes == ("1 closed orders at the venue were not placed here; left alone.",)
+
+
+def test_an_account_with_earlier_holdings_of_the_asset_is_clean() -> None:
+    """Two coins bought elsewhere are nobody's position."""
+    ledger = (
+        replace(LEDGER[0], balance=d("2.0004")),
+        LEDGER[1],
+    )
+    balances = (Balance(asset="BTC", total=d("2.0004")), BALANCES[1])
+
+    assert reconcile(agreeing(ledger=read(ledger), balances=read(balances))).findings == ()
+
+
+@pytest.mark.parametrize("part", ["open_orders", "closed_orders", "fills", "ledger", "balances"])
+def test_a_missing_part_is_an_error_never_an_all_clear(part: str) -> None:
+    """Silence of the venue is not agreement."""
+    with pytest.raises(VenueUnavailable):
+        reconcile(agreeing(**{part: NOT_GATHERED}))

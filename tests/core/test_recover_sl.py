@@ -1,0 +1,124 @@
+"""Stops are matched by side, quantity and owner; the missing one is placed once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders import (
+    NOON,
+    PAPER,
+    d,
+    make_catalogue,
+    make_order,
+    make_position,
+    make_quote,
+    make_venue_order,
+)
+from zoe_tools.core.recover_sl import plan_recover_sl
+from zoe_tools.domain.order import OrderType, Side, VenueOrder
+from zoe_tools.domain.plan import LinkStop, PlaceOrder
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
+from zoe_tools.errors import VenueUnavailable
+
+STOP = make_venue_order(
+    side=Side.SELL,
+    order_type=OrderType.STOP_LOSS,
+    limit_price=None,
+    trigger_price=d("58800.0"),
+)
+OURS = make_order(side=Side.SELL, order_type=OrderType.STOP_LOSS, purpose="stop", position_id="P1")
+
+
+def world(*open_orders: VenueOrder, **changes: Any) -> Snapshot:
+    """One open position; what rests at the venue is given."""
+    values: dict[str, Any] = {
+        "taken_at": NOON,
+        "account": PAPER,
+        "policy": Policy(),
+        "catalogue": Reading(make_catalogue(), NOON, "test"),
+        "open_orders": Reading(open_orders, NOON, "test"),
+        "quotes": Reading((make_quote(),), NOON, "test"),
+        "positions": (make_position(),),
+    }
+    return Snapshot(**{**values, **changes})
+
+
+def test_a_missing_stop_is_placed() -> None:
+    """Two percent below the lower of cost and bid."""
+    (step,) = plan_recover_sl(world()).steps
+    assert isinstance(step, PlaceOrder)
+
+    request = step.request
+    assert (request.side, request.order_type, request.quantity, request.trigger_price) == (
+        Side.SELL,
+        OrderType.STOP_LOSS,
+        d("0.0004"),
+        d("58799.9"),
+    )
+
+
+def test_our_own_unlinked_stop_is_linked_not_doubled() -> None:
+    """The id is recovered."""
+    (step,) = plan_recover_sl(world(STOP, orders=(OURS,))).steps
+
+    assert isinstance(step, LinkStop)
+    assert step.order == STOP
+
+
+def test_a_linked_stop_needs_nothing() -> None:
+    """A second run is empty."""
+    linked = make_position(stop_venue_order_id=STOP.venue_order_id)
+
+    assert plan_recover_sl(world(STOP, orders=(OURS,), positions=(linked,))).is_empty
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(STOP, side=Side.BUY),
+        replace(STOP, quantity=d("0.0003")),
+        replace(STOP, order_type=OrderType.TAKE_PROFIT),
+        replace(STOP, order_type=OrderType.LIMIT),
+    ],
+    ids=["other side", "other quantity", "a take-profit", "a limit"],
+)
+def test_an_order_of_the_same_symbol_is_not_a_stop_by_that_alone(other: VenueOrder) -> None:
+    """The predecessor matched by symbol and took a take-profit for a stop."""
+    foreign = replace(other, client_order_id=None)
+    (step,) = plan_recover_sl(world(foreign)).steps
+
+    assert isinstance(step, PlaceOrder)
+
+
+def test_a_foreign_stop_is_neither_linked_nor_doubled() -> None:
+    """What somebody else placed is named and left alone."""
+    plan = plan_recover_sl(world(replace(STOP, client_order_id=None)))
+
+    assert plan.is_empty
+    assert "was not placed here" in plan.notes[0]
+
+
+def test_a_stop_of_ours_that_does_not_fit_is_left_to_sync_positions() -> None:
+    """One command per repair."""
+    plan = plan_recover_sl(world(replace(STOP, quantity=d("0.0002")), orders=(OURS,)))
+
+    assert plan.is_empty
+    assert "sync-positions" in plan.notes[0]
+
+
+def test_dust_is_named() -> None:
+    """No order can protect it."""
+    plan = plan_recover_sl(world(positions=(make_position(quantity=d("0.00001")),)))
+
+    assert plan.is_empty
+    assert "dust" in plan.notes[0]
+
+
+def test_without_the_open_orders_there_is_no_plan() -> None:
+    """An unread venue is not an empty one."""
+    with pytest.raises(VenueUnavailable):
+        plan_recover_sl(world(open_orders=NOT_GATHERED))
