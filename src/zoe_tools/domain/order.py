@@ -37,6 +37,8 @@ class OrderType(StrEnum):
     TRAILING_STOP = "trailing-stop"
     TRAILING_STOP_LIMIT = "trailing-stop-limit"
     SETTLE_POSITION = "settle-position"
+    UNKNOWN = "unknown"
+    """A word of the venue's that zoe does not know: such an order is shown, and left alone."""
 
     @property
     def is_stop(self) -> bool:
