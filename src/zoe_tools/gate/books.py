@@ -1,0 +1,236 @@
+"""Writes what happened into the books: order event, fill and position, in one transaction.
+
+The decisions are core's; this applies them. Everything is idempotent: an event by its key, a fill
+by its id, so the stream, the venue's records and a recovery may all tell the same story. Orders
+that are not ours are never booked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from zoe_tools.core.accounting import apply_fill, excess_of
+from zoe_tools.core.order_lifecycle import advance, event_of
+from zoe_tools.core.sync_positions import entry_position_id
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.journal import IntentState, OrderRecord
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.gate.journal import resolve_intent
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one source says of one order; None is what it does not say."""
+
+    venue_order_id: VenueOrderId
+    status: OrderStatus
+    seen_at: datetime
+    source: str
+    client_order_id: ClientOrderId | None = None
+    filled_quantity: Decimal | None = None
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    reason: str = ""
+
+
+def sighting_of_report(report: ExecutionReport) -> Sighting:
+    """What a row of the executions stream says."""
+    return Sighting(
+        venue_order_id=report.venue_order_id,
+        status=report.status,
+        seen_at=report.reported_at,
+        source="executions stream",
+        client_order_id=report.client_order_id,
+        filled_quantity=report.cumulative_quantity,
+        quantity=report.quantity,
+        limit_price=report.limit_price,
+        trigger_price=report.trigger_price,
+        reason=report.reason,
+    )
+
+
+def sighting_of_order(order: VenueOrder, *, seen_at: datetime, source: str) -> Sighting:
+    """What the venue's own record of an order says."""
+    return Sighting(
+        venue_order_id=order.venue_order_id,
+        status=order.status,
+        seen_at=order.closed_at or seen_at,
+        source=source,
+        client_order_id=order.client_order_id,
+        filled_quantity=order.filled_quantity,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        trigger_price=order.trigger_price,
+        reason=order.reason,
+    )
+
+
+def record_execution(
+    transaction: Transaction, sighting: Sighting, fills: Sequence[Fill] = ()
+) -> OrderRecord | None:
+    """Book what was seen of one order; returns our record of it, None when it is not ours.
+
+    Raises:
+        UndefinedTransition: the sighting contradicts what is proved; nothing is booked.
+    """
+    record = find_order(transaction, sighting.client_order_id, sighting.venue_order_id)
+    if record is None:
+        return None
+    seen = _with_details(record, sighting)
+    if sighting.status is not OrderStatus.UNKNOWN:
+        event = event_of(
+            record.client_order_id,
+            sighting.status,
+            occurred_at=sighting.seen_at,
+            source=sighting.source,
+            filled_quantity=sighting.filled_quantity,
+            reason=sighting.reason,
+        )
+        after = advance(seen, event)
+        transaction.append_order_event(event)
+    else:
+        after = seen
+    for fill in sorted(fills, key=lambda each: (each.filled_at, each.fill_id)):
+        after = book_fill(transaction, after, fill)
+    if after != record:
+        transaction.record_order(after)
+    link_stop(transaction, after)
+    _resolve_intent(transaction, after, sighting)
+    return after
+
+
+def find_order(
+    transaction: Transaction,
+    client_order_id: ClientOrderId | None,
+    venue_order_id: VenueOrderId | None,
+) -> OrderRecord | None:
+    """Our record of an order by our id, or by the venue's."""
+    if client_order_id is not None:
+        found = transaction.order(client_order_id)
+        if found is not None:
+            return found
+    if venue_order_id is None:
+        return None
+    return transaction.order_by_venue_id(venue_order_id)
+
+
+def book_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> OrderRecord:
+    """Book one fill of our order and what it does to the position; a known fill changes nothing."""
+    ours = replace(fill, client_order_id=record.client_order_id)
+    position = _position_of(transaction, record, ours)
+    position_id = position.position_id if position else entry_position_id(record)
+    is_new = transaction.record_fill(ours, position_id=position_id, purpose=record.purpose)
+    if not is_new:
+        return record
+    booked = _with_fill(transaction, record, ours)
+    excess = excess_of(position, ours)
+    if excess > ZERO:
+        _LOG.error(
+            "INVARIANT_VIOLATION fill %s sold %s %s more than is managed",
+            fill.fill_id,
+            short(excess),
+            fill.symbol,
+        )
+    if position is None and ours.side is Side.SELL:
+        return booked
+    after = apply_fill(position, ours, position_id=position_id, purpose=record.purpose)
+    transaction.record_position(after)
+    return replace(booked, position_id=after.position_id)
+
+
+def book_missed_fill(transaction: Transaction, fill: Fill) -> bool:
+    """Book a fill by itself; False when its order is not ours."""
+    record = find_order(transaction, fill.client_order_id, fill.venue_order_id)
+    if record is None:
+        return False
+    after = book_fill(transaction, record, fill)
+    if after != record:
+        transaction.record_order(after)
+    return True
+
+
+def link_stop(transaction: Transaction, record: OrderRecord) -> None:
+    """Note on the position which resting stop protects it, or that none does any more."""
+    if record.purpose != "stop" or record.position_id is None:
+        return
+    position = transaction.position(record.position_id)
+    if position is None:
+        return
+    is_linked = position.stop_client_order_id == record.client_order_id
+    if record.status.is_terminal:
+        if is_linked:
+            transaction.record_position(
+                replace(position, stop_client_order_id=None, stop_venue_order_id=None)
+            )
+        return
+    if record.venue_order_id is None:
+        return
+    linked = replace(
+        position,
+        stop_client_order_id=record.client_order_id,
+        stop_venue_order_id=record.venue_order_id,
+        stop_price=record.trigger_price,
+    )
+    if linked != position:
+        transaction.record_position(linked)
+
+
+def _with_details(record: OrderRecord, sighting: Sighting) -> OrderRecord:
+    """What only the venue knows, and what an amendment changed."""
+    is_market = sighting.limit_price in (None, ZERO)
+    return replace(
+        record,
+        venue_order_id=sighting.venue_order_id,
+        quantity=sighting.quantity or record.quantity,
+        limit_price=record.limit_price if is_market else sighting.limit_price,
+        trigger_price=sighting.trigger_price or record.trigger_price,
+    )
+
+
+def _with_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> OrderRecord:
+    """Average price and fees follow the booked fills; the fills' sum is a floor of the quantity."""
+    fills = transaction.fills(venue_order_id=fill.venue_order_id)
+    quantity = sum((each.quantity for each in fills), ZERO)
+    cost = sum((each.cost for each in fills), ZERO)
+    return replace(
+        record,
+        filled_quantity=max(record.filled_quantity, quantity),
+        average_price=cost / quantity if quantity else ZERO,
+        fees=sum((each.fee for each in fills), ZERO),
+    )
+
+
+def _position_of(transaction: Transaction, record: OrderRecord, fill: Fill) -> Position | None:
+    """The order's own position, else the open one of the instrument."""
+    own = transaction.position(entry_position_id(record))
+    if own is not None and (own.status is PositionStatus.OPEN or fill.side is Side.SELL):
+        return own
+    return next(
+        (each for each in transaction.positions(open_only=True) if each.symbol == fill.symbol),
+        own,
+    )
+
+
+def _resolve_intent(transaction: Transaction, record: OrderRecord, sighting: Sighting) -> None:
+    """An order the venue shows is proof that its place intent arrived."""
+    if record.intent_id is not None:
+        resolve_intent(
+            transaction,
+            record.intent_id,
+            IntentState.CONFIRMED,
+            at=sighting.seen_at,
+            evidence=f"{sighting.source}: {sighting.status.value}",
+            venue_order_id=sighting.venue_order_id,
+        )

@@ -1,0 +1,322 @@
+"""Carries out the steps of an approved plan: journal, send, record the answer, prove.
+
+Store steps that stand together are one transaction. Venue steps go one by one; what went wrong
+with one decides which later ones may still go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
+from zoe_tools.core.risk import Refusal, adds_risk
+from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import OrderStatus, VenueOrder
+from zoe_tools.domain.plan import (
+    AmendOrder,
+    CancelOrder,
+    OutcomeState,
+    PlaceOrder,
+    Plan,
+    StepOutcome,
+    StoreStep,
+    VenueStep,
+)
+from zoe_tools.domain.policy import Policy
+from zoe_tools.gate.books import record_execution, sighting_of_order
+from zoe_tools.gate.journal import Author, Entry, Withheld, journal, mark
+from zoe_tools.gate.prove import Prover
+from zoe_tools.gate.send import Answer, Reply, send
+from zoe_tools.gate.store_steps import apply_store_steps
+from zoe_tools.ports import Approver, Clock, Venue
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
+"""Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
+
+REST_SOURCE = "venue records"
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What went wrong so far in a plan, and therefore must not be built upon."""
+
+    is_unknown: bool = False
+    symbols: set[Symbol] = field(default_factory=set)
+    positions: set[PositionId] = field(default_factory=set)
+
+    def note(self, step: VenueStep, state: OutcomeState) -> None:
+        """Remember a step that was not done."""
+        if state is OutcomeState.DONE:
+            return
+        if step.position_id is not None:
+            self.positions.add(step.position_id)
+        if state is OutcomeState.UNKNOWN:
+            self.is_unknown = True
+            self.symbols.add(symbol_of(step))
+
+    def forbids(self, step: VenueStep) -> str:
+        """Why the step has to wait; empty when it may go. Cancels always may."""
+        if isinstance(step, CancelOrder):
+            return ""
+        if self.is_unknown and adds_risk(step):
+            return "an earlier step's outcome is unknown, so nothing may add risk"
+        if symbol_of(step) in self.symbols:
+            return f"an earlier step's outcome on {symbol_of(step)} is unknown"
+        if step.position_id in self.positions:
+            return "it depends on an earlier step that was not done"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """Does the steps; `in_flight` holds the intents it is sending at the moment."""
+
+    venue: Venue
+    store: StoreRunner
+    clock: Clock
+    approver: Approver
+    policy: Policy
+    author: Author
+    prover: Prover
+    proof: Proof | None
+    in_flight: set[IntentId]
+
+    async def carry(self, plan: Plan, refusals: Sequence[Refusal]) -> tuple[StepOutcome, ...]:
+        """Every step in order; one outcome each, shown as soon as it is known."""
+        denied = {refusal.step_index: refusal for refusal in refusals}
+        trouble = Trouble()
+        outcomes: list[StepOutcome] = []
+        together: list[StoreStep] = []
+        for index, step in enumerate(plan.steps):
+            if index in denied:
+                outcomes += await self._flush(together)
+                outcomes.append(self._shown(_denied(step, denied[index])))
+            elif isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+                outcomes += await self._flush(together)
+                outcome = self._shown(await self._at_venue(plan, index, step, trouble))
+                trouble.note(step, outcome.state)
+                outcomes.append(outcome)
+            else:
+                together.append(step)
+        outcomes += await self._flush(together)
+        return tuple(outcomes)
+
+    async def _flush(self, together: list[StoreStep]) -> tuple[StepOutcome, ...]:
+        if not together:
+            return ()
+        steps, now = tuple(together), self.clock.now()
+        together.clear()
+        by = self.author.operator or self.author.command
+        outcomes = await self.store.run(
+            lambda tx: apply_store_steps(tx, steps, now=now, changed_by=by)
+        )
+        return tuple(self._shown(outcome) for outcome in outcomes)
+
+    def _shown(self, outcome: StepOutcome) -> StepOutcome:
+        self.approver.show_outcome(outcome)
+        return outcome
+
+    async def _at_venue(
+        self, plan: Plan, index: int, step: VenueStep, trouble: Trouble
+    ) -> StepOutcome:
+        reason = trouble.forbids(step)
+        if reason:
+            return _outcome(step, OutcomeState.SKIPPED, reason, code="DEPENDS")
+        now = self.clock.now()
+        try:
+            entry = await self.store.run(
+                lambda tx: journal(tx, plan, index, author=self.author, policy=self.policy, now=now)
+            )
+        except Withheld as error:
+            return _outcome(step, OutcomeState.SKIPPED, str(error), code="PRECONDITION")
+        self.in_flight.add(entry.intent.intent_id)
+        try:
+            return await self._sent(step, entry)
+        finally:
+            self.in_flight.discard(entry.intent.intent_id)
+
+    async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
+        await self._mark(entry, IntentState.SENT)
+        reply = await send(self.venue, step, entry)
+        match reply.answer:
+            case Answer.YES:
+                return await self._answered(step, entry, reply)
+            case Answer.NOT_SENT:
+                await self._mark(entry, IntentState.DENIED, f"not sent: {reply.words}")
+                return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code)
+            case Answer.NO:
+                return await self._refused(step, entry, reply)
+            case Answer.LOST:
+                return await self._lost(step, entry, reply)
+
+    # --- the four answers ------------------------------------------------------------------------
+
+    async def _answered(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
+        """A yes is recorded at once, and then proved."""
+        await self._mark(entry, IntentState.CONFIRMED, reply.words, reply.venue_order_id)
+        if self.proof is not None and reply.venue_order_id is not None:
+            evidence = await self.proof(entry.intent, reply.venue_order_id)
+            if evidence is not None:
+                return _outcome(
+                    step,
+                    OutcomeState.DONE,
+                    evidence,
+                    venue_order_id=reply.venue_order_id,
+                    entry=entry,
+                )
+        known = _with_venue_id(entry, reply.venue_order_id)
+        return await self._judged(step, known, await self.prover.confirm(known), reply.code)
+
+    async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
+        """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
+        if isinstance(step, CancelOrder):
+            judgement = await self.prover.resolve(entry, patient=False)
+            if judgement.verdict is Verdict.DONE:
+                return await self._judged(step, entry, judgement, reply.code)
+        await self._mark(entry, IntentState.REJECTED, f"{reply.code}: {reply.words}")
+        return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
+
+    async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
+        """It may have happened: look once; send again only what the table of proofs allows."""
+        await self._mark(entry, IntentState.UNKNOWN, reply.words)
+        judgement = await self.prover.resolve(entry, patient=False)
+        if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry):
+            again = await send(self.venue, step, entry)
+            if again.answer is Answer.YES:
+                return await self._answered(step, entry, again)
+            judgement = await self.prover.resolve(entry, patient=False)
+        return await self._judged(step, entry, judgement, reply.code)
+
+    async def _may_go_again(self, entry: Entry) -> bool:
+        """Cancels at once; a protective stop under its own id, once the first one must be dead."""
+        intent = entry.intent
+        match rule_for(intent.kind, intent.purpose).resend:
+            case Resend.ALWAYS:
+                return True
+            case Resend.NEVER:
+                return False
+            case Resend.SAME_ID_AFTER_DEADLINE:
+                left = (intent.deadline - self.clock.now()).total_seconds()
+                await self.clock.sleep(max(0.0, left))
+                seen = await self.prover.resolve(entry, patient=False)
+                return seen.verdict is Verdict.UNKNOWN
+
+    # --- recording -------------------------------------------------------------------------------
+
+    async def _judged(
+        self, step: VenueStep, entry: Entry, judgement: Judgement, code: str
+    ) -> StepOutcome:
+        """What the evidence says, in the books and as an outcome."""
+        order = judgement.order
+        match judgement.verdict:
+            case Verdict.DONE if order is not None:
+                await self._book(entry, order, judgement.evidence)
+                state, code = _state_seen(entry.intent, order)
+                return _outcome(
+                    step,
+                    state,
+                    f"{REST_SOURCE}: {judgement.evidence}",
+                    code=code,
+                    venue_order_id=order.venue_order_id,
+                    entry=entry,
+                )
+            case Verdict.NOT_DONE:
+                await self._mark(entry, IntentState.REJECTED, judgement.evidence)
+                return _outcome(
+                    step, OutcomeState.REJECTED, judgement.evidence, code=code, entry=entry
+                )
+            case _:
+                foreign = judgement.verdict is Verdict.FOREIGN_MATCH
+                code = "FOREIGN_MATCH" if foreign else code
+                evidence = f"{code}: {judgement.evidence}" if foreign else judgement.evidence
+                await self._mark(entry, IntentState.UNKNOWN, evidence)
+                return _outcome(
+                    step, OutcomeState.UNKNOWN, judgement.evidence, code=code, entry=entry
+                )
+
+    async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
+        """The proved order, its fills and the intent's end, in one transaction."""
+        fills = await self.prover.fills_of(order)
+        now = self.clock.now()
+
+        def write(transaction: Transaction) -> None:
+            sighting = sighting_of_order(order, seen_at=now, source=REST_SOURCE)
+            record_execution(transaction, sighting, fills)
+            mark(
+                transaction,
+                entry,
+                IntentState.CONFIRMED,
+                at=now,
+                evidence=evidence,
+                venue_order_id=order.venue_order_id,
+            )
+
+        await self.store.run(write)
+
+    async def _mark(
+        self,
+        entry: Entry,
+        state: IntentState,
+        evidence: str = "",
+        venue_order_id: VenueOrderId | None = None,
+    ) -> None:
+        now = self.clock.now()
+        await self.store.run(
+            lambda tx: mark(
+                tx, entry, state, at=now, evidence=evidence, venue_order_id=venue_order_id
+            )
+        )
+
+
+def symbol_of(step: VenueStep) -> Symbol:
+    """The instrument a step is about."""
+    match step:
+        case PlaceOrder(request=request):
+            return request.symbol
+        case AmendOrder(amendment=change):
+            return change.symbol
+        case CancelOrder(symbol=symbol):
+            return symbol
+
+
+def _state_seen(intent: Intent, order: VenueOrder) -> tuple[OutcomeState, str]:
+    """A placed order that is already over with nothing filled was thrown out after all."""
+    is_out = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
+    if intent.kind is IntentKind.PLACE and is_out and order.filled_quantity == ZERO:
+        return OutcomeState.REJECTED, "NOT_KEPT"
+    return OutcomeState.DONE, ""
+
+
+def _with_venue_id(entry: Entry, venue_order_id: VenueOrderId | None) -> Entry:
+    intent = replace(entry.intent, venue_order_id=venue_order_id or entry.intent.venue_order_id)
+    return replace(entry, intent=intent)
+
+
+def _denied(step: VenueStep | StoreStep, refusal: Refusal) -> StepOutcome:
+    return StepOutcome(
+        step=step, state=OutcomeState.DENIED, evidence=refusal.message, code=refusal.code
+    )
+
+
+def _outcome(
+    step: VenueStep,
+    state: OutcomeState,
+    evidence: str,
+    *,
+    code: str = "",
+    venue_order_id: VenueOrderId | None = None,
+    entry: Entry | None = None,
+) -> StepOutcome:
+    return StepOutcome(
+        step=step,
+        state=state,
+        evidence=evidence,
+        code=code,
+        venue_order_id=venue_order_id,
+        client_order_id=entry.intent.client_order_id if entry else None,
+    )

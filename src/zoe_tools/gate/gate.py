@@ -1,0 +1,130 @@
+"""The door itself: one plan in, one receipt out; the loop's and the commands' only way to act.
+
+Stages in order, each in a file of its own: veto (core.risk), show (Approver), consent, re-check,
+journal, send, prove. A dry run ends after show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from zoe_tools.core.order_lifecycle import UndefinedTransition
+from zoe_tools.core.risk import veto
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
+from zoe_tools.gate.carry import Carrier, Proof
+from zoe_tools.gate.consent import demand_consent
+from zoe_tools.gate.journal import Author
+from zoe_tools.gate.prove import Prover
+from zoe_tools.gate.receipt import Receipt
+from zoe_tools.gate.recheck import demand_unchanged
+from zoe_tools.gate.recover import Recovery, recover
+from zoe_tools.ports import Approver, Clock, Venue
+from zoe_tools.store.runner import StoreRunner
+
+_LOG = logging.getLogger(__name__)
+
+Regather = Callable[[], Awaitable[tuple[Snapshot, Plan]]]
+"""Looks again and plans again; over a live view it need not touch the venue."""
+
+
+class Gate:
+    """See the module. One object per command or loop; `proof` is the loop's executions stream."""
+
+    def __init__(
+        self,
+        *,
+        venue: Venue,
+        store: StoreRunner,
+        clock: Clock,
+        approver: Approver,
+        account: Account,
+        policy: Policy,
+        command: str,
+        operator: str,
+        host: str,
+        live_consent: bool,
+        proof: Proof | None = None,
+    ) -> None:
+        self._venue = venue
+        self._store = store
+        self._clock = clock
+        self._approver = approver
+        self._policy = policy
+        self._live_consent = live_consent
+        self._in_flight: set[IntentId] = set()
+        self._carrier = Carrier(
+            venue=venue,
+            store=store,
+            clock=clock,
+            approver=approver,
+            policy=policy,
+            author=Author(account=account, command=command, operator=operator, host=host),
+            prover=Prover(venue=venue, clock=clock, policy=policy),
+            proof=proof,
+            in_flight=self._in_flight,
+        )
+
+    async def carry_out(
+        self,
+        plan: Plan,
+        *,
+        snapshot: Snapshot,
+        execute: bool,
+        regather: Regather | None = None,
+    ) -> Receipt:
+        """Show the plan; when `execute`, also do it.
+
+        Raises:
+            ConsentMissing: a live account, and nobody consented.
+            PlanStale: the plan expired, or planning again gives other steps.
+            StoreError: the journal cannot be written; nothing more was sent.
+        """
+        refusals = veto(plan, snapshot)
+        self._approver.show_plan(plan)
+        if not execute or plan.is_empty:
+            return Receipt(plan=plan, refusals=refusals, is_executed=execute)
+        demand_consent(plan, live_consent=self._live_consent)
+        fresh = plan
+        if regather is not None:
+            seen, fresh = await regather()
+            refusals = veto(fresh, seen)
+        demand_unchanged(plan, fresh, now=self._clock.now())
+        outcomes = await self._carrier.carry(fresh, refusals)
+        return Receipt(plan=fresh, outcomes=outcomes, refusals=refusals, is_executed=True)
+
+    async def record_report(self, report: ExecutionReport) -> None:
+        """Book one row of the executions stream; rows about other people's orders are ignored.
+
+        A row that contradicts what is proved is logged and not booked; a fill in it is real and
+        is booked all the same.
+        """
+        sighting = sighting_of_report(report)
+        fills = () if report.fill is None else (report.fill,)
+        try:
+            await self._store.run(lambda tx: record_execution(tx, sighting, fills))
+        except UndefinedTransition as error:
+            _LOG.error("INVARIANT_VIOLATION %s", error.message)
+            if report.fill is not None:
+                fill = report.fill
+                await self._store.run(lambda tx: book_missed_fill(tx, fill))
+
+    async def recover(self, *, patient: bool = True) -> Recovery:
+        """Resolve every open intent against the venue and book what was missed; see `recover`.
+
+        Intents that this gate is sending at the moment are left to it.
+        """
+        return await recover(
+            store=self._store,
+            venue=self._venue,
+            clock=self._clock,
+            policy=self._policy,
+            in_flight=frozenset(self._in_flight),
+            patient=patient,
+        )

@@ -1,0 +1,274 @@
+"""The journal: each change at the venue is a committed row before its first byte leaves.
+
+Ids are derived, not drawn: the same step of the same plan has the same client order id, so an order
+found at the venue can be recognised as ours after any crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from zoe_tools.core.order_lifecycle import advance, event_of
+from zoe_tools.core.risk import adds_risk
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol, VenueOrderId
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
+from zoe_tools.domain.plan import (
+    AmendOrder,
+    CancelOrder,
+    PlaceOrder,
+    Plan,
+    PositionStill,
+    VenueStep,
+    canonical_json,
+)
+from zoe_tools.domain.policy import Policy
+from zoe_tools.errors import PlanStale
+from zoe_tools.store.store import Transaction
+
+_LEAVING = frozenset({"exit", "flatten", "take_profit"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who asks: written beside every intent."""
+
+    account: Account
+    command: str
+    operator: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A journaled step: its intent, and for a place the order record that goes with it."""
+
+    intent: Intent
+    record: OrderRecord | None = None
+
+
+class Withheld(Exception):
+    """A step that may not go out now; the sentence says why. Nothing was journaled."""
+
+
+def intent_id_of(account_id: AccountId, plan_hash: str, step_index: int) -> IntentId:
+    """The id of one step of one plan of one account."""
+    return IntentId(_digest(account_id, plan_hash, str(step_index)).hex()[:32])
+
+
+def client_order_id_of(
+    account_id: AccountId, store_epoch: str, intent_id: IntentId, attempt: int
+) -> ClientOrderId:
+    """A UUID of the first 128 bits of SHA-256(account, store epoch, intent, attempt)."""
+    digest = _digest(account_id, store_epoch, intent_id, str(attempt))
+    return ClientOrderId(str(uuid.UUID(bytes=digest[:16])))
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+def journal(
+    transaction: Transaction,
+    plan: Plan,
+    index: int,
+    *,
+    author: Author,
+    policy: Policy,
+    now: datetime,
+) -> Entry:
+    """Check what must still be true, and write the intent (and the order it will become).
+
+    Raises:
+        Withheld: a precondition no longer holds, or another order already does the step's work.
+        PlanStale: this very step of this very plan was carried out before.
+    """
+    step = plan.steps[index]
+    if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+        raise TypeError(f"{type(step).__name__} is not for the venue")
+    _demand_preconditions(transaction, step)
+    account_id = author.account.account_id
+    intent_id = intent_id_of(account_id, plan.plan_hash, index)
+    if transaction.intent(intent_id) is not None:
+        raise PlanStale("This very plan was carried out before.")
+    client_order_id = None
+    if isinstance(step, PlaceOrder):
+        epoch = transaction.store_epoch()
+        client_order_id = client_order_id_of(account_id, epoch, intent_id, 1)
+    symbol, side, purpose, venue_order_id = _about(step)
+    intent = Intent(
+        intent_id=intent_id,
+        account_id=account_id,
+        kind=_kind(step),
+        state=IntentState.JOURNALED,
+        command=author.command,
+        plan_hash=plan.plan_hash,
+        step_index=index,
+        symbol=symbol,
+        side=side,
+        purpose=purpose,
+        payload=canonical_json(step),
+        deadline=now + timedelta(seconds=policy.order_deadline_s),
+        created_at=now,
+        updated_at=now,
+        client_order_id=client_order_id,
+        venue_order_id=venue_order_id,
+        position_id=step.position_id,
+        operator=author.operator,
+        host=author.host,
+    )
+    transaction.record_intent(intent)
+    if not isinstance(step, PlaceOrder) or client_order_id is None:
+        return Entry(intent=intent)
+    record = _order_of(step, intent, client_order_id)
+    transaction.record_order(record)
+    return Entry(intent=intent, record=record)
+
+
+def mark(
+    transaction: Transaction,
+    entry: Entry,
+    state: IntentState,
+    *,
+    at: datetime,
+    evidence: str = "",
+    venue_order_id: VenueOrderId | None = None,
+) -> None:
+    """Advance the intent; an order that was never placed ends with it, a doubtful one says so."""
+    resolve_intent(
+        transaction,
+        entry.intent.intent_id,
+        state,
+        at=at,
+        evidence=evidence,
+        venue_order_id=venue_order_id,
+    )
+    if entry.record is not None:
+        _follow(transaction, entry.record, state, at=at, evidence=evidence, venue_id=venue_order_id)
+
+
+def resolve_intent(
+    transaction: Transaction,
+    intent_id: IntentId,
+    state: IntentState,
+    *,
+    at: datetime,
+    evidence: str,
+    venue_order_id: VenueOrderId | None = None,
+) -> None:
+    """Advance an intent; what is known for good stays, and saying the same again is no news."""
+    intent = transaction.intent(intent_id)
+    if intent is None or intent.state.is_terminal or intent.state is state:
+        return
+    transaction.advance_intent(
+        intent_id, state, at=at, evidence=evidence, venue_order_id=venue_order_id
+    )
+
+
+def _follow(
+    transaction: Transaction,
+    planned: OrderRecord,
+    state: IntentState,
+    *,
+    at: datetime,
+    evidence: str,
+    venue_id: VenueOrderId | None,
+) -> None:
+    record = transaction.order(planned.client_order_id) or planned
+    words = {
+        IntentState.REJECTED: OrderStatus.REJECTED,
+        IntentState.DENIED: OrderStatus.REJECTED,
+        IntentState.UNKNOWN: OrderStatus.UNKNOWN,
+    }
+    status = words.get(state)
+    after = record if venue_id is None else replace(record, venue_order_id=venue_id)
+    if status is not None and record.status in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN):
+        event = event_of(
+            record.client_order_id, status, occurred_at=at, source="gate", reason=evidence
+        )
+        after = advance(after, event)
+        transaction.append_order_event(event)
+    if after != record:
+        transaction.record_order(after)
+
+
+def _demand_preconditions(transaction: Transaction, step: VenueStep) -> None:
+    """What the store can say about a step's preconditions, in the journaling transaction."""
+    for condition in step.preconditions:
+        if not isinstance(condition, PositionStill):
+            continue
+        position = transaction.position(condition.position_id)
+        held = position.quantity if position is not None else ZERO
+        if held != condition.quantity:
+            raise Withheld(
+                f"the position holds {short(held)}, the plan counted on {short(condition.quantity)}"
+            )
+    if isinstance(step, PlaceOrder) and not adds_risk(step):
+        _demand_room(transaction, step)
+
+
+def _demand_room(transaction: Transaction, step: PlaceOrder) -> None:
+    """What is sold and what is being sold together never exceed the position.
+
+    A resting stop does not count: at the venue it holds the very asset an exit would need.
+    """
+    position = transaction.position(step.position_id) if step.position_id else None
+    if position is None or step.request.purpose not in _LEAVING:
+        return
+    working = sum(
+        (
+            order.remaining_quantity
+            for order in transaction.orders(open_only=True)
+            if order.position_id == position.position_id and order.purpose in _LEAVING
+        ),
+        ZERO,
+    )
+    if working + step.request.quantity > position.quantity:
+        raise Withheld(
+            f"{short(working)} of the position's {short(position.quantity)} are being sold already"
+        )
+
+
+def _kind(step: VenueStep) -> IntentKind:
+    match step:
+        case PlaceOrder():
+            return IntentKind.PLACE
+        case AmendOrder():
+            return IntentKind.AMEND
+        case CancelOrder():
+            return IntentKind.CANCEL
+
+
+def _about(step: VenueStep) -> tuple[Symbol, Side | None, OrderPurpose, VenueOrderId | None]:
+    match step:
+        case PlaceOrder(request=request):
+            return request.symbol, request.side, request.purpose, None
+        case AmendOrder(amendment=change, purpose=purpose):
+            return change.symbol, None, purpose, change.venue_order_id
+        case CancelOrder(symbol=symbol, purpose=purpose, venue_order_id=venue_order_id):
+            return symbol, None, purpose, venue_order_id
+
+
+def _order_of(step: PlaceOrder, intent: Intent, client_order_id: ClientOrderId) -> OrderRecord:
+    request = step.request
+    return OrderRecord(
+        client_order_id=client_order_id,
+        venue_order_id=None,
+        intent_id=intent.intent_id,
+        symbol=request.symbol,
+        side=request.side,
+        order_type=request.order_type,
+        purpose=request.purpose,
+        status=OrderStatus.PENDING_NEW,
+        quantity=request.quantity,
+        created_at=intent.created_at,
+        updated_at=intent.created_at,
+        limit_price=request.limit_price,
+        trigger_price=request.trigger_price,
+        position_id=step.position_id,
+    )

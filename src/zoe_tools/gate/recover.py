@@ -1,0 +1,203 @@
+"""After a crash or a lost stream: resolve every open intent, and book what happened meanwhile.
+
+It only reads the venue and writes the books; running it again changes nothing. Orders and fills
+that are not ours are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from zoe_tools.core.order_lifecycle import UndefinedTransition
+from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import IntentId, VenueOrderId
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.policy import Policy
+from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
+from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.gate.prove import Prover
+from zoe_tools.ports import Clock, Venue
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+SOURCE = "venue records"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What an intent turned out to be."""
+
+    intent: Intent
+    state: IntentState
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What was found: resolved intents, how many orders moved, how many fills were new."""
+
+    resolutions: tuple[Resolution, ...] = ()
+    orders_updated: int = 0
+    fills_booked: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no intent is left unresolved."""
+        return all(each.state.is_terminal for each in self.resolutions)
+
+
+async def recover(
+    *,
+    store: StoreRunner,
+    venue: Venue,
+    clock: Clock,
+    policy: Policy,
+    in_flight: frozenset[IntentId] = frozenset(),
+    patient: bool = True,
+) -> Recovery:
+    """Bring the journal, the orders, the fills and the positions up to date.
+
+    `in_flight` names intents that somebody is sending right now: they are not touched. Patient, it
+    waits until silence counts; otherwise what silence cannot prove stays unknown.
+
+    Raises:
+        VenueUnavailable: the venue's records cannot be read.
+    """
+    prover = Prover(venue=venue, clock=clock, policy=policy)
+    intents = await store.run(lambda tx: tx.unresolved_intents())
+    resolutions = [
+        await _resolve(store, clock, prover, intent, patient=patient)
+        for intent in intents
+        if intent.intent_id not in in_flight
+    ]
+    working = await store.run(_unfinished)
+    moved, notes = await _orders(store, venue, clock, working)
+    fresh = await _fills(store, venue, working)
+    return Recovery(
+        resolutions=tuple(resolutions),
+        orders_updated=moved,
+        fills_booked=fresh,
+        notes=notes,
+    )
+
+
+async def _resolve(
+    store: StoreRunner, clock: Clock, prover: Prover, intent: Intent, *, patient: bool
+) -> Resolution:
+    entry = await store.run(lambda tx: _entry_of(tx, intent))
+    # What was journaled and never marked as sent left no byte: one look is enough.
+    never_sent = intent.state is IntentState.JOURNALED
+    judgement = await prover.resolve(entry, patient=patient and not never_sent)
+    state, evidence = _ending(intent, judgement)
+    fills: tuple[Fill, ...] = ()
+    if judgement.verdict is Verdict.DONE and judgement.order is not None:
+        fills = await prover.fills_of(judgement.order)
+    now = clock.now()
+
+    def write(transaction: Transaction) -> None:
+        if judgement.verdict is Verdict.DONE and judgement.order is not None:
+            sighting = sighting_of_order(judgement.order, seen_at=now, source=SOURCE)
+            record_execution(transaction, sighting, fills)
+        mark(
+            transaction,
+            entry,
+            state,
+            at=now,
+            evidence=evidence,
+            venue_order_id=judgement.order.venue_order_id if judgement.order else None,
+        )
+
+    await store.run(write)
+    return Resolution(intent=intent, state=state, evidence=evidence)
+
+
+def _entry_of(transaction: Transaction, intent: Intent) -> Entry:
+    record = None
+    if intent.kind is IntentKind.PLACE and intent.client_order_id is not None:
+        record = transaction.order(intent.client_order_id)
+    return Entry(intent=intent, record=record)
+
+
+def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, str]:
+    match judgement.verdict:
+        case Verdict.DONE:
+            return IntentState.CONFIRMED, judgement.evidence
+        case Verdict.NOT_DONE:
+            return IntentState.REJECTED, f"it never happened: {judgement.evidence}"
+        case Verdict.FOREIGN_MATCH:
+            return IntentState.UNKNOWN, f"FOREIGN_MATCH: {judgement.evidence}"
+        case Verdict.UNKNOWN:
+            if intent.state is IntentState.JOURNALED:
+                return IntentState.DENIED, f"it was never sent: {judgement.evidence}"
+            return IntentState.UNKNOWN, judgement.evidence
+
+
+def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:
+    """Orders that may have moved while nobody looked, and those whose fills do not add up."""
+    booked: dict[VenueOrderId, Decimal] = {}
+    for fill in transaction.fills():
+        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+    return tuple(
+        order
+        for order in transaction.orders()
+        if not order.status.is_terminal
+        or (
+            order.venue_order_id is not None
+            and order.filled_quantity > booked.get(order.venue_order_id, ZERO)
+        )
+    )
+
+
+async def _orders(
+    store: StoreRunner, venue: Venue, clock: Clock, working: Sequence[OrderRecord]
+) -> tuple[int, tuple[str, ...]]:
+    """Book what the venue's records say of our working orders."""
+    ids = [each.venue_order_id for each in working if each.venue_order_id is not None]
+    if not ids:
+        return 0, ()
+    seen = await venue.orders(ids)
+    now = clock.now()
+    moved = 0
+    notes = [
+        f"the venue does not show our order {missing}; it was left as it is"
+        for missing in sorted(set(ids) - {each.venue_order_id for each in seen})
+    ]
+    for order in seen:
+        sighting = sighting_of_order(order, seen_at=now, source=SOURCE)
+        try:
+            await store.run(partial(record_execution, sighting=sighting))
+        except UndefinedTransition as error:
+            _LOG.error("INVARIANT_VIOLATION %s", error.message)
+            notes.append(error.message)
+    before = {each.venue_order_id: each for each in working}
+    for order in seen:
+        known = before[order.venue_order_id]
+        moved += (known.status, known.filled_quantity) != (order.status, order.filled_quantity)
+    return moved, tuple(notes)
+
+
+async def _fills(store: StoreRunner, venue: Venue, working: Sequence[OrderRecord]) -> int:
+    """Book the fills that the venue shows and our books lack, on whichever order of ours."""
+    times = [each.created_at for each in working]
+    newest = await store.run(lambda tx: [each.updated_at for each in tx.orders()[-1:]])
+    if not times and not newest:
+        return 0
+    since = min((*times, *newest)) - timedelta(seconds=CLOCK_TOLERANCE_S)
+    rows = await venue.fills(since=since)
+    fills = sorted(rows, key=lambda each: (each.filled_at, each.fill_id))
+    return await store.run(lambda tx: _book_all(tx, fills))
+
+
+def _book_all(transaction: Transaction, fills: Sequence[Fill]) -> int:
+    known = {each.fill_id for each in transaction.fills()}
+    return sum(book_missed_fill(transaction, fill) for fill in fills if fill.fill_id not in known)

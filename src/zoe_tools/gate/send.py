@@ -1,0 +1,78 @@
+"""Sends one step, once, and says what the answer was worth. It does not judge what is true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, VenueStep
+from zoe_tools.errors import (
+    OutcomeUnknown,
+    VenueMisbehaved,
+    VenueRejected,
+    VenueThrottled,
+    VenueUnavailable,
+)
+from zoe_tools.gate.journal import Entry
+from zoe_tools.ports import Venue
+
+
+class Answer(StrEnum):
+    """What the venue's answer was worth."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_SENT = "not sent"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to one write."""
+
+    answer: Answer
+    words: str
+    code: str = ""
+    venue_order_id: VenueOrderId | None = None
+
+
+async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
+    """Send it. Every failure becomes a reply; nothing is sent twice."""
+    try:
+        return await _send(venue, step, entry)
+    except VenueRejected as error:
+        return Reply(answer=Answer.NO, words=error.message, code=error.code)
+    except VenueThrottled as error:
+        return Reply(answer=Answer.NO, words=error.message, code=error.code or "THROTTLED")
+    except VenueUnavailable as error:
+        return Reply(answer=Answer.NOT_SENT, words=error.message, code="UNREACHABLE")
+    except OutcomeUnknown as error:
+        return Reply(answer=Answer.LOST, words=error.message, code=error.code)
+    except VenueMisbehaved as error:
+        return Reply(answer=Answer.LOST, words=error.message, code="UNREADABLE")
+
+
+async def _send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
+    intent = entry.intent
+    match step:
+        case PlaceOrder(request=request):
+            if intent.client_order_id is None:
+                raise AssertionError("a place intent has a client order id")
+            venue_order_id = await venue.place(
+                request, client_order_id=intent.client_order_id, deadline=intent.deadline
+            )
+            words = f"accepted as {venue_order_id}"
+            return Reply(answer=Answer.YES, words=words, venue_order_id=venue_order_id)
+        case AmendOrder(amendment=change):
+            amend_id = await venue.amend(change, deadline=intent.deadline)
+            return Reply(
+                answer=Answer.YES,
+                words=f"amended as {amend_id}",
+                venue_order_id=change.venue_order_id,
+            )
+        case CancelOrder(venue_order_id=venue_order_id):
+            count = await venue.cancel(venue_order_id)
+            return Reply(
+                answer=Answer.YES, words=f"{count} cancelled", venue_order_id=venue_order_id
+            )

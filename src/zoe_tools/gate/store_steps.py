@@ -1,0 +1,144 @@
+"""Carries out the steps that change only the books, several of them in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    LinkStop,
+    OutcomeState,
+    RecordFill,
+    RecordOrder,
+    ResolveIntent,
+    SetTradingState,
+    StepOutcome,
+    StoreStep,
+    WriteCandles,
+)
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
+from zoe_tools.gate.journal import resolve_intent
+from zoe_tools.store.store import Transaction
+
+PLAN_SOURCE = "venue records"
+
+
+def apply_store_steps(
+    transaction: Transaction, steps: Sequence[StoreStep], *, now: datetime, changed_by: str
+) -> tuple[StepOutcome, ...]:
+    """Carry out all of them, or, should one raise, none."""
+    return tuple(
+        apply_store_step(transaction, step, now=now, changed_by=changed_by) for step in steps
+    )
+
+
+def apply_store_step(
+    transaction: Transaction, step: StoreStep, *, now: datetime, changed_by: str
+) -> StepOutcome:
+    """Carry out one step; a step whose ground is gone is skipped and says why."""
+    missing = evidence = ""
+    match step:
+        case AdoptPosition() | AdjustPosition() | LinkStop():
+            missing, evidence = _to_positions(transaction, step)
+        case RecordFill() | RecordOrder() | ResolveIntent():
+            missing, evidence = _to_orders(transaction, step, now)
+        case WriteCandles(candles=candles, source=source):
+            count = transaction.write_candles(candles, source)
+            evidence = f"{count} candle rows changed"
+        case SetTradingState(level=level, reason=reason):
+            transaction.set_trading_state(
+                TradingState(level=level, reason=reason, changed_at=now, changed_by=changed_by)
+            )
+            evidence = f"trading state is {level.label}"
+    if missing:
+        return StepOutcome(
+            step=step, state=OutcomeState.SKIPPED, evidence=missing, code="PRECONDITION"
+        )
+    return StepOutcome(step=step, state=OutcomeState.DONE, evidence=f"store: {evidence}")
+
+
+_Result = tuple[str, str]
+"""What is missing (empty when nothing is), and what was done."""
+
+
+def _to_positions(
+    transaction: Transaction, step: AdoptPosition | AdjustPosition | LinkStop
+) -> _Result:
+    match step:
+        case AdoptPosition(position=position):
+            return _adopt(transaction, position)
+        case AdjustPosition(before=before, after=after):
+            return _adjust(transaction, before, after)
+        case LinkStop(position_id=position_id, order=order):
+            return _link(transaction, position_id, order)
+
+
+def _to_orders(
+    transaction: Transaction, step: RecordFill | RecordOrder | ResolveIntent, now: datetime
+) -> _Result:
+    match step:
+        case RecordFill(fill=fill):
+            known = book_missed_fill(transaction, fill)
+            return ("", "fill booked") if known else ("its order is not in the books", "")
+        case RecordOrder(order=order):
+            sighting = sighting_of_order(order, seen_at=now, source=PLAN_SOURCE)
+            if record_execution(transaction, sighting) is None:
+                return "the order is not in the books", ""
+            return "", "order brought up to date"
+        case ResolveIntent(intent_id=intent_id, state=state, evidence=evidence):
+            resolve_intent(
+                transaction,
+                intent_id,
+                state,
+                at=now,
+                evidence=evidence,
+                venue_order_id=step.venue_order_id,
+            )
+            return "", f"intent is {state.value}"
+
+
+def _adopt(transaction: Transaction, position: Position) -> _Result:
+    if any(each.symbol == position.symbol for each in transaction.positions(open_only=True)):
+        return f"{position.symbol} is managed already", ""
+    transaction.record_position(position)
+    return "", "position adopted"
+
+
+def _adjust(transaction: Transaction, before: Position, after: Position) -> _Result:
+    current = transaction.position(before.position_id)
+    if current is None:
+        return "the position is gone", ""
+    transaction.record_position(
+        replace(
+            current,
+            status=after.status,
+            quantity=after.quantity,
+            average_cost=after.average_cost,
+            closed_at=after.closed_at,
+            realised_pnl=after.realised_pnl,
+            fees=after.fees,
+        )
+    )
+    return "", "position follows its fills"
+
+
+def _link(transaction: Transaction, position_id: PositionId, order: VenueOrder) -> _Result:
+    position = transaction.position(position_id)
+    if position is None:
+        return "the position is gone", ""
+    transaction.record_position(
+        replace(
+            position,
+            stop_client_order_id=order.client_order_id,
+            stop_venue_order_id=order.venue_order_id,
+            stop_price=order.trigger_price,
+        )
+    )
+    return "", "stop linked"

@@ -1,0 +1,149 @@
+"""Reads venue and store into one frozen snapshot; what cannot be read is missing, with a reason.
+
+It changes nothing, and it never turns a failed read into an empty or a zero one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TypeVar
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.errors import VenueError
+from zoe_tools.ports import Clock, Venue
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
+
+
+class Need(Enum):
+    """A part of the venue that a decision needs. The store's parts are always read."""
+
+    MODE = auto()
+    CATALOGUE = auto()
+    BALANCES = auto()
+    OPEN_ORDERS = auto()
+    CLOSED_ORDERS = auto()
+    FILLS = auto()
+    LEDGER = auto()
+    QUOTES = auto()
+
+
+EVERYTHING = frozenset(Need)
+
+
+async def gather(
+    *,
+    venue: Venue,
+    store: StoreRunner,
+    clock: Clock,
+    account: Account,
+    policy: Policy,
+    needs: frozenset[Need],
+    symbols: Sequence[Symbol] = (),
+    since: datetime | None = None,
+    adopted: tuple[tuple[Symbol, Decimal], ...] = (),
+) -> Snapshot:
+    """One snapshot: the store's view, then the venue's.
+
+    `symbols` are quoted besides those of open positions and adoptions. `since` bounds closed
+    orders, fills and ledger; None asks for all there is.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    snapshot = await gather_store(store=store, clock=clock, account=account, policy=policy)
+    read = _Reader(clock, needs)
+    wanted = dict.fromkeys(
+        (
+            *symbols,
+            *(each.symbol for each in snapshot.positions),
+            *(symbol for symbol, _ in adopted),
+        )
+    )
+    mode = await read.part(Need.MODE, venue.mode, "SystemStatus")
+    catalogue = await read.part(Need.CATALOGUE, venue.catalogue, "AssetPairs")
+    open_orders = await read.part(Need.OPEN_ORDERS, venue.open_orders, "OpenOrders")
+    closed = await read.part(
+        Need.CLOSED_ORDERS, lambda: venue.closed_orders(since=since), "ClosedOrders"
+    )
+    fills = await read.part(Need.FILLS, lambda: venue.fills(since=since), "TradesHistory")
+    ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
+    balances = await read.part(Need.BALANCES, venue.balances, "BalanceEx")
+    quotes = await read.part(Need.QUOTES, lambda: venue.quotes(tuple(wanted)), "Ticker")
+    return replace(
+        snapshot,
+        taken_at=clock.now(),
+        venue_mode=mode,
+        catalogue=catalogue,
+        open_orders=open_orders,
+        closed_orders=closed,
+        fills=fills,
+        ledger=ledger,
+        balances=balances,
+        quotes=quotes,
+        adopted=adopted,
+    )
+
+
+async def gather_store(
+    *, store: StoreRunner, clock: Clock, account: Account, policy: Policy
+) -> Snapshot:
+    """A snapshot of the store alone; every venue part is missing."""
+    now = clock.now()
+
+    def read(transaction: Transaction) -> Snapshot:
+        return Snapshot(
+            taken_at=now,
+            account=account,
+            policy=policy,
+            trading_state=effective_trading_state(transaction),
+            positions=transaction.positions(open_only=True),
+            orders=transaction.orders(),
+            recorded_fills=transaction.fills(),
+            unresolved_intents=transaction.unresolved_intents(),
+            daily_notional=transaction.daily_notional(now.date()),
+        )
+
+    return await store.run(read)
+
+
+def effective_trading_state(transaction: Transaction) -> TradingState:
+    """The account's latched level; the runbooks' global switch reads as reduce-only."""
+    state = transaction.trading_state()
+    if transaction.kill_switch() and state.level < KillLevel.REDUCE_ONLY:
+        return TradingState(
+            level=KillLevel.REDUCE_ONLY,
+            reason="kill_switch is set in the table config",
+            changed_at=state.changed_at,
+            changed_by="config",
+        )
+    return state
+
+
+class _Reader:
+    """Turns a venue call into a reading, or into the reason why there is none."""
+
+    def __init__(self, clock: Clock, needs: frozenset[Need]) -> None:
+        self._clock = clock
+        self._needs = needs
+
+    async def part(
+        self, need: Need, call: Callable[[], Awaitable[T]], source: str
+    ) -> Reading[T] | Missing:
+        if need not in self._needs:
+            return NOT_GATHERED
+        try:
+            value = await call()
+        except VenueError as error:
+            return Missing(error.message.rstrip("."))
+        return Reading(value, self._clock.now(), source)
