@@ -1,0 +1,343 @@
+"""The command tree: global options, commands loaded when they are called, errors to exit codes.
+
+A command is one line in `COMMANDS`: `config show` is the function `config_show` in
+`commands/config_show.py`. The line's help must equal the first sentence of the function's
+docstring (a test compares), so that `zoe --help` imports no command.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+from typing_extensions import override
+
+from zoe_tools import __version__
+from zoe_tools.commands.invocation import GlobalOptions, Invocation
+from zoe_tools.config import process_environment
+from zoe_tools.errors import ConfigError, StoreUnavailable, ZoeError
+from zoe_tools.observe import log
+from zoe_tools.render.printer import USUAL, Printer
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+COMMANDS: dict[str, str] = {
+    "init": "Make the home folder: settings, folder of logs, database.",
+    "pre-flight": "Check every precondition of going live.",
+    "status": "Show the account on one screen, without asking the venue.",
+    "config show": "Show every effective setting and where it comes from.",
+    "db upgrade": "Bring the database to the newest schema.",
+    "db status": "Show the database's schema version.",
+    "paper serve": "Serve the paper exchange in the foreground.",
+    "paper reset": "Delete the paper exchange's state.",
+}
+"""Name -> first sentence of its help. One line per command."""
+
+GROUPS: dict[str, str] = {
+    "config": "Settings: where each value comes from.",
+    "db": "The database: migrations and state.",
+    "paper": "The embedded exchange on its own.",
+}
+"""Names that only group commands."""
+
+_META = "zoe_tools.options"
+_ALSO_HERE = "--json, --account, --profile, --config, --no-color and -v work here too: zoe --help"
+_BUG, _USAGE, _INTERRUPTED = 1, 2, 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ACCESS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
+)
+_log = logging.getLogger(__name__)
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+) -> int:
+    """Run one command line; returns the exit code. Arguments default to the process's own."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    environment = process_environment() if environ is None else environ
+    door = _Door(args, environment, out or sys.stdout, err or sys.stderr)
+    return door.run()
+
+
+class _Door:
+    """Everything goes in and every error comes out here."""
+
+    def __init__(
+        self, args: list[str], environ: Mapping[str, str], out: TextIO, err: TextIO
+    ) -> None:
+        self.environ = environ
+        self.out = out
+        self.err = err
+        self._args = args or ["--help"]
+        # Errors may come before the options are parsed; then a glance at the words must do.
+        self._words = args[: args.index("--")] if "--" in args else args
+        self.printer = self.new_printer("", GlobalOptions(json="--json" in self._words))
+
+    def new_printer(self, command: str, options: GlobalOptions) -> Printer:
+        """A printer for these options and this terminal."""
+        is_terminal = self.out.isatty()
+        told = self.environ.get("COLUMNS", "")
+        columns = shutil.get_terminal_size((USUAL, 24)).columns if is_terminal else USUAL
+        self.printer = Printer(
+            out=self.out,
+            err=self.err,
+            command=command,
+            json=options.json,
+            color=is_terminal and not options.no_color and not self.environ.get("NO_COLOR"),
+            width=int(told) if told.isdecimal() else columns,
+        )
+        return self.printer
+
+    def run(self) -> int:
+        """The command's exit code, or the error's."""
+        try:
+            code = self._dispatch()
+        except ZoeError as error:
+            self.printer.error(error)
+            code = error.exit_code
+        except (KeyboardInterrupt, typer.Abort):
+            code = _INTERRUPTED
+        except OSError as error:
+            code = self._surroundings(error)
+        except Exception as error:  # noqa: BLE001 - the door: a bug is reported, not thrown at the user
+            code = self._bug(error)
+        finally:
+            log.tear_down()
+        if self.printer.lost and code != _BUG:
+            self.printer.error(ConfigError(f"Output was lost: {self.printer.lost}."))
+            return code or _USAGE
+        return code
+
+    def _dispatch(self) -> int:
+        try:
+            returned = command_tree(self).main(
+                args=self._args, prog_name="zoe", standalone_mode=False
+            )
+        except TyperException as error:
+            usage = getattr(error, "ctx", None)
+            path = usage.command_path if usage is not None else "zoe"
+            raise ConfigError(error.format_message(), hint=f"See `{path} --help`.") from error
+        except SystemExit as error:  # the completion scripts leave this way
+            return error.code if isinstance(error.code, int) else 0
+        return returned if isinstance(returned, int) else 0
+
+    def _surroundings(self, error: OSError) -> int:
+        """A full disk or a forbidden file is the operator's business, anything else a bug."""
+        where = f" {error.filename}" if error.filename else ""
+        known: ZoeError | None = None
+        if error.errno in _NO_ROOM:
+            known = StoreUnavailable(
+                f"Cannot write{where}: {error.strerror}.", hint="Make room and run it again."
+            )
+        elif error.errno in _NO_ACCESS and where:
+            known = ConfigError(
+                f"Cannot use{where}: {error.strerror}.", hint="Check the path and its permissions."
+            )
+        if known is None:
+            return self._bug(error)
+        self.printer.error(known)
+        return known.exit_code
+
+    def _bug(self, error: Exception) -> int:
+        _log.error("unexpected: %s", error, exc_info=error)
+        bug = ZoeError(
+            f"A bug in zoe: {type(error).__name__}: {error}",
+            hint="The traceback is in logs/zoe.log in ZOE_HOME; with -v it is shown here.",
+        )
+        self.printer.error(bug)
+        return _BUG
+
+
+# --- the tree ------------------------------------------------------------------------------------
+
+
+class Command(TyperCommand):
+    """A command that finds its `Invocation` in `ctx.obj`."""
+
+    door: _Door
+    full_name: str
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        options = GlobalOptions(**ctx.find_root().meta.get(_META, {}))
+        ctx.obj = Invocation(
+            command=self.full_name,
+            options=options,
+            environ=self.door.environ,
+            output=self.door.new_printer(self.full_name, options),
+        )
+        return super().invoke(ctx)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    door: _Door
+    prefix: str = ""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = [name[len(self.prefix) :] for name in COMMANDS if name.startswith(self.prefix)]
+        return list(dict.fromkeys(name.split(" ")[0] for name in names))
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        name = self.prefix + cmd_name
+        if name in COMMANDS:
+            return load_command(self.door, name)
+        if not self.prefix and name in GROUPS:
+            return _group(self.door, f"{name} ", GROUPS[name])
+        return None
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # `kill` is a command and `kill status` another: the longer name wins.
+        longer = " ".join(args[:2])
+        if not self.prefix and longer in COMMANDS and args[0] in COMMANDS:
+            return longer, load_command(self.door, longer), args[2:]
+        self.commands: MutableMapping[str, Any] = dict.fromkeys(self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        rows = [
+            (name, GROUPS[name] if name in GROUPS and not self.prefix else told)
+            for name in self.list_commands(ctx)
+            if (told := COMMANDS.get(self.prefix + name, "")) or name in GROUPS
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    @override
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        # The library would import every command to ask for its help.
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [
+            CompletionItem(name, help=COMMANDS.get(self.prefix + name, GROUPS.get(name, "")))
+            for name in names
+        ]
+        return found or super(TyperGroup, self).shell_complete(ctx, incomplete)
+
+
+def command_tree(door: _Door) -> LazyGroup:
+    """The whole tree, with nothing imported yet."""
+    return _group(
+        door,
+        "",
+        "zoe looks after a Kraken account: it looks, plans, shows the plan, and only when told so "
+        "changes anything.",
+    )
+
+
+def load_command(door: _Door, name: str) -> Command:
+    """Import one command and make it callable."""
+    identifier = name.replace(" ", "_").replace("-", "_")
+    module = importlib.import_module(f"zoe_tools.commands.{identifier}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=name.rsplit(" ", maxsplit=1)[-1], cls=Command, epilog=_ALSO_HERE)(
+        getattr(module, identifier)
+    )
+    command = typer.main.get_command(app)
+    if not isinstance(command, Command):
+        raise TypeError(f"{name} is no command")
+    command.door = door
+    command.full_name = name
+    own = {option for each in command.params for option in each.opts}
+    command.params += [each for each in _globals(hidden=True) if own.isdisjoint(each.opts)]
+    return command
+
+
+def _group(door: _Door, prefix: str, about: str) -> LazyGroup:
+    app = typer.Typer(
+        cls=LazyGroup,
+        help=about,
+        add_completion=not prefix,
+        rich_markup_mode=None,
+        no_args_is_help=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(_root_options if not prefix else _no_options)
+    group = typer.main.get_command(app)
+    if not isinstance(group, LazyGroup):
+        raise TypeError("the tree is no group")
+    group.door = door
+    group.prefix = prefix
+    group.params = [*_globals(hidden=bool(prefix)), *group.params]
+    return group
+
+
+# --- global options ------------------------------------------------------------------------------
+
+
+def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    """Keep a global option, wherever on the line it stood; the last one counts."""
+    if value:
+        ctx.find_root().meta.setdefault(_META, {})[param.name] = value
+    return value
+
+
+def _show_version(_ctx: typer.Context, _param: typer.CallbackParam, value: Any) -> None:
+    if value:
+        typer.echo(f"zoe {__version__}")
+        raise typer.Exit
+
+
+def _globals(*, hidden: bool) -> list[Any]:
+    def option(*names: str, about: str, **more: Any) -> Any:
+        return typer.Option(
+            None,
+            *names,
+            help=about,
+            hidden=hidden,
+            callback=_remember,
+            expose_value=False,
+            show_default=False,
+            **more,
+        )
+
+    def template(
+        *,
+        json: bool = option("--json", about="Answer with one JSON object on stdout."),
+        account: str = option("--account", about="paper, live, or a name from zoe.toml."),
+        profile: str = option("--profile", about="A set of settings: paper, live, or yours."),
+        config: str = option("--config", about="Use this file instead of zoe.toml."),
+        no_color: bool = option("--no-color", about="No colour; so does NO_COLOR."),
+        verbosity: int = option(
+            "-v", "--verbose", about="Show the log on stderr; -vv all of it.", count=True
+        ),
+    ) -> None:
+        """Never called: only its options are taken."""
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(template)
+    return list(typer.main.get_command(app).params)
+
+
+def _root_options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """The root does nothing by itself."""
+
+
+def _no_options() -> None:
+    """A group does nothing by itself."""

@@ -1,0 +1,65 @@
+"""What every command is handed: the global options, the environment, and a printer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from zoe_tools.config import Settings, load_settings
+from zoe_tools.observe import log
+from zoe_tools.observe.redaction import REDACTOR
+from zoe_tools.render.printer import Printer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalOptions:
+    """The options that every command takes, before or after its name."""
+
+    json: bool = False
+    account: str = ""
+    profile: str = ""
+    config: str = ""
+    no_color: bool = False
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One run of one command; `ctx.obj` of every command."""
+
+    command: str
+    options: GlobalOptions
+    environ: Mapping[str, str]
+    output: Printer
+
+    def settings(self, *, lenient: bool = False, **overrides: str) -> Settings:
+        """The effective settings; their warnings are printed, their secrets masked from now on.
+
+        `overrides` are settings by name that the command's own options decide.
+
+        Raises:
+            ConfigError: see `load_settings`.
+        """
+        told = {
+            "account": self.options.account,
+            "profile": self.options.profile,
+            "config": self.options.config,
+        }
+        settings = load_settings(
+            self.environ,
+            options={name: value for name, value in (told | overrides).items() if value},
+            lenient=lenient,
+        )
+        REDACTOR.remember(settings.secrets)
+        log.set_up(settings.home, verbosity=self.options.verbosity)
+        for warning in settings.warnings:
+            self.output.warn(warning)
+        return settings
+
+    def for_account(self, name: str) -> Invocation:
+        """The same invocation on another account."""
+        return replace(self, options=replace(self.options, account=name))
+
+    def printer(self) -> Printer:
+        """The one printer of this invocation."""
+        return self.output

@@ -1,0 +1,174 @@
+"""The log: one JSON object a line in ZOE_HOME/logs/zoe.log, rotated, secrets masked.
+
+The file is opened with the first line written, so that a command that has nothing to say leaves
+nothing behind. A log that cannot be written never stops a command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from typing_extensions import override
+
+from zoe_tools.domain.money import plain
+from zoe_tools.observe.redaction import REDACTOR
+
+if TYPE_CHECKING:
+    from logging.handlers import RotatingFileHandler
+
+ROOT = "zoe_tools"
+_FIELDS = "zoe_fields"
+_EVENT = "zoe_event"
+_FILE_BYTES = 10 * 1024 * 1024
+_FILES_KEPT = 5
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
+
+def log_file(home: Path) -> Path:
+    """Where the log of that home is."""
+    return home / "logs" / "zoe.log"
+
+
+def event(logger: logging.Logger, name: str, severity: str, **fields: object) -> None:
+    """Write one structured event.
+
+    `name` is one of `docs/events.md`; `severity` is debug, info, warning, error or critical.
+    """
+    level = _LEVELS[severity]
+    if logger.isEnabledFor(level):
+        logger.log(level, name, extra={_EVENT: name, _FIELDS: fields})
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, keys sorted, secrets masked."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "severity": record.levelname.lower(),
+            "logger": record.name,
+        }
+        name = getattr(record, _EVENT, None)
+        if name is None:
+            line["message"] = REDACTOR.text(record.getMessage())
+        else:
+            line["event"] = name
+            fields: dict[str, object] = getattr(record, _FIELDS, {})
+            # The line's own keys win: a field may not pretend to be another event.
+            line = {key: REDACTOR.field(key, value) for key, value in fields.items()} | line
+        if record.exc_info:
+            line["traceback"] = REDACTOR.text(self.formatException(record.exc_info))
+        return json.dumps(line, sort_keys=True, ensure_ascii=False, default=_spelled)
+
+
+class PlainLines(logging.Formatter):
+    """One readable line for a terminal (`-v`), secrets masked."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = getattr(record, _FIELDS, {})
+        told = " ".join(
+            f"{key}={_spelled(REDACTOR.field(key, value))}" for key, value in fields.items()
+        )
+        line = f"{record.levelname.lower()}: {REDACTOR.text(record.getMessage())} {told}".rstrip()
+        if record.exc_info:
+            line += "\n" + REDACTOR.text(self.formatException(record.exc_info))
+        return line
+
+
+class _FileWhenNeeded(logging.Handler):
+    """Opens the rotating file with the first record."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._file: RotatingFileHandler | None = None
+        self._is_broken = False
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._is_broken:
+            return
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.emit(record)
+        except OSError as error:
+            self._is_broken = True
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"warning: no log in {self._path}: {error.strerror}.\n")
+
+    def _open(self) -> RotatingFileHandler:
+        from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - slow to import
+
+        class RaisingHandler(RotatingFileHandler):
+            """Hands a full disk to `emit` above instead of printing a traceback."""
+
+            @override
+            def handleError(self, record: logging.LogRecord) -> None:
+                raise  # noqa: PLE0704 - logging calls this inside its except clause
+
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = RaisingHandler(
+            self._path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
+        )
+        handler.setFormatter(JsonLines())
+        return handler
+
+    @override
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+def set_up(home: Path, *, verbosity: int = 0, stderr: TextIO | None = None) -> None:
+    """Send this process's log to the home's file; `-v` also shows it (`-vv`: all of it)."""
+    tear_down()
+    root = logging.getLogger(ROOT)
+    root.setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)
+    root.addHandler(_FileWhenNeeded(log_file(home)))
+    if verbosity:
+        shown = logging.StreamHandler(stderr or sys.stderr)
+        shown.setFormatter(PlainLines())
+        root.addHandler(shown)
+    # Without this a missing handler elsewhere in the tree would print bare lines to stderr.
+    root.propagate = False
+
+
+def tear_down() -> None:
+    """Close what `set_up` opened; idempotent."""
+    root = logging.getLogger(ROOT)
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    root.propagate = True
+
+
+def _spelled(value: object) -> object:
+    match value:
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return value.isoformat()
+        case Enum():
+            return value.value
+        case None | bool() | int() | float() | str() | list() | dict():
+            return value
+        case _:
+            return str(value)

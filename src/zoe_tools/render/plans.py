@@ -1,0 +1,111 @@
+"""Shows plans and what became of them: the operator's side of the gate.
+
+A dry run always ends with what was not done and the line that would do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, Step, StepOutcome
+from zoe_tools.gate.receipt import Receipt
+from zoe_tools.render.printer import Printer
+from zoe_tools.render.steps import StepText, describe
+
+_COLOR_OF_SIGN = {"+": "green", "-": "red", "~": "yellow"}
+_COLOR_OF_STATE = {
+    OutcomeState.DONE: "green",
+    OutcomeState.REJECTED: "red",
+    OutcomeState.DENIED: "red",
+    OutcomeState.SKIPPED: "yellow",
+    OutcomeState.UNKNOWN: "red",
+}
+
+
+class PlanPrinter:
+    """An `Approver` for a person or a program.
+
+    `invitation` is the line that carries the plan out, e.g. `zoe recover-sl --execute`; `closing`
+    is what a dry run ends with (kill says that nothing was stopped).
+    """
+
+    def __init__(
+        self,
+        printer: Printer,
+        *,
+        invitation: str,
+        closing: str = "DRY RUN: nothing was changed.",
+    ) -> None:
+        self._printer = printer
+        self._invitation = invitation
+        self._closing = closing
+        self._shown: list[Step] = []
+        self._outcomes = 0
+
+    def show_plan(self, plan: Plan) -> None:
+        """The plan as a table, its notes below."""
+        printer = self._printer
+        printer.account(plan.account)
+        self._shown = list(plan.steps)
+        if plan.is_empty:
+            printer.line("Nothing to do.")
+        else:
+            texts = [describe(step) for step in plan.steps]
+            printer.line()
+            printer.table(
+                ("", ">#", "what", "why", ">at stake"), _rows(texts), styles=_COLOR_OF_SIGN
+            )
+            stake = sum(
+                (step.notional for step in plan.steps if isinstance(step, PlaceOrder)), ZERO
+            )
+            at_venue = sum(1 for each in texts if each.where == "venue")
+            printer.line()
+            printer.line(
+                f"{len(texts)} steps, {at_venue} of them at the venue"
+                + (f"; orders worth {short(stake)}." if stake else ".")
+            )
+        for note in plan.notes:
+            printer.wrapped("  note: ", note)
+
+    def show_outcome(self, outcome: StepOutcome) -> None:
+        """One line per step, as it happens."""
+        self._outcomes += 1
+        state = outcome.state.value
+        styled = self._printer.styled(state.ljust(8), _COLOR_OF_STATE[outcome.state])
+        lead = f"[{self._outcomes}/{max(len(self._shown), self._outcomes)}] "
+        told = describe(outcome.step).what + (f" - {outcome.evidence}" if outcome.evidence else "")
+        code = f" ({outcome.code})" if outcome.code else ""
+        self._printer.wrapped(
+            f"{lead}{styled}  ", told + code, lead_width=len(lead) + len(state.ljust(8)) + 2
+        )
+
+    def finish(self, receipt: Receipt) -> int:
+        """Refusals, the last word, and the JSON envelope; returns the exit code."""
+        printer = self._printer
+        for refusal in receipt.refusals:
+            printer.wrapped(
+                "refused: ", f"step {refusal.step_index + 1}: {refusal.message} ({refusal.code})"
+            )
+        if receipt.plan.steps and not receipt.is_executed:
+            printer.line()
+            printer.line(printer.styled(self._closing, "bold"))
+            printer.line(f"To carry it out: {self._invitation}")
+        printer.result(
+            {
+                "plan": receipt.plan,
+                "plan_hash": receipt.plan.plan_hash,
+                "is_executed": receipt.is_executed,
+                "outcomes": receipt.outcomes,
+                "refusals": receipt.refusals,
+            },
+            exit_code=receipt.exit_code,
+        )
+        return receipt.exit_code
+
+
+def _rows(texts: Sequence[StepText]) -> list[tuple[str, str, str, str, str]]:
+    return [
+        (text.sign, str(number), text.what, text.why, text.stake)
+        for number, text in enumerate(texts, start=1)
+    ]

@@ -1,0 +1,253 @@
+"""Prints: data to stdout, everything else to stderr, as text for a person or one JSON object.
+
+It decides nothing. A reader that went away (`| head`) never stops the work: what cannot be printed
+is dropped, because a plan may be half carried out when the pipe breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import TextIO
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.money import plain
+from zoe_tools.errors import ZoeError
+from zoe_tools.observe.redaction import REDACTOR
+
+_STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+NARROWEST, USUAL, WIDEST = 60, 80, 140
+
+
+class Printer:
+    """One invocation's output. With `json` only the envelope and errors reach stdout."""
+
+    def __init__(
+        self,
+        *,
+        out: TextIO,
+        err: TextIO,
+        command: str = "",
+        json: bool = False,
+        color: bool = False,
+        width: int = USUAL,
+    ) -> None:
+        self.command = command
+        self.json = json
+        self.color = color and not json
+        self.width = max(NARROWEST, min(width, WIDEST))
+        self.lost = ""
+        """Why output was lost (a full disk), for the door to report; a closed pipe is no loss."""
+        self._out = out
+        self._err = err
+        self._account: Account | None = None
+        self._warnings: list[str] = []
+        self._is_enveloped = False
+
+    # --- the account and what goes wrong ---------------------------------------------------------
+
+    def account(self, account: Account) -> None:
+        """Name the account, before anything else; a second time does nothing."""
+        if self._account == account:
+            return
+        self._account = account
+        color = "red" if account.mode == "live" else "green"
+        self.line(self.styled(account.title, "bold", color))
+
+    def warn(self, sentence: str) -> None:
+        """Something to know, on stderr (and in the envelope)."""
+        self._warnings.append(REDACTOR.text(sentence))
+        if not self.json:
+            self._write(self._err, f"{self.styled('warning:', 'yellow')} {sentence}\n")
+
+    def say(self, sentence: str) -> None:
+        """A remark on the way, on stderr; not in JSON."""
+        if not self.json:
+            self._write(self._err, f"{sentence}\n")
+
+    def error(self, error: ZoeError) -> None:
+        """One sentence and its hint; with --json the error object on stdout as well."""
+        self._write(self._err, f"{self.styled('error:', 'red', 'bold')} {error.message}\n")
+        if error.hint:
+            self._write(self._err, f"hint: {error.hint}\n")
+        if self.json and not self._is_enveloped:
+            told = {
+                "kind": type(error).__name__,
+                "message": error.message,
+                "hint": error.hint,
+                "code": str(getattr(error, "code", "")),
+            }
+            self._envelope({"error": told, "exit_code": error.exit_code})
+
+    # --- data ------------------------------------------------------------------------------------
+
+    def line(self, text: str = "") -> None:
+        """One line of data."""
+        if not self.json:
+            self._write(self._out, f"{text}\n")
+
+    def heading(self, text: str) -> None:
+        """A heading, set off by an empty line."""
+        self.line()
+        self.line(self.styled(text, "bold"))
+
+    def report(self, title: str, rows: Iterable[tuple[str, object]]) -> None:
+        """A titled list of names and values, aligned."""
+        told = [(name, spelled(value)) for name, value in rows]
+        if title:
+            self.heading(title)
+        width = max((len(name) for name, _ in told), default=0)
+        for name, value in told:
+            self.wrapped(f"  {name.ljust(width)}  ", value)
+
+    def wrapped(self, lead: str, text: str, *, lead_width: int | None = None) -> None:
+        """`lead`, then the text, broken at the width and indented under its beginning."""
+        import textwrap  # noqa: PLC0415 - not on the way to a short answer
+
+        indent = len(lead) if lead_width is None else lead_width
+        room = max(20, self.width - indent)
+        lines = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        self.line(f"{lead}{lines[0]}".rstrip())
+        for each in lines[1:]:
+            self.line(" " * indent + each)
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        styles: Mapping[str, str] | None = None,
+    ) -> None:
+        """A table; cells that do not fit are folded, none is cut. A leading `>` aligns right.
+
+        `styles` colours cells that hold exactly that text.
+        """
+        if self.json:
+            return
+        from rich import box  # noqa: PLC0415 - rich is slow to import; short answers do without
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
+        for column in columns:
+            justify = "right" if column.startswith(">") else "left"
+            table.add_column(column.lstrip(">"), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        for row in rows:
+            texts = [spelled(cell) for cell in row]
+            table.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in texts))
+        console = Console(
+            width=self.width,
+            no_color=not self.color,
+            force_terminal=self.color,
+            color_system="standard" if self.color else None,
+            legacy_windows=False,
+        )
+        with console.capture() as captured:
+            console.print(table)
+        for line in captured.get().splitlines():
+            self.line(line.rstrip())
+
+    def result(self, result: object, *, exit_code: int = 0) -> None:
+        """The JSON envelope around a result; nothing without --json. Once per invocation."""
+        if self.json:
+            self._envelope({"result": result, "exit_code": exit_code})
+
+    # --- how -------------------------------------------------------------------------------------
+
+    def styled(self, text: str, *styles: str) -> str:
+        """The text in colour, where there is colour."""
+        if not self.color:
+            return text
+        codes = ";".join(_STYLES[style] for style in styles)
+        return f"\x1b[{codes}m{text}\x1b[0m"
+
+    def _envelope(self, content: Mapping[str, object]) -> None:
+        if self._is_enveloped:
+            raise RuntimeError("a command answers with one JSON object")
+        self._is_enveloped = True
+        account = self._account
+        envelope = {
+            "command": self.command,
+            "account": account.account_id if account is not None else None,
+            "mode": account.mode if account is not None else None,
+            "warnings": self._warnings,
+            **content,
+        }
+        text = json.dumps(jsonable(envelope), sort_keys=True, ensure_ascii=False)
+        self._write(self._out, f"{text}\n")
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(REDACTOR.text(text))
+            stream.flush()
+        except BrokenPipeError:
+            _forget(stream)
+        except OSError as error:
+            self.lost = error.strerror or type(error).__name__
+            _forget(stream)
+
+
+def _forget(stream: TextIO) -> None:
+    """Let the stream's buffer drain into nothing: the interpreter flushes once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def spelled(value: object) -> str:
+    """A value as a person reads it."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%SZ")
+        case Enum():
+            return str(value.value)
+        case _:
+            return str(value)
+
+
+def jsonable(value: object) -> object:
+    """The value as JSON types: money as plain text, times in ISO, dataclasses by field."""
+    match value:
+        case Enum():
+            return value.value
+        case None | bool() | str() | int() | float():
+            return value
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return value.isoformat()
+        case Path():
+            return str(value)
+        case Mapping():
+            return {str(key): jsonable(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [jsonable(each) for each in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            named = {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
+            return {"kind": type(value).__name__, **named}
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON spelling")
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that says enough: `3 s`, `12 min`, `5 h`, `9 d`."""
+    seconds = max(0, int((now - since).total_seconds()))
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

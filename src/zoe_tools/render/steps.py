@@ -1,0 +1,136 @@
+"""Each kind of step in an operator's words: a sign, what it does, why, and the money at stake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, assert_never
+
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderAmendment, OrderRequest
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    LinkStop,
+    PlaceOrder,
+    RecordFill,
+    RecordOrder,
+    ResolveIntent,
+    SetTradingState,
+    Step,
+    WriteCandles,
+)
+
+Sign = Literal["+", "-", "~"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepText:
+    """`sign` reads as in a diff: + something new, - something gone, ~ something changed."""
+
+    sign: Sign
+    what: str
+    why: str
+    where: Literal["venue", "store"]
+    stake: str = ""
+
+
+def describe(step: Step) -> StepText:
+    """The step in words."""
+    if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+        return _at_the_venue(step)
+    return _in_the_store(step)
+
+
+def _at_the_venue(step: PlaceOrder | AmendOrder | CancelOrder) -> StepText:
+    match step:
+        case PlaceOrder(request=request):
+            return StepText(
+                sign="+",
+                what=f"place {_order(request)}",
+                why=step.reason,
+                where="venue",
+                stake=_stake(step.notional),
+            )
+        case AmendOrder(amendment=amendment):
+            what = f"amend {step.purpose} {amendment.venue_order_id} on {_change(amendment)}"
+            return StepText(sign="~", what=what, why=step.reason, where="venue")
+        case CancelOrder():
+            what = f"cancel {step.purpose} {step.venue_order_id} on {step.symbol}"
+            return StepText(sign="-", what=what, why=step.reason, where="venue")
+        case _:
+            assert_never(step)
+
+
+def _in_the_store(
+    step: AdoptPosition
+    | AdjustPosition
+    | LinkStop
+    | RecordFill
+    | RecordOrder
+    | ResolveIntent
+    | WriteCandles
+    | SetTradingState,
+) -> StepText:
+    sign: Sign = "~"
+    stake = ""
+    match step:
+        case AdoptPosition(position=position):
+            sign = "+"
+            what = f"adopt {short(position.quantity)} {position.symbol}"
+            stake = _stake(position.quantity * position.average_cost)
+        case AdjustPosition(before=before, after=after):
+            what = (
+                f"adjust {after.symbol} from {short(before.quantity)} to {short(after.quantity)}"
+                f" ({after.status.value})"
+            )
+            stake = _stake(abs(before.quantity - after.quantity) * before.average_cost)
+        case LinkStop(order=order):
+            what = f"link stop {order.venue_order_id} to position {step.position_id}"
+        case RecordFill(fill=fill):
+            sign = "+"
+            what = (
+                f"book fill {fill.fill_id}: {fill.side.value} {short(fill.quantity)}"
+                f" {fill.symbol} at {short(fill.price)}"
+            )
+            stake = _stake(fill.cost)
+        case RecordOrder(order=order):
+            what = f"record order {order.venue_order_id} on {order.symbol} as {order.status.value}"
+        case ResolveIntent():
+            what = f"close intent {step.intent_id} as {step.state.value}: {step.evidence}"
+        case WriteCandles():
+            sign = "+"
+            what = f"write {len(step.candles)} {step.timeframe.value} candles of {step.symbol}"
+        case SetTradingState(level=level):
+            what = f"set trading to {'armed' if not level else level.label}"
+        case _:
+            assert_never(step)
+    return StepText(sign=sign, what=what, why=step.reason, where="store", stake=stake)
+
+
+def _order(request: OrderRequest) -> str:
+    told = [
+        f"{request.purpose.replace('_', '-')}: {request.side.value} {short(request.quantity)}",
+        f"{request.symbol} {request.order_type.value}",
+    ]
+    if request.limit_price is not None:
+        told.append(f"limit {short(request.limit_price)}")
+    if request.trigger_price is not None:
+        told.append(f"trigger {short(request.trigger_price)}")
+    return " ".join(told)
+
+
+def _change(amendment: OrderAmendment) -> str:
+    new = (
+        ("quantity", amendment.quantity),
+        ("limit", amendment.limit_price),
+        ("trigger", amendment.trigger_price),
+    )
+    changes = [f"{name} {short(value)}" for name, value in new if value is not None]
+    return f"{amendment.symbol} to {', '.join(changes) or 'nothing new'}"
+
+
+def _stake(notional: Decimal) -> str:
+    return f"{short(notional.quantize(Decimal('0.01')))}" if notional > ZERO else ""
