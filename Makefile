@@ -5,6 +5,7 @@
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements
+#   make docs    write what --help says into docs/commands
 #   make clean   remove everything made here
 
 SHELL := /bin/sh
@@ -23,7 +24,7 @@ JOBS ?= 2
 PAPER_ENV := env -u I_UNDERSTAND_LIVE -u KRAKEN_API_KEY -u KRAKEN_API_SECRET -u DATABASE_URL \
 	EDGE_FACTORY_MODE=paper
 
-.PHONY: help demo smoke test check bench clean setup setup-test setup-check
+.PHONY: help demo smoke test check bench docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,6 +49,9 @@ check: setup-check
 
 bench: setup-test
 	@$(PY) -m pytest -q -s tests/bench
+
+docs: setup
+	@$(PY) tests/help_blocks.py
 
 clean:
 	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \

@@ -210,6 +210,16 @@ def pins(constraints: str) -> dict[str, str]:
 # --- commands ------------------------------------------------------------------------------------
 
 
+def module_of(command: str) -> str:
+    """`config show` is the module `config_show`."""
+    return command.replace(" ", "_").replace("-", "_")
+
+
+def page_of(command: str) -> str:
+    """`config show` is the page `config-show`."""
+    return command.replace(" ", "-")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where the parts of one command live, relative to the checkout."""
@@ -220,10 +230,10 @@ class Places:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that must exist."""
-        module = self.command.replace("-", "_")
+        module = module_of(self.command)
         always = (
             f"src/zoe_tools/commands/{module}.py",
-            f"docs/commands/{self.command}.md",
+            f"docs/commands/{page_of(self.command)}.md",
             f"tests/commands/test_{module}.py",
         )
         decision = (f"src/zoe_tools/core/{module}.py", f"tests/core/test_{module}.py")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 from packaging.requirements import Requirement
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperGroup, TyperOption
 
+import help_blocks
 import house_rules as house
 from zoe_tools import cli
 from zoe_tools.config import KNOBS
@@ -25,15 +27,18 @@ SOURCE = ROOT / "src" / "zoe_tools"
 DOCS = ROOT / "docs"
 
 WITHOUT_DECISION = {
-    "config": "shows settings; there is nothing to decide",
-    "db": "runs migrations, which decide for themselves",
+    "config show": "shows settings; there is nothing to decide",
+    "db status": "shows what the migrations say",
+    "db upgrade": "runs migrations, which decide for themselves",
     "init": "makes a folder and a database where there is none",
-    "paper": "starts and empties the embedded exchange",
+    "kill status": "shows the trading state",
+    "paper reset": "empties the embedded exchange",
+    "paper serve": "starts the embedded exchange",
     "resume": "its checklist is the decision of kill, read backwards: core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
-
-Runnable = TyperCommand | TyperGroup
+SHARED = {"invocation"}
+"""Modules of `commands/` that are no command: what every command is handed."""
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -73,29 +78,14 @@ def tracked_files() -> list[Path]:
 # --- the command tree ----------------------------------------------------------------------------
 
 
-def walk(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Runnable]]:
-    """Every runnable command below a group, by its full name; hidden ones too."""
-    context = typer.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert isinstance(command, TyperCommand | TyperGroup), name
-        here = (*path, name)
-        if isinstance(command, TyperCommand) or command.invoke_without_command:
-            yield " ".join(here), command
-        if isinstance(command, TyperGroup):
-            yield from walk(command, here)
+def door() -> cli._Door:
+    """The program's door, opened onto nothing."""
+    return cli._Door([], {}, io.StringIO(), io.StringIO())
 
 
-def command_tree() -> dict[str, Runnable]:
-    """Full name to command, from the program's own registration."""
-    root = typer.main.get_command(cli.app)
-    assert isinstance(root, TyperGroup)
-    return dict(walk(root))
-
-
-def top_commands() -> list[str]:
-    """The first words of the tree: one file each."""
-    return sorted({name.split()[0] for name in command_tree()})
+def command_names() -> list[str]:
+    """Every command by its full name."""
+    return sorted(cli.COMMANDS)
 
 
 # --- sizes and finish ----------------------------------------------------------------------------
@@ -178,6 +168,22 @@ def test_no_package_is_called_by_what_it_is_not_for() -> None:
 # --- one name, five places -----------------------------------------------------------------------
 
 
+def test_the_tree_reaches_every_command_and_no_other() -> None:
+    """What `zoe --help` and the groups list is what the table registers."""
+    tree = cli.command_tree(door())
+    context = typer.Context(tree)
+    reached: set[str] = set()
+    for name in tree.list_commands(context):
+        below = tree.get_command(context, name)
+        if isinstance(below, TyperGroup):
+            reached |= {f"{name} {each}" for each in below.list_commands(typer.Context(below))}
+        else:
+            reached.add(name)
+    second_words = {name for name in cli.COMMANDS if name.split()[0] in cli.COMMANDS}
+
+    assert reached | second_words == set(cli.COMMANDS)
+
+
 def test_every_command_has_its_places() -> None:
     """Command, decision, their tests and their page carry one name."""
     present = frozenset(
@@ -186,46 +192,53 @@ def test_every_command_has_its_places() -> None:
         for path in (ROOT / folder).rglob("*")
     )
 
-    assert house.missing_places(top_commands(), WITHOUT_DECISION, present) == []
+    assert house.missing_places(command_names(), WITHOUT_DECISION, present) == []
 
 
 def test_no_file_stands_for_a_command_that_is_not_there() -> None:
     """A page or a module without its command would promise something."""
-    commands = set(top_commands())
-    modules = {
-        path.stem.replace("_", "-")
-        for path in (SOURCE / "commands").glob("*.py")
-        if not path.stem.startswith("_")
-    }
+    modules = {path.stem for path in (SOURCE / "commands").glob("*.py")} - {"__init__"}
     pages = {path.stem for path in (DOCS / "commands").glob("*.md")} - {"README"}
 
-    assert modules - commands == set()
-    assert pages - commands == set()
+    assert modules - SHARED - {house.module_of(name) for name in command_names()} == set()
+    assert pages - {house.page_of(name) for name in command_names()} == set()
 
 
 def test_the_list_of_commands_without_a_decision_is_true() -> None:
     """An exemption for a command that decides, or is gone, is stale."""
-    assert set(WITHOUT_DECISION) - set(top_commands()) == set()
+    assert set(WITHOUT_DECISION) - set(command_names()) == set()
     decided = [
         name
         for name in WITHOUT_DECISION
-        if (SOURCE / "core" / f"{name.replace('-', '_')}.py").exists()
+        if (SOURCE / "core" / f"{house.module_of(name)}.py").exists()
     ]
     assert decided == []
 
 
-def test_every_command_explains_itself() -> None:
-    """Help of at least a sentence, and a help text for every option."""
-    silent = [name for name, command in command_tree().items() if not (command.help or "").strip()]
+@pytest.mark.parametrize("name", command_names())
+def test_every_command_explains_itself(name: str) -> None:
+    """Its line in the tree opens its help; it shows an example; no option is mute."""
+    command = cli.load_command(door(), name)
+    told = command.help or ""
     mute = [
-        f"{name} {parameter.opts[0]}"
-        for name, command in command_tree().items()
+        parameter.opts[0]
         for parameter in command.params
         if isinstance(parameter, TyperOption) and not parameter.help
     ]
 
-    assert silent == []
+    assert " ".join(told.split()).startswith(cli.COMMANDS[name])
+    assert f"zoe {name}" in told
     assert mute == []
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_page_shows_the_help_as_it_is(name: str) -> None:
+    """`make docs` writes the block anew; the words around it are written by hand."""
+    page = DOCS / "commands" / f"{house.page_of(name)}.md"
+    text = page.read_text("utf-8")
+
+    assert help_blocks.with_help(text, name) == text
+    assert help_blocks.opening(name) in text
 
 
 def test_the_contract_lists_exactly_the_commands_there_are() -> None:
@@ -233,7 +246,7 @@ def test_the_contract_lists_exactly_the_commands_there_are() -> None:
     rows = house.table_rows((DOCS / "contract.md").read_text("utf-8"), "## Commands")
     listed = [house.code_spans(row[0])[0].removeprefix("zoe ") for row in rows]
 
-    assert sorted(command_tree()) == sorted(listed)
+    assert command_names() == sorted(listed)
 
 
 # --- documents -----------------------------------------------------------------------------------
@@ -390,18 +403,17 @@ def test_help_does_not_load_the_heavy_parts() -> None:
     """`zoe --help` answers at once: no database, no HTTP, no web server is imported for it."""
     heavy = ("sqlalchemy", "alembic", "httpx", "starlette", "uvicorn", "websockets", "psycopg")
     script = (
-        "import sys\n"
-        "from typer.testing import CliRunner\n"
-        "from zoe_tools.cli import app\n"
-        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
-        f"print([name for name in {heavy!r} if name in sys.modules])\n"
+        "import io, sys\n"
+        "from zoe_tools.cli import main\n"
+        "code = main(['--help'], {}, out=io.StringIO(), err=io.StringIO())\n"
+        f"print(code, [name for name in {heavy!r} if name in sys.modules])\n"
     )
 
     finished = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert finished.stdout.strip() == "[]"
+    assert finished.stdout.splitlines()[-1] == "0 []"
 
 
 # --- every rule can fail -------------------------------------------------------------------------
