@@ -388,15 +388,14 @@ class Store:
         engine = engine_for(
             url, synchronous=synchronous, read_only=read_only, busy_timeout_s=busy_timeout_s
         )
-        store = cls(engine, account)
         if not read_only:
             try:
-                with store.transaction() as transaction:
-                    accounts.register(transaction._connection, account, clock_now, epoch_seed)
+                with translated_errors(engine.url), engine.begin() as connection:
+                    accounts.register(connection, account, clock_now, epoch_seed)
             except BaseException:
-                store.close()
+                engine.dispose()
                 raise
-        return store
+        return cls(engine, account)
 
     @property
     def account(self) -> Account:

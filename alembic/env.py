@@ -1,0 +1,33 @@
+"""How Alembic meets the database: over the connection that `zoe_tools.store.schema` hands in."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import Connection
+
+from zoe_tools.store.database import engine_for
+from zoe_tools.store.tables import METADATA, VERSION_TABLE
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        version_table=VERSION_TABLE,
+        transactional_ddl=True,
+        compare_type=True,
+        compare_server_default=True,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    engine = engine_for(context.get_x_argument(as_dictionary=True)["url"])
+    with engine.begin() as own:
+        run(own)
+    engine.dispose()

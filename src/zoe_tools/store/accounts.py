@@ -1,0 +1,66 @@
+"""Who owns the rows, and what this very store is called."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from zoe_tools.domain.account import Account
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.store.rows import insert_new
+from zoe_tools.store.tables import ACCOUNTS, STORE_META
+
+EPOCH_HEX_DIGITS = 32
+
+
+def register(
+    connection: Connection, account: Account, now: datetime, epoch_seed: str | None
+) -> None:
+    """Make the account known, and name the store if it has no name yet."""
+    if connection.execute(select(STORE_META.c.store_epoch)).first() is None:
+        epoch = _epoch(epoch_seed)
+        connection.execute(STORE_META.insert().values(store_epoch=epoch, created_at=now))
+    values = {
+        "account_id": account.account_id,
+        "venue": account.venue,
+        "mode": account.mode,
+        "fingerprint": account.fingerprint,
+        "created_at": now,
+    }
+    insert_new(connection, ACCOUNTS, values)
+
+
+def store_epoch(connection: Connection) -> str:
+    """The store's name.
+
+    Raises:
+        StoreUnavailable: it was migrated, but never opened for writing.
+    """
+    epoch: str | None = connection.execute(select(STORE_META.c.store_epoch)).scalar()
+    if epoch is None:
+        raise StoreUnavailable(
+            "The store has no epoch yet.", hint="Run `zoe init` once: it names the store."
+        )
+    return epoch
+
+
+def registered(connection: Connection) -> tuple[Account, ...]:
+    """Every known account, by id."""
+    rows = connection.execute(select(ACCOUNTS).order_by(ACCOUNTS.c.account_id))
+    return tuple(
+        Account(
+            venue=row.venue,
+            mode=row.mode,
+            fingerprint=row.fingerprint,
+        )
+        for row in rows
+    )
+
+
+def _epoch(seed: str | None) -> str:
+    if seed is None:
+        return secrets.token_hex(EPOCH_HEX_DIGITS // 2)
+    return hashlib.sha256(f"store epoch {seed}".encode()).hexdigest()[:EPOCH_HEX_DIGITS]

@@ -1,0 +1,110 @@
+"""Candles: written as often as one likes, changed only where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.store.rows import upsert
+from zoe_tools.store.tables import CRYPTO_CANDLES
+
+
+def write_candles(
+    connection: Connection, account_id: AccountId, fresh: Sequence[Candle], source: str
+) -> int:
+    """Store what is new or different; a finished candle never becomes a running one again."""
+    changed: list[Candle] = []
+    ordered = sorted(fresh, key=_place)
+    for (symbol, _), group in groupby(ordered, key=lambda each: (each.symbol, each.timeframe)):
+        series = list(group)
+        known = _known(connection, account_id, symbol, series)
+        latest = {each.opened_at: each for each in series}
+        for opened_at, candle in latest.items():
+            before = known.get(opened_at)
+            if before is None or (before != candle and candle.is_final >= before.is_final):
+                changed.append(candle)
+    upsert(connection, CRYPTO_CANDLES, [_values(account_id, each, source) for each in changed])
+    return len(changed)
+
+
+def candles(
+    connection: Connection,
+    account_id: AccountId,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+) -> tuple[Candle, ...]:
+    """Candles opened in [since, until), oldest first."""
+    table = CRYPTO_CANDLES
+    statement = (
+        select(table)
+        .where(
+            table.c.account_id == account_id,
+            table.c.symbol == symbol,
+            table.c.timeframe == timeframe.value,
+        )
+        .order_by(table.c.opened_at)
+    )
+    if since is not None:
+        statement = statement.where(table.c.opened_at >= since)
+    if until is not None:
+        statement = statement.where(table.c.opened_at < until)
+    return tuple(_candle_of(row) for row in connection.execute(statement).mappings())
+
+
+def _place(candle: Candle) -> tuple[str, int, datetime]:
+    return candle.symbol, candle.timeframe.minutes, candle.opened_at
+
+
+def _known(
+    connection: Connection, account_id: AccountId, symbol: Symbol, series: Sequence[Candle]
+) -> dict[datetime, Candle]:
+    timeframe = series[0].timeframe
+    until = series[-1].opened_at + timeframe.length
+    stored = candles(
+        connection, account_id, symbol, timeframe, since=series[0].opened_at, until=until
+    )
+    return {each.opened_at: each for each in stored}
+
+
+def _values(account_id: AccountId, candle: Candle, source: str) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "symbol": candle.symbol,
+        "timeframe": candle.timeframe.value,
+        "opened_at": candle.opened_at,
+        "open": candle.open,
+        "high": candle.high,
+        "low": candle.low,
+        "close": candle.close,
+        "vwap": candle.vwap,
+        "volume": candle.volume,
+        "count": candle.count,
+        "is_final": candle.is_final,
+        "source": source,
+    }
+
+
+def _candle_of(fields: RowMapping) -> Candle:
+    # Read by key: a plain row is a tuple, and `row.count` would be the tuple's method.
+    return Candle(
+        symbol=fields["symbol"],
+        timeframe=Timeframe(fields["timeframe"]),
+        opened_at=fields["opened_at"],
+        open=fields["open"],
+        high=fields["high"],
+        low=fields["low"],
+        close=fields["close"],
+        vwap=fields["vwap"],
+        volume=fields["volume"],
+        count=fields["count"],
+        is_final=fields["is_final"],
+    )

@@ -1,0 +1,189 @@
+"""Engines for the two databases, and one sentence for everything that can go wrong with them.
+
+Passwords never appear in a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from zoe_tools.errors import ConfigError, StoreUnavailable
+
+Synchronous = Literal["FULL", "NORMAL", "OFF"]
+
+CONNECT_TIMEOUT_S = 5
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+_BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+_SQLITE_REASONS = (
+    ("locked", "another process holds it locked", "Wait for the other zoe to finish, then retry."),
+    ("busy", "another process holds it locked", "Wait for the other zoe to finish, then retry."),
+    ("readonly", "it may not be written to", "Give your user the right to write file and folder."),
+    ("full", "the disk is full", "Free some space, then run the command again."),
+    ("not a database", "the file is not a database", "Move the file away, then run `zoe init`."),
+    ("malformed", "the file is damaged", "Restore the last backup; keep the damaged file."),
+    ("disk image", "the file is damaged", "Restore the last backup; keep the damaged file."),
+    ("unable to open", "it cannot be opened", "Check that the folder exists and may be written."),
+    ("disk i/o", "the disk failed", "Check the disk, then run `zoe check-db-health`."),
+    ("no such table", "a table is missing", "Restore the last backup; keep the damaged file."),
+)
+
+
+def parse_url(text: str) -> URL:
+    """The database's address, every PostgreSQL spelling turned into the one driver we use.
+
+    Raises:
+        ConfigError: it is no database URL, or of a kind that zoe does not keep books in.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            "The database URL cannot be read.",
+            hint="Write sqlite:////path/to/zoe.db or postgresql://user@host/name.",
+        ) from error
+    if url.drivername in _POSTGRES:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.database in {None, "", ":memory:"}:
+            raise ConfigError("The store needs a file: an SQLite URL without a path keeps nothing.")
+        return url.set(drivername="sqlite")
+    raise ConfigError(
+        f"zoe keeps its books in SQLite or PostgreSQL, not in {url.drivername}.",
+        hint="Write sqlite:////path/to/zoe.db or postgresql://user@host/name.",
+    )
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file of an SQLite URL; None for PostgreSQL."""
+    return Path(url.database) if url.drivername == "sqlite" and url.database else None
+
+
+def display(url: URL) -> str:
+    """The address without password and options."""
+    path = sqlite_path(url)
+    if path is not None:
+        return str(path)
+    host = url.host or url.query.get("host") or "local socket"
+    port = f":{url.port}" if url.port else ""
+    return f"PostgreSQL {host}{port}/{url.database or ''}"
+
+
+def engine_for(
+    text: str,
+    *,
+    synchronous: Synchronous = "FULL",
+    read_only: bool = False,
+    busy_timeout_s: float = 5.0,
+) -> Engine:
+    """An engine with one connection; the database is not touched yet.
+
+    On SQLite a transaction that may write takes the write lock when it begins, so that it can
+    never lose a race in its middle; readers in other processes are not held up by it (WAL).
+    """
+    url = parse_url(text)
+    timeout_ms = int(busy_timeout_s * 1000)
+    if url.drivername == "sqlite":
+        return _sqlite_engine(url, synchronous, timeout_ms, read_only=read_only)
+    return _postgres_engine(url, timeout_ms, read_only=read_only)
+
+
+def _sqlite_engine(
+    url: URL, synchronous: Synchronous, timeout_ms: int, *, read_only: bool
+) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": timeout_ms / 1000},
+    )
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = connection.cursor()
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        elif cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _postgres_engine(url: URL, timeout_ms: int, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "prepare_threshold": None,  # poolers such as Supabase's lose prepared statements
+            "connect_timeout": CONNECT_TIMEOUT_S,
+        },
+    )
+    # SET LOCAL, because a pooler hands the session to somebody else after each transaction.
+    begin = f"SET LOCAL lock_timeout = {timeout_ms}"
+    if read_only:
+        begin += "; SET TRANSACTION READ ONLY"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+@contextmanager
+def translated_errors(url: URL) -> Iterator[None]:
+    """Turn what the database complains of into one sentence; our own mistakes stay as they are.
+
+    Raises:
+        StoreUnavailable: it cannot be reached, opened, read or written, or it is locked.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StoreUnavailable(f"The store at {display(url)} is busy.") from error
+    except DBAPIError as error:
+        if isinstance(error, _BUGS) or not isinstance(error, DatabaseError | InterfaceError):
+            raise
+        raise _unavailable(url, error) from None
+
+
+def _unavailable(url: URL, error: DBAPIError) -> StoreUnavailable:
+    said = str(error.orig)
+    if url.drivername == "sqlite":
+        for sign, reason, hint in _SQLITE_REASONS:
+            if sign in said.lower():
+                return StoreUnavailable(f"The store at {display(url)}: {reason}.", hint=hint)
+        return StoreUnavailable(f"The store at {display(url)} failed: {_one_line(said, url)}.")
+    return StoreUnavailable(
+        f"The store at {display(url)} cannot be used: {_one_line(said, url)}.",
+        hint="Check that the server runs and that DATABASE_URL names it, then retry.",
+    )
+
+
+def _one_line(said: str, url: URL) -> str:
+    """The first line of a database's complaint, without the password."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    first = lines[0] if lines else "no reason given"
+    if url.password:
+        first = first.replace(str(url.password), "***")
+    return re.sub(r"password=\S+", "password=***", first).rstrip(".")

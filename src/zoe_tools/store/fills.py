@@ -1,0 +1,161 @@
+"""Fills and the venue's ledger rows: append-only, booked once however often they are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
+
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.order import OrderPurpose, Side
+from zoe_tools.store.rows import insert_new
+from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS, LEDGER_ENTRIES
+
+
+def record_fill(
+    connection: Connection,
+    account_id: AccountId,
+    fill: Fill,
+    *,
+    client_order_id: ClientOrderId | None,
+    position_id: PositionId | None,
+    purpose: OrderPurpose | None,
+) -> bool:
+    """Book a fill; False if its id is booked already."""
+    values = {
+        "account_id": account_id,
+        "fill_id": fill.fill_id,
+        "venue_order_id": fill.venue_order_id,
+        "client_order_id": client_order_id or fill.client_order_id,
+        "position_id": position_id,
+        "purpose": purpose,
+        "symbol": fill.symbol,
+        "side": fill.side.value,
+        "quantity": fill.quantity,
+        "price": fill.price,
+        "cost": fill.cost,
+        "fee": fill.fee,
+        "fee_asset": fill.fee_asset,
+        "liquidity": fill.liquidity,
+        "filled_at": fill.filled_at,
+    }
+    return insert_new(connection, CRYPTO_FILLS, values)
+
+
+def fills(
+    connection: Connection,
+    account_id: AccountId,
+    *,
+    since: datetime | None,
+    venue_order_id: VenueOrderId | None,
+) -> tuple[Fill, ...]:
+    """Fills, oldest first."""
+    conditions = []
+    if since is not None:
+        conditions.append(CRYPTO_FILLS.c.filled_at >= since)
+    if venue_order_id is not None:
+        conditions.append(CRYPTO_FILLS.c.venue_order_id == venue_order_id)
+    return _select(connection, account_id, *conditions)
+
+
+def fills_of_position(
+    connection: Connection, account_id: AccountId, position_id: PositionId
+) -> tuple[Fill, ...]:
+    """Fills booked for a position by name, or whose order belongs to it; oldest first.
+
+    An order may learn its position only with its first fill, when the fill's row is written.
+    """
+    orders = select(CRYPTO_ORDERS.c.client_order_id).where(
+        CRYPTO_ORDERS.c.account_id == account_id, CRYPTO_ORDERS.c.position_id == position_id
+    )
+    belongs = or_(
+        CRYPTO_FILLS.c.position_id == position_id, CRYPTO_FILLS.c.client_order_id.in_(orders)
+    )
+    return _select(connection, account_id, belongs)
+
+
+def record_ledger(
+    connection: Connection, account_id: AccountId, entries: Sequence[LedgerEntry]
+) -> int:
+    """Book ledger rows; returns how many were new."""
+    return sum(
+        insert_new(connection, LEDGER_ENTRIES, _ledger_values(account_id, entry))
+        for entry in entries
+    )
+
+
+def ledger(
+    connection: Connection, account_id: AccountId, since: datetime | None
+) -> tuple[LedgerEntry, ...]:
+    """Ledger rows, oldest first; rows of one moment stand as they were booked."""
+    table = LEDGER_ENTRIES
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id)
+        .order_by(table.c.booked_at, table.c.row_id)
+    )
+    if since is not None:
+        statement = statement.where(table.c.booked_at >= since)
+    return tuple(_entry_of(row) for row in connection.execute(statement))
+
+
+def _select(
+    connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
+) -> tuple[Fill, ...]:
+    table = CRYPTO_FILLS
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id, *conditions)
+        .order_by(table.c.filled_at, table.c.fill_id)
+    )
+    return tuple(_fill_of(row) for row in connection.execute(statement))
+
+
+def _fill_of(row: Row[Any]) -> Fill:
+    return Fill(
+        fill_id=row.fill_id,
+        venue_order_id=row.venue_order_id,
+        symbol=row.symbol,
+        side=Side(row.side),
+        quantity=row.quantity,
+        price=row.price,
+        cost=row.cost,
+        fee=row.fee,
+        fee_asset=row.fee_asset,
+        filled_at=row.filled_at,
+        client_order_id=row.client_order_id,
+        liquidity=row.liquidity,
+    )
+
+
+def _ledger_values(account_id: AccountId, entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "ledger_id": entry.ledger_id,
+        "refid": entry.refid,
+        "booked_at": entry.booked_at,
+        "kind": entry.kind,
+        "subtype": entry.subtype,
+        "asset": entry.asset,
+        "amount": entry.amount,
+        "fee": entry.fee,
+        "balance": entry.balance,
+    }
+
+
+def _entry_of(row: Row[Any]) -> LedgerEntry:
+    return LedgerEntry(
+        ledger_id=row.ledger_id,
+        refid=row.refid,
+        booked_at=row.booked_at,
+        kind=row.kind,
+        subtype=row.subtype,
+        asset=row.asset,
+        amount=row.amount,
+        fee=row.fee,
+        balance=row.balance,
+    )

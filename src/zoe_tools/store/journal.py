@@ -1,0 +1,157 @@
+"""The journal's intents, and the only steps their states may take."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState
+from zoe_tools.domain.order import Side
+from zoe_tools.store.tables import ORDER_INTENTS
+
+_MAY_FOLLOW: dict[IntentState, frozenset[IntentState]] = {
+    IntentState.PLANNED: frozenset(),
+    IntentState.JOURNALED: frozenset({IntentState.PLANNED}),
+    IntentState.SENT: frozenset({IntentState.JOURNALED}),
+    IntentState.CONFIRMED: frozenset({IntentState.SENT, IntentState.UNKNOWN}),
+    IntentState.REJECTED: frozenset({IntentState.SENT, IntentState.UNKNOWN}),
+    IntentState.UNKNOWN: frozenset({IntentState.SENT}),
+    IntentState.DENIED: frozenset({IntentState.JOURNALED}),
+}
+"""State -> the states it may follow."""
+
+_UNRESOLVED = tuple(state.value for state in IntentState if not state.is_terminal)
+_ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.c.intent_id)
+
+
+class IllegalTransition(Exception):
+    """A bug: an intent was told to take a step that the journal does not know."""
+
+
+def record_intent(connection: Connection, account_id: AccountId, intent: Intent) -> None:
+    """Write a new intent.
+
+    Raises:
+        IllegalTransition: a bug; it belongs to another account.
+    """
+    if intent.account_id != account_id:
+        raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
+    connection.execute(
+        ORDER_INTENTS.insert(),
+        {
+            "account_id": account_id,
+            "intent_id": intent.intent_id,
+            "kind": intent.kind.value,
+            "status": intent.state.value,
+            "command": intent.command,
+            "plan_hash": intent.plan_hash,
+            "step_index": intent.step_index,
+            "symbol": intent.symbol,
+            "side": intent.side.value if intent.side is not None else None,
+            "purpose": intent.purpose,
+            "payload": intent.payload,
+            "deadline": intent.deadline,
+            "created_at": intent.created_at,
+            "updated_at": intent.updated_at,
+            "attempt": intent.attempt,
+            "client_order_id": intent.client_order_id,
+            "venue_order_id": intent.venue_order_id,
+            "position_id": intent.position_id,
+            "operator": intent.operator,
+            "host": intent.host,
+            "evidence": intent.evidence,
+        },
+    )
+
+
+def advance_intent(
+    connection: Connection,
+    account_id: AccountId,
+    intent_id: IntentId,
+    state: IntentState,
+    *,
+    at: datetime,
+    evidence: str,
+    venue_order_id: VenueOrderId | None,
+    client_order_id: ClientOrderId | None,
+) -> None:
+    """Compare and swap the state in one statement, so that two processes cannot both win."""
+    table = ORDER_INTENTS
+    values: dict[str, Any] = {"status": state.value, "updated_at": at, "evidence": evidence}
+    if venue_order_id is not None:
+        values["venue_order_id"] = venue_order_id
+    if client_order_id is not None:
+        values["client_order_id"] = client_order_id
+    before = sorted(each.value for each in _MAY_FOLLOW[state])
+    changed = connection.execute(
+        update(table).where(
+            table.c.account_id == account_id,
+            table.c.intent_id == intent_id,
+            table.c.status.in_(before),
+        ),
+        values,
+    ).rowcount
+    if changed != 1:
+        found = intent(connection, account_id, intent_id)
+        stands = "is not in the journal" if found is None else f"is {found.state.value}"
+        raise IllegalTransition(f"Intent {intent_id} {stands}: it cannot become {state.value}.")
+
+
+def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -> Intent | None:
+    """One intent."""
+    table = ORDER_INTENTS
+    row = connection.execute(
+        select(table).where(table.c.account_id == account_id, table.c.intent_id == intent_id)
+    ).first()
+    return None if row is None else _intent_of(row)
+
+
+def unresolved_intents(connection: Connection, account_id: AccountId) -> tuple[Intent, ...]:
+    """Intents whose outcome is open, oldest first."""
+    table = ORDER_INTENTS
+    rows = connection.execute(
+        select(table)
+        .where(table.c.account_id == account_id, table.c.status.in_(_UNRESOLVED))
+        .order_by(*_ORDER)
+    )
+    return tuple(_intent_of(row) for row in rows)
+
+
+def intents(
+    connection: Connection, account_id: AccountId, since: datetime | None
+) -> tuple[Intent, ...]:
+    """All intents since then, oldest first."""
+    table = ORDER_INTENTS
+    statement = select(table).where(table.c.account_id == account_id).order_by(*_ORDER)
+    if since is not None:
+        statement = statement.where(table.c.created_at >= since)
+    return tuple(_intent_of(row) for row in connection.execute(statement))
+
+
+def _intent_of(row: Row[Any]) -> Intent:
+    return Intent(
+        intent_id=row.intent_id,
+        account_id=row.account_id,
+        kind=IntentKind(row.kind),
+        state=IntentState(row.status),
+        command=row.command,
+        plan_hash=row.plan_hash,
+        step_index=row.step_index,
+        symbol=row.symbol,
+        side=None if row.side is None else Side(row.side),
+        purpose=row.purpose,
+        payload=row.payload,
+        deadline=row.deadline,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        attempt=row.attempt,
+        client_order_id=row.client_order_id,
+        venue_order_id=row.venue_order_id,
+        position_id=row.position_id,
+        operator=row.operator,
+        host=row.host,
+        evidence=row.evidence,
+    )

@@ -1,0 +1,178 @@
+"""Orders as projections, and the append-only log they are projected from."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
+from zoe_tools.domain.journal import OrderEvent, OrderRecord
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.store.rows import insert_new, upsert
+from zoe_tools.store.tables import CRYPTO_ORDERS, ORDER_EVENTS
+
+_OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
+_ENDED_EARLY = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
+
+
+def record_order(connection: Connection, account_id: AccountId, order: OrderRecord) -> None:
+    """Insert the order, or bring its row to this projection."""
+    values = {
+        "account_id": account_id,
+        "client_order_id": order.client_order_id,
+        "venue_order_id": order.venue_order_id,
+        "intent_id": order.intent_id,
+        "symbol": order.symbol,
+        "side": order.side.value,
+        "order_type": order.order_type.value,
+        "purpose": order.purpose,
+        "status": order.status.value,
+        "quantity": order.quantity,
+        "limit_price": order.limit_price,
+        "trigger_price": order.trigger_price,
+        "filled_quantity": order.filled_quantity,
+        "average_price": order.average_price,
+        "fees": order.fees,
+        "notional": order.notional,
+        "position_id": order.position_id,
+        "reason": order.reason,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+    }
+    upsert(connection, CRYPTO_ORDERS, values, keep=("created_at",))
+
+
+def append_event(connection: Connection, account_id: AccountId, event: OrderEvent) -> bool:
+    """Append to the log; False if the event is known."""
+    values = {
+        "account_id": account_id,
+        "event_key": event.event_key,
+        "client_order_id": event.client_order_id,
+        "status": event.status.value,
+        "occurred_at": event.occurred_at,
+        "source": event.source,
+        "filled_quantity": event.filled_quantity,
+        "reason": event.reason,
+    }
+    return insert_new(connection, ORDER_EVENTS, values)
+
+
+def events(
+    connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
+) -> tuple[OrderEvent, ...]:
+    """One order's log, in the order of writing."""
+    table = ORDER_EVENTS
+    rows = connection.execute(
+        select(table)
+        .where(table.c.account_id == account_id, table.c.client_order_id == client_order_id)
+        .order_by(table.c.row_id)
+    )
+    return tuple(
+        OrderEvent(
+            event_key=row.event_key,
+            client_order_id=row.client_order_id,
+            status=OrderStatus(row.status),
+            occurred_at=row.occurred_at,
+            source=row.source,
+            filled_quantity=row.filled_quantity,
+            reason=row.reason,
+        )
+        for row in rows
+    )
+
+
+def orders(
+    connection: Connection, account_id: AccountId, *, open_only: bool
+) -> tuple[OrderRecord, ...]:
+    """Orders, oldest first."""
+    conditions = [CRYPTO_ORDERS.c.status.in_(_OPEN)] if open_only else []
+    return _select(connection, account_id, *conditions)
+
+
+def order(
+    connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
+) -> OrderRecord | None:
+    """The order with our id."""
+    return _first(connection, account_id, CRYPTO_ORDERS.c.client_order_id == client_order_id)
+
+
+def order_by_venue_id(
+    connection: Connection, account_id: AccountId, venue_order_id: VenueOrderId
+) -> OrderRecord | None:
+    """The order with the venue's id."""
+    return _first(connection, account_id, CRYPTO_ORDERS.c.venue_order_id == venue_order_id)
+
+
+def daily_notional(connection: Connection, account_id: AccountId, day: date) -> Decimal:
+    """Money that the entry orders created on a UTC day put at stake, in quote.
+
+    A rejected order counts nothing, one that was cancelled or expired counts what filled, every
+    other one counts whole: an unknown outcome may still turn out to be a fill.
+    """
+    start = datetime.combine(day, time.min, tzinfo=UTC)
+    table = CRYPTO_ORDERS
+    entries = _select(
+        connection,
+        account_id,
+        table.c.purpose == "entry",
+        table.c.created_at >= start,
+        table.c.created_at < start + timedelta(days=1),
+    )
+    return sum((_at_stake(each) for each in entries), ZERO)
+
+
+def _at_stake(order: OrderRecord) -> Decimal:
+    if order.status is OrderStatus.REJECTED:
+        return ZERO
+    filled = order.filled_quantity * order.average_price
+    if order.status in _ENDED_EARLY:
+        return filled
+    planned = order.notional or order.quantity * (order.limit_price or ZERO)
+    return max(planned, filled)
+
+
+def _first(
+    connection: Connection, account_id: AccountId, condition: ColumnElement[bool]
+) -> OrderRecord | None:
+    found = _select(connection, account_id, condition)
+    return found[0] if found else None
+
+
+def _select(
+    connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
+) -> tuple[OrderRecord, ...]:
+    table = CRYPTO_ORDERS
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id, *conditions)
+        .order_by(table.c.created_at, table.c.client_order_id)
+    )
+    return tuple(_order_of(row) for row in connection.execute(statement))
+
+
+def _order_of(row: Row[Any]) -> OrderRecord:
+    return OrderRecord(
+        client_order_id=row.client_order_id,
+        venue_order_id=row.venue_order_id,
+        intent_id=row.intent_id,
+        symbol=row.symbol,
+        side=Side(row.side),
+        order_type=OrderType(row.order_type),
+        purpose=row.purpose,
+        status=OrderStatus(row.status),
+        quantity=row.quantity,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        limit_price=row.limit_price,
+        trigger_price=row.trigger_price,
+        filled_quantity=row.filled_quantity,
+        average_price=row.average_price,
+        fees=row.fees,
+        position_id=row.position_id,
+        reason=row.reason,
+        notional=row.notional,
+    )
