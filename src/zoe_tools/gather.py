@@ -16,7 +16,7 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
-from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel, TradingState
 from zoe_tools.errors import VenueError
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -125,7 +125,7 @@ def effective_trading_state(transaction: Transaction) -> TradingState:
             level=KillLevel.REDUCE_ONLY,
             reason="kill_switch is set in the table config",
             changed_at=state.changed_at,
-            changed_by="config",
+            changed_by=CONFIG_SWITCH,
         )
     return state
 

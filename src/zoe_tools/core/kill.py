@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.sync_positions import shortages
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.market import Quote
+from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import (
@@ -26,7 +27,7 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel
 
 
 def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
@@ -61,14 +62,65 @@ def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
+def plan_resume(snapshot: Snapshot, reason: str) -> Plan:
+    """Re-arm, if the checklist is clean; else a plan without steps whose notes say what is not."""
+    level = snapshot.trading_state.level
+    blockers = resume_blockers(snapshot)
+    steps: tuple[Step, ...] = ()
+    if level is not KillLevel.NONE and not blockers:
+        steps = (SetTradingState(level=KillLevel.NONE, reason=reason),)
+    return _plan(snapshot, steps, blockers, command="resume")
+
+
+def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
+    """What stands against taking new risk again, one sentence each."""
+    found = [
+        f"The outcome of intent {each.intent_id} on {each.symbol} is unknown:"
+        " run `zoe reconcile --execute`."
+        for each in snapshot.unresolved_intents
+    ]
+    if snapshot.trading_state.changed_by == CONFIG_SWITCH:
+        found.append("The row kill_switch in the table config is not 'false': set it first.")
+    mode = snapshot.venue_mode
+    if isinstance(mode, Missing):
+        found.append(f"The venue's mode is missing: {mode.reason}.")
+    elif mode.value is not VenueMode.ONLINE:
+        found.append(f"The venue is in mode {mode.value.value}.")
+    found.extend(_protection_gaps(snapshot))
+    if isinstance(snapshot.balances, Missing):
+        found.append(f"The balances are missing: {snapshot.balances.reason}.")
+    else:
+        found.extend(shortages(_held(snapshot), snapshot.balances.value))
+    return tuple(found)
+
+
+def _protection_gaps(snapshot: Snapshot) -> Iterator[str]:
+    """Orders of ours that the venue does not show, positions without a stop there."""
+    if isinstance(snapshot.open_orders, Missing):
+        yield f"The open orders are missing: {snapshot.open_orders.reason}."
+        return
+    resting = {each.venue_order_id for each in snapshot.open_orders.value}
+    for order in snapshot.orders:
+        if not order.status.is_terminal and order.venue_order_id not in resting:
+            yield (
+                f"Our books say that order {order.venue_order_id or order.client_order_id} is"
+                f" {order.status.value}, the venue does not show it: run `zoe reconcile`."
+            )
+    for position in _held(snapshot):
+        if position.stop_venue_order_id not in resting:
+            yield f"{position.symbol} has no stop at the venue: run `zoe recover-sl`."
+
+
 def remaining_risk(open_orders: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
     """The open orders that could still add risk."""
     return tuple(each for each in open_orders if each.side is Side.BUY)
 
 
-def _plan(snapshot: Snapshot, steps: tuple[Step, ...], notes: tuple[str, ...]) -> Plan:
+def _plan(
+    snapshot: Snapshot, steps: tuple[Step, ...], notes: tuple[str, ...], *, command: str = "kill"
+) -> Plan:
     return Plan(
-        command="kill",
+        command=command,
         account=snapshot.account,
         created_at=snapshot.taken_at,
         expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.plan_lifetime_s),

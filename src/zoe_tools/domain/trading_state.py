@@ -50,3 +50,6 @@ class TradingState:
 
 
 ARMED = TradingState(level=KillLevel.NONE, reason="", changed_at=None)
+
+CONFIG_SWITCH = "config"
+"""Who changed a state that comes from the row `kill_switch` of the table `config`."""

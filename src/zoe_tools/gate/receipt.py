@@ -17,18 +17,22 @@ _DONE, _FINDINGS, _REFUSED, _VENUE, _UNKNOWN = 0, 3, 4, 5, 6
 class Receipt:
     """A plan, what was refused of it, and what became of each step that was tried.
 
-    `is_executed` is False for a dry run. `exit_code` follows architecture, errors and exit codes.
+    `is_executed` is False for a dry run. `is_verified` is for a command that goes on until the
+    venue shows the result: True makes up for steps that had to be repeated, False is unknown.
     """
 
     plan: Plan
     outcomes: tuple[StepOutcome, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     is_executed: bool = False
+    is_verified: bool | None = None
 
     @property
     def exit_code(self) -> int:
         """0 done or nothing to do, 3 a dry run with changes, 4 refused, 5 rejected, 6 unknown."""
-        codes = {_code_of(outcome.state) for outcome in self.outcomes}
+        codes = {_UNKNOWN} if self.is_verified is False else set()
+        if not self.is_verified:
+            codes |= {_code_of(outcome.state) for outcome in self.outcomes}
         if self.refusals:
             codes.add(_REFUSED)
         if self.plan.steps and not self.is_executed:

@@ -1,0 +1,69 @@
+"""`zoe resume`: re-arm after a kill, once a checklist is clean. The only way down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.core.kill import plan_resume
+from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.errors import PlanRefused
+from zoe_tools.gather import Need, gather
+from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import open_gate
+
+_NEEDS = frozenset({Need.MODE, Need.BALANCES, Need.OPEN_ORDERS})
+
+
+def resume(
+    ctx: typer.Context,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why, for the record.")
+    ] = "ordered by the operator",
+    execute: Annotated[bool, typer.Option("--execute", help="Really re-arm.")] = False,
+) -> int:
+    """Allow new risk again after a kill, if the checklist is clean.
+
+    The checklist: no intent of unknown outcome, every working order and every position's stop
+    visible at the venue, balances not smaller than what is managed, the venue online.
+
+    Example: zoe resume --reason "cause found and fixed" --execute
+    """
+    invocation: Invocation = ctx.obj
+    settings = invocation.settings()
+    return run_with_context(
+        settings, lambda context: _resume(context, invocation, reason, execute=execute)
+    )
+
+
+async def _resume(context: Context, invocation: Invocation, reason: str, *, execute: bool) -> int:
+    async def look() -> tuple[Snapshot, Plan]:
+        snapshot = await gather(
+            venue=context.venue,
+            store=context.store,
+            clock=context.clock,
+            account=context.account,
+            policy=context.policy,
+            needs=_NEEDS,
+        )
+        return snapshot, plan_resume(snapshot, reason)
+
+    approver = PlanPrinter(invocation.printer(), invitation="zoe resume --execute")
+    gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
+    if execute:
+        await gate.recover()
+    snapshot, plan = await look()
+    is_stopped = snapshot.trading_state.level is not KillLevel.NONE
+    if is_stopped and plan.is_empty:
+        raise PlanRefused(
+            f"Trading stays at {snapshot.trading_state.level.label}: " + " ".join(plan.notes),
+            hint="Clear the list, then run `zoe resume` again.",
+        )
+    receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    return approver.finish(receipt)

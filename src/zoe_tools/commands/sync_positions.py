@@ -1,0 +1,113 @@
+"""`zoe sync-positions`: the registry follows the real fills, every position gets its stop."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.core.sync_positions import plan_sync_positions, shortages
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.money import decimal_of
+from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.snapshot import Snapshot, value_of
+from zoe_tools.errors import ConfigError
+from zoe_tools.gather import Need, gather
+from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import open_gate
+
+_NEEDS = frozenset(
+    {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.FILLS, Need.QUOTES}
+)
+_FINDINGS = 3
+
+
+def sync_positions(
+    ctx: typer.Context,
+    *,
+    adopt: Annotated[
+        list[str] | None,
+        typer.Option("--adopt", help="Manage this much of a holding: BTC/USD=0.5. Repeatable."),
+    ] = None,
+    price: Annotated[
+        str, typer.Option("--price", help="Cost per unit of what is adopted; default: the bid.")
+    ] = "",
+    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+) -> int:
+    """Bring the registry of positions in line with the real fills, and protect each position.
+
+    Only what zoe manages is touched; other holdings are shown and left alone.
+
+    Example: zoe sync-positions --adopt BTC/USD=0.5 --price 61250 --execute
+    """
+    invocation: Invocation = ctx.obj
+    wanted = tuple(_adoption(text) for text in adopt or ())
+    cost = _number(price, "--price") if price else None
+    settings = invocation.settings()
+    return run_with_context(
+        settings,
+        lambda context: _sync(context, invocation, wanted=wanted, cost=cost, execute=execute),
+    )
+
+
+async def _sync(
+    context: Context,
+    invocation: Invocation,
+    *,
+    wanted: tuple[tuple[str, Decimal], ...],
+    cost: Decimal | None,
+    execute: bool,
+) -> int:
+    catalogue = await context.venue.catalogue()
+    adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
+
+    async def look() -> tuple[Snapshot, Plan]:
+        snapshot = await gather(
+            venue=context.venue,
+            store=context.store,
+            clock=context.clock,
+            account=context.account,
+            policy=context.policy,
+            needs=_NEEDS,
+            adopted=adopted,
+        )
+        return snapshot, plan_sync_positions(snapshot, adopt_price=cost)
+
+    approver = PlanPrinter(invocation.printer(), invitation=_invitation(wanted, cost))
+    gate = open_gate(
+        context, approver=approver, command="sync-positions", environ=invocation.environ
+    )
+    if execute:
+        await gate.recover()
+    snapshot, plan = await look()
+    receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    code = approver.finish(receipt)
+    held = value_of(snapshot.balances, "the balances")
+    lacking = shortages(snapshot.positions, held)
+    return code or (_FINDINGS if lacking else 0)
+
+
+def _invitation(wanted: tuple[tuple[str, Decimal], ...], cost: Decimal | None) -> str:
+    options = "".join(f" --adopt {name}={quantity:f}" for name, quantity in wanted)
+    price = f" --price {cost:f}" if cost is not None else ""
+    return f"zoe sync-positions{options}{price} --execute"
+
+
+def _adoption(text: str) -> tuple[Symbol, Decimal]:
+    name, sign, quantity = text.partition("=")
+    if not (name and sign):
+        raise ConfigError(f"--adopt {text}: this is not NAME=QUANTITY.", hint="--adopt BTC/USD=0.5")
+    return Symbol(name), _number(quantity, "--adopt")
+
+
+def _number(text: str, option: str) -> Decimal:
+    try:
+        value = decimal_of(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {text!r} is not a number.") from error
+    if value <= 0:
+        raise ConfigError(f"{option}: {text} is not above zero.")
+    return value

@@ -1,0 +1,35 @@
+"""Builds the gate of one command from its context."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from zoe_tools.gate.carry import Proof
+from zoe_tools.gate.gate import Gate
+from zoe_tools.ports import Approver
+from zoe_tools.runtime.context import Context
+
+
+def open_gate(
+    context: Context,
+    *,
+    approver: Approver,
+    command: str,
+    environ: Mapping[str, str],
+    proof: Proof | None = None,
+) -> Gate:
+    """The one door for this command; `environ` names the operator."""
+    return Gate(
+        venue=context.venue,
+        store=context.store,
+        clock=context.clock,
+        approver=approver,
+        account=context.account,
+        policy=context.policy,
+        command=command,
+        operator=environ.get("SUDO_USER") or environ.get("USER", ""),
+        host=platform.node(),
+        live_consent=context.settings.live_consent,
+        proof=proof,
+    )
