@@ -267,10 +267,10 @@ def candles_of(
     Raises:
         ValueError: the answer holds no rows or no `last`.
     """
-    last = answer.get("last")
     rows = _rows(answer, instrument)
-    if not isinstance(last, int):
-        raise ValueError("`last` is missing")
+    last = answer.get("last", rows)
+    if isinstance(last, list):
+        raise ValueError("`last` is missing")  # noqa: TRY004 - a payload's fault, not a caller's
     return tuple(
         Candle(
             symbol=instrument.symbol,
@@ -404,8 +404,8 @@ def _absolute(text: str) -> Decimal | None:
 def fill_of(fill_id: str, row: wire.FillRow, catalogue: InstrumentCatalogue) -> Fill:
     """An execution. TradesHistory names neither the client's order id nor the fee's asset.
 
-    The fee is in quote: every order of ours asks for that. Of a pair the catalogue does not list the
-    quote is not known, and `fee_asset` is empty.
+    The fee is in quote: every order of ours asks for that. Of a pair the catalogue does not list
+    the quote is not known, and `fee_asset` is empty.
 
     Raises:
         ValueError: a side or time that makes no sense.

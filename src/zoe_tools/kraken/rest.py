@@ -1,0 +1,264 @@
+"""Kraken's REST API: send, sign, pace, and say honestly what became of a call.
+
+A write is never sent a second time, except after the one answer that proves the first did nothing
+(an invalid nonce). Everything about a write that is not provably a yes, a no or "nothing left" is
+`OutcomeUnknown`. Neither body nor headers of a call ever reach a message or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from zoe_tools import __version__
+from zoe_tools.errors import (
+    ConfigError,
+    OutcomeUnknown,
+    VenueError,
+    VenueMisbehaved,
+    VenueThrottled,
+    VenueUnavailable,
+)
+from zoe_tools.kraken import errors, limits, signing, wire
+from zoe_tools.kraken.codec import seconds_of
+from zoe_tools.ports import Clock, Coordination
+
+T = TypeVar("T")
+
+READ_TRIES = 3
+NONCE_RESENDS = 3
+LONGEST_WAIT_S = 10.0
+"""A read that the venue wants to wait longer than this is given up, and the operator told."""
+
+_BACKOFF_S = (0.5, 2.0)
+_CONNECT_TIMEOUT_S = 5.0
+_OK = 200
+_LOG = logging.getLogger(__name__)
+
+_NOTHING_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
+"""What httpx raises only before the first byte of a request is written."""
+
+
+class _InvalidNonce(Exception):
+    """The answer that allows a resend."""
+
+
+class RestClient:
+    """One base URL and at most one key. Private calls go out one at a time.
+
+    `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
+    the REST counter, for a venue that has none. `transport` replaces the network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None,
+        api_secret: str | None,
+        clock: Clock,
+        coordination: Coordination,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout_s: float = 10.0,
+        tier: str = "starter",
+        unlimited: bool = False,
+    ) -> None:
+        self._base_url = _checked_url(base_url)
+        self._api_key = api_key
+        self._secret = signing.secret_bytes(api_secret) if api_secret else None
+        self._clock = clock
+        self._coordination = coordination
+        self._transport = transport
+        self._timeout_s = timeout_s
+        self._counter = None if unlimited else limits.rest_counter(limits.tier_of(tier))
+        self._client: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        """Close the connections; the next call would open new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def public(self, method: str, params: Mapping[str, str], answer: type[T]) -> T:
+        """A public call, decoded as `answer`; asked up to three times.
+
+        Raises:
+            VenueError: as `ports.Venue` says of reads.
+        """
+        request = self._http().build_request(
+            "GET", f"{self._base_url}/0/public/{method}", params=dict(params)
+        )
+        for wait_s in _BACKOFF_S:
+            try:
+                return await self._exchange(request, method, answer, is_write=False)
+            except (VenueUnavailable, VenueThrottled) as error:
+                await self._pause(method, error, wait_s)
+        return await self._exchange(request, method, answer, is_write=False)
+
+    async def private(
+        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+    ) -> T:
+        """A signed call, decoded as `answer`; a read is asked up to three times, a write once.
+
+        Raises:
+            VenueError: as `ports.Venue` says of reads and writes.
+            ConfigError: there is no key.
+        """
+        if is_write:
+            return await self._signed(method, params, answer, is_write=True)
+        for wait_s in _BACKOFF_S:
+            try:
+                return await self._signed(method, params, answer, is_write=False)
+            except (VenueUnavailable, VenueThrottled) as error:
+                await self._pause(method, error, wait_s)
+        return await self._signed(method, params, answer, is_write=False)
+
+    async def _pause(self, method: str, error: VenueError, wait_s: float) -> None:
+        """Wait before asking again; re-raises what is not worth waiting for."""
+        asked_s = error.retry_after_s if isinstance(error, VenueThrottled) else 0.0
+        if asked_s > LONGEST_WAIT_S:
+            raise error
+        _LOG.info("%s failed and is asked again: %s", method, error.message)
+        await self._clock.sleep(max(wait_s, asked_s))
+
+    async def _signed(
+        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+    ) -> T:
+        for _ in range(NONCE_RESENDS):
+            try:
+                return await self._signed_once(method, params, answer, is_write=is_write)
+            except _InvalidNonce:
+                _LOG.info("%s met an invalid nonce and is sent with a new one", method)
+        try:
+            return await self._signed_once(method, params, answer, is_write=is_write)
+        except _InvalidNonce:
+            raise errors.error_for([errors.INVALID_NONCE], is_write=is_write) from None
+
+    async def _signed_once(
+        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+    ) -> T:
+        if not self._api_key or self._secret is None:
+            raise ConfigError(
+                f"{method} needs an API key, and none is set.",
+                hint="Set KRAKEN_API_KEY and KRAKEN_API_SECRET.",
+            )
+        # Before taking a nonce: orders cost nothing here, and must not queue behind this wait.
+        await self._afford(limits.rest_cost(method, by_client_id="cl_ord_id" in params))
+        async with self._coordination.nonce() as number:
+            path, nonce = f"/0/private/{method}", str(number)
+            body, content_type = signing.encoded(nonce, params)
+            sign = signing.signature(path=path, nonce=nonce, body=body, secret=self._secret)
+            headers = {"API-Key": self._api_key, "API-Sign": sign, "Content-Type": content_type}
+            request = self._http().build_request(
+                "POST", self._base_url + path, content=body, headers=headers
+            )
+            return await self._exchange(request, method, answer, is_write=is_write)
+
+    async def _afford(self, cost: float) -> None:
+        """Wait until the REST counter has room, and charge it.
+
+        Between the look and the charge nothing is awaited, so two calls cannot take one room.
+        """
+        if self._counter is None or cost <= 0:
+            return
+        while (wait_s := self._counter.wait_s(self._clock.now(), cost)) > 0:
+            await self._clock.sleep(wait_s)
+        self._counter = self._counter.after(self._clock.now(), cost)
+
+    async def _exchange(
+        self, request: httpx.Request, method: str, answer: type[T], *, is_write: bool
+    ) -> T:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._http().send(request)
+        except _NOTHING_LEFT as error:
+            raise VenueUnavailable(f"No connection for {method}: {_words(error)}.") from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise _lost(f"{method} got no answer: {_words(error)}.", is_write=is_write) from error
+        if response.status_code != _OK:
+            sentence = f"{method} was answered with HTTP {response.status_code}."
+            raise _lost(sentence, is_write=is_write)
+        return self._understood(response.content, method, answer, is_write=is_write)
+
+    def _understood(self, content: bytes, method: str, answer: type[T], *, is_write: bool) -> T:
+        try:
+            envelope = _decoder(wire.Envelope).decode(content)
+            if errors.errors_in(envelope.error):
+                if envelope.error == [errors.INVALID_NONCE]:
+                    raise _InvalidNonce
+                now_s = float(seconds_of(self._clock.now()))
+                raise errors.error_for(envelope.error, is_write=is_write, now_s=now_s)
+            for warning in envelope.error:
+                _LOG.warning("%s was answered with the warning %s", method, warning)
+            return _decoder(answer).decode(envelope.result)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            sentence = f"The answer to {method} cannot be read: {error}."
+            if is_write:
+                raise OutcomeUnknown(sentence) from error
+            raise VenueMisbehaved(
+                sentence, hint="Check KRAKEN_BASE_URL and the venue's status page."
+            ) from error
+
+    def _http(self) -> httpx.AsyncClient:
+        """The connection pool, made on first use.
+
+        `trust_env` is off: a proxy or a certificate store named in the environment would silently
+        put somebody between us and the venue, and make two hosts behave differently.
+        """
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                transport=self._transport,
+                http2=False,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(self._timeout_s, connect=_CONNECT_TIMEOUT_S),
+                limits=httpx.Limits(max_connections=8, keepalive_expiry=30.0),
+                headers={"User-Agent": f"zoe-tools/{__version__}"},
+            )
+        return self._client
+
+
+def _checked_url(base_url: str) -> str:
+    url = base_url.rstrip("/")
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"{base_url!r} is no address: {error}.") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ConfigError(
+            f"{base_url!r} is no address of a venue.",
+            hint="KRAKEN_BASE_URL looks like https://api.kraken.com.",
+        )
+    return url
+
+
+def _lost(sentence: str, *, is_write: bool) -> VenueError:
+    if is_write:
+        return OutcomeUnknown(f"{sentence} Whether the change happened is not known.")
+    return VenueUnavailable(sentence)
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the request: httpx's own texts name no header and no body."""
+    return str(error) or type(error).__name__
+
+
+_DECODERS: dict[object, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(answer: type[T]) -> msgspec.json.Decoder[T]:
+    """The decoder of a type; making one is dear, and there are as many as methods."""
+    decoder = _DECODERS.get(answer)
+    if decoder is None:
+        decoder = _DECODERS[answer] = msgspec.json.Decoder(answer)
+    return decoder

@@ -1,0 +1,391 @@
+"""Kraken Spot as `ports.Venue`: domain values in, domain values out.
+
+It knows which method answers which question, and nothing of HTTP (rest.py) or payloads (codec.py).
+It decides nothing: no order is changed, retried or held back here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
+from zoe_tools.errors import OutcomeUnknown, VenueMisbehaved, VenueRejected, VenueUnavailable
+from zoe_tools.kraken import codec, wire
+from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
+from zoe_tools.kraken.pages import Page, range_params, read_pages
+from zoe_tools.kraken.rest import RestClient
+from zoe_tools.ports import Clock
+
+IDS_AT_ONCE = 50
+CATALOGUE_AGE = timedelta(hours=1)
+"""How old a catalogue may be that somebody asks for; for printing prices any will do."""
+
+_GONE = ("EOrder:Unknown order", "EOrder:Invalid order")
+
+
+class OrderWire(Protocol):
+    """A socket that takes orders; the errors are those of `ports.Venue`'s writes."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it would take an order now."""
+        ...
+
+    async def place(
+        self,
+        request: OrderRequest,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+        instrument: Instrument,
+    ) -> VenueOrderId:
+        """Place one order."""
+        ...
+
+    async def amend(
+        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
+    ) -> str:
+        """Change a resting order; returns the amend id."""
+        ...
+
+    async def cancel(self, venue_order_id: VenueOrderId) -> int:
+        """Cancel one order; returns how many were cancelled."""
+        ...
+
+
+class KrakenSpot:
+    """Implements `ports.Venue`. Orders go by `orders` while it is up, by REST otherwise."""
+
+    def __init__(self, rest: RestClient, clock: Clock, *, orders: OrderWire | None = None) -> None:
+        self._rest = rest
+        self._clock = clock
+        self._orders = orders
+        self._catalogue: InstrumentCatalogue | None = None
+        self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
+        self._reading = asyncio.Lock()
+
+    # public
+
+    async def server_time(self) -> datetime:
+        """The venue's clock, in whole seconds."""
+        answer = await self._rest.public("Time", {}, wire.ServerTime)
+        with codec.understanding("Time"):
+            return codec.time_of(answer.unixtime)
+
+    async def mode(self) -> VenueMode:
+        """The venue's overall state."""
+        return codec.mode_of(await self._rest.public("SystemStatus", {}, wire.SystemStatus))
+
+    async def catalogue(self) -> InstrumentCatalogue:
+        """All instruments and assets, read again when older than an hour."""
+        return await self._catalogue_not_older_than(CATALOGUE_AGE)
+
+    async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+        """Top of book and last trade of each, in the order asked."""
+        if not symbols:
+            return ()
+        instruments = [await self._instrument(symbol) for symbol in symbols]
+        pairs = ",".join(each.altname for each in instruments)
+        rows = await self._rest.public("Ticker", {"pair": pairs}, dict[str, wire.TickerRow])
+        as_of = self._clock.now()
+        with codec.understanding("Ticker"):
+            return tuple(
+                codec.quote_of(each, codec.row_of(rows, each), as_of) for each in instruments
+            )
+
+    async def book(self, symbol: Symbol, depth: int = 10) -> Book:
+        """The public book, up to 500 levels a side."""
+        instrument = await self._instrument(symbol)
+        params = {"pair": instrument.altname, "count": str(depth)}
+        rows = await self._rest.public("Depth", params, dict[str, wire.DepthRow])
+        as_of = self._clock.now()
+        with codec.understanding("Depth"):
+            return codec.book_of(instrument, codec.row_of(rows, instrument), as_of)
+
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, since: datetime | None = None
+    ) -> tuple[Candle, ...]:
+        """Up to 720 finished candles and the running one, oldest first, opened at `since` or later.
+
+        What is older than the venue's last 720 is not to be had, whatever `since` says.
+        """
+        instrument = await self._instrument(symbol)
+        params = {"pair": instrument.altname, "interval": str(timeframe.minutes)}
+        if since is not None:
+            params["since"] = str(int(codec.seconds_of(since)) - 1)
+        answer = await self._rest.public("OHLC", params, wire.Candles)
+        with codec.understanding("OHLC"):
+            found = codec.candles_of(instrument, timeframe, answer)
+        return tuple(each for each in found if since is None or each.opened_at >= since)
+
+    async def trades(self, symbol: Symbol, since: str = "0") -> tuple[tuple[PublicTrade, ...], str]:
+        """Prints after the `since` id, oldest first, and the id to go on from."""
+        instrument = await self._instrument(symbol)
+        params = {"pair": instrument.altname, "since": since}
+        answer = await self._rest.public("Trades", params, wire.Prints)
+        with codec.understanding("Trades"):
+            return codec.trades_of(instrument, answer, since)
+
+    # private reads
+
+    async def key_info(self) -> KeyInfo:
+        """The key's name and permissions."""
+        return codec.key_info_of(
+            await self._rest.private("GetApiKeyInfo", {}, wire.ApiKeyInfo, is_write=False)
+        )
+
+    async def websocket_token(self) -> str:
+        """A token for the private streams; it must be used within 15 minutes."""
+        answer = await self._rest.private("GetWebSocketsToken", {}, wire.Token, is_write=False)
+        if not answer.token:
+            raise VenueMisbehaved("Kraken handed out an empty stream token.")
+        return answer.token
+
+    async def balances(self) -> tuple[Balance, ...]:
+        """Totals and holds; forms such as `BTC.F` are rows of their own."""
+        catalogue = await self._known()
+        rows = await self._rest.private("BalanceEx", {}, dict[str, wire.BalanceRow], is_write=False)
+        return codec.balances_of(rows, catalogue)
+
+    async def open_orders(
+        self, client_order_id: ClientOrderId | None = None
+    ) -> tuple[VenueOrder, ...]:
+        """Open orders, all or the one with this client id."""
+        catalogue = await self._known()
+        params = {} if client_order_id is None else {"cl_ord_id": client_order_id}
+        answer = await self._rest.private("OpenOrders", params, wire.OpenOrders, is_write=False)
+        with codec.understanding("OpenOrders"):
+            found = _orders(answer.open, catalogue)
+        return _with_client_id(found, client_order_id)
+
+    async def closed_orders(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        client_order_id: ClientOrderId | None = None,
+    ) -> tuple[VenueOrder, ...]:
+        """Orders that closed from `since` to `until`, all pages, newest first."""
+        catalogue = await self._known()
+        params = {"closetime": "close", **range_params(since, until)}
+        if client_order_id is not None:
+            params["cl_ord_id"] = client_order_id
+
+        async def page(asked: dict[str, str]) -> Page[wire.OrderRow]:
+            answer = await self._rest.private(
+                "ClosedOrders", asked, wire.ClosedOrders, is_write=False
+            )
+            return answer.closed, answer.count
+
+        rows = await read_pages(page, params, lambda row: row.closetm or row.opentm)
+        with codec.understanding("ClosedOrders"):
+            found = _with_client_id(_orders(rows, catalogue), client_order_id)
+        dated = [(each.closed_at or each.opened_at, each) for each in found]
+        dated.sort(key=lambda pair: pair[0], reverse=True)
+        return tuple(each for at, each in dated if _is_within(at, since, until))
+
+    async def orders(self, venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+        """These orders, open or closed; ids the venue does not know are absent."""
+        catalogue = await self._known()
+        rows: dict[str, wire.OrderRow] = {}
+        for start in range(0, len(venue_order_ids), IDS_AT_ONCE):
+            rows.update(await self._query(venue_order_ids[start : start + IDS_AT_ONCE]))
+        with codec.understanding("QueryOrders"):
+            return _orders(rows, catalogue)
+
+    async def _query(self, ids: Sequence[VenueOrderId]) -> dict[str, wire.OrderRow]:
+        """One unknown id may fail the whole question, so a refused question is asked in halves."""
+        try:
+            return await self._rest.private(
+                "QueryOrders", {"txid": ",".join(ids)}, dict[str, wire.OrderRow], is_write=False
+            )
+        except VenueRejected as error:
+            if not error.code.startswith(_GONE):
+                raise
+        if len(ids) == 1:
+            return {}
+        half = len(ids) // 2
+        return await self._query(ids[:half]) | await self._query(ids[half:])
+
+    async def fills(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Fill, ...]:
+        """The account's executions, all pages, one row per execution, newest first.
+
+        `client_order_id` is None: the venue's trade history does not say it.
+        """
+        catalogue = await self._known()
+        # The default would merge the executions of one taker order into one row.
+        params = {"consolidate_taker": "false", **range_params(since, until)}
+
+        async def page(asked: dict[str, str]) -> Page[wire.FillRow]:
+            answer = await self._rest.private(
+                "TradesHistory", asked, wire.TradesHistory, is_write=False
+            )
+            return answer.trades, answer.count
+
+        rows = await read_pages(page, params, lambda row: row.time)
+        with codec.understanding("TradesHistory"):
+            found = [codec.fill_of(key, row, catalogue) for key, row in rows.items()]
+        found.sort(key=lambda each: each.filled_at, reverse=True)
+        return tuple(each for each in found if _is_within(each.filled_at, since, until))
+
+    async def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """The account's ledger, all pages, newest first."""
+        catalogue = await self._known()
+
+        async def page(asked: dict[str, str]) -> Page[wire.LedgerRow]:
+            answer = await self._rest.private("Ledgers", asked, wire.Ledgers, is_write=False)
+            return answer.ledger, answer.count
+
+        rows = await read_pages(page, range_params(since, until), lambda row: row.time)
+        with codec.understanding("Ledgers"):
+            found = [codec.ledger_entry_of(key, row, catalogue) for key, row in rows.items()]
+        found.sort(key=lambda each: each.booked_at, reverse=True)
+        return tuple(each for each in found if _is_within(each.booked_at, since, until))
+
+    # writes
+
+    async def place(
+        self,
+        request: OrderRequest,
+        *,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+    ) -> VenueOrderId:
+        """Place one order; returns the venue's id. Acceptance is not a fill."""
+        instrument = await self._instrument_to_write(request.symbol)
+        if self._orders is not None and self._orders.is_up:
+            try:
+                return await self._orders.place(request, client_order_id, deadline, instrument)
+            except VenueUnavailable:
+                pass  # Provably nothing left by the socket: REST may carry it.
+        params = placement_params(
+            request,
+            instrument,
+            client_order_id=client_order_id,
+            deadline=deadline,
+            now=self._clock.now(),
+        )
+        answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=True)
+        if len(answer.txid) != 1:
+            raise OutcomeUnknown(f"Kraken took the order and named {len(answer.txid)} ids for it.")
+        return VenueOrderId(answer.txid[0])
+
+    async def validate(self, request: OrderRequest) -> str:
+        """Ask the venue to check an order without placing it; returns its description of it."""
+        instrument = await self._instrument_to_write(request.symbol)
+        params = order_params(request, instrument) | {"validate": "true"}
+        # Not a write: nothing can happen, so it may be asked again.
+        answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=False)
+        if answer.txid:
+            raise OutcomeUnknown(
+                f"Kraken was asked only to check an order, and named the id {answer.txid[0]}."
+            )
+        return answer.descr.order
+
+    async def amend(self, amendment: OrderAmendment, *, deadline: datetime) -> str:
+        """Change a resting order in place; returns the amend id."""
+        instrument = await self._instrument_to_write(amendment.symbol)
+        if self._orders is not None and self._orders.is_up:
+            try:
+                return await self._orders.amend(amendment, deadline, instrument)
+            except VenueUnavailable:
+                pass  # As in `place`.
+        params = amend_params(amendment, instrument, deadline=deadline, now=self._clock.now())
+        answer = await self._rest.private("AmendOrder", params, wire.Amended, is_write=True)
+        return answer.amend_id
+
+    async def cancel(self, venue_order_id: VenueOrderId) -> int:
+        """Cancel one order; returns how many were cancelled.
+
+        `VenueRejected` with `EOrder:Unknown order` or `EOrder:Invalid order` means that it was not
+        open any more. It may have filled.
+        """
+        if self._orders is not None and self._orders.is_up:
+            try:
+                return await self._orders.cancel(venue_order_id)
+            except VenueUnavailable:
+                pass  # As in `place`.
+        answer = await self._rest.private(
+            "CancelOrder", {"txid": venue_order_id}, wire.Cancelled, is_write=True
+        )
+        return answer.count
+
+    async def cancel_batch(self, venue_order_ids: Sequence[VenueOrderId]) -> int:
+        """Cancel up to 50 orders at once; returns how many were cancelled.
+
+        Raises:
+            ValueError: more than 50: what half of them became could not be told in one answer.
+        """
+        if len(venue_order_ids) > IDS_AT_ONCE:
+            raise ValueError(f"{len(venue_order_ids)} orders are more than {IDS_AT_ONCE}")
+        if not venue_order_ids:
+            return 0
+        answer = await self._rest.private(
+            "CancelOrderBatch", {"orders": list(venue_order_ids)}, wire.Cancelled, is_write=True
+        )
+        return answer.count
+
+    # the catalogue
+
+    async def _known(self) -> InstrumentCatalogue:
+        return await self._catalogue_not_older_than(None)
+
+    async def _instrument(self, symbol: Symbol) -> Instrument:
+        return (await self._known()).resolve(symbol)
+
+    async def _instrument_to_write(self, symbol: Symbol) -> Instrument:
+        """As `_instrument`; an unreadable catalogue means that nothing of the write was sent."""
+        try:
+            return await self._instrument(symbol)
+        except VenueMisbehaved as error:
+            raise VenueUnavailable(f"Nothing was sent: {error.message}") from error
+
+    async def _catalogue_not_older_than(self, age: timedelta | None) -> InstrumentCatalogue:
+        async with self._reading:
+            now = self._clock.now()
+            cached = self._catalogue
+            if cached is not None and (age is None or now - self._catalogue_read_at <= age):
+                return cached
+            self._catalogue = await self._read_catalogue()
+            self._catalogue_read_at = now
+            return self._catalogue
+
+    async def _read_catalogue(self) -> InstrumentCatalogue:
+        assets = await self._rest.public("Assets", {}, dict[str, wire.AssetRow])
+        pairs = await self._rest.public("AssetPairs", {}, dict[str, wire.PairRow])
+        if not assets or not pairs:
+            raise VenueMisbehaved("Kraken lists no assets or no pairs.")
+        with codec.understanding("AssetPairs"):
+            return codec.catalogue_of(assets, pairs)
+
+
+def _orders(
+    rows: dict[str, wire.OrderRow], catalogue: InstrumentCatalogue
+) -> tuple[VenueOrder, ...]:
+    return tuple(codec.order_of(key, row, catalogue) for key, row in rows.items())
+
+
+def _with_client_id(
+    orders: tuple[VenueOrder, ...], client_order_id: ClientOrderId | None
+) -> tuple[VenueOrder, ...]:
+    """Unknown parameters are ignored by the venue, so the answer is narrowed here as well."""
+    if client_order_id is None:
+        return orders
+    return tuple(each for each in orders if each.client_order_id == client_order_id)
+
+
+def _is_within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or at >= since) and (until is None or at <= until)
