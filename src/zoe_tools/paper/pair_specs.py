@@ -1,0 +1,131 @@
+"""The pairs that market sources can speak for, with what AssetPairs and Assets say of them.
+
+Data alone, as of 2025-11 (kraken-spot sections 4, 5, 12). A pair that is not here cannot be
+replayed until it gets a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from zoe_tools.errors import UnknownInstrument
+from zoe_tools.paper.market import PairSpec
+
+FeeRows = tuple[tuple[Decimal, Decimal], ...]
+
+_TIERS = (
+    ("0", "0.40", "0.25"),
+    ("10000", "0.35", "0.20"),
+    ("50000", "0.24", "0.14"),
+    ("100000", "0.22", "0.12"),
+    ("250000", "0.20", "0.10"),
+    ("500000", "0.18", "0.08"),
+    ("1000000", "0.16", "0.06"),
+    ("2500000", "0.14", "0.04"),
+    ("5000000", "0.12", "0.02"),
+    ("10000000", "0.10", "0.00"),
+)
+TAKER_FEES: FeeRows = tuple((Decimal(volume), Decimal(taker)) for volume, taker, _ in _TIERS)
+MAKER_FEES: FeeRows = tuple((Decimal(volume), Decimal(maker)) for volume, _, maker in _TIERS)
+LOT_DECIMALS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    name: str
+    asset_id: str
+    altname: str
+    decimals: int
+
+
+_ASSETS = {
+    asset.name: asset
+    for asset in (
+        _Asset("USD", "ZUSD", "USD", 4),
+        _Asset("EUR", "ZEUR", "EUR", 4),
+        _Asset("USDT", "USDT", "USDT", 8),
+        _Asset("BTC", "XXBT", "XBT", 10),
+        _Asset("ETH", "XETH", "ETH", 10),
+        _Asset("SOL", "SOL", "SOL", 10),
+        _Asset("STORJ", "STORJ", "STORJ", 10),
+        _Asset("DOGE", "XXDG", "XDG", 8),
+        _Asset("XRP", "XXRP", "XRP", 8),
+        _Asset("LTC", "XLTC", "LTC", 10),
+        _Asset("ADA", "ADA", "ADA", 8),
+    )
+}
+
+
+def _spec(
+    base: str, quote: str, pair_id: str, price_decimals: int, cost_decimals: int, ordermin: str
+) -> PairSpec:
+    left, right = _ASSETS[base], _ASSETS[quote]
+    return PairSpec(
+        symbol=f"{base}/{quote}",
+        pair_id=pair_id,
+        altname=f"{left.altname}{right.altname}",
+        wsname=f"{left.altname}/{right.altname}",
+        base=base,
+        quote=quote,
+        base_id=left.asset_id,
+        quote_id=right.asset_id,
+        base_altname=left.altname,
+        quote_altname=right.altname,
+        pair_decimals=price_decimals,
+        lot_decimals=LOT_DECIMALS,
+        cost_decimals=cost_decimals,
+        base_decimals=left.decimals,
+        quote_decimals=right.decimals,
+        tick_size=Decimal((0, (1,), -price_decimals)),
+        ordermin=Decimal(ordermin),
+        costmin=Decimal("0.5"),
+        fees=TAKER_FEES,
+        fees_maker=MAKER_FEES,
+    )
+
+
+PAIRS: tuple[PairSpec, ...] = (
+    _spec("BTC", "USD", "XXBTZUSD", 1, 5, "0.00005"),
+    _spec("ETH", "USD", "XETHZUSD", 2, 5, "0.001"),
+    _spec("SOL", "USD", "SOLUSD", 2, 5, "0.02"),
+    _spec("STORJ", "USD", "STORJUSD", 5, 6, "7"),
+    _spec("DOGE", "USD", "XDGUSD", 7, 9, "13"),
+    _spec("XRP", "USD", "XXRPZUSD", 5, 8, "2"),
+    _spec("LTC", "USD", "XLTCZUSD", 2, 5, "0.04"),
+    _spec("ADA", "USD", "ADAUSD", 6, 6, "4"),
+    _spec("BTC", "EUR", "XXBTZEUR", 1, 5, "0.00005"),
+    _spec("ETH", "EUR", "XETHZEUR", 2, 5, "0.001"),
+    _spec("BTC", "USDT", "XBTUSDT", 1, 5, "0.00005"),
+    _spec("ETH", "USDT", "ETHUSDT", 2, 5, "0.001"),
+)
+
+
+def _spellings(spec: PairSpec) -> tuple[str, ...]:
+    plain = f"{spec.base}{spec.quote}"
+    return (
+        spec.symbol,
+        spec.pair_id,
+        spec.altname,
+        spec.wsname,
+        plain,
+        f"{spec.base}-{spec.quote}",
+    )
+
+
+_BY_SPELLING = {spelling: spec for spec in PAIRS for spelling in _spellings(spec)}
+
+
+def spec_named(spelling: str) -> PairSpec:
+    """The pair that any of its spellings names: `BTC/USD`, `XXBTZUSD`, `XBTUSD`, `BTC-USD`...
+
+    Raises:
+        UnknownInstrument: no row here has that spelling.
+    """
+    spec = _BY_SPELLING.get(spelling.strip().upper())
+    if spec is None:
+        known = ", ".join(spec.symbol for spec in PAIRS)
+        raise UnknownInstrument(
+            f"No pair is called {spelling!r} here.", hint=f"The paper exchange knows {known}."
+        )
+    return spec
