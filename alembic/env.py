@@ -10,14 +10,16 @@ from zoe_tools.store.tables import METADATA, VERSION_TABLE
 
 
 def run(connection: Connection) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
     context.configure(
         connection=connection,
         target_metadata=METADATA,
         version_table=VERSION_TABLE,
         transactional_ddl=True,
         compare_type=True,
-        compare_server_default=True,
-        render_as_batch=connection.dialect.name == "sqlite",
+        # On SQLite an identity column would look like a default that is missing.
+        compare_server_default=not is_sqlite,
+        render_as_batch=is_sqlite,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -1,0 +1,65 @@
+"""Stores for tests: every test that asks for `url` or `store` runs on both databases."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import builders
+import pytest
+from postgres_server import PostgresServer
+
+from zoe_tools.store import schema
+from zoe_tools.store.store import Store
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file at head, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "zoe.db"
+    schema.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: PostgresServer) -> str:
+    """The name of a PostgreSQL database at head, to be copied."""
+    name = postgres_server.create_database()
+    schema.upgrade(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture(params=DIALECTS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'zoe.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A migrated SQLite file."""
+    path = tmp_path / "zoe.db"
+    shutil.copyfile(migrated_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=DIALECTS)
+def url(request: pytest.FixtureRequest) -> str:
+    """A migrated database."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.url(server.create_database(request.getfixturevalue("migrated_database")))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """A store open for the paper account."""
+    opened = Store.open(url, builders.PAPER, clock_now=builders.NOON)
+    yield opened
+    opened.close()
