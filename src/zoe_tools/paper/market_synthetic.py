@@ -241,7 +241,8 @@ class _Walk:
             _CENTS * (high - low) or 1
         )
         scale: int = 10 ** (self._spec.lot_decimals + self._spec.pair_decimals)
-        return max(1, cents * scale * _MILLI // (_CENTS * self._mid))
+        units: int = cents * scale * _MILLI // (_CENTS * self._mid)
+        return max(1, units)
 
     def _change(self, at: int, bids: dict[int, int], asks: dict[int, int]) -> BookChange:
         return BookChange(

@@ -25,6 +25,7 @@ _SIDES: dict[object, TakerSide] = {"b": "buy", "s": "sell"}
 _SHAPES = (
     'It should be {"error":[],"result":{...}} as REST answers, or {"pair":...,"trades":[...]}.'
 )
+_BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
