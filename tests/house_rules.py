@@ -19,7 +19,8 @@ NEVER_WAITS = ("cli", "config", "core", "domain", "errors", "observe", "render",
 STORE_RUNNER = "store/runner.py"
 """The one exception: the port through which those who do wait reach the store."""
 PURE_VENUE_PARTS = ("signing", "limits", "errors", "wire", "codec", "book")
-MAY_PRINT = ("render/", "cli.py", "__main__.py")
+MAY_PRINT = ("render/", "cli.py", "__main__.py", "observe/log.py")
+"""The log is among them for one sentence: that there is no log."""
 
 _UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|NotImplementedError)\b")
 _BARE_NOQA = re.compile(r"#\s*noqa(?::\s*[A-Z0-9, ]+)?\s*$")
