@@ -1,4 +1,7 @@
-"""The paper exchange as its dialects see it."""
+"""The paper exchange as its dialects see it: accounts, commands, queries, and the market's pump.
+
+It waits only through its clock, and tells nobody of a step before the step is in its state file.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,37 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from itertools import islice
+
+from typing_extensions import override
 
 from zoe_tools.domain.cadence import Cadence
-from zoe_tools.paper.events import EngineEvent, PrintEvent, SystemMode
-from zoe_tools.paper.ledger import LedgerRow, TradeView
-from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
-from zoe_tools.paper.views import (
-    AssetSpec,
-    BalanceView,
-    BarView,
-    BookView,
-    Principal,
-    TickerView,
+from zoe_tools.paper.engine import Engine
+from zoe_tools.paper.events import (
+    EngineEvent,
+    LedgerEvent,
+    ModeEvent,
+    OrderEvent,
+    PrintEvent,
+    SystemMode,
 )
-from zoe_tools.ports import Clock, FrameDuplex
+from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.ledger import LedgerRow
+from zoe_tools.paper.market import MarketSource
+from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
+from zoe_tools.paper.queries import Queries
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.state import Situation, StateFile
+from zoe_tools.paper.times import NS, ns_of
+from zoe_tools.paper.views import PERMISSIONS, Principal
+from zoe_tools.ports import Clock
 
 Listener = Callable[[EngineEvent], None]
+_MARKET_STEPS_PER_COMMIT = 500
+_FORMAT = 1
+_SETTLE_S = 0.05
+"""After the first subscriber, a moment for its other subscriptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,97 +47,287 @@ class ExchangeOptions:
     """Switches of one exchange.
 
     `holds_before_trigger`: triggered orders hold funds while they wait. A market order stops
-    `protection_pct` percent away from the best price it met (None: never). `duplex_pair` makes the
-    two ends for `connect`.
+    `protection_pct` percent away from the best price it met (None: never).
+    `wait_for_subscriber`: the market stands still until somebody has subscribed to it.
     """
 
     holds_before_trigger: bool = True
     protection_pct: Decimal | None = Decimal(10)
+    max_open_orders: int = 225
     wait_for_subscriber: bool = False
-    duplex_pair: Callable[[], tuple[FrameDuplex, FrameDuplex]] | None = None
 
 
-class PaperExchange(Protocol):
-    """`PaperExchange(source: MarketSource | None, clock, *, state, seed, cadence, options)`."""
+class PaperExchange(Queries):
+    """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
-    clock: Clock
-    cadence: Cadence
-    options: ExchangeOptions
-    finished: asyncio.Event
+    def __init__(
+        self,
+        source: MarketSource | None,
+        clock: Clock,
+        *,
+        state: StateFile | None = None,
+        seed: int = 0,
+        cadence: Cadence | None = None,
+        options: ExchangeOptions | None = None,
+    ) -> None:
+        self.clock = clock
+        self.cadence = cadence or Cadence()
+        self.options = options or ExchangeOptions()
+        self.finished = asyncio.Event()
+        self._source = source
+        self._state = state
+        self._seed = seed
+        self._listeners: list[Listener] = []
+        self._keys = KeyRing()
+        self._subscribed = asyncio.Event()
+        self._alarm = asyncio.Event()
+        self._unsaved: list[EngineEvent] = []
+        self._unsaved_steps = 0
+        self._moved: set[str] = set()
+        floor, self._skip = self._open()
+        super().__init__(floor)
+        self._engine = Engine(
+            self._floor,
+            protection_pct=self.options.protection_pct,
+            holds_before_trigger=self.options.holds_before_trigger,
+            max_open_orders=self.options.max_open_orders,
+        )
 
+    def _open(self) -> tuple[Floor, int]:
+        """The floor from source and state; and how many source events it has seen already."""
+        source_pairs = self._source.pairs if self._source is not None else ()
+        saved = self._state.situation() if self._state is not None else None
+        if saved is None or self._state is None:
+            return Floor(source_pairs, self._seed), 0
+        known = {spec.symbol for spec in source_pairs}
+        pairs = (*source_pairs, *(spec for spec in saved.pairs if spec.symbol not in known))
+        self._seed = saved.seed
+        floor = Floor(pairs, saved.seed)
+        self._state.restore(floor, saved)
+        for key in self._state.api_keys():
+            self._keys.add(key)
+        starts_at = self._source.starts_at if self._source is not None else None
+        return floor, saved.market_events if starts_at == saved.source_starts_at else 0
+
+    # time and life
+    @override
     def now(self) -> int:
         """The exchange's time in ns; never falls."""
-        ...
+        return max(self._floor.now, ns_of(self.clock.now()))
 
     async def run(self) -> None:
-        """Pump the source's events until it is exhausted."""
-        ...
+        """Pump the source's events at their times until it is exhausted, and end expired orders."""
+        expiring = asyncio.create_task(self._expire_when_due())
+        try:
+            await self._pump()
+        finally:
+            expiring.cancel()
+            self.save()
+        self.finished.set()
 
-    async def close(self) -> None:
-        """Close all in-process sockets, save and close the state."""
-        ...
+    async def _pump(self) -> None:
+        if self._source is None:
+            return
+        if self.options.wait_for_subscriber:
+            await self._subscribed.wait()
+            await asyncio.sleep(_SETTLE_S)
+        for event in islice(self._source.events(), self._skip, None):
+            await self.clock.sleep(max(0.0, (event.at - ns_of(self.clock.now())) / NS))
+            self._floor_expire(event.at)
+            self._moved.add(event.symbol)
+            self._tell(self._engine.market(event))
 
-    async def connect(self, url: str) -> FrameDuplex:
-        """Open an in-process socket; a path ending in /private is the private one."""
-        ...
+    async def _expire_when_due(self) -> None:
+        while True:
+            due = self._floor.next_expiry()
+            self._alarm.clear()
+            alarm = asyncio.create_task(self._alarm.wait())
+            waits: set[asyncio.Task[object]] = {alarm}
+            if due is not None:
+                delay = max(0.0, (due - self.now()) / NS)
+                waits.add(asyncio.create_task(self.clock.sleep(delay)))
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waits:
+                    task.cancel()
+            self._floor_expire(self.now())
 
+    def _floor_expire(self, now: int) -> None:
+        due = self._floor.next_expiry()
+        if due is not None and due <= now:
+            self._tell(self._engine.expire(now))
+
+    def save(self) -> None:
+        """Write what market steps have left unwritten."""
+        self._commit([])
+
+    def close(self) -> None:
+        """Save and let go of the state file. The exchange is not to be used after it."""
+        if self._state is not None:
+            self.save()
+            self._state.close()
+            self._state = None
+
+    # events
     def add_listener(self, listener: Listener) -> Callable[[], None]:
         """Hear every engine event after it was committed; returns how to stop. Never awaits."""
-        ...
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
 
     def subscribed(self) -> None:
         """A public subscription is up: a pump that waits for one may start."""
-        ...
+        self._subscribed.set()
 
+    def _tell(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
+        must_commit = bool(keys)
+        for event in events:
+            if isinstance(event, OrderEvent):
+                self._moved.add(event.order.symbol)
+                must_commit = True
+            elif isinstance(event, (LedgerEvent, ModeEvent)):
+                must_commit = True
+            elif isinstance(event, PrintEvent):
+                self._unsaved.append(event)
+        self._unsaved_steps += 1
+        if must_commit:
+            self._commit([one for one in events if not isinstance(one, PrintEvent)], keys)
+        elif self._unsaved_steps >= _MARKET_STEPS_PER_COMMIT:
+            self._commit([])
+        for event in events:
+            for listener in tuple(self._listeners):
+                listener(event)
+
+    def _commit(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
+        if self._state is not None:
+            self._state.commit(
+                self._floor,
+                [*self._unsaved, *events],
+                situation=self._situation(),
+                symbols=self._moved,
+                keys=keys,
+            )
+        self._unsaved.clear()
+        self._moved.clear()
+        self._unsaved_steps = 0
+
+    def _situation(self) -> Situation:
+        return Situation(
+            format=_FORMAT,
+            seed=self._seed,
+            now=self._floor.now,
+            market_events=self._floor.market_events,
+            source_starts_at=self._source.starts_at if self._source is not None else None,
+            mode=self._floor.mode,
+            counters=self._floor.mint.counters,
+            pairs=tuple(self._floor.pairs.values()),
+        )
+
+    # accounts
     def create_account(
         self,
         name: str,
         api_key: str,
         api_secret: str,
-        permissions: frozenset[str],
-        balances: Mapping[str, Decimal],
+        permissions: frozenset[str] = frozenset(PERMISSIONS),
+        balances: Mapping[str, Decimal] | None = None,
     ) -> str:
-        """A new account with deposits by v2 asset name; returns its id."""
-        ...
+        """A new account with one key; balances by v2 asset name. Returns the account's id.
 
-    def deposit(self, account_id: str, asset: str, amount: Decimal) -> LedgerRow: ...
-    def issue_token(self, principal: Principal) -> str: ...
+        Raises:
+            ConfigError: the key exists already, or the secret is not base64.
+            Refusal: an unknown asset or an impossible amount.
+        """
+        self._keys.check_new(api_key, api_secret)
+        now = self.now()
+        account_id, events = self._engine.create_account(name, balances or {}, now)
+        principal = Principal(
+            account_id=account_id,
+            name=name,
+            api_key=api_key,
+            permissions=permissions,
+            created_at=now,
+        )
+        key = ApiKey(principal, api_secret)
+        self._keys.add(key)
+        self._tell(events, (key,))
+        return account_id
+
+    def deposit(self, account_id: str, asset: str, amount: Decimal) -> LedgerRow:
+        """Fund an account (negative: take out); returns the ledger row."""
+        events = self._engine.deposit(account_id, asset, amount, self.now())
+        self._tell(events)
+        return next(event.row for event in events if isinstance(event, LedgerEvent))
+
+    @property
+    def principals(self) -> tuple[Principal, ...]:
+        """All keys with their accounts, oldest first."""
+        return tuple(key.principal for key in self._keys.keys.values())
+
+    def authenticate(
+        self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
+    ) -> Principal:
+        """Who signed a REST request; its nonce is spent, and on disk, before this returns.
+
+        Raises:
+            Refusal: as `KeyRing.authenticate`.
+        """
+        key = self._keys.authenticate(
+            api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
+        )
+        if self._state is not None:
+            self._state.save_nonce(key)
+        return key.principal
+
+    def nonce_of(self, api_key: str) -> int:
+        """The highest nonce accepted for the key."""
+        return self._keys.keys[api_key].nonce
+
+    def issue_token(self, principal: Principal) -> str:
+        """A WebSocket token, good for 900 s until its first use."""
+        token = self._floor.mint.token(self._keys.keys[principal.api_key].secret)
+        self._keys.add_token(token, principal, self.now())
+        self.save()
+        return token
+
     def account_by_token(self, token: str) -> Principal:
         """Who holds this token (900 s until first use; used ones stay good).
 
         Raises:
             Refusal: `ESession:Invalid session`.
         """
-        ...
+        return self._keys.by_token(token, self.now())
 
-    @property
-    def mode(self) -> SystemMode: ...
-    @property
-    def pairs(self) -> tuple[PairSpec, ...]: ...
-    @property
-    def assets(self) -> tuple[AssetSpec, ...]: ...
-    def asset(self, name: str) -> AssetSpec: ...
-    def pair(self, name: str) -> PairSpec:
-        """By v2 symbol, pair id, altname or wsname; Refusal `EQuery:Unknown asset pair`."""
-        ...
+    def set_mode(self, mode: SystemMode) -> None:
+        """Change what the exchange accepts; listeners hear a ModeEvent."""
+        self._tell(self._engine.set_mode(mode, self.now()))
 
-    def book(self, symbol: str, depth: int) -> BookView: ...
-    def ticker(self, symbol: str) -> TickerView: ...
-    def bars(self, symbol: str, interval_minutes: int) -> tuple[BarView, ...]:
-        """Up to 721, oldest first, the last is the running one."""
-        ...
-
-    def prints(self, symbol: str, limit: int = 1000) -> tuple[PrintEvent, ...]:
-        """The newest public trades, oldest first."""
-        ...
-
+    # commands
     def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
-        """Raises Refusal. `is_validate`: a view with order_id "" and nothing changed."""
-        ...
+        """Place an order; returns it as it stands after the step.
+
+        With `is_validate` nothing changes and the order's id is "".
+
+        Raises:
+            Refusal: Kraken's words for why not; nothing has changed.
+        """
+        now = self._catch_up()
+        order, events = self._engine.place(account_id, request, now)
+        if events:
+            self._tell(events)
+            self._alarm.set()
+        return order
 
     def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
-        """Returns the amend id and the order after it."""
-        ...
+        """Change an open order in place; returns the amend id and the order after it."""
+        amend_id, order, events = self._engine.amend(account_id, request, self._catch_up())
+        self._tell(events)
+        return amend_id, order
 
     def cancel_order(
         self,
@@ -131,13 +337,35 @@ class PaperExchange(Protocol):
         cl_ord_id: str | None = None,
         userref: int | None = None,
     ) -> tuple[OrderView, ...]:
-        """Cancel what the one id names; Refusal `EOrder:Invalid order` when nothing is open."""
-        ...
+        """Cancel what the one id names; returns the orders as they ended.
 
-    def cancel_all(self, account_id: str) -> int: ...
-    def open_orders(self, account_id: str) -> tuple[OrderView, ...]: ...
-    def closed_orders(self, account_id: str) -> tuple[OrderView, ...]: ...
-    def order(self, account_id: str, order_id: str) -> OrderView | None: ...
-    def trades(self, account_id: str) -> tuple[TradeView, ...]: ...
-    def ledger(self, account_id: str) -> tuple[LedgerRow, ...]: ...
-    def balances(self, account_id: str) -> tuple[BalanceView, ...]: ...
+        Raises:
+            Refusal: `EOrder:Invalid order` when it names no open order.
+        """
+        now = self._catch_up()
+        named = [
+            order.order_id
+            for order in self._floor.account(account_id).open.values()
+            if (order_id is not None and order.order_id == order_id)
+            or (cl_ord_id is not None and order.cl_ord_id == cl_ord_id)
+            or (userref is not None and order.userref == userref)
+        ]
+        if not named:
+            raise Refusal("EOrder:Invalid order")
+        ended, events = self._engine.cancel(account_id, named, now)
+        self._tell(events)
+        return ended
+
+    def cancel_all(self, account_id: str) -> int:
+        """Cancel every open order of the account; returns how many."""
+        now = self._catch_up()
+        named = tuple(self._floor.account(account_id).open)
+        ended, events = self._engine.cancel(account_id, named, now)
+        self._tell(events)
+        return len(ended)
+
+    @override
+    def _catch_up(self) -> int:
+        now = self.now()
+        self._floor_expire(now)
+        return now

@@ -71,7 +71,7 @@ class OrderView:
     """An order at one moment. `cost` and `fee` are sums over its fills, in quote.
 
     `limit_price` is None for market and plain triggered orders. `triggered_at` is set once the
-    trigger fired. `queued_at` orders the queue within a price level.
+    trigger fired. `queue_number` orders the queue within a price level.
     """
 
     order_id: str
@@ -81,7 +81,7 @@ class OrderView:
     order_type: OrderType
     quantity: Decimal
     opened_at: int
-    queued_at: int
+    queue_number: int
     status: OrderStatus = "open"
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None

@@ -1,4 +1,4 @@
-"""How the exchange says no: one error string in Kraken's grammar, raised before anything changed."""
+"""How the exchange says no: an error string in Kraken's grammar, before anything changed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,263 @@
+"""The matching engine: a command or a market event and the time in, a list of events out.
+
+No clock and no dice: ids come from (seed, counter). A refused command raises `Refusal` and has
+changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from zoe_tools.paper import checks
+from zoe_tools.paper.account import Account
+from zoe_tools.paper.book import PairBook
+from zoe_tools.paper.events import EngineEvent, ModeEvent, SystemMode
+from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
+from zoe_tools.paper.matching import Turn
+from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.rounding import half_up
+
+_DRAFT = ""
+"""The id of an order that is only checked."""
+
+
+class Engine:
+    """Steps a floor. `protection_pct`: how far from the best price a market order may go."""
+
+    def __init__(
+        self,
+        floor: Floor,
+        *,
+        protection_pct: Decimal | None = Decimal(10),
+        holds_before_trigger: bool = True,
+        max_open_orders: int = 225,
+    ) -> None:
+        self.floor = floor
+        self._protection_pct = protection_pct
+        self._holds_before_trigger = holds_before_trigger
+        self._max_open_orders = max_open_orders
+
+    def _turn(self, now: int) -> Turn:
+        self.floor.now = now = max(self.floor.now, now)
+        return Turn(
+            self.floor,
+            now,
+            protection_pct=self._protection_pct,
+            holds_before_trigger=self._holds_before_trigger,
+        )
+
+    # the market
+    def market(self, event: MarketEvent) -> list[EngineEvent]:
+        """Something happened at the source; never earlier than the floor already is."""
+        turn = self._turn(event.at)
+        book = self.floor.book(event.symbol)
+        turn.touch(book)
+        match event:
+            case Print():
+                turn.hear_print(book, event)
+            case BookChange():
+                book.change("buy", event.bids)
+                book.change("sell", event.asks)
+            case BookSnapshot():
+                book.replace(event.bids, event.asks)
+        self.floor.market_events += 1
+        is_snapshot = isinstance(event, BookSnapshot)
+        return turn.finish(snapshot_of=event.symbol if is_snapshot else None)
+
+    # accounts
+    def create_account(
+        self, name: str, balances: Mapping[str, Decimal], now: int
+    ) -> tuple[str, list[EngineEvent]]:
+        """Open an account; its starting balances are deposits in its ledger."""
+        for asset, amount in balances.items():
+            self._check_deposit(asset, amount)
+        account_id = f"A{self.floor.mint.count('account'):05d}"
+        self.floor.open_account(account_id, name)
+        turn = self._turn(now)
+        for asset, amount in balances.items():
+            self._deposit(turn, account_id, asset, amount)
+        return account_id, turn.finish()
+
+    def deposit(self, account_id: str, asset: str, amount: Decimal, now: int) -> list[EngineEvent]:
+        """Money from outside; negative takes it out again.
+
+        Raises:
+            Refusal: `EQuery:Unknown asset`, `EFunding:Invalid amount`.
+        """
+        self._check_deposit(asset, amount)
+        if self.floor.account(account_id).available(asset) + amount < 0:
+            raise Refusal("EFunding:Insufficient funds")
+        turn = self._turn(now)
+        self._deposit(turn, account_id, asset, amount)
+        return turn.finish()
+
+    def _check_deposit(self, asset: str, amount: Decimal) -> None:
+        if asset not in self.floor.assets:
+            raise Refusal("EQuery:Unknown asset")
+        if not amount.is_finite() or abs(amount) > checks.LARGEST:
+            raise Refusal("EFunding:Invalid amount")
+
+    def _deposit(self, turn: Turn, account_id: str, asset: str, amount: Decimal) -> None:
+        spec = self.floor.assets[asset]
+        account = self.floor.account(account_id)
+        turn.post(
+            account,
+            ledger_id=self.floor.mint.ledger(),
+            ref_id=self.floor.mint.deposit(),
+            row_type="deposit" if amount >= 0 else "withdrawal",
+            subtype="",
+            asset=asset,
+            amount=half_up(amount, spec.decimals),
+            fee=half_up(Decimal(0), spec.decimals),
+        )
+
+    # orders
+    def place(
+        self, account_id: str, request: PlaceOrder, now: int
+    ) -> tuple[OrderView, list[EngineEvent]]:
+        """Take an order in and let it work.
+
+        Returns the order after the step; with `is_validate` a draft without id and no events.
+        """
+        now = max(now, self.floor.now)
+        book = self.floor.book(request.symbol)
+        account = self.floor.account(account_id)
+        checks.check_mode(self.floor.mode, request)
+        checks.check_deadline(request.deadline, now)
+        checks.check_shape(request, book.spec, now)
+        checks.check_cost(request, request.quantity, book)
+        checks.check_client_id(account, request)
+        request = _in_wire_digits(request, book)
+        if request.is_post_only:
+            checks.check_post_only(request, request.limit_price, book)
+        draft = _draft(request, account_id, now)
+        checks.check_funds(account, draft, book, now, has_hold=self._holds_before_trigger)
+        self._check_count(account, request.symbol)
+        if request.is_validate:
+            return draft, []
+        turn = self._turn(now)
+        order = turn.open_order(request, account_id)
+        turn.work(order)
+        events = turn.finish()
+        return self._latest(account, order.order_id), events
+
+    def _check_count(self, account: Account, symbol: str) -> None:
+        working = sum(1 for order in account.open.values() if order.symbol == symbol)
+        if working >= self._max_open_orders:
+            raise Refusal("EOrder:Orders limit exceeded")
+
+    @staticmethod
+    def _latest(account: Account, order_id: str) -> OrderView:
+        order = account.open.get(order_id)
+        return account.closed[order_id] if order is None else order
+
+    def amend(
+        self, account_id: str, request: AmendOrder, now: int
+    ) -> tuple[str, OrderView, list[EngineEvent]]:
+        """Change an open order in place: same id, same fills (section 8.4)."""
+        now = max(now, self.floor.now)
+        checks.check_mode(self.floor.mode, None)
+        checks.check_deadline(request.deadline, now)
+        account = self.floor.account(account_id)
+        order = account.find_open(order_id=request.order_id, cl_ord_id=request.cl_ord_id)
+        if order is None:
+            raise Refusal("EOrder:Unknown order")
+        book = self.floor.book(order.symbol)
+        checks.check_amendment(request, order, book.spec)
+        after = _amended(order, request, book)
+        is_repriced = after.limit_price != order.limit_price
+        loses_place = is_repriced or after.quantity > order.quantity
+        checks.check_cost(after, after.quantity, book)
+        if is_repriced and (order.is_post_only or request.is_post_only):
+            checks.check_post_only(order, after.limit_price, book)
+        checks.check_funds(account, after, book, now, has_hold=self._holds_before_trigger)
+        turn = self._turn(now)
+        amend_id = self.floor.mint.amend()
+        turn.change(after, loses_place=loses_place)
+        events = turn.finish()
+        return amend_id, self._latest(account, order.order_id), events
+
+    def cancel(
+        self, account_id: str, order_ids: Sequence[str], now: int, reason: str = "User requested"
+    ) -> tuple[tuple[OrderView, ...], list[EngineEvent]]:
+        """Cancel those of these orders that are open; returns them as they ended."""
+        checks.check_cancel_mode(self.floor.mode)
+        account = self.floor.account(account_id)
+        turn = self._turn(now)
+        ended = [
+            turn.end(account.open[order_id], "canceled", reason)
+            for order_id in dict.fromkeys(order_ids)
+            if order_id in account.open
+        ]
+        return tuple(ended), turn.finish()
+
+    def expire(self, now: int) -> list[EngineEvent]:
+        """End what is past its expiry."""
+        due = self.floor.take_expired(now)
+        if not due:
+            return []
+        turn = self._turn(now)
+        for account_id, order_id in due:
+            order = self.floor.account(account_id).open.get(order_id)
+            if order is not None:
+                turn.end(order, "expired", None)
+        return turn.finish()
+
+    def set_mode(self, mode: SystemMode, now: int) -> list[EngineEvent]:
+        """Change what the whole exchange accepts."""
+        turn = self._turn(now)
+        self.floor.mode = mode
+        turn.events.append(ModeEvent(at=turn.now, mode=mode))
+        return turn.finish()
+
+
+def _in_wire_digits(request: PlaceOrder, book: PairBook) -> PlaceOrder:
+    """The same numbers, in the digits the book is printed with."""
+    spec = book.spec
+    limit, trigger = request.limit_price, request.trigger_price
+    return replace(
+        request,
+        quantity=half_up(request.quantity, spec.lot_decimals),
+        limit_price=None if limit is None else half_up(limit, spec.pair_decimals),
+        trigger_price=None if trigger is None else half_up(trigger, spec.pair_decimals),
+    )
+
+
+def _draft(request: PlaceOrder, account_id: str, now: int) -> OrderView:
+    return OrderView(
+        order_id=_DRAFT,
+        account_id=account_id,
+        symbol=request.symbol,
+        side=request.side,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        opened_at=now,
+        queue_number=0,
+        limit_price=request.limit_price,
+        trigger_price=request.trigger_price,
+        time_in_force=request.time_in_force,
+        is_post_only=request.is_post_only,
+        expire_at=request.expire_at,
+        cl_ord_id=request.cl_ord_id,
+        userref=request.userref,
+    )
+
+
+def _amended(order: OrderView, request: AmendOrder, book: PairBook) -> OrderView:
+    """The order as it will be; a quantity at or below what is filled leaves what is filled."""
+    spec = book.spec
+    quantity, limit, trigger = request.quantity, request.limit_price, request.trigger_price
+    total = order.quantity if quantity is None else half_up(quantity, spec.lot_decimals)
+    return replace(
+        order,
+        quantity=max(total, order.filled),
+        limit_price=order.limit_price if limit is None else half_up(limit, spec.pair_decimals),
+        trigger_price=(
+            order.trigger_price if trigger is None else half_up(trigger, spec.pair_decimals)
+        ),
+        is_amended=True,
+    )

@@ -1,0 +1,54 @@
+"""What a fill costs: cost and fee by Kraken's half-up rule, the rate by 30-day volume."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.rounding import half_up
+from zoe_tools.paper.times import NS
+
+_WINDOW_NS = 30 * 86_400 * NS
+_PERCENT = Decimal(100)
+
+
+def tier(rows: tuple[tuple[Decimal, Decimal], ...], volume: Decimal) -> int:
+    """The index of the schedule's row that this volume has reached."""
+    reached = [index for index, (start, _) in enumerate(rows) if volume >= start]
+    return reached[-1] if reached else 0
+
+
+def percent(spec: PairSpec, volume: Decimal, *, is_maker: bool) -> Decimal:
+    """The fee in percent at this 30-day volume; a pair without maker rows charges one rate."""
+    rows = (spec.fees_maker or spec.fees) if is_maker else spec.fees
+    return rows[tier(rows, volume)][1] if rows else Decimal(0)
+
+
+def cost_of(spec: PairSpec, price: Decimal, quantity: Decimal) -> Decimal:
+    """Price times quantity at the pair's cost decimals, half-up (section 12)."""
+    return half_up(price * quantity, spec.cost_decimals)
+
+
+def fee_of(spec: PairSpec, cost: Decimal, rate: Decimal) -> Decimal:
+    """The rate (percent) of the rounded cost, half-up at cost decimals (section 12)."""
+    return half_up(cost * rate / _PERCENT, spec.cost_decimals)
+
+
+class VolumeWindow:
+    """An account's traded cost over the last thirty days."""
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[int, Decimal]] = deque()
+        self._total = Decimal(0)
+
+    def add(self, at: int, cost: Decimal) -> None:
+        """Count a fill; new volume counts at once."""
+        self._rows.append((at, cost))
+        self._total += cost
+
+    def total(self, now: int) -> Decimal:
+        """The volume that decides the tier now."""
+        while self._rows and self._rows[0][0] <= now - _WINDOW_NS:
+            self._total -= self._rows.popleft()[1]
+        return self._total

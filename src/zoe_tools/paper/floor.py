@@ -1,0 +1,103 @@
+"""Everything the engine changes: accounts, books, tapes, ids, mode. It decides nothing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from decimal import Decimal
+
+from zoe_tools.paper.account import Account
+from zoe_tools.paper.book import PairBook
+from zoe_tools.paper.events import SystemMode
+from zoe_tools.paper.ids import IdMint
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.tape import Tape
+from zoe_tools.paper.views import AssetSpec
+
+
+class Floor:
+    """The exchange's memory between two steps."""
+
+    def __init__(self, pairs: Iterable[PairSpec], seed: int) -> None:
+        self.pairs: dict[str, PairSpec] = {spec.symbol: spec for spec in pairs}
+        self.assets: dict[str, AssetSpec] = _assets_of(self.pairs.values())
+        self.books: dict[str, PairBook] = {
+            symbol: PairBook(spec) for symbol, spec in self.pairs.items()
+        }
+        self.tapes: dict[str, Tape] = {symbol: Tape() for symbol in self.pairs}
+        self.accounts: dict[str, Account] = {}
+        self.mint = IdMint(seed)
+        self.mode: SystemMode = "online"
+        self.now = 0
+        self.market_events = 0
+        self._expiries: list[tuple[int, str, str]] = []
+
+    def account(self, account_id: str) -> Account:
+        """The account; asking for one that does not exist is a bug."""
+        return self.accounts[account_id]
+
+    def open_account(self, account_id: str, name: str) -> Account:
+        """A new, empty account."""
+        account = self.accounts[account_id] = Account(account_id, name)
+        return account
+
+    def put_back(
+        self, order: OrderView, reserve: tuple[str, Decimal] | None, ahead: Decimal
+    ) -> None:
+        """An open order as it was, with what it held and who was ahead of it."""
+        account = self.account(order.account_id)
+        account.open[order.order_id] = order
+        if reserve is not None:
+            account.reserves[order.order_id] = reserve
+        if order.expire_at is not None:
+            self.watch_expiry(order.expire_at, order.account_id, order.order_id)
+        book = self.books.get(order.symbol)
+        if book is None:
+            return
+        if order.waits_for_trigger:
+            book.waiting[order.order_id] = order
+        elif order.limit_price is not None:
+            book.rest(order, order.limit_price, ahead)
+
+    def book(self, symbol: str) -> PairBook:
+        """The pair's book.
+
+        Raises:
+            Refusal: `EQuery:Unknown asset pair`.
+        """
+        book = self.books.get(symbol)
+        if book is None:
+            raise Refusal("EQuery:Unknown asset pair")
+        return book
+
+    def watch_expiry(self, at: int, account_id: str, order_id: str) -> None:
+        """Remember that an order expires."""
+        heapq.heappush(self._expiries, (at, account_id, order_id))
+
+    def next_expiry(self) -> int | None:
+        """When the next order may expire (it may be gone by then)."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def take_expired(self, now: int) -> list[tuple[str, str]]:
+        """(account, order) of what is due, in order."""
+        due: list[tuple[str, str]] = []
+        while self._expiries and self._expiries[0][0] <= now:
+            _, account_id, order_id = heapq.heappop(self._expiries)
+            due.append((account_id, order_id))
+        return due
+
+
+def _assets_of(pairs: Iterable[PairSpec]) -> dict[str, AssetSpec]:
+    assets: dict[str, AssetSpec] = {}
+    for spec in pairs:
+        for name, asset_id, altname, decimals in (
+            (spec.base, spec.base_id, spec.base_altname, spec.base_decimals),
+            (spec.quote, spec.quote_id, spec.quote_altname, spec.quote_decimals),
+        ):
+            assets.setdefault(
+                name,
+                AssetSpec(name=name, asset_id=asset_id, altname=altname, decimals=decimals),
+            )
+    return assets

@@ -1,0 +1,183 @@
+"""What the exchange answers when asked: markets and accounts, read only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import islice
+
+from zoe_tools.paper.events import PrintEvent, SystemMode
+from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.ledger import LedgerRow, TradeView
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.order import ZERO, OrderView
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.rounding import half_up
+from zoe_tools.paper.tape import INTERVALS
+from zoe_tools.paper.views import AssetSpec, BalanceView, BarView, BookView, TickerView
+
+
+class Queries(ABC):
+    """The reading half of the exchange."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._names = _names_of(floor.pairs.values())
+
+    @abstractmethod
+    def now(self) -> int:
+        """The exchange's time in ns; never falls."""
+
+    @abstractmethod
+    def _catch_up(self) -> int:
+        """End what has expired by now; returns now."""
+
+    # markets
+    @property
+    def mode(self) -> SystemMode:
+        """What the exchange accepts."""
+        return self._floor.mode
+
+    @property
+    def pairs(self) -> tuple[PairSpec, ...]:
+        """All pairs."""
+        return tuple(self._floor.pairs.values())
+
+    @property
+    def assets(self) -> tuple[AssetSpec, ...]:
+        """All assets."""
+        return tuple(self._floor.assets.values())
+
+    def asset(self, name: str) -> AssetSpec:
+        """By v2 name, asset id or altname.
+
+        Raises:
+            Refusal: `EQuery:Unknown asset`.
+        """
+        for spec in self._floor.assets.values():
+            if name in (spec.name, spec.asset_id, spec.altname):
+                return spec
+        raise Refusal("EQuery:Unknown asset")
+
+    def pair(self, name: str) -> PairSpec:
+        """By v2 symbol, pair id, altname or wsname.
+
+        Raises:
+            Refusal: `EQuery:Unknown asset pair`.
+        """
+        spec = self._names.get(name)
+        if spec is None:
+            raise Refusal("EQuery:Unknown asset pair")
+        return spec
+
+    def book(self, symbol: str, depth: int) -> BookView:
+        """The displayed book, `depth` levels a side."""
+        book = self._floor.book(symbol)
+        return BookView(
+            symbol=symbol,
+            at=book.changed_at,
+            bids=book.displayed("buy", depth),
+            asks=book.displayed("sell", depth),
+        )
+
+    def ticker(self, symbol: str) -> TickerView:
+        """Top of book and statistics up to now."""
+        book = self._floor.book(symbol)
+        tape = self._floor.tapes[symbol]
+        now = self.now()
+        tape.forget(now)
+        day, today = tape.day, tape.today
+        bid = next(iter(book.displayed("buy", 1)), (ZERO, ZERO))
+        ask = next(iter(book.displayed("sell", 1)), (ZERO, ZERO))
+        last = book.last if tape.prints else None
+        return TickerView(
+            symbol=symbol,
+            at=now,
+            bid=bid[0],
+            bid_quantity=bid[1],
+            ask=ask[0],
+            ask_quantity=ask[1],
+            last=last,
+            last_quantity=tape.prints[-1].quantity if tape.prints else ZERO,
+            opened=day.opened or last or ZERO,
+            volume=day.volume,
+            vwap=day.vwap,
+            trades=day.count,
+            low=day.low,
+            high=day.high,
+            open_today=today.opened or last,
+            volume_today=today.volume,
+            vwap_today=today.vwap,
+            trades_today=today.count,
+            low_today=today.low,
+            high_today=today.high,
+        )
+
+    def bars(self, symbol: str, interval_minutes: int) -> tuple[BarView, ...]:
+        """Up to 721 candles, oldest first, the last the running one; none before the first print.
+
+        Raises:
+            Refusal: an interval that Kraken does not have, or an unknown pair.
+        """
+        self._floor.book(symbol)
+        if interval_minutes not in INTERVALS:
+            raise Refusal("EGeneral:Invalid arguments:interval")
+        return self._floor.tapes[symbol].bars(interval_minutes, self.now())
+
+    def prints(self, symbol: str, limit: int = 1000) -> tuple[PrintEvent, ...]:
+        """The newest public trades (at most 1000), oldest first."""
+        self._floor.book(symbol)
+        prints = self._floor.tapes[symbol].prints
+        return tuple(islice(prints, max(0, len(prints) - limit), None))
+
+    # accounts
+    def open_orders(self, account_id: str) -> tuple[OrderView, ...]:
+        """Open orders, oldest first."""
+        self._catch_up()
+        return tuple(self._floor.account(account_id).open.values())
+
+    def closed_orders(self, account_id: str) -> tuple[OrderView, ...]:
+        """Closed, canceled and expired orders in the order they ended."""
+        self._catch_up()
+        return tuple(self._floor.account(account_id).closed.values())
+
+    def order(self, account_id: str, order_id: str) -> OrderView | None:
+        """One order of the account, open or not."""
+        self._catch_up()
+        account = self._floor.account(account_id)
+        return account.open.get(order_id) or account.closed.get(order_id)
+
+    def trades(self, account_id: str) -> tuple[TradeView, ...]:
+        """Executions, oldest first."""
+        return tuple(self._floor.account(account_id).trades.values())
+
+    def ledger(self, account_id: str) -> tuple[LedgerRow, ...]:
+        """Ledger rows, oldest first."""
+        return tuple(self._floor.account(account_id).ledger.values())
+
+    def volume(self, account_id: str) -> Decimal:
+        """Traded cost of the last thirty days, which decides the fee tier."""
+        return self._floor.account(account_id).volume.total(self.now())
+
+    def balances(self, account_id: str) -> tuple[BalanceView, ...]:
+        """Totals and holds of every asset the account ever had."""
+        self._catch_up()
+        account = self._floor.account(account_id)
+        return tuple(
+            BalanceView(
+                asset=spec,
+                balance=half_up(account.balances[name], spec.decimals),
+                hold=half_up(account.held(name), spec.decimals),
+            )
+            for name, spec in self._floor.assets.items()
+            if name in account.balances
+        )
+
+
+def _names_of(pairs: Iterable[PairSpec]) -> dict[str, PairSpec]:
+    names: dict[str, PairSpec] = {}
+    for spec in pairs:
+        for name in (spec.symbol, spec.pair_id, spec.altname, spec.wsname):
+            names.setdefault(name, spec)
+    return names

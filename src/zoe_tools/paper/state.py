@@ -1,0 +1,241 @@
+"""The exchange's memory on disk: one SQLite file, one commit per step, standard library only.
+
+What a reply or a notification has told is in the file before it was told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from zoe_tools.errors import ConfigError
+from zoe_tools.paper.events import (
+    EngineEvent,
+    LedgerEvent,
+    OrderEvent,
+    PrintEvent,
+    SystemMode,
+)
+from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.keys import ApiKey
+from zoe_tools.paper.ledger import LedgerRow, TradeView
+from zoe_tools.paper.market import Levels, PairSpec
+from zoe_tools.paper.order import OrderView
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS keys (api_key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (
+    number INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, changed INTEGER NOT NULL,
+    value BLOB NOT NULL, reserve BLOB);
+CREATE TABLE IF NOT EXISTS trades (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+"""
+_PRINTS_RESTORED = 200_000
+_FORMAT = 1
+Synchronous = Literal["OFF", "NORMAL", "FULL"]
+
+
+class Situation(msgspec.Struct, kw_only=True):
+    """What is not a row of its own."""
+
+    format: int
+    seed: int
+    now: int
+    market_events: int
+    source_starts_at: int | None
+    mode: SystemMode
+    counters: dict[str, int]
+    pairs: tuple[PairSpec, ...]
+
+
+class _SavedBook(msgspec.Struct):
+    bids: Levels
+    asks: Levels
+    last: Decimal | None
+    changed_at: int
+    ahead: dict[str, Decimal]
+
+
+class StateFile:
+    """One exchange's file. `synchronous="OFF"` is for homes that are thrown away."""
+
+    def __init__(self, path: Path, *, synchronous: Synchronous = "NORMAL") -> None:
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(f"PRAGMA synchronous={synchronous}")
+            self._db.executescript(_SCHEMA)
+            row = self._db.execute("SELECT COALESCE(MAX(changed), 0) FROM orders").fetchone()
+        except sqlite3.Error as error:
+            raise ConfigError(
+                f"The paper exchange's file {path} cannot be used: {error}.",
+                hint="Check the folder's permissions, or run `zoe paper reset`.",
+            ) from error
+        self._changed: int = row[0]
+        self._encode = msgspec.json.Encoder().encode
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # writing
+    def commit(
+        self,
+        floor: Floor,
+        events: Iterable[EngineEvent],
+        *,
+        situation: Situation,
+        symbols: Iterable[str],
+        keys: Sequence[ApiKey] = (),
+    ) -> None:
+        """Everything one step (or some market steps) changed, in one transaction."""
+        self._db.execute("BEGIN")
+        for event in events:
+            self._write_event(floor, event)
+        for symbol in symbols:
+            self._db.execute(
+                "INSERT OR REPLACE INTO markets VALUES (?, ?)",
+                (symbol, self._encode(_saved_book(floor, symbol))),
+            )
+        for key in keys:
+            self._write_key(key)
+            account = floor.account(key.principal.account_id)
+            self._db.execute(
+                "INSERT OR REPLACE INTO accounts VALUES (?, ?)", (account.account_id, account.name)
+            )
+        self._db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('situation', ?)", (self._encode(situation),)
+        )
+        self._db.execute("COMMIT")
+
+    def save_nonce(self, key: ApiKey) -> None:
+        """A nonce is spent for good."""
+        self._write_key(key)
+
+    def _write_key(self, key: ApiKey) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO keys VALUES (?, ?)",
+            (key.principal.api_key, self._encode(key)),
+        )
+
+    def _write_event(self, floor: Floor, event: EngineEvent) -> None:
+        match event:
+            case PrintEvent():
+                self._db.execute("INSERT INTO prints(value) VALUES (?)", (self._encode(event),))
+            case LedgerEvent():
+                self._db.execute("INSERT INTO ledger(value) VALUES (?)", (self._encode(event.row),))
+            case OrderEvent():
+                self._write_order(floor, event.order)
+                if event.trade is not None:
+                    self._db.execute(
+                        "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
+                    )
+            case _:
+                pass
+
+    def _write_order(self, floor: Floor, order: OrderView) -> None:
+        self._changed += 1
+        reserve = floor.account(order.account_id).reserves.get(order.order_id)
+        self._db.execute(
+            "INSERT INTO orders(order_id, changed, value, reserve) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT(order_id) DO UPDATE SET changed=excluded.changed, value=excluded.value, "
+            "reserve=excluded.reserve",
+            (order.order_id, self._changed, self._encode(order), self._encode(reserve)),
+        )
+
+    # reading
+    def situation(self) -> Situation | None:
+        """What the file last said of the exchange; None for a new file."""
+        row = self._db.execute("SELECT value FROM meta WHERE name='situation'").fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Situation)
+
+    def api_keys(self) -> list[ApiKey]:
+        """All API keys with their nonces."""
+        rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")
+        return [msgspec.json.decode(value, type=ApiKey) for (value,) in rows]
+
+    def restore(self, floor: Floor, situation: Situation) -> None:
+        """Fill an empty floor with what the file knows."""
+        floor.now = situation.now
+        floor.market_events = situation.market_events
+        floor.mode = situation.mode
+        floor.mint.counters.update(situation.counters)
+        self._restore_accounts(floor)
+        saved = self._restore_books(floor)
+        self._restore_orders(floor, saved)
+        for symbol, book in floor.books.items():
+            book.drain(saved[symbol].changed_at if symbol in saved else 0)
+
+    def _restore_accounts(self, floor: Floor) -> None:
+        for account_id, name in self._db.execute("SELECT * FROM accounts ORDER BY rowid"):
+            floor.open_account(account_id, name)
+        decode_trade = msgspec.json.Decoder(TradeView).decode
+        for (value,) in self._db.execute("SELECT value FROM trades ORDER BY number"):
+            trade = decode_trade(value)
+            account = floor.account(trade.account_id)
+            account.trades[trade.trade_id] = trade
+            account.volume.add(trade.at, trade.cost)
+        decode_row = msgspec.json.Decoder(LedgerRow).decode
+        for (value,) in self._db.execute("SELECT value FROM ledger ORDER BY number"):
+            row = decode_row(value)
+            account = floor.account(row.account_id)
+            account.ledger[row.ledger_id] = row
+            account.balances[row.asset] = row.balance
+
+    def _restore_books(self, floor: Floor) -> dict[str, _SavedBook]:
+        saved: dict[str, _SavedBook] = {}
+        for symbol, value in self._db.execute("SELECT symbol, value FROM markets"):
+            if symbol in floor.books:
+                saved[symbol] = msgspec.json.decode(value, type=_SavedBook)
+                floor.books[symbol].replace(saved[symbol].bids, saved[symbol].asks)
+                floor.books[symbol].last = saved[symbol].last
+        rows = self._db.execute(
+            "SELECT value FROM (SELECT * FROM prints ORDER BY number DESC LIMIT ?) ORDER BY number",
+            (_PRINTS_RESTORED,),
+        )
+        decode = msgspec.json.Decoder(PrintEvent).decode
+        for (value,) in rows:
+            printed = decode(value)
+            if printed.symbol in floor.tapes:
+                floor.tapes[printed.symbol].add(printed)
+        return saved
+
+    def _restore_orders(self, floor: Floor, saved: dict[str, _SavedBook]) -> None:
+        decode = msgspec.json.Decoder(OrderView).decode
+        closed: list[tuple[int, OrderView]] = []
+        for changed, value, reserve in self._db.execute(
+            "SELECT changed, value, reserve FROM orders ORDER BY number"
+        ):
+            order = decode(value)
+            if not order.is_open:
+                closed.append((changed, order))
+                continue
+            kept = msgspec.json.decode(reserve, type=tuple[str, Decimal] | None)
+            ahead = saved[order.symbol].ahead if order.symbol in saved else {}
+            floor.put_back(order, kept, ahead.get(order.order_id, Decimal(0)))
+        for _, order in sorted(closed, key=lambda row: row[0]):
+            floor.account(order.account_id).closed[order.order_id] = order
+
+
+def _saved_book(floor: Floor, symbol: str) -> _SavedBook:
+    book = floor.books[symbol]
+    return _SavedBook(
+        bids=book.source["buy"].rows(),
+        asks=book.source["sell"].rows(),
+        last=book.last,
+        changed_at=book.changed_at,
+        ahead={
+            resting.order_id: resting.ahead
+            for side in ("buy", "sell")
+            for resting in book.resting[side]
+        },
+    )
