@@ -48,7 +48,7 @@ check: setup-check
 	@$(PY) -m pytest -q tests/test_architecture.py tests/packaging
 
 bench: setup-test
-	@$(PY) -m pytest -q -s tests/bench
+	@$(PY) -m pytest -q -s -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench
 
 docs: setup
 	@$(PY) tests/help_blocks.py

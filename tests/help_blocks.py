@@ -1,6 +1,7 @@
 """Writes what `--help` says into the pages of the commands, and tells whether it still is so.
 
-Run as a program (`make docs`) it rewrites the blocks of all pages; the words around them stay.
+Run as a program (`make docs`) it rewrites the blocks of all pages, and `.env.example`; the words
+around the blocks stay.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 from pathlib import Path
 
 from zoe_tools import cli
+from zoe_tools.config import env_template
 
-PAGES = Path(__file__).parents[1] / "docs" / "commands"
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "commands"
 
 
 def opening(name: str) -> str:
@@ -40,7 +43,8 @@ def with_help(page: str, name: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the blocks of the pages there are."""
+    """Rewrite the blocks of the pages there are, and the example of settings."""
+    (ROOT / ".env.example").write_text(env_template(), "utf-8")
     for name in cli.COMMANDS:
         path = PAGES / f"{name.replace(' ', '-')}.md"
         if path.exists():

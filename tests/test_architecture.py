@@ -19,7 +19,7 @@ from typer.core import TyperGroup, TyperOption
 import help_blocks
 import house_rules as house
 from zoe_tools import cli
-from zoe_tools.config import KNOBS
+from zoe_tools.config import KNOBS, env_template
 from zoe_tools.errors import ZoeError
 
 ROOT = Path(__file__).parents[1]
@@ -260,6 +260,11 @@ def test_the_contract_lists_exactly_the_settings_there_are() -> None:
 
     assert {knob.name: knob.default for knob in KNOBS} == listed
     assert None not in environment_only.values()
+
+
+def test_the_example_of_settings_is_what_init_writes() -> None:
+    """`make docs` writes it anew."""
+    assert (ROOT / ".env.example").read_text("utf-8") == env_template()
 
 
 def test_the_exit_codes_in_the_contract_are_those_of_the_error_tree() -> None:
