@@ -6,6 +6,7 @@ Two shapes: the REST answer `{"error":[],"result":{"XXBTZUSD":[row,...],"last":"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
