@@ -1,0 +1,241 @@
+"""The venue's live streams as one sequence of verified domain events.
+
+A book is handed on only when its checksum agrees; a gap in a private sequence drops the wire, and
+the fresh snapshot after the reconnect tells what was missed. The queue is bounded and nothing is
+dropped from it: a slow reader slows the wires down, and the venue's own limits end those that are
+too slow. Source: kraken-spot sections 10 and 11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.stream import ChecksumTally, StreamDown, StreamEvent, StreamUp, Wire
+from zoe_tools.kraken.connection import Connection, Subscription
+from zoe_tools.kraken.order_socket import OrderSocket
+from zoe_tools.kraken.private_channels import PrivateChannels
+from zoe_tools.kraken.public_channels import PublicChannels
+from zoe_tools.kraken.reconnect import ReconnectPolicy
+from zoe_tools.kraken.wire_stream import Frame
+from zoe_tools.ports import Clock, Connect
+
+QUEUE_EVENTS = 10_000
+"""Events that may wait for the reader before the wires wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSubscriptions:
+    """What to follow; `book_depth` None follows no books."""
+
+    symbols: tuple[Symbol, ...]
+    ticker: bool = True
+    trades: bool = True
+    book_depth: int | None = 25
+
+    def public(self) -> tuple[Subscription, ...]:
+        """The public subscriptions."""
+        wanted: list[Subscription] = []
+        if self.ticker:
+            wanted.append(self._of("ticker", {"event_trigger": "bbo", "snapshot": True}))
+        if self.trades:
+            wanted.append(self._of("trade", {"snapshot": False}))
+        if self.book_depth is not None:
+            wanted.append(self._of("book", {"depth": self.book_depth, "snapshot": True}))
+        return tuple(wanted)
+
+    def _of(self, channel: str, options: Mapping[str, object]) -> Subscription:
+        return Subscription(channel=channel, symbols=self.symbols, options=options)
+
+
+PRIVATE = (
+    Subscription(
+        channel="executions",
+        options={"snap_orders": True, "snap_trades": True, "order_status": True},
+    ),
+    Subscription(channel="balances", options={"snapshot": True}),
+)
+
+
+class _Failed:
+    """A wire that ended with an error, on its way to the reader."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Ended:
+    """The feed was closed."""
+
+
+class KrakenFeed:
+    """Implements `ports.Feed`; `orders` sends orders over the private wire while it is up."""
+
+    def __init__(
+        self,
+        public_url: str,
+        private_url: str | None,
+        *,
+        connect: Connect,
+        token: Callable[[], Awaitable[str]] | None,
+        clock: Clock,
+        cadence: Cadence,
+        instruments: Mapping[Symbol, Instrument],
+        subscriptions: FeedSubscriptions,
+        rng: random.Random,
+    ) -> None:
+        self._clock = clock
+        self._queue: asyncio.Queue[StreamEvent | _Failed | _Ended] = asyncio.Queue(QUEUE_EVENTS)
+        self._is_closed = False
+        self._public = PublicChannels(
+            instruments, depth=subscriptions.book_depth, clock=clock, emit=self._queue.put
+        )
+        self._connections: list[Connection] = []
+        self._add(
+            "public",
+            public_url,
+            subscriptions.public(),
+            self._public.on_frame,
+            connect=connect,
+            cadence=cadence,
+            policy=ReconnectPolicy(rng),
+        )
+        self._public.attach(self._connections[0])
+        self.orders: OrderSocket | None = None
+        if private_url is not None:
+            private = PrivateChannels(clock=clock, emit=self._queue.put)
+            self._add(
+                "private",
+                private_url,
+                PRIVATE,
+                self._private_frame(private),
+                connect=connect,
+                cadence=cadence,
+                policy=ReconnectPolicy(rng),
+                token=token,
+                on_reset=private.reset,
+            )
+            private.attach(self._connections[1])
+            self.orders = OrderSocket(self._connections[1], clock)
+
+    @property
+    def checksums(self) -> ChecksumTally:
+        """Book checksums so far."""
+        return self._public.tally
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """Stream events until `close`. One reader.
+
+        Raises:
+            VenueRejected: the venue refused a subscription or closed a wire for good.
+        """
+        tasks = [asyncio.create_task(self._run(each)) for each in self._connections]
+        try:
+            while True:
+                event = await self._queue.get()
+                if isinstance(event, _Ended):
+                    return
+                if isinstance(event, _Failed):
+                    raise event.error
+                yield event
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop all wires; the event iterator ends. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for connection in self._connections:
+            await connection.close()
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(_Ended())
+
+    async def _run(self, connection: Connection) -> None:
+        try:
+            await connection.run()
+        except Exception as error:  # noqa: BLE001 - handed to the reader, who decides
+            await self._queue.put(_Failed(error))
+
+    def _add(
+        self,
+        wire: Wire,
+        url: str,
+        subscriptions: tuple[Subscription, ...],
+        on_frame: Callable[[Frame], Awaitable[None]],
+        *,
+        connect: Connect,
+        cadence: Cadence,
+        policy: ReconnectPolicy,
+        token: Callable[[], Awaitable[str]] | None = None,
+        on_reset: Callable[[], None] | None = None,
+    ) -> None:
+        handler = _WireHandler(self, wire, on_frame, on_reset)
+        self._connections.append(
+            Connection(
+                url,
+                subscriptions,
+                handler,
+                connect=connect,
+                clock=self._clock,
+                cadence=cadence,
+                policy=policy,
+                token=token,
+            )
+        )
+
+    def _private_frame(self, private: PrivateChannels) -> Callable[[Frame], Awaitable[None]]:
+        async def on_frame(frame: Frame) -> None:
+            if frame.method and self.orders is not None:
+                self.orders.on_reply(frame)
+            else:
+                await private.on_frame(frame)
+
+        return on_frame
+
+    async def announce(self, event: StreamEvent) -> None:
+        """Put an event before the reader."""
+        if not self._is_closed:
+            await self._queue.put(event)
+
+    def now(self) -> datetime:
+        """The venue's time."""
+        return self._clock.now()
+
+
+class _WireHandler:
+    """Tells the reader when a wire comes and goes."""
+
+    def __init__(
+        self,
+        feed: KrakenFeed,
+        wire: Wire,
+        on_frame: Callable[[Frame], Awaitable[None]],
+        on_reset: Callable[[], None] | None,
+    ) -> None:
+        self._feed = feed
+        self._wire = wire
+        self._on_frame = on_frame
+        self._on_reset = on_reset
+
+    async def on_frame(self, frame: Frame) -> None:
+        await self._on_frame(frame)
+
+    async def on_up(self) -> None:
+        await self._feed.announce(StreamUp(wire=self._wire, at=self._feed.now()))
+
+    async def on_down(self, reason: str) -> None:
+        if self._on_reset is not None:
+            self._on_reset()
+        if self._wire == "private" and self._feed.orders is not None:
+            self._feed.orders.on_lost(reason)
+        await self._feed.announce(StreamDown(wire=self._wire, at=self._feed.now(), reason=reason))
