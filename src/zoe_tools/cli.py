@@ -31,9 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 COMMANDS: dict[str, str] = {
-    "init": "Make the home folder: settings, folder of logs, database.",
+    "init": "Make the home folder: settings template and database.",
     "pre-flight": "Check every precondition of going live.",
     "status": "Show the account on one screen, without asking the venue.",
+    "sync-positions": (
+        "Bring the registry of positions in line with the real fills, and protect each position."
+    ),
+    "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
+    "kill status": "Show whether trading is stopped, at which level, why and since when.",
+    "resume": "Allow new risk again after a kill, if the checklist is clean.",
     "config show": "Show every effective setting and where it comes from.",
     "db upgrade": "Bring the database to the newest schema.",
     "db status": "Show the database's schema version.",
@@ -256,6 +262,8 @@ def load_command(door: _Door, name: str) -> Command:
     command = typer.main.get_command(app)
     if not isinstance(command, Command):
         raise TypeError(f"{name} is no command")
+    # The library re-wraps paragraphs, except behind this mark.
+    command.help = (command.help or "").replace("\nExamples:", "\n\b\nExamples:")
     command.door = door
     command.full_name = name
     own = {option for each in command.params for option in each.opts}

@@ -10,10 +10,19 @@ from zoe_tools.commands.invocation import Invocation
 def config_show(ctx: typer.Context) -> None:
     """Show every effective setting and where it comes from.
 
-    Example: zoe config show --json
+    Secrets are masked. Where settings are wrong, all are shown and the first error follows.
+
+    Examples:
+      zoe config show
+      zoe --profile paper config show --json
     """
     invocation: Invocation = ctx.obj
     settings = invocation.settings(lenient=True)
     printer = invocation.printer()
+    invocation.announce(settings)
+    printer.line()
     printer.table(("setting", "value", "source"), settings.described())
-    printer.result([each._asdict() for each in settings.described()])
+    invocation.demand_sound()
+    printer.result(
+        {each.name: {"value": each.value, "source": each.source} for each in settings.described()}
+    )

@@ -40,21 +40,45 @@ class Invocation:
         Raises:
             ConfigError: see `load_settings`.
         """
-        told = {
-            "account": self.options.account,
-            "profile": self.options.profile,
-            "config": self.options.config,
-        }
-        settings = load_settings(
-            self.environ,
-            options={name: value for name, value in (told | overrides).items() if value},
-            lenient=lenient,
-        )
+        settings = self._load(lenient=lenient, overrides=overrides)
         REDACTOR.remember(settings.secrets)
         log.set_up(settings.home, verbosity=self.options.verbosity)
         for warning in settings.warnings:
             self.output.warn(warning)
         return settings
+
+    def demand_sound(self) -> None:
+        """Nothing, if the settings are sound.
+
+        Raises:
+            ConfigError: see `load_settings`.
+        """
+        self._load(lenient=False, overrides={})
+
+    def _load(self, *, lenient: bool, overrides: Mapping[str, str]) -> Settings:
+        told = {
+            "account": self.options.account,
+            "profile": self.options.profile,
+            "config": self.options.config,
+            **overrides,
+        }
+        options = {name: value for name, value in told.items() if value}
+        return load_settings(self.environ, options=options, lenient=lenient)
+
+    def announce(self, settings: Settings) -> None:
+        """Print the account first, for commands that open no context; nothing is created."""
+        if settings.mode == "live":
+            if settings.live_account is None:
+                self.output.account_missing("live", "no API key")
+            else:
+                self.output.account(settings.live_account)
+            return
+        from zoe_tools.runtime.context import account_of  # noqa: PLC0415 - opens the store's library
+
+        if (settings.home / "paper").is_dir():
+            self.output.account(account_of(settings))
+        else:
+            self.output.account_missing("paper", "its exchange has not been started yet")
 
     def for_account(self, name: str) -> Invocation:
         """The same invocation on another account."""

@@ -5,7 +5,7 @@ and decides nothing about trading.
 """
 
 from zoe_tools.config.catalogue import CONSENT, KNOBS, env_template
-from zoe_tools.config.settings import Described, Settings, load_settings
+from zoe_tools.config.settings import Described, Settings, load_settings, masked_url
 from zoe_tools.config.sources import MASK, default_home, process_environment
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "default_home",
     "env_template",
     "load_settings",
+    "masked_url",
     "process_environment",
 ]

@@ -76,6 +76,12 @@ def _exchange(text: str) -> str:
     return _one_of("kraken")(text)
 
 
+def _nothing_yet(text: str) -> str:
+    raise ValueError(
+        f"no source of funding rates is built yet, {text!r} names none; leave it empty"
+    )
+
+
 def _symbols(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(each.strip().upper() for each in text.split(",") if each.strip()))
     if not names:
@@ -99,12 +105,13 @@ def _database_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in {
         "sqlite",
+        "sqlite+pysqlite",
         "postgres",
         "postgresql",
         "postgresql+psycopg",
     }:
         raise ValueError("it is neither a sqlite:/// nor a postgresql:// address")
-    return text if scheme == "sqlite" else f"postgresql+psycopg://{rest}"
+    return text if scheme.startswith("sqlite") else f"postgresql+psycopg://{rest}"
 
 
 # --- the catalogue of settings -------------------------------------------------------------------
@@ -139,6 +146,7 @@ KNOBS: tuple[Knob, ...] = (
     ),
     Knob(
         name="EDGE_FACTORY_FUNDING_SOURCE",
+        read=_nothing_yet,
         about="Where funding rates come from; empty: the feature is absent and its rule off.",
     ),
     Knob(

@@ -75,6 +75,7 @@ class Settings:
     max_cross_spread_bps: Decimal
     liquidity_guard_spread_pct: Decimal
     warnings: tuple[str, ...] = ()
+    """What is suspicious but stops nothing; one sentence each."""
     _told: Mapping[str, _Told] = field(repr=False, default_factory=dict)
 
     @property
@@ -94,6 +95,13 @@ class Settings:
             return None
         fingerprint = fingerprint_of(self.kraken_api_key)
         return Account(venue=self.exchange, mode="live", fingerprint=fingerprint)
+
+    @property
+    def absent_features(self) -> dict[str, str]:
+        """Features that have no configured source, and the setting that would give them one."""
+        if self.edge_factory_funding_source:
+            return {}
+        return {"funding": "EDGE_FACTORY_FUNDING_SOURCE"}
 
     @property
     def secrets(self) -> tuple[str, ...]:

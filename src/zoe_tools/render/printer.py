@@ -48,6 +48,7 @@ class Printer:
         self._out = out
         self._err = err
         self._account: Account | None = None
+        self._mode: str | None = None
         self._warnings: list[str] = []
         self._is_enveloped = False
 
@@ -58,6 +59,7 @@ class Printer:
         if self._account == account:
             return
         self._account = account
+        self._mode = account.mode
         color = "red" if account.mode == "live" else "green"
         self.line(self.styled(account.title, "bold", color))
 
@@ -85,6 +87,11 @@ class Printer:
                 "code": str(getattr(error, "code", "")),
             }
             self._envelope({"error": told, "exit_code": error.exit_code})
+
+    def account_missing(self, mode: str, why: str) -> None:
+        """Name the mode where no account can be named yet, and say why."""
+        self._mode = mode
+        self.line(self.styled(f"{mode.upper()} ({why})", "bold"))
 
     # --- data ------------------------------------------------------------------------------------
 
@@ -177,7 +184,7 @@ class Printer:
         envelope = {
             "command": self.command,
             "account": account.account_id if account is not None else None,
-            "mode": account.mode if account is not None else None,
+            "mode": self._mode,
             "warnings": self._warnings,
             **content,
         }

@@ -1,0 +1,166 @@
+"""`zoe status`: one screen from the store alone. Asks no venue and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.config import Settings
+from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.money import short
+from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.gather import effective_trading_state
+from zoe_tools.render.printer import Printer, age
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.store.store import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Screen:
+    now: datetime
+    trading_state: TradingState
+    lease: Lease | None
+    heartbeats: tuple[Heartbeat, ...]
+    positions: tuple[Position, ...]
+    orders: tuple[OrderRecord, ...]
+    unresolved: tuple[Intent, ...]
+    reconciled: Heartbeat | None
+    open_findings: tuple[ReconciliationEvent, ...]
+
+
+def status(ctx: typer.Context) -> int:
+    """Show the account on one screen, without asking the venue.
+
+    Everything comes from zoe's own books, each part with its age. Exits 0 whatever it
+    shows.
+
+    Examples:
+      zoe status
+      zoe status --json
+    """
+    invocation: Invocation = ctx.obj
+    settings = invocation.settings(lenient=True)
+    printer = invocation.printer()
+
+    async def work(context: Context) -> int:
+        now = context.clock.now()
+        screen = await context.store.run(lambda transaction: _read(transaction, now))
+        printer.account(context.account)
+        _show(printer, settings, screen)
+        return 0
+
+    return run_with_context(settings, work, needs_venue=False)
+
+
+def _read(transaction: Transaction, now: datetime) -> _Screen:
+    heartbeats = transaction.heartbeats()
+    by_component = {each.component: each for each in heartbeats}
+    return _Screen(
+        now=now,
+        trading_state=effective_trading_state(transaction),
+        lease=transaction.lease(),
+        heartbeats=heartbeats,
+        positions=transaction.positions(open_only=True),
+        orders=transaction.orders(open_only=True),
+        unresolved=transaction.unresolved_intents(),
+        reconciled=by_component.get("reconcile"),
+        open_findings=tuple(e for e in transaction.reconciliations() if not e.is_resolved),
+    )
+
+
+def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
+    printer.report("", _summary(settings, screen))
+    if screen.heartbeats:
+        printer.heading("signs of life")
+        for beat in screen.heartbeats:
+            printer.line(
+                f"  {beat.component.ljust(14)}  {beat.status.ljust(10)}"
+                f"  {age(beat.beat_at, screen.now)} ago"
+            )
+    _show_books(printer, screen)
+    printer.result(
+        {
+            "loop_mode": settings.loop_mode,
+            "trading_state": screen.trading_state.level.label,
+            "trading_reason": screen.trading_state.reason,
+            "is_loop_running": _is_running(screen),
+            "lease": screen.lease,
+            "heartbeats": screen.heartbeats,
+            "positions": screen.positions,
+            "orders": screen.orders,
+            "unresolved_intents": screen.unresolved,
+            "last_reconcile": screen.reconciled,
+            "open_findings": screen.open_findings,
+            "as_of": screen.now,
+        }
+    )
+
+
+def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
+    return [
+        ("trading", _trading(screen)),
+        ("loop", _loop(settings, screen)),
+        ("positions", f"{len(screen.positions)} open"),
+        ("orders", f"{len(screen.orders)} working"),
+        ("intents", _intents(screen)),
+        ("reconcile", _reconciled(screen)),
+    ]
+
+
+def _trading(screen: _Screen) -> str:
+    state = screen.trading_state
+    if state.may_enter:
+        return "armed"
+    since = f", {age(state.changed_at, screen.now)} ago" if state.changed_at else ""
+    why = f": {state.reason}" if state.reason else ""
+    return f"HALTED at {state.level.label}{why}{since}"
+
+
+def _is_running(screen: _Screen) -> bool:
+    return screen.lease is not None and screen.lease.expires_at > screen.now
+
+
+def _loop(settings: Settings, screen: _Screen) -> str:
+    lease = screen.lease
+    if settings.loop_mode == "disabled":
+        return "disabled by EDGE_FACTORY_MODE"
+    if lease is None:
+        return "not running"
+    renewed = age(lease.renewed_at, screen.now)
+    if not _is_running(screen):
+        return f"not running; last seen on {lease.host}, pid {lease.pid}, {renewed} ago"
+    return f"running on {lease.host}, pid {lease.pid}; lease renewed {renewed} ago"
+
+
+def _intents(screen: _Screen) -> str:
+    if not screen.unresolved:
+        return "none unresolved"
+    return f"{len(screen.unresolved)} UNRESOLVED: run `zoe reconcile --execute`"
+
+
+def _reconciled(screen: _Screen) -> str:
+    last = screen.reconciled
+    when = f"{age(last.beat_at, screen.now)} ago" if last is not None else "never"
+    return f"{when}, {len(screen.open_findings)} open findings"
+
+
+def _show_books(printer: Printer, screen: _Screen) -> None:
+    for position in screen.positions:
+        stop = f"stop {short(position.stop_price)}" if position.stop_price else "NO STOP"
+        printer.line(
+            f"  position  {position.symbol}  {short(position.quantity)} at"
+            f" {short(position.average_cost)}  {stop}  {age(position.opened_at, screen.now)} old"
+        )
+    for order in screen.orders:
+        price = order.limit_price or order.trigger_price
+        at = f" at {short(price)}" if price else ""
+        printer.line(
+            f"  order     {order.symbol}  {order.purpose} {order.side.value}"
+            f" {short(order.remaining_quantity)}{at}  {order.status.value}"
+            f"  {age(order.created_at, screen.now)} old"
+        )
