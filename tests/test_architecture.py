@@ -34,7 +34,7 @@ WITHOUT_DECISION = {
     "kill status": "shows the trading state",
     "paper reset": "empties the embedded exchange",
     "paper serve": "starts the embedded exchange",
-    "resume": "its checklist is the decision of kill, read backwards: core/kill.py",
+    "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
 SHARED = {"invocation"}
