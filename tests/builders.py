@@ -7,18 +7,20 @@ from decimal import Decimal
 from typing import Any
 
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
     FillId,
     IntentId,
+    LedgerId,
     PositionId,
     Symbol,
     VenueOrderId,
 )
 from zoe_tools.domain.instrument import Asset, FeeTier, Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
-from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
@@ -174,6 +176,39 @@ def make_position(**changes: Any) -> Position:
         "opened_at": NOON,
     }
     return Position(**{**values, **changes})
+
+
+def make_ledger_entry(**changes: Any) -> LedgerEntry:
+    """The cash half of a trade: 100 USD out at noon, 0.26 USD fee, 899.74 USD left."""
+    values: dict[str, Any] = {
+        "ledger_id": LedgerId("LAAAAA-AAAAA-AAAAA1"),
+        "refid": "TAAAAA-AAAAA-AAAAA1",
+        "booked_at": NOON,
+        "kind": "trade",
+        "subtype": "",
+        "asset": "USD",
+        "amount": d("-100"),
+        "fee": d("0.26"),
+        "balance": d("899.74"),
+    }
+    return LedgerEntry(**{**values, **changes})
+
+
+def make_candle(**changes: Any) -> Candle:
+    """A finished hour of BTC/USD from noon: 100 to 102, between 99 and 103."""
+    values: dict[str, Any] = {
+        "symbol": BTC,
+        "timeframe": Timeframe.H1,
+        "opened_at": NOON,
+        "open": d("100.0"),
+        "high": d("103.0"),
+        "low": d("99.0"),
+        "close": d("102.0"),
+        "vwap": d("101.3"),
+        "volume": d("12.34567890"),
+        "count": 42,
+    }
+    return Candle(**{**values, **changes})
 
 
 def make_intent(**changes: Any) -> Intent:

@@ -9,19 +9,22 @@ Faults are cued by method name and used up one by one:
     venue.cue("place", "lost request")   it does not happen, and nobody knows
     venue.cue("place", VenueRejected("no", code="EOrder:Insufficient funds"))
     venue.cue("orders", VenueUnavailable("down"), times=3)
-`venue.blind_s` hides an order from all reads for so long after it was placed.
+`venue.blind_s` hides an order from all reads for so long after it was placed, `before_place` runs
+when an order arrives, `mangle` changes what the venue makes of it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
 
 import builders
-from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, Symbol, VenueOrderId
@@ -36,10 +39,22 @@ from zoe_tools.domain.order import (
     Side,
     VenueOrder,
 )
-from zoe_tools.domain.plan import Plan, StepOutcome
+from zoe_tools.domain.plan import Plan, Step, StepOutcome
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.gate.carry import Proof
+from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.receipt import Receipt
+from zoe_tools.gather import EVERYTHING, Need, gather
 from zoe_tools.ports import Clock
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
+from zoe_tools.store.runner import InlineRunner
+from zoe_tools.store.schema import upgrade
+from zoe_tools.store.store import Store, Transaction
 
+T = TypeVar("T")
 Fault = str | Exception
 
 
@@ -78,6 +93,8 @@ class FakeVenue:
         }
         self.state = VenueMode.ONLINE
         self.blind_s = 0.0
+        self.before_place: Callable[[], Awaitable[None]] | None = None
+        self.mangle: Callable[[VenueOrder], VenueOrder] | None = None
         self.book_of_orders: dict[VenueOrderId, VenueOrder] = {}
         self.executions: list[Fill] = []
         self.calls: list[tuple[str, str]] = []
@@ -276,6 +293,8 @@ class FakeVenue:
         self, request: OrderRequest, *, client_order_id: ClientOrderId, deadline: datetime
     ) -> VenueOrderId:
         """Rest or fill the order."""
+        if self.before_place is not None:
+            await self.before_place()
         lost = self._enter("place", client_order_id, write=True)
         if self._clock.now() > deadline:
             raise VenueRejected("too late", code="EService:Deadline elapsed")
@@ -355,7 +374,7 @@ class FakeVenue:
             limit_price=request.limit_price,
             trigger_price=request.trigger_price,
         )
-        self.book_of_orders[order_id] = order
+        self.book_of_orders[order_id] = self.mangle(order) if self.mangle else order
         touch = self._touch(order)
         crosses = request.order_type is OrderType.LIMIT and (
             (request.limit_price or touch) >= touch
@@ -411,8 +430,122 @@ class FakeVenue:
         return order
 
 
+_TEMPLATE: list[bytes] = []
+
+
+def fresh_store(folder: Path, account: Account = builders.PAPER) -> Store:
+    """A real SQLite store in the folder, migrated; the epoch is always the same."""
+    path = folder / "zoe.db"
+    url = f"sqlite:///{path}"
+    if not _TEMPLATE:
+        upgrade(url)
+        _TEMPLATE.append(path.read_bytes())
+    elif not path.exists():
+        path.write_bytes(_TEMPLATE[0])
+    return Store.open(url, account, clock_now=builders.NOON, synchronous="OFF", epoch_seed="tests")
+
+
 def _range(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     return (
         since or datetime.min.replace(tzinfo=UTC),
         until or datetime.max.replace(tzinfo=UTC),
     )
+
+
+@dataclass
+class Desk:
+    """A gate over a fake venue and a real store, in virtual time that starts at noon."""
+
+    venue: FakeVenue
+    clock: VirtualClock
+    store: InlineRunner
+    approver: RecordingApprover
+    account: Account
+    policy: Policy
+
+    def gate(
+        self, *, command: str = "run", live_consent: bool = False, proof: Proof | None = None
+    ) -> Gate:
+        """The gate for one command."""
+        return Gate(
+            venue=self.venue,
+            store=self.store,
+            clock=self.clock,
+            approver=self.approver,
+            account=self.account,
+            policy=self.policy,
+            command=command,
+            operator="tester",
+            host="testhost",
+            live_consent=live_consent,
+            proof=proof,
+        )
+
+    async def look(
+        self,
+        *,
+        needs: frozenset[Need] = EVERYTHING,
+        adopted: tuple[tuple[Symbol, Decimal], ...] = (),
+    ) -> Snapshot:
+        """Gather the parts needed; BTC and ETH are always quoted."""
+        return await gather(
+            venue=self.venue,
+            store=self.store,
+            clock=self.clock,
+            account=self.account,
+            policy=self.policy,
+            needs=needs,
+            symbols=(builders.BTC, builders.ETH),
+            adopted=adopted,
+        )
+
+    def plan(self, *steps: Step, command: str = "run") -> Plan:
+        """A plan made now."""
+        now = self.clock.now()
+        return builders.plan_with(
+            *steps,
+            command=command,
+            account=self.account,
+            created_at=now,
+            expires_at=now + timedelta(minutes=5),
+        )
+
+    async def do(self, *steps: Step, command: str = "run", live_consent: bool = False) -> Receipt:
+        """Plan, look, and carry out."""
+        gate = self.gate(command=command, live_consent=live_consent)
+        snapshot = await self.look()
+        plan = self.plan(*steps, command=command)
+        return await gate.carry_out(plan, snapshot=snapshot, execute=True)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Ask the store."""
+        return await self.store.run(work)
+
+
+def at_the_desk(
+    folder: Path,
+    story: Callable[[Desk], Awaitable[T]],
+    *,
+    account: Account = builders.PAPER,
+    policy: Policy | None = None,
+    balances: dict[str, Decimal] | None = None,
+) -> T:
+    """Run a story under virtual time, with everything set up and cleaned away."""
+
+    async def main() -> T:
+        clock = VirtualClock(builders.NOON)
+        store = InlineRunner(fresh_store(folder, account))
+        desk = Desk(
+            venue=FakeVenue(clock, balances=balances),
+            clock=clock,
+            store=store,
+            approver=RecordingApprover(),
+            account=account,
+            policy=policy or Policy(),
+        )
+        try:
+            return await story(desk)
+        finally:
+            await store.close()
+
+    return run_virtual(main())

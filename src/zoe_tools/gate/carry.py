@@ -147,7 +147,7 @@ class Carrier:
             case Answer.YES:
                 return await self._answered(step, entry, reply)
             case Answer.NOT_SENT:
-                await self._mark(entry, IntentState.DENIED, f"not sent: {reply.words}")
+                await self._mark(entry, IntentState.REJECTED, f"not sent: {reply.words}")
                 return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code)
             case Answer.NO:
                 return await self._refused(step, entry, reply)

@@ -28,9 +28,9 @@ from zoe_tools.domain.plan import (
     canonical_json,
 )
 from zoe_tools.domain.policy import Policy
-from zoe_tools.errors import PlanStale
 from zoe_tools.store.store import Transaction
 
+_AFTER_JOURNALED = frozenset({IntentState.SENT, IntentState.DENIED})
 _LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
 
@@ -85,8 +85,8 @@ def journal(
     """Check what must still be true, and write the intent (and the order it will become).
 
     Raises:
-        Withheld: a precondition no longer holds, or another order already does the step's work.
-        PlanStale: this very step of this very plan was carried out before.
+        Withheld: a precondition no longer holds, another order already does the step's work, or
+            this very step of this very plan was carried out before.
     """
     step = plan.steps[index]
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
@@ -95,7 +95,7 @@ def journal(
     account_id = author.account.account_id
     intent_id = intent_id_of(account_id, plan.plan_hash, index)
     if transaction.intent(intent_id) is not None:
-        raise PlanStale("This very plan was carried out before.")
+        raise Withheld("this very plan was carried out before")
     client_order_id = None
     if isinstance(step, PlaceOrder):
         epoch = transaction.store_epoch()
@@ -165,6 +165,8 @@ def resolve_intent(
     intent = transaction.intent(intent_id)
     if intent is None or intent.state.is_terminal or intent.state is state:
         return
+    if intent.state is IntentState.JOURNALED and state not in _AFTER_JOURNALED:
+        transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence=evidence)
     transaction.advance_intent(
         intent_id, state, at=at, evidence=evidence, venue_order_id=venue_order_id
     )
@@ -271,4 +273,5 @@ def _order_of(step: PlaceOrder, intent: Intent, client_order_id: ClientOrderId) 
         limit_price=request.limit_price,
         trigger_price=request.trigger_price,
         position_id=step.position_id,
+        notional=step.notional or request.quantity * (request.limit_price or ZERO),
     )

@@ -129,16 +129,17 @@ def _entry_of(transaction: Transaction, intent: Intent) -> Entry:
 
 
 def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, str]:
+    never_sent = intent.state is IntentState.JOURNALED
     match judgement.verdict:
         case Verdict.DONE:
             return IntentState.CONFIRMED, judgement.evidence
-        case Verdict.NOT_DONE:
-            return IntentState.REJECTED, f"it never happened: {judgement.evidence}"
         case Verdict.FOREIGN_MATCH:
             return IntentState.UNKNOWN, f"FOREIGN_MATCH: {judgement.evidence}"
+        case Verdict.NOT_DONE | Verdict.UNKNOWN if never_sent:
+            return IntentState.DENIED, f"it was never sent: {judgement.evidence}"
+        case Verdict.NOT_DONE:
+            return IntentState.REJECTED, f"it never happened: {judgement.evidence}"
         case Verdict.UNKNOWN:
-            if intent.state is IntentState.JOURNALED:
-                return IntentState.DENIED, f"it was never sent: {judgement.evidence}"
             return IntentState.UNKNOWN, judgement.evidence
 
 
