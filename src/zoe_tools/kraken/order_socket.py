@@ -47,7 +47,6 @@ class OrderSocket:
     async def place(
         self,
         request: OrderRequest,
-        *,
         client_order_id: ClientOrderId,
         deadline: datetime,
         instrument: Instrument,
@@ -60,7 +59,7 @@ class OrderSocket:
         return VenueOrderId(PLACED.decode(frame.result).order_id)
 
     async def amend(
-        self, amendment: OrderAmendment, *, deadline: datetime, instrument: Instrument
+        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
     ) -> str:
         """Change one order in place; returns the amend id."""
         params: dict[str, object] = {
