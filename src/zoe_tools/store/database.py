@@ -6,6 +6,8 @@ Passwords never appear in a message.
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ from zoe_tools.errors import ConfigError, StoreUnavailable
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
 CONNECT_TIMEOUT_S = 5
+WAL_RETRY_MS = 10
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 _SQLITE_REASONS = (
@@ -119,8 +122,8 @@ def _sqlite_engine(
         cursor = connection.cursor()
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
-        elif cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode=WAL")
+        else:
+            _enter_wal(cursor, timeout_ms)
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -129,6 +132,23 @@ def _sqlite_engine(
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
+    """Switch a fresh file to WAL, which it then stays in.
+
+    Two processes that switch at once can lock each other out without SQLite's own waiting: it sees
+    a deadlock and gives up. So it is tried again.
+    """
+    for waited_ms in range(0, timeout_ms + WAL_RETRY_MS, WAL_RETRY_MS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or waited_ms >= timeout_ms:
+                raise
+            time.sleep(WAL_RETRY_MS / 1000)
+        else:
+            return
 
 
 def _postgres_engine(url: URL, timeout_ms: int, *, read_only: bool) -> Engine:

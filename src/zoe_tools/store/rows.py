@@ -12,7 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert; False, and nothing changed, if a row with one of the table's keys is there."""
     statement = _insert(connection, table).on_conflict_do_nothing()
-    return connection.execute(statement, dict(values)).rowcount > 0
+    done = connection.execute(
+        statement, dict(values), execution_options={"preserve_rowcount": True}
+    )
+    return done.rowcount == 1
 
 
 def upsert(
