@@ -11,7 +11,8 @@ from decimal import Decimal
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
+from zoe_tools.domain.trading_state import ARMED, TradingState
+from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -44,16 +45,3 @@ class Books:
         self.unresolved = transaction.unresolved_intents()
         self.daily_notional = transaction.daily_notional(now.date())
         self.trading_state = effective_trading_state(transaction)
-
-
-def effective_trading_state(transaction: Transaction) -> TradingState:
-    """The account's latched level; the runbooks' global switch counts as reduce-only."""
-    state = transaction.trading_state()
-    if transaction.kill_switch() and state.level < KillLevel.REDUCE_ONLY:
-        return TradingState(
-            level=KillLevel.REDUCE_ONLY,
-            reason="config.kill_switch is set",
-            changed_at=state.changed_at,
-            changed_by="config",
-        )
-    return state

@@ -1,0 +1,84 @@
+"""`zoe check-tp-coverage`: what stops and targets cover of each position. Changes nothing."""
+
+from __future__ import annotations
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
+from zoe_tools.core.check_tp_coverage import check_tp_coverage as assess
+from zoe_tools.domain.money import short
+from zoe_tools.gather import Need, gather
+from zoe_tools.render.printer import Printer
+from zoe_tools.runtime.context import Context, run_with_context
+
+_NEEDS = frozenset({Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
+_FINDINGS = 3
+
+
+def check_tp_coverage(ctx: typer.Context) -> int:
+    """Show how much of each position its stop and its target cover.
+
+    Quantity is compared with quantity, at the venue and in the targets that a running loop
+    manages. Exits 3 when a position is not fully covered.
+
+    Examples:
+      zoe check-tp-coverage
+      zoe check-tp-coverage --json
+    """
+    invocation: Invocation = ctx.obj
+    return run_with_context(
+        invocation.settings(), lambda context: _check(context, invocation.printer())
+    )
+
+
+async def _check(context: Context, printer: Printer) -> int:
+    snapshot = await gather(
+        venue=context.venue,
+        store=context.store,
+        clock=context.clock,
+        account=context.account,
+        policy=context.policy,
+        needs=_NEEDS,
+    )
+    lease = await context.store.run(lambda transaction: transaction.lease())
+    loop_is_running = lease is not None and lease.expires_at > snapshot.taken_at
+    rows = assess(snapshot, loop_is_running=loop_is_running)
+    code = _FINDINGS if any(row.coverage is not Coverage.OK for row in rows) else 0
+    printer.account(context.account)
+    _show(printer, rows, loop_is_running=loop_is_running)
+    printer.result({"loop_is_running": loop_is_running, "positions": rows}, exit_code=code)
+    return code
+
+
+def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_running: bool) -> None:
+    if not rows:
+        printer.line("No open positions.")
+        return
+    printer.table(
+        (
+            "instrument",
+            ">held",
+            ">stop covers",
+            ">stop at",
+            ">target covers",
+            ">target at",
+            "state",
+        ),
+        [
+            (
+                row.symbol,
+                short(row.quantity),
+                short(row.stop_quantity),
+                short(row.stop_price) if row.stop_price is not None else "-",
+                short(row.target_quantity) + (" (managed)" if row.target_is_managed else ""),
+                short(row.target_price) if row.target_price is not None else "-",
+                row.coverage.value,
+            )
+            for row in rows
+        ],
+    )
+    if any(row.coverage is Coverage.UNPROTECTED for row in rows):
+        printer.line("Next: zoe recover-sl")
+    if not loop_is_running and any(row.coverage is Coverage.MISSING_TP for row in rows):
+        printer.line("No loop is running, so managed targets cover nothing. Next: zoe run")

@@ -1,0 +1,133 @@
+"""Settings become a context: the account, its venue, its store, its clock.
+
+Every command that needs the venue or the store opens one through `run_with_context`, which holds
+the program's `asyncio` runner for commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoe_tools.config import Settings
+from zoe_tools.domain.account import Account, fingerprint_of
+from zoe_tools.domain.policy import Policy
+from zoe_tools.errors import ConfigError
+from zoe_tools.ports import Clock
+from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.runtime.writer_thread import WriterThread
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Store
+
+if TYPE_CHECKING:  # the venue's side costs import time that `zoe status` must not pay
+    from zoe_tools.kraken.spot import KrakenSpot
+    from zoe_tools.runtime.venue import Wires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a command works with; `venue` and `store` raise when they were not asked for."""
+
+    settings: Settings
+    account: Account
+    policy: Policy
+    clock: Clock
+    home: Path
+    is_paper: bool
+    wires: Wires | None = None
+    opened_venue: KrakenSpot | None = None
+    opened_store: StoreRunner | None = None
+
+    @property
+    def venue(self) -> KrakenSpot:
+        """The venue."""
+        if self.opened_venue is None:
+            raise RuntimeError("this command opened its context without a venue")
+        return self.opened_venue
+
+    @property
+    def store(self) -> StoreRunner:
+        """The store."""
+        if self.opened_store is None:
+            raise RuntimeError("this command opened its context without a store")
+        return self.opened_store
+
+
+def account_of(settings: Settings) -> Account:
+    """The account that the settings name; a paper key is made when there is none yet.
+
+    Raises:
+        ConfigError: live, and there is no key.
+    """
+    if settings.mode == "live":
+        if settings.live_account is None:
+            raise ConfigError("The account is live, and KRAKEN_API_KEY is missing.")
+        return settings.live_account
+    from zoe_tools.paper.home import PaperHome  # noqa: PLC0415 - only paper needs it
+
+    keys = PaperHome(settings.home / "paper").keys()
+    return Account(venue="kraken", mode="paper", fingerprint=fingerprint_of(keys.api_key))
+
+
+def run_with_context(
+    settings: Settings,
+    work: Callable[[Context], Awaitable[int]],
+    *,
+    needs_venue: bool = True,
+    needs_store: bool = True,
+) -> int:
+    """Open what the command needs, run it, close everything; returns the command's exit code."""
+
+    async def main() -> int:
+        async with open_context(
+            settings, needs_venue=needs_venue, needs_store=needs_store
+        ) as context:
+            return await work(context)
+
+    return asyncio.run(main())
+
+
+@asynccontextmanager
+async def open_context(
+    settings: Settings, *, needs_venue: bool = True, needs_store: bool = True
+) -> AsyncIterator[Context]:
+    """A context in real or scaled time.
+
+    Raises:
+        ConfigError, VenueUnavailable, StoreError: what is needed cannot be opened.
+    """
+    account = account_of(settings)
+    async with AsyncExitStack() as stack:
+        clock: Clock = SystemClock()
+        wires: Wires | None = None
+        venue: KrakenSpot | None = None
+        if settings.mode == "paper":
+            from zoe_tools.runtime.paper_process import clock_of_paper  # noqa: PLC0415
+
+            clock = clock_of_paper(settings.home) or clock
+        if needs_venue:
+            from zoe_tools.runtime.venue import open_venue  # noqa: PLC0415
+
+            venue, wires, clock = await stack.enter_async_context(open_venue(settings, clock))
+        runner: StoreRunner | None = None
+        if needs_store:
+            runner = WriterThread(
+                Store.open(settings.database_url, account, clock_now=datetime.now(UTC))  # noqa: TID251
+            )
+            stack.push_async_callback(runner.close)
+        yield Context(
+            settings=settings,
+            account=account,
+            policy=settings.policy(),
+            clock=clock,
+            home=settings.home,
+            is_paper=settings.mode == "paper",
+            wires=wires,
+            opened_venue=venue,
+            opened_store=runner,
+        )

@@ -1,0 +1,108 @@
+"""One client, pointed at Kraken or at the paper exchange: the same code, byte for byte."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from zoe_tools.config import Settings
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import Instrument
+from zoe_tools.errors import ConfigError
+from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.rest import RestClient
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
+from zoe_tools.ports import Clock, Connect
+from zoe_tools.runtime.paper_process import ensure_paper
+
+BOOK_DEPTH = 25
+"""Deeper than the ten levels of the checksum, so that a burst does not empty the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """Where the venue's streams are, and the client that fetches their tokens."""
+
+    public_url: str
+    private_url: str
+    rest: RestClient
+
+
+@asynccontextmanager
+async def open_venue(
+    settings: Settings, clock: Clock
+) -> AsyncIterator[tuple[KrakenSpot, Wires, Clock]]:
+    """The venue of the settings' account; paper is started when it is not running.
+
+    Raises:
+        ConfigError: a paper account is pointed at a venue that is not zoe's own exchange.
+        VenueUnavailable: the paper exchange cannot be started.
+    """
+    base_url, public_url, private_url = (
+        settings.kraken_base_url,
+        settings.kraken_ws_public_url,
+        settings.kraken_ws_private_url,
+    )
+    key, secret = settings.kraken_api_key, settings.kraken_api_secret
+    if settings.mode == "paper":
+        if settings.source_of("KRAKEN_BASE_URL") != "default":
+            raise ConfigError(
+                "KRAKEN_BASE_URL is set, and the account is paper: that venue has not proved to be "
+                "zoe's own exchange.",
+                hint="Remove KRAKEN_BASE_URL, or say EDGE_FACTORY_MODE=live if it is real.",
+            )
+        paper = await ensure_paper(settings.home)
+        base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_auth_url
+        key, secret, clock = paper.api_key, paper.api_secret, paper.clock
+    rest = RestClient(
+        base_url,
+        api_key=key,
+        api_secret=secret,
+        clock=clock,
+        coordination=NonceSource(clock),
+        tier=settings.kraken_tier,
+        unlimited=settings.mode == "paper",
+    )
+    try:
+        wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
+        yield KrakenSpot(rest, clock), wires, clock
+    finally:
+        await rest.aclose()
+
+
+def make_feed(
+    wires: Wires,
+    venue: KrakenSpot,
+    *,
+    connect: Connect,
+    clock: Clock,
+    cadence: Cadence,
+    instruments: Sequence[Instrument],
+    seed: int,
+) -> KrakenFeed:
+    """The streams of the instruments and of the account."""
+    by_symbol: dict[Symbol, Instrument] = {each.symbol: each for each in instruments}
+    return KrakenFeed(
+        wires.public_url,
+        wires.private_url,
+        connect=connect,
+        token=venue.websocket_token,
+        clock=clock,
+        cadence=cadence,
+        instruments=by_symbol,
+        subscriptions=FeedSubscriptions(
+            symbols=tuple(by_symbol), ticker=True, trades=True, book_depth=BOOK_DEPTH
+        ),
+        rng=random.Random(seed),  # noqa: S311 - jitter of reconnects, not a secret
+    )
+
+
+def in_process_transport(app: object) -> httpx.AsyncBaseTransport:
+    """The REST client's way to an exchange in the same process: bytes, no socket."""
+    return httpx.ASGITransport(app=app)  # type: ignore[arg-type]
