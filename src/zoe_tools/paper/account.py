@@ -47,7 +47,7 @@ class Account:
         return None
 
 
-def reserve_for(order: OrderView, spec: PairSpec, rate: Decimal) -> tuple[str, Decimal]:
+def reserve_for(order: OrderView, spec: PairSpec) -> tuple[str, Decimal]:
     """What an order has to hold: (asset, amount).
 
     A buy holds cost and fee at the taker's rate in quote, at its limit (else its trigger) price; a
@@ -57,5 +57,5 @@ def reserve_for(order: OrderView, spec: PairSpec, rate: Decimal) -> tuple[str, D
         return spec.base, ceiling(order.remaining, spec.base_decimals)
     price = order.limit_price or order.trigger_price or ZERO
     cost = fees.cost_of(spec, price, order.remaining)
-    fee = fees.fee_of(spec, cost, rate)
+    fee = fees.fee_of(spec, cost, order.taker_pct)
     return spec.quote, ceiling(cost + fee, spec.quote_decimals)

@@ -129,14 +129,11 @@ def check_post_only(order: PlaceOrder | OrderView, price: Decimal | None, book: 
         raise Refusal("EOrder:Post only order")
 
 
-def check_funds(
-    account: Account, order: OrderView, book: PairBook, now: int, *, has_hold: bool
-) -> None:
+def check_funds(account: Account, order: OrderView, book: PairBook, *, has_hold: bool) -> None:
     """The account can pay for the order, what it holds already for it counted in."""
-    rate = fees.percent(book.spec, account.volume.total(now), is_maker=False)
-    asset, needed = reserve_for(order, book.spec, rate)
+    asset, needed = reserve_for(order, book.spec)
     if order.side == "buy" and order.order_type == "market":
-        needed = market_cost(book, order.quantity, rate)
+        needed = market_cost(book, order.quantity, order.taker_pct)
     elif not has_hold and order.waits_for_trigger:
         return
     own_asset, own = account.reserves.get(order.order_id, (asset, ZERO))

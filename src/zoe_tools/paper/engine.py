@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from zoe_tools.paper import checks
+from zoe_tools.paper import checks, fees
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.book import PairBook
 from zoe_tools.paper.events import EngineEvent, ModeEvent, SystemMode
@@ -134,13 +134,13 @@ class Engine:
         request = _in_wire_digits(request, book)
         if request.is_post_only:
             checks.check_post_only(request, request.limit_price, book)
-        draft = _draft(request, account_id, now)
-        checks.check_funds(account, draft, book, now, has_hold=self._holds_before_trigger)
+        draft = _draft(request, account, book, now)
+        checks.check_funds(account, draft, book, has_hold=self._holds_before_trigger)
         self._check_count(account, request.symbol)
         if request.is_validate:
             return draft, []
         turn = self._turn(now)
-        order = turn.open_order(request, account_id)
+        order = turn.open_order(draft)
         turn.work(order)
         events = turn.finish()
         return self._latest(account, order.order_id), events
@@ -174,7 +174,7 @@ class Engine:
         checks.check_cost(after, after.quantity, book)
         if is_repriced and (order.is_post_only or request.is_post_only):
             checks.check_post_only(order, after.limit_price, book)
-        checks.check_funds(account, after, book, now, has_hold=self._holds_before_trigger)
+        checks.check_funds(account, after, book, has_hold=self._holds_before_trigger)
         turn = self._turn(now)
         amend_id = self.floor.mint.amend()
         turn.change(after, loses_place=loses_place)
@@ -227,10 +227,13 @@ def _in_wire_digits(request: PlaceOrder, book: PairBook) -> PlaceOrder:
     )
 
 
-def _draft(request: PlaceOrder, account_id: str, now: int) -> OrderView:
+def _draft(request: PlaceOrder, account: Account, book: PairBook, now: int) -> OrderView:
+    volume = account.volume.total(now)
     return OrderView(
         order_id=_DRAFT,
-        account_id=account_id,
+        account_id=account.account_id,
+        taker_pct=fees.percent(book.spec, volume, is_maker=False),
+        maker_pct=fees.percent(book.spec, volume, is_maker=True),
         symbol=request.symbol,
         side=request.side,
         order_type=request.order_type,
@@ -244,6 +247,7 @@ def _draft(request: PlaceOrder, account_id: str, now: int) -> OrderView:
         expire_at=request.expire_at,
         cl_ord_id=request.cl_ord_id,
         userref=request.userref,
+        self_trade=request.self_trade,
     )
 
 

@@ -23,7 +23,7 @@ from zoe_tools.paper.events import (
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.ledger import LedgerRow, LedgerType, TradeView
 from zoe_tools.paper.market import Print
-from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, ZERO, OrderView, PlaceOrder
+from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, ZERO, OrderView
 from zoe_tools.paper.rounding import half_up
 
 _HUNDRED = Decimal(100)
@@ -62,31 +62,18 @@ class Turn:
             )
         )
 
-    def open_order(self, request: PlaceOrder, account_id: str) -> OrderView:
-        """Take an order in: pending_new, new."""
-        order = OrderView(
+    def open_order(self, draft: OrderView) -> OrderView:
+        """Take a checked draft in, under an id of its own: pending_new, new."""
+        order = replace(
+            draft,
             order_id=self.floor.mint.order(),
-            account_id=account_id,
-            symbol=request.symbol,
-            side=request.side,
-            order_type=request.order_type,
-            quantity=request.quantity,
-            opened_at=self.now,
             queue_number=self.floor.mint.count("queue"),
-            limit_price=request.limit_price,
-            trigger_price=request.trigger_price,
-            time_in_force=request.time_in_force,
-            is_post_only=request.is_post_only,
-            expire_at=request.expire_at,
-            cl_ord_id=request.cl_ord_id,
-            userref=request.userref,
-            self_trade=request.self_trade,
         )
         self._keep(order)
         self.note(order, "pending_new")
         self.note(order, "new")
         if order.expire_at is not None:
-            self.floor.watch_expiry(order.expire_at, account_id, order.order_id)
+            self.floor.watch_expiry(order.expire_at, order.account_id, order.order_id)
         return order
 
     def work(self, order: OrderView, worst: Decimal | None = None) -> None:
@@ -144,9 +131,7 @@ class Turn:
             return
         if order.waits_for_trigger and not self._holds_before_trigger:
             return
-        spec = self.floor.pairs[order.symbol]
-        rate = fees.percent(spec, account.volume.total(self.now), is_maker=False)
-        account.reserves[order.order_id] = reserve_for(order, spec, rate)
+        account.reserves[order.order_id] = reserve_for(order, self.floor.pairs[order.symbol])
 
     def _book(self, order: OrderView) -> PairBook:
         book = self.floor.books[order.symbol]
@@ -236,8 +221,7 @@ class Turn:
         asset, needed = spec.base, half_up(quantity, spec.base_decimals)
         if order.side == "buy":
             cost = fees.cost_of(spec, price, quantity)
-            rate = fees.percent(spec, account.volume.total(self.now), is_maker=False)
-            fee = fees.fee_of(spec, cost, rate)
+            fee = fees.fee_of(spec, cost, order.taker_pct)
             asset = spec.quote
             needed = half_up(cost, spec.quote_decimals) + half_up(fee, spec.quote_decimals)
         has_reserve = order.order_id in account.reserves
@@ -330,8 +314,7 @@ class Turn:
         spec = book.spec
         account = self.floor.account(order.account_id)
         cost = fees.cost_of(spec, price, quantity)
-        rate = fees.percent(spec, account.volume.total(self.now), is_maker=is_maker)
-        fee = fees.fee_of(spec, cost, rate)
+        fee = fees.fee_of(spec, cost, order.maker_pct if is_maker else order.taker_pct)
         trade = TradeView(
             trade_id=self.floor.mint.trade(),
             public_id=public_id or self.floor.mint.count(f"print {spec.symbol}"),

@@ -72,6 +72,8 @@ class OrderView:
 
     `limit_price` is None for market and plain triggered orders. `triggered_at` is set once the
     trigger fired. `queue_number` orders the queue within a price level.
+    `taker_pct` and `maker_pct` are the fee rates of the tier at its acceptance: they hold for all
+    its fills (section 17.6), while the volume counts for the next order at once.
     """
 
     order_id: str
@@ -82,6 +84,8 @@ class OrderView:
     quantity: Decimal
     opened_at: int
     queue_number: int
+    taker_pct: Decimal
+    maker_pct: Decimal
     status: OrderStatus = "open"
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None

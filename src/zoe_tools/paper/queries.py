@@ -152,6 +152,11 @@ class Queries(ABC):
         """Executions, oldest first."""
         return tuple(self._floor.account(account_id).trades.values())
 
+    def trades_of(self, order: OrderView) -> tuple[TradeView, ...]:
+        """The executions of one order, oldest first."""
+        trades = self._floor.account(order.account_id).trades
+        return tuple(trades[trade_id] for trade_id in order.trade_ids)
+
     def ledger(self, account_id: str) -> tuple[LedgerRow, ...]:
         """Ledger rows, oldest first."""
         return tuple(self._floor.account(account_id).ledger.values())

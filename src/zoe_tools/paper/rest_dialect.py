@@ -1,0 +1,112 @@
+"""Kraken's REST dialect: one request in, one JSON answer out, HTTP 200 whatever the answer says.
+
+Routing, authentication and permissions; it waits for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from zoe_tools.paper import rest_orders, rest_private, rest_public
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.rest_format import Json
+from zoe_tools.paper.rest_params import Params, from_form, from_json
+from zoe_tools.paper.rest_private import Endpoint
+
+_PUBLIC = "/0/public/"
+_PRIVATE = "/0/private/"
+_READ_OPEN = ("query-open-trades",)
+_READ_CLOSED = ("query-closed-trades",)
+_CANCEL = ("close-trades", "modify-trades")
+
+_ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
+    "Balance": (rest_private.balance, ("query-funds",)),
+    "BalanceEx": (rest_private.balance_ex, ("query-funds",)),
+    "TradeBalance": (rest_private.trade_balance, _READ_OPEN),
+    "OpenOrders": (rest_private.open_orders, _READ_OPEN),
+    "ClosedOrders": (rest_private.closed_orders, _READ_CLOSED),
+    "QueryOrders": (rest_private.query_orders, _READ_OPEN + _READ_CLOSED),
+    "TradesHistory": (rest_private.trades_history, _READ_CLOSED),
+    "QueryTrades": (rest_private.query_trades, _READ_CLOSED),
+    "Ledgers": (rest_private.ledgers, ("query-ledger",)),
+    "QueryLedgers": (rest_private.query_ledgers, ("query-ledger",)),
+    "TradeVolume": (rest_private.trade_volume, ("query-funds",)),
+    "GetWebSocketsToken": (rest_private.websockets_token, ("create-ws-token",)),
+    "GetApiKeyInfo": (rest_private.api_key_info, ()),
+    "AddOrder": (rest_orders.add_order, ("modify-trades",)),
+    "AmendOrder": (rest_orders.amend_order, ("modify-trades",)),
+    "CancelOrder": (rest_orders.cancel_order, _CANCEL),
+    "CancelOrderBatch": (rest_orders.cancel_order_batch, _CANCEL),
+    "CancelAll": (rest_orders.cancel_all, _CANCEL),
+}
+"""Each private method with the permissions of which one suffices (section 2.4)."""
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Decimals become JSON numbers with all their digits; amounts are strings already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestRequest:
+    """A request as it came: `path` without query, header names in lower case, the body's bytes."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RestDialect:
+    """Answers for one exchange."""
+
+    def __init__(self, exchange: PaperExchange) -> None:
+        self._exchange = exchange
+
+    def answer(self, request: RestRequest) -> bytes:
+        """The body of the answer; a refusal is an answer too."""
+        try:
+            return encode({"error": [], "result": self._result(request)})
+        except Refusal as refusal:
+            return encode({"error": [refusal.error]})
+
+    def _result(self, request: RestRequest) -> Json:
+        if request.path.startswith(_PUBLIC):
+            endpoint = rest_public.ENDPOINTS.get(request.path.removeprefix(_PUBLIC))
+            if endpoint is not None and request.method in ("GET", "POST"):
+                params = from_form(request.query) if request.method == "GET" else _read(request)
+                return endpoint(self._exchange, params)
+        if request.path.startswith(_PRIVATE) and request.method == "POST":
+            return self._private(request)
+        raise Refusal("EGeneral:Unknown method")
+
+    def _private(self, request: RestRequest) -> Json:
+        known = _ENDPOINTS.get(request.path.removeprefix(_PRIVATE))
+        if known is None:
+            raise Refusal("EGeneral:Unknown method")
+        endpoint, permissions = known
+        params = _read(request)
+        who = self._exchange.authenticate(
+            api_key=request.headers.get("api-key", ""),
+            signature=request.headers.get("api-sign", ""),
+            path=request.path,
+            body=request.body,
+            nonce=params.text("nonce") or "",
+        )
+        if permissions:
+            who.require(*permissions)
+        if self._exchange.mode == "maintenance":
+            raise Refusal("EService:Unavailable")
+        return endpoint(self._exchange, who, params)
+
+
+def _read(request: RestRequest) -> Params:
+    try:
+        text = request.body.decode()
+    except UnicodeDecodeError:
+        raise Refusal("EAPI:Bad request") from None
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return from_json(text) if kind == "application/json" else from_form(text)

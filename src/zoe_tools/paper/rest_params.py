@@ -1,0 +1,159 @@
+"""What a REST request says, as texts: form and JSON bodies flattened to one shape.
+
+Nested JSON objects become `close[ordertype]`, lists become comma lists, numbers keep their digits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn
+from urllib.parse import parse_qsl
+
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.rounding import plain
+from zoe_tools.paper.times import NS, ns_of
+
+_TRUE = ("true", "1", "yes")
+_LATEST_S = Decimal(10) ** 10
+_FORM_FIELDS = 1000
+
+
+def invalid(name: str) -> Refusal:
+    """`EGeneral:Invalid arguments:<name>`."""
+    return Refusal(f"EGeneral:Invalid arguments:{name}")
+
+
+class Params:
+    """The parameters of one request; getters raise `Refusal` for values that make no sense."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        """The value; empty counts as absent."""
+        return self._values.get(name) or None
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A boolean in any spelling Kraken takes."""
+        value = self.text(name)
+        return default if value is None else value.lower() in _TRUE
+
+    def integer(self, name: str) -> int | None:
+        """A whole number."""
+        value = self.text(name)
+        if value is None:
+            return None
+        sign, digits = value[:1], value.lstrip("+-")
+        if not digits.isascii() or not digits.isdigit() or len(value) - len(digits) > 1:
+            raise invalid(name)
+        if len(digits) > len(str(2**64)):
+            raise invalid(name)
+        return -int(digits) if sign == "-" else int(digits)
+
+    def decimal(self, name: str) -> Decimal | None:
+        """A decimal number, positive or not, never a float."""
+        value = self.text(name)
+        return None if value is None else _decimal(value, name)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A comma list, or the form's `name[]`, `name[0]` fields."""
+        values = [self.text(name) or ""]
+        values += [value for key, value in self._values.items() if key.startswith(f"{name}[")]
+        return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+    def has_group(self, name: str) -> bool:
+        """Whether there is any `name[...]` with a value."""
+        return any(key.startswith(f"{name}[") and value for key, value in self._values.items())
+
+    def seconds(self, name: str) -> int | None:
+        """Unix seconds, with or without fraction, as nanoseconds."""
+        value = self.decimal(name)
+        if value is None:
+            return None
+        if not 0 <= value < _LATEST_S:
+            raise invalid(name)
+        return int(value * NS)
+
+    def moment(self, name: str) -> int | None:
+        """An RFC 3339 time as nanoseconds."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise invalid(name) from None
+        if moment.tzinfo is None:
+            raise invalid(name)
+        return ns_of(moment)
+
+
+def _decimal(value: str, name: str) -> Decimal:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise invalid(name) from None
+    if not number.is_finite() or abs(number.adjusted()) > 40:  # noqa: PLR2004 - beyond all money
+        raise invalid(name)
+    return number
+
+
+def from_form(text: str) -> Params:
+    """A query string or a form body.
+
+    Raises:
+        Refusal: `EAPI:Bad request` when it is not one.
+    """
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FORM_FIELDS)
+    except ValueError:
+        raise Refusal("EAPI:Bad request") from None
+    return Params(dict(pairs))
+
+
+def from_json(text: str) -> Params:
+    """A JSON body.
+
+    Raises:
+        Refusal: `EAPI:Bad request` when it is not an object.
+    """
+    try:
+        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise Refusal("EAPI:Bad request") from None
+    if not isinstance(value, dict):
+        raise Refusal("EAPI:Bad request")
+    flat: dict[str, str] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            flat |= {f"{name}[{inner}]": _as_text(each) for inner, each in item.items()}
+        else:
+            flat[name] = _as_text(item)
+    return Params(flat)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return plain(value) if abs(value.adjusted()) <= 40 else str(value)  # noqa: PLR2004
+        case list():
+            return _joined(_as_text(each) for each in value[:_FORM_FIELDS])
+        case str() | int():
+            return str(value)
+        case _:
+            raise Refusal("EAPI:Bad request")
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ",".join(parts)

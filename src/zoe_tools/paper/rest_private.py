@@ -1,0 +1,297 @@
+"""The private REST endpoints that read (section 6): parameters in, Kraken's result out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from zoe_tools.paper import fees
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.keys import TOKEN_LIFE_S
+from zoe_tools.paper.market import Levels
+from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.rest_format import (
+    Json,
+    consolidated,
+    ledger_row,
+    order_row,
+    trade_row,
+)
+from zoe_tools.paper.rest_params import Params, invalid
+from zoe_tools.paper.rounding import fixed
+from zoe_tools.paper.times import NS
+from zoe_tools.paper.views import BalanceView, Principal
+
+T = TypeVar("T")
+_PAGE = 50
+_MOST_QUERIED_ORDERS = 50
+_MOST_QUERIED = 20
+
+
+def balance(exchange: PaperExchange, who: Principal, _: Params) -> Json:
+    """Balance."""
+    return {
+        row.asset.asset_id: fixed(row.balance, row.asset.decimals)
+        for row in exchange.balances(who.account_id)
+    }
+
+
+def balance_ex(exchange: PaperExchange, who: Principal, _: Params) -> Json:
+    """BalanceEx."""
+    return {
+        row.asset.asset_id: {
+            "balance": fixed(row.balance, row.asset.decimals),
+            "hold_trade": fixed(row.hold, row.asset.decimals),
+        }
+        for row in exchange.balances(who.account_id)
+    }
+
+
+def trade_balance(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """TradeBalance, valued at last prices; what has no price counts as nothing."""
+    asset = exchange.asset(params.text("asset") or "ZUSD")
+    worth = sum(
+        (_value(exchange, row, asset.name) for row in exchange.balances(who.account_id)),
+        Decimal(0),
+    )
+    total, nothing = fixed(worth, asset.decimals), fixed(Decimal(0), asset.decimals)
+    return {
+        "eb": total,
+        "tb": total,
+        "m": nothing,
+        "n": nothing,
+        "c": nothing,
+        "v": nothing,
+        "e": total,
+        "mf": total,
+    }
+
+
+def _value(exchange: PaperExchange, row: BalanceView, asset: str) -> Decimal:
+    if row.asset.name == asset:
+        return row.balance
+    for spec in exchange.pairs:
+        if (spec.base, spec.quote) == (row.asset.name, asset):
+            return row.balance * (exchange.ticker(spec.symbol).last or Decimal(0))
+    return Decimal(0)
+
+
+# orders
+def _order_rows(
+    exchange: PaperExchange, orders: Iterable[OrderView], params: Params
+) -> dict[str, object]:
+    has_trades = params.flag("trades")
+    is_consolidated = params.flag("consolidate_taker", default=True)
+    rows: dict[str, object] = {}
+    for order in orders:
+        ids: list[str] | None = None
+        if has_trades:
+            trades = exchange.trades_of(order)
+            groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
+            ids = [group[0].trade_id for group in groups]
+        rows[order.order_id] = order_row(order, exchange.pair(order.symbol), ids)
+    return rows
+
+
+def _matching(orders: Iterable[OrderView], params: Params) -> list[OrderView]:
+    userref, cl_ord_id = params.integer("userref"), params.text("cl_ord_id")
+    return [
+        order
+        for order in orders
+        if (userref is None or order.userref == userref)
+        and (cl_ord_id is None or order.cl_ord_id == cl_ord_id)
+    ]
+
+
+def open_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """OpenOrders, newest first."""
+    orders = _matching(reversed(exchange.open_orders(who.account_id)), params)
+    return {"open": _order_rows(exchange, orders, params)}
+
+
+def closed_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """ClosedOrders: fifty a page, newest first, `start` exclusive and `end` inclusive."""
+    window = _Window(exchange, who, params)
+    which = params.text("closetime") or "both"
+    if which not in ("open", "close", "both"):
+        raise invalid("closetime")
+
+    def times(order: OrderView) -> list[int]:
+        closed_at = order.closed_at or order.opened_at
+        known = {"open": [order.opened_at], "close": [closed_at]}
+        return known.get(which, [order.opened_at, closed_at])
+
+    orders = _matching(reversed(exchange.closed_orders(who.account_id)), params)
+    found = [order for order in orders if any(window.holds(at) for at in times(order))]
+    result: Json = {"closed": _order_rows(exchange, _page_of(found, params), params)}
+    return result | _count(found, params)
+
+
+def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """QueryOrders: open or closed; ids nobody knows are absent."""
+    ids = params.names("txid")
+    if not 1 <= len(ids) <= _MOST_QUERIED_ORDERS:
+        raise invalid("txid")
+    orders = [exchange.order(who.account_id, order_id) for order_id in ids]
+    known = _matching((order for order in orders if order is not None), params)
+    return _order_rows(exchange, known, params)
+
+
+# executions
+def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """TradesHistory: fifty a page, newest first."""
+    window = _Window(exchange, who, params)
+    trades = [one for one in exchange.trades(who.account_id) if window.holds(one.at)]
+    is_consolidated = params.flag("consolidate_taker", default=True)
+    groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
+    groups.reverse()
+    rows = {
+        group[0].trade_id: trade_row(
+            group, exchange.pair(group[0].symbol), has_ledgers=params.flag("ledgers")
+        )
+        for group in _page_of(groups, params)
+    }
+    return {"trades": rows, **_count(groups, params)}
+
+
+def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """QueryTrades: single executions by id."""
+    ids = params.names("txid")
+    if not 1 <= len(ids) <= _MOST_QUERIED:
+        raise invalid("txid")
+    return {
+        trade.trade_id: trade_row(
+            [trade], exchange.pair(trade.symbol), has_ledgers=params.flag("ledgers")
+        )
+        for trade in exchange.trades(who.account_id)
+        if trade.trade_id in ids
+    }
+
+
+# ledger
+def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """Ledgers: fifty a page, newest first."""
+    window = _Window(exchange, who, params)
+    names = [name for name in params.names("asset") if name != "all"]
+    assets = {exchange.asset(name).name for name in names}
+    kind = params.text("type") or "all"
+    found = [
+        row
+        for row in reversed(exchange.ledger(who.account_id))
+        if window.holds(row.at)
+        and (not assets or row.asset in assets)
+        and kind in ("all", row.type)
+    ]
+    rows = {
+        row.ledger_id: ledger_row(row, exchange.asset(row.asset)) for row in _page_of(found, params)
+    }
+    return {"ledger": rows, **_count(found, params)}
+
+
+def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """QueryLedgers: rows by id."""
+    ids = params.names("id")
+    if not 1 <= len(ids) <= _MOST_QUERIED:
+        raise invalid("id")
+    return {
+        row.ledger_id: ledger_row(row, exchange.asset(row.asset))
+        for row in exchange.ledger(who.account_id)
+        if row.ledger_id in ids
+    }
+
+
+class _Window:
+    """`start` (exclusive) and `end` (inclusive): seconds, or an id of ours whose time is meant."""
+
+    def __init__(self, exchange: PaperExchange, who: Principal, params: Params) -> None:
+        self._exchange = exchange
+        self._account_id = who.account_id
+        self._start = self._bound(params, "start")
+        self._end = self._bound(params, "end")
+
+    def _bound(self, params: Params, name: str) -> int | None:
+        text = params.text(name)
+        if text is None or text[0] not in "OTL":
+            return params.seconds(name)
+        order = self._exchange.order(self._account_id, text)
+        if order is not None:
+            return order.opened_at
+        for trade in self._exchange.trades(self._account_id):
+            if trade.trade_id == text:
+                return trade.at
+        for row in self._exchange.ledger(self._account_id):
+            if row.ledger_id == text:
+                return row.at
+        raise invalid(name)
+
+    def holds(self, at: int) -> bool:
+        """Whether this time is inside."""
+        return (self._start is None or at > self._start) and (self._end is None or at <= self._end)
+
+
+def _page_of(rows: Sequence[T], params: Params) -> Sequence[T]:
+    offset = params.integer("ofs") or 0
+    if offset < 0:
+        raise invalid("ofs")
+    return rows[offset : offset + _PAGE]
+
+
+def _count(rows: Sequence[object], params: Params) -> Json:
+    return {} if params.flag("without_count") else {"count": len(rows)}
+
+
+# the account and its key
+def trade_volume(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """TradeVolume: fees only for the pairs that are named."""
+    volume = exchange.volume(who.account_id)
+    result: Json = {"currency": "ZUSD", "volume": fixed(volume, 4)}
+    specs = [exchange.pair(name) for name in params.names("pair")]
+    if specs:
+        result["fees"] = {spec.pair_id: _tier_row(spec.fees, volume) for spec in specs}
+        result["fees_maker"] = {
+            spec.pair_id: _tier_row(spec.fees_maker or spec.fees, volume) for spec in specs
+        }
+    return result
+
+
+def _tier_row(rows: Levels, volume: Decimal) -> Json:
+    index = fees.tier(rows, volume)
+    rates = [rate for _, rate in rows]
+    following = rows[index + 1] if index + 1 < len(rows) else None
+    return {
+        "fee": fixed(rates[index], 4),
+        "minfee": fixed(min(rates), 4),
+        "maxfee": fixed(max(rates), 4),
+        "nextfee": None if following is None else fixed(following[1], 4),
+        "nextvolume": None if following is None else fixed(following[0], 4),
+        "tiervolume": fixed(rows[index][0], 4),
+    }
+
+
+def websockets_token(exchange: PaperExchange, who: Principal, _: Params) -> Json:
+    """GetWebSocketsToken."""
+    return {"token": exchange.issue_token(who), "expires": TOKEN_LIFE_S}
+
+
+def api_key_info(exchange: PaperExchange, who: Principal, _: Params) -> Json:
+    """GetApiKeyInfo, in the snake_case names a live account shows."""
+    created = str(who.created_at // NS)
+    return {
+        "api_key_name": who.name,
+        "api_key": who.api_key,
+        "nonce": str(exchange.nonce_of(who.api_key)),
+        "nonce_window": "0",
+        "permissions": sorted(who.permissions),
+        "iban": "",
+        "valid_until": "0",
+        "query_from": "0",
+        "query_to": "0",
+        "created_time": created,
+        "modified_time": created,
+        "ip_allowlist": [""],
+        "last_used": str(exchange.now() // NS),
+    }
+
+
+Endpoint = Callable[[PaperExchange, Principal, Params], Json]
