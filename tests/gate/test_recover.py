@@ -1,0 +1,166 @@
+"""Start after a crash: every open intent is resolved, everything missed is booked, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, NOON, d, make_request, make_stop_request, place
+from fakes import Desk, at_the_desk
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import Plan
+from zoe_tools.gate.journal import Author, Entry, client_order_id_of, intent_id_of, journal, mark
+from zoe_tools.gate.recover import Recovery
+
+RESTING = make_request(limit_price=d("59000.0"))
+MARKETABLE = make_request(limit_price=d("60000.1"))
+
+
+async def crash_during(desk: Desk, plan: Plan, *, reached: str) -> Entry:
+    """Leave the first step of a plan as a killed process would: after `reached`."""
+    author = Author(account=desk.account, command="run", operator="o", host="h")
+    now = desk.clock.now()
+    entry = await desk.read(
+        lambda tx: journal(tx, plan, 0, author=author, policy=desk.policy, now=now)
+    )
+    if reached == "journaled":
+        return entry
+    await desk.read(lambda tx: mark(tx, entry, IntentState.SENT, at=now))
+    if reached == "arrived":
+        step = plan.steps[0]
+        assert entry.intent.client_order_id is not None
+        await desk.venue.place(
+            step.request,  # type: ignore[union-attr]
+            client_order_id=entry.intent.client_order_id,
+            deadline=entry.intent.deadline,
+        )
+    return entry
+
+
+CRASHES = [
+    # reached, the intent afterwards, the order afterwards, the position's quantity
+    ("journaled", IntentState.DENIED, OrderStatus.REJECTED, []),
+    ("sent", IntentState.REJECTED, OrderStatus.REJECTED, []),
+    ("arrived", IntentState.CONFIRMED, OrderStatus.FILLED, [d("0.0004")]),
+]
+
+
+@pytest.mark.parametrize(("reached", "intent", "order", "held"), CRASHES)
+def test_a_crash_at_any_point_is_cleared_up_from_the_venue_s_records(
+    tmp_path: Path,
+    reached: str,
+    intent: IntentState,
+    order: OrderStatus,
+    held: Sequence[object],
+) -> None:
+    """Afterwards orders, fills and positions equal the venue's, and nothing was sent again."""
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(MARKETABLE)), reached=reached)
+        sent_before = len(desk.venue.writes)
+        recovery = await desk.gate().recover()
+        again = await desk.gate().recover()
+
+        assert [each.state for each in recovery.resolutions] == [intent]
+        assert [each.status for each in await desk.read(lambda tx: tx.orders())] == [order]
+        positions = await desk.read(lambda tx: tx.positions(open_only=True))
+        assert [each.quantity for each in positions] == held
+        assert len(await desk.read(lambda tx: tx.fills())) == len(desk.venue.executions)
+        assert len(desk.venue.writes) == sent_before
+        assert again == Recovery()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_silence_is_no_proof_before_deadline_and_visibility_lag(tmp_path: Path) -> None:
+    """Patient recovery waits for them; an order that shows up late is found."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.blind_s = 40
+        await crash_during(desk, desk.plan(place(RESTING)), reached="arrived")
+        recovery = await desk.gate().recover()
+
+        assert [each.state for each in recovery.resolutions] == [IntentState.CONFIRMED]
+        assert (desk.clock.now() - NOON).total_seconds() < 50
+
+    at_the_desk(tmp_path, story)
+
+
+def test_impatient_recovery_leaves_unknown_what_silence_cannot_prove_yet(tmp_path: Path) -> None:
+    """The loop must not stand still; the intent goes on blocking new risk."""
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(RESTING)), reached="sent")
+        early = await desk.gate().recover(patient=False)
+        assert [each.state for each in early.resolutions] == [IntentState.UNKNOWN]
+        assert not early.is_clean
+
+        await desk.clock.sleep(65)
+        late = await desk.gate().recover(patient=False)
+        assert [each.state for each in late.resolutions] == [IntentState.REJECTED]
+        assert late.is_clean
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_filled_while_nobody_looked_closes_its_position(tmp_path: Path) -> None:
+    """Order, fill and position in one go; a second run finds nothing."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(MARKETABLE))
+        position = await desk.read(lambda tx: tx.positions(open_only=True)[0])
+        await desk.do(place(make_stop_request(), position_id=position.position_id))
+        desk.venue.trade(VenueOrderId("O00002"), d("0.0004"), d("58700.0"))
+        recovery = await desk.gate().recover()
+
+        closed = await desk.read(lambda tx: tx.position(position.position_id))
+        assert closed is not None
+        assert (recovery.orders_updated, recovery.fills_booked) == (1, 1)
+        assert (closed.status.value, closed.quantity) == ("closed", d("0"))
+        assert closed.stop_venue_order_id is None
+        # (58700 - 60000.1) x 0.0004 - fees 0.09600 - 0.09392
+        assert round(closed.realised_pnl, 5) == d("-0.70996")
+        assert (await desk.gate().recover()).fills_booked == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_somebody_else_s_orders_and_fills_are_not_booked(tmp_path: Path) -> None:
+    """The account may be used by hand as well."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(RESTING))
+        foreign = make_request(order_type=OrderType.MARKET, limit_price=None, side=Side.BUY)
+        await desk.venue.place(
+            foreign,
+            client_order_id=ClientOrderId("99999999-2222-4333-8444-555555555555"),
+            deadline=desk.clock.now(),
+        )
+        recovery = await desk.gate().recover()
+
+        assert recovery.fills_booked == 0
+        assert await desk.read(lambda tx: tx.positions()) == ()
+        assert [each.symbol for each in await desk.read(lambda tx: tx.orders())] == [BTC]
+
+    at_the_desk(tmp_path, story)
+
+
+def test_ids_are_derived_and_depend_on_account_epoch_intent_and_attempt() -> None:
+    """The same step has the same id; a restored store, another account, another try has not."""
+    here, there = AccountId("a"), AccountId("b")
+    first, second = intent_id_of(here, "plan", 0), intent_id_of(here, "plan", 1)
+    base = client_order_id_of(here, "epoch", first, 1)
+    others = {
+        client_order_id_of(there, "epoch", first, 1),
+        client_order_id_of(here, "restored", first, 1),
+        client_order_id_of(here, "epoch", second, 1),
+        client_order_id_of(here, "epoch", first, 2),
+    }
+
+    assert client_order_id_of(here, "epoch", intent_id_of(here, "plan", 0), 1) == base
+    assert len(others | {base}) == 5
+    assert len(base) == 36
