@@ -13,16 +13,16 @@ import logging
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 from typing_extensions import override
 
 from zoe_tools import __version__
 from zoe_tools.commands.invocation import GlobalOptions, Invocation
-from zoe_tools.config import process_environment
+from zoe_tools.config import default_home, home_of, process_environment
 from zoe_tools.errors import ConfigError, StoreUnavailable, ZoeError
 from zoe_tools.observe import log
 from zoe_tools.render.printer import USUAL, Printer
@@ -62,6 +62,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ACCESS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
 )
+OptionKind = TypeVar("OptionKind", bound=TyperOption)
 _log = logging.getLogger(__name__)
 
 
@@ -159,6 +160,8 @@ class _Door:
         return known.exit_code
 
     def _bug(self, error: Exception) -> int:
+        if not log.is_set_up():
+            self._listen()
         _log.error("unexpected: %s", error, exc_info=error)
         bug = ZoeError(
             f"A bug in zoe: {type(error).__name__}: {error}",
@@ -166,6 +169,15 @@ class _Door:
         )
         self.printer.error(bug)
         return _BUG
+
+    def _listen(self) -> None:
+        """Open the log although the command did not get as far as its settings."""
+        verbosity = 1 if {"-v", "-vv", "--verbose"} & set(self._words) else 0
+        try:
+            home = home_of(self.environ, {}, None)
+        except ConfigError:
+            home = default_home()
+        log.set_up(home, verbosity=verbosity, stderr=self.err)
 
 
 # --- the tree ------------------------------------------------------------------------------------
@@ -176,6 +188,10 @@ class Command(TyperCommand):
 
     door: _Door
     full_name: str
+
+    @override
+    def get_help_option(self, ctx: Any) -> Any:
+        return _turned_into(Flag, super().get_help_option(ctx))
 
     @override
     def invoke(self, ctx: Any) -> Any:
@@ -194,6 +210,10 @@ class LazyGroup(TyperGroup):
 
     door: _Door
     prefix: str = ""
+
+    @override
+    def get_help_option(self, ctx: Any) -> Any:
+        return _turned_into(Flag, super().get_help_option(ctx))
 
     @override
     def list_commands(self, ctx: Any) -> list[str]:
@@ -231,7 +251,7 @@ class LazyGroup(TyperGroup):
     @override
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         # The library would import every command to ask for its help.
-        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415 - rare
 
         names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         found = [
@@ -286,18 +306,33 @@ def _group(door: _Door, prefix: str, about: str) -> LazyGroup:
         raise TypeError("the tree is no group")
     group.door = door
     group.prefix = prefix
-    group.params = [*_globals(hidden=bool(prefix)), *group.params]
+    flags = [_turned_into(Flag, each) for each in group.params]
+    group.params = [*_globals(hidden=bool(prefix)), *flags]
     return group
 
 
 # --- global options ------------------------------------------------------------------------------
 
 
-def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    """Keep a global option, wherever on the line it stood; the last one counts."""
-    if value:
-        ctx.find_root().meta.setdefault(_META, {})[param.name] = value
-    return value
+class Flag(TyperOption):
+    """A flag, taken as the parser gives it.
+
+    The library's own conversion loads a validation framework: a tenth of `zoe status`.
+    """
+
+    @override
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        return bool(value) if self.callback is None else self.callback(ctx, self, bool(value))
+
+
+class GlobalOption(TyperOption):
+    """Kept wherever on the line it stands; the last one counts. Converted as little as a flag."""
+
+    @override
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value:
+            ctx.find_root().meta.setdefault(_META, {})[self.name] = value
+        return value
 
 
 def _show_version(_ctx: typer.Context, _param: typer.CallbackParam, value: Any) -> None:
@@ -313,7 +348,6 @@ def _globals(*, hidden: bool) -> list[Any]:
             *names,
             help=about,
             hidden=hidden,
-            callback=_remember,
             expose_value=False,
             show_default=False,
             **more,
@@ -334,7 +368,13 @@ def _globals(*, hidden: bool) -> list[Any]:
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command()(template)
-    return list(typer.main.get_command(app).params)
+    return [_turned_into(GlobalOption, each) for each in typer.main.get_command(app).params]
+
+
+def _turned_into(kind: type[OptionKind], option: object) -> OptionKind:
+    made = kind.__new__(kind)
+    vars(made).update(vars(option))
+    return made
 
 
 def _root_options(

@@ -42,7 +42,7 @@ class Invocation:
         """
         settings = self._load(lenient=lenient, overrides=overrides)
         REDACTOR.remember(settings.secrets)
-        log.set_up(settings.home, verbosity=self.options.verbosity)
+        log.set_up(settings.home, verbosity=self.options.verbosity, stderr=self.output.err)
         for warning in settings.warnings:
             self.output.warn(warning)
         return settings

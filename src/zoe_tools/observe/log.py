@@ -123,7 +123,9 @@ class _FileWhenNeeded(logging.Handler):
             def handleError(self, record: logging.LogRecord) -> None:
                 raise  # noqa: PLE0704 - logging calls this inside its except clause
 
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._path.parent
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         handler = RaisingHandler(
             self._path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
         )
@@ -149,6 +151,11 @@ def set_up(home: Path, *, verbosity: int = 0, stderr: TextIO | None = None) -> N
         root.addHandler(shown)
     # Without this a missing handler elsewhere in the tree would print bare lines to stderr.
     root.propagate = False
+
+
+def is_set_up() -> bool:
+    """Whether anybody listens."""
+    return bool(logging.getLogger(ROOT).handlers)
 
 
 def tear_down() -> None:

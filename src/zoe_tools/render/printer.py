@@ -46,7 +46,7 @@ class Printer:
         self.lost = ""
         """Why output was lost (a full disk), for the door to report; a closed pipe is no loss."""
         self._out = out
-        self._err = err
+        self.err = err
         self._account: Account | None = None
         self._mode: str | None = None
         self._warnings: list[str] = []
@@ -67,18 +67,18 @@ class Printer:
         """Something to know, on stderr (and in the envelope)."""
         self._warnings.append(REDACTOR.text(sentence))
         if not self.json:
-            self._write(self._err, f"{self.styled('warning:', 'yellow')} {sentence}\n")
+            self._write(self.err, f"{self.styled('warning:', 'yellow')} {sentence}\n")
 
     def say(self, sentence: str) -> None:
         """A remark on the way, on stderr; not in JSON."""
         if not self.json:
-            self._write(self._err, f"{sentence}\n")
+            self._write(self.err, f"{sentence}\n")
 
     def error(self, error: ZoeError) -> None:
         """One sentence and its hint; with --json the error object on stdout as well."""
-        self._write(self._err, f"{self.styled('error:', 'red', 'bold')} {error.message}\n")
+        self._write(self.err, f"{self.styled('error:', 'red', 'bold')} {error.message}\n")
         if error.hint:
-            self._write(self._err, f"hint: {error.hint}\n")
+            self._write(self.err, f"hint: {error.hint}\n")
         if self.json and not self._is_enveloped:
             told = {
                 "kind": type(error).__name__,
@@ -139,9 +139,9 @@ class Printer:
         if self.json:
             return
         from rich import box  # noqa: PLC0415 - rich is slow to import; short answers do without
-        from rich.console import Console  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415 - same
+        from rich.table import Table  # noqa: PLC0415 - same
+        from rich.text import Text  # noqa: PLC0415 - same
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
         for column in columns:
