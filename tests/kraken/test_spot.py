@@ -1,0 +1,507 @@
+"""The venue port over scripted answers: which question is asked, and what is made of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+import kraken_answers as kraken
+from builders import d
+from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.market import VenueMode
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.errors import (
+    OutcomeUnknown,
+    UnknownInstrument,
+    VenueMisbehaved,
+    VenueRejected,
+    VenueUnavailable,
+)
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.ports import Venue
+from zoe_tools.runtime.virtual_loop import run_virtual
+
+BTC = Symbol("BTC/USD")
+CLIENT_ID = ClientOrderId("11112222-3333-4444-8555-666677778888")
+ORDER_ID = VenueOrderId("OAAAAA-BBBBB-CCCCC4")
+DEADLINE = kraken.EPOCH + timedelta(seconds=5)
+BUY = OrderRequest(
+    symbol=BTC,
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    quantity=d("0.01"),
+    limit_price=d("60000"),
+)
+PLACED = kraken.success({"descr": {"order": "buy it"}, "txid": [ORDER_ID]})
+
+
+def ask(script: kraken.Script, use: Callable[[KrakenSpot], Coroutine[Any, Any, Any]]) -> Any:
+    """The answer to one question."""
+
+    async def run() -> Any:
+        return await use(kraken.spot(script))
+
+    return run_virtual(run())
+
+
+def test_the_adapter_is_a_venue() -> None:
+    """The port's whole surface, as the type checker sees it."""
+    venue: Venue = kraken.spot(kraken.Script())
+
+    assert venue is not None
+
+
+# --- the public market
+
+
+def test_time_and_mode_are_the_venues() -> None:
+    """A mode zoe has never heard of is UNKNOWN."""
+    script = kraken.Script(
+        Time=kraken.success({"unixtime": 1767614400, "rfc1123": "Mon,  5 Jan 26 12:00:00 +0000"}),
+        SystemStatus=[kraken.success({"status": "post_only"}), kraken.success({"status": "new"})],
+    )
+
+    async def both(venue: KrakenSpot) -> tuple[datetime, VenueMode, VenueMode]:
+        return await venue.server_time(), await venue.mode(), await venue.mode()
+
+    assert ask(script, both) == (kraken.EPOCH, VenueMode.POST_ONLY, VenueMode.UNKNOWN)
+
+
+def test_quotes_come_in_the_order_asked() -> None:
+    """The answer is keyed by the venue's ids, in its own order."""
+    row = {"a": ["2.0", "1", "0.5"], "b": ["1.0", "1", "0.4"], "c": ["1.5", "0.1"], "o": "1"}
+    dear = {**row, "c": ["60000.10000", "0.1"]}
+    script = kraken.Script(Ticker=kraken.success({"XDGUSD": row, "XXBTZUSD": dear}))
+
+    quotes = ask(script, lambda venue: venue.quotes((BTC, Symbol("DOGE/USD"))))
+
+    assert [(each.symbol, str(each.last)) for each in quotes] == [
+        ("BTC/USD", "60000.10000"),
+        ("DOGE/USD", "1.5"),
+    ]
+    assert (quotes[1].bid, quotes[1].ask, quotes[1].bid_quantity) == (d("1.0"), d("2.0"), d("0.4"))
+    assert quotes[0].as_of == kraken.EPOCH
+    assert script.seen("Ticker") == [{"pair": "XBTUSD,XDGUSD"}]
+
+
+def test_no_symbols_is_no_question() -> None:
+    """Asked without a pair, the venue would answer with all of them."""
+    script = kraken.Script()
+
+    assert ask(script, lambda venue: venue.quotes(())) == ()
+    assert script.requests == []
+
+
+def test_a_missing_row_is_the_venues_fault_and_an_unknown_name_ours() -> None:
+    """A quote is never made up."""
+    script = kraken.Script(Ticker=kraken.success({}))
+
+    with pytest.raises(VenueMisbehaved):
+        ask(script, lambda venue: venue.quotes((BTC,)))
+    with pytest.raises(UnknownInstrument):
+        ask(script, lambda venue: venue.quotes((Symbol("BTC/MOON"),)))
+
+
+def test_the_book_keeps_its_order() -> None:
+    """Best levels first on both sides."""
+    rows = {
+        "asks": [["2.0", "1.250", 1767614400], ["3.0", "1", 1767614400]],
+        "bids": [["1.0", "2", 1767614400]],
+    }
+    script = kraken.Script(Depth=kraken.success({"XXBTZUSD": rows}))
+
+    book = ask(script, lambda venue: venue.book(BTC, 25))
+
+    assert [level.price for level in book.asks] == [d("2.0"), d("3.0")]
+    assert str(book.asks[0].quantity) == "1.250"
+    assert script.seen("Depth") == [{"pair": "XBTUSD", "count": "25"}]
+
+
+def test_only_the_last_candle_is_still_running() -> None:
+    """`last` is the start of the newest finished one; what opened before `since` is cut."""
+    times = [1767610800, 1767614400, 1767618000]
+    rows = [[at, "1", "2", "0.5", "1.5", "0.0", "3.00000000", 4] for at in times]
+    script = kraken.Script(OHLC=kraken.success({"XXBTZUSD": rows, "last": times[1]}))
+
+    candles = ask(script, lambda venue: venue.candles(BTC, Timeframe.H1, kraken.EPOCH))
+
+    assert [(each.opened_at, each.is_final) for each in candles] == [
+        (kraken.EPOCH, True),
+        (kraken.EPOCH + timedelta(hours=1), False),
+    ]
+    assert script.seen("OHLC") == [{"pair": "XBTUSD", "interval": "60", "since": "1767614399"}]
+
+
+def test_prints_carry_the_id_to_go_on_from() -> None:
+    """The id is text: as a number it would lose its last digits."""
+    rows = [["60000.10000", "0.00100000", 1767614400.9717445, "s", "m", "", 7]]
+    script = kraken.Script(Trades=kraken.success({"XXBTZUSD": rows, "last": "1767614400971744512"}))
+
+    trades, last = ask(script, lambda venue: venue.trades(BTC, "5"))
+
+    assert last == "1767614400971744512"
+    assert (trades[0].side, trades[0].trade_id) == (Side.SELL, 7)
+    assert trades[0].traded_at == kraken.EPOCH + timedelta(microseconds=971744)
+    assert script.seen("Trades") == [{"pair": "XBTUSD", "since": "5"}]
+
+
+def test_the_catalogue_is_read_once_and_again_after_an_hour() -> None:
+    """Every price is printed by it; it must neither cost a call each nor grow old for ever."""
+    script = kraken.Script()
+
+    async def use(venue: KrakenSpot) -> None:
+        await venue.catalogue()
+        await venue.catalogue()
+        await venue._clock.sleep(3601)
+        await venue.catalogue()
+
+    ask(script, use)
+
+    assert len(script.seen("AssetPairs")) == 2
+
+
+def test_an_empty_catalogue_is_not_believed() -> None:
+    """An empty answer is no evidence that nothing is traded."""
+    with pytest.raises(VenueMisbehaved):
+        ask(kraken.Script(AssetPairs=kraken.success({})), lambda venue: venue.catalogue())
+
+
+# --- the account
+
+
+@pytest.mark.parametrize("name", ["api_key_name", "apiKeyName"])
+def test_the_keys_permissions_are_read_in_both_styles(name: str) -> None:
+    """The documentation shows one style, a live account the other."""
+    script = kraken.Script(
+        GetApiKeyInfo=kraken.success({name: "paper", "permissions": ["query-funds"]})
+    )
+
+    info = ask(script, lambda venue: venue.key_info())
+
+    assert (info.name, info.permissions) == ("paper", frozenset({"query-funds"}))
+
+
+def test_a_token_is_handed_on_and_an_empty_one_refused() -> None:
+    """The streams present it."""
+    script = kraken.Script(
+        GetWebSocketsToken=[
+            kraken.success({"token": "t0ken", "expires": 900}),
+            kraken.success({"token": "", "expires": 900}),
+        ]
+    )
+
+    async def twice(venue: KrakenSpot) -> str:
+        token = await venue.websocket_token()
+        with pytest.raises(VenueMisbehaved):
+            await venue.websocket_token()
+        return token
+
+    assert ask(script, twice) == "t0ken"
+
+
+def test_open_orders_can_be_asked_by_client_id() -> None:
+    """The answer is narrowed here too: the venue ignores parameters it does not know."""
+    other = kraken.order_row(cl_ord_id="another")
+    script = kraken.Script(
+        OpenOrders=kraken.success({"open": {ORDER_ID: kraken.order_row(), "OTHER": other}})
+    )
+
+    found = ask(script, lambda venue: venue.open_orders(CLIENT_ID))
+
+    assert [each.venue_order_id for each in found] == [ORDER_ID]
+    assert script.seen("OpenOrders")[0]["cl_ord_id"] == CLIENT_ID
+
+
+def test_unknown_ids_are_absent_even_when_one_fails_the_whole_question() -> None:
+    """A refused question is asked again in halves."""
+    known = {"OA", "OD"}
+
+    def query(request: httpx.Request) -> httpx.Response:
+        ids = kraken.fields(request)["txid"].split(",")
+        if not set(ids) <= known:
+            return kraken.failure("EOrder:Unknown order")
+        return kraken.success({each: kraken.order_row() for each in ids})
+
+    script = kraken.Script(QueryOrders=query)
+    ids = [VenueOrderId(name) for name in ("OA", "OB", "OC", "OD")]
+
+    found = ask(script, lambda venue: venue.orders(ids))
+
+    assert {each.venue_order_id for each in found} == known
+
+
+def test_many_ids_are_asked_fifty_at_a_time() -> None:
+    """The venue's limit."""
+    script = kraken.Script(QueryOrders=kraken.success({}))
+    ids = [VenueOrderId(f"O{number}") for number in range(101)]
+
+    assert ask(script, lambda venue: venue.orders(ids)) == ()
+    assert [len(each["txid"].split(",")) for each in script.seen("QueryOrders")] == [50, 50, 1]
+
+
+def test_a_history_is_read_to_its_end_while_rows_arrive() -> None:
+    """130 fills, and a new one before every page: none is missed, none is doubled."""
+    base = 1767600000
+    times = [float(base + 10 * number) for number in range(130)]
+    arriving = [float(base + 5000 + number) for number in range(10)]
+
+    def trades(request: httpx.Request) -> httpx.Response:
+        times.append(arriving.pop(0))
+        newest = sorted(times, reverse=True)
+        rows = {f"T{at}": kraken.fill_row(at) for at in newest}
+        answer: httpx.Response = kraken.page(rows, request, "trades", newest)
+        return answer
+
+    script = kraken.Script(TradesHistory=trades)
+
+    fills = ask(script, lambda venue: venue.fills())
+
+    assert len(fills) == len({each.fill_id for each in fills}) == 131
+    assert fills == tuple(sorted(fills, key=lambda each: each.filled_at, reverse=True))
+    assert {each["consolidate_taker"] for each in script.seen("TradesHistory")} == {"false"}
+    assert [each.get("ofs") for each in script.seen("TradesHistory")] == [None, "50", "100"]
+
+
+def test_a_venue_that_repeats_its_page_does_not_hold_the_reader() -> None:
+    """A full page without a new row is the end."""
+    rows = {f"T{number}": kraken.fill_row() for number in range(50)}
+    script = kraken.Script(TradesHistory=kraken.success({"trades": rows}))
+
+    assert len(ask(script, lambda venue: venue.fills())) == 50
+    assert len(script.requests) == 4
+
+
+def test_a_history_is_cut_to_the_times_asked() -> None:
+    """The venue counts in whole seconds and leaves out its start; both ends belong to us."""
+    base = kraken.EPOCH.timestamp()
+    times = [base + 2.5, base + 2, base + 1, base, base - 0.5]
+    rows = {f"L{at}": kraken.ledger_row(at) for at in times}
+
+    def ledgers(request: httpx.Request) -> httpx.Response:
+        answer: httpx.Response = kraken.page(rows, request, "ledger", times)
+        return answer
+
+    script = kraken.Script(Ledgers=ledgers)
+
+    found = ask(
+        script,
+        lambda venue: venue.ledger(since=kraken.EPOCH, until=kraken.EPOCH + timedelta(seconds=2)),
+    )
+
+    assert [(each.booked_at - kraken.EPOCH).total_seconds() for each in found] == [2, 1, 0]
+    assert {each.asset for each in found} == {"BTC"}
+
+
+def test_closed_orders_are_asked_by_the_time_they_closed() -> None:
+    """An old order that closed today belongs to today."""
+    at = kraken.EPOCH.timestamp()
+    row = kraken.order_row(status="canceled", opentm=at - 86400, closetm=at, reason=None)
+    script = kraken.Script(ClosedOrders=kraken.success({"closed": {ORDER_ID: row}, "count": 1}))
+
+    found = ask(
+        script, lambda venue: venue.closed_orders(since=kraken.EPOCH, client_order_id=CLIENT_ID)
+    )
+
+    assert [each.venue_order_id for each in found] == [ORDER_ID]
+    asked = script.seen("ClosedOrders")[0]
+    assert (asked["closetime"], asked["start"]) == ("close", str(int(at) - 1))
+    assert asked["cl_ord_id"] == CLIENT_ID
+
+
+# --- writes
+
+
+def test_an_order_is_placed_in_the_venues_words() -> None:
+    """And its id is the venue's."""
+    script = kraken.Script(AddOrder=PLACED)
+
+    found = ask(
+        script, lambda venue: venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE)
+    )
+
+    sent = script.seen("AddOrder")[0]
+    sent.pop("nonce")
+    assert found == ORDER_ID
+    assert sent == {
+        "pair": "XBTUSD",
+        "type": "buy",
+        "ordertype": "limit",
+        "volume": "0.01000000",
+        "price": "60000.0",
+        "oflags": "fciq",
+        "cl_ord_id": CLIENT_ID,
+        "deadline": "2026-01-05T12:00:05.000000Z",
+    }
+
+
+@pytest.mark.parametrize("ids", [[], ["OA", "OB"]])
+def test_an_acceptance_without_one_id_is_unknown(ids: list[str]) -> None:
+    """Something was taken; which order it is nobody said."""
+    script = kraken.Script(AddOrder=kraken.success({"descr": {}, "txid": ids}))
+
+    with pytest.raises(OutcomeUnknown):
+        ask(script, lambda venue: venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE))
+
+
+def test_validation_places_nothing_and_shouts_if_it_did() -> None:
+    """`validate=true` is answered without an id."""
+    script = kraken.Script(AddOrder=[kraken.success({"descr": {"order": "buy it"}}), PLACED])
+
+    async def twice(venue: KrakenSpot) -> str:
+        text = await venue.validate(BUY)
+        with pytest.raises(OutcomeUnknown):
+            await venue.validate(BUY)
+        return text
+
+    assert ask(script, twice) == "buy it"
+    assert {each["validate"] for each in script.seen("AddOrder")} == {"true"}
+
+
+def test_amend_and_cancel_by_id() -> None:
+    """Each says what it did."""
+    script = kraken.Script(
+        AmendOrder=kraken.success({"amend_id": "TEZA4R-DSDGT-IJBOJK"}),
+        CancelOrder=kraken.success({"count": 1}),
+        CancelOrderBatch=kraken.success({"count": 2}),
+    )
+    change = OrderAmendment(venue_order_id=ORDER_ID, symbol=BTC, limit_price=d("60001"))
+
+    async def all_three(venue: KrakenSpot) -> tuple[str, int, int, int]:
+        return (
+            await venue.amend(change, deadline=DEADLINE),
+            await venue.cancel(ORDER_ID),
+            await venue.cancel_batch([ORDER_ID, ORDER_ID]),
+            await venue.cancel_batch([]),
+        )
+
+    assert ask(script, all_three) == ("TEZA4R-DSDGT-IJBOJK", 1, 2, 0)
+    assert script.seen("CancelOrder")[0]["txid"] == ORDER_ID
+
+
+def test_cancelling_what_is_gone_is_told_apart_from_success() -> None:
+    """It may have filled."""
+    script = kraken.Script(CancelOrder=kraken.failure("EOrder:Unknown order"))
+
+    with pytest.raises(VenueRejected) as raised:
+        ask(script, lambda venue: venue.cancel(ORDER_ID))
+
+    assert "may have filled" in raised.value.hint
+
+
+def test_a_batch_beyond_the_venues_limit_is_refused() -> None:
+    """Half of it done would be told as one failure."""
+    with pytest.raises(ValueError, match="51"):
+        ask(kraken.Script(), lambda venue: venue.cancel_batch([ORDER_ID] * 51))
+
+
+def test_a_write_whose_instrument_cannot_be_read_was_not_sent() -> None:
+    """Not unknown, and not the venue's no."""
+    script = kraken.Script(AddOrder=PLACED, AssetPairs=httpx.Response(200, text="<html>"))
+
+    with pytest.raises(VenueUnavailable, match="Nothing was sent"):
+        ask(script, lambda venue: venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE))
+    assert script.seen("AddOrder") == []
+
+
+class Socket:
+    """An order socket that does what it is told."""
+
+    def __init__(self, *, is_up: bool = True, fault: Exception | None = None) -> None:
+        self.is_up = is_up
+        self.fault = fault
+        self.calls: list[str] = []
+
+    def _enter(self, name: str) -> None:
+        self.calls.append(name)
+        if self.fault is not None:
+            raise self.fault
+
+    async def place(
+        self,
+        request: OrderRequest,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+        instrument: Instrument,
+    ) -> VenueOrderId:
+        """Place."""
+        self._enter(f"place {request.quantity} {instrument.symbol} {client_order_id} {deadline}")
+        return VenueOrderId("OSOCKET")
+
+    async def amend(
+        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
+    ) -> str:
+        """Amend."""
+        self._enter(f"amend {amendment.venue_order_id} {instrument.symbol} {deadline}")
+        return "TSOCKET"
+
+    async def cancel(self, venue_order_id: VenueOrderId) -> int:
+        """Cancel."""
+        self._enter(f"cancel {venue_order_id}")
+        return 1
+
+
+async def use_all(venue: KrakenSpot) -> tuple[str, str, int]:
+    """Place, amend, cancel."""
+    change = OrderAmendment(venue_order_id=ORDER_ID, symbol=BTC, quantity=Decimal("0.02"))
+    return (
+        await venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE),
+        await venue.amend(change, deadline=DEADLINE),
+        await venue.cancel(ORDER_ID),
+    )
+
+
+def orders_through(socket: Socket) -> tuple[tuple[str, str, int], kraken.Script]:
+    """What the three writes return, and what REST saw."""
+    script = kraken.Script(
+        AddOrder=PLACED,
+        AmendOrder=kraken.success({"amend_id": "TREST"}),
+        CancelOrder=kraken.success({"count": 7}),
+    )
+
+    async def run() -> tuple[str, str, int]:
+        return await use_all(kraken.spot(script, orders=socket))
+
+    return run_virtual(run()), script
+
+
+def test_orders_go_by_the_socket_while_it_is_up() -> None:
+    """Protective orders need no nonce there."""
+    socket = Socket()
+
+    result, script = orders_through(socket)
+
+    assert result == ("OSOCKET", "TSOCKET", 1)
+    assert len(socket.calls) == 3
+    assert script.seen("AddOrder") == []
+
+
+@pytest.mark.parametrize(
+    "socket", [Socket(is_up=False), Socket(fault=VenueUnavailable("closed under us"))]
+)
+def test_orders_go_by_rest_where_the_socket_provably_sent_nothing(socket: Socket) -> None:
+    """Down, or closed before the frame left."""
+    result, _ = orders_through(socket)
+
+    assert result == (ORDER_ID, "TREST", 7)
+
+
+@pytest.mark.parametrize("fault", [OutcomeUnknown("lost"), VenueRejected("no", code="EOrder:x")])
+def test_nothing_that_may_have_left_by_the_socket_goes_by_rest_as_well(fault: Exception) -> None:
+    """That would be a second order."""
+    socket = Socket(fault=fault)
+    script = kraken.Script(AddOrder=PLACED)
+
+    async def run() -> None:
+        venue = kraken.spot(script, orders=socket)
+        await venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE)
+
+    with pytest.raises(type(fault)):
+        run_virtual(run())
+    assert script.seen("AddOrder") == []
