@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import builders
 import pytest
-from postgres_server import PostgresServer
 
+import builders
+from postgres_server import PostgresServer
 from zoe_tools.store import schema
 from zoe_tools.store.store import Store
 

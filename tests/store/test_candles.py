@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from builders import BTC, ETH, NOON, d, make_candle
-
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.store.store import Store
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from builders import NOON, d, make_fill, make_ledger_entry, make_order, make_position
-
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
     FillId,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from builders import LIVE, NOON, make_intent
 from sqlalchemy.exc import IntegrityError
 
+from builders import LIVE, NOON, make_intent
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.store.journal import IllegalTransition

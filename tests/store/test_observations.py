@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from builders import BTC, LIVE, NOON
-
 from zoe_tools.domain.observation import (
     Boot,
     Decision,

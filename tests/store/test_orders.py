@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from builders import NOON, d, make_order
 
+from builders import NOON, d, make_order
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderEvent
 from zoe_tools.domain.order import OrderStatus, OrderType, Side

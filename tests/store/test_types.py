@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from builders import NOON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, select
 from sqlalchemy.exc import StatementError
 
+from builders import NOON
 from zoe_tools.domain.money import plain
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime

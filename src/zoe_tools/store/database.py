@@ -182,7 +182,8 @@ def translated_errors(url: URL) -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable(f"The store at {display(url)} is busy.") from error
     except DBAPIError as error:
-        if isinstance(error, _BUGS) or not isinstance(error, DatabaseError | InterfaceError):
+        is_ours = isinstance(error, _BUGS) and error.statement is not None
+        if is_ours or not isinstance(error, DatabaseError | InterfaceError):
             raise
         raise _unavailable(url, error) from None
 

@@ -1,0 +1,66 @@
+"""Database addresses: every spelling of the two we know, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from zoe_tools.errors import ConfigError, StoreUnavailable
+from zoe_tools.store import schema
+from zoe_tools.store.database import display, parse_url
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://zoe@db.example/books", "postgresql+psycopg"),
+        ("postgresql://zoe@db.example/books", "postgresql+psycopg"),
+        ("postgresql+psycopg://zoe@db.example/books", "postgresql+psycopg"),
+        ("sqlite:////var/lib/zoe.db", "sqlite"),
+        ("sqlite+pysqlite:///zoe.db", "sqlite"),
+    ],
+)
+def test_every_spelling_of_a_known_database_is_understood(given: str, driver: str) -> None:
+    """Hosting services hand out `postgres://`."""
+    assert parse_url(given).drivername == driver
+
+
+@pytest.mark.parametrize(
+    "given", ["", "zoe.db", "mysql://zoe@db.example/books", "sqlite://", "sqlite:///:memory:"]
+)
+def test_any_other_address_is_a_configuration_error(given: str) -> None:
+    """Also one that would keep nothing."""
+    with pytest.raises(ConfigError) as caught:
+        parse_url(given)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("sqlite:////var/lib/zoe.db", "/var/lib/zoe.db"),
+        (
+            "postgresql://zoe:secret@db.example:6543/books?sslmode=require&password=other",
+            "PostgreSQL db.example:6543/books",
+        ),
+        ("postgresql://zoe@/books?host=/run/pg", "PostgreSQL /run/pg/books"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(given: str, shown: str) -> None:
+    """Neither password nor options."""
+    assert display(parse_url(given)) == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://zoe:secret-word@127.0.0.1:1/books?password=secret-word",
+        "postgresql://zoe:secret-word@127.0.0.1:1/books?nonsense=secret-word",
+        "postgresql://zoe:secret-word@no-such-host.invalid/books",
+    ],
+)
+def test_a_failing_address_never_tells_its_password(given: str) -> None:
+    """Whatever the driver has to say about it."""
+    with pytest.raises((StoreUnavailable, ConfigError)) as caught:
+        schema.status(given)
+    assert "secret-word" not in caught.value.message + caught.value.hint
+    assert caught.value.__cause__ is None

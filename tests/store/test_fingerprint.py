@@ -1,0 +1,118 @@
+"""The fingerprint sees every change of business, and no observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from builders import (
+    BTC,
+    LIVE,
+    NOON,
+    d,
+    make_candle,
+    make_fill,
+    make_intent,
+    make_ledger_entry,
+    make_order,
+    make_position,
+)
+from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.journal import IntentState, OrderEvent
+from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.store.fingerprint import business_tables
+from zoe_tools.store.store import Store, Transaction
+
+EVENT = OrderEvent(
+    event_key="k1",
+    client_order_id=make_order().client_order_id,
+    status=OrderStatus.OPEN,
+    occurred_at=NOON,
+    source="stream",
+)
+HALTED = TradingState(level=KillLevel.FLATTEN, reason="", changed_at=NOON)
+CASH = Balance(asset="USD", total=d("1"))
+COIN = Balance(asset="BTC", total=d("1"))
+
+Work = Callable[[Transaction], object]
+
+BUSINESS: dict[str, Work] = {
+    "config": lambda t: t.set_config("kill_switch", "true", NOON),
+    "trading_states": lambda t: t.set_trading_state(HALTED),
+    "order_intents": lambda t: t.record_intent(make_intent(intent_id=IntentId("I2"))),
+    "order_intents advanced": lambda t: t.advance_intent(
+        IntentId("I1"), IntentState.UNKNOWN, at=NOON, evidence=""
+    ),
+    "crypto_orders": lambda t: t.record_order(make_order()),
+    "order_events": lambda t: t.append_order_event(EVENT),
+    "crypto_fills": lambda t: t.record_fill(make_fill()),
+    "ledger_entries": lambda t: t.record_ledger((make_ledger_entry(),)),
+    "crypto_positions": lambda t: t.record_position(make_position()),
+    "crypto_cash_snapshots": lambda t: t.record_balances((CASH,), at=NOON, source="rest"),
+    "crypto_holdings_snapshots": lambda t: t.record_balances((COIN,), at=NOON, source="rest"),
+    "crypto_candles": lambda t: t.write_candles((make_candle(),), "ohlc"),
+}
+
+OBSERVATIONS: dict[str, Work] = {
+    "heartbeat": lambda t: t.beat("loop", "ok", NOON, {}),
+    "reconciliation": lambda t: t.record_reconciliation(NOON, "k", BTC, "e", "s", resolved=True),
+    "decision": lambda t: t.record_decision(NOON, BTC, "trace", {}),
+    "boot": lambda t: t.record_boot("r1", NOON, None, "running", {}),
+    "lease": lambda t: t.acquire_lease("r1", "desk", 7, NOON, 30.0),
+}
+
+
+def fingerprint(store: Store) -> str:
+    """The store's, now."""
+    with store.transaction() as transaction:
+        return transaction.business_fingerprint()
+
+
+@pytest.mark.parametrize("name", BUSINESS)
+def test_every_change_of_business_changes_the_fingerprint(store: Store, name: str) -> None:
+    """One row, or one state of one row, is enough."""
+    with store.transaction() as transaction:
+        transaction.record_intent(make_intent())
+    before = fingerprint(store)
+    with store.transaction() as transaction:
+        BUSINESS[name](transaction)
+    assert fingerprint(store) != before
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_no_observation_changes_the_fingerprint(store: Store, name: str) -> None:
+    """A dry run may beat, look and note."""
+    before = fingerprint(store)
+    with store.transaction() as transaction:
+        OBSERVATIONS[name](transaction)
+    assert fingerprint(store) == before
+
+
+def test_registering_an_account_is_no_business(url: str, store: Store) -> None:
+    """A dry run on a new account has to open the store."""
+    before = fingerprint(store)
+    Store.open(url, LIVE, clock_now=NOON + timedelta(days=1)).close()
+    assert fingerprint(store) == before
+
+
+def test_repeating_what_is_known_changes_nothing(store: Store) -> None:
+    """Fills, events, ledger rows, candles, and projections that are as they were."""
+    again = ("crypto_orders", "order_events", "crypto_fills", "ledger_entries", "crypto_positions",
+             "crypto_candles")  # fmt: skip
+    for name in again:
+        with store.transaction() as transaction:
+            BUSINESS[name](transaction)
+    before = fingerprint(store)
+    for name in again:
+        with store.transaction() as transaction:
+            BUSINESS[name](transaction)
+    assert fingerprint(store) == before
+
+
+def test_every_business_table_has_a_change_in_this_test() -> None:
+    """A new table without one would be watched by nobody."""
+    assert {name.split()[0] for name in BUSINESS} == {table.name for table in business_tables()}
