@@ -1,0 +1,165 @@
+"""The paper exchange as a Starlette application: Kraken's REST paths, WebSocket v2, `/zoe/`.
+
+Coroutines only: no thread pool and no middleware, so that the same application runs under virtual
+time behind an ASGI transport. Every REST answer is HTTP 200, whatever happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.rest_dialect import RestDialect, RestRequest, encode
+from zoe_tools.paper.times import iso
+from zoe_tools.paper.ws import serve_socket
+from zoe_tools.ports import FrameClosed
+
+_log = logging.getLogger(__name__)
+_BODY_BYTES = 1024 * 1024
+_CHALLENGE_HEX = 256
+_GONE = 1006
+
+
+def create_app(
+    exchange: PaperExchange, *, proof_secret: bytes | None, speed: float = 1.0
+) -> Starlette:
+    """The application over one exchange.
+
+    `/zoe/clock` tells the exchange's time and its `speed`; `/zoe/proof?challenge=HEX` answers with
+    the HMAC-SHA256 of the challenge's bytes, as hex. Without a `proof_secret` there is no proof to
+    be had (404), and the exchange counts as live.
+    """
+
+    async def clock(_: Request) -> Response:
+        return JSONResponse({"now": iso(exchange.now()), "speed": speed})
+
+    async def proof(request: Request) -> Response:
+        if proof_secret is None:
+            return Response(status_code=404)
+        challenge = request.query_params.get("challenge", "")
+        try:
+            message = bytes.fromhex(challenge)
+        except ValueError:
+            message = b""
+        if not message or len(challenge) > _CHALLENGE_HEX:
+            return JSONResponse({"error": "challenge must be hex"}, status_code=400)
+        mac = hmac.new(proof_secret, message, hashlib.sha256)
+        return JSONResponse({"proof": mac.hexdigest()})
+
+    async def public_socket(websocket: WebSocket) -> None:
+        await _serve(websocket, exchange, is_private=False)
+
+    async def private_socket(websocket: WebSocket) -> None:
+        await _serve(websocket, exchange, is_private=True)
+
+    return Starlette(
+        routes=[
+            Route("/zoe/clock", clock),
+            Route("/zoe/proof", proof),
+            WebSocketRoute("/v2", public_socket),
+            WebSocketRoute("/v2/private", private_socket),
+            Route("/{path:path}", _Rest(exchange)),
+        ]
+    )
+
+
+class _Rest:
+    """Everything else over HTTP: the REST dialect, and no traceback ever."""
+
+    def __init__(self, exchange: PaperExchange) -> None:
+        self._dialect = RestDialect(exchange)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            return
+        response = Response(self._answer(request, body), media_type="application/json")
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, body: bytes | None) -> bytes:
+        if body is None:
+            return encode({"error": ["EAPI:Bad request"]})
+        try:
+            return self._dialect.answer(
+                RestRequest(
+                    method=request.method,
+                    path=request.url.path,
+                    query=request.url.query,
+                    headers=dict(request.headers),
+                    body=body,
+                )
+            )
+        except Exception:  # noqa: BLE001 - the server's last door: logged whole, answered in words
+            _log.exception("the paper exchange failed on %s", request.url.path)
+            return encode({"error": ["EGeneral:Internal error"]})
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The whole body; None when it is larger than any honest request."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+async def _serve(websocket: WebSocket, exchange: PaperExchange, *, is_private: bool) -> None:
+    await websocket.accept()
+    duplex = AsgiDuplex(websocket)
+    try:
+        await serve_socket(duplex, exchange, is_private=is_private)
+    finally:
+        await duplex.close()
+
+
+class AsgiDuplex:
+    """A Starlette WebSocket as a frame duplex."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._closed: FrameClosed | None = None
+
+    async def send(self, frame: str) -> None:
+        """Send one text frame."""
+        if self._closed is not None:
+            raise FrameClosed(self._closed.code, self._closed.reason)
+        try:
+            await self._websocket.send_text(frame)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            self._closed = FrameClosed(_GONE, "")
+            raise self._closed from error
+
+    async def receive(self) -> str:
+        """The next text frame; a binary frame is read as UTF-8."""
+        if self._closed is not None:
+            raise FrameClosed(self._closed.code, self._closed.reason)
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            self._closed = FrameClosed(message.get("code", _GONE), message.get("reason") or "")
+            raise self._closed
+        text = message.get("text")
+        if isinstance(text, str):
+            return text
+        return bytes(message.get("bytes") or b"").decode(errors="replace")
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close; idempotent."""
+        if self._closed is not None:
+            return
+        self._closed = FrameClosed(code, reason)
+        try:
+            await self._websocket.close(code, reason)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            _log.debug("the socket was gone before it was closed: %s", error)
