@@ -20,10 +20,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 import builders
+from zoe_tools.commands.invocation import GlobalOptions, Invocation
+from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
@@ -48,7 +52,9 @@ from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gather import EVERYTHING, Need, gather
 from zoe_tools.ports import Clock
+from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store.runner import InlineRunner
 from zoe_tools.store.schema import upgrade
@@ -549,3 +555,28 @@ def at_the_desk(
             await store.close()
 
     return run_virtual(main())
+
+
+def command_io(
+    desk: Desk, command: str, *, live_consent: bool = False, json: bool = False
+) -> tuple[Context, Invocation, StringIO]:
+    """What a command's coroutine works with, over the desk; and what it prints."""
+    out = StringIO()
+    settings = SimpleNamespace(live_consent=live_consent)
+    context = Context(
+        settings=cast("Settings", settings),
+        account=desk.account,
+        policy=desk.policy,
+        clock=desk.clock,
+        home=Path(),
+        is_paper=desk.account.mode == "paper",
+        opened_venue=cast("Any", desk.venue),
+        opened_store=desk.store,
+    )
+    invocation = Invocation(
+        command=command,
+        options=GlobalOptions(json=json),
+        environ={"USER": "tester"},
+        output=Printer(out=out, err=out, command=command, json=json, width=120),
+    )
+    return context, invocation, out

@@ -14,14 +14,12 @@ from builders import (
     make_fill,
     make_intent,
     make_order,
-    make_request,
     make_venue_order,
 )
 from zoe_tools.core.proof import (
     RULES,
     Resend,
     Verdict,
-    agrees,
     judge_amend,
     judge_cancel,
     judge_place,
@@ -120,9 +118,3 @@ def test_only_cancels_and_protective_stops_may_go_again() -> None:
 def test_silence_counts_from_the_deadline_plus_the_visibility_lag() -> None:
     """Five seconds and sixty."""
     assert silence_counts_from(make_intent(), Policy()) == NOON + timedelta(seconds=65)
-
-
-def test_an_order_agrees_with_a_request_in_four_things() -> None:
-    """Symbol, side, type, quantity."""
-    assert agrees(make_request(), make_venue_order(limit_price=d("1")))
-    assert not agrees(make_request(), make_venue_order(quantity=d("1")))

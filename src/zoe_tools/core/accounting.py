@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.domain.position import Position, PositionStatus
@@ -90,6 +91,42 @@ def fold_fills(
             continue
         position = apply_fill(position, fill, position_id=position_id)
     return position
+
+
+def in_time_order(fills: Iterable[Fill]) -> list[Fill]:
+    """Oldest first; what happened in one moment: purchases first, so that sales find them."""
+    return sorted(fills, key=lambda each: (each.filled_at, each.side is Side.SELL, each.fill_id))
+
+
+def order_of(orders: Iterable[OrderRecord], fill: Fill) -> OrderRecord | None:
+    """Our order behind a fill, or None when it is somebody else's."""
+    return next(
+        (
+            order
+            for order in orders
+            if fill.venue_order_id == order.venue_order_id
+            or (fill.client_order_id is not None and fill.client_order_id == order.client_order_id)
+        ),
+        None,
+    )
+
+
+def entry_position_id(order: OrderRecord) -> PositionId:
+    """The position an entry order opens, named after the order."""
+    return order.position_id or PositionId(f"P-{order.client_order_id}")
+
+
+def book(positions: dict[PositionId, Position], order: OrderRecord, fill: Fill) -> None:
+    """Let a fill of our order change these open positions as the books will.
+
+    It goes to the order's own position, else to the one of its instrument, else opens one.
+    """
+    held = positions.get(order.position_id) if order.position_id else None
+    held = held or next((each for each in positions.values() if each.symbol == fill.symbol), None)
+    if held is None and fill.side is Side.SELL:
+        return
+    position_id = held.position_id if held else entry_position_id(order)
+    positions[position_id] = apply_fill(held, fill, position_id=position_id, purpose=order.purpose)
 
 
 def _opened(fill: Fill, position_id: PositionId, purpose: OrderPurpose) -> Position:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.money import short
-from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderPurpose, VenueOrder
 from zoe_tools.domain.policy import Policy
 
 LOOKS_NEEDED = 2
@@ -181,16 +181,6 @@ def _difference(intent: Intent, record: OrderRecord, order: VenueOrder) -> str:
     if order.opened_at < intent.created_at - timedelta(seconds=CLOCK_TOLERANCE_S):
         return f"was opened at {order.opened_at:%H:%M:%S}, before the intent"
     return ""
-
-
-def agrees(request: OrderRequest, order: VenueOrder) -> bool:
-    """Whether an order is the one the request asked for, whoever sent it."""
-    return (order.symbol, order.side, order.order_type, order.quantity) == (
-        request.symbol,
-        request.side,
-        request.order_type,
-        request.quantity,
-    )
 
 
 def _has_values(amendment: OrderAmendment, order: VenueOrder) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from zoe_tools.core.accounting import quote_of
+from zoe_tools.core.accounting import book, order_of, quote_of
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.market import Quote, VenueMode
@@ -23,6 +23,7 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     PlaceOrder,
     Plan,
+    RecordFill,
     SetTradingState,
     Step,
 )
@@ -386,5 +387,9 @@ def _use_up(step: Step, snapshot: Snapshot, running: _Running) -> None:
             running.positions[position.position_id] = position
         case AdjustPosition(after=after):
             running.positions[after.position_id] = after
+        case RecordFill(fill=fill):
+            order = order_of(snapshot.orders, fill)
+            if order is not None:
+                book(running.positions, order, fill)
         case _:
             pass

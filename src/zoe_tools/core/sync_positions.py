@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from zoe_tools.core.accounting import apply_fill, base_of, excess_of, fold_fills
+from zoe_tools.core.accounting import (
+    base_of,
+    book,
+    excess_of,
+    fold_fills,
+    in_time_order,
+    order_of,
+)
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -135,8 +142,8 @@ def _booked(world: _World, steps: list[Step]) -> list[Position]:
         each.position_id: each for each in snapshot.positions if each.status is PositionStatus.OPEN
     }
     known = {fill.fill_id for fill in snapshot.recorded_fills}
-    for fill in sorted(world.fills, key=lambda each: (each.filled_at, each.fill_id)):
-        order = world.order_of(fill)
+    for fill in in_time_order(world.fills):
+        order = order_of(snapshot.orders, fill)
         if order is None or fill.fill_id in known:
             continue
         steps.append(
@@ -148,23 +155,9 @@ def _booked(world: _World, steps: list[Step]) -> list[Position]:
                 ),
             )
         )
-        _apply(positions, order, fill)
+        book(positions, order, fill)
     steps.extend(_order_steps(world))
     return [each for each in positions.values() if each.status is PositionStatus.OPEN]
-
-
-def _apply(positions: dict[PositionId, Position], order: OrderRecord, fill: Fill) -> None:
-    held = positions.get(order.position_id) if order.position_id else None
-    held = held or next((each for each in positions.values() if each.symbol == fill.symbol), None)
-    if held is None and fill.side is Side.SELL:
-        return
-    position_id = held.position_id if held else entry_position_id(order)
-    positions[position_id] = apply_fill(held, fill, position_id=position_id, purpose=order.purpose)
-
-
-def entry_position_id(order: OrderRecord) -> PositionId:
-    """The position an entry order opens, named after the order."""
-    return order.position_id or PositionId(f"P-{order.client_order_id}")
 
 
 def _order_steps(world: _World) -> Iterator[Step]:
@@ -241,7 +234,7 @@ def _merged(world: _World, orders: set[VenueOrderId]) -> list[Fill]:
         for fill in (*world.fills, *world.snapshot.recorded_fills)
         if fill.venue_order_id in orders
     }
-    return sorted(both.values(), key=lambda each: (each.filled_at, each.fill_id))
+    return in_time_order(both.values())
 
 
 # --- adoption ------------------------------------------------------------------------------------

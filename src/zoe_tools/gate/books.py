@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.core.accounting import apply_fill, excess_of
+from zoe_tools.core.accounting import apply_fill, entry_position_id, excess_of, in_time_order
 from zoe_tools.core.order_lifecycle import advance, event_of
-from zoe_tools.core.sync_positions import entry_position_id
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState, OrderRecord
@@ -102,7 +101,7 @@ def record_execution(
         transaction.append_order_event(event)
     else:
         after = seen
-    for fill in sorted(fills, key=lambda each: (each.filled_at, each.fill_id)):
+    for fill in in_time_order(fills):
         after = book_fill(transaction, after, fill)
     if after != record:
         transaction.record_order(after)

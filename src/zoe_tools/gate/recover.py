@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
+from zoe_tools.core.accounting import in_time_order
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
@@ -195,7 +196,7 @@ async def _fills(store: StoreRunner, venue: Venue, working: Sequence[OrderRecord
         return 0
     since = min((*times, *newest)) - timedelta(seconds=CLOCK_TOLERANCE_S)
     rows = await venue.fills(since=since)
-    fills = sorted(rows, key=lambda each: (each.filled_at, each.fill_id))
+    fills = in_time_order(rows)
     return await store.run(lambda tx: _book_all(tx, fills))
 
 

@@ -1,0 +1,245 @@
+"""`zoe kill` over a venue in memory: latched first, proved afterwards, bought coins untouched."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from builders import LIVE, d, make_position, make_request, make_stop_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill_status import _status
+from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.order import OrderStatus, OrderType
+from zoe_tools.domain.plan import AdoptPosition
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.errors import ConfigError, ConsentMissing, VenueUnavailable
+
+HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
+"""Half a bitcoin will be managed, two were bought elsewhere."""
+
+
+async def set_up(desk: Desk) -> None:
+    """A managed half bitcoin with its stop, and a resting entry."""
+    await desk.do(AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"))
+    stop = make_stop_request(quantity=d("0.5"))
+    await desk.do(place(stop, position_id=PositionId("P1")), live_consent=True)
+    await desk.do(place(make_request(limit_price=d("59000.0"))), live_consent=True)
+    desk.venue.calls.clear()
+
+
+async def kill(
+    desk: Desk, level: KillLevel, *, execute: bool = True, consent: bool = False
+) -> tuple[int, str]:
+    """Run the command; its exit code and what it printed."""
+    context, invocation, out = command_io(desk, "kill", live_consent=consent)
+    code = await _kill(context, invocation, level, "drill", execute=execute)
+    return code, out.getvalue()
+
+
+async def state(desk: Desk) -> TradingState:
+    """What is latched."""
+    return await desk.read(lambda tx: tx.trading_state())
+
+
+def test_a_dry_run_stops_nothing_and_says_so(tmp_path: Path) -> None:
+    """It ends with the words and with the exact line to run."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        code, text = await kill(desk, KillLevel.CANCEL_OPEN, execute=False)
+
+        assert code == 3
+        assert text.splitlines()[-2:] == [
+            "NOTHING HAS BEEN STOPPED",
+            "To carry it out: zoe kill --level cancel-open --execute",
+        ]
+        assert desk.venue.writes == []
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_cancel_open_cancels_the_entry_and_spares_the_stop(tmp_path: Path) -> None:
+    """Latched, cancelled by id, proved; a second run has nothing to do."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert code == 0
+        assert desk.venue.writes == [("cancel", "O00002")]
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+        latched = await state(desk)
+        assert (latched.level, latched.reason) == (KillLevel.CANCEL_OPEN, "drill")
+        assert latched.changed_by == "tester"
+
+        desk.venue.calls.clear()
+        assert (await kill(desk, KillLevel.CANCEL_OPEN))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_the_level_is_latched_before_the_venue_is_called(tmp_path: Path) -> None:
+    """Even if the venue is away for good: then the result is unproved, exit 6."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("open_orders", VenueUnavailable("down"), times=50)
+        code, text = await kill(desk, KillLevel.REDUCE_ONLY)
+
+        assert code == 6
+        assert "could not be proved" in text
+        assert (await state(desk)).level is KillLevel.REDUCE_ONLY
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_pausing_entries_asks_nothing_of_the_venue(tmp_path: Path) -> None:
+    """One row, and done."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        assert (await kill(desk, KillLevel.PAUSE_ENTRIES))[0] == 0
+        assert desk.venue.calls == []
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_flatten_sells_what_is_managed_and_leaves_two_bitcoins_alone(tmp_path: Path) -> None:
+    """Stop cancelled, the half sold at market, the rest of the account as it was."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        position = await desk.read(lambda tx: tx.position(PositionId("P1")))
+        assert code == 0
+        assert desk.venue.resting == []
+        assert desk.venue.totals["BTC"] == d("2.0")
+        assert position is not None
+        assert (position.quantity, position.status.value) == (d("0"), "closed")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_flatten_sells_only_what_the_stop_s_last_fill_left(tmp_path: Path) -> None:
+    """The stop fills in part while it is being cancelled: its final fill counts first."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.trade(VenueOrderId("O00001"), d("0.2"), d("58790.0"))
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert desk.venue.totals["BTC"] == d("2.0")
+        sales = [fill.quantity for fill in desk.venue.executions]
+        assert sales == [d("0.2"), d("0.3")]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_flatten_goes_on_after_a_lost_answer_without_selling_twice(tmp_path: Path) -> None:
+    """The sale happened, nobody heard: found by its id, and not repeated."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("place", "lost answer")
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert desk.venue.totals["BTC"] == d("2.0")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_flatten_that_may_or_may_not_have_sold_is_unproved(tmp_path: Path) -> None:
+    """Exit 6, and no second sale."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("place", "lost request")
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 6
+        assert [method for method, _ in desk.venue.writes].count("place") == 1
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_live_needs_no_consent_to_cancel_and_consent_to_flatten(tmp_path: Path) -> None:
+    """Without it flatten still makes the account reduce-only, sells nothing, and says so."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        with pytest.raises(ConsentMissing, match="nothing was sold") as caught:
+            await kill(desk, KillLevel.FLATTEN)
+        assert caught.value.hint.endswith("export I_UNDERSTAND_LIVE=1")
+        assert (await state(desk)).level is KillLevel.REDUCE_ONLY
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+        assert desk.venue.totals["BTC"] == d("2.5")
+
+        assert (await kill(desk, KillLevel.FLATTEN, consent=True))[0] == 0
+        assert desk.venue.totals["BTC"] == d("2.0")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS, account=LIVE)
+
+
+def test_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> None:
+    """Cancels are always allowed: exit 7, because nothing could be latched."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        context, invocation, out = command_io(desk, "kill")
+        code = await _cancel_blindly(context, invocation, KillLevel.CANCEL_OPEN, execute=True)
+
+        assert code == 7
+        assert "No order that could add risk is open." in out.getvalue()
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+        assert desk.venue.book_of_orders[VenueOrderId("O00002")].status is OrderStatus.CANCELED
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
+    """Unknown outweighs the missing store."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.cue("open_orders", VenueUnavailable("down"), times=50)
+        context, invocation, _ = command_io(desk, "kill")
+        code = await _cancel_blindly(context, invocation, KillLevel.CANCEL_OPEN, execute=True)
+
+        assert code == 6
+
+    at_the_desk(tmp_path, story)
+
+
+def test_status_shows_level_reason_and_since(tmp_path: Path) -> None:
+    """Read from the store alone."""
+
+    async def story(desk: Desk) -> None:
+        await kill(desk, KillLevel.PAUSE_ENTRIES)
+        desk.venue.calls.clear()
+        context, invocation, out = command_io(desk, "kill status")
+        assert await _status(context, invocation) == 0
+
+        text = out.getvalue()
+        assert "pause-entries" in text
+        assert "drill" in text
+        assert "2026-01-05 12:00:00Z" in text
+        assert desk.venue.calls == []
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("label", ["", "none", "stop"])
+def test_an_unknown_level_is_a_usage_error_that_lists_them(label: str) -> None:
+    """`none` is no way down."""
+    with pytest.raises(ConfigError) as caught:
+        _level(label)
+
+    assert caught.value.hint == "One of: pause-entries, cancel-open, reduce-only, flatten."

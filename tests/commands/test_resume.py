@@ -1,0 +1,75 @@
+"""`zoe resume`: the only way down, after a checklist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders import d, make_position, make_stop_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.resume import _resume
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.plan import AdoptPosition, SetTradingState
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.errors import PlanRefused
+
+
+async def resume(desk: Desk, *, execute: bool) -> int:
+    """Run the command."""
+    context, invocation, _ = command_io(desk, "resume")
+    return await _resume(context, invocation, "fixed", execute=execute)
+
+
+async def level(desk: Desk) -> KillLevel:
+    """What is latched."""
+    return (await desk.read(lambda tx: tx.trading_state())).level
+
+
+def test_an_armed_account_has_nothing_to_resume(tmp_path: Path) -> None:
+    """Exit 0."""
+    assert at_the_desk(tmp_path, lambda desk: resume(desk, execute=True)) == 0
+
+
+def test_a_dry_run_leaves_the_latch_and_execute_re_arms(tmp_path: Path) -> None:
+    """Exit 3, then 0."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(SetTradingState(level=KillLevel.FLATTEN, reason="drill"), command="kill")
+        assert await resume(desk, execute=False) == 3
+        assert await level(desk) is KillLevel.FLATTEN
+        assert await resume(desk, execute=True) == 0
+        assert await level(desk) is KillLevel.NONE
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_naked_position_keeps_the_latch_until_it_has_its_stop(tmp_path: Path) -> None:
+    """Refused with the sentence that says what to run."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.totals["BTC"] = d("0.5")
+        position = make_position(quantity=d("0.5"))
+        await desk.do(AdoptPosition(position=position, reason="test"))
+        await desk.do(SetTradingState(level=KillLevel.REDUCE_ONLY, reason="drill"), command="kill")
+        with pytest.raises(PlanRefused, match="zoe recover-sl"):
+            await resume(desk, execute=True)
+        assert await level(desk) is KillLevel.REDUCE_ONLY
+
+        stop = make_stop_request(quantity=d("0.5"))
+        await desk.do(place(stop, position_id=PositionId("P1")))
+        assert await resume(desk, execute=True) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_the_runbook_s_switch_has_to_be_set_to_false_first(tmp_path: Path) -> None:
+    """A row in the table `config` outranks the latch."""
+
+    async def story(desk: Desk) -> None:
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.set_config("kill_switch", "true", now))
+        with pytest.raises(PlanRefused, match="kill_switch"):
+            await resume(desk, execute=True)
+
+    at_the_desk(tmp_path, story)

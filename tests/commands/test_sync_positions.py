@@ -1,0 +1,153 @@
+"""`zoe sync-positions` over a venue in memory: dry, executed, executed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, LIVE, d, make_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.sync_positions import _adoption, _number, _sync
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.order import OrderType
+from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument
+
+TWO_BITCOINS: Mapping[str, Decimal] = {"USD": Decimal(1000), "BTC": Decimal(2)}
+
+
+async def sync(
+    desk: Desk, *, adopt: str = "", execute: bool = True, consent: bool = False
+) -> tuple[int, str]:
+    """Run the command; its exit code and what it printed."""
+    context, invocation, out = command_io(desk, "sync-positions", live_consent=consent)
+    wanted = (_adoption(adopt),) if adopt else ()
+    code = await _sync(context, invocation, wanted=wanted, cost=None, execute=execute)
+    return code, out.getvalue()
+
+
+def test_holdings_bought_elsewhere_are_shown_and_left_alone(tmp_path: Path) -> None:
+    """Two bitcoins: no position, no order, exit 0, dry or executed."""
+
+    async def story(desk: Desk) -> None:
+        for execute in (False, True):
+            code, text = await sync(desk, execute=execute)
+            assert code == 0
+            assert "BTC: 2 are not managed and were left alone." in text
+        assert desk.venue.writes == []
+        assert await desk.read(lambda tx: tx.positions()) == ()
+
+    at_the_desk(tmp_path, story, balances=dict(TWO_BITCOINS))
+
+
+def test_adopting_by_name_protects_the_adopted_part_alone(tmp_path: Path) -> None:
+    """Dry it changes nothing; executed there is a position and its stop; again there is nothing."""
+
+    async def story(desk: Desk) -> None:
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        code, text = await sync(desk, adopt="BTC-USD=0.5", execute=False)
+        assert code == 3
+        assert "zoe sync-positions --adopt BTC-USD=0.5 --execute" in text
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+        assert desk.venue.writes == []
+
+        assert (await sync(desk, adopt="BTC-USD=0.5"))[0] == 0
+        position = await desk.read(lambda tx: tx.positions(open_only=True)[0])
+        stop = desk.venue.resting[0]
+        assert (position.symbol, position.quantity) == (BTC, d("0.5"))
+        assert (stop.order_type, stop.quantity) == (OrderType.STOP_LOSS, d("0.5"))
+        assert position.stop_venue_order_id == stop.venue_order_id
+
+        desk.venue.calls.clear()
+        assert (await sync(desk, adopt="BTC-USD=0.5"))[0] == 0
+        assert (await sync(desk))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story, balances=dict(TWO_BITCOINS))
+
+
+def test_a_position_that_was_sold_while_nobody_looked_is_closed(tmp_path: Path) -> None:
+    """The stop filled at the venue; a second run finds the registry in order."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        assert (await sync(desk))[0] == 0
+        stop = desk.venue.resting[0]
+        desk.venue.trade(VenueOrderId(stop.venue_order_id), d("0.0004"), d("58700.0"))
+
+        code, _ = await sync(desk)
+        assert code == 0
+        assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
+        assert (await sync(desk, execute=False))[0] == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_dry_run_shows_the_missed_fill_and_books_nothing(tmp_path: Path) -> None:
+    """Recording is a change, too."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("59000.0"))))
+        desk.venue.trade(VenueOrderId("O00001"), d("0.0004"))
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        code, _ = await sync(desk, execute=False)
+
+        assert code == 3
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_balance_below_what_is_managed_is_a_finding(tmp_path: Path) -> None:
+    """Exit 3, nothing written off."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await sync(desk)
+        desk.venue.totals["BTC"] = d("0.0001")
+        code, text = await sync(desk)
+
+        assert code == 3
+        assert "zoe manages 0.0004" in text
+        assert len(await desk.read(lambda tx: tx.positions(open_only=True))) == 1
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_live_account_needs_consent_for_the_stop(tmp_path: Path) -> None:
+    """Nothing is adopted either: the plan goes whole or not at all."""
+
+    async def story(desk: Desk) -> None:
+        with pytest.raises(ConsentMissing):
+            await sync(desk, adopt="BTC/USD=0.5")
+        assert await desk.read(lambda tx: tx.positions()) == ()
+
+        assert (await sync(desk, adopt="BTC/USD=0.5", consent=True))[0] == 0
+
+    at_the_desk(tmp_path, story, balances=dict(TWO_BITCOINS), account=LIVE)
+
+
+def test_an_unknown_name_is_a_usage_error(tmp_path: Path) -> None:
+    """Resolved by the catalogue, never by the shape of the string."""
+
+    async def story(desk: Desk) -> None:
+        with pytest.raises(UnknownInstrument):
+            await sync(desk, adopt="BTCC/USD=0.5")
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("text", ["BTC/USD", "=0.5", "BTC/USD=", "BTC/USD=x", "BTC/USD=0"])
+def test_what_is_no_adoption_is_a_usage_error(text: str) -> None:
+    """NAME=QUANTITY, the quantity above zero."""
+    with pytest.raises(ConfigError):
+        _adoption(text)
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "1e", "inf"])
+def test_what_is_no_price_is_a_usage_error(text: str) -> None:
+    """Exact and above zero."""
+    with pytest.raises(ConfigError):
+        _number(text, "--price")

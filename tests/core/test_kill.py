@@ -1,0 +1,200 @@
+"""What each kill level cancels, spares and sells, and what stands against re-arming."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders import (
+    BTC,
+    ETH,
+    NOON,
+    d,
+    make_intent,
+    make_order,
+    make_position,
+    make_venue_order,
+    snapshot_with,
+)
+from zoe_tools.core.kill import plan_kill, plan_latch, plan_resume, resume_blockers
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.market import VenueMode
+from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
+from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, SetTradingState, Step
+from zoe_tools.domain.snapshot import Missing, Snapshot
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel, TradingState
+from zoe_tools.errors import VenueUnavailable
+
+ENTRY = make_venue_order(venue_order_id=VenueOrderId("O-entry"))
+STOP = make_venue_order(
+    venue_order_id=VenueOrderId("O-stop"),
+    client_order_id=ClientOrderId("stop"),
+    side=Side.SELL,
+    order_type=OrderType.STOP_LOSS,
+    limit_price=None,
+    trigger_price=d("58800.0"),
+)
+FOREIGN_SELL = make_venue_order(
+    venue_order_id=VenueOrderId("O-foreign"),
+    client_order_id=None,
+    symbol=ETH,
+    side=Side.SELL,
+    limit_price=d("9000.0"),
+)
+FOREIGN_BUY = make_venue_order(
+    venue_order_id=VenueOrderId("O-manual"), client_order_id=None, symbol=ETH
+)
+OUR_STOP = make_order(
+    client_order_id=ClientOrderId("stop"),
+    venue_order_id=VenueOrderId("O-stop"),
+    purpose="stop",
+    side=Side.SELL,
+    order_type=OrderType.STOP_LOSS,
+    position_id=PositionId("P1"),
+)
+HELD = make_position(stop_venue_order_id=VenueOrderId("O-stop"))
+
+
+def world(**changes: Any) -> Snapshot:
+    """A managed position with its stop, an entry, and two orders that somebody placed by hand."""
+    values: dict[str, Any] = {
+        "open_orders": (ENTRY, STOP, FOREIGN_SELL, FOREIGN_BUY),
+        "orders": (make_order(venue_order_id=VenueOrderId("O-entry")), OUR_STOP),
+        "positions": (HELD,),
+        "balances": (Balance(asset="BTC", total=d("2.0004")), Balance(asset="USD", total=d("1"))),
+        **changes,
+    }
+    return snapshot_with(**values)
+
+
+def cancelled(plan: Plan) -> list[str]:
+    """The ids a plan cancels."""
+    return [step.venue_order_id for step in plan.steps if isinstance(step, CancelOrder)]
+
+
+def kinds(plan: Plan) -> list[type[Step]]:
+    """The kinds of its steps."""
+    return [type(step) for step in plan.steps]
+
+
+LEVELS = [
+    (KillLevel.PAUSE_ENTRIES, []),
+    (KillLevel.CANCEL_OPEN, ["O-entry", "O-manual"]),
+    (KillLevel.REDUCE_ONLY, ["O-entry", "O-manual"]),
+    (KillLevel.FLATTEN, ["O-entry", "O-stop", "O-manual"]),
+]
+
+
+@pytest.mark.parametrize(("level", "ids"), LEVELS)
+def test_each_level_latches_first_and_cancels_what_could_add_risk(
+    level: KillLevel, ids: list[str]
+) -> None:
+    """Sells stay; flattening cancels zoe's own, because they hold what is to be sold."""
+    plan = plan_kill(world(), level, "drill")
+
+    assert plan.steps[0] == SetTradingState(level=level, reason="drill")
+    assert cancelled(plan) == ids
+
+
+def test_flattening_sells_what_is_managed_and_not_one_coin_more() -> None:
+    """Two BTC bought elsewhere stay."""
+    sales = [
+        step.request
+        for step in plan_kill(world(), KillLevel.FLATTEN, "drill").steps
+        if isinstance(step, PlaceOrder)
+    ]
+
+    assert [(sale.symbol, sale.quantity, sale.side) for sale in sales] == [
+        (BTC, d("0.0004"), Side.SELL)
+    ]
+
+
+def test_what_was_stopped_needs_no_second_plan() -> None:
+    """Idempotent: latched, cancelled, sold, nothing left to do."""
+    state = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
+    after = world(trading_state=state, open_orders=(FOREIGN_SELL,), positions=())
+
+    assert plan_kill(after, KillLevel.FLATTEN, "again").is_empty
+
+
+def test_a_level_is_never_lowered() -> None:
+    """Asked for less, nothing is latched and a note says so."""
+    state = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
+    plan = plan_latch(world(trading_state=state), KillLevel.PAUSE_ENTRIES, "less")
+
+    assert (plan.steps, plan.notes) == ((), ("Trading is already at flatten.",))
+
+
+def test_latching_needs_nothing_of_the_venue_and_cancelling_needs_the_open_orders() -> None:
+    """An unreadable list is never an empty one."""
+    blind = world(open_orders=Missing("down"))
+
+    assert kinds(plan_latch(blind, KillLevel.CANCEL_OPEN, "r")) == [SetTradingState]
+    with pytest.raises(VenueUnavailable, match="the open orders: down"):
+        plan_kill(blind, KillLevel.CANCEL_OPEN, "r")
+
+
+def test_dust_is_named_and_not_sold() -> None:
+    """Below the venue's minimum there is nothing to send."""
+    dusty = world(positions=(make_position(quantity=d("0.00001")),), open_orders=())
+    plan = plan_kill(dusty, KillLevel.FLATTEN, "r")
+
+    assert kinds(plan) == [SetTradingState]
+    assert "cannot be sold" in plan.notes[-1]
+
+
+def test_a_sale_that_is_under_way_is_not_doubled() -> None:
+    """The working market sell covers the position."""
+    selling = make_order(
+        client_order_id=ClientOrderId("sale"),
+        purpose="flatten",
+        side=Side.SELL,
+        order_type=OrderType.MARKET,
+        status=OrderStatus.UNKNOWN,
+        position_id=PositionId("P1"),
+    )
+    plan = plan_kill(world(open_orders=(), orders=(selling,)), KillLevel.FLATTEN, "r")
+
+    assert kinds(plan) == [SetTradingState]
+    assert "being sold already" in plan.notes[-1]
+
+
+STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=NOON)
+SWITCHED = TradingState(
+    level=KillLevel.REDUCE_ONLY, reason="x", changed_at=None, changed_by=CONFIG_SWITCH
+)
+RESTING: tuple[VenueOrder, ...] = (ENTRY, STOP)
+BLOCKERS: list[tuple[dict[str, Any], str]] = [
+    ({"unresolved_intents": (make_intent(),)}, "is unknown"),
+    ({"trading_state": SWITCHED}, "kill_switch"),
+    ({"venue_mode": VenueMode.MAINTENANCE}, "maintenance"),
+    ({"venue_mode": Missing("down")}, "mode is missing"),
+    ({"open_orders": (STOP,)}, "the venue does not show it"),
+    ({"open_orders": Missing("down")}, "open orders are missing"),
+    ({"open_orders": (ENTRY,), "orders": ()}, "has no stop at the venue"),
+    ({"balances": (Balance(asset="BTC", total=d("0.0003")),)}, "zoe manages 0.0004"),
+    ({"balances": Missing("down")}, "balances are missing"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), BLOCKERS)
+def test_re_arming_waits_until_the_list_is_clean(changes: dict[str, Any], sentence: str) -> None:
+    """Each blocker is one sentence, and no step is planned."""
+    snapshot = world(**{"trading_state": STOPPED, "open_orders": RESTING, **changes})
+    plan = plan_resume(snapshot, "fixed")
+
+    assert plan.is_empty
+    assert [sentence in note for note in plan.notes] == [True]
+
+
+def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
+    """One step down, all the way."""
+    clean = world(trading_state=STOPPED, open_orders=RESTING)
+
+    assert resume_blockers(clean) == ()
+    assert plan_resume(clean, "fixed").steps == (
+        SetTradingState(level=KillLevel.NONE, reason="fixed"),
+    )
+    assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
