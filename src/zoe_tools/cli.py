@@ -114,6 +114,7 @@ class _Door:
         try:
             code = self._dispatch()
         except ZoeError as error:
+            self._note(error)
             self.printer.error(error)
             code = error.exit_code
         except (KeyboardInterrupt, typer.Abort):
@@ -159,9 +160,14 @@ class _Door:
         self.printer.error(known)
         return known.exit_code
 
-    def _bug(self, error: Exception) -> int:
-        if not log.is_set_up():
+    def _note(self, error: ZoeError) -> None:
+        """Keep the errors that dashboards wait for."""
+        if error.message.startswith("THRESHOLD_MISMATCH"):
             self._listen()
+            log.event(_log, "THRESHOLD_MISMATCH", "error", detail=error.message, hint=error.hint)
+
+    def _bug(self, error: Exception) -> int:
+        self._listen()
         _log.error("unexpected: %s", error, exc_info=error)
         bug = ZoeError(
             f"A bug in zoe: {type(error).__name__}: {error}",
@@ -172,6 +178,8 @@ class _Door:
 
     def _listen(self) -> None:
         """Open the log although the command did not get as far as its settings."""
+        if log.is_set_up():
+            return
         verbosity = 1 if {"-v", "-vv", "--verbose"} & set(self._words) else 0
         try:
             home = home_of(self.environ, {}, None)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from typing_extensions import override
 
 from zoe_tools.domain.money import plain
+from zoe_tools.observe.events import event_in
 from zoe_tools.observe.redaction import REDACTOR
 
 if TYPE_CHECKING:
@@ -65,7 +66,11 @@ class JsonLines(logging.Formatter):
         }
         name = getattr(record, _EVENT, None)
         if name is None:
-            line["message"] = REDACTOR.text(record.getMessage())
+            message = REDACTOR.text(record.getMessage())
+            line["message"] = message
+            found = event_in(message)
+            if found is not None:
+                line["event"] = found
         else:
             line["event"] = name
             fields: dict[str, object] = getattr(record, _FIELDS, {})

@@ -1,0 +1,24 @@
+"""The names of structured events: a contract with dashboards. Pages: docs/events.md."""
+
+from __future__ import annotations
+
+EVENTS: tuple[str, ...] = (
+    "API circuit breaker CLOSED",
+    "API circuit breaker HALF-OPEN",
+    "API circuit breaker OPENED",
+    "CORRUPTED_POSITION",
+    "CYCLE_SUMMARY",
+    "DECISION_TRACE",
+    "INVARIANT_VIOLATION",
+    "KILL_SWITCH_ACTIVATED",
+    "ORDER_REJECTED_BY_VENUE",
+    "RECONCILIATION_REPORT",
+    "RECOVERY_MERGE_COLLISION",
+    "REGISTRY_AUDIT_REPORT",
+    "THRESHOLD_MISMATCH",
+)
+
+
+def event_in(message: str) -> str | None:
+    """The event that a plain log line begins with: parts that know no events write such lines."""
+    return next((name for name in EVENTS if message.startswith(name)), None)

@@ -1,0 +1,52 @@
+"""Runs a command line in this process: its own words, its own environment, its own streams."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoe_tools.cli import main
+
+LIVE_KEYS = {
+    "EDGE_FACTORY_MODE": "live",
+    "KRAKEN_API_KEY": "public-half-of-the-key",
+    "KRAKEN_API_SECRET": "c2VjcmV0IGhhbGYgb2YgdGhlIGtleQ==",
+}
+"""A live account that nobody asks anything: commands that only read the store work on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a command line ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """Stdout as the one JSON object it must be."""
+        loaded: dict[str, Any] = json.loads(self.out)
+        return loaded
+
+
+def zoe(line: str, environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Ran:
+    """Run `zoe LINE`; words are split at spaces."""
+    out, err = io.StringIO(), io.StringIO()
+    environment = dict(environ or {})
+    if home is not None:
+        environment["ZOE_HOME"] = str(home)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(line.split(), environment, out=out, err=err)
+    return Ran(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+def migrated(home: Path) -> Path:
+    """The home with a live account's `zoe init` behind it."""
+    assert zoe("init", LIVE_KEYS, home=home).code == 0
+    return home

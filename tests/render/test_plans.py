@@ -1,0 +1,210 @@
+"""What the operator sees of a plan before and while it is carried out."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+
+from builders import (
+    BTC,
+    NOON,
+    PAPER,
+    d,
+    make_candle,
+    make_fill,
+    make_position,
+    make_stop_request,
+    make_venue_order,
+    place,
+    plan_with,
+)
+from zoe_tools.core.risk import Refusal
+from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.identifiers import IntentId, PositionId, VenueOrderId
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.order import OrderAmendment
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    LinkStop,
+    OutcomeState,
+    RecordFill,
+    RecordOrder,
+    ResolveIntent,
+    SetTradingState,
+    Step,
+    StepOutcome,
+    WriteCandles,
+)
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.gate.receipt import Receipt
+from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.render.printer import Printer
+from zoe_tools.render.steps import describe
+
+ORDER = VenueOrderId("OQCLML-BW3P3-BUCMWZ")
+HELD = make_position(quantity=d("0.5"))
+STEPS: list[tuple[Step, str, str]] = [
+    (place(), "+", "place entry: buy 0.0004 BTC/USD limit limit 60000"),
+    (
+        AmendOrder(
+            amendment=OrderAmendment(venue_order_id=ORDER, symbol=BTC, trigger_price=d("58000.0")),
+            reason="r",
+        ),
+        "~",
+        f"amend stop {ORDER} on BTC/USD to trigger 58000",
+    ),
+    (
+        CancelOrder(venue_order_id=ORDER, symbol=BTC, reason="r"),
+        "-",
+        f"cancel entry {ORDER} on BTC/USD",
+    ),
+    (AdoptPosition(position=HELD, reason="r"), "+", "adopt 0.5 BTC/USD"),
+    (
+        AdjustPosition(before=HELD, after=make_position(quantity=d("0.25")), reason="r"),
+        "~",
+        "adjust BTC/USD from 0.5 to 0.25 (open)",
+    ),
+    (
+        LinkStop(position_id=PositionId("P1"), order=make_venue_order(), reason="r"),
+        "~",
+        "link stop",
+    ),
+    (RecordFill(fill=make_fill(), reason="r"), "+", "book fill"),
+    (RecordOrder(order=make_venue_order(), reason="r"), "~", "record order"),
+    (
+        ResolveIntent(
+            intent_id=IntentId("I1"), state=IntentState.REJECTED, evidence="no trace", reason="r"
+        ),
+        "~",
+        "close intent I1 as rejected: no trace",
+    ),
+    (
+        WriteCandles(
+            symbol=BTC, timeframe=Timeframe.H1, candles=(make_candle(),), source="x", reason="r"
+        ),
+        "+",
+        "write 1 1h candles of BTC/USD",
+    ),
+    (
+        SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r"),
+        "~",
+        "set trading to reduce-only",
+    ),
+    (SetTradingState(level=KillLevel.NONE, reason="r"), "~", "set trading to armed"),
+]
+
+
+def approver(
+    *, as_json: bool = False, width: int = 80, closing: str = "DRY RUN: nothing was changed."
+) -> tuple[PlanPrinter, io.StringIO]:
+    """A plan printer and its stdout."""
+    out = io.StringIO()
+    printer = Printer(out=out, err=io.StringIO(), command="run", json=as_json, width=width)
+    return PlanPrinter(printer, invitation="zoe x --execute", closing=closing), out
+
+
+def test_every_kind_of_step_is_in_the_table_below() -> None:
+    """A new kind without words would crash in an operator's face."""
+    assert {type(step) for step, _, _ in STEPS} == set(get_args(Step))
+
+
+@pytest.mark.parametrize(("step", "sign", "what"), STEPS)
+def test_each_step_reads_as_in_a_diff(step: Step, sign: str, what: str) -> None:
+    """A sign and words; the reason is the step's own."""
+    text = describe(step)
+
+    assert text.sign == sign
+    assert text.what.startswith(what)
+    assert text.why == step.reason
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_plan_shows_what_why_and_the_money_at_stake(width: int) -> None:
+    """At both usual widths, whole."""
+    shown, out = approver(width=width)
+    stop = place(make_stop_request(quantity=d("0.5")), notional=d("29000"))
+    shown.show_plan(plan_with(place(notional=d("24")), stop, notes=("BTC: 2 unmanaged",)))
+
+    text = out.getvalue()
+    assert text.startswith("PAPER kraken 0badcafe\n")
+    assert "24" in text
+    assert "29000" in text
+    assert "2 steps, 2 of them at the venue; orders worth 29024." in text
+    assert "note: BTC: 2 unmanaged" in text
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+def test_a_dry_run_ends_with_the_line_that_would_do_it() -> None:
+    """And exits 3, because there is something to do."""
+    shown, out = approver(closing="NOTHING HAS BEEN STOPPED")
+    plan = plan_with(place())
+    shown.show_plan(plan)
+    code = shown.finish(Receipt(plan=plan))
+
+    assert code == 3
+    last = out.getvalue().splitlines()[-2:]
+    assert last == ["NOTHING HAS BEEN STOPPED", "To carry it out: zoe x --execute"]
+
+
+def test_an_empty_plan_says_so_and_invites_to_nothing() -> None:
+    """Exit 0."""
+    shown, out = approver()
+    plan = plan_with()
+    shown.show_plan(plan)
+
+    assert shown.finish(Receipt(plan=plan)) == 0
+    assert out.getvalue() == "PAPER kraken 0badcafe\nNothing to do.\n"
+
+
+def test_outcomes_are_numbered_with_their_evidence() -> None:
+    """One line per step; the exit code is the gate's."""
+    shown, out = approver()
+    plan = plan_with(place(), place())
+    shown.show_plan(plan)
+    outcomes = (
+        StepOutcome(step=plan.steps[0], state=OutcomeState.DONE, evidence="open at the venue"),
+        StepOutcome(step=plan.steps[1], state=OutcomeState.UNKNOWN, evidence="", code="TIMEOUT"),
+    )
+    for outcome in outcomes:
+        shown.show_outcome(outcome)
+    code = shown.finish(Receipt(plan=plan, outcomes=outcomes, is_executed=True))
+
+    text = " ".join(out.getvalue().split())
+    assert code == 6
+    assert "[1/2] done place entry" in text
+    assert "- open at the venue" in text
+    assert "[2/2] unknown place entry" in text
+    assert "(TIMEOUT)" in text
+    assert "DRY RUN" not in text
+
+
+def test_refusals_name_step_reason_and_code() -> None:
+    """Counted from one, as the table counts."""
+    shown, out = approver()
+    plan = plan_with(place())
+    refusal = Refusal(step_index=0, code="HALTED", message="Trading is at reduce-only.")
+    code = shown.finish(Receipt(plan=plan, refusals=(refusal,)))
+
+    assert code == 4
+    assert "refused: step 1: Trading is at reduce-only. (HALTED)" in out.getvalue()
+
+
+def test_json_carries_plan_outcomes_and_refusals() -> None:
+    """One object, with the plan's hash."""
+    shown, out = approver(as_json=True)
+    plan = plan_with(place(), expires_at=NOON + timedelta(minutes=1))
+    shown.show_plan(plan)
+    shown.finish(Receipt(plan=plan))
+
+    told = json.loads(out.getvalue())
+    assert told["account"] == PAPER.account_id
+    assert told["exit_code"] == 3
+    assert told["result"]["plan_hash"] == plan.plan_hash
+    assert told["result"]["plan"]["steps"][0]["kind"] == "PlaceOrder"
