@@ -36,11 +36,13 @@ def kill(
     level: Annotated[
         str,
         typer.Option(
-            "--level", help="pause-entries, cancel-open (default), reduce-only or flatten."
+            "--level",
+            metavar="LEVEL",
+            help="pause-entries, cancel-open, reduce-only or flatten.",
         ),
     ] = "cancel-open",
     reason: Annotated[
-        str, typer.Option("--reason", help="Why, for the record.")
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "ordered by the operator",
     execute: Annotated[
         bool, typer.Option("--execute", help="Really stop; without it nothing is stopped.")
@@ -50,7 +52,10 @@ def kill(
 
     Protective stops stay below flatten; flatten sells what zoe manages and nothing else.
 
-    Example: zoe kill --level reduce-only --reason "strange fills" --execute
+    Examples:
+      zoe kill
+      zoe kill --execute
+      zoe kill --level flatten --reason "strange fills" --execute
     """
     invocation: Invocation = ctx.obj
     wanted = _level(level)
@@ -72,6 +77,7 @@ def kill(
 async def _kill(
     context: Context, invocation: Invocation, level: KillLevel, reason: str, *, execute: bool
 ) -> int:
+    invocation.printer().account(context.account)
     approver = PlanPrinter(
         invocation.printer(),
         invitation=f"zoe kill --level {level.label} --execute",

@@ -12,7 +12,9 @@ from zoe_tools.runtime.context import Context, run_with_context
 def kill_status(ctx: typer.Context) -> int:
     """Show whether trading is stopped, at which level, why and since when.
 
-    Example: zoe kill status --json
+    Examples:
+      zoe kill status
+      zoe kill status --json
     """
     invocation: Invocation = ctx.obj
     settings = invocation.settings(lenient=True)

@@ -24,7 +24,7 @@ def resume(
     ctx: typer.Context,
     *,
     reason: Annotated[
-        str, typer.Option("--reason", help="Why, for the record.")
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "ordered by the operator",
     execute: Annotated[bool, typer.Option("--execute", help="Really re-arm.")] = False,
 ) -> int:
@@ -33,7 +33,9 @@ def resume(
     The checklist: no intent of unknown outcome, every working order and every position's stop
     visible at the venue, balances not smaller than what is managed, the venue online.
 
-    Example: zoe resume --reason "cause found and fixed" --execute
+    Examples:
+      zoe resume
+      zoe resume --reason "cause found and fixed" --execute
     """
     invocation: Invocation = ctx.obj
     settings = invocation.settings()
@@ -54,6 +56,7 @@ async def _resume(context: Context, invocation: Invocation, reason: str, *, exec
         )
         return snapshot, plan_resume(snapshot, reason)
 
+    invocation.printer().account(context.account)
     approver = PlanPrinter(invocation.printer(), invitation="zoe resume --execute")
     gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
     if execute:

@@ -30,10 +30,20 @@ def sync_positions(
     *,
     adopt: Annotated[
         list[str] | None,
-        typer.Option("--adopt", help="Manage this much of a holding: BTC/USD=0.5. Repeatable."),
+        typer.Option(
+            "--adopt",
+            metavar="NAME=QUANTITY",
+            help="Manage this much of a holding, e.g. BTC/USD=0.5. Repeatable.",
+        ),
     ] = None,
     price: Annotated[
-        str, typer.Option("--price", help="Cost per unit of what is adopted; default: the bid.")
+        str,
+        typer.Option(
+            "--price",
+            metavar="PRICE",
+            help="Cost per unit of what is adopted. Without it: the bid.",
+            show_default=False,
+        ),
     ] = "",
     execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
 ) -> int:
@@ -41,7 +51,10 @@ def sync_positions(
 
     Only what zoe manages is touched; other holdings are shown and left alone.
 
-    Example: zoe sync-positions --adopt BTC/USD=0.5 --price 61250 --execute
+    Examples:
+      zoe sync-positions
+      zoe sync-positions --execute
+      zoe sync-positions --adopt BTC/USD=0.5 --price 61250 --execute
     """
     invocation: Invocation = ctx.obj
     wanted = tuple(_adoption(text) for text in adopt or ())
@@ -61,6 +74,7 @@ async def _sync(
     cost: Decimal | None,
     execute: bool,
 ) -> int:
+    invocation.printer().account(context.account)
     catalogue = await context.venue.catalogue()
     adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
 

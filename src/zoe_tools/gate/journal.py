@@ -93,7 +93,8 @@ def journal(
         raise TypeError(f"{type(step).__name__} is not for the venue")
     _demand_preconditions(transaction, step)
     account_id = author.account.account_id
-    intent_id = intent_id_of(account_id, plan.plan_hash, index)
+    plan_hash = plan.plan_hash
+    intent_id = intent_id_of(account_id, plan_hash, index)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
     client_order_id = None
@@ -107,7 +108,7 @@ def journal(
         kind=_kind(step),
         state=IntentState.JOURNALED,
         command=author.command,
-        plan_hash=plan.plan_hash,
+        plan_hash=plan_hash,
         step_index=index,
         symbol=symbol,
         side=side,
