@@ -1,0 +1,118 @@
+"""One snapshot of venue and store: what cannot be read is missing, with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, NOON, d, make_position
+from fakes import Desk, at_the_desk
+from zoe_tools.domain.plan import AdoptPosition
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel
+from zoe_tools.errors import VenueUnavailable
+from zoe_tools.gather import EVERYTHING, Need, gather
+
+METHODS = {
+    Need.MODE: ("mode", "venue_mode"),
+    Need.CATALOGUE: ("catalogue", "catalogue"),
+    Need.BALANCES: ("balances", "balances"),
+    Need.OPEN_ORDERS: ("open_orders", "open_orders"),
+    Need.CLOSED_ORDERS: ("closed_orders", "closed_orders"),
+    Need.FILLS: ("fills", "fills"),
+    Need.LEDGER: ("ledger", "ledger"),
+    Need.QUOTES: ("quotes", "quotes"),
+}
+
+
+@pytest.mark.parametrize("need", list(Need))
+def test_a_part_that_fails_is_missing_and_the_others_are_there(tmp_path: Path, need: Need) -> None:
+    """Never zero, never empty; one failure hides nothing else."""
+    method, part = METHODS[need]
+
+    async def story(desk: Desk) -> None:
+        desk.venue.cue(method, VenueUnavailable("The line is dead."))
+        snapshot = await desk.look()
+
+        assert getattr(snapshot, part) == Missing("The line is dead")
+        others = [getattr(snapshot, name) for _, name in METHODS.values() if name != part]
+        assert [type(each) for each in others] == [Reading] * 7
+
+    at_the_desk(tmp_path, story)
+
+
+def test_only_what_is_needed_is_asked_for(tmp_path: Path) -> None:
+    """The rest is explicitly not gathered."""
+
+    async def story(desk: Desk) -> None:
+        snapshot = await desk.look(needs=frozenset({Need.BALANCES}))
+
+        assert [method for method, _ in desk.venue.calls] == ["balances"]
+        assert snapshot.quotes == NOT_GATHERED
+        assert snapshot.taken_at == NOON
+
+    at_the_desk(tmp_path, story)
+
+
+def test_open_positions_and_adoptions_are_quoted_without_being_named(tmp_path: Path) -> None:
+    """A decision about them needs their price."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(AdoptPosition(position=make_position(), reason="test"))
+        desk.venue.calls.clear()
+        await gather(
+            venue=desk.venue,
+            store=desk.store,
+            clock=desk.clock,
+            account=desk.account,
+            policy=desk.policy,
+            needs=EVERYTHING,
+        )
+
+        assert ("quotes", BTC) in desk.venue.calls
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        ("false", KillLevel.NONE),
+        ("true", KillLevel.REDUCE_ONLY),
+        ("flase", KillLevel.REDUCE_ONLY),
+        ("", KillLevel.REDUCE_ONLY),
+    ],
+)
+def test_anything_but_false_in_the_kill_switch_reads_as_reduce_only(
+    tmp_path: Path, value: str, level: KillLevel
+) -> None:
+    """A misspelling must never mean "go on"."""
+
+    async def story(desk: Desk) -> None:
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.set_config("kill_switch", value, now))
+        state = (await desk.look()).trading_state
+
+        assert state.level is level
+        assert (state.changed_by == CONFIG_SWITCH) == (level is not KillLevel.NONE)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_the_store_s_part_is_what_the_store_holds(tmp_path: Path) -> None:
+    """Positions, orders, fills, intents, the day's notional."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"))
+        snapshot = await desk.look()
+
+        assert [each.quantity for each in snapshot.positions] == [d("0.5")]
+        assert (snapshot.orders, snapshot.recorded_fills, snapshot.unresolved_intents) == (
+            (),
+            (),
+            (),
+        )
+        assert snapshot.daily_notional == d("0")
+
+    at_the_desk(tmp_path, story)
