@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from builders import BTC, LIVE, d, make_request, place
 from fakes import Desk, at_the_desk, command_io
@@ -151,3 +153,37 @@ def test_what_is_no_price_is_a_usage_error(text: str) -> None:
     """Exact and above zero."""
     with pytest.raises(ConfigError):
         _number(text, "--price")
+
+
+coins = st.decimals(min_value="0.0001", max_value="2", places=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(bought_elsewhere=coins, adopted=coins, sold_by_stop=st.integers(0, 4))
+def test_whatever_happened_a_second_run_has_nothing_to_do(
+    tmp_path_factory: pytest.TempPathFactory,
+    bought_elsewhere: Decimal,
+    adopted: Decimal,
+    sold_by_stop: int,
+) -> None:
+    """Idempotent, and conserving: managed and unmanaged together are what the venue holds."""
+    sold = (adopted * sold_by_stop / 4).quantize(Decimal("0.00000001"))
+
+    async def story(desk: Desk) -> None:
+        await sync(desk, adopt=f"BTC/USD={adopted}")
+        if sold:
+            desk.venue.trade(desk.venue.resting[0].venue_order_id, sold, d("58700.0"))
+        await sync(desk)
+        writes = len(desk.venue.writes)
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        code, text = await sync(desk)
+
+        managed = await desk.read(lambda tx: tx.positions(open_only=True))
+        assert (code, "Nothing to do." in text) == (0, True)
+        assert len(desk.venue.writes) == writes
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+        assert sum((each.quantity for each in managed), Decimal(0)) == adopted - sold
+        assert desk.venue.totals["BTC"] == bought_elsewhere + adopted - sold
+
+    holdings = {"USD": Decimal(1000), "BTC": bought_elsewhere + adopted}
+    at_the_desk(tmp_path_factory.mktemp("sync"), story, balances=holdings)
