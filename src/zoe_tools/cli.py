@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 COMMANDS: dict[str, str] = {
+    "run": "Run the trading loop on the account.",
     "init": "Make the home folder: settings template and database.",
     "pre-flight": "Check every precondition of going live.",
     "status": "Show the account on one screen, without asking the venue.",
     "sync-positions": (
         "Bring the registry of positions in line with the real fills, and protect each position."
     ),
+    "recover-sl": "Find and link each position's stop at the venue, and place a missing one.",
+    "check-tp-coverage": "Show how much of each position its stop and its target cover.",
+    "reconcile": "Compare our books with the venue's own records, and explain every difference.",
+    "backfill": "Find the candles that the store lacks, and fetch those that the venue still has.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
     "resume": "Allow new risk again after a kill, if the checklist is clean.",

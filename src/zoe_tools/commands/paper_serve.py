@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.runtime.paper_process import serve_paper
+from zoe_tools.runtime.paper_serving import ServeOrder, serve_paper
 
 _IDLE_S = 0.0
 
@@ -40,8 +40,7 @@ def paper_serve(
     """
     invocation: Invocation = ctx.obj
     settings = invocation.for_account("paper").settings()
-    return serve_paper(
-        settings,
+    order = ServeOrder(
         port=port,
         speed=speed,
         market_data=market_data,
@@ -49,3 +48,4 @@ def paper_serve(
         pretend_live=pretend_live,
         idle_timeout_s=idle_timeout,
     )
+    return serve_paper(settings, order, invocation.printer())

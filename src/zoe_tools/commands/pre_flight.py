@@ -11,6 +11,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.pre_flight import (
+    VENUE_TIME_STEP_S,
     ClockFact,
     PreFlightFacts,
     StoreFacts,
@@ -114,7 +115,8 @@ async def _measure_clock(venue: Venue, clock: Clock) -> ClockFact:
     answered = clock.now()
     round_trip = (answered - asked).total_seconds()
     middle = asked + (answered - asked) / 2
-    return ClockFact(skew_s=(told - middle).total_seconds(), round_trip_s=round_trip)
+    skew = (told - middle).total_seconds() + VENUE_TIME_STEP_S / 2
+    return ClockFact(skew_s=skew, round_trip_s=round_trip)
 
 
 async def _or_unread(asked: Awaitable[T]) -> T | Unread:

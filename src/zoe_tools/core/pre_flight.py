@@ -39,6 +39,9 @@ FORBIDDEN_PERMISSIONS: Mapping[str, str] = {
 """What a trading key must not be able to do: whoever steals it could take the money."""
 
 SKEW_WARN_S = 1.0
+VENUE_TIME_STEP_S = 1.0
+"""Kraken tells its time in whole seconds (kraken-spot section 5)."""
+
 _FAILED, _VENUE, _STORE = 3, 5, 7
 _PRECEDENCE = (_STORE, _VENUE, _FAILED)
 
@@ -93,7 +96,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockFact:
-    """The venue's time and ours, asked together; `skew_s` is positive where ours is behind."""
+    """The venue's time and ours, asked together; `skew_s` is positive where ours is behind.
+
+    It is taken from the middle of the venue's second and of the round trip.
+    """
 
     skew_s: float
     round_trip_s: float
@@ -215,10 +221,10 @@ def _venue(facts: PreFlightFacts) -> Iterator[Check]:
 
 def _clock(group: str, clock: ClockFact, deadline_s: float) -> Check:
     skew = abs(clock.skew_s)
-    told = f"{clock.skew_s:+.3f} s against the venue"
+    told = f"{clock.skew_s:+.1f} s against the venue"
     repair = "Switch on time synchronisation (chrony or systemd-timesyncd) on this host."
-    # Half of the round trip is the measure's own uncertainty, and no fault of the clock.
-    certain = skew - clock.round_trip_s / 2
+    # Half of the round trip and of the venue's second are doubts of the measure, not the clock's.
+    certain = skew - clock.round_trip_s / 2 - VENUE_TIME_STEP_S / 2
     if certain >= deadline_s:
         return _failed(group, "clock", f"{told}: orders would expire before they arrive", repair)
     if certain > SKEW_WARN_S:

@@ -13,9 +13,13 @@ from decimal import Decimal
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.money import ZERO, round_half_up
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ChecksumTally
+
+
+MONEY_DECIMALS = 8
+"""To how many decimals a report's money is rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +100,12 @@ def summarise(
         },
         would_be_orders=tally.would_be_orders,
         fills=len(fills),
-        fees=sum((fill.fee for fill in fills), ZERO),
+        fees=_money(sum((fill.fee for fill in fills), ZERO)),
         round_trips=len(closed),
         wins=sum(position.realised_pnl > ZERO for position in closed),
-        realised_pnl=sum((position.realised_pnl for position in positions), ZERO),
+        realised_pnl=_money(sum((position.realised_pnl for position in positions), ZERO)),
         open_positions=len(still_open),
-        unrealised_pnl=unrealised,
+        unrealised_pnl=_money(unrealised),
         is_estimated=any(position.symbol not in marks for position in still_open),
         positions_with_stop=tally.positions_with_stop,
         unprotected_seconds=_seconds(tally.unprotected_seconds),
@@ -111,6 +115,11 @@ def summarise(
         checksums_verified=tally.checksums.verified,
         checksums_failed=tally.checksums.failed,
     )
+
+
+def _money(value: Decimal) -> Decimal:
+    """Averages do not end; a report's money does."""
+    return round_half_up(value, MONEY_DECIMALS)
 
 
 def _seconds(value: float) -> Decimal:

@@ -5,7 +5,7 @@ The store is the truth; this is what the turns read without waiting.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.domain.journal import Intent, OrderRecord
@@ -27,6 +27,7 @@ class Books:
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
+        self.day: date | None = None
 
     async def refresh(self, now: datetime) -> None:
         """Read everything again."""
@@ -43,5 +44,6 @@ class Books:
         self.positions = transaction.positions(open_only=True)
         self.orders = transaction.orders(open_only=True)
         self.unresolved = transaction.unresolved_intents()
+        self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())
         self.trading_state = effective_trading_state(transaction)

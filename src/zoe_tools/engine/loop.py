@@ -36,6 +36,7 @@ from zoe_tools.engine.books import Books
 from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.view import LiveView
+from zoe_tools.errors import PlanStale
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -59,6 +60,7 @@ class LoopParts:
     feed: Feed
     store: StoreRunner
     gate: Gate
+    sightings: Sightings
     is_shadow: bool = False
 
 
@@ -78,7 +80,6 @@ class TradingLoop:
             wires=frozenset({"public", "private"}),
         )
         self.books = Books(parts.store)
-        self.sightings = Sightings()
         self.watch = ProtectionWatch()
         self.cycles = 0
         self.candles_seen = 0
@@ -122,7 +123,7 @@ class TradingLoop:
 
     async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
         for report in reports:
-            self.sightings.note(report)
+            self._parts.sightings.note(report)
             await self._parts.gate.record_report(report)
         await self.books.refresh(now)
 
@@ -167,6 +168,8 @@ class TradingLoop:
     async def _turn(self) -> None:
         self.cycles += 1
         now = self._clock.now()
+        if self.books.day != now.date():
+            await self.books.refresh(now)  # the daily limit starts over with the UTC day
         decisions = await self._decide(now)
         self._note_exits(now, decisions)
         self.watch.look(
@@ -196,9 +199,12 @@ class TradingLoop:
         async def regather() -> tuple[Snapshot, Plan]:
             return self._plan(self._clock.now(), decisions)
 
-        receipt = await self._parts.gate.carry_out(
-            plan, snapshot=snapshot, execute=True, regather=regather
-        )
+        try:
+            receipt = await self._parts.gate.carry_out(
+                plan, snapshot=snapshot, execute=True, regather=regather
+            )
+        except PlanStale:
+            return  # the world moved within this turn: the next one plans again
         if any(outcome.state is not OutcomeState.DONE for outcome in receipt.outcomes):
             self._pause()
         if receipt.refusals:
@@ -311,6 +317,10 @@ class TradingLoop:
             unresolved_intents=self.books.unresolved,
             daily_notional=self.books.daily_notional,
         )
+
+    def balances(self) -> tuple[Balance, ...]:
+        """Totals as the balances stream last told them."""
+        return tuple(self._totals[name] for name in sorted(self._totals))
 
     def tally(self) -> LoopTally:
         """What was counted so far."""

@@ -158,6 +158,15 @@ class StateFile:
         row = self._db.execute("SELECT value FROM meta WHERE name='situation'").fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Situation)
 
+    def last_prices(self) -> dict[str, Decimal]:
+        """The last traded price of each pair that ever traded."""
+        found = {}
+        for symbol, value in self._db.execute("SELECT symbol, value FROM markets"):
+            last = msgspec.json.decode(value, type=_SavedBook).last
+            if last is not None:
+                found[symbol] = last
+        return found
+
     def api_keys(self) -> list[ApiKey]:
         """All API keys with their nonces."""
         rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")

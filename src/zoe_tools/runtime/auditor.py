@@ -6,9 +6,11 @@ BalanceEx over HTTP, compares them with the store, and counts what disagrees.
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,39 +29,32 @@ class Audit:
     findings: tuple[dict[str, str], ...]
 
 
-async def audit(home: Path, environ: dict[str, str]) -> Audit:
-    """Audit the account of that home, from another process.
+def audit_blocking(home: Path, environ: Mapping[str, str], *, is_replay: bool) -> Audit:
+    """Audit the paper account of that home, from another process.
+
+    A replay's home is all there is to know; otherwise the settings in `environ` hold.
 
     Raises:
         VenueMisbehaved: the auditor could not do its work; an audit that did not happen is no
             clean audit.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "zoe_tools",
-        "--json",
-        "reconcile",
-        env={**environ, "ZOE_HOME": str(home)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    known = {} if is_replay else dict(environ)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            out, err = await process.communicate()
-    except TimeoutError as error:
-        process.kill()
-        await process.wait()
+        done = subprocess.run(
+            [sys.executable, "-m", "zoe_tools", "--json", "--account", "paper", "reconcile"],
+            env={"PATH": os.defpath, **known, "ZOE_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
         raise VenueMisbehaved("The auditor did not finish.") from error
-    if process.returncode not in (_CLEAN, _FINDINGS):
-        last = err.decode(errors="replace").strip().splitlines()[-2:]
+    if done.returncode not in (_CLEAN, _FINDINGS):
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-2:]
         raise VenueMisbehaved(
-            f"The auditor failed with exit code {process.returncode}: {' '.join(last)}",
+            f"The auditor failed with exit code {done.returncode}: {' '.join(last)}",
             hint=f"Look for yourself: ZOE_HOME={home} zoe reconcile",
         )
-    result = json.loads(out)["result"]
-    return Audit(
-        discrepancies=len(result["findings"]),
-        findings=tuple(result["findings"]),
-    )
+    result = json.loads(done.stdout)["result"]
+    return Audit(discrepancies=len(result["findings"]), findings=tuple(result["findings"]))

@@ -18,6 +18,7 @@ from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import ConfigError
+from zoe_tools.paper.home import PaperHome
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.writer_thread import WriterThread
@@ -68,8 +69,6 @@ def account_of(settings: Settings) -> Account:
         if settings.live_account is None:
             raise ConfigError("The account is live, and KRAKEN_API_KEY is missing.")
         return settings.live_account
-    from zoe_tools.paper.home import PaperHome  # noqa: PLC0415 - only paper needs it
-
     keys = PaperHome(settings.home / "paper").keys()
     return Account(venue="kraken", mode="paper", fingerprint=fingerprint_of(keys.api_key))
 

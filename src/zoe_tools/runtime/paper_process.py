@@ -1,7 +1,7 @@
 """The paper exchange as a process of its own: started on demand, found again, served.
 
-One exchange per `ZOE_HOME`. Commands find it by its port file and prove that it is ours before
-they trust it; `zoe run` never hosts it, so killing the loop leaves the venue standing.
+One exchange per `ZOE_HOME`. Commands find it by its port file and let it prove that it is this
+home's before they trust it; `zoe run` never hosts it: killing the loop leaves the venue standing.
 """
 
 from __future__ import annotations
@@ -9,16 +9,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
+import os
 import secrets
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
 
-import httpx
-
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.config import Settings
+from zoe_tools.errors import ConfigError, VenueUnavailable
+from zoe_tools.paper.home import Endpoint, Keys, PaperHome, read_endpoint
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import ScaledClock
 
@@ -26,4 +33,191 @@ START_TIMEOUT_S = 20.0
 """How long a fresh exchange may take to listen."""
 
 _POLL_S = 0.05
-_PROOF_TIMEOUT_S = 3.0
+_PROOF_TIMEOUT_S = 5.0
+_PROOF_BYTES = 16
+_IDLE_TIMEOUT_S = "600"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperVenue:
+    """A running exchange that proved to be this home's."""
+
+    rest_url: str
+    ws_url: str
+    ws_private_url: str
+    keys: Keys
+    clock: Clock
+
+
+def folder_of(home: Path) -> Path:
+    """Where a home keeps its exchange."""
+    return home / "paper"
+
+
+# --- finding and starting ------------------------------------------------------------------------
+
+
+async def ensure_paper(home: Path) -> PaperVenue:
+    """The home's exchange, started when it is not running.
+
+    Raises:
+        VenueUnavailable: it does not start.
+    """
+    return await asyncio.to_thread(find_or_start, home)
+
+
+def request_paper(settings: Settings, *, speed: float, seed: int) -> None:
+    """Have the exchange run at this speed before a run; a live account needs none.
+
+    Raises:
+        ConfigError: it runs at another speed already.
+        VenueUnavailable: it does not start.
+    """
+    if settings.mode != "paper":
+        return
+    endpoint = _living(settings.home)
+    if endpoint is not None and endpoint.speed != speed:
+        raise ConfigError(
+            f"The paper exchange of this home runs at speed {endpoint.speed:g}, not {speed:g}.",
+            hint=f"Run with --speed {endpoint.speed:g}, or stop pid {endpoint.pid} first.",
+        )
+    find_or_start(settings.home, options=("--speed", f"{speed:g}", "--seed", str(seed)))
+
+
+def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
+    """See `ensure_paper`; `options` are those of `zoe paper serve`, used only for a fresh start."""
+    endpoint = _living(home)
+    if endpoint is None:
+        endpoint = _start(home, options)
+    return PaperVenue(
+        rest_url=endpoint.rest_url,
+        ws_url=endpoint.ws_url,
+        ws_private_url=endpoint.ws_private_url,
+        keys=PaperHome(folder_of(home)).keys(),
+        clock=_clock_told_by(endpoint),
+    )
+
+
+def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
+    folder = folder_of(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = folder / "serve.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own program, fixed arguments
+            [
+                sys.executable,
+                "-m",
+                "zoe_tools",
+                "paper",
+                "serve",
+                "--idle-timeout",
+                _IDLE_TIMEOUT_S,
+                *options,
+            ],
+            env={"PATH": os.defpath, "ZOE_HOME": str(home), "EDGE_FACTORY_MODE": "paper"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    give_up_at = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < give_up_at:
+        endpoint = _living(home)
+        if endpoint is not None:
+            return endpoint
+        # A second starter finds the lock held and leaves; then the first one's endpoint comes.
+        if process.poll() not in (None, ConfigError.exit_code):
+            break
+        time.sleep(_POLL_S)
+    raise VenueUnavailable(
+        "The paper exchange did not start.", hint=f"Look at {log}, or run `zoe paper serve`."
+    )
+
+
+def _living(home: Path) -> Endpoint | None:
+    """The endpoint in the port file, if a process answers there that knows this home's secret."""
+    endpoint = read_endpoint(folder_of(home))
+    if endpoint is None:
+        return None
+    secret = PaperHome(folder_of(home)).keys().proof_secret
+    challenge = secrets.token_hex(_PROOF_BYTES)
+    told = _get(endpoint, f"/zoe/proof?challenge={challenge}")
+    expected = hmac.new(secret, bytes.fromhex(challenge), hashlib.sha256).hexdigest()
+    if told is None or not hmac.compare_digest(str(told.get("proof", "")), expected):
+        return None
+    return endpoint
+
+
+def _get(endpoint: Endpoint, path: str) -> Mapping[str, object] | None:
+    """A small JSON answer from loopback; None when nobody answers properly."""
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"{endpoint.rest_url}{path}", timeout=_PROOF_TIMEOUT_S) as answer:
+            told = json.loads(answer.read())
+    except (OSError, URLError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _clock_told_by(endpoint: Endpoint) -> ScaledClock:
+    """The exchange hands out the time.
+
+    Raises:
+        VenueUnavailable: it went away meanwhile.
+    """
+    told = _get(endpoint, "/zoe/clock")
+    if told is None:
+        raise VenueUnavailable("The paper exchange went away.")
+    return ScaledClock(
+        epoch=datetime.fromisoformat(str(told["now"])), speed=float(str(told["speed"]))
+    )
+
+
+# --- the clock, without asking -------------------------------------------------------------------
+
+
+def clock_of_paper(home: Path) -> Clock | None:
+    """The exchange's clock as its clock file tells it; None when it was never served.
+
+    Commands that call no venue use it, so that ages are right at any speed.
+    """
+    try:
+        told = json.loads((folder_of(home) / "clock.json").read_text())
+        speed = float(told["speed"])
+        passed = _wall_now() - datetime.fromisoformat(told["wall"])
+        return ScaledClock(
+            epoch=datetime.fromisoformat(told["venue"]) + passed * speed, speed=speed
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def note_clock(home: Path, *, venue: datetime, speed: float) -> None:
+    """Write down how the exchange's time goes from now on."""
+    values = {"venue": venue.isoformat(), "wall": _wall_now().isoformat(), "speed": speed}
+    path = folder_of(home) / "clock.json"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(values))
+    fresh.replace(path)
+
+
+def _wall_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the exchange's epoch is the machine's time
+
+
+# --- resetting -----------------------------------------------------------------------------------
+
+
+def reset_paper(home: Path) -> None:
+    """Delete the exchange's state and keys.
+
+    Raises:
+        ConfigError: it is being served, or a file cannot be deleted.
+    """
+    if not folder_of(home).is_dir():
+        return
+    with PaperHome(folder_of(home)).locked():
+        try:
+            shutil.rmtree(folder_of(home))
+        except OSError as error:
+            raise ConfigError(f"{folder_of(home)} cannot be deleted: {error}.") from error

@@ -7,7 +7,7 @@ audited, with the ordinary commands: `ZOE_HOME=<folder> zoe reconcile`.
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from zoe_tools.errors import ConfigError
@@ -35,3 +35,8 @@ def new_run_home(home: Path, *, started: datetime, name: str) -> Path:
             hint="Make ZOE_HOME writable, or set ZOE_HOME to another folder.",
         ) from error
     raise AssertionError("itertools.count ends never")
+
+
+def wall_time() -> datetime:
+    """The machine's time, for names of folders."""
+    return datetime.now(UTC)  # noqa: TID251 - no decision hangs on it

@@ -58,8 +58,8 @@ async def open_venue(
                 hint="Remove KRAKEN_BASE_URL, or say EDGE_FACTORY_MODE=live if it is real.",
             )
         paper = await ensure_paper(settings.home)
-        base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_auth_url
-        key, secret, clock = paper.api_key, paper.api_secret, paper.clock
+        base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_private_url
+        key, secret, clock = paper.keys.api_key, paper.keys.api_secret, paper.clock
     rest = RestClient(
         base_url,
         api_key=key,

@@ -1,0 +1,155 @@
+"""`zoe run`: the trading loop, live, on paper, or over a recorded market."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoe_tools import __version__
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.core.run_report import RunResult
+from zoe_tools.core.strategy.registry import strategy_named
+from zoe_tools.domain.plan import canonical_json
+from zoe_tools.errors import ConfigError
+from zoe_tools.render.runs import RunPrinter, show_result
+from zoe_tools.runtime.auditor import Audit, audit_blocking
+from zoe_tools.runtime.live_run import RunOrder, run_live
+from zoe_tools.runtime.paper_process import request_paper
+from zoe_tools.runtime.replay import ReplayOrder, replay
+from zoe_tools.runtime.run_home import new_run_home, wall_time
+
+_FINDINGS = 3
+MAX_SPEED = 3600.0
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
+
+
+def run(
+    ctx: typer.Context,
+    *,
+    strategy: Annotated[str, typer.Option(help="edge, demo or hold.")] = "edge",
+    for_: Annotated[str, typer.Option("--for", help="Stop after, e.g. 90s, 10m, 2h.")] = "",
+    cycles: Annotated[int | None, typer.Option(help="Stop after so many cycles.", min=1)] = None,
+    market_data: Annotated[
+        Path | None, typer.Option(help="Replay this recorded market on a fresh paper account.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="Venue seconds per second on paper, or max for a replay.")
+    ] = "1",
+    seed: Annotated[int, typer.Option(help="For everything that is drawn.", min=0)] = 1,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Decide and record, send nothing.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
+) -> int:
+    """Run the trading loop on the account.
+
+    EDGE_FACTORY_MODE says which account: paper (the default) trades on the embedded exchange,
+    live needs I_UNDERSTAND_LIVE=1, disabled does nothing. SIGINT and SIGTERM stop in order:
+    entries are cancelled, stops stay at the venue.
+
+    Examples:
+      zoe run --strategy demo --speed 60 --for 30m
+      zoe run --market-data ETHUSD_60.csv --speed max --strategy demo
+      I_UNDERSTAND_LIVE=1 zoe --account live run
+    """
+    invocation: Invocation = ctx.obj
+    settings = invocation.settings()
+    printer = invocation.printer()
+    if settings.loop_mode == "disabled":
+        printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
+        printer.result({"mode": "disabled"})
+        return 0
+    approver = RunPrinter(printer)
+    if market_data is not None:
+        if speed != "max":
+            raise ConfigError(
+                "A recorded market is replayed with --speed max.",
+                hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
+            )
+        home = new_run_home(settings.home, started=wall_time(), name=market_data.stem)
+        order = ReplayOrder(market_data=market_data, strategy=strategy, seed=seed, home=home)
+        result = replay(settings, order, approver)
+        found: Audit | None = audit_blocking(home, invocation.environ, is_replay=True)
+    else:
+        request_paper(settings, speed=_speed(speed), seed=seed)
+        live = RunOrder(
+            strategy=strategy_named(strategy),
+            duration_s=_duration(for_) if for_ else None,
+            cycles=cycles,
+            is_shadow=shadow,
+            operator=invocation.environ.get("USER", ""),
+            seed=seed,
+        )
+        result = run_live(settings, live, approver)
+        found = None
+        if settings.mode == "paper":
+            found = audit_blocking(settings.home, invocation.environ, is_replay=False)
+    return _finish(invocation, result, found, report)
+
+
+def _finish(
+    invocation: Invocation, result: RunResult, found: Audit | None, report: Path | None
+) -> int:
+    """Show the report; 3 when the auditor found something."""
+    printer = invocation.printer()
+    discrepancies = found.discrepancies if found is not None else None
+    told = {
+        **asdict(result),
+        "discrepancies": discrepancies,
+        "findings": found.findings if found is not None else (),
+    }
+    canonical = canonical_json(told)
+    answer = {
+        "result": told,
+        "result_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "environment": {
+            "zoe": __version__,
+            "python": platform.python_version(),
+            "host": platform.node(),
+        },
+    }
+    code = _FINDINGS if discrepancies else 0
+    show_result(printer, result, discrepancies)
+    for finding in found.findings if found is not None else ():
+        printer.wrapped("  - ", " ".join(str(finding[name]) for name in ("kind", "evidence")))
+    printer.result(answer, exit_code=code)
+    if report is not None:
+        _write(report, canonical_json(answer))
+    return code
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(f"{text}\n")
+    except OSError as error:
+        raise ConfigError(
+            f"The report cannot be written to {path}: {error.strerror}.",
+            hint="The run itself is complete, and its books are in the store.",
+        ) from error
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= MAX_SPEED:
+        raise ConfigError(
+            f"--speed {text}: this is not a number above 0.",
+            hint="1 is real time; max is for --market-data.",
+        )
+    return value
+
+
+def _duration(text: str) -> float:
+    found = _DURATION.match(text)
+    if found is None:
+        raise ConfigError(f"--for {text}: this is not a duration.", hint="90s, 10m, 2h or 1d.")
+    return float(found.group(1)) * _UNITS[found.group(2)]

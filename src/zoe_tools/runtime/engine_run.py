@@ -1,0 +1,156 @@
+"""Assembles a run of the trading loop from a venue, a feed, a store and a strategy.
+
+The same assembly serves all regimes; what differs is where the bytes go and what time it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from zoe_tools.core.run_report import RunResult, summarise
+from zoe_tools.core.strategy.protocol import Strategy
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.observation import Lease
+from zoe_tools.domain.policy import Policy
+from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.sightings import Sightings
+from zoe_tools.engine.supervisor import Holder, Watcher, supervise
+from zoe_tools.gate.gate import Gate
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.ports import Approver, Clock, Connect
+from zoe_tools.runtime.venue import Wires, make_feed
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """Everything a run needs to know before it starts."""
+
+    account: Account
+    policy: Policy
+    strategy: Strategy
+    spellings: Sequence[str]
+    cadence: Cadence
+    clock: Clock
+    wires: Wires
+    connect: Connect
+    store: StoreRunner
+    approver: Approver
+    run_id: str
+    seed: int
+    operator: str = ""
+    live_consent: bool = False
+    is_shadow: bool = False
+    watcher: Watcher | None = None
+
+
+async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
+    """Run until `stop`, then report.
+
+    Raises:
+        ZoeError: whatever ended the run early; the journal is whole.
+    """
+    reader = KrakenSpot(plan.wires.rest, plan.clock)
+    catalogue = await reader.catalogue()
+    instruments = [catalogue.resolve(spelling) for spelling in plan.spellings]
+    feed = make_feed(
+        plan.wires,
+        reader,
+        connect=plan.connect,
+        clock=plan.clock,
+        cadence=plan.cadence,
+        instruments=instruments,
+        seed=plan.seed,
+    )
+    venue = KrakenSpot(plan.wires.rest, plan.clock, orders=feed.orders)
+    policy = _policy_of(plan)
+    sightings = Sightings(plan.clock)
+    gate = Gate(
+        venue=venue,
+        store=plan.store,
+        clock=plan.clock,
+        approver=plan.approver,
+        account=plan.account,
+        policy=policy,
+        command="run",
+        operator=plan.operator,
+        host=platform.node(),
+        live_consent=plan.live_consent,
+        proof=sightings.proof,
+    )
+    parts = LoopParts(
+        account=plan.account,
+        policy=policy,
+        strategy=plan.strategy,
+        catalogue=catalogue.narrowed_to(each.symbol for each in instruments),
+        cadence=plan.cadence,
+        clock=plan.clock,
+        venue=venue,
+        feed=feed,
+        store=plan.store,
+        gate=gate,
+        sightings=sightings,
+        is_shadow=plan.is_shadow,
+    )
+    holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())
+    loop, tally = await supervise(
+        parts, holder=holder, stop=stop, is_gone=_is_gone, watcher=plan.watcher
+    )
+    marks = marks_of(loop)
+    started = tally.started_at
+
+    def read(transaction: Transaction) -> RunResult:
+        return summarise(
+            strategy=plan.strategy.name,
+            tally=tally,
+            orders=[each for each in transaction.orders() if each.created_at >= started],
+            fills=transaction.fills(since=started),
+            positions=[
+                each
+                for each in transaction.positions()
+                if each.closed_at is None or each.closed_at >= started
+            ],
+            marks=marks,
+        )
+
+    ended = tally.ended_at
+    await plan.store.run(
+        lambda tx: tx.record_balances(loop.balances(), at=ended, source="balances stream")
+    )
+    return await plan.store.run(read)
+
+
+def marks_of(loop: TradingLoop) -> dict[Symbol, Decimal]:
+    """The bids the loop last saw: what open positions could be sold for."""
+    return {symbol: quote.bid for symbol, quote in loop.view.quotes.items()}
+
+
+def _policy_of(plan: RunPlan) -> Policy:
+    """The strategy's own distances, where it has them, take the place of the policy's."""
+    strategy, policy = plan.strategy, plan.policy
+    return replace(
+        policy,
+        stop_loss_pct=strategy.stop_loss_pct or policy.stop_loss_pct,
+        take_profit_pct=strategy.take_profit_pct or policy.take_profit_pct,
+    )
+
+
+def _is_gone(lease: Lease) -> bool:
+    """Whether the holder ran on this host and its process is no more."""
+    if lease.host != platform.node() or lease.pid == os.getpid():
+        return False
+    try:
+        os.kill(lease.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

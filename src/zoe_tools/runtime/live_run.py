@@ -1,0 +1,156 @@
+"""Runs in real or scaled time: the venue is another process, time passes by itself.
+
+The loop stops in order on SIGINT and SIGTERM, after a duration, or after a number of cycles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from zoe_tools.config import Settings
+from zoe_tools.core.run_report import RunResult
+from zoe_tools.core.strategy.protocol import Strategy
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.supervisor import Watcher
+from zoe_tools.errors import ConfigError, ConsentMissing
+from zoe_tools.gate.consent import CONSENT_LINE
+from zoe_tools.ports import Approver
+from zoe_tools.runtime.context import Context, account_of, open_context
+from zoe_tools.runtime.duplex import connect_socket
+from zoe_tools.runtime.engine_run import RunPlan, run_engine
+from zoe_tools.runtime.loop_lock import hold_account
+
+CYCLE_CHECK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """What to run; `duration_s` in venue seconds, `cycles` as the loop counts them."""
+
+    strategy: Strategy
+    duration_s: float | None = None
+    cycles: int | None = None
+    is_shadow: bool = False
+    operator: str = ""
+    seed: int = 0
+
+
+def run_live(
+    settings: Settings, order: RunOrder, approver: Approver, watcher: Watcher | None = None
+) -> RunResult:
+    """Run the loop on the settings' account until it is told to stop.
+
+    Raises:
+        ConsentMissing: a live account without consent, and not in shadow.
+        AccountBusy: another loop holds the account.
+    """
+    account = account_of(settings)
+    if settings.mode == "live" and not order.is_shadow and not settings.live_consent:
+        raise ConsentMissing(
+            f"{account.title}: the loop would trade at {settings.kraken_base_url} on the live "
+            f"account {account.fingerprint}, and nobody has consented.",
+            hint=f"If you mean it: {CONSENT_LINE} (or look first: zoe run --shadow)",
+        )
+
+    async def main() -> RunResult:
+        async with open_context(settings) as context:
+            return await _run(context, order, approver, watcher)
+
+    with hold_account(settings.home, account):
+        return asyncio.run(main())
+
+
+async def _run(
+    context: Context, order: RunOrder, approver: Approver, watcher: Watcher | None
+) -> RunResult:
+    if context.wires is None:
+        raise ConfigError("The context was opened without wires.")
+    if order.is_shadow:
+        await _refuse_shadow_over_positions(context)
+    stop = asyncio.Event()
+    plan = RunPlan(
+        account=context.account,
+        policy=context.policy,
+        strategy=order.strategy,
+        spellings=context.settings.symbols,
+        cadence=Cadence(),
+        clock=context.clock,
+        wires=context.wires,
+        connect=connect_socket,
+        store=context.store,
+        approver=approver,
+        run_id=f"run-{secrets.token_hex(6)}",
+        seed=order.seed,
+        operator=order.operator,
+        live_consent=context.settings.live_consent,
+        is_shadow=order.is_shadow,
+        watcher=_watching(order, stop, watcher),
+    )
+    with _stopping_on_signals(stop):
+        ending = asyncio.create_task(_stop_after(context, order, stop))
+        try:
+            return await run_engine(plan, stop)
+        finally:
+            ending.cancel()
+
+
+async def _refuse_shadow_over_positions(context: Context) -> None:
+    held = await context.store.run(lambda transaction: transaction.positions(open_only=True))
+    if held:
+        raise ConfigError(
+            f"{len(held)} managed positions are open, and a shadow run would not look after them.",
+            hint="Run the loop itself, or close them first.",
+        )
+
+
+async def _stop_after(context: Context, order: RunOrder, stop: asyncio.Event) -> None:
+    if order.duration_s is not None:
+        await context.clock.sleep(order.duration_s)
+        stop.set()
+
+
+def _watching(order: RunOrder, stop: asyncio.Event, watcher: Watcher | None) -> Watcher:
+    """Counts cycles for `--cycles` beside whatever else looks on."""
+
+    async def watch(loop: TradingLoop) -> None:
+        async with asyncio.TaskGroup() as group:
+            if watcher is not None:
+                group.create_task(_as_coroutine(watcher, loop))
+            if order.cycles is not None:
+                group.create_task(_count(loop, order.cycles, stop))
+
+    return watch
+
+
+async def _as_coroutine(watcher: Watcher, loop: TradingLoop) -> None:
+    await watcher(loop)
+
+
+async def _count(loop: TradingLoop, cycles: int, stop: asyncio.Event) -> None:
+    while loop.cycles < cycles:  # noqa: ASYNC110 - the loop counts; it tells nobody
+        await asyncio.sleep(CYCLE_CHECK_S)
+    stop.set()
+
+
+@contextmanager
+def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM ask for an orderly stop; a second SIGINT interrupts as usual."""
+    running = asyncio.get_running_loop()
+
+    def ask() -> None:
+        stop.set()
+        running.remove_signal_handler(signal.SIGINT)
+
+    running.add_signal_handler(signal.SIGINT, ask)
+    running.add_signal_handler(signal.SIGTERM, stop.set)
+    try:
+        yield
+    finally:
+        running.remove_signal_handler(signal.SIGINT)
+        running.remove_signal_handler(signal.SIGTERM)
