@@ -30,6 +30,14 @@ from zoe_tools.paper.times import NS
 _HINT = "A line is a receive time in ns, a tab, and one frame of the v2 book or trade channel."
 _SIDES: dict[object, TakerSide] = {"buy": "buy", "sell": "sell"}
 _ZERO = Decimal(0)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    RecursionError,
+    msgspec.DecodeError,
+    UnknownInstrument,
+)
 
 
 class FramesReplay:
@@ -168,11 +176,11 @@ def read_frames(path: Path, text: str) -> FramesReplay:
         try:
             at, frame = _line(line, decoder)
             if at < latest:
-                raise ValueError("its time is before the line above's")  # noqa: TRY301 - one handler
+                raise ValueError("its time is before the line above's")
             events.extend(reader.events_of(at, frame))
         except KeyError as error:
             raise MarketDataError(f"{path}, line {number}: no {error}.", hint=_HINT) from error
-        except (ValueError, TypeError, msgspec.DecodeError, UnknownInstrument) as error:
+        except _UNREADABLE as error:
             raise MarketDataError(f"{path}, line {number}: {error}.", hint=_HINT) from error
         starts_at = starts_at or at
         latest = at

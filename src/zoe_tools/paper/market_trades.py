@@ -93,7 +93,7 @@ def read_trades(path: Path, text: str) -> TradesReplay:
     """
     try:
         document = msgspec.json.Decoder(float_hook=Decimal).decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, InvalidOperation, RecursionError) as error:
         place = _BYTE.search(str(error))
         good = text.encode()[: int(place.group(1))] if place else text.encode()
         line = good.count(b"\n") + 1
@@ -109,7 +109,7 @@ def read_trades(path: Path, text: str) -> TradesReplay:
             row = _row(raw, spec)
             if rows and row.at < rows[-1].at:
                 raise ValueError("it is older than the one before")  # noqa: TRY301 - one handler
-        except (ValueError, InvalidOperation) as error:
+        except (ValueError, TypeError, InvalidOperation) as error:
             raise MarketDataError(
                 f"{path}, line {_line_of(text, number)}: trade {number}: {error}.",
                 hint="Trades are [price, volume, time, side, type, ...], oldest first.",
@@ -127,11 +127,9 @@ def _pair_and_rows(path: Path, document: Any) -> tuple[str, list[Any]]:
             return name, rows
         if document.get("error"):
             raise MarketDataError(f"{path} is an error answer: {document['error']}.", hint=_SHAPES)
-        pairs = [
-            (key, rows)
-            for key, rows in (document.get("result") or {}).items()
-            if isinstance(rows, list)
-        ]
+        result = document.get("result")
+        answer = result if isinstance(result, dict) else {}
+        pairs = [(key, rows) for key, rows in answer.items() if isinstance(rows, list)]
         if len(pairs) == 1:
             return pairs[0]
     raise MarketDataError(f"{path} holds no list of trades of one pair.", hint=_SHAPES)

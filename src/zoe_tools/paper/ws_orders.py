@@ -134,7 +134,7 @@ class _Fields:
 
     def refuse(self, *names: str) -> None:
         for name in names:
-            if self._params.get(name) not in {None, False}:
+            if self._params.get(name) not in (None, False):
                 raise invalid(name)
 
 

@@ -35,6 +35,7 @@ from zoe_tools.paper.ws_public import Topic, desk_of
 
 _SERVER_VERSION = "2.0.10"
 _MAX_RATE_COUNT = 125
+_REQ_ID_LIMIT = 2**63
 _READ_ORDERS = ("query-open-trades", "query-closed-trades")
 _MARKET_CHANNELS = ("ticker", "book", "trade")
 _PRIVATE_CHANNELS = ("executions", "balances")
@@ -105,18 +106,16 @@ class Session:
         time_in = self._exchange.now()
         try:
             message = self._decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, ArithmeticError, RecursionError):
             message = None
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
             self._refuse(_Request("", {}, None, time_in), "Malformed request")
             return
-        req_id = message.get("req_id")
         params = message.get("params")
-        is_integer = isinstance(req_id, int) and not isinstance(req_id, bool)
         request = _Request(
             method=message["method"],
             params=params if isinstance(params, dict) else {},
-            req_id=req_id if is_integer else None,
+            req_id=_echoed(message.get("req_id")),
             time_in=time_in,
         )
         try:
@@ -317,6 +316,13 @@ class Session:
         may = ("close-trades", "modify-trades")
         account_id = self._principal(request.params, *may).account_id
         self._answer(request, {"count": self._exchange.cancel_all(account_id)})
+
+
+def _echoed(req_id: object) -> int | None:
+    """Integers are echoed, anything else is not."""
+    if isinstance(req_id, bool) or not isinstance(req_id, int) or abs(req_id) >= _REQ_ID_LIMIT:
+        return None
+    return req_id
 
 
 def _flag(params: Params, name: str, *, default: bool) -> bool:
