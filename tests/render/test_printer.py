@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from builders import LIVE, PAPER
 from zoe_tools.domain.trading_state import KillLevel
@@ -131,6 +132,7 @@ class Failing(io.StringIO):
         super().__init__()
         self._error = error
 
+    @override
     def write(self, text: str) -> int:
         """Fail."""
         del text

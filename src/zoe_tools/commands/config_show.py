@@ -21,7 +21,7 @@ def config_show(ctx: typer.Context) -> None:
     printer = invocation.printer()
     invocation.announce(settings)
     printer.line()
-    printer.table(("setting", "value", "source"), settings.described())
+    printer.table(("!setting", "value", "source"), settings.described())
     invocation.demand_sound()
     printer.result(
         {each.name: {"value": each.value, "source": each.source} for each in settings.described()}

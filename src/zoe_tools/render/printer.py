@@ -120,7 +120,8 @@ class Printer:
 
         indent = len(lead) if lead_width is None else lead_width
         room = max(20, self.width - indent)
-        lines = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+        # Paths, addresses and keys stay whole, so that they can be copied.
+        lines = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False) or [""]
         self.line(f"{lead}{lines[0]}".rstrip())
         for each in lines[1:]:
             self.line(" " * indent + each)
@@ -132,8 +133,9 @@ class Printer:
         *,
         styles: Mapping[str, str] | None = None,
     ) -> None:
-        """A table; cells that do not fit are folded, none is cut. A leading `>` aligns right.
+        """A table; cells that do not fit are folded, none is cut.
 
+        A column's leading `>` aligns it right, a leading `!` keeps its cells on one line.
         `styles` colours cells that hold exactly that text.
         """
         if self.json:
@@ -146,7 +148,12 @@ class Printer:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
         for column in columns:
             justify = "right" if column.startswith(">") else "left"
-            table.add_column(column.lstrip(">"), justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(
+                column.lstrip(">!"),
+                justify=justify,  # type: ignore[arg-type]
+                overflow="fold",
+                no_wrap=column.startswith("!"),
+            )
         for row in rows:
             texts = [spelled(cell) for cell in row]
             table.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in texts))

@@ -105,6 +105,8 @@ def upgrade(url: str) -> Upgrade:
         StoreUnavailable: it cannot be reached or written.
     """
     parsed = parse_url(url)
+    # Opening an SQLite file for writing changes its header; what is not ours is not even opened.
+    _demand_ours(status(url), display(parsed))
     engine = engine_for(url, busy_timeout_s=UPGRADE_TIMEOUT_S)
     try:
         with translated_errors(parsed):

@@ -1,0 +1,46 @@
+"""`zoe db status`: where the schema stands, and what to run."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from command_line import LIVE_KEYS, migrated, zoe
+
+
+def test_a_current_schema_exits_0(tmp_path: Path) -> None:
+    """With the same number twice."""
+    ran = zoe("db status --json", LIVE_KEYS, home=migrated(tmp_path / "home"))
+
+    assert ran.code == 0
+    assert ran.envelope["result"]["state"] == "current"
+    assert ran.envelope["result"]["migration"] == ran.envelope["result"]["newest"]
+
+
+def test_no_database_yet_exits_7_and_makes_none(tmp_path: Path) -> None:
+    """The next step is named."""
+    ran = zoe("db status", LIVE_KEYS, home=tmp_path)
+
+    assert ran.code == 7
+    assert "Next: zoe init" in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_and_newer_databases_are_told_apart(tmp_path: Path) -> None:
+    """Neither is touched."""
+    home = migrated(tmp_path / "home")
+    connection = sqlite3.connect(home / "zoe.db")
+    connection.execute("UPDATE zoe_alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    newer = zoe("db status --json", LIVE_KEYS, home=home)
+    connection = sqlite3.connect(tmp_path / "theirs.db")
+    connection.execute("CREATE TABLE invoices (id INTEGER)")
+    connection.commit()
+    connection.close()
+    url = f"sqlite:///{tmp_path}/theirs.db"
+    foreign = zoe("db status --json", LIVE_KEYS | {"DATABASE_URL": url}, home=home)
+
+    assert (newer.code, foreign.code) == (7, 7)
+    assert newer.envelope["result"]["state"] == "made by a newer zoe"
+    assert foreign.envelope["result"]["state"] == "holds tables that zoe did not make"

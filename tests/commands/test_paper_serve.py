@@ -1,0 +1,94 @@
+"""`zoe paper serve` in a process of its own: it answers, and it stops in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+from command_line import zoe
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The process, and what it announced once it listened."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zoe_tools", "--json", "paper", "serve", *options],
+        env={"ZOE_HOME": str(home), "PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield process, json.loads(line)["result"]
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_it_answers_in_kraken_s_dialect_and_stops_on_sigterm(tmp_path: Path) -> None:
+    """Exit 0; the keys stay for the next time."""
+    with served(tmp_path) as (process, told):
+        opener = build_opener(ProxyHandler({}))
+        with opener.open(f"{told['rest_url']}/0/public/SystemStatus", timeout=30) as answer:
+            body = json.loads(answer.read())
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=30)
+
+    assert body["error"] == []
+    assert body["result"]["status"] == "online"
+    assert code == 0
+    assert (tmp_path / "paper" / "keys.json").exists()
+
+
+def test_a_second_exchange_on_the_home_is_refused(tmp_path: Path) -> None:
+    """One per home."""
+    with served(tmp_path):
+        ran = zoe("paper serve", home=tmp_path)
+
+    assert ran.code == 2
+    assert "already serves" in ran.err
+
+
+def test_a_taken_port_is_a_clear_sentence(tmp_path: Path) -> None:
+    """Exit 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = zoe(f"paper serve --port {port}", home=tmp_path)
+
+    assert ran.code == 2
+    assert str(port) in ran.err
+    assert "A bug" not in ran.err
+
+
+def test_a_market_file_that_does_not_parse_names_its_line(tmp_path: Path) -> None:
+    """Exit 2, before anything is served."""
+    market = tmp_path / "ETHUSD_60.csv"
+    market.write_text("1704067200,1,1,1,1,1,1\nnonsense\n")
+    ran = zoe(f"paper serve --market-data {market}", home=tmp_path / "home")
+
+    assert ran.code == 2
+    assert "line 2" in ran.err
+
+
+def test_a_market_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """By its name."""
+    ran = zoe(f"paper serve --market-data {tmp_path}/gone.csv", home=tmp_path / "home")
+
+    assert ran.code == 2
+    assert "gone.csv" in ran.err

@@ -1,0 +1,128 @@
+"""`zoe status`: the books on one screen, with ages, and no word from the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import NOON, d, make_intent, make_position
+from command_line import LIVE_KEYS, Ran, migrated, zoe
+from zoe_tools.config import load_settings
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.store.store import Store, Transaction
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A migrated home."""
+    return migrated(tmp_path / "home")
+
+
+def write(home: Path, work: Callable[[Transaction], object]) -> None:
+    """Put something into the books."""
+    settings = load_settings(LIVE_KEYS, home=home)
+    assert settings.live_account is not None
+    store = Store.open(settings.database_url, settings.live_account, clock_now=NOON)
+    with store.transaction() as transaction:
+        work(transaction)
+    store.close()
+
+
+def status(home: Path, options: str = "") -> Ran:
+    """Run it."""
+    return zoe(f"status {options}", LIVE_KEYS, home=home)
+
+
+def test_a_quiet_account_says_so(home: Path) -> None:
+    """The account first."""
+    ran = status(home)
+
+    assert ran.code == 0
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert lines[0].startswith("LIVE kraken ")
+    assert lines[1:] == [
+        "trading armed",
+        "loop not running",
+        "positions 0 open",
+        "orders 0 working",
+        "intents none unresolved",
+        "reconcile never, 0 open findings",
+    ]
+
+
+def test_positions_show_their_stop_or_that_there_is_none(home: Path) -> None:
+    """An unprotected position is shouted."""
+    write(home, lambda t: t.record_position(make_position(quantity=d("0.5"))))
+
+    assert "BTC/USD  0.5 at" in status(home).out
+    result = status(home, "--json").envelope["result"]
+    assert [each["quantity"] for each in result["positions"]] == ["0.5"]
+
+
+def test_a_latched_kill_shows_level_and_reason(home: Path) -> None:
+    """Also the runbooks' global switch."""
+    state = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
+    write(home, lambda t: t.set_trading_state(state))
+    assert "HALTED at cancel-open: drill" in status(home).out
+
+    write(home, lambda t: t.set_config("kill_switch", "true", NOON))
+    assert "HALTED at reduce-only: kill_switch" in status(home).out
+
+
+def test_an_unknown_outcome_names_the_command_that_resolves_it(home: Path) -> None:
+    """Before anything else."""
+    account = load_settings(LIVE_KEYS, home=home).live_account
+    assert account is not None
+    intent = make_intent(account_id=account.account_id, state=IntentState.JOURNALED)
+
+    def work(transaction: Transaction) -> None:
+        transaction.record_intent(intent)
+        for state in (IntentState.SENT, IntentState.UNKNOWN):
+            transaction.advance_intent(intent.intent_id, state, at=NOON, evidence="lost")
+
+    write(home, work)
+
+    assert "1 UNRESOLVED: run `zoe reconcile --execute`" in status(home).out
+
+
+def test_the_loop_is_told_by_its_lease(home: Path) -> None:
+    """An expired lease is a loop that is gone."""
+    write(home, lambda t: t.acquire_lease("a", "mill", 42, NOON, 5.0))
+    ran = status(home)
+    assert "not running; last seen on mill, pid 42" in ran.out
+
+    later = NOON + timedelta(days=36_500)
+    write(home, lambda t: t.acquire_lease("b", "mill", 43, later, 5.0))
+    assert "running on mill, pid 43" in status(home).out
+    assert status(home, "--json").envelope["result"]["is_loop_running"] is True
+
+
+def test_signs_of_life_carry_their_age(home: Path) -> None:
+    """Stale is visible."""
+    write(home, lambda t: t.beat("feeds", "online", NOON, {}))
+
+    out = status(home).out
+    assert "signs of life" in out
+    assert "feeds" in out
+    assert " ago" in out
+
+
+def test_unknown_settings_only_warn(home: Path) -> None:
+    """It must answer when the configuration is broken."""
+    ran = zoe("status", LIVE_KEYS | {"ZOE_NONSENSE": "1"}, home=home)
+
+    assert ran.code == 0
+    assert "warning: ZOE_NONSENSE" in ran.err
+
+
+def test_no_store_exits_7_with_the_way_out(tmp_path: Path) -> None:
+    """And makes none."""
+    ran = zoe("status", LIVE_KEYS, home=tmp_path)
+
+    assert ran.code == 7
+    assert "zoe init" in ran.err
+    assert list(tmp_path.iterdir()) == []
