@@ -111,6 +111,19 @@ def test_signs_of_life_carry_their_age(home: Path) -> None:
     assert " ago" in out
 
 
+def test_findings_are_those_of_the_last_comparison(home: Path) -> None:
+    """What still holds was found again; the rest is history."""
+
+    def work(transaction: Transaction) -> None:
+        for at in (NOON, NOON + timedelta(hours=1)):
+            transaction.record_reconciliation(at, "kind", "X", "e", "warning", resolved=False)
+            transaction.beat("reconcile", "warning", at, {})
+
+    write(home, work)
+
+    assert "1 open findings" in status(home).out
+
+
 def test_unknown_settings_only_warn(home: Path) -> None:
     """It must answer when the configuration is broken."""
     ran = zoe("status", LIVE_KEYS | {"ZOE_NONSENSE": "1"}, home=home)

@@ -59,7 +59,9 @@ def status(ctx: typer.Context) -> int:
 
 def _read(transaction: Transaction, now: datetime) -> _Screen:
     heartbeats = transaction.heartbeats()
-    by_component = {each.component: each for each in heartbeats}
+    reconciled = next((each for each in heartbeats if each.component == "reconcile"), None)
+    # An older finding that still holds was found again by the last comparison.
+    since = reconciled.beat_at if reconciled is not None else None
     return _Screen(
         now=now,
         trading_state=effective_trading_state(transaction),
@@ -68,8 +70,8 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
         positions=transaction.positions(open_only=True),
         orders=transaction.orders(open_only=True),
         unresolved=transaction.unresolved_intents(),
-        reconciled=by_component.get("reconcile"),
-        open_findings=tuple(e for e in transaction.reconciliations() if not e.is_resolved),
+        reconciled=reconciled,
+        open_findings=tuple(e for e in transaction.reconciliations(since) if not e.is_resolved),
     )
 
 
