@@ -1,6 +1,6 @@
 # zoe: set-up, demo, tests. Needs Python 3.11 or newer, pip and make; everything goes into .venv.
 #
-#   make demo    ten minutes of paper trading at sixty times the speed, and its report
+#   make demo    an hour of paper trading at sixty times the speed, and its report
 #   make test    the tests
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make smoke   twenty seconds of paper trading
@@ -22,7 +22,16 @@ JOBS ?= 2
 
 # A home of its own for every demo: nothing is left from the last one, and nothing of yours is touched.
 PAPER_ENV := env -u I_UNDERSTAND_LIVE -u KRAKEN_API_KEY -u KRAKEN_API_SECRET -u DATABASE_URL \
-	EDGE_FACTORY_MODE=paper
+	EDGE_FACTORY_MODE=paper MAX_DAILY_NOTIONAL=5000
+
+# Makes the home, trades in it, and ends the exchange that served it.
+RUN_ON_PAPER = run_on_paper() { \
+	  mkdir -p .demo && home=$$(mktemp -d "$(CURDIR)/.demo/home-XXXXXX") || return 1; \
+	  ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) init >/dev/null && ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) run "$$@"; \
+	  code=$$?; \
+	  kill $$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$$home/paper/port.json") 2>/dev/null; \
+	  return $$code; \
+	}; run_on_paper
 
 .PHONY: help demo smoke test check bench docs clean setup setup-test setup-check
 
@@ -30,12 +39,10 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 demo: setup
-	@mkdir -p .demo && home=$$(mktemp -d "$(CURDIR)/.demo/home-XXXXXX") && \
-	ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) run --strategy demo --speed 60 --for 60m
+	@$(RUN_ON_PAPER) --strategy demo --speed 60 --for 60m
 
 smoke: setup
-	@mkdir -p .demo && home=$$(mktemp -d "$(CURDIR)/.demo/home-XXXXXX") && \
-	ZOE_HOME=$$home $(PAPER_ENV) $(ZOE) run --strategy demo --for 20s
+	@$(RUN_ON_PAPER) --strategy demo --for 20s
 
 test: setup-test
 	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging

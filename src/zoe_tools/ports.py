@@ -21,6 +21,7 @@ from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.stream import ChecksumTally, StreamEvent
 
 
@@ -218,6 +219,18 @@ class Approver(Protocol):
 
     def show_outcome(self, outcome: StepOutcome) -> None:
         """Called after each step."""
+        ...
+
+
+class Narrator(Approver, Protocol):
+    """An approver that also hears what the loop lives through."""
+
+    def show_fill(self, fill: Fill) -> None:
+        """An execution was booked."""
+        ...
+
+    def show_closed(self, position: Position) -> None:
+        """A position is closed, with its result."""
         ...
 
 

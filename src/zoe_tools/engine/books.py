@@ -28,6 +28,7 @@ class Books:
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
         self.day: date | None = None
+        self._closed: list[Position] = []
 
     async def refresh(self, now: datetime) -> None:
         """Read everything again."""
@@ -40,8 +41,17 @@ class Books:
         self.trading_state = state
         return changed
 
+    def take_closed(self) -> tuple[Position, ...]:
+        """Positions that closed since the last call; each is given once."""
+        closed, self._closed = tuple(self._closed), []
+        return closed
+
     def _read(self, transaction: Transaction, now: datetime) -> None:
+        before = {position.position_id for position in self.positions}
         self.positions = transaction.positions(open_only=True)
+        gone = before - {position.position_id for position in self.positions}
+        closed = (transaction.position(each) for each in sorted(gone))
+        self._closed.extend(each for each in closed if each is not None)
         self.orders = transaction.orders(open_only=True)
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()

@@ -38,7 +38,7 @@ from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale
 from zoe_tools.gate.gate import Gate
-from zoe_tools.ports import Clock, Feed, Venue
+from zoe_tools.ports import Clock, Feed, Narrator, Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -61,6 +61,7 @@ class LoopParts:
     store: StoreRunner
     gate: Gate
     sightings: Sightings
+    narrator: Narrator
     is_shadow: bool = False
 
 
@@ -126,11 +127,22 @@ class TradingLoop:
             self._parts.sightings.note(report)
             await self._parts.gate.record_report(report)
         await self.books.refresh(now)
+        for report in reports:
+            if report.fill is not None and not report.is_snapshot:
+                self._parts.narrator.show_fill(report.fill)
+        for position in self.books.take_closed():
+            self._parts.narrator.show_closed(position)
 
     async def _catch_up(self, now: datetime) -> None:
         """What was missed while the private wire was away is asked of the venue's records."""
-        await self._parts.gate.recover()
+        await self._parts.gate.recover(patient=False)
         await self.books.refresh(now)
+
+    async def chase_unresolved(self) -> None:
+        """Ask the venue's records about intents whose outcome is open; they block new risk."""
+        if self.books.unresolved:
+            await self._catch_up(self._clock.now())
+            self.wake()
 
     def wake(self) -> None:
         """Take a turn soon."""

@@ -141,6 +141,7 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
     while True:
         now = parts.clock.now()
         await parts.store.run(partial(_write_beat, loop, parts, holder, now))
+        await loop.chase_unresolved()
         await parts.clock.sleep(parts.cadence.health_s)
 
 

@@ -7,8 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.run_report import RunResult
-from zoe_tools.domain.money import short
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.money import plain, round_half_up, short
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
+from zoe_tools.domain.position import Position
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.steps import describe
 
@@ -19,11 +22,12 @@ _COLORS = {
     OutcomeState.SKIPPED: "yellow",
     OutcomeState.UNKNOWN: "red",
 }
+_CENTS = 4
 _LEFT_OUT = frozenset({"orders_by_status", "unprotected_by_cause"})
 
 
 class RunPrinter:
-    """An `Approver` for the loop: plans are not shown before, steps are told after."""
+    """A `Narrator` for the loop: plans are not shown before, steps are told after."""
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
@@ -44,6 +48,26 @@ class RunPrinter:
         if outcome.state is not OutcomeState.DONE:
             line += f" - {outcome.evidence}"
         self._printer.wrapped(f"{at}  {state} ", line, lead_width=len(at) + 11)
+
+    def show_fill(self, fill: Fill) -> None:
+        """What was bought or sold, at which price, for which fee."""
+        word = "bought" if fill.side is Side.BUY else "sold"
+        self._printer.wrapped(
+            f"{fill.filled_at:%Y-%m-%d %H:%M:%S}  filled   ",
+            f"{word} {short(fill.quantity)} {fill.symbol} at {short(fill.price)}, "
+            f"fee {short(fill.fee)} {fill.fee_asset}",
+        )
+
+    def show_closed(self, position: Position) -> None:
+        """The result of a round trip."""
+        result = round_half_up(position.realised_pnl, _CENTS)
+        color = "green" if result > 0 else "red"
+        at = f"{position.closed_at:%Y-%m-%d %H:%M:%S}" if position.closed_at else ""
+        self._printer.wrapped(
+            f"{at}  {self._printer.styled('closed  ', color, 'bold')} ",
+            f"{position.symbol}: {plain(result)} after fees of {short(position.fees)}",
+            lead_width=len(at) + 11,
+        )
 
 
 def show_result(printer: Printer, result: RunResult, discrepancies: int | None) -> None:

@@ -24,7 +24,7 @@ from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Holder, Watcher, supervise
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.ports import Approver, Clock, Connect
+from zoe_tools.ports import Clock, Connect, Narrator
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -43,7 +43,7 @@ class RunPlan:
     wires: Wires
     connect: Connect
     store: StoreRunner
-    approver: Approver
+    narrator: Narrator
     run_id: str
     seed: int
     operator: str = ""
@@ -77,7 +77,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         venue=venue,
         store=plan.store,
         clock=plan.clock,
-        approver=plan.approver,
+        approver=plan.narrator,
         account=plan.account,
         policy=policy,
         command="run",
@@ -98,6 +98,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         store=plan.store,
         gate=gate,
         sightings=sightings,
+        narrator=plan.narrator,
         is_shadow=plan.is_shadow,
     )
     holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())

@@ -20,7 +20,7 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.supervisor import Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
-from zoe_tools.ports import Approver
+from zoe_tools.ports import Narrator
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
@@ -42,7 +42,7 @@ class RunOrder:
 
 
 def run_live(
-    settings: Settings, order: RunOrder, approver: Approver, watcher: Watcher | None = None
+    settings: Settings, order: RunOrder, narrator: Narrator, watcher: Watcher | None = None
 ) -> RunResult:
     """Run the loop on the settings' account until it is told to stop.
 
@@ -60,14 +60,14 @@ def run_live(
 
     async def main() -> RunResult:
         async with open_context(settings) as context:
-            return await _run(context, order, approver, watcher)
+            return await _run(context, order, narrator, watcher)
 
     with hold_account(settings.home, account):
         return asyncio.run(main())
 
 
 async def _run(
-    context: Context, order: RunOrder, approver: Approver, watcher: Watcher | None
+    context: Context, order: RunOrder, narrator: Narrator, watcher: Watcher | None
 ) -> RunResult:
     if context.wires is None:
         raise ConfigError("The context was opened without wires.")
@@ -84,7 +84,7 @@ async def _run(
         wires=context.wires,
         connect=connect_socket,
         store=context.store,
-        approver=approver,
+        narrator=narrator,
         run_id=f"run-{secrets.token_hex(6)}",
         seed=order.seed,
         operator=order.operator,

@@ -30,7 +30,7 @@ from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of
-from zoe_tools.ports import Approver
+from zoe_tools.ports import Narrator
 from zoe_tools.runtime.cadences import cadence_for, stretched_policy
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
@@ -61,7 +61,7 @@ class ReplayOrder:
     home: Path
 
 
-def replay(settings: Settings, order: ReplayOrder, approver: Approver) -> RunResult:
+def replay(settings: Settings, order: ReplayOrder, narrator: Narrator) -> RunResult:
     """Replay to the end of the file; the home then holds store and exchange for the audit.
 
     Raises:
@@ -71,11 +71,11 @@ def replay(settings: Settings, order: ReplayOrder, approver: Approver) -> RunRes
     source = open_market(order.market_data)
     url = f"sqlite:///{order.home / 'zoe.db'}"
     schema.upgrade(url)
-    return run_virtual(_run(settings, order, source, url, approver))
+    return run_virtual(_run(settings, order, source, url, narrator))
 
 
 async def _run(
-    settings: Settings, order: ReplayOrder, source: MarketSource, url: str, approver: Approver
+    settings: Settings, order: ReplayOrder, source: MarketSource, url: str, narrator: Narrator
 ) -> RunResult:
     clock = VirtualClock(moment_of(source.starts_at))
     async with _exchange(order, source, clock) as exchange:
@@ -98,7 +98,7 @@ async def _run(
             epoch_seed=f"{order.seed}",
         )
         try:
-            return await _drive(settings, order, source, exchange, rest, account, store, approver)
+            return await _drive(settings, order, source, exchange, rest, account, store, narrator)
         finally:
             store.close()
             await rest.aclose()
@@ -112,7 +112,7 @@ async def _drive(
     rest: RestClient,
     account: Account,
     store: Store,
-    approver: Approver,
+    narrator: Narrator,
 ) -> RunResult:
     stop = asyncio.Event()
     cadence = cadence_for(source.granularity_s)
@@ -127,7 +127,7 @@ async def _drive(
         wires=Wires(public_url="ws://paper/v2", private_url="ws://paper/v2/private", rest=rest),
         connect=sockets,
         store=InlineRunner(store),
-        approver=approver,
+        narrator=narrator,
         run_id=_run_id(order),
         seed=order.seed,
     )
