@@ -86,6 +86,7 @@ class TradingLoop:
         self.candles_seen = 0
         self.would_be_orders = 0
         self._exiting: set[PositionId] = set()
+        self._entries_wanted: dict[Symbol, Decision] = {}
         self._totals: dict[str, Balance] = {}
         self._wake = asyncio.Event()
         self._quiet_until: datetime | None = None
@@ -184,6 +185,7 @@ class TradingLoop:
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
         decisions = await self._decide(now)
         self._note_exits(now, decisions)
+        entry = self._next_entry(decisions)
         self.watch.look(
             now,
             self.books.positions,
@@ -193,12 +195,24 @@ class TradingLoop:
         )
         if not self.view.is_live or (self._quiet_until and now < self._quiet_until):
             return
-        snapshot, plan = self._plan(now, decisions)
+        snapshot, plan = self._plan(now, entry)
+        if self._entries_wanted:
+            self._wake.set()
         if plan.is_empty:
             return
-        await self._carry_out(snapshot, plan, decisions)
+        await self._carry_out(snapshot, plan, entry)
         await self.books.refresh(self._clock.now())
         self._wake.set()
+
+    def _next_entry(self, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+        """At most one entry a turn: what it fills is protected before the next one is sent."""
+        for decision in decisions:
+            self._entries_wanted.pop(decision.symbol, None)
+            if decision.action == "enter":
+                self._entries_wanted[decision.symbol] = decision
+        if not self.view.is_live or not self._entries_wanted:
+            return ()
+        return (self._entries_wanted.pop(next(iter(self._entries_wanted))),)
 
     async def _carry_out(
         self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]
