@@ -109,7 +109,9 @@ def test_real_trades_rebuild_the_real_candles() -> None:
     ]
     candles = {candle.opened_at: candle for candle in build(trades)}
     expected = json.loads((DATA / "xbtusdt_ohlc_1m_first_half.json").read_text())
-    ohlc = {datetime.fromtimestamp(row[0], UTC): row for row in next(iter(_lists(expected)))}
+    ohlc = {
+        datetime.fromtimestamp(float(str(row[0])), UTC): row for row in next(iter(_lists(expected)))
+    }
     full = sorted(candles)[1:-1]
     matching = [
         at

@@ -58,6 +58,33 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
     Raises:
         ZoeError: whatever ended the run early; the journal is whole.
     """
+    parts = await _assemble(plan)
+    holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())
+    loop, tally = await supervise(
+        parts, holder=holder, stop=stop, is_gone=_is_gone, watcher=plan.watcher
+    )
+    marks = marks_of(loop)
+    started = tally.started_at
+
+    def finish(transaction: Transaction) -> RunResult:
+        transaction.record_balances(loop.balances(), at=tally.ended_at, source="balances stream")
+        return summarise(
+            strategy=plan.strategy.name,
+            tally=tally,
+            orders=[each for each in transaction.orders() if each.created_at >= started],
+            fills=transaction.fills(since=started),
+            positions=[
+                each
+                for each in transaction.positions()
+                if each.closed_at is None or each.closed_at >= started
+            ],
+            marks=marks,
+        )
+
+    return await plan.store.run(finish)
+
+
+async def _assemble(plan: RunPlan) -> LoopParts:
     reader = KrakenSpot(plan.wires.rest, plan.clock)
     catalogue = await reader.catalogue()
     instruments = [catalogue.resolve(spelling) for spelling in plan.spellings]
@@ -86,7 +113,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         live_consent=plan.live_consent,
         proof=sightings.proof,
     )
-    parts = LoopParts(
+    return LoopParts(
         account=plan.account,
         policy=policy,
         strategy=plan.strategy,
@@ -101,32 +128,6 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         narrator=plan.narrator,
         is_shadow=plan.is_shadow,
     )
-    holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())
-    loop, tally = await supervise(
-        parts, holder=holder, stop=stop, is_gone=_is_gone, watcher=plan.watcher
-    )
-    marks = marks_of(loop)
-    started = tally.started_at
-
-    def read(transaction: Transaction) -> RunResult:
-        return summarise(
-            strategy=plan.strategy.name,
-            tally=tally,
-            orders=[each for each in transaction.orders() if each.created_at >= started],
-            fills=transaction.fills(since=started),
-            positions=[
-                each
-                for each in transaction.positions()
-                if each.closed_at is None or each.closed_at >= started
-            ],
-            marks=marks,
-        )
-
-    ended = tally.ended_at
-    await plan.store.run(
-        lambda tx: tx.record_balances(loop.balances(), at=ended, source="balances stream")
-    )
-    return await plan.store.run(read)
 
 
 def marks_of(loop: TradingLoop) -> dict[Symbol, Decimal]:
