@@ -22,6 +22,7 @@ from zoe_tools.domain.stream import (
     ExecutionReport,
     ExecutionsSnapshot,
     Gap,
+    InstrumentsUpdate,
     QuoteUpdate,
     StreamDown,
     StreamEvent,
@@ -47,7 +48,9 @@ TICKER = {
 class Rig:
     """A feed on scripted servers, and everything it said."""
 
-    def __init__(self, *, private: bool = False, book: bool = False) -> None:
+    def __init__(
+        self, *, private: bool = False, book: bool = False, instruments: bool = False
+    ) -> None:
         self.clock = VirtualClock(START)
         self.public = StreamServer()
         self.private = StreamServer()
@@ -62,7 +65,10 @@ class Rig:
             cadence=Cadence(),
             instruments={BTC: make_instrument()},
             subscriptions=FeedSubscriptions(
-                symbols=(BTC,), trades=not book, book_depth=10 if book else None
+                symbols=(BTC,),
+                trades=not book,
+                book_depth=10 if book else None,
+                instruments=instruments,
             ),
             rng=random.Random(1),
         )
@@ -171,6 +177,26 @@ def test_quotes_prints_and_modes_become_events() -> None:
     assert len(rig.of(QuoteUpdate)) == 1
     assert (trades.trades[0].side, str(trades.trades[0].quantity)) == (Side.SELL, "0.00005100")
     assert rig.of(VenueModeUpdate)[0].mode.value == "cancel_only"
+
+
+def test_the_state_of_instruments_is_followed() -> None:
+    """A word nobody knows is UNKNOWN, never online."""
+
+    async def script(rig: Rig) -> None:
+        pairs = [
+            {"symbol": "BTC/USD", "status": "cancel_only", "qty_increment": 1e-08},
+            {"symbol": "ETH/USD", "status": "dreaming"},
+        ]
+        await rig.public.send({"channel": "instrument", "type": "update", "data": {"pairs": pairs}})
+
+    rig = run(script, instruments=True)
+    (update,) = rig.of(InstrumentsUpdate)
+
+    assert rig.public.requests[-1]["params"]["channel"] == "instrument"
+    assert [(symbol, status.value) for symbol, status in update.statuses] == [
+        ("BTC/USD", "cancel_only"),
+        ("ETH/USD", "unknown"),
+    ]
 
 
 def test_what_is_not_json_or_not_known_is_passed_over() -> None:

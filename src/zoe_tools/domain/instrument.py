@@ -7,8 +7,8 @@ by looking it up among the names the venue itself gave, never by the shape of th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -169,6 +169,14 @@ class InstrumentCatalogue:
     def asset(self, spelling: str) -> Asset | None:
         """The asset so called (`XXBT`, `XBT` and `BTC` are one), or None."""
         return self._asset_by_name.get(spelling.upper())
+
+    def with_statuses(self, statuses: Mapping[Symbol, InstrumentStatus]) -> InstrumentCatalogue:
+        """The same instruments in their new states; itself when nothing changed."""
+        changed = tuple(
+            replace(each, status=statuses.get(each.symbol, each.status))
+            for each in self.instruments
+        )
+        return self if changed == self.instruments else InstrumentCatalogue(changed, self.assets)
 
     def narrowed_to(self, symbols: Iterable[Symbol]) -> InstrumentCatalogue:
         """The same catalogue with only these instruments; assets stay."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -109,6 +110,13 @@ class VenueModeUpdate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentsUpdate:
+    """What the venue now lets one do with these instruments."""
+
+    statuses: tuple[tuple[Symbol, InstrumentStatus], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamUp:
     """A wire is connected and all its subscriptions are acknowledged."""
 
@@ -154,6 +162,7 @@ StreamEvent = (
     | BalanceUpdate
     | BalancesSnapshot
     | VenueModeUpdate
+    | InstrumentsUpdate
     | StreamUp
     | StreamDown
     | Gap

@@ -29,6 +29,7 @@ from zoe_tools.domain.stream import (
     ExecutionReport,
     ExecutionsSnapshot,
     Gap,
+    InstrumentsUpdate,
     StreamEvent,
     StreamUp,
 )
@@ -71,6 +72,7 @@ class TradingLoop:
     def __init__(self, parts: LoopParts) -> None:
         self._parts = parts
         self._clock = parts.clock
+        self._catalogue = parts.catalogue
         self._instruments: Mapping[Symbol, Instrument] = {
             each.symbol: each for each in parts.catalogue
         }
@@ -110,6 +112,8 @@ class TradingLoop:
                 await self._book_reports((event,), now)
             case ExecutionsSnapshot(reports=reports):
                 await self._book_reports(reports, now)
+            case InstrumentsUpdate(statuses=statuses):
+                self._catalogue = self._catalogue.with_statuses(dict(statuses))
             case BalancesSnapshot(totals=totals):
                 self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
             case BalanceUpdate(entry=entry):
@@ -335,7 +339,7 @@ class TradingLoop:
             policy=self._parts.policy,
             trading_state=self.books.trading_state,
             venue_mode=Reading(self.view.mode, now, "status stream"),
-            catalogue=Reading(self._parts.catalogue, self._started_at, "AssetPairs"),
+            catalogue=Reading(self._catalogue, self._started_at, "AssetPairs"),
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,

@@ -22,16 +22,17 @@ from zoe_tools.domain.identifiers import (
     Symbol,
     VenueOrderId,
 )
-from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.money import ZERO, plain, quantum
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side
-from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport
+from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport, InstrumentsUpdate
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.wire_stream import (
     BalanceRow,
     ExecutionRow,
+    InstrumentsRow,
     TickerRow,
     TradeRow,
 )
@@ -51,6 +52,7 @@ _LIQUIDITY: Mapping[str | None, Liquidity] = {"m": "maker", "t": "taker"}
 _KINDS = {kind.value: kind for kind in ExecutionKind}
 _TYPES = {kind.value: kind for kind in OrderType}
 _SIDES = {side.value: side for side in Side}
+_STATUS_WORDS = {status.value: status for status in InstrumentStatus}
 _MODES = {mode.value: mode for mode in VenueMode}
 
 
@@ -80,6 +82,16 @@ def rfc3339(moment: datetime) -> str:
 def mode_of(text: str) -> VenueMode:
     """The venue's overall state."""
     return _MODES.get(text, VenueMode.UNKNOWN)
+
+
+def statuses_of(row: InstrumentsRow) -> InstrumentsUpdate:
+    """Status by symbol; a word that is not known is UNKNOWN, and blocks new risk."""
+    return InstrumentsUpdate(
+        statuses=tuple(
+            (Symbol(pair.symbol), _STATUS_WORDS.get(pair.status, InstrumentStatus.UNKNOWN))
+            for pair in row.pairs
+        )
+    )
 
 
 def quote_of(row: TickerRow, now: datetime) -> Quote:

@@ -18,9 +18,16 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
 )
 from zoe_tools.kraken.book import CHECKED_LEVELS, OrderBook
-from zoe_tools.kraken.codec_stream import book_value, mode_of, quote_of, time_of, trade_of
+from zoe_tools.kraken.codec_stream import (
+    book_value,
+    mode_of,
+    quote_of,
+    statuses_of,
+    time_of,
+    trade_of,
+)
 from zoe_tools.kraken.connection import Connection, Subscription
-from zoe_tools.kraken.wire_stream import BOOK, STATUS, TICKER, TRADE, BookRow, Frame
+from zoe_tools.kraken.wire_stream import BOOK, INSTRUMENTS, STATUS, TICKER, TRADE, BookRow, Frame
 from zoe_tools.ports import Clock
 
 Emit = Callable[[StreamEvent], Awaitable[None]]
@@ -66,6 +73,8 @@ class PublicChannels:
             case "status":
                 for status in STATUS.decode(frame.data):
                     await self._emit(VenueModeUpdate(mode=mode_of(status.system)))
+            case "instrument":
+                await self._emit(statuses_of(INSTRUMENTS.decode(frame.data)))
             case _:
                 pass
 

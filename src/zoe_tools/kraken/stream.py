@@ -38,6 +38,7 @@ class FeedSubscriptions:
     ticker: bool = True
     trades: bool = True
     book_depth: int | None = 25
+    instruments: bool = False
 
     def public(self) -> tuple[Subscription, ...]:
         """The public subscriptions."""
@@ -48,6 +49,8 @@ class FeedSubscriptions:
             wanted.append(self._of("trade", {"snapshot": False}))
         if self.book_depth is not None:
             wanted.append(self._of("book", {"depth": self.book_depth, "snapshot": True}))
+        if self.instruments:
+            wanted.append(Subscription(channel="instrument", options={"snapshot": True}))
         return tuple(wanted)
 
     def _of(self, channel: str, options: Mapping[str, object]) -> Subscription:

@@ -132,6 +132,19 @@ class StatusRow(msgspec.Struct, frozen=True):
     system: str = ""
 
 
+class PairRow(msgspec.Struct, frozen=True):
+    """One pair of the instrument channel; its figures come from AssetPairs."""
+
+    symbol: str
+    status: str = ""
+
+
+class InstrumentsRow(msgspec.Struct, frozen=True):
+    """The instrument channel's data: an object, unlike the others."""
+
+    pairs: list[PairRow] = []
+
+
 class PlacedResult(msgspec.Struct, frozen=True):
     """The answer to add_order and cancel_order."""
 
@@ -152,6 +165,7 @@ TICKER = msgspec.json.Decoder(list[TickerRow])
 TRADE = msgspec.json.Decoder(list[TradeRow])
 EXECUTIONS = msgspec.json.Decoder(list[ExecutionRow])
 BALANCES = msgspec.json.Decoder(list[BalanceRow])
+INSTRUMENTS = msgspec.json.Decoder(InstrumentsRow)
 STATUS = msgspec.json.Decoder(list[StatusRow])
 PLACED = msgspec.json.Decoder(PlacedResult)
 AMENDED = msgspec.json.Decoder(AmendedResult)

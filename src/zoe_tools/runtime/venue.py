@@ -97,7 +97,11 @@ def make_feed(
         cadence=cadence,
         instruments=by_symbol,
         subscriptions=FeedSubscriptions(
-            symbols=tuple(by_symbol), ticker=True, trades=True, book_depth=BOOK_DEPTH
+            symbols=tuple(by_symbol),
+            ticker=True,
+            trades=True,
+            book_depth=BOOK_DEPTH,
+            instruments=True,
         ),
         rng=random.Random(seed),  # noqa: S311 - jitter of reconnects, not a secret
     )
