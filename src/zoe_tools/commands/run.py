@@ -41,7 +41,7 @@ def run(
     ] = None,
     speed: Annotated[
         str, typer.Option(help="Venue seconds per second on paper, or max for a replay.")
-    ] = "1",
+    ] = "",
     seed: Annotated[int, typer.Option(help="For everything that is drawn.", min=0)] = 1,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and record, send nothing.")
@@ -78,7 +78,7 @@ def run(
         result = replay(settings, order, approver)
         found: Audit | None = audit_blocking(home, invocation.environ, is_replay=True)
     else:
-        request_paper(settings, speed=_speed(speed), seed=seed)
+        request_paper(settings, speed=_speed(speed) if speed else None, seed=seed)
         live = RunOrder(
             strategy=strategy_named(strategy),
             duration_s=_duration(for_) if for_ else None,

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,10 +25,12 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from zoe_tools.config import Settings
+from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.errors import ConfigError, VenueUnavailable
 from zoe_tools.paper.home import Endpoint, Keys, PaperHome, read_endpoint
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import ScaledClock
+from zoe_tools.runtime.loop_lock import hold_account
 
 START_TIMEOUT_S = 20.0
 """How long a fresh exchange may take to listen."""
@@ -66,22 +69,43 @@ async def ensure_paper(home: Path) -> PaperVenue:
     return await asyncio.to_thread(find_or_start, home)
 
 
-def request_paper(settings: Settings, *, speed: float, seed: int) -> None:
-    """Have the exchange run at this speed before a run; a live account needs none.
+def request_paper(settings: Settings, *, speed: float | None, seed: int) -> None:
+    """Have the exchange run before a run, at this speed; None takes it as it runs.
+
+    One that runs at another speed is ended and started again: its state stays, its time goes on.
+    A live account needs none.
 
     Raises:
-        ConfigError: it runs at another speed already.
-        VenueUnavailable: it does not start.
+        AccountBusy: a loop trades on it at the speed it has.
+        VenueUnavailable: it does not start, or does not end.
     """
     if settings.mode != "paper":
         return
+    options = ("--speed", f"{speed or 1.0:g}", "--seed", str(seed))
     endpoint = _living(settings.home)
-    if endpoint is not None and endpoint.speed != speed:
-        raise ConfigError(
-            f"The paper exchange of this home runs at speed {endpoint.speed:g}, not {speed:g}.",
-            hint=f"Run with --speed {endpoint.speed:g}, or stop pid {endpoint.pid} first.",
-        )
-    find_or_start(settings.home, options=("--speed", f"{speed:g}", "--seed", str(seed)))
+    if endpoint is not None and speed is not None and endpoint.speed != speed:
+        api_key = PaperHome(folder_of(settings.home)).keys().api_key
+        account = Account(venue="kraken", mode="paper", fingerprint=fingerprint_of(api_key))
+        with hold_account(settings.home, account):
+            _end(settings.home, endpoint)
+            find_or_start(settings.home, options=options)
+        return
+    find_or_start(settings.home, options=options)
+
+
+def _end(home: Path, endpoint: Endpoint) -> None:
+    os.kill(endpoint.pid, signal.SIGTERM)
+    give_up_at = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < give_up_at:
+        try:
+            with PaperHome(folder_of(home)).locked():
+                return
+        except ConfigError:  # it still holds its home
+            time.sleep(_POLL_S)
+    raise VenueUnavailable(
+        f"The paper exchange (pid {endpoint.pid}) does not end.",
+        hint="Stop it yourself, and run the command again.",
+    )
 
 
 def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
