@@ -143,6 +143,16 @@ def test_dust_is_not_stopped() -> None:
     assert plan_run(world(positions=(dust,)), (), frozenset()).steps == ()
 
 
+def test_dust_does_not_stand_in_the_way_of_an_entry() -> None:
+    """It is carried into the next position, and counts as none."""
+    dust = make_position(quantity=d("0.00001"))
+    snapshot = world(positions=(dust,), policy=Policy(max_open_positions=1))
+    (step,) = plan_run(snapshot, (ENTER,), frozenset()).steps
+
+    assert isinstance(step, PlaceOrder)
+    assert step.request.purpose == "entry"
+
+
 def test_leaving_on_spot_goes_stop_first_then_the_sale() -> None:
     """The resting stop holds the asset, so it is cancelled and seen gone before the sale."""
     position = make_position()

@@ -115,6 +115,15 @@ def wants_exit(position: Position, quote: Quote, instrument: Instrument, policy:
     return quote.bid >= target_price_for(position, instrument, policy)
 
 
+def is_dust(position: Position, instrument: Instrument) -> bool:
+    """Whether what is left is too small for any order the venue would take.
+
+    Dust can be neither stopped nor sold; it is carried into the next position of the instrument.
+    """
+    quantity = instrument.floor_quantity(position.quantity)
+    return not instrument.is_tradable_quantity(quantity, price=position.average_cost)
+
+
 def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
     return {} if isinstance(part, Missing) else {quote.symbol: quote for quote in part.value}
 
@@ -249,7 +258,12 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
     quote = world.quotes.get(decision.symbol)
     if quote is None:
         return "no fresh quote"
-    if any(each.symbol == decision.symbol for each in world.snapshot.positions):
+    held = [
+        each
+        for each in world.snapshot.positions
+        if not is_dust(each, world.catalogue.resolve(each.symbol))
+    ]
+    if any(each.symbol == decision.symbol for each in held):
         return "a position is open"
     if any(
         order.symbol == decision.symbol and not order.status.is_terminal
@@ -261,7 +275,7 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
         policy.max_notional_per_trade,
         policy.max_daily_notional - world.snapshot.daily_notional,
     )
-    if len(world.snapshot.positions) >= policy.max_open_positions:
+    if len(held) >= policy.max_open_positions:
         return "the number of open positions is at its limit"
     limit = instrument.ceil_price(quote.ask * (1 + ENTRY_SLACK_PCT / HUNDRED))
     quantity = instrument.floor_quantity(max(room, ZERO) * decision.strength / limit)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from zoe_tools.core.run import plan_run, wants_exit
+from zoe_tools.core.run import is_dust, plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
 from zoe_tools.domain.account import Account
@@ -22,6 +22,7 @@ from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
@@ -285,7 +286,7 @@ class TradingLoop:
             quote = self.view.fresh_quote(symbol, now, self._parts.policy.quote_stale_s)
             if quote is None:
                 continue
-            position = next((each for each in self.books.positions if each.symbol == symbol), None)
+            position = next((each for each in self._held() if each.symbol == symbol), None)
             decisions.append(
                 self._parts.strategy.decide(
                     MarketView(
@@ -305,14 +306,22 @@ class TradingLoop:
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
         leaving = {each.symbol for each in decisions if each.action == "exit"}
         policy = self._parts.policy
-        for position in self.books.positions:
+        for position in self._held():
             quote = self.view.fresh_quote(position.symbol, now, policy.quote_stale_s)
             instrument = self._instruments[position.symbol]
             if position.symbol in leaving or (
                 quote is not None and wants_exit(position, quote, instrument, policy)
             ):
                 self._exiting.add(position.position_id)
-        self._exiting &= {position.position_id for position in self.books.positions}
+        self._exiting &= {position.position_id for position in self._held()}
+
+    def _held(self) -> tuple[Position, ...]:
+        """Open positions that can still be traded; dust waits for the next one to carry it."""
+        return tuple(
+            position
+            for position in self.books.positions
+            if not is_dust(position, self._instruments[position.symbol])
+        )
 
     # --- the snapshot of a turn ------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from zoe_tools.core.run import is_dust
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
@@ -20,9 +21,9 @@ _RESTING = (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
 
 def is_protected(position: Position, orders: Sequence[OrderRecord], instrument: Instrument) -> bool:
     """Whether a resting stop covers the position; dust below the minimum counts as covered."""
-    quantity = instrument.floor_quantity(position.quantity)
-    if not instrument.is_tradable_quantity(quantity, price=position.average_cost):
+    if is_dust(position, instrument):
         return True
+    quantity = instrument.floor_quantity(position.quantity)
     return any(
         order.position_id == position.position_id
         and order.purpose == "stop"
