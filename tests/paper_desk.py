@@ -5,16 +5,21 @@ Shared by the tests of the paper exchange's engine, state and REST dialect.
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
+from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.keys import sign
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import (
     BookChange,
@@ -27,7 +32,12 @@ from zoe_tools.paper.market import (
 )
 from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder, Side
 from zoe_tools.paper.pair_specs import spec_named
+from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
+from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS, moment_of
+from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.ports import Clock
+from zoe_tools.runtime.virtual_loop import run_virtual
 
 BTC_USD = spec_named("BTC/USD")
 START = 1_767_600_000 * NS
@@ -180,3 +190,76 @@ class StandingClock:
     async def sleep(self, seconds: float) -> None:
         """Jump."""
         self.ns += round(seconds * NS)
+
+
+API_KEY = "desk-key"
+API_SECRET = base64.b64encode(b"a secret of the desk").decode()
+
+
+class RestDesk:
+    """An exchange with one account, called by its REST dialect with real signatures.
+
+    Its clock stands, unless another is given.
+    """
+
+    def __init__(
+        self,
+        *script: MarketEvent,
+        clock: Clock | None = None,
+        state: StateFile | None = None,
+        permissions: frozenset[str] = frozenset(PERMISSIONS),
+    ) -> None:
+        self.clock = StandingClock()
+        self.exchange = PaperExchange(
+            ScriptedSource(script), clock or self.clock, state=state, seed=7
+        )
+        self.account_id = self.exchange.create_account(
+            "desk", API_KEY, API_SECRET, permissions, {"USD": d("100000"), "BTC": d("2")}
+        )
+        self.dialect = RestDialect(self.exchange)
+        self.nonce = 0
+
+    def raw(
+        self, method: str, path: str, *, query: str = "", body: str = "", **headers: str
+    ) -> Any:
+        """Any request; the parsed answer. Header names with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = RestRequest(
+            method=method, path=path, query=query, headers=named, body=body.encode()
+        )
+        return json.loads(self.dialect.answer(request), parse_float=Decimal)
+
+    def public(self, name: str, query: str = "") -> Any:
+        """The result of a public call that succeeds."""
+        answer = self.raw("GET", f"/0/public/{name}", query=query)
+        assert answer["error"] == []
+        return answer["result"]
+
+    def answer(self, name: str, **fields: str) -> Any:
+        """The whole answer of a signed private call."""
+        self.nonce += 1
+        body = urlencode({"nonce": str(self.nonce), **fields})
+        return self.signed(f"/0/private/{name}", body, str(self.nonce))
+
+    def signed(self, path: str, body: str, nonce: str, **headers: str) -> Any:
+        """A body signed over this path and nonce."""
+        signature = sign(secret=API_SECRET, path=path, body=body.encode(), nonce=nonce)
+        told = {"api_key": API_KEY, "api_sign": signature, **headers}
+        return self.raw("POST", path, body=body, **told)
+
+    def private(self, name: str, **fields: str) -> Any:
+        """The result of a private call that succeeds."""
+        answer = self.answer(name, **fields)
+        assert answer["error"] == []
+        return answer["result"]
+
+    def refusal(self, name: str, **fields: str) -> str:
+        """The one error of a private call that is refused."""
+        answer = self.answer(name, **fields)
+        assert "result" not in answer
+        (error,) = answer["error"]
+        return str(error)
+
+    def play(self) -> None:
+        """Run the script to its end."""
+        run_virtual(self.exchange.run())

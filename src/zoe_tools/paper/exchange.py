@@ -122,7 +122,10 @@ class PaperExchange(Queries):
             await self._pump()
         finally:
             expiring.cancel()
+            (ended,) = await asyncio.gather(expiring, return_exceptions=True)
             self.save()
+        if isinstance(ended, Exception):
+            raise ended
         self.finished.set()
 
     async def _pump(self) -> None:
@@ -204,10 +207,12 @@ class PaperExchange(Queries):
                 listener(event)
 
     def _commit(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
+        # kept until they are on disk: a commit that fails is made good by the next one
+        self._unsaved += events
         if self._state is not None:
             self._state.commit(
                 self._floor,
-                [*self._unsaved, *events],
+                self._unsaved,
                 situation=self._situation(),
                 symbols=self._moved,
                 keys=keys,

@@ -19,6 +19,8 @@ from zoe_tools.paper.times import NS, ns_of
 _TRUE = ("true", "1", "yes")
 _LATEST_S = Decimal(10) ** 10
 _FORM_FIELDS = 1000
+_MAGNITUDE = 40
+"""Powers of ten beyond all money: such numbers are not even looked at."""
 
 
 def invalid(name: str) -> Refusal:
@@ -96,7 +98,7 @@ def _decimal(value: str, name: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise invalid(name) from None
-    if not number.is_finite() or abs(number.adjusted()) > 40:  # noqa: PLR2004 - beyond all money
+    if not number.is_finite() or abs(number.adjusted()) > _MAGNITUDE:
         raise invalid(name)
     return number
 
@@ -146,7 +148,7 @@ def _as_text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case Decimal():
-            return plain(value) if abs(value.adjusted()) <= 40 else str(value)  # noqa: PLR2004
+            return plain(value) if abs(value.adjusted()) <= _MAGNITUDE else str(value)
         case list():
             return _joined(_as_text(each) for each in value[:_FORM_FIELDS])
         case str() | int():

@@ -40,7 +40,6 @@ CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 _PRINTS_RESTORED = 200_000
-_FORMAT = 1
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
 
@@ -99,23 +98,31 @@ class StateFile:
     ) -> None:
         """Everything one step (or some market steps) changed, in one transaction."""
         self._db.execute("BEGIN")
-        for event in events:
-            self._write_event(floor, event)
-        for symbol in symbols:
+        try:
+            for event in events:
+                self._write_event(floor, event)
+            for symbol in symbols:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO markets VALUES (?, ?)",
+                    (symbol, self._encode(_saved_book(floor, symbol))),
+                )
+            for key in keys:
+                self._write_account(floor, key)
             self._db.execute(
-                "INSERT OR REPLACE INTO markets VALUES (?, ?)",
-                (symbol, self._encode(_saved_book(floor, symbol))),
+                "INSERT OR REPLACE INTO meta VALUES ('situation', ?)", (self._encode(situation),)
             )
-        for key in keys:
-            self._write_key(key)
-            account = floor.account(key.principal.account_id)
-            self._db.execute(
-                "INSERT OR REPLACE INTO accounts VALUES (?, ?)", (account.account_id, account.name)
-            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _write_account(self, floor: Floor, key: ApiKey) -> None:
+        self._write_key(key)
+        account = floor.account(key.principal.account_id)
         self._db.execute(
-            "INSERT OR REPLACE INTO meta VALUES ('situation', ?)", (self._encode(situation),)
+            "INSERT OR REPLACE INTO accounts VALUES (?, ?)", (account.account_id, account.name)
         )
-        self._db.execute("COMMIT")
 
     def save_nonce(self, key: ApiKey) -> None:
         """A nonce is spent for good."""

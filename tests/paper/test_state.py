@@ -1,0 +1,188 @@
+"""The state file: what was told is there, and a reopened exchange is the same exchange."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paper_desk import (
+    API_KEY,
+    START,
+    Desk,
+    RestDesk,
+    ScriptedSource,
+    StandingClock,
+    ask_for,
+    change,
+    d,
+    snapshot,
+    stop,
+    traded,
+)
+from zoe_tools.errors import ConfigError
+from zoe_tools.paper.events import EngineEvent
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.market import MarketEvent
+from zoe_tools.paper.state import StateFile
+from zoe_tools.paper.times import NS
+from zoe_tools.runtime.virtual_loop import run_virtual
+
+SCRIPT: tuple[MarketEvent, ...] = (
+    snapshot(["69999.9 1.00000000", "69999.0 3.00000000"], ["70000.1 1.00000000"]),
+    traded("70000.0", "0.10000000", at=START + NS),
+    change(bids=["69999.9 0.80000000"], at=START + 2 * NS),
+)
+LATER: tuple[MarketEvent, ...] = (
+    traded("69999.0", "3.20000000", at=START + 3 * NS),
+    traded("68000.0", "0.10000000", at=START + 4 * NS),
+)
+
+
+def _busy_desk(path: Path) -> RestDesk:
+    """A desk with fills, a queued order, a waiting stop, a canceled order and a spent nonce."""
+    desk = RestDesk(*SCRIPT, state=StateFile(path))
+    desk.play()
+    exchange, account = desk.exchange, desk.account_id
+    exchange.add_order(account, ask_for("buy", "0.3"))
+    exchange.add_order(account, ask_for("buy", "0.5", "69999.0", cl_ord_id="queued"))
+    exchange.add_order(account, stop("sell", "0.2", "68500.0"))
+    gone = exchange.add_order(account, ask_for("sell", "0.1", "71000.0"))
+    exchange.cancel_order(account, order_id=gone.order_id)
+    desk.private("Balance")
+    return desk
+
+
+def _all_of(exchange: PaperExchange, account: str) -> dict[str, Any]:
+    floor = exchange._floor
+    book = floor.books["BTC/USD"]
+    return {
+        "open": exchange.open_orders(account),
+        "closed": exchange.closed_orders(account),
+        "trades": exchange.trades(account),
+        "ledger": exchange.ledger(account),
+        "balances": exchange.balances(account),
+        "volume": exchange.volume(account),
+        "book": exchange.book("BTC/USD", 10),
+        "ticker": exchange.ticker("BTC/USD"),
+        "bars": exchange.bars("BTC/USD", 5),
+        "prints": exchange.prints("BTC/USD"),
+        "queue": [(one.order_id, one.ahead) for one in book.resting["buy"]],
+        "waiting": dict(book.waiting),
+        "counters": dict(floor.mint.counters),
+        "nonce": exchange.nonce_of(API_KEY),
+        "principals": exchange.principals,
+        "mode": exchange.mode,
+    }
+
+
+def test_a_killed_exchange_comes_back_as_it_was(tmp_path: Path) -> None:
+    """No close, no save: everything that was told is in the file."""
+    desk = _busy_desk(tmp_path / "state.sqlite")
+    before = _all_of(desk.exchange, desk.account_id)
+    again = PaperExchange(
+        ScriptedSource(SCRIPT), desk.clock, state=StateFile(tmp_path / "state.sqlite"), seed=7
+    )
+
+    assert _all_of(again, desk.account_id) == before
+
+
+def test_an_exchange_without_a_source_serves_what_was_last_known(tmp_path: Path) -> None:
+    """For an auditor that only reads."""
+    desk = _busy_desk(tmp_path / "state.sqlite")
+    desk.exchange.close()
+    frozen = PaperExchange(None, desk.clock, state=StateFile(tmp_path / "state.sqlite"))
+
+    assert frozen.ticker("BTC/USD").last == d("70000.1")
+    assert frozen.pair("XXBTZUSD").symbol == "BTC/USD"
+    run_virtual(frozen.run())
+    assert frozen.finished.is_set()
+
+
+def test_a_reopened_exchange_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    """The rest of the market gives the same fills, ids and balances with and without a restart."""
+    script = (*SCRIPT, *LATER)
+
+    def go_on(desk: RestDesk, state: StateFile) -> dict[str, Any]:
+        exchange = PaperExchange(ScriptedSource(script), desk.clock, state=state, seed=7)
+        run_virtual(exchange.run())
+        return _all_of(exchange, desk.account_id)
+
+    once = _busy_desk(tmp_path / "a.sqlite")
+    restarted = go_on(once, StateFile(tmp_path / "a.sqlite"))
+    straight = _busy_desk(tmp_path / "b.sqlite")
+    for event in LATER:
+        straight.clock.ns = event.at
+        straight.exchange._tell(straight.exchange._engine.market(event))
+
+    assert restarted == _all_of(straight.exchange, straight.account_id)
+    assert [order.filled for order in restarted["open"]] == [d("0.3")]
+    assert [order.order_type for order in restarted["closed"]] == ["market", "limit", "stop-loss"]
+
+
+def test_every_event_is_in_the_file_before_it_is_told(tmp_path: Path) -> None:
+    """A listener that reads the file finds the order it hears of."""
+    path = tmp_path / "state.sqlite"
+    desk = RestDesk(*SCRIPT, state=StateFile(path))
+    desk.play()
+    counts: list[tuple[int, int]] = []
+
+    def listen(_: EngineEvent) -> None:
+        with sqlite3.connect(path) as reader:
+            (orders,) = reader.execute("SELECT count(*) FROM orders").fetchone()
+            (trades,) = reader.execute("SELECT count(*) FROM trades").fetchone()
+        reader.close()
+        counts.append((orders, trades))
+
+    desk.exchange.add_listener(listen)
+    desk.exchange.add_order(desk.account_id, ask_for("buy", "0.3"))
+
+    assert set(counts) == {(1, 1)}
+
+
+def test_ids_go_on_and_never_repeat_after_a_restart(tmp_path: Path) -> None:
+    """Counters are part of the state."""
+    desk = _busy_desk(tmp_path / "state.sqlite")
+    old = {order.order_id for order in desk.exchange.closed_orders(desk.account_id)}
+    old |= {order.order_id for order in desk.exchange.open_orders(desk.account_id)}
+    again = PaperExchange(
+        ScriptedSource(SCRIPT), desk.clock, state=StateFile(tmp_path / "state.sqlite"), seed=99
+    )
+    new = again.add_order(desk.account_id, ask_for("buy", "0.01", "60000.0"))
+
+    assert new.order_id not in old
+
+
+def test_a_file_that_cannot_be_opened_is_a_clear_error(tmp_path: Path) -> None:
+    """With a hint, exit code 2."""
+    (tmp_path / "state.sqlite").write_text("this is no database, and long enough to show it" * 50)
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        StateFile(tmp_path / "state.sqlite")
+
+    assert caught.value.hint
+
+
+def test_the_same_seed_gives_the_same_ids() -> None:
+    """And another seed others."""
+    ids = [
+        PaperExchange(ScriptedSource(), StandingClock(), seed=seed)._floor.mint.order()
+        for seed in (1, 1, 2)
+    ]
+
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_two_desks_play_the_same_script_to_the_same_events() -> None:
+    """The engine throws no dice."""
+    said = []
+    for _ in range(2):
+        desk = Desk()
+        desk.hear(*SCRIPT)
+        desk.place(ask_for("buy", "0.4"))
+        desk.place(stop("sell", "0.2", "69999.0"))
+        desk.hear(*LATER)
+        said.append(desk.events)
+
+    assert said[0] == said[1]
