@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.ports import FrameClosed, FrameDuplex
 from zoe_tools.runtime.duplex import MemoryDuplex, duplex_pair
 
@@ -22,12 +24,18 @@ class StreamServer:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[dict[str, Any]] = []
+        self.texts: list[str] = []
         self.urls: list[str] = []
+        self.tried_at: list[float] = []
+        self.is_reachable = True
         self.ends: list[MemoryDuplex] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connect(self, url: str) -> FrameDuplex:
         """What the feed calls."""
+        self.tried_at.append(asyncio.get_running_loop().time())
+        if not self.is_reachable:
+            raise VenueUnavailable(f"No WebSocket connection to {url}.")
         theirs, ours = duplex_pair()
         self.urls.append(url)
         self.ends.append(ours)
@@ -39,6 +47,12 @@ class StreamServer:
         """Send one frame on the newest connection."""
         text = payload if isinstance(payload, str) else json.dumps(payload)
         await self.ends[-1].send(text)
+
+    async def heartbeat(self) -> None:
+        """A heartbeat on the newest connection, if it is still there."""
+        if self.ends:
+            with contextlib.suppress(FrameClosed):
+                await self.send({"channel": "heartbeat"})
 
     async def stop(self) -> None:
         """End all serving tasks."""
@@ -53,9 +67,11 @@ class StreamServer:
     async def _serve(self, end: MemoryDuplex) -> None:
         while True:
             try:
-                request = json.loads(await end.receive())
+                text = await end.receive()
             except FrameClosed:
                 return
+            self.texts.append(text)
+            request = json.loads(text)
             self.requests.append(request)
             for answer in self.answers:
                 if await answer(self, request):

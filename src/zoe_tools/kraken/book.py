@@ -112,9 +112,13 @@ class OrderBook:
 
 
 def _digits(value: Decimal, decimals: int) -> str:
-    """The wire text without its dot and without leading zeros."""
-    text = plain(value)
+    """The wire text without its dot and without leading zeros.
+
+    Raises:
+        ArithmeticError: the value cannot be written with so many decimals.
+    """
+    text = str(value)  # an exponent goes the slow way, which also bounds its length
     whole, _, fraction = text.partition(".")
-    if len(fraction) != decimals:
+    if len(fraction) != decimals or "E" in text:
         whole, _, fraction = plain(value.quantize(quantum(decimals))).partition(".")
     return (whole + fraction).lstrip("0")

@@ -1,4 +1,4 @@
-"""WebSocket v2 rows to domain values and back. Pure.
+"""WebSocket v2 rows to domain values. Pure.
 
 Sparse execution rows are completed from what richer rows said of the same order before.
 Source: kraken-spot sections 10, 11.
@@ -6,13 +6,12 @@ Source: kraken-spot sections 10, 11.
 
 from __future__ import annotations
 
-import json
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
 
 from zoe_tools.domain.fill import Fill, Liquidity
 from zoe_tools.domain.identifiers import (
@@ -22,11 +21,11 @@ from zoe_tools.domain.identifiers import (
     Symbol,
     VenueOrderId,
 )
-from zoe_tools.domain.instrument import Instrument, InstrumentStatus
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
-from zoe_tools.domain.money import ZERO, plain, quantum
-from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport, InstrumentsUpdate
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.wire_stream import (
@@ -55,28 +54,20 @@ _SIDES = {side.value: side for side in Side}
 _STATUS_WORDS = {status.value: status for status in InstrumentStatus}
 _MODES = {mode.value: mode for mode in VenueMode}
 
+_LOG = logging.getLogger(__name__)
+
 
 def time_of(text: str) -> datetime:
-    """An RFC 3339 time; nanoseconds are cut to microseconds.
+    """An RFC 3339 time as aware UTC; nanoseconds are cut to microseconds.
 
     Raises:
         VenueMisbehaved: the text is no time.
     """
-    head, dot, tail = text.partition(".")
-    if dot:
-        digits = tail.rstrip("Z")[:6]
-        text = f"{head}.{digits}Z"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise VenueMisbehaved(f"The venue sent {text!r} where a time belongs.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time as requests want it, with milliseconds."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def mode_of(text: str) -> VenueMode:
@@ -200,8 +191,10 @@ class ExecutionDecoder:
             known.quantity = row.order_qty
         if row.limit_price is not None:
             known.limit_price = row.limit_price or None
-        if row.triggers is not None and row.triggers.price is not None:
-            known.trigger_price = row.triggers.price
+        # Old servers say the trigger as `stop_price`, which is 0.0 on plain limits.
+        trigger = row.triggers.price if row.triggers is not None else row.stop_price
+        if trigger:
+            known.trigger_price = trigger
         return known
 
 
@@ -210,7 +203,7 @@ def _fill_of(row: ExecutionRow, known: _Known, now: datetime) -> Fill | None:
         return None
     if known.symbol is None or known.side is None:
         raise VenueMisbehaved(f"Execution {row.exec_id} names neither its symbol nor its side.")
-    quote = known.symbol.partition("/")[2]
+    fee, fee_asset = _fee_of(row, quote=known.symbol.partition("/")[2])
     return Fill(
         fill_id=FillId(row.exec_id),
         venue_order_id=VenueOrderId(row.order_id),
@@ -220,11 +213,20 @@ def _fill_of(row: ExecutionRow, known: _Known, now: datetime) -> Fill | None:
         quantity=row.last_qty,
         price=row.last_price,
         cost=row.cost if row.cost is not None else row.last_qty * row.last_price,
-        fee=sum((fee.qty for fee in row.fees), ZERO),
-        fee_asset=row.fees[0].asset if row.fees else quote,
+        fee=fee,
+        fee_asset=fee_asset,
         filled_at=time_of(row.timestamp) if row.timestamp else now,
         liquidity=_LIQUIDITY.get(row.liquidity_ind, "unknown"),
     )
+
+
+def _fee_of(row: ExecutionRow, *, quote: str) -> tuple[Decimal, str]:
+    """The fee and its asset. Fees in several assets are never added up: one asset's is taken."""
+    assets = {fee.asset for fee in row.fees}
+    asset = quote if quote in assets or not row.fees else row.fees[0].asset
+    if len(assets) > 1:
+        _LOG.warning("execution %s has fees in %s; %s kept", row.exec_id, sorted(assets), asset)
+    return sum((fee.qty for fee in row.fees if fee.asset == asset), ZERO), asset
 
 
 def _side(text: str) -> Side:
@@ -232,77 +234,3 @@ def _side(text: str) -> Side:
         return _SIDES[text]
     except KeyError as error:
         raise VenueMisbehaved(f"The venue sent {text!r} where a side belongs.") from error
-
-
-# --- requests ------------------------------------------------------------------------------------
-
-OrderMethod = Literal["add_order", "amend_order", "cancel_order"]
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number to be printed bare: strings are refused where Kraken wants a number."""
-
-    text: str
-
-
-def add_order_params(
-    request: OrderRequest,
-    *,
-    client_order_id: ClientOrderId,
-    deadline: datetime,
-    instrument: Instrument,
-) -> dict[str, object]:
-    """The parameters of add_order, without the token (kraken-spot section 11.3)."""
-    params: dict[str, object] = {
-        "order_type": request.order_type.value,
-        "side": request.side.value,
-        "symbol": request.symbol,
-        "order_qty": quantity_number(request.quantity, instrument),
-        "cl_ord_id": client_order_id,
-        "deadline": rfc3339(deadline),
-        "time_in_force": request.time_in_force.value,
-    }
-    if request.limit_price is not None:
-        params["limit_price"] = price_number(request.limit_price, instrument)
-    if request.trigger_price is not None:
-        params["triggers"] = {
-            "reference": "last",
-            "price": price_number(request.trigger_price, instrument),
-            "price_type": "static",
-        }
-    if request.post_only:
-        params["post_only"] = True
-    if request.reduce_only:
-        params["reduce_only"] = True
-    return params
-
-
-def price_number(price: Decimal, instrument: Instrument) -> Number:
-    """A price with the instrument's decimals."""
-    return Number(plain(price.quantize(quantum(instrument.price_decimals))))
-
-
-def quantity_number(quantity: Decimal, instrument: Instrument) -> Number:
-    """A quantity with the instrument's decimals."""
-    return Number(plain(quantity.quantize(quantum(instrument.quantity_decimals))))
-
-
-def json_text(value: object) -> str:
-    """JSON in which a `Number` stands bare, digit by digit as given."""
-    match value:
-        case Number(text=text):
-            return text
-        case dict():
-            rows = (f"{json_text(str(key))}:{json_text(each)}" for key, each in value.items())
-            return f"{{{','.join(rows)}}}"
-        case list() | tuple():
-            return f"[{','.join(json_text(each) for each in value)}]"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case str():
-            return json.dumps(value)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no place in a request")

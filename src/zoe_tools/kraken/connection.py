@@ -1,8 +1,9 @@
 """One WebSocket connection kept alive: connect, subscribe, listen, lose, connect again.
 
-The states are explicit, and every subscription is acknowledged one symbol at a time before the
-connection counts as up. What the frames mean is the handler's business.
-Source: kraken-spot sections 3.3, 10 and 13.6.
+    DOWN -> CONNECTING -> SUBSCRIBING -> UP -> DOWN (wait, and again); CLOSED is for good
+
+Every subscription is acknowledged one symbol at a time before the connection counts as up. What
+the frames mean is the handler's business. Source: kraken-spot sections 3.3, 10 and 13.6.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
 from zoe_tools.domain.cadence import Cadence
-from zoe_tools.errors import VenueError, VenueMisbehaved, VenueRejected
-from zoe_tools.kraken.codec_stream import json_text
-from zoe_tools.kraken.errors import error_for
+from zoe_tools.errors import (
+    VenueError,
+    VenueMisbehaved,
+    VenueRejected,
+    VenueThrottled,
+    VenueUnavailable,
+)
+from zoe_tools.kraken.errors import error_for, row_for
 from zoe_tools.kraken.reconnect import ReconnectPolicy
+from zoe_tools.kraken.stream_requests import json_text
 from zoe_tools.kraken.wire_stream import ACK, FRAME, Frame
 from zoe_tools.ports import Clock, Connect, FrameClosed, FrameDuplex
 
@@ -29,7 +35,11 @@ POLICY_VIOLATION = 1008
 """The one close code after which trying again is pointless."""
 
 _LOG = logging.getLogger(__name__)
-_STALE_TOKEN = ("ESession:Invalid session", "EAPI:Invalid token")
+_STANDS_ALREADY = "Already subscribed"
+_NO_REASON = "refused without a reason"
+
+Ack = tuple[str, str | None]
+"""(channel, symbol): what one acknowledgement is for."""
 
 
 class ConnectionState(Enum):
@@ -59,17 +69,18 @@ class Subscription:
             params["token"] = token
         return params
 
-    @property
-    def acks(self) -> set[tuple[str, str | None]]:
-        """One acknowledgement per symbol."""
-        return {(self.channel, symbol) for symbol in self.symbols} or {(self.channel, None)}
+    def acks(self, symbol: str | None = None) -> tuple[Ack, ...]:
+        """One acknowledgement per symbol, or the one of this symbol."""
+        if symbol is not None:
+            return ((self.channel, symbol),)
+        return tuple((self.channel, each) for each in self.symbols) or ((self.channel, None),)
 
 
 class Handler(Protocol):
-    """What a connection tells about itself."""
+    """What a connection tells about itself. A `VenueError` out of `on_frame` drops the wire."""
 
     async def on_frame(self, frame: Frame) -> None:
-        """A data frame, or the answer to an order method."""
+        """A data frame, a heartbeat, or the answer to an order method."""
         ...
 
     async def on_up(self) -> None:
@@ -79,6 +90,25 @@ class Handler(Protocol):
     async def on_down(self, reason: str) -> None:
         """The wire is lost."""
         ...
+
+
+class Stopwatch:
+    """How long something at the network takes: the lesser of venue time and the loop's time.
+
+    A socket is not sped up with the clock: ten venue seconds at sixty times the speed are a hiccup
+    of the machine, not a silence of the venue.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._started_at = clock.now()
+        self._started = self._loop.time()
+
+    def seconds(self) -> float:
+        """Since it was made."""
+        by_clock = (self._clock.now() - self._started_at).total_seconds()
+        return min(by_clock, self._loop.time() - self._started)
 
 
 class Connection:
@@ -96,8 +126,8 @@ class Connection:
         policy: ReconnectPolicy,
         token: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        self.state = ConnectionState.DOWN
         self.token = ""
+        self._state = ConnectionState.DOWN
         self._url = url
         self._subscriptions = subscriptions
         self._handler = handler
@@ -107,33 +137,35 @@ class Connection:
         self._policy = policy
         self._fetch_token = token
         self._duplex: FrameDuplex | None = None
-        self._waiting: set[tuple[str, str | None]] = set()
-        self._last_frame_at: datetime = clock.now()
+        self._unacknowledged: dict[Ack, Stopwatch] = {}
+        self._asked: dict[int, Subscription] = {}
+        self._listening: Stopwatch | None = None
+        self._was_up = False
         self._request_number = 0
 
-    async def run(self) -> None:
-        """Connect and listen until `close`, or until the venue forbids it."""
-        while self.state is not ConnectionState.CLOSED:
-            await self._clock.sleep(self._policy.delay_s(self._clock.now()))
-            try:
-                await self._live()
-            except FrameClosed as closed:
-                await self._lost(str(closed))
-                if closed.code == POLICY_VIOLATION:
-                    raise VenueRejected(
-                        f"The venue closed {self._url} for good: {closed.reason}.",
-                        hint="Look at the request rate and at the venue's announcements.",
-                        code="1008",
-                    ) from closed
-            except VenueError as error:
-                await self._lost(error.message)
-                if isinstance(error, VenueRejected):
-                    raise
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection is in its life."""
+        return self._state
 
     @property
     def next_request_number(self) -> int:
         """The req_id of the next request: whoever waits for its answer registers first."""
         return self._request_number + 1
+
+    async def run(self) -> None:
+        """Connect and listen until `close`.
+
+        Raises:
+            VenueRejected: the venue closed the wire for good, refused the key, or refused a
+                subscription before the wire was ever up.
+        """
+        asked_to_wait_s = 0.0
+        while not self._is_closed:
+            delay_s = self._policy.delay_s(self._clock.now(), at_least_s=asked_to_wait_s)
+            await self._clock.sleep(delay_s)
+            if not self._is_closed:
+                asked_to_wait_s = await self._try()
 
     async def send(self, method: str, params: Mapping[str, object]) -> int:
         """Send one request; returns its req_id.
@@ -144,82 +176,126 @@ class Connection:
         if self._duplex is None:
             raise FrameClosed(1006, "not connected")
         self._request_number += 1
-        request = {"method": method, "params": dict(params), "req_id": self._request_number}
         number = self._request_number
+        request = {"method": method, "params": dict(params), "req_id": number}
         await self._duplex.send(json_text(request))
         return number
 
     async def resubscribe(self, subscription: Subscription) -> None:
         """Unsubscribe and subscribe once more, for a fresh snapshot."""
-        params = subscription.params(self.token)
-        await self.send("unsubscribe", params)
-        await self.send("subscribe", params)
-
-    async def drop(self, reason: str) -> None:
-        """Close the socket; `run` connects again."""
-        if self._duplex is not None:
-            await self._duplex.close(1000, reason)
+        await self.send("unsubscribe", subscription.params(self.token))
+        await self._subscribe(subscription)
 
     async def close(self) -> None:
         """Close for good."""
-        self.state = ConnectionState.CLOSED
-        await self.drop("done")
+        self._move(ConnectionState.CLOSED)
+        if self._duplex is not None:
+            await self._duplex.close(1000, "done")
 
     # --- one life --------------------------------------------------------------------------------
 
+    @property
+    def _is_closed(self) -> bool:
+        return self._state is ConnectionState.CLOSED
+
+    def _move(self, state: ConnectionState) -> None:
+        if not self._is_closed:
+            self._state = state
+
+    async def _try(self) -> float:
+        """Live once; returns how many seconds the venue asked us to stay away."""
+        try:
+            await self._live()
+        except FrameClosed as closed:
+            await self._handler.on_down(str(closed))
+            if closed.code == POLICY_VIOLATION:
+                raise VenueRejected(
+                    f"The venue closed {self._url} for good: {closed.reason or 'no reason'}.",
+                    hint="Look at the request rate and at the venue's announcements.",
+                    code=str(POLICY_VIOLATION),
+                ) from closed
+        except VenueError as error:
+            await self._handler.on_down(error.message)
+            if isinstance(error, VenueRejected) and _is_final(error):
+                raise
+            if isinstance(error, VenueThrottled):
+                return error.retry_after_s
+        return 0.0
+
     async def _live(self) -> None:
-        self.state = ConnectionState.CONNECTING
-        self.token = await self._fetch_token() if self._fetch_token is not None else ""
-        duplex = await self._connect(self._url)
-        if self.state is not ConnectionState.CONNECTING:
-            await duplex.close()
+        self._move(ConnectionState.CONNECTING)
+        try:
+            self.token = await self._fetch_token() if self._fetch_token is not None else ""
+            duplex = await self._connect(self._url)
+            try:
+                await self._work(duplex)
+            finally:
+                await duplex.close()
+        finally:
+            self._move(ConnectionState.DOWN)
+
+    async def _work(self, duplex: FrameDuplex) -> None:
+        """Until the first of the three ends, which is always by an exception."""
+        if self._is_closed:
             return
         self._duplex = duplex
-        self._last_frame_at = self._clock.now()
-        watches = [
-            asyncio.create_task(self._watch_silence(duplex)),
+        self._listening = None
+        self._unacknowledged.clear()
+        self._asked.clear()
+        tasks = [
+            asyncio.create_task(self._listen(duplex)),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self._ping(duplex)),
         ]
         try:
-            await self._subscribe()
-            while True:
-                text = await duplex.receive()
-                self._last_frame_at = self._clock.now()
-                await self._on_text(text)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
             self._duplex = None
-            for watch in watches:
-                watch.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
-            await duplex.close()
+            self._move(ConnectionState.DOWN)  # before anything waits: no order may go this way
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _subscribe(self) -> None:
-        self.state = ConnectionState.SUBSCRIBING
-        self._waiting = {ack for each in self._subscriptions for ack in each.acks}
+    async def _listen(self, duplex: FrameDuplex) -> NoReturn:
+        self._move(ConnectionState.SUBSCRIBING)
         for subscription in self._subscriptions:
-            await self.send("subscribe", subscription.params(self.token))
-
-    async def _lost(self, reason: str) -> None:
-        was_closed = self.state is ConnectionState.CLOSED
-        self.state = ConnectionState.CLOSED if was_closed else ConnectionState.DOWN
-        await self._handler.on_down(reason)
-
-    async def _watch_silence(self, duplex: FrameDuplex) -> None:
-        """A live subscription is never silent for long: heartbeats come every second."""
+            await self._subscribe(subscription)
         while True:
-            await self._clock.sleep(self._cadence.stream_silence_s / 2)
-            silent_s = (self._clock.now() - self._last_frame_at).total_seconds()
-            if silent_s >= self._cadence.stream_silence_s:
-                await duplex.close(1006, f"silent for {silent_s:.0f} s")
+            self._listening = Stopwatch(self._clock)
+            text = await duplex.receive()
+            # While a frame is dealt with, a slow reader of events makes us wait, not the venue.
+            self._listening = None
+            await self._on_text(text)
 
-    async def _ping(self, duplex: FrameDuplex) -> None:
+    async def _subscribe(self, subscription: Subscription) -> None:
+        self._asked[self.next_request_number] = subscription
+        for ack in subscription.acks():
+            self._unacknowledged[ack] = Stopwatch(self._clock)
+        await self.send("subscribe", subscription.params(self.token))
+
+    async def _watch(self) -> NoReturn:
+        """A live subscription is never silent for long: heartbeats come every second."""
+        limit_s = self._cadence.stream_silence_s
+        while True:
+            silent_s = self._listening.seconds() if self._listening is not None else 0.0
+            if silent_s >= limit_s:
+                raise VenueUnavailable(f"The wire was silent for {silent_s:.0f} s.")
+            waits = [(watch.seconds(), ack) for ack, watch in self._unacknowledged.items()]
+            overdue = [ack for seconds, ack in waits if seconds >= limit_s]
+            if overdue:
+                names = " ".join(filter(None, overdue[0]))
+                raise VenueUnavailable(f"The venue did not acknowledge {names} in {limit_s:.0f} s.")
+            longest_s = max([silent_s, *(seconds for seconds, _ in waits)])
+            await self._clock.sleep(max(limit_s - longest_s, limit_s / 10))
+
+    async def _ping(self, duplex: FrameDuplex) -> NoReturn:
         while True:
             await self._clock.sleep(self._cadence.stream_ping_s)
             self._request_number += 1
-            try:
-                await duplex.send(json_text({"method": "ping", "req_id": self._request_number}))
-            except FrameClosed:
-                return
+            await duplex.send(json_text({"method": "ping", "req_id": self._request_number}))
 
     # --- frames ----------------------------------------------------------------------------------
 
@@ -228,36 +304,47 @@ class Connection:
             frame = FRAME.decode(text)
         except msgspec.MsgspecError:
             # A proxy's own words, e.g. `CloudFlare WebSocket proxy restarting`.
-            _LOG.warning("a frame that is not JSON: %.200s", text)
+            _LOG.warning("a frame that is not a JSON object: %.200s", text)
             return
         if frame.method == "subscribe":
             await self._on_ack(frame)
-        elif frame.channel == "heartbeat" or frame.method in ("pong", "unsubscribe"):
-            return
+        elif frame.method in ("unsubscribe", "ping", "pong") or not (frame.channel or frame.method):
+            if frame.success is False or not frame.method:
+                _LOG.warning("the venue complains: %.200s", text)
         else:
             try:
                 await self._handler.on_frame(frame)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, ArithmeticError) as error:
                 raise VenueMisbehaved(
                     f"A {frame.channel or frame.method} frame does not parse: {error}."
                 ) from error
 
     async def _on_ack(self, frame: Frame) -> None:
-        if not frame.success:
-            self._refused(frame.error or "refused without a reason")
-        result = ACK.decode(frame.result) if frame.result else None
-        if result is not None:
-            self._waiting.discard((result.channel, result.symbol))
-        if not self._waiting and self.state is ConnectionState.SUBSCRIBING:
-            self.state = ConnectionState.UP
-            self._policy.connected()
+        asked = self._asked.get(frame.req_id or 0)
+        if frame.success:
+            result = ACK.decode(frame.result) if frame.result else None
+            acks: tuple[Ack, ...] = ((result.channel, result.symbol),) if result else ()
+        elif frame.error == _STANDS_ALREADY and asked is not None:
+            acks = asked.acks(frame.symbol)
+        else:
+            self._refused(frame.error or _NO_REASON)
+        for ack in acks:
+            self._unacknowledged.pop(ack, None)
+        if not self._unacknowledged and self.state is ConnectionState.SUBSCRIBING:
+            self._move(ConnectionState.UP)
+            self._was_up = True
+            self._policy.connected(self._clock.now())
             await self._handler.on_up()
 
-    def _refused(self, text: str) -> None:
-        if text.startswith(_STALE_TOKEN):
-            raise FrameClosed(1000, f"stale token: {text}")
-        if text == "Already subscribed":
-            return
-        if text.startswith("E"):
-            raise error_for((text,), is_write=False)
-        raise VenueRejected(f"The venue refused a subscription: {text}.", code=text)
+    def _refused(self, text: str) -> NoReturn:
+        """A wire that was up before is tried again: its positions may still need it."""
+        error = error_for((text,), is_write=False, now_s=self._clock.now().timestamp())
+        if self._was_up and isinstance(error, VenueRejected):
+            raise VenueUnavailable(f"The venue refused a subscription: {text}.") from error
+        raise error
+
+
+def _is_final(error: VenueRejected) -> bool:
+    """Whether the same request would be refused for ever; words nobody knows are tried again."""
+    row = row_for(error.code)
+    return row is not None and row.retry == "never"

@@ -61,7 +61,9 @@ def _fixed(value: Decimal, decimals: int, what: str) -> str:
     return plain(exact)
 
 
-def deadline_text(deadline: datetime, now: datetime) -> str:
+def deadline_text(
+    deadline: datetime, now: datetime, *, earliest: timedelta = EARLIEST_DEADLINE
+) -> str:
     """The deadline in RFC 3339, brought forward to what the venue accepts, never put back.
 
     An earlier deadline than the journal's only makes the order die earlier; a later one would let
@@ -70,7 +72,7 @@ def deadline_text(deadline: datetime, now: datetime) -> str:
     Raises:
         VenueRejected: it is nearer than the venue accepts.
     """
-    if deadline < now + EARLIEST_DEADLINE:
+    if deadline < now + earliest:
         raise refused(f"The deadline {deadline.isoformat()} is too near or past.")
     at = min(deadline, now + LATEST_DEADLINE).astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

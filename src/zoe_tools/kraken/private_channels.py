@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
-    ExecutionKind,
     ExecutionsSnapshot,
     Gap,
     StreamEvent,
     VenueModeUpdate,
 )
+from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.codec_stream import ExecutionDecoder, balance_update_of, mode_of
-from zoe_tools.kraken.connection import Connection
 from zoe_tools.kraken.wire_stream import BALANCES, EXECUTIONS, STATUS, Frame
 from zoe_tools.ports import Clock
 
 Emit = Callable[[StreamEvent], Awaitable[None]]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """The last frame of a channel."""
+
+    sequence: int | None
+    data: bytes
+    at: datetime
 
 
 class PrivateChannels:
@@ -28,20 +40,18 @@ class PrivateChannels:
         self._clock = clock
         self._emit = emit
         self._decoder = ExecutionDecoder()
-        self._sequences: dict[str, int] = {}
-        self._last_at: dict[str, datetime] = {}
-        self._connection: Connection | None = None
-
-    def attach(self, connection: Connection) -> None:
-        """The connection that is dropped when a message is missing."""
-        self._connection = connection
+        self._last: dict[str, _Heard] = {}
 
     def reset(self) -> None:
         """The wire is lost: sequences start over with the next connection."""
-        self._sequences.clear()
+        self._last.clear()
 
     async def on_frame(self, frame: Frame) -> None:
-        """One data frame; a repeated one is passed over, a missing one drops the wire."""
+        """One data frame.
+
+        Raises:
+            VenueMisbehaved: a message is missing; the wire must start afresh.
+        """
         now = self._clock.now()
         if frame.channel == "status":
             for status in STATUS.decode(frame.data):
@@ -57,23 +67,29 @@ class PrivateChannels:
             await self._on_balances(frame)
 
     async def _is_next(self, frame: Frame, now: datetime) -> bool:
-        if frame.sequence is None:
-            return True
-        last = self._sequences.get(frame.channel)
-        if last is not None and frame.sequence <= last:
+        """Whether the frame follows the last one; the very same frame again is passed over.
+
+        Raises:
+            VenueMisbehaved: something is missing, or the numbers went back: only the snapshot of
+                a new connection tells where we are.
+        """
+        last = self._last.get(frame.channel)
+        here = _Heard(sequence=frame.sequence, data=bytes(frame.data), at=now)
+        if last is not None and (here.sequence, here.data) == (last.sequence, last.data):
+            _LOG.warning("%s said number %s twice", frame.channel, here.sequence)
             return False
-        since = self._last_at.get(frame.channel, now)
-        self._sequences[frame.channel] = frame.sequence
-        self._last_at[frame.channel] = now
-        if last is None or frame.sequence == last + 1:
+        self._last[frame.channel] = here
+        if frame.type == "snapshot" or frame.sequence is None:
             return True
-        cause = f"sequence jumped from {last} to {frame.sequence}"
+        before = last.sequence if last is not None else 0
+        if before is None or frame.sequence == before + 1:
+            return True
+        cause = f"sequence went from {before} to {frame.sequence}"
+        since = last.at if last is not None else now
         await self._emit(
             Gap(wire="private", channel=frame.channel, since=since, until=now, cause=cause)
         )
-        if self._connection is not None:
-            await self._connection.drop(cause)
-        return False
+        raise VenueMisbehaved(f"The {frame.channel} {cause}.")
 
     async def _on_executions(self, frame: Frame, now: datetime) -> None:
         is_snapshot = frame.type == "snapshot"
@@ -84,10 +100,10 @@ class PrivateChannels:
                 await self._emit(report)
             return
         # Orders first: a fill is booked to an order that is known by then.
-        orders = tuple(each for each in reports if each.kind is not ExecutionKind.TRADE)
+        orders = tuple(each for each in reports if each.fill is None)
         await self._emit(ExecutionsSnapshot(reports=orders))
         for report in reports:
-            if report.kind is ExecutionKind.TRADE:
+            if report.fill is not None:
                 await self._emit(report)
 
     async def _on_balances(self, frame: Frame) -> None:

@@ -1,4 +1,8 @@
-"""Public frames to events: tickers, prints, checked books, the venue's state."""
+"""Public frames to events: tickers, prints, checked books, the state of pairs and of the venue.
+
+A book whose checksum fails is subscribed once more and stays silent until its fresh snapshot. When
+that does not help the wire is dropped, because asking again and again is what the venue bans.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from zoe_tools.domain.stream import (
     TradeUpdate,
     VenueModeUpdate,
 )
+from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.book import CHECKED_LEVELS, OrderBook
 from zoe_tools.kraken.codec_stream import (
     book_value,
@@ -26,7 +31,7 @@ from zoe_tools.kraken.codec_stream import (
     time_of,
     trade_of,
 )
-from zoe_tools.kraken.connection import Connection, Subscription
+from zoe_tools.kraken.connection import Connection, Stopwatch, Subscription
 from zoe_tools.kraken.wire_stream import BOOK, INSTRUMENTS, STATUS, TICKER, TRADE, BookRow, Frame
 from zoe_tools.ports import Clock
 
@@ -41,25 +46,38 @@ class PublicChannels:
         instruments: Mapping[Symbol, Instrument],
         *,
         depth: int | None,
+        patience_s: float,
         clock: Clock,
         emit: Emit,
     ) -> None:
         self.tally = ChecksumTally()
         self._instruments = instruments
         self._depth = depth or 0
+        self._patience_s = patience_s
         self._clock = clock
         self._emit = emit
         self._books: dict[str, OrderBook] = {}
         self._good_at: dict[str, datetime] = {}
+        self._mended: dict[str, Stopwatch] = {}
         self._connection: Connection | None = None
 
     def attach(self, connection: Connection) -> None:
         """The connection on which a book is subscribed once more."""
         self._connection = connection
 
+    def reset(self) -> None:
+        """The wire is lost: every book starts over with a snapshot."""
+        self._books.clear()
+        self._mended.clear()
+
     async def on_frame(self, frame: Frame) -> None:
-        """One data frame; channels we do not know are passed over."""
+        """One data frame; channels we do not know are passed over.
+
+        Raises:
+            VenueMisbehaved: a book cannot be mended on this wire.
+        """
         now = self._clock.now()
+        self._check_mended()
         match frame.channel:
             case "ticker":
                 for row in TICKER.decode(frame.data):
@@ -126,11 +144,23 @@ class PublicChannels:
                 cause="checksum mismatch",
             )
         )
-        if self._connection is not None:
-            await self._connection.resubscribe(
-                Subscription(
-                    channel="book",
-                    symbols=(symbol,),
-                    options={"depth": self._depth, "snapshot": True},
-                )
+        if symbol in self._mended or self._connection is None:
+            raise VenueMisbehaved(f"The {symbol} book fails its checksum time and again.")
+        self._mended[symbol] = Stopwatch(self._clock)
+        await self._connection.resubscribe(
+            Subscription(
+                channel="book",
+                symbols=(symbol,),
+                options={"depth": self._depth, "snapshot": True},
             )
+        )
+
+    def _check_mended(self) -> None:
+        """Books that were subscribed once more must have their snapshot in time, and be right."""
+        if not self._mended:
+            return
+        over = [each for each, watch in self._mended.items() if watch.seconds() >= self._patience_s]
+        for symbol in over:
+            del self._mended[symbol]
+            if symbol not in self._books:
+                raise VenueMisbehaved(f"No fresh snapshot of the {symbol} book came.")

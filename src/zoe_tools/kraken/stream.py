@@ -22,7 +22,7 @@ from zoe_tools.kraken.connection import Connection, Subscription
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.private_channels import PrivateChannels
 from zoe_tools.kraken.public_channels import PublicChannels
-from zoe_tools.kraken.reconnect import ReconnectPolicy
+from zoe_tools.kraken.reconnect import AttemptBudget, ReconnectPolicy
 from zoe_tools.kraken.wire_stream import Frame
 from zoe_tools.ports import Clock, Connect
 
@@ -60,7 +60,12 @@ class FeedSubscriptions:
 PRIVATE = (
     Subscription(
         channel="executions",
-        options={"snap_orders": True, "snap_trades": True, "order_status": True},
+        options={
+            "snap_orders": True,
+            "snap_trades": True,
+            "order_status": True,
+            "ratecounter": False,
+        },
     ),
     Subscription(channel="balances", options={"snapshot": True}),
 )
@@ -97,34 +102,39 @@ class KrakenFeed:
         self._queue: asyncio.Queue[StreamEvent | _Failed | _Ended] = asyncio.Queue(QUEUE_EVENTS)
         self._is_closed = False
         self._public = PublicChannels(
-            instruments, depth=subscriptions.book_depth, clock=clock, emit=self._queue.put
+            instruments,
+            depth=subscriptions.book_depth,
+            patience_s=cadence.stream_silence_s,
+            clock=clock,
+            emit=self.announce,
         )
+        budget = AttemptBudget()
         self._connections: list[Connection] = []
         self._add(
             "public",
             public_url,
             subscriptions.public(),
             self._public.on_frame,
+            self._public.reset,
             connect=connect,
             cadence=cadence,
-            policy=ReconnectPolicy(rng),
+            policy=ReconnectPolicy(rng, budget),
         )
         self._public.attach(self._connections[0])
         self.orders: OrderSocket | None = None
         if private_url is not None:
-            private = PrivateChannels(clock=clock, emit=self._queue.put)
+            private = PrivateChannels(clock=clock, emit=self.announce)
             self._add(
                 "private",
                 private_url,
                 PRIVATE,
                 self._private_frame(private),
+                private.reset,
                 connect=connect,
                 cadence=cadence,
-                policy=ReconnectPolicy(rng),
+                policy=ReconnectPolicy(rng, budget),
                 token=token,
-                on_reset=private.reset,
             )
-            private.attach(self._connections[1])
             self.orders = OrderSocket(self._connections[1], clock)
 
     @property
@@ -151,6 +161,8 @@ class KrakenFeed:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self.orders is not None:
+                self.orders.on_lost("the feed has ended")
 
     async def close(self) -> None:
         """Stop all wires; the event iterator ends. Idempotent."""
@@ -175,12 +187,12 @@ class KrakenFeed:
         url: str,
         subscriptions: tuple[Subscription, ...],
         on_frame: Callable[[Frame], Awaitable[None]],
+        on_reset: Callable[[], None],
         *,
         connect: Connect,
         cadence: Cadence,
         policy: ReconnectPolicy,
         token: Callable[[], Awaitable[str]] | None = None,
-        on_reset: Callable[[], None] | None = None,
     ) -> None:
         handler = _WireHandler(self, wire, on_frame, on_reset)
         self._connections.append(
@@ -223,7 +235,7 @@ class _WireHandler:
         feed: KrakenFeed,
         wire: Wire,
         on_frame: Callable[[Frame], Awaitable[None]],
-        on_reset: Callable[[], None] | None,
+        on_reset: Callable[[], None],
     ) -> None:
         self._feed = feed
         self._wire = wire
@@ -237,8 +249,7 @@ class _WireHandler:
         await self._feed.announce(StreamUp(wire=self._wire, at=self._feed.now()))
 
     async def on_down(self, reason: str) -> None:
-        if self._on_reset is not None:
-            self._on_reset()
+        self._on_reset()
         if self._wire == "private" and self._feed.orders is not None:
             self._feed.orders.on_lost(reason)
         await self._feed.announce(StreamDown(wire=self._wire, at=self._feed.now(), reason=reason))

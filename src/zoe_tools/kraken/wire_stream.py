@@ -100,6 +100,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     order_qty: Decimal | None = None
     limit_price: Decimal | None = None
     triggers: TriggersRow | None = None
+    stop_price: Decimal | None = None
     cum_qty: Decimal | None = None
     avg_price: Decimal | None = None
     exec_id: str | None = None
