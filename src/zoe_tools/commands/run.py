@@ -13,6 +13,7 @@ import typer
 
 from zoe_tools import __version__
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.registry import strategy_named
 from zoe_tools.domain.plan import canonical_json
@@ -66,20 +67,10 @@ def run(
         printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
         printer.result({"mode": "disabled"})
         return 0
-    approver = RunPrinter(printer)
     if market_data is not None:
-        if speed != "max":
-            raise ConfigError(
-                "A recorded market is replayed with --speed max.",
-                hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
-            )
-        home = new_run_home(settings.home, started=wall_time(), name=market_data.stem)
-        order = ReplayOrder(market_data=market_data, strategy=strategy, seed=seed, home=home)
-        result = replay(settings, order, approver)
-        found: Audit | None = audit_blocking(home, invocation.environ, is_replay=True)
+        result, found = _replay(invocation, settings, market_data, speed, strategy, seed)
     else:
-        request_paper(settings, speed=_speed(speed) if speed else None, seed=seed)
-        live = RunOrder(
+        order = RunOrder(
             strategy=strategy_named(strategy),
             duration_s=_duration(for_) if for_ else None,
             cycles=cycles,
@@ -87,11 +78,37 @@ def run(
             operator=invocation.environ.get("USER", ""),
             seed=seed,
         )
-        result = run_live(settings, live, approver)
-        found = None
-        if settings.mode == "paper":
-            found = audit_blocking(settings.home, invocation.environ, is_replay=False)
+        result, found = _trade(invocation, settings, order, speed)
     return _finish(invocation, result, found, report)
+
+
+def _replay(
+    invocation: Invocation,
+    settings: Settings,
+    market_data: Path,
+    speed: str,
+    strategy: str,
+    seed: int,
+) -> tuple[RunResult, Audit | None]:
+    if speed != "max":
+        raise ConfigError(
+            "A recorded market is replayed with --speed max.",
+            hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
+        )
+    home = new_run_home(settings.home, started=wall_time(), name=market_data.stem)
+    order = ReplayOrder(market_data=market_data, strategy=strategy, seed=seed, home=home)
+    result = replay(settings, order, RunPrinter(invocation.printer()))
+    return result, audit_blocking(home, invocation.environ, is_replay=True)
+
+
+def _trade(
+    invocation: Invocation, settings: Settings, order: RunOrder, speed: str
+) -> tuple[RunResult, Audit | None]:
+    request_paper(settings, speed=_speed(speed) if speed else None, seed=order.seed)
+    result = run_live(settings, order, RunPrinter(invocation.printer()))
+    if settings.mode != "paper":
+        return result, None
+    return result, audit_blocking(settings.home, invocation.environ, is_replay=False)
 
 
 def _finish(

@@ -17,7 +17,6 @@ from zoe_tools.domain.money import ZERO, round_half_up
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ChecksumTally
 
-
 MONEY_DECIMALS = 8
 """To how many decimals a report's money is rounded."""
 

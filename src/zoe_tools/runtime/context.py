@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,18 +105,16 @@ async def open_context(
         wires: Wires | None = None
         venue: KrakenSpot | None = None
         if settings.mode == "paper":
-            from zoe_tools.runtime.paper_process import clock_of_paper  # noqa: PLC0415
+            from zoe_tools.runtime.paper_process import clock_of_paper  # noqa: PLC0415 - only paper pays
 
             clock = clock_of_paper(settings.home) or clock
         if needs_venue:
-            from zoe_tools.runtime.venue import open_venue  # noqa: PLC0415
+            from zoe_tools.runtime.venue import open_venue  # noqa: PLC0415 - costs import time
 
             venue, wires, clock = await stack.enter_async_context(open_venue(settings, clock))
         runner: StoreRunner | None = None
         if needs_store:
-            runner = WriterThread(
-                Store.open(settings.database_url, account, clock_now=datetime.now(UTC))  # noqa: TID251
-            )
+            runner = WriterThread(Store.open(settings.database_url, account, clock_now=clock.now()))
             stack.push_async_callback(runner.close)
         yield Context(
             settings=settings,
