@@ -3,6 +3,7 @@
 #   make demo    an hour of paper trading at sixty times the speed, and its report
 #   make test    the tests
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
+#   make acceptance   the slow tests: whole recordings, fifty kills (about ten minutes)
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements
 #   make docs    write what --help says into docs/commands
@@ -33,7 +34,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test check bench docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance check bench docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,6 +47,9 @@ smoke: setup
 
 test: setup-test
 	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging
+
+acceptance: setup-test
+	@$(PY) -m pytest -q -n $(JOBS) -m slow tests
 
 check: setup-check
 	@$(VENV)/bin/ruff check .

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoe_tools.errors import VenueMisbehaved
+from zoe_tools.runtime.paper_process import end_paper
 
 TIMEOUT_S = 300.0
 
@@ -32,17 +33,26 @@ class Audit:
 def audit_blocking(home: Path, environ: Mapping[str, str], *, is_replay: bool) -> Audit:
     """Audit the paper account of that home, from another process.
 
-    A replay's home is all there is to know; otherwise the settings in `environ` hold.
+    A replay's home is all there is to know, and the exchange that the auditor starts there ends
+    with the audit; otherwise the settings in `environ` hold.
 
     Raises:
         VenueMisbehaved: the auditor could not do its work; an audit that did not happen is no
             clean audit.
     """
-    known = {} if is_replay else dict(environ)
+    if not is_replay:
+        return _audit(home, environ)
+    try:
+        return _audit(home, {})
+    finally:
+        end_paper(home)
+
+
+def _audit(home: Path, environ: Mapping[str, str]) -> Audit:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "zoe_tools", "--json", "--account", "paper", "reconcile"],
-            env={"PATH": os.defpath, **known, "ZOE_HOME": str(home)},
+            env={"PATH": os.defpath, **environ, "ZOE_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

@@ -93,6 +93,17 @@ def request_paper(settings: Settings, *, speed: float | None, seed: int) -> None
     find_or_start(settings.home, options=options)
 
 
+def end_paper(home: Path) -> None:
+    """End the home's exchange, if one is running; its state stays.
+
+    Raises:
+        VenueUnavailable: it does not end.
+    """
+    endpoint = _living(home)
+    if endpoint is not None:
+        _end(home, endpoint)
+
+
 def _end(home: Path, endpoint: Endpoint) -> None:
     os.kill(endpoint.pid, signal.SIGTERM)
     give_up_at = time.monotonic() + START_TIMEOUT_S

@@ -1,0 +1,209 @@
+"""Replays of recorded markets: complete, repeatable, and blind for what has not happened yet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from program import SHARED_DATA, Home, result_of
+from recordings import HOUR_S, CandleLine, made_candles, write_candles, write_frames
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.observation import Decision
+
+FRAMES = SHARED_DATA / "crossbook" / "kraken_btcusd_sample.frames.tsv"
+ETH = SHARED_DATA / "aironav" / "ETHUSD_60.csv"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A replay's report, and what its books hold, in order of time."""
+
+    told: dict[str, Any]
+    sha256: str
+    home: Home
+    decisions: tuple[Decision, ...]
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+
+    @property
+    def story(self) -> tuple[list[Decision], list[tuple[object, ...]], list[Fill]]:
+        """Everything that was decided, ordered and filled."""
+        return self.until(None)
+
+    def until(
+        self, end: datetime | None
+    ) -> tuple[list[Decision], list[tuple[object, ...]], list[Fill]]:
+        """The same, before a moment. An order counts as it was asked for, not as it ended."""
+        return (
+            [each for each in self.decisions if end is None or each.decided_at < end],
+            [_asked(each) for each in self.orders if end is None or each.created_at < end],
+            [each for each in self.fills if end is None or each.filled_at < end],
+        )
+
+
+def _asked(order: OrderRecord) -> tuple[object, ...]:
+    return (
+        order.created_at, order.client_order_id, order.symbol, order.side, order.order_type,
+        order.purpose, order.position_id,
+    )  # fmt: skip
+
+
+def replayed(
+    folder: Path,
+    market: Path,
+    strategy: str = "demo",
+    *,
+    hash_seed: str = "0",
+    expected_code: int = 0,
+) -> Replayed:
+    """Replay in a process of its own, in a home of its own."""
+    home = Home(folder=folder / f"replay-{next(_numbers)}")
+    home.folder.mkdir(mode=0o700, parents=True)
+    words = ("--json", "run", "--market-data", str(market), "--speed", "max")
+    ran = home.zoe(*words, "--strategy", strategy, environ={"PYTHONHASHSEED": hash_seed})
+    told = result_of(ran)
+    assert ran.code == expected_code, (ran.err, told)
+    (run_folder,) = (home.folder / "runs").iterdir()
+    kept = Home(folder=run_folder)
+    return Replayed(
+        told=told["result"],
+        sha256=told["result_sha256"],
+        home=kept,
+        decisions=kept.in_the_books(lambda tx: tx.decisions()),
+        orders=kept.in_the_books(lambda tx: tx.orders()),
+        fills=kept.in_the_books(lambda tx: tx.fills()),
+    )
+
+
+def demand_complete(run: Replayed) -> None:
+    """Round trips, a stop for every position, and an auditor with nothing to say."""
+    told = run.told
+    assert told["discrepancies"] == 0, told["findings"]
+    assert told["round_trips"] > 0
+    assert told["positions_with_stop"] == told["round_trips"] + told["open_positions"]
+    assert told["checksums_failed"] == 0
+    assert told["checksums_verified"] > 0
+    stops = {order.position_id for order in run.orders if order.purpose == "stop"}
+    assert stops == {order.position_id for order in run.orders if order.purpose == "entry"} - {None}
+
+
+# --- complete and repeatable ---------------------------------------------------------------------
+
+
+def test_a_replay_is_complete_and_the_same_everywhere(tmp_path: Path) -> None:
+    """Two hash seeds, two folders, two processes: one result, one SHA-256, one story."""
+    rows = made_candles(220)
+    one = replayed(tmp_path / "one", write_candles(tmp_path / "a", rows), hash_seed="1")
+    other = replayed(tmp_path / "two", write_candles(tmp_path / "b", rows), hash_seed="2")
+
+    demand_complete(one)
+    assert one.told["round_trips"] >= 20
+    assert one.told["candles"] == len(rows)
+    assert other.told == one.told
+    assert other.sha256 == one.sha256
+    assert other.story == one.story
+
+
+def test_every_checksum_of_a_made_recording_is_verified(tmp_path: Path) -> None:
+    """The snapshot and each update."""
+    run = replayed(tmp_path, write_frames(tmp_path, 300), "hold")
+
+    assert (run.told["checksums_verified"], run.told["checksums_failed"]) == (301, 0)
+    assert run.told["discrepancies"] == 0
+    assert run.orders == ()
+
+
+# --- nothing looks ahead -------------------------------------------------------------------------
+
+
+def test_what_comes_later_changes_nothing_of_what_was(tmp_path: Path) -> None:
+    """Cut off, or turned into another market: all before that moment stays as it was."""
+    rows = made_candles(90)
+    first_other = 70
+    end = _moment(rows[first_other])
+    whole = replayed(tmp_path, write_candles(tmp_path / "whole", rows))
+    cut = replayed(tmp_path, write_candles(tmp_path / "cut", rows[:first_other]))
+    changed_rows = rows[:first_other] + made_candles(20, seed=99, starts_at=rows[first_other][0])
+    changed = replayed(tmp_path, write_candles(tmp_path / "changed", changed_rows))
+
+    decisions, orders, fills = whole.until(end)
+    assert (len(decisions) > 10, len(orders) > 20, len(fills) > 20) == (True, True, True)
+    assert cut.until(end) == (decisions, orders, fills)
+    assert changed.until(end) == (decisions, orders, fills)
+    assert changed.story != whole.story
+
+
+def test_each_decision_knows_the_last_closed_candle_and_no_later_one(tmp_path: Path) -> None:
+    """The close it names is that of the newest candle that had ended."""
+    rows = made_candles(90)
+    run = replayed(tmp_path, write_candles(tmp_path / "whole", rows))
+
+    entered = [each for each in run.decisions if each.kind == "enter"]
+    assert len(entered) > 10
+    for decision in entered:
+        ended = [
+            row for row in rows if _moment(row) + timedelta(seconds=HOUR_S) <= decision.decided_at
+        ]
+        seen = (decision.details["previous_close"], decision.details["close"])
+        assert [_number(each) for each in seen] == [float(row[4]) for row in ended[-2:]]
+
+
+def test_the_same_candles_an_hour_later_are_decided_an_hour_later(tmp_path: Path) -> None:
+    """Shifted by one candle, the decisions shift by one candle; dropped ones shift nothing back."""
+    rows = made_candles(60)
+    run = replayed(tmp_path, write_candles(tmp_path / "whole", rows))
+    shifted_rows = [(row[0] + HOUR_S, *row[1:]) for row in rows]
+    shifted = replayed(tmp_path, write_candles(tmp_path / "shifted", shifted_rows))
+    dropped = replayed(tmp_path, write_candles(tmp_path / "dropped", rows[1:]))
+
+    hour = timedelta(seconds=HOUR_S)
+    assert _told(shifted.decisions) == [(at + hour, kind) for at, kind in _told(run.decisions)]
+    assert set(_told(dropped.decisions)) <= set(_told(run.decisions))
+    assert set(_told(run.decisions[5:])) <= set(_told(dropped.decisions))
+
+
+def _told(decisions: Sequence[Decision]) -> list[tuple[datetime, str]]:
+    return [(each.decided_at, each.kind) for each in decisions]
+
+
+def _moment(row: CandleLine) -> datetime:
+    return datetime.fromtimestamp(row[0], tz=UTC)
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, str)
+    return float(value)
+
+
+# --- real recordings -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not FRAMES.exists(), reason="the recorded frames are not beside the checkout")
+def test_every_checksum_of_the_recorded_frames_is_verified(tmp_path: Path) -> None:
+    """2,052 of 2,052, as Kraken sent them."""
+    run = replayed(tmp_path, FRAMES, "hold")
+
+    assert (run.told["checksums_verified"], run.told["checksums_failed"]) == (2052, 0)
+    assert run.told["discrepancies"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ETH.exists(), reason="the recorded candles are not beside the checkout")
+def test_all_hours_of_the_recorded_market_are_traded_alike_twice(tmp_path: Path) -> None:
+    """15,333 hourly candles, at least 100 round trips, nothing to complain of, and repeatable."""
+    one = replayed(tmp_path, ETH, hash_seed="1")
+    other = replayed(tmp_path, ETH, hash_seed="2")
+
+    demand_complete(one)
+    assert one.told["candles"] == 15_333
+    assert one.told["round_trips"] >= 100
+    assert other.sha256 == one.sha256
