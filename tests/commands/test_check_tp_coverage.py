@@ -1,0 +1,74 @@
+"""`zoe check-tp-coverage` over a venue in memory: what it finds, and that it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from builders import d, make_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.check_tp_coverage import _check
+from zoe_tools.commands.recover_sl import _recover
+
+
+async def check(desk: Desk) -> tuple[int, dict[str, Any]]:
+    """Run the command with --json; its exit code and its result."""
+    context, invocation, out = command_io(desk, "check-tp-coverage", json=True)
+    code = await _check(context, invocation.printer())
+    return code, json.loads(out.getvalue())["result"]
+
+
+async def shown(desk: Desk) -> str:
+    """What a person sees."""
+    context, invocation, out = command_io(desk, "check-tp-coverage")
+    await _check(context, invocation.printer())
+    return out.getvalue()
+
+
+def test_coverage_from_naked_to_managed(tmp_path: Path) -> None:
+    """No stop; a stop without a target; a target because a loop runs."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        code, result = await check(desk)
+        assert (code, result["positions"][0]["coverage"]) == (3, "UNPROTECTED")
+        assert "zoe recover-sl" in await shown(desk)
+
+        context, invocation, _ = command_io(desk, "recover-sl")
+        await _recover(context, invocation, execute=True)
+        code, result = await check(desk)
+        assert (code, result["positions"][0]["coverage"]) == (3, "MISSING_TP")
+        assert "zoe run" in await shown(desk)
+
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.acquire_lease("r", "h", 1, now, 60))
+        code, result = await check(desk)
+        assert (code, result["positions"][0]["coverage"]) == (0, "OK")
+        assert result["positions"][0]["target_is_managed"] is True
+
+    at_the_desk(tmp_path, story)
+
+
+def test_it_changes_nothing(tmp_path: Path) -> None:
+    """A report is a report."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        desk.venue.calls.clear()
+        await check(desk)
+        assert desk.venue.writes == []
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_flat_account_is_covered(tmp_path: Path) -> None:
+    """Exit 0, and it says so."""
+
+    async def story(desk: Desk) -> None:
+        assert (await check(desk))[0] == 0
+        assert "No open positions." in await shown(desk)
+
+    at_the_desk(tmp_path, story)

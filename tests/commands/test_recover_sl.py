@@ -1,0 +1,91 @@
+"""`zoe recover-sl` over a venue in memory: dry, executed, executed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders import LIVE, d, make_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.errors import ConsentMissing
+
+
+async def recover(desk: Desk, *, execute: bool) -> tuple[int, str]:
+    """Run the command; its exit code and what it printed."""
+    context, invocation, out = command_io(desk, "recover-sl")
+    code = await _recover(context, invocation, execute=execute)
+    return code, out.getvalue()
+
+
+def test_a_missing_stop_is_planned_then_placed_then_nothing_is_left_to_do(tmp_path: Path) -> None:
+    """Dry it changes nothing; executed one stop rests; again there is nothing."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        desk.venue.calls.clear()
+        code, text = await recover(desk, execute=False)
+        assert code == 3
+        assert "zoe recover-sl --execute" in text
+        assert desk.venue.writes == []
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+        assert (await recover(desk, execute=True))[0] == 0
+        (stop,) = desk.venue.resting
+        position = await desk.read(lambda tx: tx.positions(open_only=True)[0])
+        assert (stop.order_type, stop.side, stop.quantity) == (
+            OrderType.STOP_LOSS,
+            Side.SELL,
+            d("0.0004"),
+        )
+        assert position.stop_venue_order_id == stop.venue_order_id
+
+        desk.venue.calls.clear()
+        assert (await recover(desk, execute=True))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_was_cancelled_behind_our_back_is_placed_again(tmp_path: Path) -> None:
+    """What the venue shows counts, not what was once linked."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await recover(desk, execute=True)
+        gone = desk.venue.resting[0]
+        desk.venue.end(gone.venue_order_id, OrderStatus.CANCELED, "User requested")
+        await desk.clock.sleep(10)
+
+        code, text = await recover(desk, execute=True)
+        assert code == 0, text
+        (stop,) = desk.venue.resting
+        assert stop.venue_order_id != gone.venue_order_id
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_flat_account_has_nothing_to_do(tmp_path: Path) -> None:
+    """Exit 0, and nothing is sent."""
+
+    async def story(desk: Desk) -> None:
+        assert (await recover(desk, execute=True))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_live_account_needs_consent(tmp_path: Path) -> None:
+    """Even for a stop: nobody said yes."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))), live_consent=True)
+        desk.venue.calls.clear()
+        with pytest.raises(ConsentMissing):
+            await recover(desk, execute=True)
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story, account=LIVE)
