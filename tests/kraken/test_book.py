@@ -60,11 +60,18 @@ def test_a_thin_book_is_checked_as_it_is() -> None:
 
 def test_the_number_of_decimals_is_the_instruments_however_it_was_written() -> None:
     """An exponent on the wire means the same number."""
-    plain, exponent = book(), book()
-    plain.replace(levels("10.0 0.00000001"), [])
-    exponent.replace([(Decimal("1E+1"), Decimal("1E-8"))], [])
+    for decimals, text in ((1, "10.0"), (0, "10")):
+        plain, exponent = book(price=decimals), book(price=decimals)
+        plain.replace(levels(f"{text} 0.00000001"), [])
+        exponent.replace([(Decimal("1E+1"), Decimal("1E-8"))], [])
 
-    assert plain.checksum() == exponent.checksum()
+        assert plain.checksum() == exponent.checksum()
+
+
+def test_a_number_that_no_book_can_hold_is_an_error_and_not_a_memory_full_of_zeros() -> None:
+    """A damaged exponent costs the wire, not the machine."""
+    with pytest.raises(ArithmeticError):
+        book().replace([(Decimal("1E+999999"), Decimal(1))], [])
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 60), st.integers(0, 5)), max_size=120))

@@ -14,9 +14,11 @@ from stream_server import Answer, StreamServer
 
 from builders import BTC, d, make_instrument, make_request, make_stop_request
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.order import OrderAmendment, OrderRequest
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType
 from zoe_tools.errors import OutcomeUnknown, VenueRejected, VenueThrottled, VenueUnavailable
 from zoe_tools.kraken.order_socket import REPLY_TIMEOUT_S, OrderSocket
+from zoe_tools.ports import FrameDuplex
+from zoe_tools.runtime.virtual_loop import run_virtual
 
 DEADLINE = START + timedelta(seconds=5)
 INSTRUMENT = make_instrument()
@@ -109,7 +111,12 @@ def test_numbers_are_bare_and_exact_in_the_very_bytes(
 
 @pytest.mark.parametrize(
     "request_",
-    [make_request(limit_price=d("60000.05")), make_request(quantity=d("0.000000001"))],
+    [
+        make_request(limit_price=d("60000.05")),
+        make_request(quantity=d("0.000000001")),
+        make_request(limit_price=None),
+        make_request(order_type=OrderType.TRAILING_STOP),
+    ],
 )
 def test_what_does_not_fit_is_refused_and_never_rounded(request_: OrderRequest) -> None:
     """A definite no, before a byte leaves."""
@@ -287,6 +294,66 @@ def test_an_order_under_way_when_the_feed_is_closed_is_unknown_at_once() -> None
 
     run(script, private=True, answers=(losing("silence"),))
     assert [type(each) for each in outcomes] == [OutcomeUnknown]
+
+
+def test_an_order_under_way_when_nobody_reads_the_feed_any_more_is_unknown_at_once() -> None:
+    """The reader was cancelled: nobody is left who could hear the answer."""
+
+    async def main() -> tuple[BaseException | VenueOrderId, float]:
+        rig = Rig(private=True, answers=(losing("silence"),))
+        collecting = asyncio.create_task(rig.collect())
+        await asyncio.sleep(0.1)
+        placing_ = asyncio.create_task(place(rig))
+        await asyncio.sleep(0.1)
+        collecting.cancel()
+        (outcome,) = await asyncio.gather(placing_, return_exceptions=True)
+        ended = asyncio.get_running_loop().time()
+        await rig.private.stop()
+        await rig.public.stop()
+        return outcome, ended
+
+    outcome, ended = run_virtual(main())
+
+    assert type(outcome) is OutcomeUnknown
+    assert ended < 1
+
+
+class SlowToClose:
+    """A duplex whose closing handshake takes its time."""
+
+    def __init__(self, inner: FrameDuplex) -> None:
+        self.send = inner.send
+        self.receive = inner.receive
+        self._inner = inner
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """See `ports.FrameDuplex`."""
+        await asyncio.sleep(5)
+        await self._inner.close(code, reason)
+
+
+def test_no_order_goes_by_a_wire_that_is_being_closed() -> None:
+    """Provably nothing left, so the caller may go another way."""
+    seen: list[type[BaseException]] = []
+
+    async def script(rig: Rig) -> None:
+        connect = rig.private.connect
+
+        async def slowly(url: str) -> FrameDuplex:
+            return SlowToClose(await connect(url))
+
+        rig.private.connect = slowly  # type: ignore[method-assign]
+        await rig.private.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+        await rig.private.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+        try:
+            await place(rig)
+        except VenueUnavailable as error:
+            seen.append(type(error))
+
+    run(script, private=True, answers=(PLACED,))
+    assert seen == [VenueUnavailable]
 
 
 def test_without_a_wire_nothing_is_sent() -> None:

@@ -242,6 +242,21 @@ def test_each_channel_counts_for_itself() -> None:
     )
 
 
+def test_the_same_snapshot_on_a_new_connection_is_news() -> None:
+    """Nothing happened while we were away, and that is worth knowing."""
+    row = {"asset": "USD", "balance": 100}
+    frame = {"channel": "balances", "type": "snapshot", "data": [row], "sequence": 1}
+
+    async def script(rig: Rig) -> None:
+        await rig.private.send(frame)
+        await asyncio.sleep(0.1)
+        await rig.private.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+        await rig.private.send(frame)
+
+    assert len(run(script, private=True).of(BalancesSnapshot)) == 2
+
+
 def test_a_snapshot_gives_open_orders_first_and_then_its_fills() -> None:
     """A reader books a fill to an order that it knows, and knows the fill by its id."""
 

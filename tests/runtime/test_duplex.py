@@ -272,6 +272,26 @@ def test_after_its_own_close_a_socket_refuses_and_may_be_closed_again() -> None:
     asyncio.run(with_server(echo, talk))
 
 
+def test_a_peer_that_hears_nothing_any_more_does_not_hold_the_close_up() -> None:
+    """The next connection must not wait for a handshake with the dead."""
+    took: list[float] = []
+
+    async def deaf(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await asyncio.sleep(2)
+        connection.transport.abort()
+
+    async def talk(duplex: FrameDuplex) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await duplex.close(1000, "done")
+        took.append(loop.time() - began)
+
+    asyncio.run(with_server(deaf, talk))
+
+    assert 0.5 < took[0] < 1.8
+
+
 def test_a_port_where_nobody_listens_is_venue_unavailable() -> None:
     """Nothing was sent, so a retry is safe; the sentence names the address."""
 

@@ -17,6 +17,8 @@ QUEUE_FRAMES = 10_000
 """Frames a slow reader may be behind before the writer waits."""
 
 _CONNECT_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 1.0
+"""A peer that is dead does not answer the closing handshake, and orders wait for the next wire."""
 _FRAME_BYTES = 64 * 1024 * 1024
 
 
@@ -117,6 +119,7 @@ async def connect_socket(url: str) -> FrameDuplex:
         connection = await websockets.connect(
             url,
             open_timeout=_CONNECT_TIMEOUT_S,
+            close_timeout=_CLOSE_TIMEOUT_S,
             max_size=_FRAME_BYTES,
             ping_interval=None,
             compression=None,
