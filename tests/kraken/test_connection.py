@@ -155,6 +155,14 @@ def test_an_unreachable_venue_is_announced_and_found_again() -> None:
     assert len(rig.of(StreamDown)) > 3
 
 
+def test_both_wires_share_the_budget_of_their_address() -> None:
+    """The ban counts attempts by address, whichever wire made them."""
+    rig = run(nothing, private=True)
+    public, private = (each._policy for each in rig.feed._connections)
+
+    assert public._budget is private._budget
+
+
 def test_a_policy_violation_ends_the_feed() -> None:
     """1008 is for good: trying again would make it worse."""
 

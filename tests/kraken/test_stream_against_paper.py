@@ -1,0 +1,205 @@
+"""The feed and the order socket on the paper exchange: two programs that share no code agree."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import pytest
+
+from builders import BTC, d, make_instrument, make_request, make_stop_request
+from paper_desk import change, snapshot, traded
+from paper_socket import SocketDesk, at_desk, settle
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import ClientOrderId
+from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType
+from zoe_tools.domain.stream import (
+    BalancesSnapshot,
+    BalanceUpdate,
+    BookUpdate,
+    ExecutionReport,
+    ExecutionsSnapshot,
+    Gap,
+    InstrumentsUpdate,
+    QuoteUpdate,
+    StreamDown,
+    StreamEvent,
+    StreamUp,
+    TradeUpdate,
+    VenueModeUpdate,
+)
+from zoe_tools.errors import VenueRejected
+from zoe_tools.kraken.order_socket import OrderSocket
+from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
+from zoe_tools.paper.ws import serve_socket
+from zoe_tools.ports import FrameDuplex
+from zoe_tools.runtime.duplex import MemoryDuplex, duplex_pair
+
+E = TypeVar("E")
+
+INSTRUMENT = make_instrument()
+MARKET = snapshot(["59999.9 1.0", "59999.8 2.0"], ["60000.1 1.0", "60000.2 2.0"])
+
+
+class Client:
+    """A feed at a desk of the exchange, and everything it said."""
+
+    def __init__(self, desk: SocketDesk) -> None:
+        self.desk = desk
+        self.events: list[StreamEvent] = []
+        self.ends: list[MemoryDuplex] = []
+        self._serving: list[asyncio.Task[None]] = []
+        self.clock = desk.exchange.clock
+        self.feed = KrakenFeed(
+            "public",
+            "private",
+            connect=self._connect,
+            token=self._token,
+            clock=self.clock,
+            cadence=Cadence(),
+            instruments={BTC: INSTRUMENT},
+            subscriptions=FeedSubscriptions(symbols=(BTC,), book_depth=25, instruments=True),
+            rng=random.Random(1),
+        )
+        self._collecting = asyncio.create_task(self._collect())
+
+    async def _connect(self, url: str) -> FrameDuplex:
+        ours, theirs = duplex_pair()
+        is_private = url == "private"
+        serving = serve_socket(theirs, self.desk.exchange, is_private=is_private)
+        self._serving.append(asyncio.create_task(serving))
+        if is_private:
+            self.ends.append(theirs)
+        return ours
+
+    async def _token(self) -> str:
+        return self.desk.exchange.issue_token(self.desk.exchange.principals[0])
+
+    async def _collect(self) -> None:
+        async for event in self.feed.events():
+            self.events.append(event)
+
+    async def close(self) -> None:
+        """End the feed and see the exchange hang up."""
+        await self.feed.close()
+        await self._collecting
+        await asyncio.gather(*self._serving)
+
+    @property
+    def orders(self) -> OrderSocket:
+        """The order socket."""
+        assert self.feed.orders is not None
+        return self.feed.orders
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+Story = Callable[[Client], Awaitable[None]]
+
+
+def at_venue(story: Story) -> Client:
+    """Run one story on a market of BTC around 60000 in virtual time."""
+
+    async def told(desk: SocketDesk) -> Client:
+        desk.hear(MARKET)
+        client = Client(desk)
+        await asyncio.sleep(0.1)
+        try:
+            await story(client)
+            await settle()
+        finally:
+            await client.close()
+        return client
+
+    return at_desk(told)
+
+
+def test_every_channel_is_understood() -> None:
+    """Both wires come up; snapshots and updates of each subscription become events."""
+
+    async def story(client: Client) -> None:
+        for step in range(1, 60):
+            size = f"0.{step:08d}"
+            client.desk.hear(change(bids=[f"59999.{step % 10} {size}"]))
+            client.desk.hear(change(asks=[f"6000{step % 7}.5 {size}"]))
+        client.desk.hear(traded("60000.1", "0.5", "buy"))
+        await settle()
+
+    client = at_venue(story)
+    kinds = {type(event) for event in client.events}
+
+    assert {each.wire for each in client.of(StreamUp)} == {"public", "private"}
+    assert kinds >= {QuoteUpdate, TradeUpdate, BookUpdate, InstrumentsUpdate, VenueModeUpdate}
+    assert kinds >= {ExecutionsSnapshot, BalancesSnapshot}
+    assert not kinds & {Gap, StreamDown}
+    assert client.feed.checksums.failed == 0
+    assert client.feed.checksums.verified > 50
+    assert dict(client.of(BalancesSnapshot)[0].totals)["USD"] == d("100000")
+
+
+def test_an_order_lives_its_whole_life_over_the_wire() -> None:
+    """Placed, filled, booked; a stop placed, moved, cancelled."""
+
+    async def story(client: Client) -> None:
+        deadline = client.clock.now() + timedelta(seconds=5)
+        await client.orders.place(
+            make_request(limit_price=d("60000.1"), quantity=d("0.0004")),
+            ClientOrderId("entry"),
+            deadline,
+            INSTRUMENT,
+        )
+        stop = await client.orders.place(
+            make_stop_request(quantity=d("0.0004")), ClientOrderId("stop"), deadline, INSTRUMENT
+        )
+        moved = OrderAmendment(venue_order_id=stop, symbol=BTC, trigger_price=d("58900"))
+        assert await client.orders.amend(moved, deadline, INSTRUMENT)
+        assert await client.orders.cancel(stop) == 1
+        with pytest.raises(VenueRejected):
+            await client.orders.cancel(stop)
+
+    client = at_venue(story)
+    reports = client.of(ExecutionReport)
+    entry = [each for each in reports if each.client_order_id == "entry"]
+    stop = [each for each in reports if each.client_order_id == "stop"]
+    fills = [each.fill for each in entry if each.fill is not None]
+
+    assert entry[-1].status is OrderStatus.FILLED
+    assert sum(fill.quantity for fill in fills) == d("0.0004") == entry[-1].cumulative_quantity
+    assert {(fill.fee_asset, fill.liquidity) for fill in fills} == {("USD", "taker")}
+    assert {each.order_type for each in stop} == {OrderType.STOP_LOSS}
+    assert [each.trigger_price for each in stop][-1] == d("58900")
+    assert stop[-1].status is OrderStatus.CANCELED
+    assert {each.entry.refid for each in client.of(BalanceUpdate)} == {f.fill_id for f in fills}
+
+
+def test_what_happened_while_the_wire_was_away_is_in_the_next_snapshot() -> None:
+    """Open orders and fills, under the same ids: a reader may apply them twice without harm."""
+
+    async def story(client: Client) -> None:
+        deadline = client.clock.now() + timedelta(seconds=5)
+        await client.orders.place(
+            make_request(limit_price=d("59000")), ClientOrderId("resting"), deadline, INSTRUMENT
+        )
+        await client.orders.place(
+            make_request(limit_price=d("60000.1")), ClientOrderId("taken"), deadline, INSTRUMENT
+        )
+        await client.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+
+    client = at_venue(story)
+    live = [each for each in client.of(ExecutionReport) if not each.is_snapshot]
+    again = [each for each in client.of(ExecutionReport) if each.is_snapshot]
+    first, second = client.of(ExecutionsSnapshot)
+
+    assert [each.wire for each in client.of(StreamDown)] == ["private"]
+    assert first.reports == ()
+    assert [each.client_order_id for each in second.reports] == ["resting"]
+    assert {each.fill.fill_id for each in again if each.fill} == {
+        each.fill.fill_id for each in live if each.fill
+    }
+    assert again
