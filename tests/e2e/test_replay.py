@@ -90,8 +90,8 @@ def demand_complete(run: Replayed) -> None:
     assert told["discrepancies"] == 0, told["findings"]
     assert told["round_trips"] > 0
     assert told["positions_with_stop"] == told["round_trips"] + told["open_positions"]
-    assert told["checksums_failed"] == 0
-    assert told["checksums_verified"] > 0
+    assert told["checksums"]["failed"] == 0
+    assert told["checksums"]["verified"] > 0
     stops = {order.position_id for order in run.orders if order.purpose == "stop"}
     assert stops == {order.position_id for order in run.orders if order.purpose == "entry"} - {None}
 
@@ -117,7 +117,7 @@ def test_every_checksum_of_a_made_recording_is_verified(tmp_path: Path) -> None:
     """The snapshot and each update."""
     run = replayed(tmp_path, write_frames(tmp_path, 300), "hold")
 
-    assert (run.told["checksums_verified"], run.told["checksums_failed"]) == (301, 0)
+    assert (run.told["checksums"]["verified"], run.told["checksums"]["failed"]) == (301, 0)
     assert run.told["discrepancies"] == 0
     assert run.orders == ()
 
@@ -192,7 +192,7 @@ def test_every_checksum_of_the_recorded_frames_is_verified(tmp_path: Path) -> No
     """2,052 of 2,052, as Kraken sent them."""
     run = replayed(tmp_path, FRAMES, "hold")
 
-    assert (run.told["checksums_verified"], run.told["checksums_failed"]) == (2052, 0)
+    assert (run.told["checksums"]["verified"], run.told["checksums"]["failed"]) == (2052, 0)
     assert run.told["discrepancies"] == 0
 
 

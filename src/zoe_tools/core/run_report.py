@@ -64,8 +64,7 @@ class RunResult:
     positions_with_stop: int
     unprotected_seconds: Decimal
     unprotected_by_cause: Mapping[str, Decimal]
-    checksums_verified: int
-    checksums_failed: int
+    checksums: ChecksumTally
 
 
 def summarise(
@@ -111,8 +110,7 @@ def summarise(
         unprotected_by_cause={
             cause: _seconds(seconds) for cause, seconds in tally.unprotected_by_cause.items()
         },
-        checksums_verified=tally.checksums.verified,
-        checksums_failed=tally.checksums.failed,
+        checksums=tally.checksums,
     )
 
 

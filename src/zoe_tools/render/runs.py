@@ -12,6 +12,7 @@ from zoe_tools.domain.money import plain, round_half_up, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.stream import ChecksumTally
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.steps import describe
 
@@ -90,6 +91,8 @@ def show_result(printer: Printer, result: RunResult, discrepancies: int | None) 
 def _word(value: object) -> str:
     if isinstance(value, Decimal):
         return short(value)
+    if isinstance(value, ChecksumTally):
+        return f"{value.verified} verified, {value.failed} failed"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return str(value)
