@@ -51,6 +51,7 @@ class Home:
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    served: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def surroundings(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of the program; nothing of the tests' own gets in."""
@@ -71,10 +72,25 @@ class Home:
         return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def here(self, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
-        """Run a command in this process: quicker, and every warning is an error."""
+        """Run a command in this process: quicker, and every warning is an error.
+
+        An exchange that it needs must be running already: this process would be its parent.
+        """
         out, err = io.StringIO(), io.StringIO()
         code = main(words, self.surroundings(environ), out=out, err=err)
         return Ran(code=code, out=out.getvalue(), err=err.getvalue())
+
+    def serve(self, *options: str) -> None:
+        """Have the exchange run; until `stop_exchange`."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zoe_tools", "paper", "serve", *options],
+            env=self.surroundings(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.served.append(process)
+        wait_until(lambda: read_endpoint(self.folder / "paper") is not None)
 
     @contextlib.contextmanager
     def started(
@@ -176,10 +192,13 @@ class Home:
     def stop_exchange(self) -> None:
         """End the exchange that serves this home, and wait until it is gone."""
         endpoint = read_endpoint(self.folder / "paper")
-        if endpoint is None or not _is_exchange(endpoint.pid):
-            return
-        os.kill(endpoint.pid, signal.SIGTERM)
-        wait_until(lambda: not _is_exchange(endpoint.pid))
+        if endpoint is not None and _is_exchange(endpoint.pid):
+            os.kill(endpoint.pid, signal.SIGTERM)
+            wait_until(lambda: not _is_exchange(endpoint.pid))
+        while self.served:
+            process = self.served.pop()
+            process.terminate()
+            process.wait(timeout=PATIENCE_S)
 
 
 def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

@@ -286,6 +286,7 @@ class PaperExchange(Queries):
             api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
         )
         if self._state is not None:
+            key.used_at = self.now()
             self._state.save_nonce(key)
         return key.principal
 

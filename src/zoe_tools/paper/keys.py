@@ -19,11 +19,12 @@ _NONCE_LIMIT = 2**64
 
 @dataclass(slots=True)
 class ApiKey:
-    """A key; `nonce` is the highest accepted."""
+    """A key; `nonce` is the highest accepted, at the exchange's time `used_at` in ns."""
 
     principal: Principal
     secret: str
     nonce: int = 0
+    used_at: int = 0
 
 
 @dataclass(slots=True)

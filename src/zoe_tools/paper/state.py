@@ -165,6 +165,16 @@ class StateFile:
         row = self._db.execute("SELECT value FROM meta WHERE name='situation'").fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Situation)
 
+    def latest_moment(self) -> int:
+        """The latest time the exchange is known to have had, in ns; 0 for a new file.
+
+        Nonces are made of its time: one that began again before the last signed call would refuse
+        every call until it got there.
+        """
+        saved = self.situation()
+        times = [key.used_at for key in self.api_keys()]
+        return max(times, default=0) if saved is None else max(saved.now, *times)
+
     def last_prices(self) -> dict[str, Decimal]:
         """The last traded price of each pair that ever traded."""
         found = {}

@@ -72,14 +72,15 @@ async def _serve(
     where: Path, home: PaperHome, state: StateFile, order: ServeOrder, printer: Printer
 ) -> None:
     saved = state.situation()
+    is_recorded = order.market_data is not None or _market(where) != SYNTHETIC
     epoch = datetime.now(UTC)  # noqa: TID251 - the exchange hands out the time; here it begins
     if saved is not None:
-        epoch = (
-            max(epoch, moment_of(saved.now)) if _market(where) != FROZEN else moment_of(saved.now)
-        )
+        left_at = moment_of(state.latest_moment())
+        epoch = left_at if is_recorded else max(epoch, left_at)
     source = _source(where, state, order, starts_at=ns_of(epoch))
-    if source is not None and order.market_data is not None:
-        epoch = max(epoch, moment_of(source.starts_at)) if saved else moment_of(source.starts_at)
+    if source is not None and is_recorded:
+        starts_at = moment_of(source.starts_at)
+        epoch = max(epoch, starts_at) if saved is not None else starts_at
     clock = ScaledClock(epoch=epoch, speed=order.speed)
     exchange = PaperExchange(source, clock, state=state, seed=order.seed)
     keys = home.keys()
