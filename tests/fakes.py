@@ -302,7 +302,7 @@ class FakeVenue:
         if self.before_place is not None:
             await self.before_place()
         lost = self._enter("place", client_order_id, write=True)
-        if self._clock.now() > deadline:
+        if self._clock.now() >= deadline:
             raise VenueRejected("too late", code="EService:Deadline elapsed")
         order_id = self._accept(request, client_order_id)
         if lost:
@@ -318,7 +318,7 @@ class FakeVenue:
         """Change a resting order in place."""
         lost = self._enter("amend", amendment.venue_order_id, write=True)
         order = self._still_open(amendment.venue_order_id)
-        if self._clock.now() > deadline:
+        if self._clock.now() >= deadline:
             raise VenueRejected("too late", code="EService:Deadline elapsed")
         self.book_of_orders[order.venue_order_id] = replace(
             order,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
@@ -186,6 +187,9 @@ class Carrier:
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
         judgement = await self.prover.resolve(entry, patient=False)
         if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry):
+            # The first one is dead by its deadline; the second needs one of its own.
+            deadline = self.clock.now() + timedelta(seconds=self.policy.order_deadline_s)
+            entry = replace(entry, intent=replace(entry.intent, deadline=deadline))
             again = await send(self.venue, step, entry)
             if again.answer is Answer.YES:
                 return await self._answered(step, entry, again)
