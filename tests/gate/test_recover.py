@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_somebody_else_s_orders_and_fills_are_not_booked(tmp_path: Path) -> None
         await desk.venue.place(
             foreign,
             client_order_id=ClientOrderId("99999999-2222-4333-8444-555555555555"),
-            deadline=desk.clock.now(),
+            deadline=desk.clock.now() + timedelta(seconds=5),
         )
         recovery = await desk.gate().recover()
 
