@@ -19,6 +19,11 @@ from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.kraken.spot import KrakenSpot
 
 ETH = Symbol("ETH/USD")
+DELETED = "DELETE FROM crypto_fills WHERE row_id = (SELECT max(row_id) FROM crypto_fills)"
+WRONG_PRICE = (
+    "UPDATE crypto_fills SET price = '1.00' WHERE row_id = (SELECT max(row_id) FROM crypto_fills)"
+)
+NO_FEE = "UPDATE crypto_fills SET fee = '0' WHERE row_id = (SELECT max(row_id) FROM crypto_fills)"
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +58,8 @@ def copied(audited: Path, tmp_path: Path) -> Iterator[Home]:
     home.stop_exchange()
 
 
-def in_the_last_fill(change: str) -> Callable[[Home], None]:
+def in_the_database(statement: str) -> Callable[[Home], None]:
     """The fault of one statement, past the triggers that protect what was booked."""
-    statement = " ".join((change, "WHERE row_id = (SELECT max(row_id) FROM crypto_fills)"))
 
     def plant(home: Home) -> None:
         with closing(sqlite3.connect(home.folder / "zoe.db")) as database, database:
@@ -106,9 +110,9 @@ def test_without_a_fault_there_is_nothing_to_say(copied: Home) -> None:
 @pytest.mark.parametrize(
     ("plant", "classes"),
     [
-        (in_the_last_fill("DELETE FROM crypto_fills"), {"MISSING_FILL"}),
-        (in_the_last_fill("UPDATE crypto_fills SET price = '1.00'"), {"FILL_MISMATCH"}),
-        (in_the_last_fill("UPDATE crypto_fills SET fee = '0'"), {"FEE_MISMATCH"}),
+        (in_the_database(DELETED), {"MISSING_FILL"}),
+        (in_the_database(WRONG_PRICE), {"FILL_MISMATCH"}),
+        (in_the_database(NO_FEE), {"FEE_MISMATCH"}),
         (an_extra_order, {"UNKNOWN_ORDER"}),
         (a_deleted_stop, {"STOP_MISSING", "ORDER_MISMATCH"}),
     ],

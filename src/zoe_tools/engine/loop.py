@@ -20,6 +20,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.money import ZERO, plain
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -45,7 +46,7 @@ from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 SETTLE_TURNS = 20
-"""Cycles that an orderly stop waits for working entries to be gone."""
+"""Cycles that an orderly stop waits for entries to be gone and positions to have their stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +158,26 @@ class TradingLoop:
     # --- turns -----------------------------------------------------------------------------------
 
     async def turn_until(self, stop: asyncio.Event) -> None:
-        """Take turns until `stop`, then cancel working entries and wait until they are gone."""
+        """Take turns until `stop`, then cancel working entries and protect what they bought."""
         while not stop.is_set():
             await self._wait(stop)
             await self._turn()
         self._is_stopping = True
         for _ in range(SETTLE_TURNS):
             await self._turn()
-            if not any(order.purpose == "entry" for order in self.books.orders):
+            if self.is_settled:
                 break
             await self._clock.sleep(self._parts.cadence.cycle_s)
         self.watch.finish(self._clock.now())
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the loop may go: no entry is working, and no position is left without a stop."""
+        known = [each for each in self.books.orders if each.status is not OrderStatus.UNKNOWN]
+        covered = {each.position_id for each in known if each.purpose != "entry"}
+        return not any(each.purpose == "entry" for each in self.books.orders) and all(
+            position.position_id in covered for position in self._held()
+        )
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until something happened, or a cycle's time is over."""

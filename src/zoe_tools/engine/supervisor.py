@@ -21,7 +21,7 @@ from zoe_tools.errors import AccountBusy, VenueUnavailable
 from zoe_tools.store.store import Transaction
 
 START_TIMEOUT_S = 60.0
-"""Seconds of venue time in which both wires must come up."""
+"""Seconds in which both wires must come up; the machine's own, however fast the venue's go."""
 
 LEASE_BEATS = 6
 """The lease lasts so many health periods, so that a few late beats do not lose the account."""
@@ -112,7 +112,7 @@ async def _run_tasks(
             group.create_task(_poll_trading_state(loop, parts)),
         ]
         if watcher is not None:
-            helpers.append(group.create_task(_ignore_result(watcher(loop))))
+            helpers.append(group.create_task(_look_on(watcher, loop)))
         await _until_live(loop, parts, stop)
         await loop.turn_until(stop)
         for helper in helpers:
@@ -121,19 +121,19 @@ async def _run_tasks(
         await follower
 
 
-async def _ignore_result(awaitable: Awaitable[None]) -> None:
+async def _look_on(watcher: Watcher, loop: TradingLoop) -> None:
     with contextlib.suppress(asyncio.CancelledError):
-        await awaitable
+        await watcher(loop)
 
 
 async def _until_live(loop: TradingLoop, parts: LoopParts, stop: asyncio.Event) -> None:
-    step_s = parts.cadence.cycle_s / 10
-    waited_s = 0.0
-    while not loop.view.is_live and not stop.is_set():
-        if waited_s > max(START_TIMEOUT_S, parts.cadence.cycle_s * LEASE_BEATS):
+    """Until the streams tell the market, or until nothing is left that would need them."""
+    loop_time = asyncio.get_running_loop().time
+    give_up_at = loop_time() + max(START_TIMEOUT_S, parts.cadence.cycle_s * LEASE_BEATS)
+    while not loop.view.is_live and not (stop.is_set() and loop.is_settled):
+        if loop_time() > give_up_at:
             raise VenueUnavailable("The venue's streams did not come up.")
-        await parts.clock.sleep(step_s)
-        waited_s += step_s
+        await parts.clock.sleep(parts.cadence.cycle_s / 10)
 
 
 async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:

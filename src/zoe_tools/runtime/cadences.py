@@ -1,4 +1,7 @@
-"""How fast recurring things go in a run: as live, or stretched to the grain of a replay."""
+"""How fast recurring things go in a run: as live, or stretched.
+
+Stretched to the grain of a replay, or to an exchange whose time runs faster than the machine works.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,21 @@ from dataclasses import replace
 
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.policy import Policy
+from zoe_tools.ports import Clock
+from zoe_tools.runtime.clocks import ScaledClock
 
 LIVE_GRAIN_S = 2.0
 """A market that tells something at least this often is followed at the live pace."""
+
+
+LIVE_PACE_SPEED = 60.0
+"""Up to this speed the machine keeps the live pace of cycles and heartbeats."""
+
+WORK_S = 0.5
+"""Real seconds that a journaled send and its answer may take on a busy machine."""
+
+LATEST_DEADLINE_S = 60.0
+"""The venue takes no deadline further ahead."""
 
 
 def stretch_for(granularity_s: float) -> float:
@@ -35,3 +50,27 @@ def stretched_policy(policy: Policy, granularity_s: float) -> Policy:
         order_ttl_entry_s=policy.order_ttl_entry_s * factor,
         order_ttl_exit_s=policy.order_ttl_exit_s * factor,
     )
+
+
+def cadence_at(clock: Clock) -> Cadence:
+    """The cadence of a run at the clock's speed."""
+    return Cadence().stretched(_speed_of(clock) / LIVE_PACE_SPEED)
+
+
+def policy_at(policy: Policy, clock: Clock) -> Policy:
+    """The same limits of money; what bounds the machine's own work has real time for it.
+
+    An exchange at sixty times the speed is no reason to let orders die after 80 milliseconds.
+    """
+    work_s = WORK_S * _speed_of(clock)
+    return replace(
+        policy,
+        order_deadline_s=max(policy.order_deadline_s, min(work_s, LATEST_DEADLINE_S)),
+        visibility_lag_s=max(policy.visibility_lag_s, work_s),
+        quote_stale_s=max(policy.quote_stale_s, work_s),
+        plan_lifetime_s=max(policy.plan_lifetime_s, work_s * 10),
+    )
+
+
+def _speed_of(clock: Clock) -> float:
+    return clock.speed if isinstance(clock, ScaledClock) else 1.0

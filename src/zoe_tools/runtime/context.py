@@ -19,6 +19,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.ports import Clock
+from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.writer_thread import WriterThread
 from zoe_tools.store.runner import StoreRunner
@@ -119,7 +120,7 @@ async def open_context(
         yield Context(
             settings=settings,
             account=account,
-            policy=settings.policy(),
+            policy=policy_at(settings.policy(), clock),
             clock=clock,
             home=settings.home,
             is_paper=settings.mode == "paper",

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
-from zoe_tools.domain.cadence import Cadence
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.supervisor import Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
-from zoe_tools.ports import Narrator
+from zoe_tools.ports import Clock, Narrator
+from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
@@ -79,7 +79,7 @@ async def _run(
         policy=context.policy,
         strategy=order.strategy,
         spellings=context.settings.symbols,
-        cadence=Cadence(),
+        cadence=cadence_at(context.clock),
         clock=context.clock,
         wires=context.wires,
         connect=connect_socket,
@@ -90,14 +90,10 @@ async def _run(
         operator=order.operator,
         live_consent=context.settings.live_consent,
         is_shadow=order.is_shadow,
-        watcher=_watching(order, stop, watcher),
+        watcher=_watching(order, context.clock, stop, watcher),
     )
     with _stopping_on_signals(stop):
-        ending = asyncio.create_task(_stop_after(context, order, stop))
-        try:
-            return await run_engine(plan, stop)
-        finally:
-            ending.cancel()
+        return await run_engine(plan, stop)
 
 
 async def _refuse_shadow_over_positions(context: Context) -> None:
@@ -109,19 +105,25 @@ async def _refuse_shadow_over_positions(context: Context) -> None:
         )
 
 
-async def _stop_after(context: Context, order: RunOrder, stop: asyncio.Event) -> None:
-    if order.duration_s is not None:
-        await context.clock.sleep(order.duration_s)
-        stop.set()
+async def _stop_after(loop: TradingLoop, clock: Clock, seconds: float, stop: asyncio.Event) -> None:
+    """The duration counts from the moment the loop sees the market: recovery is not part of it."""
+    while not loop.view.is_live:  # noqa: ASYNC110 - the view tells nobody
+        await asyncio.sleep(CYCLE_CHECK_S)
+    await clock.sleep(seconds)
+    stop.set()
 
 
-def _watching(order: RunOrder, stop: asyncio.Event, watcher: Watcher | None) -> Watcher:
-    """Counts cycles for `--cycles` beside whatever else looks on."""
+def _watching(
+    order: RunOrder, clock: Clock, stop: asyncio.Event, watcher: Watcher | None
+) -> Watcher:
+    """Counts cycles for `--cycles` and time for `--for` beside whatever else looks on."""
 
     async def watch(loop: TradingLoop) -> None:
         async with asyncio.TaskGroup() as group:
             if watcher is not None:
                 group.create_task(_as_coroutine(watcher, loop))
+            if order.duration_s is not None:
+                group.create_task(_stop_after(loop, clock, order.duration_s, stop))
             if order.cycles is not None:
                 group.create_task(_count(loop, order.cycles, stop))
 
