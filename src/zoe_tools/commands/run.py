@@ -6,6 +6,7 @@ import hashlib
 import platform
 import re
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -105,10 +106,9 @@ def _trade(
     invocation: Invocation, settings: Settings, order: RunOrder, speed: str
 ) -> tuple[RunResult, Audit | None]:
     request_paper(settings, speed=_speed(speed) if speed else None, seed=order.seed)
-    result = run_live(settings, order, RunPrinter(invocation.printer()))
-    if settings.mode != "paper":
-        return result, None
-    return result, audit_blocking(settings.home, invocation.environ, is_replay=False)
+    audit = partial(audit_blocking, settings.home, invocation.environ, is_replay=False)
+    approver = RunPrinter(invocation.printer())
+    return run_live(settings, order, approver, audit if settings.mode == "paper" else None)
 
 
 def _finish(

@@ -42,6 +42,9 @@ IsGone = Callable[[Lease], bool]
 Watcher = Callable[[TradingLoop], Awaitable[None]]
 """Something that looks on while the loop runs, e.g. the live display."""
 
+Farewell = Callable[[], Awaitable[None]]
+"""What is done after the last turn, while the streams are still followed and booked."""
+
 
 async def supervise(
     parts: LoopParts,
@@ -50,6 +53,7 @@ async def supervise(
     stop: asyncio.Event,
     is_gone: IsGone,
     watcher: Watcher | None = None,
+    farewell: Farewell | None = None,
 ) -> tuple[TradingLoop, LoopTally]:
     """Run until `stop` is set; returns the loop and what it counted.
 
@@ -67,7 +71,7 @@ async def supervise(
     try:
         await parts.gate.recover()
         await loop.books.refresh(parts.clock.now())
-        await _run_tasks(loop, parts, holder, stop, watcher)
+        await _run_tasks(loop, parts, holder, stop, watcher, farewell)
         status = "ok"
         return loop, loop.tally()
     finally:
@@ -104,6 +108,7 @@ async def _run_tasks(
     holder: Holder,
     stop: asyncio.Event,
     watcher: Watcher | None,
+    farewell: Farewell | None,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
@@ -115,6 +120,8 @@ async def _run_tasks(
             helpers.append(group.create_task(_look_on(watcher, loop)))
         await _until_live(loop, parts, stop)
         await loop.turn_until(stop)
+        if farewell is not None:
+            await farewell()
         for helper in helpers:
             helper.cancel()
         await parts.feed.close()
@@ -148,7 +155,7 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
     """An operator's `kill`, or the runbooks' SQL, is noticed within a second."""
     while True:
-        if await loop.books.refresh_trading_state():
+        if await loop.books.refresh_trading_state(parts.clock.now()):
             loop.wake()
         await parts.clock.sleep(parts.cadence.state_poll_s)
 

@@ -17,14 +17,14 @@ from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.policy import Policy
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Holder, Watcher, supervise
+from zoe_tools.engine.supervisor import Farewell, Holder, Watcher, supervise
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, Narrator
+from zoe_tools.runtime.loop_lock import is_gone
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -50,6 +50,7 @@ class RunPlan:
     live_consent: bool = False
     is_shadow: bool = False
     watcher: Watcher | None = None
+    farewell: Farewell | None = None
 
 
 async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
@@ -61,7 +62,12 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
     parts = await _assemble(plan)
     holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())
     loop, tally = await supervise(
-        parts, holder=holder, stop=stop, is_gone=_is_gone, watcher=plan.watcher
+        parts,
+        holder=holder,
+        stop=stop,
+        is_gone=is_gone,
+        watcher=plan.watcher,
+        farewell=plan.farewell,
     )
     marks = marks_of(loop)
     started = tally.started_at
@@ -143,16 +149,3 @@ def _policy_of(plan: RunPlan) -> Policy:
         stop_loss_pct=strategy.stop_loss_pct or policy.stop_loss_pct,
         take_profit_pct=strategy.take_profit_pct or policy.take_profit_pct,
     )
-
-
-def _is_gone(lease: Lease) -> bool:
-    """Whether the holder ran on this host and its process is no more."""
-    if lease.host != platform.node() or lease.pid == os.getpid():
-        return False
-    try:
-        os.kill(lease.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

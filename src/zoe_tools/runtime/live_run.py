@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,10 +16,11 @@ from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.engine.loop import TradingLoop
-from zoe_tools.engine.supervisor import Watcher
+from zoe_tools.engine.supervisor import Farewell, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.ports import Clock, Narrator
+from zoe_tools.runtime.auditor import Audit
 from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
@@ -42,9 +43,15 @@ class RunOrder:
 
 
 def run_live(
-    settings: Settings, order: RunOrder, narrator: Narrator, watcher: Watcher | None = None
-) -> RunResult:
-    """Run the loop on the settings' account until it is told to stop.
+    settings: Settings,
+    order: RunOrder,
+    narrator: Narrator,
+    audit: Callable[[], Audit] | None = None,
+) -> tuple[RunResult, Audit | None]:
+    """Run the loop on the settings' account until it is told to stop; then audit, if asked to.
+
+    The audit is made while what happens at the venue is still booked: its time goes on, and a stop
+    that fires after the last turn is no discrepancy.
 
     Raises:
         ConsentMissing: a live account without consent, and not in shadow.
@@ -58,16 +65,23 @@ def run_live(
             hint=f"If you mean it: {CONSENT_LINE} (or look first: zoe run --shadow)",
         )
 
+    found: list[Audit] = []
+
+    async def farewell() -> None:
+        if audit is not None:
+            found.append(await asyncio.to_thread(audit))
+
     async def main() -> RunResult:
         async with open_context(settings) as context:
-            return await _run(context, order, narrator, watcher)
+            return await _run(context, order, narrator, farewell)
 
     with hold_account(settings.home, account):
-        return asyncio.run(main())
+        result = asyncio.run(main())
+    return result, found[0] if found else None
 
 
 async def _run(
-    context: Context, order: RunOrder, narrator: Narrator, watcher: Watcher | None
+    context: Context, order: RunOrder, narrator: Narrator, farewell: Farewell
 ) -> RunResult:
     if context.wires is None:
         raise ConfigError("The context was opened without wires.")
@@ -90,7 +104,8 @@ async def _run(
         operator=order.operator,
         live_consent=context.settings.live_consent,
         is_shadow=order.is_shadow,
-        watcher=_watching(order, context.clock, stop, watcher),
+        watcher=_watching(order, context.clock, stop),
+        farewell=farewell,
     )
     with _stopping_on_signals(stop):
         return await run_engine(plan, stop)
@@ -113,25 +128,17 @@ async def _stop_after(loop: TradingLoop, clock: Clock, seconds: float, stop: asy
     stop.set()
 
 
-def _watching(
-    order: RunOrder, clock: Clock, stop: asyncio.Event, watcher: Watcher | None
-) -> Watcher:
-    """Counts cycles for `--cycles` and time for `--for` beside whatever else looks on."""
+def _watching(order: RunOrder, clock: Clock, stop: asyncio.Event) -> Watcher:
+    """Counts cycles for `--cycles` and time for `--for`."""
 
     async def watch(loop: TradingLoop) -> None:
         async with asyncio.TaskGroup() as group:
-            if watcher is not None:
-                group.create_task(_as_coroutine(watcher, loop))
             if order.duration_s is not None:
                 group.create_task(_stop_after(loop, clock, order.duration_s, stop))
             if order.cycles is not None:
                 group.create_task(_count(loop, order.cycles, stop))
 
     return watch
-
-
-async def _as_coroutine(watcher: Watcher, loop: TradingLoop) -> None:
-    await watcher(loop)
 
 
 async def _count(loop: TradingLoop, cycles: int, stop: asyncio.Event) -> None:
