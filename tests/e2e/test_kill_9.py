@@ -68,7 +68,7 @@ def demand_equal_books(home: Home) -> None:
     intents = home.in_the_books(lambda tx: tx.intents())
     fills = home.in_the_books(lambda tx: tx.fills())
     (beat,) = home.in_the_books(lambda tx: [x for x in tx.heartbeats() if x.component == "loop"])
-    followed_until = beat.last_heartbeat - ON_THE_WIRE
+    followed_until = beat.beat_at - ON_THE_WIRE
 
     # By the venue's id first: an order may close between the two questions, and be in both answers.
     by_id = {order.venue_order_id: order.client_order_id for order in at_venue}
