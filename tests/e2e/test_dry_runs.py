@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from program import Home, result_of
+from program import Home, result_of, wait_until
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.kraken.spot import KrakenSpot
@@ -177,9 +178,22 @@ def test_reconcile_books_what_the_venue_proves_only_when_told(busy: Home) -> Non
     }  # fmt: skip
 
 
-def test_candles_are_filled_in_as_planned(busy: Home) -> None:
-    """What the venue has and the store lacks; the second run writes nothing."""
-    words = ("backfill", "--symbol", "BTC/USD", "--tf", "1m")
-    if demand_a_dry_run(busy, *words):
-        assert busy.here("--json", *words, "--execute").code == 0
-    assert demand_a_dry_run(busy, *words) == 0
+def test_candles_are_filled_in_as_planned(home: Home) -> None:
+    """What the venue has and the store lacks; a running candle, which would change, is left out."""
+    home.serve("--speed", "60")
+
+    def offered() -> tuple[Candle, ...]:
+        return home.at_the_venue(lambda venue: venue.candles(BTC, Timeframe.M1))
+
+    words = ("--json", "backfill", "--symbol", "BTC/USD", "--tf", "1m")
+    before = home.in_the_books(lambda tx: tx.business_fingerprint())
+    wait_until(lambda: len(offered()) > 1)
+    assert home.here(*words).code == 3
+    assert home.in_the_books(lambda tx: tx.business_fingerprint()) == before
+
+    assert home.here(*words, "--execute").code == 0
+    stored = home.in_the_books(lambda tx: tx.candles(BTC, Timeframe.M1))
+    wait_until(lambda: len(offered()) > len(stored) + 1)
+    final = [each for each in offered() if each.is_final]
+    assert list(stored) == final[: len(stored)]
+    assert len(stored) >= 1

@@ -138,14 +138,16 @@ def _lot_volume(quantity: Decimal) -> str:
 def ohlc(exchange: Queries, params: Params) -> Json:
     """OHLC: committed candles after `since` and always the running one."""
     spec = _one(exchange, params)
-    interval = params.integer("interval")
+    asked = params.integer("interval")
+    minutes = 1 if asked is None else asked
     since = params.seconds("since")
-    bars = exchange.bars(spec.symbol, 1 if interval is None else interval)
+    bars = exchange.bars(spec.symbol, minutes)
     rows = [
         _bar_row(bar, spec) for bar in bars if since is None or bar.begin > since or bar is bars[-1]
     ]
-    last = bars[-2].begin if len(bars) > 1 else (bars[-1].begin if bars else 0)
-    return {spec.pair_id: rows, "last": last // NS}
+    # The newest bar is still running: `last` names the one before it, be it empty.
+    before = bars[-2].begin if len(bars) > 1 else bars[-1].begin - minutes * 60 * NS if bars else 0
+    return {spec.pair_id: rows, "last": before // NS}
 
 
 def _bar_row(bar: BarView, spec: PairSpec) -> list[object]:
