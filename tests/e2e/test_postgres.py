@@ -1,0 +1,55 @@
+"""The same program on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from program import Home, result_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, postgres_url: str) -> Iterator[Home]:
+    """A home whose store is a PostgreSQL database; half of its bitcoins will be zoe's."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    made = Home(folder=folder, environ={"DATABASE_URL": postgres_url})
+    made.fund({"USD": "10000", "BTC": "2.5"})
+    assert made.here("init").code == 0
+    yield made
+    made.stop_exchange()
+
+
+def test_adopt_protect_reconcile_and_flatten(home: Home) -> None:
+    """The operator's story from end to end, dry runs between."""
+    home.serve()
+    adopt = ("sync-positions", "--adopt", "BTC/USD=0.5")
+    before = home.in_the_books(lambda tx: tx.business_fingerprint())
+    assert home.here(*adopt).code == 3
+    assert home.in_the_books(lambda tx: tx.business_fingerprint()) == before
+
+    assert home.here(*adopt, "--execute").code == 0
+    assert home.here("sync-positions").code == 0
+    assert home.here("--json", "reconcile").code == 0
+    assert home.here("kill", "--level", "flatten").code == 3
+    assert home.here("kill", "--level", "flatten", "--execute").code == 0
+    assert home.here("--json", "reconcile").code == 0
+    (position,) = home.in_the_books(lambda tx: tx.positions())
+    assert position.quantity == Decimal(0)
+    assert home.here("resume", "--execute").code == 0
+    assert not (home.folder / "zoe.db").exists()
+
+
+def test_a_short_run_is_booked_and_audited(home: Home) -> None:
+    """Orders, fills and stops in PostgreSQL; the auditor finds nothing."""
+    home.serve("--speed", "60")
+    ran = home.zoe("--json", "run", "--strategy", "demo", "--speed", "60", "--for", "5m")
+    told = result_of(ran)["result"]
+
+    assert (ran.code, told["discrepancies"]) == (0, 0), told
+    assert told["fills"] > 0
+    fills = home.in_the_books(lambda tx: tx.fills())
+    assert len(fills) == told["fills"]
