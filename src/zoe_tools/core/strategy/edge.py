@@ -35,7 +35,10 @@ _NEEDED = (
 
 
 class EdgeStrategy:
-    """Long only; leaves on a settled crash regime or when the position is too old."""
+    """Long only; leaves on a settled crash regime or when the position is too old.
+
+    One close that looks like a crash keeps entries out; it takes several to sell what is held.
+    """
 
     name = "edge"
     history = HISTORY + MINIMUM_DWELL
@@ -56,7 +59,7 @@ class EdgeStrategy:
         trace = (("regime", regime.value), *(_traced(feature) for feature in features))
         if view.position is not None:
             return self._leave(view, regime, trace)
-        refusal = _refusal(values, regime)
+        refusal = _refusal(values, regime_of(values))
         if refusal:
             return Decision(symbol=view.symbol, action="hold", reason=refusal, features=trace)
         return Decision(

@@ -120,12 +120,14 @@ def _garman_klass_variance(candle: Candle) -> float:
 
 
 def rsi_state(candles: Sequence[Candle]) -> float:
-    """0 below 30, 1 above 70, one half between."""
+    """0 below 30, 1 above 70, one half between and for a price that stands still."""
     closes = [float(each.close) for each in _last(candles, RSI_WINDOW + 1)]
     moves = [later - earlier for earlier, later in itertools.pairwise(closes)]
     gain = sum(move for move in moves if move > 0)
     loss = -sum(move for move in moves if move < 0)
-    rsi = 100.0 if loss == 0 else 100 - 100 / (1 + gain / loss)
+    if gain == loss:
+        return 0.5
+    rsi = 100 * gain / (gain + loss)
     if rsi < _RSI_LOW:
         return 0.0
     return 1.0 if rsi > _RSI_HIGH else 0.5
