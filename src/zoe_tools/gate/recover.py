@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 
 from zoe_tools.core.accounting import in_time_order
 from zoe_tools.core.order_lifecycle import UndefinedTransition
@@ -20,6 +19,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
 from zoe_tools.gate.journal import Entry, mark
@@ -82,8 +82,10 @@ async def recover(
         if intent.intent_id not in in_flight
     ]
     working = await store.run(_unfinished)
-    moved, notes = await _orders(store, venue, clock, working)
-    fresh = await _fills(store, venue, working)
+    seen = await _orders_at(venue, working)
+    fills = await _fills_at(store, venue, working)
+    now = clock.now()
+    moved, fresh, notes = await store.run(lambda tx: _book(tx, working, seen, fills, now))
     return Recovery(
         resolutions=tuple(resolutions),
         orders_updated=moved,
@@ -160,46 +162,50 @@ def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:
     )
 
 
-async def _orders(
-    store: StoreRunner, venue: Venue, clock: Clock, working: Sequence[OrderRecord]
-) -> tuple[int, tuple[str, ...]]:
-    """Book what the venue's records say of our working orders."""
+async def _orders_at(venue: Venue, working: Sequence[OrderRecord]) -> tuple[VenueOrder, ...]:
+    """What the venue's records say of our working orders."""
     ids = [each.venue_order_id for each in working if each.venue_order_id is not None]
-    if not ids:
-        return 0, ()
-    seen = await venue.orders(ids)
-    now = clock.now()
-    moved = 0
-    notes = [
-        f"the venue does not show our order {missing}; it was left as it is"
-        for missing in sorted(set(ids) - {each.venue_order_id for each in seen})
-    ]
-    for order in seen:
-        sighting = sighting_of_order(order, seen_at=now, source=SOURCE)
-        try:
-            await store.run(partial(record_execution, sighting=sighting))
-        except UndefinedTransition as error:
-            _LOG.error("INVARIANT_VIOLATION %s", error.message)
-            notes.append(error.message)
-    before = {each.venue_order_id: each for each in working}
-    for order in seen:
-        known = before[order.venue_order_id]
-        moved += (known.status, known.filled_quantity) != (order.status, order.filled_quantity)
-    return moved, tuple(notes)
+    return await venue.orders(ids) if ids else ()
 
 
-async def _fills(store: StoreRunner, venue: Venue, working: Sequence[OrderRecord]) -> int:
-    """Book the fills that the venue shows and our books lack, on whichever order of ours."""
+async def _fills_at(
+    store: StoreRunner, venue: Venue, working: Sequence[OrderRecord]
+) -> tuple[Fill, ...]:
+    """The venue's fills since our oldest doubtful order; asked after the orders, so none lacks."""
     times = [each.created_at for each in working]
     newest = await store.run(lambda tx: [each.updated_at for each in tx.orders()[-1:]])
     if not times and not newest:
-        return 0
+        return ()
     since = min((*times, *newest)) - timedelta(seconds=CLOCK_TOLERANCE_S)
-    rows = await venue.fills(since=since)
-    fills = in_time_order(rows)
-    return await store.run(lambda tx: _book_all(tx, fills))
+    return tuple(in_time_order(await venue.fills(since=since)))
 
 
-def _book_all(transaction: Transaction, fills: Sequence[Fill]) -> int:
-    known = {each.fill_id for each in transaction.fills()}
-    return sum(book_missed_fill(transaction, fill) for fill in fills if fill.fill_id not in known)
+def _book(
+    transaction: Transaction,
+    working: Sequence[OrderRecord],
+    seen: Sequence[VenueOrder],
+    fills: Sequence[Fill],
+    now: datetime,
+) -> tuple[int, int, tuple[str, ...]]:
+    """Book orders and then their fills, oldest first; returns orders moved, new fills, and notes.
+
+    In one transaction: who reads the books beside us finds no filled order without its position.
+    """
+    before = {each.venue_order_id: each for each in working if each.venue_order_id is not None}
+    notes = [
+        f"the venue does not show our order {missing}; it was left as it is"
+        for missing in sorted(before.keys() - {each.venue_order_id for each in seen})
+    ]
+    moved = 0
+    for order in seen:
+        sighting = sighting_of_order(order, seen_at=now, source=SOURCE)
+        try:
+            record_execution(transaction, sighting)
+        except UndefinedTransition as error:
+            _LOG.error("INVARIANT_VIOLATION %s", error.message)
+            notes.append(error.message)
+        known = before[order.venue_order_id]
+        moved += (known.status, known.filled_quantity) != (order.status, order.filled_quantity)
+    booked = {each.fill_id for each in transaction.fills()}
+    fresh = sum(book_missed_fill(transaction, fill) for fill in fills if fill.fill_id not in booked)
+    return moved, fresh, tuple(notes)
