@@ -16,7 +16,12 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel, TradingState
+from zoe_tools.domain.trading_state import (
+    CONFIG_SWITCH,
+    CONFIG_SWITCH_TOO,
+    KillLevel,
+    TradingState,
+)
 from zoe_tools.errors import VenueError
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -118,16 +123,21 @@ async def gather_store(
 
 
 def effective_trading_state(transaction: Transaction) -> TradingState:
-    """The account's latched level; the runbooks' global switch reads as reduce-only."""
+    """The account's latched level; while the runbooks' global switch is set, at least reduce-only.
+
+    A higher level keeps its reason; that the switch still stands in the way is told by the author.
+    """
     state = transaction.trading_state()
-    if transaction.kill_switch() and state.level < KillLevel.REDUCE_ONLY:
-        return TradingState(
-            level=KillLevel.REDUCE_ONLY,
-            reason="kill_switch is set in the table config",
-            changed_at=state.changed_at,
-            changed_by=CONFIG_SWITCH,
-        )
-    return state
+    if not transaction.kill_switch():
+        return state
+    if state.level >= KillLevel.REDUCE_ONLY:
+        return replace(state, changed_by=CONFIG_SWITCH_TOO)
+    return TradingState(
+        level=KillLevel.REDUCE_ONLY,
+        reason="kill_switch is set in the table config",
+        changed_at=state.changed_at,
+        changed_by=CONFIG_SWITCH,
+    )
 
 
 class _Reader:

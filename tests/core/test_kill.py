@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,12 @@ from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, SetTradingState, Step
 from zoe_tools.domain.snapshot import Missing, Snapshot
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel, TradingState
+from zoe_tools.domain.trading_state import (
+    CONFIG_SWITCH,
+    CONFIG_SWITCH_TOO,
+    KillLevel,
+    TradingState,
+)
 from zoe_tools.errors import VenueUnavailable
 
 ENTRY = make_venue_order(venue_order_id=VenueOrderId("O-entry"))
@@ -169,6 +175,7 @@ RESTING: tuple[VenueOrder, ...] = (ENTRY, STOP)
 BLOCKERS: list[tuple[dict[str, Any], str]] = [
     ({"unresolved_intents": (make_intent(),)}, "is unknown"),
     ({"trading_state": SWITCHED}, "kill_switch"),
+    ({"trading_state": replace(STOPPED, changed_by=CONFIG_SWITCH_TOO)}, "kill_switch"),
     ({"venue_mode": VenueMode.MAINTENANCE}, "maintenance"),
     ({"venue_mode": Missing("down")}, "mode is missing"),
     ({"open_orders": (STOP,)}, "the venue does not show it"),
@@ -198,3 +205,11 @@ def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
         SetTradingState(level=KillLevel.NONE, reason="fixed"),
     )
     assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
+
+
+def test_a_level_that_only_the_switch_demands_is_latched_by_a_kill() -> None:
+    """Else it would go when the row of the table goes."""
+    wanted = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r")
+
+    assert plan_latch(world(trading_state=SWITCHED), KillLevel.REDUCE_ONLY, "r").steps == (wanted,)
+    assert plan_latch(world(trading_state=STOPPED), KillLevel.REDUCE_ONLY, "r").is_empty

@@ -10,7 +10,12 @@ from builders import BTC, NOON, d, make_position
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel
+from zoe_tools.domain.trading_state import (
+    CONFIG_SWITCH,
+    CONFIG_SWITCH_TOO,
+    KillLevel,
+    TradingState,
+)
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gather import EVERYTHING, Need, gather
 
@@ -96,6 +101,30 @@ def test_anything_but_false_in_the_kill_switch_reads_as_reduce_only(
 
         assert state.level is level
         assert (state.changed_by == CONFIG_SWITCH) == (level is not KillLevel.NONE)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("latched", "level", "author"),
+    [
+        (KillLevel.PAUSE_ENTRIES, KillLevel.REDUCE_ONLY, CONFIG_SWITCH),
+        (KillLevel.REDUCE_ONLY, KillLevel.REDUCE_ONLY, CONFIG_SWITCH_TOO),
+        (KillLevel.FLATTEN, KillLevel.FLATTEN, CONFIG_SWITCH_TOO),
+    ],
+)
+def test_the_switch_only_raises_a_latched_level(
+    tmp_path: Path, latched: KillLevel, level: KillLevel, author: str
+) -> None:
+    """And says that it stands in the way of lowering it."""
+
+    async def story(desk: Desk) -> None:
+        state = TradingState(level=latched, reason="drill", changed_at=desk.clock.now())
+        await desk.read(lambda tx: tx.set_trading_state(state))
+        await desk.read(lambda tx: tx.set_config("kill_switch", "true", desk.clock.now()))
+        found = (await desk.look()).trading_state
+
+        assert (found.level, found.changed_by) == (level, author)
 
     at_the_desk(tmp_path, story)
 

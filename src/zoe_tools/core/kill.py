@@ -27,13 +27,15 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, KillLevel
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, CONFIG_SWITCH_TOO, KillLevel
 
 
 def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     """The first part: latch the level. Needs nothing of the venue; never lowers a level."""
     current = snapshot.trading_state.level
-    if level > current:
+    # What only the row in the table demands is not latched: it goes when the row goes.
+    is_latched = snapshot.trading_state.changed_by != CONFIG_SWITCH
+    if level > current or (level is current and not is_latched):
         return _plan(snapshot, (SetTradingState(level=level, reason=reason),), ())
     note = f"Trading is already at {current.label}."
     return _plan(snapshot, (), (note,) if level < current else ())
@@ -79,7 +81,7 @@ def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
         " run `zoe reconcile --execute`."
         for each in snapshot.unresolved_intents
     ]
-    if snapshot.trading_state.changed_by == CONFIG_SWITCH:
+    if snapshot.trading_state.changed_by in {CONFIG_SWITCH, CONFIG_SWITCH_TOO}:
         found.append("The row kill_switch in the table config is not 'false': set it first.")
     mode = snapshot.venue_mode
     if isinstance(mode, Missing):

@@ -52,4 +52,10 @@ class TradingState:
 ARMED = TradingState(level=KillLevel.NONE, reason="", changed_at=None)
 
 CONFIG_SWITCH = "config"
-"""Who changed a state that comes from the row `kill_switch` of the table `config`."""
+"""Who changed a state that only the row `kill_switch` of the table `config` demands."""
+
+CONFIG_SWITCH_TOO = "latched, and config"
+"""Who changed a state that is latched, while that row stands in the way of lowering it as well."""
+
+LATCHED_SWITCH = "kill_switch"
+"""Who changed a state that a loop latched because of that row; the row may be back at `false`."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.trading_state import ARMED, TradingState
+from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -34,9 +34,9 @@ class Books:
         """Read everything again."""
         await self._store.run(lambda transaction: self._read(transaction, now))
 
-    async def refresh_trading_state(self) -> bool:
-        """Read the kill state; True if it changed."""
-        state = await self._store.run(effective_trading_state)
+    async def refresh_trading_state(self, now: datetime) -> bool:
+        """Read the kill state, and latch what the switch demands; True if it changed."""
+        state = await self._store.run(lambda transaction: _latched_state(transaction, now))
         changed = state != self.trading_state
         self.trading_state = state
         return changed
@@ -56,4 +56,18 @@ class Books:
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())
-        self.trading_state = effective_trading_state(transaction)
+        self.trading_state = _latched_state(transaction, now)
+
+
+def _latched_state(transaction: Transaction, now: datetime) -> TradingState:
+    """The state in force. Once seen, the switch stays: setting its row back re-arms nothing."""
+    if transaction.kill_switch() and transaction.trading_state().level < KillLevel.REDUCE_ONLY:
+        transaction.set_trading_state(
+            TradingState(
+                level=KillLevel.REDUCE_ONLY,
+                reason="kill_switch was set in the table config",
+                changed_at=now,
+                changed_by=LATCHED_SWITCH,
+            )
+        )
+    return effective_trading_state(transaction)
