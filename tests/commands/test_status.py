@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -87,6 +90,27 @@ def test_an_unknown_outcome_names_the_command_that_resolves_it(home: Path) -> No
     write(home, work)
 
     assert "1 UNRESOLVED: run `zoe reconcile --execute`" in status(home).out
+
+
+def test_a_loop_that_was_killed_is_not_running(home: Path) -> None:
+    """It could not give its lease back; its process is gone."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait(timeout=60)
+    now = NOON.replace(year=2999)
+    write(home, lambda t: t.acquire_lease("a", os.uname().nodename, ended.pid, now, 600.0))
+
+    ran = status(home)
+
+    assert f"not running; last seen on {os.uname().nodename}, pid {ended.pid}" in ran.out
+    assert status(home, "--json").envelope["result"]["is_loop_running"] is False
+
+
+def test_an_average_cost_is_not_told_to_thirty_digits(home: Path) -> None:
+    """It is a quotient; the books keep them all."""
+    cost = d("64249.37144029965621632715891")
+    write(home, lambda t: t.record_position(make_position(average_cost=cost)))
+
+    assert "at 64249.3714403  " in status(home).out
 
 
 def test_the_loop_is_told_by_its_lease(home: Path) -> None:

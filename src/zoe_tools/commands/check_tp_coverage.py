@@ -11,6 +11,7 @@ from zoe_tools.domain.money import short
 from zoe_tools.gather import Need, gather
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.loop_lock import is_running
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
 _FINDINGS = 3
@@ -42,7 +43,7 @@ async def _check(context: Context, printer: Printer) -> int:
         needs=_NEEDS,
     )
     lease = await context.store.run(lambda transaction: transaction.lease())
-    loop_is_running = lease is not None and lease.expires_at > snapshot.taken_at
+    loop_is_running = is_running(lease, snapshot.taken_at)
     rows = assess(snapshot, loop_is_running=loop_is_running)
     code = _FINDINGS if any(row.coverage is not Coverage.OK for row in rows) else 0
     printer.account(context.account)

@@ -26,6 +26,7 @@ from zoe_tools.gather import effective_trading_state
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.render.checks import show_checks
 from zoe_tools.runtime.context import Context, account_of, run_with_context
+from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.store import schema
 from zoe_tools.store.store import Store, Transaction
 
@@ -163,5 +164,5 @@ def _read_store(transaction: Transaction, revision: str, now: datetime) -> Store
         revision=revision,
         trading_state=effective_trading_state(transaction),
         unresolved_intents=len(transaction.unresolved_intents()),
-        lease=lease if lease is not None and lease.expires_at > now else None,
+        lease=lease if is_running(lease, now) else None,
     )

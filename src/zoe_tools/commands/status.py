@@ -10,14 +10,18 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.domain.journal import Intent, OrderRecord
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import round_half_up, short
 from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.render.printer import Printer, age
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.store.store import Transaction
+
+_DIGITS = 8
+"""Of an average cost, which is a quotient and may have very many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +128,7 @@ def _trading(screen: _Screen) -> str:
 
 
 def _is_running(screen: _Screen) -> bool:
-    return screen.lease is not None and screen.lease.expires_at > screen.now
+    return is_running(screen.lease, screen.now)
 
 
 def _loop(settings: Settings, screen: _Screen) -> str:
@@ -154,9 +158,10 @@ def _reconciled(screen: _Screen) -> str:
 def _show_books(printer: Printer, screen: _Screen) -> None:
     for position in screen.positions:
         stop = f"stop {short(position.stop_price)}" if position.stop_price else "NO STOP"
+        cost = short(round_half_up(position.average_cost, _DIGITS))
         printer.line(
             f"  position  {position.symbol}  {short(position.quantity)} at"
-            f" {short(position.average_cost)}  {stop}  {age(position.opened_at, screen.now)} old"
+            f" {cost}  {stop}  {age(position.opened_at, screen.now)} old"
         )
     for order in screen.orders:
         price = order.limit_price or order.trigger_price

@@ -9,9 +9,11 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
 
 
@@ -38,6 +40,24 @@ def hold_account(home: Path, account: Account) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def is_gone(lease: Lease) -> bool:
+    """Whether the holder ran on this host and its process is no more."""
+    if lease.host != os.uname().nodename or lease.pid == os.getpid():
+        return False
+    try:
+        os.kill(lease.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def is_running(lease: Lease | None, now: datetime) -> bool:
+    """Whether the lease stands for a loop that can still act; a killed one leaves its lease."""
+    return lease is not None and lease.expires_at > now and not is_gone(lease)
 
 
 def _lock(descriptor: int, account: Account) -> None:
