@@ -179,6 +179,23 @@ def test_output_that_is_lost_is_an_error(tmp_path: Path) -> None:
     assert "Output was lost: No space left on device." in err.getvalue()
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_were_closed_before_the_start_change_nothing(
+    tmp_path: Path, closed: str
+) -> None:
+    """Some supervisors close what they do not read."""
+    code = subprocess.run(  # noqa: S602 - only a shell closes a stream before the program starts
+        f'"{sys.executable}" -m zoe_tools config show {closed}',
+        shell=True,
+        env={"ZOE_HOME": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        timeout=60,
+    ).returncode
+
+    assert code == 0
+
+
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     """`zoe config show | head -1`, in a real process."""
     command = f"{sys.executable} -m zoe_tools config show | true"

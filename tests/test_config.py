@@ -274,6 +274,29 @@ def test_a_lenient_reader_warns_where_a_strict_one_refuses(tmp_path: Path) -> No
         assert word in told
 
 
+def test_a_lenient_reader_survives_a_value_of_no_use(tmp_path: Path) -> None:
+    """The other settings of the file still count."""
+    (tmp_path / "zoe.toml").write_text(
+        "MAX_NOTIONAL_PER_TRADE = [1]\nKRAKEN_API_KEY = 2020-01-01\nMAX_OPEN_POSITIONS = 2\n"
+    )
+    with pytest.raises(ConfigError):
+        load_settings({}, home=tmp_path)
+
+    settings = load_settings({}, home=tmp_path, lenient=True)
+
+    assert settings.max_open_positions == 2
+    told = " ".join(settings.warnings)
+    assert "MAX_NOTIONAL_PER_TRADE" in told
+    assert "KRAKEN_API_KEY" in told
+
+
+def test_a_relative_database_is_the_home_s_in_every_folder(tmp_path: Path) -> None:
+    """Cron and a shell elsewhere mean the same books."""
+    settings = load_settings({"DATABASE_URL": "sqlite:///books/zoe.db"}, home=tmp_path)
+
+    assert settings.database_url == f"sqlite:///{tmp_path}/books/zoe.db"
+
+
 def test_a_lenient_reader_never_guesses_the_account(tmp_path: Path) -> None:
     """A misspelt mode could mean the other account."""
     with pytest.raises(ConfigError):

@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
@@ -81,8 +83,14 @@ def main(
     """Run one command line; returns the exit code. Arguments default to the process's own."""
     args = list(sys.argv[1:] if argv is None else argv)
     environment = process_environment() if environ is None else environ
-    door = _Door(args, environment, out or sys.stdout, err or sys.stderr)
+    door = _Door(args, environment, out or _stream(sys.stdout), err or _stream(sys.stderr))
     return door.run()
+
+
+def _stream(stream: TextIO | None) -> TextIO:
+    """A stream that was closed before we began (`>&-`, some supervisors) swallows what it gets."""
+    # Typed as never None, and None all the same.
+    return Path(os.devnull).open("w", encoding="utf-8") if stream is None else stream
 
 
 class _Door:

@@ -285,7 +285,15 @@ def _database(
             f"DATABASE_URL and SUPABASE_DB_URL differ; {winner} ({told[winner].source}) counts."
         )
     told["DATABASE_URL"] = told[winner]
-    return str(values[winner]) or f"sqlite:///{home / 'zoe.db'}"
+    return _absolute(str(values[winner]), home) or f"sqlite:///{home / 'zoe.db'}"
+
+
+def _absolute(url: str, home: Path) -> str:
+    """A relative SQLite path is looked up in the home: never in whatever folder cron is in."""
+    scheme, _, path = url.partition(":///")
+    if not scheme.startswith("sqlite") or not path or path.startswith(("/", ":memory:", "file:")):
+        return url
+    return f"{scheme}:///{home / path}"
 
 
 # --- what must fit together ----------------------------------------------------------------------

@@ -103,7 +103,7 @@ def read_sources(
             source="environment",
             values={name: environ[name] for name in KNOB if name in environ},
         ),
-        Layer(source=str(config_file), values=_texts(top, config_file)),
+        Layer(source=str(config_file), values=_texts(top, config_file, survive)),
         Layer(source=str(dotenv_file), values=dotenv),
     )
     problems = [problem for layer in layers for problem in _unknown_in(layer)]
@@ -205,10 +205,19 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}.") from error
 
 
-def _texts(table: object, path: Path) -> dict[str, str]:
+def _texts(table: object, path: Path, survive: list[str] | None = None) -> dict[str, str]:
+    """The table's settings as text; what is none goes to `survive` if it is given."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: a profile or an account is a table of settings.")
-    return {str(name): _text_of(str(name), value, path) for name, value in table.items()}
+    values: dict[str, str] = {}
+    for name, value in table.items():
+        try:
+            values[str(name)] = _text_of(str(name), value, path)
+        except ConfigError as error:
+            if survive is None:
+                raise
+            survive.append(error.message)
+    return values
 
 
 def _text_of(name: str, value: object, path: Path) -> str:
@@ -219,7 +228,8 @@ def _text_of(name: str, value: object, path: Path) -> str:
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return ",".join(value)
     raise ConfigError(
-        f"{name} in {path} is a {type(value).__name__}; a setting is a text, a number or a list.",
+        f"{name} in {path} is a {type(value).__name__}; "
+        "a setting is a text, a number or a list of texts.",
         hint=f"Known names stand in the template that `zoe init` writes.{did_you_mean(name, KNOB)}",
     )
 

@@ -18,6 +18,9 @@ from zoe_tools.paper.market_ladder import decimal_of_units, ladder, split, units
 from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.times import NS
 
+MOST = Decimal(10**15)
+"""More than any price, volume or time in seconds; larger numbers would cost digits of money."""
+
 _COLUMNS = 7
 _PRINTS = 4
 
@@ -199,6 +202,8 @@ def _number(field: str) -> Decimal:
         raise ValueError(f"{field!r} is not a number") from error
     if not number.is_finite() or number < 0:
         raise ValueError(f"{field!r} is not a number from zero up")
+    if number > MOST:
+        raise ValueError(f"{field!r} is beyond every market")
     return number
 
 
