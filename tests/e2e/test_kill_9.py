@@ -17,13 +17,13 @@ from zoe_tools.domain.journal import IntentKind
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.kraken.spot import KrakenSpot
 
-SPEED = "240"
-"""Four minutes a second: the demo strategy decides four times a second."""
+SPEED = "60"
+"""A minute a second: the demo strategy decides on a candle each second."""
 
 LONGEST_LIFE_S = 1.5
 RUN = ("run", "--strategy", "demo", "--speed", SPEED)
 ON_THE_WIRE = timedelta(seconds=60)
-"""A quarter of a real second."""
+"""One real second."""
 
 SEED = 20_260_105
 
@@ -31,7 +31,7 @@ SEED = 20_260_105
 def kill_points(count: int) -> list[tuple[int, float]]:
     """How many intents to wait for, and how long to go on after them before the kill."""
     draw = random.Random(SEED)
-    return [(draw.randint(0, 3), draw.random() * LONGEST_LIFE_S) for _ in range(count)]
+    return [(draw.randint(0, 2), draw.random() * LONGEST_LIFE_S) for _ in range(count)]
 
 
 def intents_in(home: Home) -> int:

@@ -46,7 +46,8 @@ from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 SETTLE_TURNS = 20
-"""Cycles that an orderly stop waits for entries to be gone and positions to have their stop."""
+"""Cycles that an orderly stop waits for entries to be gone and positions to have their stop,
+besides the time it takes to prove what became of a lost order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +164,8 @@ class TradingLoop:
             await self._wait(stop)
             await self._turn()
         self._is_stopping = True
-        for _ in range(SETTLE_TURNS):
+        give_up_at = self._clock.now() + timedelta(seconds=self._settling_s)
+        while self._clock.now() < give_up_at:
             await self._turn()
             if self.is_settled:
                 break
@@ -177,6 +179,16 @@ class TradingLoop:
         covered = {each.position_id for each in known if each.purpose != "entry"}
         return not any(each.purpose == "entry" for each in self.books.orders) and all(
             position.position_id in covered for position in self._held()
+        )
+
+    @property
+    def _settling_s(self) -> float:
+        """Long enough for a lost answer to be proved, and for what it held up to be done."""
+        policy = self._parts.policy
+        return (
+            policy.order_deadline_s
+            + policy.visibility_lag_s
+            + self._parts.cadence.cycle_s * SETTLE_TURNS
         )
 
     async def _wait(self, stop: asyncio.Event) -> None:
