@@ -7,6 +7,7 @@ never inside a stream callback. Everything that changes the world goes through t
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,11 +40,13 @@ from zoe_tools.engine.books import Books
 from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.view import LiveView
-from zoe_tools.errors import PlanStale
+from zoe_tools.errors import PlanStale, VenueError
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Narrator, Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries to be gone and positions to have their stop,
@@ -96,6 +99,7 @@ class TradingLoop:
         self._wake = asyncio.Event()
         self._quiet_until: datetime | None = None
         self._is_stopping = False
+        self._is_behind = False
         self._was_up = False
         self._started_at = parts.clock.now()
 
@@ -142,13 +146,21 @@ class TradingLoop:
             self._parts.narrator.show_closed(position)
 
     async def _catch_up(self, now: datetime) -> None:
-        """What was missed while the private wire was away is asked of the venue's records."""
-        await self._parts.gate.recover(patient=False)
+        """What was missed while the private wire was away is asked of the venue's records.
+
+        A venue that does not answer is asked again with the next heartbeat.
+        """
+        self._is_behind = True
+        try:
+            await self._parts.gate.recover(patient=False)
+            self._is_behind = False
+        except VenueError as error:
+            _LOG.warning("The venue's records cannot be read: %s", error.message)
         await self.books.refresh(now)
 
     async def chase_unresolved(self) -> None:
-        """Ask the venue's records about intents whose outcome is open; they block new risk."""
-        if self.books.unresolved:
+        """Ask the venue's records about what was missed and what is open; both block new risk."""
+        if self.books.unresolved or self._is_behind:
             await self._catch_up(self._clock.now())
             self.wake()
 
@@ -212,7 +224,7 @@ class TradingLoop:
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
         decisions = await self._decide(now)
         self._note_exits(now, decisions)
-        entry = self._next_entry(decisions)
+        entry = self._next_entry(now, decisions)
         self.watch.look(
             now,
             self.books.positions,
@@ -220,7 +232,7 @@ class TradingLoop:
             self._instruments,
             frozenset(self._exiting),
         )
-        if not self.view.is_live or (self._quiet_until and now < self._quiet_until):
+        if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
         if self._entries_wanted:
@@ -231,13 +243,21 @@ class TradingLoop:
         await self.books.refresh(self._clock.now())
         self._wake.set()
 
-    def _next_entry(self, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-        """At most one entry a turn: what it fills is protected before the next one is sent."""
+    def _may_act(self, now: datetime) -> bool:
+        return self.view.is_live and (self._quiet_until is None or now >= self._quiet_until)
+
+    def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+        """At most one entry a turn: what it fills is protected before the next one is sent.
+
+        A decision is about the market as it was: one that cannot be acted on is forgotten.
+        """
         for decision in decisions:
             self._entries_wanted.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
-        if not self.view.is_live or not self._entries_wanted:
+        if not self.view.is_live or self._is_behind:
+            self._entries_wanted.clear()
+        if not self._entries_wanted or not self._may_act(now):
             return ()
         return (self._entries_wanted.pop(next(iter(self._entries_wanted))),)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.engine.loop import LoopParts, TradingLoop
-from zoe_tools.errors import AccountBusy, VenueUnavailable
+from zoe_tools.errors import AccountBusy, VenueUnavailable, ZoeError
 from zoe_tools.store.store import Transaction
 
 START_TIMEOUT_S = 60.0
@@ -60,6 +60,7 @@ async def supervise(
     Raises:
         AccountBusy: another loop holds the account.
         VenueUnavailable: the streams did not come up in time.
+        ZoeError: what ended a task; of several, that which must be dealt with first.
     """
     await _take_lease(parts, holder, is_gone)
     started = parts.clock.now()
@@ -74,6 +75,8 @@ async def supervise(
         await _run_tasks(loop, parts, holder, stop, watcher, farewell)
         status = "ok"
         return loop, loop.tally()
+    except ExceptionGroup as group:
+        raise _weightiest(group) from group
     finally:
         await parts.feed.close()
         ended = parts.clock.now()
@@ -81,6 +84,28 @@ async def supervise(
             lambda tx: tx.record_boot(holder.run_id, started, ended, status, {"host": holder.host})
         )
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
+
+
+_WEIGHTS = (1, 6, 7, 5, 4)
+"""Exit codes by weight: a bug first, then the outcome nobody knows, the store, the venue."""
+
+
+def _weightiest(group: ExceptionGroup[Exception]) -> Exception:
+    """Of what ended the tasks, that which the operator must deal with first."""
+
+    def weight(error: Exception) -> int:
+        code = error.exit_code if isinstance(error, ZoeError) else 1
+        return _WEIGHTS.index(code) if code in _WEIGHTS else len(_WEIGHTS)
+
+    return min(_leaves(group), key=weight)
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> None:

@@ -1,0 +1,196 @@
+"""The life of a run: one loop an account, both wires up before a turn, an end in order."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from builders import NOON
+from fakes import fresh_store
+from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.observation import Lease
+from zoe_tools.engine.supervisor import START_TIMEOUT_S, _weightiest
+from zoe_tools.errors import (
+    AccountBusy,
+    OutcomeUnknown,
+    StoreUnavailable,
+    VenueRejected,
+    VenueUnavailable,
+)
+
+
+async def hold_lease(rig: LoopRig, holder: str = "somebody") -> Lease:
+    """Another loop has the account."""
+    return await rig.read(
+        lambda tx: tx.acquire_lease(holder, "otherhost", 99, rig.clock.now(), 3600)
+    )
+
+
+def test_a_second_loop_on_the_account_is_refused_and_told_who_runs(tmp_path: Path) -> None:
+    """Host, process and age; the other's lease stands."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_lease(rig)
+        await rig.clock.sleep(40)
+        with pytest.raises(AccountBusy, match=r"host otherhost, pid 99, for 40 s"):
+            await rig.supervised()
+        lease = await rig.read(lambda tx: tx.lease())
+        assert lease is not None
+        assert lease.holder == "somebody"
+
+    with_rig(tmp_path, story)
+
+
+def test_the_lease_of_a_dead_loop_is_taken_over(tmp_path: Path) -> None:
+    """Whose process is known to be gone need not run out; the token grows."""
+
+    async def story(rig: LoopRig) -> None:
+        before = await hold_lease(rig)
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised(is_gone=lambda lease: lease.pid == 99))
+        await rig.clock.sleep(2)
+        lease = await rig.read(lambda tx: tx.lease())
+        rig.stop.set()
+        await running
+        assert lease is not None
+        assert (lease.holder, lease.token) == ("run-1", before.token + 1)
+
+    with_rig(tmp_path, story)
+
+
+def test_the_lease_is_given_back_and_the_boot_noted(tmp_path: Path) -> None:
+    """Who starts next need not wait."""
+
+    async def story(rig: LoopRig) -> None:
+        lease = await rig.read(lambda tx: tx.lease())
+        assert lease is not None
+        assert lease.holder == "run-1"
+
+    run_loop(tmp_path, story)
+    store = fresh_store(tmp_path)
+    with store.transaction() as transaction:
+        assert transaction.lease() is None
+        (boot,) = transaction.boots()
+    store.close()
+    assert (boot.run_id, boot.status) == ("run-1", "ok")
+    assert boot.finished_at is not None
+
+
+def test_the_lease_is_renewed_while_the_loop_lives(tmp_path: Path) -> None:
+    """It lasts six heartbeats; ten minutes later it is still this loop's."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.pass_time(600)
+        lease = await rig.read(lambda tx: tx.lease())
+        assert lease is not None
+        assert lease.expires_at > rig.clock.now()
+        assert (rig.clock.now() - lease.renewed_at).total_seconds() <= 5
+
+    run_loop(tmp_path, story)
+
+
+def test_a_loop_whose_lease_was_taken_stops_itself(tmp_path: Path) -> None:
+    """Two hosts on one account: the one that lost says so, with the exit code of a busy account."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(2)
+        await rig.read(lambda tx: tx.release_lease("run-1"))
+        await hold_lease(rig)
+        with pytest.raises(AccountBusy, match="Another loop took"):
+            await running
+        lease = await rig.read(lambda tx: tx.lease())
+        assert lease is not None
+        assert (lease.holder, rig.feed.is_closed) == ("somebody", True)
+        assert [each.status for each in await rig.read(lambda tx: tx.boots())] == ["error"]
+
+    with_rig(tmp_path, story)
+
+
+@pytest.mark.parametrize("wires", [(), ("public",), ("private",)])
+def test_streams_that_do_not_come_up_end_the_run(tmp_path: Path, wires: tuple[str, ...]) -> None:
+    """After a minute, as the venue's fault; no turn was taken."""
+
+    async def story(rig: LoopRig) -> None:
+        for wire in wires:
+            rig.come_up(wire)  # type: ignore[arg-type]
+        with pytest.raises(VenueUnavailable, match="did not come up"):
+            await rig.supervised()
+        assert (rig.clock.now() - NOON).total_seconds() == pytest.approx(START_TIMEOUT_S, abs=1)
+        assert rig.loop is not None
+        assert rig.loop.cycles == 0
+        assert await rig.read(lambda tx: tx.lease()) is None
+
+    with_rig(tmp_path, story)
+
+
+def test_a_stop_before_the_streams_are_up_is_heeded(tmp_path: Path) -> None:
+    """Nothing is held, so nothing needs them."""
+
+    async def story(rig: LoopRig) -> None:
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(1)
+        rig.stop.set()
+        _, tally = await running
+        assert tally.ended_at < NOON.replace(minute=1)
+
+    with_rig(tmp_path, story)
+
+
+def test_the_heartbeat_proves_work(tmp_path: Path) -> None:
+    """Cycles, positions, the age of the market; a lost wire is a warning."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.pass_time(6)
+        (beat,) = await rig.read(lambda tx: tx.heartbeats())
+        assert (beat.component, beat.status) == ("loop", "ok")
+        assert beat.details["run_id"] == "run-1"
+        assert beat.details["cycles"] == 5
+        assert beat.details["mode"] == "trading"
+        rig.go_down("public")
+        await rig.pass_time(6)
+        (beat,) = await rig.read(lambda tx: tx.heartbeats())
+        assert (beat.status, beat.details["is_live"]) == ("warning", 0)
+
+    run_loop(tmp_path, story)
+
+
+def test_what_the_last_run_left_open_is_resolved_before_the_first_turn(tmp_path: Path) -> None:
+    """A venue that cannot be asked ends the start: trading on unproved books would be worse."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        first = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(1)
+        rig.quote()
+        await rig.enter(rests=True)
+        first.cancel()
+        await asyncio.wait({first})
+        assert len(rig.venue.resting) == 1
+        rig.venue.cue("orders", VenueUnavailable("down"))
+        with pytest.raises(VenueUnavailable, match="down"):
+            await rig.supervised(run_id="run-2")
+        assert await rig.read(lambda tx: tx.lease()) is None
+
+    with_rig(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("errors", "index"),
+    [
+        ([VenueUnavailable("a"), OutcomeUnknown("b"), StoreUnavailable("c")], 1),
+        ([AccountBusy("a"), VenueRejected("b", code="E"), StoreUnavailable("c")], 2),
+        ([AccountBusy("a"), VenueUnavailable("b")], 1),
+        ([OutcomeUnknown("a"), ValueError("b")], 1),
+    ],
+)
+def test_of_several_ends_the_one_to_deal_with_first_is_told(
+    errors: list[Exception], index: int
+) -> None:
+    """A bug, then 6 > 7 > 5 > 4; groups within groups are opened."""
+    group = ExceptionGroup("run", [errors[0], ExceptionGroup("deep", errors[1:])])
+
+    assert _weightiest(group) is errors[index]
