@@ -1,0 +1,136 @@
+"""What counts as protected, and how the time without protection is added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from builders import BTC, NOON, d, make_instrument, make_order, make_position
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.position import Position
+from zoe_tools.engine.protection import ProtectionWatch, is_protected
+
+INSTRUMENT = make_instrument()
+
+
+def stop(**changes: Any) -> OrderRecord:
+    """A stop that covers the position."""
+    values: dict[str, Any] = {
+        "side": Side.SELL,
+        "order_type": OrderType.STOP_LOSS,
+        "purpose": "stop",
+        "position_id": PositionId("P1"),
+    }
+    return make_order(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_covered"),
+    [
+        ({}, True),
+        ({"status": OrderStatus.PARTIALLY_FILLED, "filled_quantity": d("0.0001")}, False),
+        ({"quantity": d("0.0005")}, True),
+        ({"quantity": d("0.0003")}, False),
+        ({"status": OrderStatus.PENDING_NEW}, False),
+        ({"status": OrderStatus.UNKNOWN}, False),
+        ({"status": OrderStatus.CANCEL_PENDING}, False),
+        ({"status": OrderStatus.CANCELED}, False),
+        ({"purpose": "exit"}, False),
+        ({"position_id": PositionId("P2")}, False),
+    ],
+)
+def test_only_a_resting_stop_that_covers_all_of_it_protects(
+    changes: dict[str, Any],
+    is_covered: bool,  # noqa: FBT001 - a table
+) -> None:
+    """On its way, unknown, too small or somebody else's is not enough."""
+    assert is_protected(make_position(), (stop(**changes),), INSTRUMENT) == is_covered
+
+
+def test_a_position_without_orders_is_not_protected() -> None:
+    """Nothing is nothing."""
+    assert not is_protected(make_position(), (), INSTRUMENT)
+
+
+def test_dust_counts_as_covered() -> None:
+    """No order the venue would take could cover it."""
+    assert is_protected(make_position(quantity=d("0.00009")), (), INSTRUMENT)
+
+
+class Story:
+    """Looks at the same market second after second."""
+
+    def __init__(self) -> None:
+        self.watch = ProtectionWatch()
+
+    def look(
+        self,
+        second: float,
+        positions: Sequence[Position] = (),
+        orders: Sequence[OrderRecord] = (),
+        *exiting: str,
+    ) -> None:
+        """What is there so long after noon."""
+        self.watch.look(
+            NOON + timedelta(seconds=second),
+            positions,
+            orders,
+            {BTC: INSTRUMENT},
+            frozenset(map(PositionId, exiting)),
+        )
+
+
+def test_the_time_until_the_stop_rests_is_opening() -> None:
+    """From the turn that saw it naked to the turn that saw it covered."""
+    story = Story()
+    story.look(0, [make_position()])
+    story.look(1.5, [make_position()])
+    story.look(2, [make_position()], [stop()])
+    story.look(60, [make_position()], [stop()])
+
+    assert story.watch.by_cause == {"leaving": 0.0, "opening": 2.0}
+    assert story.watch.positions_with_stop == 1
+
+
+def test_the_time_between_cancel_and_sale_is_leaving() -> None:
+    """The gap of a spot exit."""
+    story = Story()
+    story.look(0, [make_position()], [stop()])
+    story.look(10, [make_position()], [], "P1")
+    story.look(13, [])
+
+    assert story.watch.by_cause == {"leaving": 3.0, "opening": 0.0}
+
+
+def test_a_position_covered_at_first_sight_was_never_naked() -> None:
+    """And it counts as one with a stop, once."""
+    story = Story()
+    for second in range(3):
+        story.look(second, [make_position()], [stop()])
+
+    assert (story.watch.seconds, story.watch.positions_with_stop) == (0.0, 1)
+
+
+def test_each_position_has_its_own_time() -> None:
+    """Two naked for three seconds are six unprotected seconds."""
+    story = Story()
+    both = [make_position(), make_position(position_id=PositionId("P2"))]
+    story.look(0, both)
+    story.look(3, [])
+
+    assert story.watch.seconds == 6.0
+
+
+def test_what_is_naked_at_the_end_is_counted_up_to_the_end() -> None:
+    """The report hides nothing, and counts nothing twice."""
+    story = Story()
+    story.look(0, [make_position()])
+    story.watch.finish(NOON + timedelta(seconds=4))
+    story.watch.finish(NOON + timedelta(seconds=9))
+
+    assert story.watch.seconds == 4.0
