@@ -66,5 +66,8 @@ def _audit(home: Path, environ: Mapping[str, str]) -> Audit:
             f"The auditor failed with exit code {done.returncode}: {' '.join(last)}",
             hint=f"Look for yourself: ZOE_HOME={home} zoe reconcile",
         )
-    result = json.loads(done.stdout)["result"]
-    return Audit(discrepancies=len(result["findings"]), findings=tuple(result["findings"]))
+    try:
+        findings = tuple(json.loads(done.stdout)["result"]["findings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise VenueMisbehaved("The auditor's answer cannot be read.") from error
+    return Audit(discrepancies=len(findings), findings=findings)

@@ -1,0 +1,138 @@
+"""One loop per account on a machine: across processes, until the process is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import LIVE, NOON, PAPER
+from zoe_tools.domain.observation import Lease
+from zoe_tools.errors import AccountBusy, ConfigError
+from zoe_tools.runtime.loop_lock import hold_account, is_gone, is_running
+
+HOLD = """
+import sys
+from pathlib import Path
+from zoe_tools.domain.account import Account
+from zoe_tools.runtime.loop_lock import hold_account
+account = Account(venue="kraken", mode="paper", fingerprint=sys.argv[2])
+with hold_account(Path(sys.argv[1]), account):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+LEASE = Lease(
+    holder="run-1",
+    host=os.uname().nodename,
+    pid=os.getpid(),
+    token=1,
+    acquired_at=NOON,
+    renewed_at=NOON,
+    expires_at=NOON + timedelta(seconds=30),
+)
+
+
+@contextmanager
+def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the paper account's lock until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home), PAPER.fingerprint],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def test_a_second_process_is_refused_and_told_the_first_one_s_pid(tmp_path: Path) -> None:
+    """With what to do about it."""
+    with holder(tmp_path) as process:
+        with (
+            pytest.raises(AccountBusy, match=f"pid {process.pid} on this host") as raised,
+            hold_account(tmp_path, PAPER),
+        ):
+            pass
+        assert "SIGTERM" in raised.value.hint
+
+
+def test_kill_9_frees_it(tmp_path: Path) -> None:
+    """The lock dies with its process; nobody has to tidy up."""
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait(timeout=30)
+        with hold_account(tmp_path, PAPER):
+            names = [path.name for path in tmp_path.iterdir()]
+            held_by = next(tmp_path.iterdir()).read_text()
+
+    assert names == [f"loop-{PAPER.account_id}.lock"]
+    assert held_by == str(os.getpid())
+
+
+def test_it_is_free_again_after_the_loop(tmp_path: Path) -> None:
+    """Also when the loop ended with an error."""
+    with pytest.raises(ValueError, match="crash"), hold_account(tmp_path, PAPER):
+        raise ValueError("crash")
+    with hold_account(tmp_path, PAPER):
+        pass
+
+
+def test_another_account_is_not_in_the_way(tmp_path: Path) -> None:
+    """Paper and live may run side by side."""
+    with holder(tmp_path), hold_account(tmp_path, LIVE):
+        pass
+
+
+def test_a_home_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
+    """The sentence names the file."""
+    with (
+        pytest.raises(ConfigError, match=r"loop-.*\.lock cannot be made"),
+        hold_account(tmp_path / "nowhere", PAPER),
+    ):
+        pass
+
+
+def test_a_lease_of_a_dead_process_of_this_host_is_no_running_loop(tmp_path: Path) -> None:
+    """A killed loop leaves its lease behind; until it ends it would look alive."""
+    with holder(tmp_path) as process:
+        lease = replace(LEASE, pid=process.pid)
+        before = is_gone(lease), is_running(lease, NOON)
+        process.kill()
+        process.wait(timeout=30)
+
+        assert before == (False, True)
+        assert (is_gone(lease), is_running(lease, NOON)) == (True, False)
+
+
+def test_of_another_host_only_the_expiry_tells(tmp_path: Path) -> None:
+    """Its processes cannot be seen from here."""
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait(timeout=30)
+        lease = replace(LEASE, pid=process.pid, host="elsewhere")
+
+    assert not is_gone(lease)
+    assert is_running(lease, NOON)
+    assert not is_running(lease, NOON + timedelta(seconds=30))
+
+
+def test_without_a_lease_nothing_runs() -> None:
+    """And one's own process is not gone."""
+    assert not is_running(None, NOON)
+    assert not is_gone(LEASE)
