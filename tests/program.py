@@ -71,7 +71,7 @@ class Home:
             capture_output=True,
             check=False,
             text=True,
-            timeout=PATIENCE_S * 5,
+            timeout=PATIENCE_S * 15,
         )
         return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 

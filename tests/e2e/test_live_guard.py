@@ -166,7 +166,7 @@ def test_missing_or_malformed_keys_are_a_configuration_error(
 @pytest.mark.slow
 def test_with_consent_the_loop_trades(live: Live) -> None:
     """Real minutes: candles of one minute close at the pace of the world."""
-    ran = live.home.zoe(*RUN, "--for", "5m", environ=CONSENT)
+    ran = live.home.zoe(*RUN, "--for", "4m", environ=CONSENT)
     told = result_of(ran)["result"]
 
     assert ran.code == 0
