@@ -51,7 +51,7 @@ from zoe_tools.render.steps import describe
 ORDER = VenueOrderId("OQCLML-BW3P3-BUCMWZ")
 HELD = make_position(quantity=d("0.5"))
 STEPS: list[tuple[Step, str, str]] = [
-    (place(), "+", "place entry: buy 0.0004 BTC/USD limit limit 60000"),
+    (place(), "+", "place entry: buy 0.0004 BTC/USD limit 60000"),
     (
         AmendOrder(
             amendment=OrderAmendment(venue_order_id=ORDER, symbol=BTC, trigger_price=d("58000.0")),

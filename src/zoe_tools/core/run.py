@@ -158,7 +158,7 @@ def _protect(
                 trigger_price=price,
                 purpose="stop",
             ),
-            reason=f"the position has no stop; one belongs at {price:f}",
+            reason="the position has no stop",
             position_id=position.position_id,
             preconditions=(
                 PositionStill(position_id=position.position_id, quantity=position.quantity),

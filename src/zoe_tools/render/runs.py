@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,8 +11,7 @@ from zoe_tools.domain.money import plain, round_half_up, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.stream import ChecksumTally
-from zoe_tools.render.printer import Printer
+from zoe_tools.render.printer import Printer, spelled
 from zoe_tools.render.steps import describe
 
 _COLORS = {
@@ -24,7 +22,9 @@ _COLORS = {
     OutcomeState.UNKNOWN: "red",
 }
 _CENTS = 4
-_LEFT_OUT = frozenset({"orders_by_status", "unprotected_by_cause"})
+"""Decimals of money here; round trips of some 25 USD win and lose cents."""
+
+Rows = tuple[tuple[str, str], ...]
 
 
 class RunPrinter:
@@ -33,7 +33,6 @@ class RunPrinter:
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
         self._at: datetime | None = None
-        self._is_named = False
 
     def show_plan(self, plan: Plan) -> None:
         """Name the account once, and remember the time."""
@@ -42,7 +41,7 @@ class RunPrinter:
 
     def show_outcome(self, outcome: StepOutcome) -> None:
         """When, what, how it went, and why it was done."""
-        at = f"{self._at:%Y-%m-%d %H:%M:%S}" if self._at else ""
+        at = _stamp(self._at)
         state = self._printer.styled(outcome.state.value.ljust(8), _COLORS[outcome.state])
         told = describe(outcome.step)
         line = f"{told.what} - {told.why}"
@@ -54,7 +53,7 @@ class RunPrinter:
         """What was bought or sold, at which price, for which fee."""
         word = "bought" if fill.side is Side.BUY else "sold"
         self._printer.wrapped(
-            f"{fill.filled_at:%Y-%m-%d %H:%M:%S}  filled   ",
+            f"{_stamp(fill.filled_at)}  filled   ",
             f"{word} {short(fill.quantity)} {fill.symbol} at {short(fill.price)}, "
             f"fee {short(fill.fee)} {fill.fee_asset}",
         )
@@ -63,23 +62,29 @@ class RunPrinter:
         """The result of a round trip."""
         result = round_half_up(position.realised_pnl, _CENTS)
         color = "green" if result > 0 else "red"
-        at = f"{position.closed_at:%Y-%m-%d %H:%M:%S}" if position.closed_at else ""
+        quote = position.symbol.rpartition("/")[2]
+        at = _stamp(position.closed_at)
+        fees = f"{_cents(position.fees)} {quote}"
         self._printer.wrapped(
             f"{at}  {self._printer.styled('closed  ', color, 'bold')} ",
-            f"{position.symbol}: {plain(result)} after fees of {short(position.fees)}",
+            f"{position.symbol}: {plain(result)} {quote}, net of {fees} fees",
             lead_width=len(at) + 11,
         )
 
 
+def _stamp(at: datetime | None) -> str:
+    return spelled(at) if at is not None else ""
+
+
 def show_result(printer: Printer, result: RunResult, discrepancies: int | None) -> None:
-    """The report of a run; `discrepancies` None when no auditor looked."""
-    rows: list[tuple[str, object]] = [
-        (each.name.replace("_", " "), _word(getattr(result, each.name)))
-        for each in fields(result)
-        if each.name not in _LEFT_OUT
-    ]
-    printer.line()
-    printer.report("Report", rows)
+    """The report of a run, in groups; `discrepancies` None when no auditor looked."""
+    printer.heading("Report")
+    groups = (_course(result), _orders(result), _money(result), _protection(result))
+    width = max(len(name) for rows in groups for name, _ in rows)
+    for rows in groups:
+        for name, told in rows:
+            printer.wrapped(f"  {name.ljust(width)}  ", told)
+        printer.line()
     if discrepancies is not None:
         color = "green" if discrepancies == 0 else "red"
         printer.line(
@@ -88,11 +93,53 @@ def show_result(printer: Printer, result: RunResult, discrepancies: int | None) 
         )
 
 
-def _word(value: object) -> str:
-    if isinstance(value, Decimal):
-        return short(value)
-    if isinstance(value, ChecksumTally):
-        return f"{value.verified} verified, {value.failed} failed"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    return str(value)
+def _course(result: RunResult) -> Rows:
+    lasted = result.ended_at - result.started_at
+    checksums = result.checksums
+    return (
+        ("strategy", result.strategy),
+        ("from", spelled(result.started_at)),
+        ("to", f"{spelled(result.ended_at)}, after {lasted.total_seconds():.0f} s of venue time"),
+        ("market", f"{result.prints} prints, {result.candles} candles, {result.cycles} cycles"),
+        ("book checksums", f"{checksums.verified} verified, {checksums.failed} failed"),
+    )
+
+
+def _orders(result: RunResult) -> Rows:
+    by_status = ", ".join(
+        f"{count} {status.replace('_', ' ')}" for status, count in result.orders_by_status.items()
+    )
+    rows = [
+        ("orders", f"{result.orders} ({by_status})" if by_status else "0"),
+        ("fills", f"{result.fills}"),
+    ]
+    if result.would_be_orders:
+        rows.append(("would-be orders", f"{result.would_be_orders}, not sent"))
+    return tuple(rows)
+
+
+def _money(result: RunResult) -> Rows:
+    estimated = " (estimated: a price is missing)" if result.is_estimated else ""
+    return (
+        ("round trips", f"{result.round_trips}, of them {result.wins} won"),
+        ("fees", f"{_cents(result.fees)} USD"),
+        ("realised", f"{_cents(result.realised_pnl)} USD, net of fees"),
+        ("unrealised", f"{_cents(result.unrealised_pnl)} USD{estimated}"),
+        ("open positions", f"{result.open_positions}"),
+    )
+
+
+def _protection(result: RunResult) -> Rows:
+    causes = ", ".join(
+        f"{cause} {short(seconds)} s"
+        for cause, seconds in result.unprotected_by_cause.items()
+        if seconds
+    )
+    return (
+        ("stops", f"{result.positions_with_stop} positions had a stop at the venue"),
+        ("unprotected", f"{short(result.unprotected_seconds)} s{f' ({causes})' if causes else ''}"),
+    )
+
+
+def _cents(value: Decimal) -> str:
+    return plain(round_half_up(value, _CENTS))

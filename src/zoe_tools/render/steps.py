@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, assert_never
 
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderAmendment, OrderRequest
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -113,12 +113,14 @@ def _in_the_store(
 def _order(request: OrderRequest) -> str:
     told = [
         f"{request.purpose.replace('_', '-')}: {request.side.value} {short(request.quantity)}",
-        f"{request.symbol} {request.order_type.value}",
+        request.symbol,
     ]
-    if request.limit_price is not None:
-        told.append(f"limit {short(request.limit_price)}")
+    if request.order_type is not OrderType.LIMIT:
+        told.append(request.order_type.value)
     if request.trigger_price is not None:
         told.append(f"trigger {short(request.trigger_price)}")
+    if request.limit_price is not None:
+        told.append(f"limit {short(request.limit_price)}")
     return " ".join(told)
 
 
