@@ -67,7 +67,8 @@ def test_the_account_is_named_once_and_each_step_has_a_line() -> None:
     assert out.getvalue().splitlines() == [
         "PAPER kraken 0badcafe",
         "2026-01-05 12:00:00Z  done     place entry: buy 0.0004 BTC/USD limit 60000 - because",
-        "2026-01-05 12:00:00Z  done     place stop: sell 0.0004 BTC/USD stop-loss trigger 58800 - why",
+        "2026-01-05 12:00:00Z  done     place stop: sell 0.0004 BTC/USD stop-loss trigger 58800"
+        " - why",
     ]
 
 
