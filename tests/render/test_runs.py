@@ -64,11 +64,11 @@ def test_the_account_is_named_once_and_each_step_has_a_line() -> None:
         narrator.show_plan(plan_with(step))
         narrator.show_outcome(outcome(step))
 
+    stop = "place stop: sell 0.0004 BTC/USD stop-loss"
     assert out.getvalue().splitlines() == [
         "PAPER kraken 0badcafe",
         "2026-01-05 12:00:00Z  done     place entry: buy 0.0004 BTC/USD limit 60000 - because",
-        "2026-01-05 12:00:00Z  done     place stop: sell 0.0004 BTC/USD stop-loss trigger 58800"
-        " - why",
+        f"2026-01-05 12:00:00Z  done     {stop} trigger 58800 - why",
     ]
 
 
