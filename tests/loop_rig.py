@@ -155,6 +155,7 @@ class RecordingNarrator(RecordingApprover):
 
     fills: list[Fill] = field(default_factory=list)
     closed: list[Position] = field(default_factory=list)
+    notes: list[tuple[datetime, str]] = field(default_factory=list)
 
     def show_fill(self, fill: Fill) -> None:
         """Note it."""
@@ -163,6 +164,10 @@ class RecordingNarrator(RecordingApprover):
     def show_closed(self, position: Position) -> None:
         """Note it."""
         self.closed.append(position)
+
+    def show_note(self, at: datetime, note: str) -> None:
+        """Note it."""
+        self.notes.append((at, note))
 
 
 class LoopRig:

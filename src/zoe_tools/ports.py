@@ -233,6 +233,10 @@ class Narrator(Approver, Protocol):
         """A position is closed, with its result."""
         ...
 
+    def show_note(self, at: datetime, note: str) -> None:
+        """Why something that the strategy wanted was not done."""
+        ...
+
 
 class Notifier(Protocol):
     """Tells somebody who may be asleep."""

@@ -424,6 +424,21 @@ def test_the_daily_limit_starts_over_with_the_utc_day(tmp_path: Path) -> None:
     run_loop(tmp_path, story, policy=policy, starts_at=late)
 
 
+def test_the_operator_is_told_once_why_there_is_no_entry(tmp_path: Path) -> None:
+    """The day's limit is used up: said at the first wish, not at every one."""
+    policy = replace(Policy(), max_daily_notional=d("25"))
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        for _ in range(3):
+            await rig.enter(ETH)
+
+    rig, _ = run_loop(tmp_path, story, policy=policy)
+    assert [note for _, note in rig.narrator.notes] == [
+        "ETH/USD: the limits leave 0.00 USD, too little for an order that can be stopped"
+    ]
+
+
 def test_an_order_of_somebody_else_is_not_booked(tmp_path: Path) -> None:
     """The operator's own orders pass by on the same stream."""
 

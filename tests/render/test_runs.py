@@ -60,15 +60,15 @@ def test_the_account_is_named_once_and_each_step_has_a_line() -> None:
     """When (UTC), how it went, what, and why; the type of a limit order is said once."""
     printer, out = printed()
     narrator = RunPrinter(printer)
-    for step in (place(), replace(place(make_stop_request()), reason="why")):
+    for step in (place(), place(make_stop_request())):
         narrator.show_plan(plan_with(step))
         narrator.show_outcome(outcome(step))
 
-    stop = "place stop: sell 0.0004 BTC/USD stop-loss"
+    done = "2026-01-05 12:00:00Z  done     place"
     assert out.getvalue().splitlines() == [
         "PAPER kraken 0badcafe",
-        "2026-01-05 12:00:00Z  done     place entry: buy 0.0004 BTC/USD limit 60000 - because",
-        f"2026-01-05 12:00:00Z  done     {stop} trigger 58800 - why",
+        f"{done} entry: buy 0.0004 BTC/USD limit 60000 - because",
+        f"{done} stop: sell 0.0004 BTC/USD stop-loss trigger 58800 - because",
     ]
 
 
@@ -109,6 +109,14 @@ def test_fills_and_results_are_told_with_their_currency() -> None:
         "2026-01-05 12:00:00Z  filled   sold 0.5 BTC/USD at 110, fee 0.26 USD",
         "2026-01-05 12:00:00Z  closed   BTC/USD: -0.2570 USD, net of 0.1996 USD fees",
     ]
+
+
+def test_a_wish_that_came_to_nothing_is_explained() -> None:
+    """Not an order, but a line."""
+    printer, out = printed()
+    RunPrinter(printer).show_note(NOON, "ETH/USD: no fresh quote")
+
+    assert out.getvalue() == "2026-01-05 12:00:00Z  no entry ETH/USD: no fresh quote\n"
 
 
 def test_long_lines_continue_under_their_beginning() -> None:
@@ -194,6 +202,7 @@ def test_with_json_nothing_is_written_before_the_answer() -> None:
     narrator.show_plan(plan_with(place()))
     narrator.show_outcome(outcome(place()))
     narrator.show_fill(make_fill())
+    narrator.show_note(NOON, "no")
     show_result(printer, result(), 0)
 
     assert out.getvalue() == ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -27,6 +27,9 @@ from zoe_tools.domain.trading_state import KillLevel
 
 ENTRY_SLACK_PCT = Decimal("0.1")
 """How far above the ask an entry's limit may reach: marketable, and no worse."""
+
+
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +284,8 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
     quantity = instrument.floor_quantity(max(room, ZERO) * decision.strength / limit)
     stop = limit * (1 - policy.stop_loss_pct / HUNDRED)
     if not instrument.is_tradable_quantity(quantity, price=stop):
-        return f"the limits leave {max(room, ZERO):f}, too little for an order that can be stopped"
+        left = max(room, ZERO).quantize(_CENT, rounding=ROUND_DOWN)
+        return f"the limits leave {left:f} USD, too little for an order that can be stopped"
     return PlaceOrder(
         request=OrderRequest(
             symbol=decision.symbol,

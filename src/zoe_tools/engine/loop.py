@@ -96,6 +96,7 @@ class TradingLoop:
         self._exiting: set[PositionId] = set()
         self._entries_wanted: dict[Symbol, Decision] = {}
         self._totals: dict[str, Balance] = {}
+        self._noted: set[str] = set()
         self._wake = asyncio.Event()
         self._quiet_until: datetime | None = None
         self._is_stopping = False
@@ -235,10 +236,12 @@ class TradingLoop:
         if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
+        self._tell_notes(now, plan)
         if self._entries_wanted:
             self._wake.set()
         if plan.is_empty:
             return
+        self._noted.clear()
         await self._carry_out(snapshot, plan, entry)
         await self.books.refresh(self._clock.now())
         self._wake.set()
@@ -260,6 +263,13 @@ class TradingLoop:
         if not self._entries_wanted or not self._may_act(now):
             return ()
         return (self._entries_wanted.pop(next(iter(self._entries_wanted))),)
+
+    def _tell_notes(self, now: datetime, plan: Plan) -> None:
+        """Why there is no entry: each reason once, until something is done again."""
+        for note in plan.notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self._parts.narrator.show_note(now, note)
 
     async def _carry_out(
         self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]

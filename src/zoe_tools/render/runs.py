@@ -71,6 +71,10 @@ class RunPrinter:
             lead_width=len(at) + 11,
         )
 
+    def show_note(self, at: datetime, note: str) -> None:
+        """Why there was no entry."""
+        self._printer.wrapped(f"{_stamp(at)}  no entry ", note)
+
 
 def _stamp(at: datetime | None) -> str:
     return spelled(at) if at is not None else ""
