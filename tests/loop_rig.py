@@ -45,7 +45,7 @@ from zoe_tools.domain.stream import (
 )
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Holder, supervise
+from zoe_tools.engine.supervisor import Holder, Readiness, supervise
 from zoe_tools.gate.gate import Gate
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -156,6 +156,7 @@ class RecordingNarrator(RecordingApprover):
     fills: list[Fill] = field(default_factory=list)
     closed: list[Position] = field(default_factory=list)
     notes: list[tuple[datetime, str]] = field(default_factory=list)
+    standings: list[tuple[datetime, tuple[str, ...]]] = field(default_factory=list)
 
     def show_fill(self, fill: Fill) -> None:
         """Note it."""
@@ -168,6 +169,10 @@ class RecordingNarrator(RecordingApprover):
     def show_note(self, at: datetime, note: str) -> None:
         """Note it."""
         self.notes.append((at, note))
+
+    def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
+        """Note it."""
+        self.standings.append((at, reasons))
 
 
 class LoopRig:
@@ -342,11 +347,17 @@ class LoopRig:
         *,
         run_id: str = "run-1",
         is_gone: Callable[[Lease], bool] = lambda _lease: False,
+        readiness: Readiness | None = None,
     ) -> tuple[TradingLoop, LoopTally]:
         """The loop's whole life."""
         holder = Holder(run_id=run_id, host="testhost", pid=4711)
         return await supervise(
-            self._parts(), holder=holder, stop=self.stop, is_gone=is_gone, watcher=self._watch
+            self._parts(),
+            holder=holder,
+            stop=self.stop,
+            is_gone=is_gone,
+            readiness=readiness,
+            watcher=self._watch,
         )
 
     async def _watch(self, loop: TradingLoop) -> None:

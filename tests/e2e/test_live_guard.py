@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from program import Home, result_of
-from zoe_tools.domain.order import OrderType, VenueOrder
+from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.home import read_endpoint
 
@@ -37,6 +37,14 @@ class Live:
             return await venue.open_orders() + await venue.closed_orders()
 
         return self.venue.at_the_venue(read)
+
+    def cancel(self, order: VenueOrder) -> None:
+        """Somebody cancels it at the venue, behind zoe's back."""
+
+        async def cancel(venue: KrakenSpot) -> int:
+            return await venue.cancel(order.venue_order_id)
+
+        assert self.venue.at_the_venue(cancel) == 1
 
 
 @contextlib.contextmanager
@@ -131,6 +139,31 @@ def test_with_consent_a_plan_is_carried_out_and_without_it_is_not(live: Live) ->
     assert done.code == 0
     (stop,) = live.orders()
     assert (stop.order_type, f"{stop.quantity:f}") == (OrderType.STOP_LOSS, "0.01000000")
+
+
+def test_an_account_that_is_not_ready_is_not_traded(live: Live) -> None:
+    """Exit 4 with the reason, the exchange has seen nothing."""
+    assert live.home.here("kill", "--level", "pause-entries", "--execute").code == 0
+    ran = live.home.here("run", environ=CONSENT)
+
+    assert ran.code == 4
+    assert "pre-flight: trading, kill state: pause-entries" in " ".join(ran.err.split())
+    assert live.orders() == ()
+
+
+def test_a_position_is_protected_though_the_account_is_not_ready(live: Live) -> None:
+    """Its missing stop is put back; no entry is made; the report says why."""
+    words = ("sync-positions", "--adopt", "BTC/USD=0.01", "--execute")
+    assert live.home.here(*words, environ=CONSENT).code == 0
+    (stop,) = live.orders()
+    live.cancel(stop)
+    assert live.home.here("kill", "--level", "pause-entries", "--execute").code == 0
+    ran = live.home.zoe("run", "--strategy", "demo", "--for", "4s", environ=CONSENT)
+
+    assert ran.code == 0, ran.out + ran.err
+    assert "protect  pre-flight: trading, kill state" in ran.out
+    _, replaced = sorted(live.orders(), key=lambda each: each.opened_at)
+    assert (replaced.order_type, replaced.status) == (OrderType.STOP_LOSS, OrderStatus.OPEN)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON
+from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
 from fakes import fresh_store
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.observation import Lease
+from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.engine.supervisor import START_TIMEOUT_S, _weightiest
 from zoe_tools.errors import (
     AccountBusy,
     OutcomeUnknown,
+    PlanRefused,
     StoreUnavailable,
     VenueRejected,
     VenueUnavailable,
@@ -194,3 +196,56 @@ def test_of_several_ends_the_one_to_deal_with_first_is_told(
     group = ExceptionGroup("run", [errors[0], ExceptionGroup("deep", errors[1:])])
 
     assert _weightiest(group) is errors[index]
+
+
+# --- an account that is not ready ----------------------------------------------------------------
+
+
+def test_an_account_that_is_not_ready_and_holds_nothing_is_not_traded(tmp_path: Path) -> None:
+    """Refused with every reason; the lease is given back, and no turn was taken."""
+
+    async def never() -> tuple[str, ...]:
+        return ("the key may withdraw", "a fill is missing")
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        with pytest.raises(PlanRefused, match="the key may withdraw; a fill is missing"):
+            await rig.supervised(readiness=never)
+        assert await rig.read(lambda tx: tx.lease()) is None
+        assert rig.writes == []
+
+    with_rig(tmp_path, story)
+
+
+def test_an_account_that_is_not_ready_is_protected_until_it_is(tmp_path: Path) -> None:
+    """The position gets its stop, no entry is made; once ready, the loop trades."""
+    answers = [("the venue is in maintenance",), ("the venue is in maintenance",)]
+
+    async def readiness() -> tuple[str, ...]:
+        return answers.pop(0) if answers else ()
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        gate = rig._parts().gate
+        bought = place(make_request(limit_price=d("60000.1")))
+        await gate.carry_out(plan_with(bought), snapshot=snapshot_with(), execute=True)
+        running = asyncio.create_task(rig.supervised(readiness=readiness))
+        await rig.pass_time(2)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        (beat,) = await rig.read(lambda tx: tx.heartbeats())
+        assert beat.details["mode"] == "protect-only"
+        await rig.enter(ETH)
+        assert rig.writes == ["place", "place"]
+
+        await rig.pass_time(120)
+        await rig.enter(ETH)
+        rig.stop.set()
+        await running
+        assert [reasons for _, reasons in rig.narrator.standings] == [
+            ("the venue is in maintenance",),
+            (),
+        ]
+        assert {each.symbol for each in await rig.read(lambda tx: tx.positions())} == {BTC, ETH}
+
+    with_rig(tmp_path, story)

@@ -206,3 +206,17 @@ def test_with_json_nothing_is_written_before_the_answer() -> None:
     show_result(printer, result(), 0)
 
     assert out.getvalue() == ""
+
+
+def test_what_the_loop_may_do_is_told_with_every_reason() -> None:
+    """A line a reason; one line when entries are allowed."""
+    printer, out = printed()
+    narrator = RunPrinter(printer)
+    narrator.show_standing(NOON, ("a fill is missing", "the clock is wrong"))
+    narrator.show_standing(NOON, ())
+
+    assert out.getvalue().splitlines() == [
+        "2026-01-05 12:00:00Z  protect  a fill is missing",
+        "2026-01-05 12:00:00Z  protect  the clock is wrong",
+        "2026-01-05 12:00:00Z  ready    entries are allowed from now on",
+    ]

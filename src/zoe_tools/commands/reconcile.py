@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,32 +9,17 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.reconcile import Finding, Reconciliation
-from zoe_tools.core.reconcile import reconcile as compare
 from zoe_tools.domain.money import short
 from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.gather import Need, gather
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.readiness import reconcile_once, reconcile_twice
 from zoe_tools.store.store import Transaction
 
-_NEEDS = frozenset(
-    {
-        Need.MODE,
-        Need.CATALOGUE,
-        Need.BALANCES,
-        Need.OPEN_ORDERS,
-        Need.CLOSED_ORDERS,
-        Need.FILLS,
-        Need.LEDGER,
-    }
-)
 _FINDINGS, _UNKNOWN = 3, 6
-SECOND_LOOK_S = 0.5
-"""Real seconds between two looks: longer than a loop needs to book what it is told."""
-
 _UNRESOLVED = "UNRESOLVED_INTENT"
 
 
@@ -70,37 +53,13 @@ async def _reconcile(context: Context, invocation: Invocation, *, execute: bool)
     gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
     if execute:
         await gate.recover()
-    snapshot, result = await _look_twice(context)
+    snapshot, result = await reconcile_twice(context)
     if execute and result.steps:
         plan = _plan(snapshot, result)
         await gate.carry_out(plan, snapshot=snapshot, execute=True)
-        snapshot, result = await _look(context)
+        snapshot, result = await reconcile_once(context)
     await _note(context, snapshot, result)
     return _report(printer, snapshot, result, execute=execute)
-
-
-async def _look_twice(context: Context) -> tuple[Snapshot, Reconciliation]:
-    """What two looks agree on: a loop that is trading books what the first one still missed."""
-    snapshot, first = await _look(context)
-    if not first.findings:
-        return snapshot, first
-    await asyncio.sleep(SECOND_LOOK_S)
-    snapshot, second = await _look(context)
-    seen = {(each.kind, each.subject) for each in first.findings}
-    lasting = tuple(each for each in second.findings if (each.kind, each.subject) in seen)
-    return snapshot, replace(second, findings=lasting)
-
-
-async def _look(context: Context) -> tuple[Snapshot, Reconciliation]:
-    snapshot = await gather(
-        venue=context.venue,
-        store=context.store,
-        clock=context.clock,
-        account=context.account,
-        policy=context.policy,
-        needs=_NEEDS,
-    )
-    return snapshot, compare(snapshot)
 
 
 def _plan(snapshot: Snapshot, result: Reconciliation) -> Plan:

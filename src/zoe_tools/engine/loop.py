@@ -101,6 +101,7 @@ class TradingLoop:
         self._quiet_until: datetime | None = None
         self._is_stopping = False
         self._is_behind = False
+        self._reasons: tuple[str, ...] = ()
         self._was_up = False
         self._started_at = parts.clock.now()
 
@@ -168,6 +169,18 @@ class TradingLoop:
     def wake(self) -> None:
         """Take a turn soon."""
         self._wake.set()
+
+    def stand(self, reasons: tuple[str, ...]) -> None:
+        """With reasons: no entries, and working ones are cancelled; without: trade."""
+        if reasons != self._reasons:
+            self._parts.narrator.show_standing(self._clock.now(), reasons)
+        self._reasons = reasons
+        self.wake()
+
+    @property
+    def is_protecting_only(self) -> bool:
+        """Whether the account is not ready for new risk."""
+        return bool(self._reasons)
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -258,7 +271,7 @@ class TradingLoop:
             self._entries_wanted.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
-        if not self.view.is_live or self._is_behind:
+        if not self.view.is_live or self._is_behind or self.is_protecting_only:
             self._entries_wanted.clear()
         if not self._entries_wanted or not self._may_act(now):
             return ()
@@ -380,7 +393,10 @@ class TradingLoop:
     def _plan(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Snapshot, Plan]:
         snapshot = self._snapshot(now)
         plan = plan_run(
-            snapshot, decisions, frozenset(self._exiting), is_stopping=self._is_stopping
+            snapshot,
+            decisions,
+            frozenset(self._exiting),
+            is_stopping=self._is_stopping or self.is_protecting_only,
         )
         return snapshot, plan
 

@@ -1,15 +1,16 @@
 """The life of a run: take the account, recover, start the tasks, stop in order.
 
 Start-up: the lease (one loop an account), then every intent whose outcome is open is resolved
-against the venue, then both wires must be up; only then are turns taken. A task that fails ends
-the run, and the lease is given back on every way out.
+against the venue, then the account must be ready, then both wires must be up; only then are turns
+taken. An account that is not ready is not traded: what it holds is protected, and when it holds
+nothing the run ends. A task that fails ends the run, and the lease is given back on every way out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +18,7 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.engine.loop import LoopParts, TradingLoop
-from zoe_tools.errors import AccountBusy, VenueUnavailable, ZoeError
+from zoe_tools.errors import AccountBusy, PlanRefused, VenueUnavailable, ZoeError
 from zoe_tools.store.store import Transaction
 
 START_TIMEOUT_S = 60.0
@@ -42,6 +43,12 @@ IsGone = Callable[[Lease], bool]
 Watcher = Callable[[TradingLoop], Awaitable[None]]
 """Something that looks on while the loop runs, e.g. the live display."""
 
+Readiness = Callable[[], Awaitable[tuple[str, ...]]]
+"""Why new risk would be wrong now, a sentence each; empty when the account is ready."""
+
+ASK_AGAIN_S = 60.0
+"""How long, in the venue's seconds, a loop that only protects waits before it asks again."""
+
 Farewell = Callable[[], Awaitable[None]]
 """What is done after the last turn, while the streams are still followed and booked."""
 
@@ -52,6 +59,7 @@ async def supervise(
     holder: Holder,
     stop: asyncio.Event,
     is_gone: IsGone,
+    readiness: Readiness | None = None,
     watcher: Watcher | None = None,
     farewell: Farewell | None = None,
 ) -> tuple[TradingLoop, LoopTally]:
@@ -59,6 +67,7 @@ async def supervise(
 
     Raises:
         AccountBusy: another loop holds the account.
+        PlanRefused: the account is not ready, and there is nothing to protect.
         VenueUnavailable: the streams did not come up in time.
         ZoeError: what ended a task; of several, that which must be dealt with first.
     """
@@ -70,9 +79,19 @@ async def supervise(
     status = "error"
     loop = TradingLoop(parts)
     try:
-        await parts.gate.recover()
-        await loop.books.refresh(parts.clock.now())
-        await _run_tasks(loop, parts, holder, stop, watcher, farewell)
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(_keep_lease(parts, holder))
+            await parts.gate.recover()
+            await loop.books.refresh(parts.clock.now())
+            if readiness is not None:
+                await _ask_readiness(loop, readiness)
+            keeper.cancel()
+        helpers = [_beat(loop, parts, holder), _poll_trading_state(loop, parts)]
+        if readiness is not None and loop.is_protecting_only:
+            helpers.append(_await_readiness(loop, parts, readiness))
+        if watcher is not None:
+            helpers.append(_look_on(watcher, loop))
+        await _run_tasks(loop, parts, stop, helpers, farewell)
         status = "ok"
         return loop, loop.tally()
     except ExceptionGroup as group:
@@ -130,19 +149,13 @@ async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> None
 async def _run_tasks(
     loop: TradingLoop,
     parts: LoopParts,
-    holder: Holder,
     stop: asyncio.Event,
-    watcher: Watcher | None,
+    beside: Sequence[Coroutine[None, None, None]],
     farewell: Farewell | None,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
-        helpers = [
-            group.create_task(_beat(loop, parts, holder)),
-            group.create_task(_poll_trading_state(loop, parts)),
-        ]
-        if watcher is not None:
-            helpers.append(group.create_task(_look_on(watcher, loop)))
+        helpers = [group.create_task(each) for each in beside]
         await _until_live(loop, parts, stop)
         await loop.turn_until(stop)
         if farewell is not None:
@@ -151,6 +164,23 @@ async def _run_tasks(
             helper.cancel()
         await parts.feed.close()
         await follower
+
+
+async def _ask_readiness(loop: TradingLoop, readiness: Readiness) -> None:
+    reasons = await readiness()
+    if reasons and not (loop.books.positions or loop.books.orders):
+        raise PlanRefused(
+            "The account is not ready to be traded: " + "; ".join(reasons) + ".",
+            hint="Run `zoe pre-flight` and `zoe reconcile`, and mend what they find.",
+        )
+    loop.stand(reasons)
+
+
+async def _await_readiness(loop: TradingLoop, parts: LoopParts, readiness: Readiness) -> None:
+    """What keeps the loop from trading may pass: a maintenance, a stop it has just placed."""
+    while loop.is_protecting_only:
+        await parts.clock.sleep(ASK_AGAIN_S)
+        loop.stand(await readiness())
 
 
 async def _look_on(watcher: Watcher, loop: TradingLoop) -> None:
@@ -185,6 +215,12 @@ async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
         await parts.clock.sleep(parts.cadence.state_poll_s)
 
 
+def _mode(loop: TradingLoop, parts: LoopParts) -> str:
+    if parts.is_shadow:
+        return "shadow"
+    return "protect-only" if loop.is_protecting_only else "trading"
+
+
 def _write_beat(
     loop: TradingLoop, parts: LoopParts, holder: Holder, now: datetime, transaction: Transaction
 ) -> None:
@@ -196,11 +232,22 @@ def _write_beat(
         "cycles": loop.cycles,
         "open_positions": len(loop.books.positions),
         "is_live": int(loop.view.is_live),
-        "mode": "shadow" if parts.is_shadow else "trading",
+        "mode": _mode(loop, parts),
         "last_event_at": last.isoformat() if last else "",
     }
     status = "ok" if loop.view.is_live else "warning"
     transaction.beat("loop", status, now, details)
+    _renew(parts, holder, now, transaction)
+
+
+async def _keep_lease(parts: LoopParts, holder: Holder) -> None:
+    """To look through a long history takes longer than the lease."""
+    while True:
+        await parts.clock.sleep(parts.cadence.health_s)
+        await parts.store.run(partial(_renew, parts, holder, parts.clock.now()))
+
+
+def _renew(parts: LoopParts, holder: Holder, now: datetime, transaction: Transaction) -> None:
     if not transaction.renew_lease(holder.run_id, now, parts.cadence.health_s * LEASE_BEATS):
         raise AccountBusy(
             "Another loop took this account's lease; this one stops.",

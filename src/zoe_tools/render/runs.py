@@ -75,6 +75,13 @@ class RunPrinter:
         """Why there was no entry."""
         self._printer.wrapped(f"{_stamp(at)}  no entry ", note)
 
+    def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
+        """Why the loop only protects what is held, or that it trades again."""
+        if not reasons:
+            self._printer.line(f"{_stamp(at)}  ready    entries are allowed from now on")
+        for reason in reasons:
+            self._printer.wrapped(f"{_stamp(at)}  protect  ", reason)
+
 
 def _stamp(at: datetime | None) -> str:
     return spelled(at) if at is not None else ""

@@ -20,7 +20,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Farewell, Holder, Watcher, supervise
+from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, Narrator
@@ -49,6 +49,7 @@ class RunPlan:
     operator: str = ""
     live_consent: bool = False
     is_shadow: bool = False
+    readiness: Readiness | None = None
     watcher: Watcher | None = None
     farewell: Farewell | None = None
 
@@ -66,6 +67,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         holder=holder,
         stop=stop,
         is_gone=is_gone,
+        readiness=plan.readiness,
         watcher=plan.watcher,
         farewell=plan.farewell,
     )

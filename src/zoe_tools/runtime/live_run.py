@@ -11,12 +11,13 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.engine.loop import TradingLoop
-from zoe_tools.engine.supervisor import Farewell, Watcher
+from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.ports import Clock, Narrator
@@ -26,6 +27,7 @@ from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.loop_lock import hold_account
+from zoe_tools.runtime.readiness import reasons_against_entries
 
 CYCLE_CHECK_S = 0.05
 
@@ -104,11 +106,19 @@ async def _run(
         operator=order.operator,
         live_consent=context.settings.live_consent,
         is_shadow=order.is_shadow,
+        readiness=_readiness(context, order),
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
     )
     with _stopping_on_signals(stop):
         return await run_engine(plan, stop)
+
+
+def _readiness(context: Context, order: RunOrder) -> Readiness | None:
+    """Real money waits for a clean pre-flight and clean books; a shadow and paper risk none."""
+    if context.account.mode != "live" or order.is_shadow:
+        return None
+    return partial(reasons_against_entries, context)
 
 
 async def _refuse_shadow_over_positions(context: Context) -> None:
