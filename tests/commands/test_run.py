@@ -75,7 +75,7 @@ def test_other_durations_are_refused(text: str) -> None:
         _duration(text)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "fast", "nan", "inf", "1e9"])
+@pytest.mark.parametrize("text", ["0", "-1", "fast", "nan", "inf", "120.1"])
 def test_impossible_speeds_are_refused(text: str) -> None:
     """Above zero, and within reason."""
     with pytest.raises(ConfigError):

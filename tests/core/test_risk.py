@@ -82,6 +82,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("BELOW_MINIMUM", {}, {"quantity": d("0.00009")}),
     ("PRICE_COLLAR", {}, {"limit_price": d("63000.1")}),
     ("PRICE_COLLAR", {}, {"limit_price": d("56999.9")}),
+    ("SPREAD_TOO_WIDE", {"quotes": (make_quote(bid=d("59699.0")),)}, {}),
     ("MAX_NOTIONAL_PER_TRADE", {}, {"quantity": d("0.00042")}),
     ("MAX_DAILY_NOTIONAL", {"daily_notional": d("26.01")}, {}),
     ("MAX_OPEN_POSITIONS", {"positions": POSITIONS}, {}),

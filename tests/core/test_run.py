@@ -79,6 +79,10 @@ def test_an_entry_is_a_limit_just_above_the_ask_sized_by_the_limit_per_trade() -
         ({"daily_notional": d("50")}, "too little"),
         ({"policy": Policy(max_open_positions=0)}, "at its limit"),
         ({"quotes": Reading((), NOON, "test")}, "no fresh quote"),
+        (
+            {"quotes": Reading((make_quote(bid=d("59699.0")),), NOON, "test")},
+            "the spread is too wide",
+        ),
     ],
 )
 def test_an_entry_is_left_out_with_the_reason(changes: dict[str, Any], note: str) -> None:

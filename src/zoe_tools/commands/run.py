@@ -27,7 +27,9 @@ from zoe_tools.runtime.replay import ReplayOrder, replay
 from zoe_tools.runtime.run_home import new_run_home, wall_time
 
 _FINDINGS = 3
-MAX_SPEED = 3600.0
+MAX_SPEED = 120.0
+"""Above it a round trip over the wire takes longer than the deadline of an order."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
 
@@ -159,8 +161,8 @@ def _speed(text: str) -> float:
         value = 0.0
     if not 0 < value <= MAX_SPEED:
         raise ConfigError(
-            f"--speed {text}: this is not a number above 0.",
-            hint="1 is real time; max is for --market-data.",
+            f"--speed {text}: this is not a number above 0 and up to {MAX_SPEED:.0f}.",
+            hint="1 is real time; max, in virtual time, is for --market-data.",
         )
     return value
 

@@ -27,6 +27,7 @@ from zoe_tools.domain.plan import (
     SetTradingState,
     Step,
 )
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
 
@@ -59,6 +60,8 @@ class _Running:
     symbols: set[Symbol]
     positions: dict[PositionId, Position]
 
+
+_HUNDREDTH = Decimal("0.01")
 
 _Found = tuple[str, str]
 """A code and a sentence."""
@@ -181,6 +184,9 @@ def _entry_checks(
     yield from (check(request, instrument) for check in (_tick_check, _lot_check))
     yield _minimum_check(request, instrument, price)
     yield _collar_check(request, quote, snapshot)
+    if is_too_wide(quote, snapshot.policy):
+        told = f"{short((quote.spread_bps / HUNDRED).quantize(_HUNDREDTH))} %"
+        yield ("SPREAD_TOO_WIDE", f"The spread of {request.symbol} is {told} wide.")
     yield from _limit_checks(request, price, snapshot, running)
     yield _balance_check(request, instrument, price, snapshot, running)
 
@@ -282,6 +288,11 @@ def _collar_check(request: OrderRequest, quote: Quote, snapshot: Snapshot) -> _F
                 ),
             )
     return None
+
+
+def is_too_wide(quote: Quote, policy: Policy) -> bool:
+    """Whether the spread is wider than an entry may cross."""
+    return quote.spread_bps > policy.liquidity_guard_spread_pct * HUNDRED
 
 
 def _limit_checks(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from zoe_tools.core.risk import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -27,7 +28,6 @@ from zoe_tools.domain.trading_state import KillLevel
 
 ENTRY_SLACK_PCT = Decimal("0.1")
 """How far above the ask an entry's limit may reach: marketable, and no worse."""
-
 
 _CENT = Decimal("0.01")
 
@@ -261,6 +261,8 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
     quote = world.quotes.get(decision.symbol)
     if quote is None:
         return "no fresh quote"
+    if is_too_wide(quote, world.policy):
+        return "the spread is too wide"
     held = [
         each
         for each in world.snapshot.positions
