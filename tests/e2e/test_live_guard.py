@@ -158,7 +158,7 @@ def test_a_position_is_protected_though_the_account_is_not_ready(live: Live) -> 
     (stop,) = live.orders()
     live.cancel(stop)
     assert live.home.here("kill", "--level", "pause-entries", "--execute").code == 0
-    ran = live.home.zoe("run", "--strategy", "demo", "--for", "4s", environ=CONSENT)
+    ran = live.home.zoe("run", "--strategy", "hold", "--for", "4s", environ=CONSENT)
 
     assert ran.code == 0, ran.out + ran.err
     assert "protect  pre-flight: trading, kill state" in ran.out
