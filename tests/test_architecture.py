@@ -32,6 +32,7 @@ WITHOUT_DECISION = {
     "db upgrade": "runs migrations, which decide for themselves",
     "init": "makes a folder and a database where there is none",
     "kill status": "shows the trading state",
+    "paper fault": "arms a fault of the embedded exchange",
     "paper reset": "empties the embedded exchange",
     "paper serve": "starts the embedded exchange",
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",

@@ -18,6 +18,7 @@ from paper_desk import START, RestDesk, StandingClock, snapshot
 from zoe_tools.errors import ConfigError, MarketDataError
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.faults import FaultRule
 from zoe_tools.paper.home import PaperHome, read_endpoint
 from zoe_tools.paper.server import serve
 from zoe_tools.paper.times import moment_of
@@ -149,3 +150,29 @@ def test_the_port_file_says_who_listens_where(tmp_path: Path) -> None:
     home.withdraw()
     home.withdraw()
     assert not (tmp_path / "port.json").exists()
+
+
+async def _read_on(connection: websockets.ClientConnection) -> None:
+    while True:
+        await connection.recv()
+
+
+@pytest.mark.parametrize("path", ["/0/public/Time", "/v2"])
+def test_a_fault_cuts_a_real_connection(path: str) -> None:
+    """No answer and no close frame: the client sees a broken line."""
+    desk = _desk()
+
+    async def act(port: int) -> str:
+        desk.exchange.arm_fault(FaultRule(name="accept-then-drop", times=None))
+        if path == "/v2":
+            async with websockets.connect(f"ws://127.0.0.1:{port}/v2", proxy=None) as connection:
+                await connection.send('{"method":"subscribe","params":{"channel":"instrument"}}')
+                with pytest.raises(websockets.ConnectionClosedError) as broken:
+                    await _read_on(connection)
+                return str(broken.value.rcvd)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with pytest.raises(httpx.TransportError) as lost:
+                await client.get(f"http://127.0.0.1:{port}{path}")
+        return str(lost.value.request.url.path)
+
+    assert asyncio.run(_served(desk, act)) == ("None" if path == "/v2" else path)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.runtime.paper_serving import ServeOrder, serve_paper
+from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, serve_paper
 
 _IDLE_S = 0.0
 
@@ -25,6 +25,9 @@ def paper_serve(
     pretend_live: Annotated[
         bool, typer.Option("--pretend-live", help="Prove nothing: for tests of live behaviour.")
     ] = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="Arm the faults of this JSON file; see zoe paper fault.")
+    ] = None,
     idle_timeout: Annotated[
         float, typer.Option(help="Stop after so many idle seconds; 0: never.", min=0)
     ] = _IDLE_S,
@@ -47,5 +50,6 @@ def paper_serve(
         seed=seed,
         pretend_live=pretend_live,
         idle_timeout_s=idle_timeout,
+        faults=faults_in(faults) if faults is not None else (),
     )
     return serve_paper(settings, order, invocation.printer())

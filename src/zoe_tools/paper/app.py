@@ -17,7 +17,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from zoe_tools.paper import fault_answers
+from zoe_tools.paper.admin import admin_routes
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.faults import ConnectionDropped
 from zoe_tools.paper.rest_dialect import RestDialect, RestRequest, encode
 from zoe_tools.paper.times import iso
 from zoe_tools.paper.ws import serve_socket
@@ -27,16 +30,22 @@ _log = logging.getLogger(__name__)
 _BODY_BYTES = 1024 * 1024
 _CHALLENGE_HEX = 256
 _GONE = 1006
+DROP = "zoe.drop"
+"""Where a server leaves in the scope how to cut the connection."""
 
 
 def create_app(
-    exchange: PaperExchange, *, proof_secret: bytes | None, speed: float = 1.0
+    exchange: PaperExchange,
+    *,
+    proof_secret: bytes | None,
+    speed: float = 1.0,
+    admin_secret: bytes | None = None,
 ) -> Starlette:
     """The application over one exchange.
 
     `/zoe/clock` tells the exchange's time and its `speed`; `/zoe/proof?challenge=HEX` answers with
     the HMAC-SHA256 of the challenge's bytes, as hex. Without a `proof_secret` there is no proof to
-    be had (404), and the exchange counts as live.
+    be had (404), and the exchange counts as live. `/zoe/admin/` is there with an `admin_secret`.
     """
 
     async def clock(_: Request) -> Response:
@@ -65,6 +74,7 @@ def create_app(
         routes=[
             Route("/zoe/clock", clock),
             Route("/zoe/proof", proof),
+            *(() if admin_secret is None else admin_routes(exchange, admin_secret)),
             WebSocketRoute("/v2", public_socket),
             WebSocketRoute("/v2/private", private_socket),
             Route("/{path:path}", _Rest(exchange)),
@@ -76,6 +86,7 @@ class _Rest:
     """Everything else over HTTP: the REST dialect, and no traceback ever."""
 
     def __init__(self, exchange: PaperExchange) -> None:
+        self._exchange = exchange
         self._dialect = RestDialect(exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +95,20 @@ class _Rest:
             body = await _read_body(request)
         except ClientDisconnect:
             return
-        response = Response(self._answer(request, body), media_type="application/json")
+        method = request.url.path.rpartition("/")[2]
+        try:
+            reply = await fault_answers.answer(
+                self._exchange,
+                method,
+                lambda: self._answer(request, body),
+                lambda: _until_gone(receive),
+            )
+        except ConnectionDropped:
+            if DROP not in scope:
+                raise
+            scope[DROP]()
+            return
+        response = Response(reply.body, reply.status, media_type=reply.media_type)
         await response(scope, receive, send)
 
     def _answer(self, request: Request, body: bytes | None) -> bytes:
@@ -103,6 +127,11 @@ class _Rest:
         except Exception:  # noqa: BLE001 - the server's last door: logged whole, answered in words
             _log.exception("the paper exchange failed on %s", request.url.path)
             return encode({"error": ["EGeneral:Internal error"]})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read_body(request: Request) -> bytes | None:
@@ -159,6 +188,10 @@ class AsgiDuplex:
         if self._closed is not None:
             return
         self._closed = FrameClosed(code, reason)
+        cut = self._websocket.scope.get(DROP)
+        if code == _GONE and cut is not None:
+            cut()
+            return
         try:
             await self._websocket.close(code, reason)
         except (WebSocketDisconnect, RuntimeError, OSError) as error:

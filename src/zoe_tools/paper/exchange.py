@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 
@@ -23,6 +23,8 @@ from zoe_tools.paper.events import (
     PrintEvent,
     SystemMode,
 )
+from zoe_tools.paper.fault_lag import RestLag
+from zoe_tools.paper.faults import MAINTENANCE_CYCLE, FaultDesk, FaultRule
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.ledger import LedgerRow
@@ -74,6 +76,9 @@ class PaperExchange(Queries):
         self.cadence = cadence or Cadence()
         self.options = options or ExchangeOptions()
         self.finished = asyncio.Event()
+        self.faults = FaultDesk(seed)
+        self.lag = RestLag(self.faults)
+        self._maintenances: set[asyncio.Task[None]] = set()
         self._source = source
         self._state = state
         self._seed = seed
@@ -122,6 +127,8 @@ class PaperExchange(Queries):
             await self._pump()
         finally:
             expiring.cancel()
+            for task in self._maintenances:
+                task.cancel()
             (ended,) = await asyncio.gather(expiring, return_exceptions=True)
             self.save()
         if isinstance(ended, Exception):
@@ -203,6 +210,7 @@ class PaperExchange(Queries):
         elif self._unsaved_steps >= _MARKET_STEPS_PER_COMMIT:
             self._commit([])
         for event in events:
+            self.lag.hear(event)
             for listener in tuple(self._listeners):
                 listener(event)
 
@@ -313,6 +321,48 @@ class PaperExchange(Queries):
         """Change what the exchange accepts; listeners hear a ModeEvent."""
         self._tell(self._engine.set_mode(mode, self.now()))
 
+    # faults
+    def arm_fault(self, rule: FaultRule) -> int:
+        """Let a fault strike; a maintenance goes through its modes by itself. Returns its number.
+
+        Raises:
+            Refusal: the rule makes no sense.
+        """
+        number = self.faults.arm(rule, self.now())
+        if rule.name == "maintenance":
+            task = asyncio.create_task(self._maintain(rule))
+            self._maintenances.add(task)
+            task.add_done_callback(self._maintenances.discard)
+        return number
+
+    async def _maintain(self, rule: FaultRule) -> None:
+        await self.clock.sleep(rule.after_s)
+        self.faults.standing("maintenance", self.now())
+        for mode in MAINTENANCE_CYCLE:
+            self.set_mode(mode)
+            await self.clock.sleep(max(0.0, rule.delay_s))
+        self.set_mode("online")
+
+    def clear_faults(self) -> int:
+        """Disarm everything, open what a maintenance closed; returns how many there were."""
+        for task in self._maintenances:
+            task.cancel()
+        if self.mode != "online":
+            self.set_mode("online")
+        return self.faults.disarm()
+
+    def _in_own_time(self, deadline: int | None) -> int | None:
+        """A deadline is judged by the clock that is told."""
+        if deadline is None or self.faults.is_quiet:
+            return deadline
+        return deadline - (self.told_now() - self.now())
+
+    @override
+    def told_now(self) -> int:
+        now = self.now()
+        skew = self.faults.standing("clock-skew", now)
+        return now if skew is None else now + int(skew.delay_s * NS)
+
     # commands
     def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
         """Place an order; returns it as it stands after the step.
@@ -323,6 +373,7 @@ class PaperExchange(Queries):
             Refusal: Kraken's words for why not; nothing has changed.
         """
         now = self._catch_up()
+        request = replace(request, deadline=self._in_own_time(request.deadline))
         order, events = self._engine.place(account_id, request, now)
         if events:
             self._tell(events)
@@ -331,6 +382,7 @@ class PaperExchange(Queries):
 
     def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
         """Change an open order in place; returns the amend id and the order after it."""
+        request = replace(request, deadline=self._in_own_time(request.deadline))
         amend_id, order, events = self._engine.amend(account_id, request, self._catch_up())
         self._tell(events)
         return amend_id, order

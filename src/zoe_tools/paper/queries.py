@@ -29,6 +29,10 @@ class Queries(ABC):
     def now(self) -> int:
         """The exchange's time in ns; never falls."""
 
+    def told_now(self) -> int:
+        """The time as the exchange tells it: its own, unless a fault skews its clock."""
+        return self.now()
+
     @abstractmethod
     def _catch_up(self) -> int:
         """End what has expired by now; returns now."""

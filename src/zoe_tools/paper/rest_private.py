@@ -106,7 +106,10 @@ def _matching(orders: Iterable[OrderView], params: Params) -> list[OrderView]:
 
 def open_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """OpenOrders, newest first."""
-    orders = _matching(reversed(exchange.open_orders(who.account_id)), params)
+    known = exchange.lag.open_orders(
+        who.account_id, exchange.open_orders(who.account_id), exchange.now()
+    )
+    orders = _matching(reversed(known), params)
     return {"open": _order_rows(exchange, orders, params)}
 
 
@@ -122,7 +125,8 @@ def closed_orders(exchange: PaperExchange, who: Principal, params: Params) -> Js
         known = {"open": [order.opened_at], "close": [closed_at]}
         return known.get(which, [order.opened_at, closed_at])
 
-    orders = _matching(reversed(exchange.closed_orders(who.account_id)), params)
+    ended = exchange.lag.closed_orders(exchange.closed_orders(who.account_id), exchange.now())
+    orders = _matching(reversed(ended), params)
     found = [order for order in orders if any(window.holds(at) for at in times(order))]
     result: Json = {"closed": _order_rows(exchange, _page_of(found, params), params)}
     return result | _count(found, params)
@@ -133,7 +137,8 @@ def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     ids = params.names("txid")
     if not 1 <= len(ids) <= _MOST_QUERIED_ORDERS:
         raise invalid("txid")
-    orders = [exchange.order(who.account_id, order_id) for order_id in ids]
+    now = exchange.now()
+    orders = [exchange.lag.order(exchange.order(who.account_id, each), now) for each in ids]
     known = _matching((order for order in orders if order is not None), params)
     return _order_rows(exchange, known, params)
 
@@ -142,7 +147,8 @@ def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Jso
 def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """TradesHistory: fifty a page, newest first."""
     window = _Window(exchange, who, params)
-    trades = [one for one in exchange.trades(who.account_id) if window.holds(one.at)]
+    known = exchange.lag.trades(exchange.trades(who.account_id), exchange.now())
+    trades = [one for one in known if window.holds(one.at)]
     is_consolidated = params.flag("consolidate_taker", default=True)
     groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
     groups.reverse()
@@ -164,7 +170,7 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
         trade.trade_id: trade_row(
             [trade], exchange.pair(trade.symbol), has_ledgers=params.flag("ledgers")
         )
-        for trade in exchange.trades(who.account_id)
+        for trade in exchange.lag.trades(exchange.trades(who.account_id), exchange.now())
         if trade.trade_id in ids
     }
 
@@ -178,7 +184,7 @@ def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     kind = params.text("type") or "all"
     found = [
         row
-        for row in reversed(exchange.ledger(who.account_id))
+        for row in reversed(exchange.lag.ledger(exchange.ledger(who.account_id), exchange.now()))
         if window.holds(row.at)
         and (not assets or row.asset in assets)
         and kind in ("all", row.type)

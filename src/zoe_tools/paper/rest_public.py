@@ -22,16 +22,17 @@ _LATEST_SECONDS = 10**12
 
 def server_time(exchange: Queries, _: Params) -> Json:
     """Time."""
-    moment = moment_of(exchange.now())
+    now = exchange.told_now()
+    moment = moment_of(now)
     return {
-        "unixtime": exchange.now() // NS,
+        "unixtime": now // NS,
         "rfc1123": f"{moment:%a}, {moment.day:2d} {moment:%b %y %H:%M:%S} +0000",
     }
 
 
 def system_status(exchange: Queries, _: Params) -> Json:
     """SystemStatus."""
-    return {"status": exchange.mode, "timestamp": iso_seconds(exchange.now())}
+    return {"status": exchange.mode, "timestamp": iso_seconds(exchange.told_now())}
 
 
 def assets(exchange: Queries, params: Params) -> Json:

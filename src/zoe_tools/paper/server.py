@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from zoe_tools.errors import ConfigError
+from zoe_tools.paper.app import DROP
 from zoe_tools.paper.exchange import PaperExchange
 
 IDLE_TIMEOUT_S = 600.0
@@ -20,7 +21,10 @@ _GRACE_S = 3
 
 
 class _Activity:
-    """Counts what is open, and remembers when there was last anything. Wraps the application."""
+    """Counts what is open, and remembers when there was last anything. Wraps the application.
+
+    It also tells the application how to cut its connection, as a network would.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,6 +33,9 @@ class _Activity:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._open += 1
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if transport is not None:
+            scope[DROP] = transport.abort
         try:
             await self._app(scope, receive, send)
         finally:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.fault_frames import FrameFaults
+from zoe_tools.paper.fault_requests import ANSWER_MARK, UNTOUCHED, fate_of
 from zoe_tools.paper.ws_session import Session
 from zoe_tools.ports import FrameClosed, FrameDuplex
 
@@ -17,6 +19,7 @@ OUTGOING_FRAMES = 10_000
 """How far behind a reader may be."""
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
+CUT = 1006
 
 _HEARTBEAT = '{"channel":"heartbeat"}'
 
@@ -44,26 +47,76 @@ class _Connection:
         self._duplex = duplex
         self._exchange = exchange
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(OUTGOING_FRAMES)
-        self._is_behind = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._end = (TRY_AGAIN_LATER, "too slow")
+        self._faults = FrameFaults(exchange.faults)
+        self._fate = UNTOUCHED
+        self._late: set[asyncio.Task[None]] = set()
         self._pushed = 0
         self._session = Session(exchange, self.push, is_private=is_private)
 
     def push(self, frame: str) -> None:
         """Queue a frame; one too many dooms the connection."""
+        if self._fate.answer != "sent" and ANSWER_MARK in frame:
+            if self._fate.answer == "late":
+                self._send_late(frame, self._fate.delay_s)
+            return
+        if self._faults.is_quiet:
+            self._queue(frame)
+            return
+        found = self._faults.disturb(frame, self._exchange.now())
+        for each in found.now:
+            self._queue(each)
+        for delay_s, each in found.later:
+            self._send_late(each, delay_s)
+        if found.close is not None:
+            self._doom(*found.close)
+
+    def _queue(self, frame: str) -> None:
         self._pushed += 1
         try:
             self._outgoing.put_nowait(frame)
         except asyncio.QueueFull:
-            self._is_behind.set()
+            self._ending.set()
+
+    def _send_late(self, frame: str, delay_s: float) -> None:
+        task = asyncio.create_task(self._queue_late(frame, delay_s))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _queue_late(self, frame: str, delay_s: float) -> None:
+        await self._exchange.clock.sleep(delay_s)
+        self._queue(frame)
 
     def leave(self) -> None:
         """Unsubscribe from everything."""
+        for task in self._late:
+            task.cancel()
         self._session.close()
 
     async def read(self) -> None:
         """Handle what comes in, one request after the other."""
         while True:
-            self._session.handle(await self._duplex.receive())
+            text = await self._duplex.receive()
+            if self._exchange.faults.is_quiet:
+                self._session.handle(text)
+            else:
+                self._handle_struck(text)
+
+    def _handle_struck(self, text: str) -> None:
+        """Handle a request with whatever a fault does to it or to its answer."""
+        self._fate = fate = fate_of(self._exchange.faults, text, self._exchange.now())
+        if fate.is_done:
+            self._session.handle(text)
+        self._fate = UNTOUCHED
+        if fate.instead is not None:
+            self._queue(fate.instead)
+        if fate.cuts:
+            self._doom(CUT, "")
+
+    def _doom(self, code: int, reason: str) -> None:
+        self._end = (code, reason)
+        self._ending.set()
 
     async def write(self) -> None:
         """Send what is queued."""
@@ -79,7 +132,7 @@ class _Connection:
                 self.push(_HEARTBEAT)
 
     async def watch(self) -> None:
-        """Close on a reader that has fallen behind."""
-        await self._is_behind.wait()
-        await self._duplex.close(TRY_AGAIN_LATER, "too slow")
-        raise FrameClosed(TRY_AGAIN_LATER, "too slow")
+        """Close on a reader that has fallen behind, or where a fault says so."""
+        await self._ending.wait()
+        await self._duplex.close(*self._end)
+        raise FrameClosed(*self._end)

@@ -103,7 +103,7 @@ class Session:
 
     def handle(self, text: str) -> None:
         """Answer one incoming frame, whatever it is."""
-        time_in = self._exchange.now()
+        time_in = self._exchange.told_now()
         try:
             message = self._decoder.decode(text)
         except (msgspec.DecodeError, ArithmeticError, RecursionError):
@@ -152,7 +152,7 @@ class Session:
         self._push(encode(frame | self._times(request)))
 
     def _times(self, request: _Request) -> dict[str, str]:
-        return {"time_in": iso(request.time_in), "time_out": iso(self._exchange.now())}
+        return {"time_in": iso(request.time_in), "time_out": iso(self._exchange.told_now())}
 
     # status and ping
     def _hear(self, event: EngineEvent) -> None:

@@ -18,10 +18,12 @@ from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.faults import FaultRule, rules_in
 from zoe_tools.paper.home import Keys, PaperHome
 from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams
+from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.server import serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
@@ -48,6 +50,24 @@ class ServeOrder:
     seed: int = 1
     pretend_live: bool = False
     idle_timeout_s: float = 0.0
+    faults: tuple[FaultRule, ...] = ()
+
+
+def faults_in(file: Path) -> tuple[FaultRule, ...]:
+    """The rules of a fault file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no such file.
+    """
+    try:
+        return rules_in(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    except Refusal as refusal:
+        raise ConfigError(
+            f"{file} is no fault file: {refusal.error.rpartition('arguments:')[2]}.",
+            hint="docs/commands/paper-fault.md shows one.",
+        ) from refusal
 
 
 def serve_paper(settings: Settings, order: ServeOrder, printer: Printer) -> int:
@@ -92,7 +112,10 @@ async def _serve(
         exchange,
         proof_secret=None if order.pretend_live else keys.proof_secret,
         speed=order.speed,
+        admin_secret=keys.proof_secret,
     )
+    for rule in order.faults:
+        exchange.arm_fault(rule)
 
     def announce(port: int) -> None:
         note_clock(where, venue=clock.now(), speed=order.speed)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
+from typing_extensions import override
 
 from zoe_tools.config import Settings
 from zoe_tools.domain.cadence import Cadence
@@ -18,6 +19,7 @@ from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
+from zoe_tools.paper.faults import ConnectionDropped
 from zoe_tools.ports import Clock, Connect
 from zoe_tools.runtime.paper_process import ensure_paper
 
@@ -109,4 +111,17 @@ def make_feed(
 
 def in_process_transport(app: object) -> httpx.AsyncBaseTransport:
     """The REST client's way to an exchange in the same process: bytes, no socket."""
-    return httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    return _InProcess(app=app)  # type: ignore[arg-type]
+
+
+class _InProcess(httpx.ASGITransport):
+    """A connection that the exchange drops looks as it does on a wire."""
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except ConnectionDropped as error:
+            raise httpx.RemoteProtocolError(
+                "Server disconnected without sending a response.", request=request
+            ) from error

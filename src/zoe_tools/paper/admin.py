@@ -1,0 +1,69 @@
+"""What only the home's own operator may ask of the exchange: faults, over `/zoe/admin/...`.
+
+A request is let in by the HMAC of its body under the home's own secret, which no API key knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.faults import rules_in
+from zoe_tools.paper.refusal import Refusal
+
+SEAL = "zoe-seal"
+"""The header that carries the HMAC-SHA256 of path, a line feed and body, as hex."""
+
+_BODY_BYTES = 64 * 1024
+
+Work = Callable[[str], Awaitable[Any]]
+
+
+def seal(secret: bytes, path: str, body: bytes) -> str:
+    """What lets a request in."""
+    return hmac.new(secret, path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
+
+
+def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
+    """The routes; every answer is `{"error": [...], "result": ...}`, as of Kraken's REST."""
+
+    async def arm(body: str) -> Any:
+        """Arm the faults of a document; their numbers."""
+        return {"armed": [exchange.arm_fault(rule) for rule in rules_in(body)]}
+
+    async def show(_: str) -> Any:
+        """What is armed, and what has struck."""
+        return exchange.faults.told()
+
+    async def clear(_: str) -> Any:
+        """Disarm everything; the exchange is online again."""
+        return {"disarmed": exchange.clear_faults()}
+
+    return [
+        Route(f"/zoe/admin/{path}", _guarded(work, secret), methods=["POST"])
+        for path, work in (("faults/arm", arm), ("faults/show", show), ("faults/clear", clear))
+    ]
+
+
+def _guarded(work: Work, secret: bytes) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        told = request.headers.get(SEAL, "")
+        if not hmac.compare_digest(told.encode(), seal(secret, request.url.path, body).encode()):
+            return JSONResponse({"error": ["EGeneral:Permission denied"]}, status_code=403)
+        if len(body) > _BODY_BYTES:
+            return JSONResponse({"error": ["EAPI:Bad request"]}, status_code=413)
+        try:
+            result = await work(body.decode())
+        except (Refusal, UnicodeDecodeError) as error:
+            return JSONResponse({"error": [str(error)]}, status_code=400)
+        return JSONResponse({"error": [], "result": result})
+
+    return answer
