@@ -9,7 +9,7 @@ import pytest
 
 from builders import LIVE, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType
@@ -35,7 +35,8 @@ async def kill(
 ) -> tuple[int, str]:
     """Run the command; its exit code and what it printed."""
     context, invocation, out = command_io(desk, "kill", live_consent=consent)
-    code = await _kill(context, invocation, level, "drill", execute=execute)
+    order = Order(level=level, reason="drill", execute=execute)
+    code = await _kill(context, invocation, order)
     return code, out.getvalue()
 
 
@@ -195,7 +196,9 @@ def test_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> N
     async def story(desk: Desk) -> None:
         await set_up(desk)
         context, invocation, out = command_io(desk, "kill")
-        code = await _cancel_blindly(context, invocation, KillLevel.CANCEL_OPEN, execute=True)
+        code = await _cancel_blindly(
+            context, invocation, Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True)
+        )
 
         assert code == 7
         assert "No order that could add risk is open." in out.getvalue()
@@ -211,7 +214,9 @@ def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         desk.venue.cue("open_orders", VenueUnavailable("down"), times=50)
         context, invocation, _ = command_io(desk, "kill")
-        code = await _cancel_blindly(context, invocation, KillLevel.CANCEL_OPEN, execute=True)
+        code = await _cancel_blindly(
+            context, invocation, Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True)
+        )
 
         assert code == 6
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from zoe_tools.config import Settings, load_settings
+from zoe_tools.config import Settings, account_names, load_settings
 from zoe_tools.observe import log
 from zoe_tools.observe.redaction import REDACTOR
 from zoe_tools.render.printer import Printer
@@ -64,6 +64,14 @@ class Invocation:
         }
         options = {name: value for name, value in told.items() if value}
         return load_settings(self.environ, options=options, lenient=lenient)
+
+    def account_names(self) -> tuple[str, ...]:
+        """Every name that `--account` takes.
+
+        Raises:
+            ConfigError: the file of settings cannot be read.
+        """
+        return account_names(self.environ, options={"config": self.options.config})
 
     def announce(self, settings: Settings) -> None:
         """Print the account first, for commands that open no context; nothing is created."""

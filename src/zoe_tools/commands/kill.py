@@ -1,33 +1,60 @@
-"""`zoe kill`: stop trading, at a level; latched before the venue is called, proved afterwards."""
+"""`zoe kill`: stop trading, at a level; latched before the venue is called, proved afterwards.
+
+Every account known here is stopped, unless one is named: all are latched first, then each is
+settled at its venue, and none of them keeps the others from being stopped.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.config import Settings
 from zoe_tools.core.kill import plan_kill, plan_latch
 from zoe_tools.domain.plan import OutcomeState, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
-from zoe_tools.errors import ConfigError, ConsentMissing, StoreError, VenueError
+from zoe_tools.errors import (
+    ConfigError,
+    ConsentMissing,
+    PlanError,
+    StoreError,
+    VenueError,
+    ZoeError,
+)
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import cancel_without_journal
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gather import Need, gather, gather_store
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.gates import open_gate, operator_of
+from zoe_tools.runtime.known_accounts import KnownAccount, known_accounts, run_with_books
+from zoe_tools.runtime.paper_process import is_paper_running
 
 ROUNDS = 6
 """How often the venue is looked at again before the result counts as unproved."""
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
 _NOTHING = "NOTHING HAS BEEN STOPPED"
-_STORE_GONE, _UNPROVED = 7, 6
+_STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
+
+Answer = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the operator wants."""
+
+    level: KillLevel
+    reason: str
+    execute: bool
 
 
 def kill(
@@ -50,61 +77,92 @@ def kill(
 ) -> int:
     """Stop trading: latch the level, cancel what could add risk, prove it at the venue.
 
-    Protective stops stay below flatten; flatten sells what zoe manages and nothing else.
+    Covers every account known here unless --account names one. Protective stops stay below
+    flatten; flatten sells what zoe manages and nothing else.
 
     Examples:
       zoe kill
       zoe kill --execute
-      zoe kill --level flatten --reason "strange fills" --execute
+      zoe --account live kill --level flatten --reason "strange fills" --execute
     """
     invocation: Invocation = ctx.obj
-    wanted = _level(level)
+    order = Order(level=_level(level), reason=reason, execute=execute)
     settings = invocation.settings(lenient=True)
     try:
-        return run_with_context(
-            settings,
-            lambda context: _kill(context, invocation, wanted, reason, execute=execute),
-        )
+        known = _known(invocation, settings)
+        if len(known) > 1:
+            return _kill_all(invocation, settings, known, order)
+        if known and known[0].settings is not None:
+            settings = known[0].settings
+        return run_with_context(settings, lambda context: _kill(context, invocation, order))
     except StoreError as error:
         invocation.printer().warn(f"The store is gone, nothing can be latched: {error.message}")
-    return run_with_context(
-        settings,
-        lambda context: _cancel_blindly(context, invocation, wanted, execute=execute),
-        needs_store=False,
-    )
+    return _kill_blindly(invocation, settings, order)
 
 
-async def _kill(
-    context: Context, invocation: Invocation, level: KillLevel, reason: str, *, execute: bool
-) -> int:
-    invocation.printer().account(context.account)
+def _known(invocation: Invocation, settings: Settings) -> tuple[KnownAccount, ...]:
+    """All accounts; none when the operator has named one."""
+    if invocation.options.account:
+        return ()
+    named: list[Settings] = []
+    for name in invocation.account_names():
+        try:
+            named.append(invocation.for_account(name).settings(lenient=True))
+        except ConfigError as error:
+            invocation.printer().warn(f"The account {name} cannot be resolved: {error.message}")
+    return known_accounts([*named, settings])
+
+
+# --- one account ---------------------------------------------------------------------------------
+
+
+async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
     approver = PlanPrinter(
         invocation.printer(),
-        invitation=f"zoe kill --level {level.label} --execute",
+        invitation=_line(order, invocation.options.account),
         closing=_NOTHING,
     )
+    invocation.printer().account(context.account)
+    return approver.finish(await _kill_account(context, invocation, approver, order))
+
+
+def _line(order: Order, account: str = "") -> str:
+    named = f"--account {account} " if account else ""
+    return f"zoe {named}kill --level {order.level.label} --execute"
+
+
+async def _kill_account(
+    context: Context, invocation: Invocation, approver: PlanPrinter, order: Order
+) -> Receipt:
+    """Show or do it on this account.
+
+    Raises:
+        ConsentMissing: a live account is to be flattened; it was made reduce-only.
+        VenueError: a dry run could not look.
+    """
     gate = open_gate(context, approver=approver, command="kill", environ=invocation.environ)
-    if not execute:
+    if not order.execute:
         snapshot = await _look(context)
-        plan = plan_kill(snapshot, level, reason)
-        return approver.finish(await gate.carry_out(plan, snapshot=snapshot, execute=False))
+        plan = plan_kill(snapshot, order.level, order.reason)
+        return await gate.carry_out(plan, snapshot=snapshot, execute=False)
     needs_consent = (
-        level is KillLevel.FLATTEN
+        order.level is KillLevel.FLATTEN
         and context.account.mode == "live"
         and not context.settings.live_consent
     )
-    allowed = KillLevel.REDUCE_ONLY if needs_consent else level
-    receipt = await _stop(context, gate, allowed, reason)
+    allowed = KillLevel.REDUCE_ONLY if needs_consent else order.level
+    receipt = await _stop(context, gate, allowed, order.reason)
     if needs_consent:
         raise ConsentMissing(
             f"{context.account.title}: entries are stopped (reduce-only), nothing was sold:"
             " flattening a live account needs consent.",
             hint=f"If you mean it: {CONSENT_LINE}",
         )
-    code = approver.finish(receipt)
     if receipt.is_verified is False:
-        invocation.printer().warn("The result could not be proved at the venue. Look there.")
-    return code
+        invocation.printer().warn(
+            f"{context.account.title}: the result could not be proved at the venue. Look there."
+        )
+    return receipt
 
 
 async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> Receipt:
@@ -164,19 +222,122 @@ def _together(receipts: list[Receipt], *, is_verified: bool) -> Receipt:
     )
 
 
-async def _cancel_blindly(
-    context: Context, invocation: Invocation, level: KillLevel, *, execute: bool
+# --- every account -------------------------------------------------------------------------------
+
+
+def _kill_all(
+    invocation: Invocation, settings: Settings, known: Sequence[KnownAccount], order: Order
 ) -> int:
+    """Latch all of them, then settle each; returns the strongest of their exit codes."""
+    printer = invocation.printer()
+    books = [_latch(each, settings, order, invocation) for each in known]
+    codes: list[int] = []
+    answers: list[Answer] = []
+    for each, snapshot in zip(known, books, strict=True):
+        printer.account(each.account)
+        if order.execute:
+            printer.line(f"Latched: {_allowed(order, each).label}.")
+        code, answer = _settle(invocation, each, snapshot, order)
+        codes.append(code)
+        answers.append({"account": each.account.account_id, "exit_code": code, **answer})
+        printer.line()
+    code = strongest(set(codes)) or max(codes)
+    if not order.execute and code:
+        printer.line(printer.styled(_NOTHING, "bold"))
+        printer.line(f"To carry it out: {_line(order)}")
+    printer.result({"accounts": answers}, exit_code=code)
+    return code
+
+
+def _latch(
+    known: KnownAccount, settings: Settings, order: Order, invocation: Invocation
+) -> Snapshot:
+    """The books of the account; when it is meant, it is latched."""
+
+    async def work(context: Context) -> Snapshot:
+        store, clock, policy = context.store, context.clock, context.policy
+        if not order.execute:
+            return await gather_store(
+                store=store, clock=clock, account=known.account, policy=policy
+            )
+        return await latch_level(
+            store=store,
+            clock=clock,
+            account=known.account,
+            policy=policy,
+            level=_allowed(order, known),
+            reason=order.reason,
+            operator=operator_of(invocation.environ),
+        )
+
+    return run_with_books(known.account, settings, work)
+
+
+def _allowed(order: Order, known: KnownAccount) -> KillLevel:
+    """Flattening a live account needs consent; until it is given, nothing above reduce-only."""
+    has_consent = known.settings is not None and known.settings.live_consent
+    if known.account.mode == "live" and not has_consent:
+        return min(order.level, KillLevel.REDUCE_ONLY)
+    return order.level
+
+
+def _settle(
+    invocation: Invocation, known: KnownAccount, books: Snapshot, order: Order
+) -> tuple[int, Answer]:
+    """One account among several: its exit code, and what the envelope says of it."""
+    printer = invocation.printer()
+    is_flat = not (books.positions or books.unresolved_intents or _working(books))
+    if known.settings is None:
+        told = "Its key is not here: its venue is not asked."
+        printer.line(told if is_flat else f"{told} Its books hold positions or orders: look there.")
+        return (0 if is_flat else _UNPROVED), {"note": told}
+    if is_flat and known.account.mode == "paper" and not is_paper_running(known.settings.home):
+        told = "Its exchange does not run, and its books hold nothing."
+        printer.line(told)
+        return 0, {"note": told}
+    approver = PlanPrinter(printer, invitation="")
+    answers: list[Answer] = []
+
+    async def work(context: Context) -> int:
+        receipt = await _kill_account(context, invocation, approver, order)
+        answers.append(approver.close(receipt))
+        return receipt.exit_code
+
+    try:
+        return run_with_context(known.settings, work), answers[0]
+    except ZoeError as error:
+        printer.warn(f"{known.account.title}: {error.message} {error.hint}".rstrip())
+        is_unproved = order.execute and not isinstance(error, PlanError)
+        return _UNPROVED if is_unproved else error.exit_code, {"error": error.message}
+
+
+def _working(books: Snapshot) -> bool:
+    return any(not order.status.is_terminal for order in books.orders)
+
+
+# --- without a store -----------------------------------------------------------------------------
+
+
+def _kill_blindly(invocation: Invocation, settings: Settings, order: Order) -> int:
+    """The account that is configured, without a journal."""
+    return run_with_context(
+        settings,
+        lambda context: _cancel_blindly(context, invocation, order),
+        needs_store=False,
+    )
+
+
+async def _cancel_blindly(context: Context, invocation: Invocation, order: Order) -> int:
     """Without a store: cancel what could add risk, latch nothing, sell nothing."""
     printer = invocation.printer()
     printer.account(context.account)
-    if not execute:
+    if not order.execute:
         printer.line(_NOTHING)
-        printer.line(f"To carry it out: zoe kill --level {level.label} --execute")
+        printer.line(f"To carry it out: {_line(order, invocation.options.account)}")
         return _STORE_GONE
     result = await cancel_without_journal(context.venue, context.clock)
-    for order in result.cancelled:
-        printer.line(f"cancelled {order.venue_order_id} ({order.symbol}), without a journal")
+    for each in result.cancelled:
+        printer.line(f"cancelled {each.venue_order_id} ({each.symbol}), without a journal")
     is_proved = result.still_open == ()
     printer.line(
         "No order that could add risk is open."

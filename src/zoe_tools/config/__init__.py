@@ -6,7 +6,7 @@ and decides nothing about trading.
 
 from zoe_tools.config.catalogue import CONSENT, KNOBS, env_template
 from zoe_tools.config.settings import Described, Settings, load_settings, masked_url
-from zoe_tools.config.sources import MASK, default_home, home_of, process_environment
+from zoe_tools.config.sources import MASK, account_names, default_home, home_of, process_environment
 
 __all__ = [
     "CONSENT",
@@ -14,6 +14,7 @@ __all__ = [
     "MASK",
     "Described",
     "Settings",
+    "account_names",
     "default_home",
     "env_template",
     "home_of",

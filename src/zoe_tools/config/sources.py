@@ -114,6 +114,20 @@ def read_sources(
     )
 
 
+def account_names(environ: Mapping[str, str], *, options: Mapping[str, str]) -> tuple[str, ...]:
+    """Every name that `--account` takes: the built-in ones, then those of the file.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed.
+    """
+    told = options.get("config", "")
+    home = home_of(environ, options, None)
+    file = Path(told).expanduser() if told else home / "zoe.toml"
+    tables: object = (_read_toml(file) if file.is_file() else {}).get("accounts", {})
+    named = tables if isinstance(tables, dict) else {}
+    return tuple(dict.fromkeys((*BUILT_IN_PROFILES, *map(str, named))))
+
+
 def _attempt(
     read: Callable[[Path], dict[str, T]], path: Path, survive: list[str] | None
 ) -> dict[str, T]:

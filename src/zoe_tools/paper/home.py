@@ -68,6 +68,11 @@ class PaperHome:
         self._port_path = folder / "port.json"
         self._lock_path = folder / "lock"
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether there ever was an exchange here."""
+        return self._keys_path.exists()
+
     def keys(self, *, seed: str | None = None) -> Keys:
         """The home's keys, made at the first call; from the seed where a run must repeat itself.
 

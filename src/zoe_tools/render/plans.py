@@ -27,7 +27,8 @@ class PlanPrinter:
     """An `Approver` for a person or a program.
 
     `invitation` is the line that carries the plan out, e.g. `zoe recover-sl --execute`; `closing`
-    is what a dry run ends with (kill says that nothing was stopped).
+    is what a dry run ends with (kill says that nothing was stopped). Without an invitation the
+    command itself says how a dry run ends.
     """
 
     def __init__(
@@ -82,26 +83,27 @@ class PlanPrinter:
 
     def finish(self, receipt: Receipt) -> int:
         """Refusals, the last word, and the JSON envelope; returns the exit code."""
+        self._printer.result(self.close(receipt), exit_code=receipt.exit_code)
+        return receipt.exit_code
+
+    def close(self, receipt: Receipt) -> dict[str, object]:
+        """Refusals and the last word; returns what the envelope says of the plan."""
         printer = self._printer
         for refusal in receipt.refusals:
             printer.wrapped(
                 "refused: ", f"step {refusal.step_index + 1}: {refusal.message} ({refusal.code})"
             )
-        if receipt.plan.steps and not receipt.is_executed:
+        if self._invitation and receipt.plan.steps and not receipt.is_executed:
             printer.line()
             printer.line(printer.styled(self._closing, "bold"))
             printer.line(f"To carry it out: {self._invitation}")
-        printer.result(
-            {
-                "plan": receipt.plan,
-                "plan_hash": receipt.plan.plan_hash,
-                "is_executed": receipt.is_executed,
-                "outcomes": receipt.outcomes,
-                "refusals": receipt.refusals,
-            },
-            exit_code=receipt.exit_code,
-        )
-        return receipt.exit_code
+        return {
+            "plan": receipt.plan,
+            "plan_hash": receipt.plan.plan_hash,
+            "is_executed": receipt.is_executed,
+            "outcomes": receipt.outcomes,
+            "refusals": receipt.refusals,
+        }
 
 
 def _rows(texts: Sequence[StepText]) -> list[tuple[str, str, str, str, str]]:

@@ -28,8 +28,13 @@ def open_gate(
         account=context.account,
         policy=context.policy,
         command=command,
-        operator=environ.get("SUDO_USER") or environ.get("USER", ""),
+        operator=operator_of(environ),
         host=platform.node(),
         live_consent=context.settings.live_consent,
         proof=proof,
     )
+
+
+def operator_of(environ: Mapping[str, str]) -> str:
+    """Who ordered it: the person behind sudo, if there is one."""
+    return environ.get("SUDO_USER") or environ.get("USER", "")

@@ -93,6 +93,11 @@ def request_paper(settings: Settings, *, speed: float | None, seed: int) -> None
     find_or_start(settings.home, options=options)
 
 
+def is_paper_running(home: Path) -> bool:
+    """Whether the home's exchange runs; it is not started to find out."""
+    return _living(home) is not None
+
+
 def end_paper(home: Path) -> None:
     """End the home's exchange, if one is running; its state stays.
 

@@ -1,0 +1,41 @@
+"""Latches a kill level in the store alone: what stops a loop, whatever the venue does.
+
+The same plan and the same step as through the gate; only that no venue is needed to open it.
+"""
+
+from __future__ import annotations
+
+from zoe_tools.core.kill import plan_latch
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.plan import SetTradingState
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.gate.store_steps import apply_store_steps
+from zoe_tools.gather import gather_store
+from zoe_tools.ports import Clock
+from zoe_tools.store.runner import StoreRunner
+
+
+async def latch_level(
+    *,
+    store: StoreRunner,
+    clock: Clock,
+    account: Account,
+    policy: Policy,
+    level: KillLevel,
+    reason: str,
+    operator: str,
+) -> Snapshot:
+    """Raise the account to this level; returns its books as they were before.
+
+    Raises:
+        StoreError: nothing is latched.
+    """
+    snapshot = await gather_store(store=store, clock=clock, account=account, policy=policy)
+    plan = plan_latch(snapshot, level, reason)
+    steps = [step for step in plan.steps if isinstance(step, SetTradingState)]
+    if steps:
+        now = clock.now()
+        await store.run(lambda tx: apply_store_steps(tx, steps, now=now, changed_by=operator))
+    return snapshot

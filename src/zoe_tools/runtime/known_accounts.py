@@ -1,0 +1,88 @@
+"""Every account known here: what is configured, what is on paper, what the store remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from zoe_tools.config import Settings
+from zoe_tools.domain.account import Account
+from zoe_tools.paper.home import PaperHome
+from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.runtime.context import Context, account_of
+from zoe_tools.runtime.paper_process import clock_of_paper, folder_of
+from zoe_tools.runtime.writer_thread import WriterThread
+from zoe_tools.store.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAccount:
+    """An account, and the settings that reach its venue; None where its key is not here."""
+
+    account: Account
+    settings: Settings | None
+
+
+def known_accounts(named: Sequence[Settings]) -> tuple[KnownAccount, ...]:
+    """Live ones first. `named` are the settings of every account that has a name.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found: dict[Account, Settings | None] = {}
+    for settings in named:
+        if settings.mode == "live":
+            if settings.live_account is not None:
+                found.setdefault(settings.live_account, settings)
+        elif PaperHome(folder_of(settings.home)).has_keys:
+            found.setdefault(account_of(settings), settings)
+    for account in _remembered(named[0], tuple(found)):
+        found.setdefault(account, None)
+    known = [KnownAccount(account=each, settings=settings) for each, settings in found.items()]
+    return tuple(sorted(known, key=lambda each: each.account.mode != "live"))
+
+
+def _remembered(settings: Settings, found: tuple[Account, ...]) -> tuple[Account, ...]:
+    if not found:
+        return ()
+    store = Store.open(settings.database_url, found[0], clock_now=SystemClock().now())
+    try:
+        with store.transaction() as transaction:
+            return transaction.accounts()
+    finally:
+        store.close()
+
+
+def run_with_books(
+    account: Account, settings: Settings, work: Callable[[Context], Awaitable[T]]
+) -> T:
+    """Work on the books of any account known here, without a venue.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    is_paper = account.mode == "paper"
+    clock = (clock_of_paper(settings.home) if is_paper else None) or SystemClock()
+
+    async def main() -> T:
+        runner = WriterThread(Store.open(settings.database_url, account, clock_now=clock.now()))
+        try:
+            return await work(
+                Context(
+                    settings=settings,
+                    account=account,
+                    policy=settings.policy(),
+                    clock=clock,
+                    home=settings.home,
+                    is_paper=is_paper,
+                    opened_store=runner,
+                )
+            )
+        finally:
+            await runner.close()
+
+    return asyncio.run(main())

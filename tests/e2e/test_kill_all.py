@@ -1,0 +1,134 @@
+"""`zoe kill` over every account known here: all latched first, none keeps the others from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from program import Home, result_of
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.paper.home import read_endpoint
+from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.store.store import Store
+
+CONSENT = {"I_UNDERSTAND_LIVE": "1"}
+ADOPT = ("sync-positions", "--adopt", "BTC/USD=0.01", "--execute")
+KILL = ("--json", "kill", "--reason", "drill")
+
+
+class TwoAccounts:
+    """One home with a live and a paper account; `venue` is the live one's exchange."""
+
+    def __init__(self, folder: Path) -> None:
+        self.venue = Home(folder=folder / "venue", pretends_live=True)
+        self.home = Home(folder=folder / "home")
+        for each in (self.venue, self.home):
+            each.folder.mkdir(mode=0o700)
+            each.fund({"USD": "10000", "BTC": "0.5"})
+        self.venue.serve("--pretend-live")
+        self.home.serve()
+        endpoint = read_endpoint(self.venue.folder / "paper")
+        assert endpoint is not None
+        keys = {
+            "KRAKEN_API_KEY": self.venue.keys.api_key,
+            "KRAKEN_API_SECRET": self.venue.keys.api_secret,
+            "KRAKEN_BASE_URL": endpoint.rest_url,
+            "KRAKEN_WS_PUBLIC_URL": endpoint.ws_url,
+            "KRAKEN_WS_PRIVATE_URL": endpoint.ws_private_url,
+        }
+        self.live = replace(self.home, environ={"EDGE_FACTORY_MODE": "live", **keys})
+        assert self.home.here("init").code == 0
+        assert self.home.here(*ADOPT).code == 0
+        assert self.live.here(*ADOPT, environ=CONSENT).code == 0
+
+    def stop(self) -> None:
+        """Both exchanges end."""
+        self.venue.stop_exchange()
+        self.home.stop_exchange()
+
+    def levels(self) -> dict[str, KillLevel]:
+        """What is latched, by mode."""
+        accounts = self.home.in_the_books(lambda tx: tx.accounts())
+        return {each.mode: self._level(each) for each in accounts}
+
+    def _level(self, account: Account) -> KillLevel:
+        url = f"sqlite:///{self.home.folder / 'zoe.db'}"
+        store = Store.open(url, account, clock_now=SystemClock().now())
+        try:
+            with store.transaction() as transaction:
+                return transaction.trading_state().level
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[TwoAccounts]:
+    """A managed position with its stop on either account."""
+    made = TwoAccounts(tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def open_orders(home: Home) -> int:
+    """How many orders rest at the home's exchange."""
+
+    async def read(venue: KrakenSpot) -> int:
+        return len(await venue.open_orders())
+
+    return home.at_the_venue(read)
+
+
+def test_every_account_is_stopped_and_one_without_consent_is_not_sold(both: TwoAccounts) -> None:
+    """Paper is flattened, live goes to reduce-only and says why; whatever the mode says."""
+    dry = both.live.here(*KILL, "--level", "flatten")
+    assert (dry.code, both.levels()["live"], both.levels()["paper"]) == (
+        3,
+        KillLevel.NONE,
+        KillLevel.NONE,
+    )
+    assert len(result_of(dry)["accounts"]) == 2
+
+    done = both.live.here(*KILL, "--level", "flatten", "--execute")
+    codes = {
+        each["account"].split("-")[1]: each["exit_code"] for each in result_of(done)["accounts"]
+    }
+    assert (done.code, codes) == (4, {"live": 4, "paper": 0})
+    assert both.levels() == {"live": KillLevel.REDUCE_ONLY, "paper": KillLevel.FLATTEN}
+    assert (open_orders(both.venue), open_orders(both.home)) == (1, 0)
+
+
+@pytest.mark.slow  # a venue that is away is asked again and again, for the better part of a minute
+def test_a_dead_venue_does_not_keep_the_others_from_being_stopped(both: TwoAccounts) -> None:
+    """Both are latched; what cannot be proved is exit 6."""
+    both.venue.stop_exchange()
+    done = both.live.here(*KILL, "--execute")
+
+    codes = {
+        each["account"].split("-")[1]: each["exit_code"] for each in result_of(done)["accounts"]
+    }
+    assert (done.code, codes) == (6, {"live": 6, "paper": 0})
+    assert set(both.levels().values()) == {KillLevel.CANCEL_OPEN}
+
+
+def test_a_named_account_is_the_only_one(both: TwoAccounts) -> None:
+    """As before, with the plan in the answer."""
+    done = both.live.here(*KILL, "--account", "paper", "--execute")
+
+    assert (done.code, "plan" in result_of(done)) == (0, True)
+    assert both.levels() == {"live": KillLevel.NONE, "paper": KillLevel.CANCEL_OPEN}
+
+
+def test_an_account_whose_key_is_gone_is_latched_and_named(both: TwoAccounts) -> None:
+    """Its books hold a position: nobody can say what its venue holds."""
+    done = both.home.here("kill", "--execute")
+
+    assert done.code == 6
+    assert "Its key is not here" in done.out
+    assert set(both.levels().values()) == {KillLevel.CANCEL_OPEN}
