@@ -508,3 +508,16 @@ def test_the_tables_and_links_of_a_page_are_read() -> None:
     assert house.code_spans("`a` and `b c`") == ["a", "b c"]
     assert house.local_links(page) == ["b.md"]
     assert house.fenced_blocks("```text\none\n```\n") == ["one\n"]
+
+
+def test_every_hint_names_a_command_that_exists() -> None:
+    """A hint at three in the morning that leads nowhere is worse than none."""
+    known = {name.split()[0] for name in command_names()}
+    told = [
+        f"{inside(module)}: zoe {word}"
+        for module in MODULES
+        for word in re.findall(r"`zoe ([a-z][a-z-]*)", module.read_text("utf-8"))
+        if word not in known
+    ]
+
+    assert told == []

@@ -34,7 +34,7 @@ class Resend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRule:
-    """One row of the table, in words for `zoe explain` and in the word the code acts on."""
+    """One row of the table, in words for a person and in the word the code acts on."""
 
     done_by: str
     not_done_by: str

@@ -43,7 +43,7 @@ _SQLITE_REASONS = (
     ("malformed", "the file is damaged", "Restore the last backup; keep the damaged file."),
     ("disk image", "the file is damaged", "Restore the last backup; keep the damaged file."),
     ("unable to open", "it cannot be opened", "Check that the folder exists and may be written."),
-    ("disk i/o", "the disk failed", "Check the disk, then run `zoe check-db-health`."),
+    ("disk i/o", "the disk failed", "See whether it is full or failing, then run it again."),
     ("no such table", "a table is missing", "Restore the last backup; keep the damaged file."),
 )
 
