@@ -196,7 +196,7 @@ def test_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> N
     async def story(desk: Desk) -> None:
         await set_up(desk)
         context, invocation, out = command_io(desk, "kill")
-        code = await _cancel_blindly(
+        code, _ = await _cancel_blindly(
             context, invocation, Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True)
         )
 
@@ -214,7 +214,7 @@ def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         desk.venue.cue("open_orders", VenueUnavailable("down"), times=50)
         context, invocation, _ = command_io(desk, "kill")
-        code = await _cancel_blindly(
+        code, _ = await _cancel_blindly(
             context, invocation, Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True)
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -51,12 +52,16 @@ class TwoAccounts:
         self.venue.stop_exchange()
         self.home.stop_exchange()
 
+    def accounts(self) -> tuple[Account, ...]:
+        """What the store remembers."""
+        return Store.remembered(f"sqlite:///{self.home.folder / 'zoe.db'}")
+
     def levels(self) -> dict[str, KillLevel]:
         """What is latched, by mode."""
-        accounts = self.home.in_the_books(lambda tx: tx.accounts())
-        return {each.mode: self._level(each) for each in accounts}
+        return {each.mode: self.level(each) for each in self.accounts()}
 
-    def _level(self, account: Account) -> KillLevel:
+    def level(self, account: Account) -> KillLevel:
+        """What is latched of one account."""
         url = f"sqlite:///{self.home.folder / 'zoe.db'}"
         store = Store.open(url, account, clock_now=SystemClock().now())
         try:
@@ -132,3 +137,64 @@ def test_an_account_whose_key_is_gone_is_latched_and_named(both: TwoAccounts) ->
     assert done.code == 6
     assert "Its key is not here" in done.out
     assert set(both.levels().values()) == {KillLevel.CANCEL_OPEN}
+
+
+def test_a_remembered_live_account_is_never_missed(both: TwoAccounts) -> None:
+    """Its key is gone and there is no paper exchange: latched all the same, and exit 6."""
+    both.stop()
+    shutil.rmtree(both.home.folder / "paper")
+    live = [each for each in both.accounts() if each.mode == "live"]
+    dry = both.home.here("kill")
+    done = both.home.here("kill", "--execute")
+
+    assert (dry.code, done.code) == (3, 6)
+    assert dry.out.splitlines()[-2:] == [
+        "NOTHING HAS BEEN STOPPED",
+        "To carry it out: zoe kill --level cancel-open --execute",
+    ]
+    assert both.level(live[0]) is KillLevel.CANCEL_OPEN
+    assert not (both.home.folder / "paper").exists()
+
+
+def test_the_state_of_every_account_is_shown_and_resume_names_the_others(
+    both: TwoAccounts,
+) -> None:
+    """Both are stopped; one is re-armed."""
+    assert both.live.here("kill", "--level", "pause-entries", "--execute").code == 0
+    told = result_of(both.live.here("--json", "kill", "status"))["accounts"]
+    resumed = both.live.here("--account", "paper", "resume", "--execute")
+
+    assert [each["level"] for each in told] == ["pause-entries", "pause-entries"]
+    assert resumed.code == 0, resumed.err
+    assert "LIVE" in resumed.err
+    assert "stays at pause-entries." in resumed.err
+
+
+def test_without_a_store_every_account_s_entries_are_cancelled(both: TwoAccounts) -> None:
+    """Nothing can be latched: exit 7, and both venues are clear of entries."""
+    (both.home.folder / "zoe.db").write_bytes(b"no database")
+    done = both.live.here("--json", "kill", "--execute")
+
+    assert done.code == 7
+    assert [each["exit_code"] for each in result_of(done)["accounts"]] == [7, 7]
+
+
+def test_no_exchange_is_started_only_to_stop_it(tmp_path: Path) -> None:
+    """What has nothing is latched, and that is all; a dry run says that it would be."""
+    home = Home(folder=tmp_path)
+    assert home.here("init").code == 0
+    dry, done = home.here("kill"), home.here("kill", "--execute")
+
+    assert (dry.code, done.code) == (3, 0)
+    assert "NOTHING HAS BEEN STOPPED" in dry.out
+    assert home.in_the_books(lambda tx: tx.trading_state()).level is KillLevel.CANCEL_OPEN
+    assert not (tmp_path / "paper" / "port.json").exists()
+
+
+def test_where_no_account_is_known_there_is_nothing_to_stop(tmp_path: Path) -> None:
+    """Neither books nor keys."""
+    home = Home(folder=tmp_path)
+    assert home.here("db", "upgrade").code == 0
+    ran = home.here("kill", "--execute")
+
+    assert (ran.code, "Nothing to stop" in ran.out) == (0, True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from zoe_tools.config import Settings, account_names, load_settings
+from zoe_tools.errors import ConfigError
 from zoe_tools.observe import log
 from zoe_tools.observe.redaction import REDACTOR
 from zoe_tools.render.printer import Printer
@@ -65,13 +66,23 @@ class Invocation:
         options = {name: value for name, value in told.items() if value}
         return load_settings(self.environ, options=options, lenient=lenient)
 
-    def account_names(self) -> tuple[str, ...]:
-        """Every name that `--account` takes.
+    def named_settings(self) -> list[Settings]:
+        """The settings of the account that the operator named, else of every account with a name.
 
-        Raises:
-            ConfigError: the file of settings cannot be read.
+        They are read leniently. Without a name the one that would be meant comes last.
         """
-        return account_names(self.environ, options={"config": self.options.config})
+        own = self.settings(lenient=True)
+        if self.options.account or self.options.profile:
+            return [own]
+        named: list[Settings] = []
+        for name in account_names(self.environ, options={"config": self.options.config}):
+            try:
+                named.append(self._load(lenient=True, overrides={"account": name}))
+            except ConfigError as error:
+                self.output.warn(f"The account {name} cannot be resolved: {error.message}")
+        for settings in named:
+            REDACTOR.remember(settings.secrets)
+        return [*named, own]
 
     def announce(self, settings: Settings) -> None:
         """Print the account first, for commands that open no context; nothing is created."""

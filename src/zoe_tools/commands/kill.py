@@ -33,9 +33,15 @@ from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gather import Need, gather, gather_store
 from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate, operator_of
-from zoe_tools.runtime.known_accounts import KnownAccount, known_accounts, run_with_books
+from zoe_tools.runtime.known_accounts import (
+    KnownAccount,
+    known_accounts,
+    reachable_accounts,
+    run_with_books,
+)
 from zoe_tools.runtime.paper_process import is_paper_running
 
 ROUNDS = 6
@@ -87,30 +93,35 @@ def kill(
     """
     invocation: Invocation = ctx.obj
     order = Order(level=_level(level), reason=reason, execute=execute)
-    settings = invocation.settings(lenient=True)
+    named = invocation.named_settings()
     try:
-        known = _known(invocation, settings)
-        if len(known) > 1:
-            return _kill_all(invocation, settings, known, order)
-        if known and known[0].settings is not None:
-            settings = known[0].settings
-        return run_with_context(settings, lambda context: _kill(context, invocation, order))
+        known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
+        if len(known) == 1 and _is_up(known[0]):
+            settings = known[0].settings or named[0]
+            return run_with_context(settings, lambda context: _kill(context, invocation, order))
+        if known:
+            return _kill_all(invocation, named[0], known, order)
     except StoreError as error:
         invocation.printer().warn(f"The store is gone, nothing can be latched: {error.message}")
-    return _kill_blindly(invocation, settings, order)
+        return _kill_blindly(invocation, reachable_accounts(named), order)
+    return _nothing_known(invocation, named[0])
 
 
-def _known(invocation: Invocation, settings: Settings) -> tuple[KnownAccount, ...]:
-    """All accounts; none when the operator has named one."""
-    if invocation.options.account:
-        return ()
-    named: list[Settings] = []
-    for name in invocation.account_names():
-        try:
-            named.append(invocation.for_account(name).settings(lenient=True))
-        except ConfigError as error:
-            invocation.printer().warn(f"The account {name} cannot be resolved: {error.message}")
-    return known_accounts([*named, settings])
+def _is_up(known: KnownAccount) -> bool:
+    """Whether its venue is there to be asked; the paper exchange is not started for a kill."""
+    if known.settings is None:
+        return False
+    return known.account.mode == "live" or is_paper_running(known.settings.home)
+
+
+def _nothing_known(invocation: Invocation, settings: Settings) -> int:
+    """Neither a key nor books nor a paper exchange: there is nothing to stop."""
+    invocation.announce(settings)
+    if invocation.options.account and settings.mode == "live":
+        raise ConfigError("The account is live, and KRAKEN_API_KEY is missing.")
+    invocation.printer().line("Nothing to stop: no account is known here.")
+    invocation.printer().result({"accounts": []})
+    return 0
 
 
 # --- one account ---------------------------------------------------------------------------------
@@ -242,9 +253,9 @@ def _kill_all(
         answers.append({"account": each.account.account_id, "exit_code": code, **answer})
         printer.line()
     code = strongest(set(codes)) or max(codes)
-    if not order.execute and code:
+    if code == _FINDINGS or (code and not order.execute):
         printer.line(printer.styled(_NOTHING, "bold"))
-        printer.line(f"To carry it out: {_line(order)}")
+        printer.line(f"To carry it out: {_line(order, invocation.options.account)}")
     printer.result({"accounts": answers}, exit_code=code)
     return code
 
@@ -286,16 +297,10 @@ def _settle(
 ) -> tuple[int, Answer]:
     """One account among several: its exit code, and what the envelope says of it."""
     printer = invocation.printer()
-    is_flat = not (books.positions or books.unresolved_intents or _working(books))
-    if known.settings is None:
-        told = "Its key is not here: its venue is not asked."
-        printer.line(told if is_flat else f"{told} Its books hold positions or orders: look there.")
-        return (0 if is_flat else _UNPROVED), {"note": told}
-    if is_flat and known.account.mode == "paper" and not is_paper_running(known.settings.home):
-        told = "Its exchange does not run, and its books hold nothing."
-        printer.line(told)
-        return 0, {"note": told}
     approver = PlanPrinter(printer, invitation="")
+    is_flat = not (books.positions or books.unresolved_intents or _working(books))
+    if known.settings is None or (is_flat and not _is_up(known)):
+        return _latch_only(printer, approver, known, books, order, is_flat=is_flat)
     answers: list[Answer] = []
 
     async def work(context: Context) -> int:
@@ -307,8 +312,31 @@ def _settle(
         return run_with_context(known.settings, work), answers[0]
     except ZoeError as error:
         printer.warn(f"{known.account.title}: {error.message} {error.hint}".rstrip())
-        is_unproved = order.execute and not isinstance(error, PlanError)
+        is_unproved = order.execute and not isinstance(error, PlanError | StoreError)
         return _UNPROVED if is_unproved else error.exit_code, {"error": error.message}
+
+
+def _latch_only(
+    printer: Printer,
+    approver: PlanPrinter,
+    known: KnownAccount,
+    books: Snapshot,
+    order: Order,
+    *,
+    is_flat: bool,
+) -> tuple[int, Answer]:
+    """An account whose venue is not asked: its latch is all there is to it."""
+    told = "Its exchange does not run, and its books hold nothing."
+    if known.settings is None:
+        told = "Its key is not here: its venue is not asked."
+        told += "" if is_flat else " Its books hold positions or orders: look there."
+    if order.execute:
+        printer.line(told)
+        return (0 if is_flat else _UNPROVED), {"note": told}
+    plan = plan_latch(books, order.level, order.reason)
+    approver.show_plan(plan)
+    printer.line(told)
+    return (0 if plan.is_empty else _FINDINGS), {"plan": plan, "note": told}
 
 
 def _working(books: Snapshot) -> bool:
@@ -318,23 +346,42 @@ def _working(books: Snapshot) -> bool:
 # --- without a store -----------------------------------------------------------------------------
 
 
-def _kill_blindly(invocation: Invocation, settings: Settings, order: Order) -> int:
-    """The account that is configured, without a journal."""
-    return run_with_context(
-        settings,
-        lambda context: _cancel_blindly(context, invocation, order),
-        needs_store=False,
-    )
+def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
+    """Every account that can be reached, without a journal."""
+    codes = {_STORE_GONE}
+    answers: list[Answer] = []
+    for each in reachable:
+        settings = each.settings
+        if settings is None or not _is_up(each):
+            continue
+
+        async def work(context: Context) -> int:
+            code, answer = await _cancel_blindly(context, invocation, order)
+            told: Answer = {"account": context.account.account_id, "exit_code": code}
+            answers.append(told | answer)
+            return code
+
+        try:
+            codes.add(run_with_context(settings, work, needs_store=False))
+        except ZoeError as error:
+            invocation.printer().warn(f"{each.account.title}: {error.message}")
+            codes.add(_UNPROVED if order.execute else error.exit_code)
+    code = strongest(codes)
+    if not order.execute:
+        invocation.printer().line(_NOTHING)
+        invocation.printer().line(f"To carry it out: {_line(order, invocation.options.account)}")
+    invocation.printer().result({"accounts": answers}, exit_code=code)
+    return code
 
 
-async def _cancel_blindly(context: Context, invocation: Invocation, order: Order) -> int:
+async def _cancel_blindly(
+    context: Context, invocation: Invocation, order: Order
+) -> tuple[int, Answer]:
     """Without a store: cancel what could add risk, latch nothing, sell nothing."""
     printer = invocation.printer()
     printer.account(context.account)
     if not order.execute:
-        printer.line(_NOTHING)
-        printer.line(f"To carry it out: {_line(order, invocation.options.account)}")
-        return _STORE_GONE
+        return _STORE_GONE, {}
     result = await cancel_without_journal(context.venue, context.clock)
     for each in result.cancelled:
         printer.line(f"cancelled {each.venue_order_id} ({each.symbol}), without a journal")
@@ -345,8 +392,7 @@ async def _cancel_blindly(context: Context, invocation: Invocation, order: Order
         else "Orders that could add risk may still be open: look at the venue."
     )
     code = strongest({_STORE_GONE} if is_proved else {_STORE_GONE, _UNPROVED})
-    printer.result({"cancelled": result.cancelled, "still_open": result.still_open}, exit_code=code)
-    return code
+    return code, {"cancelled": result.cancelled, "still_open": result.still_open}
 
 
 def _level(label: str) -> KillLevel:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.kill import plan_resume
+from zoe_tools.domain.account import Account
 from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import PlanRefused
-from zoe_tools.gather import Need, gather
+from zoe_tools.gather import Need, effective_trading_state, gather
 from zoe_tools.render.plans import PlanPrinter
-from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
 
 _NEEDS = frozenset({Need.MODE, Need.BALANCES, Need.OPEN_ORDERS})
 
@@ -30,6 +33,8 @@ def resume(
 ) -> int:
     """Allow new risk again after a kill, if the checklist is clean.
 
+    Re-arms one account, and names the others that stay stopped.
+
     The checklist: no intent of unknown outcome, every working order and every position's stop
     visible at the venue, balances not smaller than what is managed, the venue online.
 
@@ -39,9 +44,27 @@ def resume(
     """
     invocation: Invocation = ctx.obj
     settings = invocation.settings()
-    return run_with_context(
+    code = run_with_context(
         settings, lambda context: _resume(context, invocation, reason, execute=execute)
     )
+    _name_others(invocation, account_of(settings))
+    return code
+
+
+def _name_others(invocation: Invocation, own: Account) -> None:
+    """`zoe kill` stops every account; this re-arms one of them."""
+    named = replace(invocation, options=replace(invocation.options, account="", profile=""))
+    settings = named.named_settings()
+    for known in known_accounts(settings):
+        if known.account == own:
+            continue
+        state = run_with_books(known.account, known.settings or settings[-1], _state_of)
+        if not state.may_enter:
+            invocation.printer().say(f"{known.account.title} stays at {state.level.label}.")
+
+
+async def _state_of(context: Context) -> TradingState:
+    return await context.store.run(effective_trading_state)
 
 
 async def _resume(context: Context, invocation: Invocation, reason: str, *, execute: bool) -> int:

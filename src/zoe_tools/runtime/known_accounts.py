@@ -27,34 +27,37 @@ class KnownAccount:
     settings: Settings | None
 
 
-def known_accounts(named: Sequence[Settings]) -> tuple[KnownAccount, ...]:
-    """Live ones first. `named` are the settings of every account that has a name.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    found: dict[Account, Settings | None] = {}
+def reachable_accounts(named: Sequence[Settings]) -> tuple[KnownAccount, ...]:
+    """The accounts whose venue can be asked, live ones first; asks neither store nor venue."""
+    found: dict[Account, Settings] = {}
     for settings in named:
         if settings.mode == "live":
             if settings.live_account is not None:
                 found.setdefault(settings.live_account, settings)
         elif PaperHome(folder_of(settings.home)).has_keys:
             found.setdefault(account_of(settings), settings)
-    for account in _remembered(named[0], tuple(found)):
-        found.setdefault(account, None)
     known = [KnownAccount(account=each, settings=settings) for each, settings in found.items()]
-    return tuple(sorted(known, key=lambda each: each.account.mode != "live"))
+    return tuple(sorted(known, key=_live_first))
 
 
-def _remembered(settings: Settings, found: tuple[Account, ...]) -> tuple[Account, ...]:
-    if not found:
-        return ()
-    store = Store.open(settings.database_url, found[0], clock_now=SystemClock().now())
-    try:
-        with store.transaction() as transaction:
-            return transaction.accounts()
-    finally:
-        store.close()
+def known_accounts(named: Sequence[Settings]) -> tuple[KnownAccount, ...]:
+    """The reachable accounts, and those that only the store remembers; live ones first.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    reachable = reachable_accounts(named)
+    here = {each.account for each in reachable}
+    gone = [
+        KnownAccount(account=each, settings=None)
+        for each in Store.remembered(named[0].database_url)
+        if each not in here
+    ]
+    return tuple(sorted((*reachable, *gone), key=_live_first))
+
+
+def _live_first(known: KnownAccount) -> bool:
+    return known.account.mode != "live"
 
 
 def run_with_books(

@@ -397,6 +397,21 @@ class Store:
                 raise
         return cls(engine, account)
 
+    @classmethod
+    def remembered(cls, url: str) -> tuple[Account, ...]:
+        """Every account that ever had books in this store; registers nobody.
+
+        Raises:
+            SchemaOutdated, ForeignDatabase, StoreUnavailable, ConfigError: as `open`.
+        """
+        schema.demand_current(url)
+        engine = engine_for(url, synchronous="FULL", read_only=True, busy_timeout_s=5.0)
+        try:
+            with translated_errors(engine.url), engine.begin() as connection:
+                return accounts.registered(connection)
+        finally:
+            engine.dispose()
+
     @property
     def account(self) -> Account:
         """Whose books these are."""

@@ -1,0 +1,125 @@
+"""Reading the parameters of a request with the socket's own complaints (section 9, last part)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.times import NS, ns_of
+from zoe_tools.paper.ws_numbers import number_or_none
+
+Params = Mapping[str, Any]
+Result = dict[str, Any]
+T = TypeVar("T", bound=str)
+
+_DEADLINE_LEAST_NS = NS // 2
+_DEADLINE_MOST_NS = 60 * NS
+_LATENCY_NS = NS // 2
+"""A deadline of half a second is made before it travels: judged leniently by as much."""
+
+
+def invalid(detail: str) -> Refusal:
+    """`EGeneral:Invalid arguments:<detail>`."""
+    return Refusal(f"EGeneral:Invalid arguments:{detail}")
+
+
+def not_found(name: str) -> Refusal:
+    """`Limit_price(s) not found`: a field that is missing."""
+    return Refusal(f"{name.capitalize()}(s) not found")
+
+
+class Fields:
+    """The parameters of one request; every reader raises `Refusal` where the field is wrong."""
+
+    def __init__(self, method: str, params: Params, known: frozenset[str]) -> None:
+        for name in params:
+            if name not in known:
+                raise Refusal(f"Unsupported field: '{name}' for the given msg type: {method}")
+        self._params = params
+
+    def has(self, name: str) -> bool:
+        """Whether it is there and not null."""
+        return self._params.get(name) is not None
+
+    def decimal(self, name: str) -> Decimal | None:
+        """A JSON number; a string is none."""
+        value = self._params.get(name)
+        if value is None:
+            return None
+        number = number_or_none(value)
+        if number is None:
+            raise Refusal(f"{name.capitalize()} field must be a number_float")
+        return number
+
+    def text(self, name: str) -> str | None:
+        """A string."""
+        value = self._params.get(name)
+        if value is not None and not isinstance(value, str):
+            raise invalid(name)
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """An integer."""
+        value = self._params.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise invalid(name)
+        return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A boolean."""
+        value = self._params.get(name, default)
+        if not isinstance(value, bool):
+            raise invalid(name)
+        return value
+
+    def one_of(self, name: str, allowed: tuple[T, ...], default: T | None = None) -> T:
+        """One of the words; without a default it must be there."""
+        value = self.text(name)
+        if value is None and default is not None:
+            return default
+        if value is None:
+            raise not_found(name)
+        for word in allowed:
+            if word == value:
+                return word
+        raise invalid(name)
+
+    def time(self, name: str) -> int | None:
+        """An RFC 3339 time, in ns."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            return ns_of(datetime.fromisoformat(text))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise invalid(name) from error
+
+    def deadline(self, now: int) -> int | None:
+        """Half a second to a minute ahead; one that has passed is left to the engine."""
+        at = self.time("deadline")
+        if at is None or at <= now:
+            return at
+        if at > now + _DEADLINE_MOST_NS or at < now + _DEADLINE_LEAST_NS - _LATENCY_NS:
+            raise invalid("deadline")
+        return at
+
+    def several(self, name: str) -> list[Any]:
+        """A list; empty when absent."""
+        value = self._params.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise invalid(name)
+        return value
+
+    def part(self, name: str, known: frozenset[str], method: str) -> Fields | None:
+        """An object inside, with fields of its own."""
+        value = self._params.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise invalid(name)
+        return Fields(method, value, known)

@@ -1,0 +1,90 @@
+"""Who among the connections hears what: one listener at the exchange, however many there are.
+
+Public events go to the market desk, an account's to the feeds of that account, the exchange's mode
+to every connection. It prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from zoe_tools.paper.events import (
+    BookEvent,
+    EngineEvent,
+    LedgerEvent,
+    ModeEvent,
+    OrderEvent,
+    PrintEvent,
+)
+from zoe_tools.paper.exchange import PaperExchange
+
+AccountEvent = OrderEvent | LedgerEvent
+MarketEar = Callable[[BookEvent | PrintEvent], None]
+AccountEar = Callable[[AccountEvent], None]
+ModeEar = Callable[[ModeEvent], None]
+
+
+class Hub:
+    """The ears of all connections of one exchange."""
+
+    def __init__(self, exchange: PaperExchange) -> None:
+        self._exchange = exchange
+        self._markets: dict[MarketEar, None] = {}
+        self._modes: dict[ModeEar, None] = {}
+        self._accounts: dict[str, dict[AccountEar, None]] = {}
+        self._stop: Callable[[], None] | None = None
+
+    def hear_markets(self, ear: MarketEar) -> None:
+        """Books and prints."""
+        self._markets[ear] = None
+        self._listen()
+
+    def hear_modes(self, ear: ModeEar) -> None:
+        """The exchange's mode."""
+        self._modes[ear] = None
+        self._listen()
+
+    def hear_account(self, account_id: str, ear: AccountEar) -> None:
+        """Orders and ledger of one account."""
+        self._accounts.setdefault(account_id, {})[ear] = None
+        self._listen()
+
+    def forget(self, ear: MarketEar | AccountEar | ModeEar, account_id: str = "") -> None:
+        """This ear hears nothing more; unknown ones are passed over."""
+        self._markets.pop(ear, None)  # type: ignore[call-overload]
+        self._modes.pop(ear, None)  # type: ignore[call-overload]
+        ears = self._accounts.get(account_id)
+        if ears is not None:
+            ears.pop(ear, None)  # type: ignore[call-overload]
+            if not ears:
+                del self._accounts[account_id]
+        if not self._markets and not self._modes and not self._accounts and self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def _listen(self) -> None:
+        if self._stop is None:
+            self._stop = self._exchange.add_listener(self._hear)
+
+    def _hear(self, event: EngineEvent) -> None:
+        if isinstance(event, (BookEvent, PrintEvent)):
+            for market_ear in tuple(self._markets):
+                market_ear(event)
+        elif isinstance(event, (OrderEvent, LedgerEvent)):
+            for account_ear in tuple(self._accounts.get(event.account_id, ())):
+                account_ear(event)
+        elif isinstance(event, ModeEvent):
+            for mode_ear in tuple(self._modes):
+                mode_ear(event)
+
+
+_HUBS: WeakKeyDictionary[PaperExchange, Hub] = WeakKeyDictionary()
+
+
+def hub_of(exchange: PaperExchange) -> Hub:
+    """The one hub of an exchange."""
+    hub = _HUBS.get(exchange)
+    if hub is None:
+        hub = _HUBS[exchange] = Hub(exchange)
+    return hub
