@@ -11,17 +11,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+import pytest
+
 from command_line import zoe
+from program import wait_until
 
 
 @contextmanager
-def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def served(
+    home: Path, *options: str, **environ: str
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The process, and what it announced once it listened."""
     process = subprocess.Popen(
         [sys.executable, "-m", "zoe_tools", "--json", "paper", "serve", *options],
-        env={"ZOE_HOME": str(home), "PATH": os.defpath},
+        env={"ZOE_HOME": str(home), "PATH": os.defpath, **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,3 +98,65 @@ def test_a_market_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
     assert ran.code == 2
     assert "gone.csv" in ran.err
+
+
+def asked(told: dict[str, str], method: str) -> Any:
+    """The result of a public call."""
+    opener = build_opener(ProxyHandler({}))
+    with opener.open(f"{told['rest_url']}/0/public/{method}", timeout=30) as answer:
+        return json.loads(answer.read())["result"]
+
+
+def test_the_market_s_parameters_come_from_a_file_and_stay(tmp_path: Path) -> None:
+    """Pairs and prices of one's own; the next start has them without being told."""
+    file = tmp_path / "market.json"
+    file.write_text('{"start_prices": {"XRP/USD": 3}, "jump_chance_ppm": 1000}')
+    with served(tmp_path, "--market-params", str(file)) as (_, told):
+        first = asked(told, "AssetPairs")
+    file.unlink()
+    with served(tmp_path) as (_, told):
+        second = asked(told, "AssetPairs")
+
+    assert list(first) == list(second) == ["XXRPZUSD"]
+
+
+def test_a_market_elsewhere_is_mirrored(tmp_path: Path) -> None:
+    """Over the wire, with the pairs as they are described there; no key is needed."""
+    for name in ("there", "here"):
+        (tmp_path / name).mkdir()
+    with served(tmp_path / "there") as (_, there):
+        environ = {
+            "KRAKEN_BASE_URL": there["rest_url"],
+            "KRAKEN_WS_PUBLIC_URL": there["ws_url"],
+            "EDGE_FACTORY_SYMBOLS": "ETH-USD",
+        }
+        with served(tmp_path / "here", "--mirror", **environ) as (_, here):
+            assert list(asked(here, "AssetPairs")) == ["XETHZUSD"]
+            wait_until(lambda: len(asked(here, "Depth?pair=ETHUSD")["XETHZUSD"]["bids"]) > 1)
+            wait_until(lambda: asked(here, "Trades?pair=ETHUSD")["XETHZUSD"] != [])
+            bid = asked(here, "Depth?pair=ETHUSD")["XETHZUSD"]["bids"][0][0]
+
+    assert 3_000 < float(bid) < 4_000
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--mirror --market-data x.csv", "exclude each other"),
+        ("--mirror --speed 2", "--speed 1"),
+        ("--market-params nowhere.json", "cannot be read"),
+    ],
+)
+def test_markets_that_contradict_each_other_are_refused(
+    options: str, told: str, tmp_path: Path
+) -> None:
+    """Exit 2, and nothing is served."""
+    ran = zoe(f"paper serve {options}", home=tmp_path)
+
+    assert (ran.code, told in ran.err) == (2, True)
+
+
+def test_a_market_that_cannot_be_asked_is_the_venue_s_fault(tmp_path: Path) -> None:
+    """Exit 5."""
+    environ = {"KRAKEN_BASE_URL": "http://127.0.0.1:9", "KRAKEN_WS_PUBLIC_URL": "ws://127.0.0.1:9"}
+    assert zoe("paper serve --mirror", environ, home=tmp_path).code == 5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.market import BookChange, BookSnapshot, Levels, MarketEvent, Print
-from zoe_tools.paper.market_synthetic import SyntheticMarket
+from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
 from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.times import NS
 
@@ -136,3 +136,59 @@ def test_other_pairs_can_be_asked_for_and_none_twice() -> None:
     assert {event.symbol for event in market.events()} == {"STORJ/USD"}
     with pytest.raises(ConfigError, match="twice"):
         SyntheticMarket(1, [storj, storj], starts_at=START)
+
+
+# --- parameters ----------------------------------------------------------------------------------
+
+
+def test_what_a_file_does_not_name_is_as_usual() -> None:
+    """Names as in the class; prices as an object."""
+    usual = SyntheticParams()
+    told = params_in('{"start_prices": {"XRP/USD": 3}, "gap_ms": [10, 20], "regimes": ["storm"]}')
+
+    assert told.start_prices == (("XRP/USD", 3),)
+    assert (told.gap_ms, told.regimes) == ((10, 20), ("storm",))
+    assert (told.depth, told.noise_ppm) == (usual.depth, usual.noise_ppm)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"gap": [1, 2]}',
+        '{"gap_ms": [20, 10]}',
+        '{"gap_ms": [0, 10]}',
+        '{"depth": 0}',
+        '{"noise_ppm": -1}',
+        '{"noise_ppm": 1000000}',
+        '{"noise_ppm": "many"}',
+        '{"regimes": []}',
+        '{"regimes": ["calm"]}',
+        '{"start_prices": {}}',
+        '{"start_prices": {"XRP/USD": 0}}',
+        '{"trend_flow_percent": 101}',
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(text: str) -> None:
+    """Before a market is made of them."""
+    with pytest.raises(ConfigError):
+        params_in(text)
+
+
+def steps(params: SyntheticParams) -> list[float]:
+    """How far the price moved from print to print, in parts of itself."""
+    market = SyntheticMarket(
+        5, [spec_named("BTC/USD")], starts_at=START, duration_s=1200, params=params
+    )
+    prices = [float(event.price) for event in market.events() if isinstance(event, Print)]
+    return [abs(b / a - 1) for a, b in pairwise(prices)]
+
+
+def test_a_jump_is_larger_than_any_usual_step() -> None:
+    """Rare, and by up to a fifth."""
+    usual = max(steps(SyntheticParams()))
+    jumping = steps(SyntheticParams(jump_chance_ppm=5_000, jump_ppm=200_000))
+
+    assert max(jumping) > 10 * usual
+    assert sum(each > 10 * usual for each in jumping) < len(jumping) / 50

@@ -13,24 +13,43 @@ from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, serve_paper
 _IDLE_S = 0.0
 
 
+_Port = Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)]
+_Speed = Annotated[float, typer.Option(help="Venue seconds per second.", min=0.01)]
+_MarketData = Annotated[
+    Path | None, typer.Option(help="Replay this file instead of the synthetic market.")
+]
+_MarketParams = Annotated[
+    Path | None, typer.Option(help="Parameters of the synthetic market, a JSON file.")
+]
+_Mirror = Annotated[
+    bool, typer.Option("--mirror", help="Follow the live public market of KRAKEN_WS_PUBLIC_URL.")
+]
+_Latency = Annotated[
+    float, typer.Option(help="Venue milliseconds until a private request arrives.", min=0)
+]
+_Seed = Annotated[int, typer.Option(help="The synthetic market's seed.")]
+_PretendLive = Annotated[
+    bool, typer.Option("--pretend-live", help="Prove nothing: for tests of live behaviour.")
+]
+_Faults = Annotated[
+    Path | None, typer.Option(help="Arm the faults of this JSON file; see zoe paper fault.")
+]
+_Idle = Annotated[float, typer.Option(help="Stop after so many idle seconds; 0: never.", min=0)]
+
+
 def paper_serve(
     ctx: typer.Context,
     *,
-    port: Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)] = 0,
-    speed: Annotated[float, typer.Option(help="Venue seconds per second.", min=0.01)] = 1.0,
-    market_data: Annotated[
-        Path | None, typer.Option(help="Replay this file instead of the synthetic market.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The synthetic market's seed.")] = 1,
-    pretend_live: Annotated[
-        bool, typer.Option("--pretend-live", help="Prove nothing: for tests of live behaviour.")
-    ] = False,
-    faults: Annotated[
-        Path | None, typer.Option(help="Arm the faults of this JSON file; see zoe paper fault.")
-    ] = None,
-    idle_timeout: Annotated[
-        float, typer.Option(help="Stop after so many idle seconds; 0: never.", min=0)
-    ] = _IDLE_S,
+    port: _Port = 0,
+    speed: _Speed = 1.0,
+    market_data: _MarketData = None,
+    market_params: _MarketParams = None,
+    mirror: _Mirror = False,
+    latency: _Latency = 0.0,
+    seed: _Seed = 1,
+    pretend_live: _PretendLive = False,
+    faults: _Faults = None,
+    idle_timeout: _Idle = _IDLE_S,
 ) -> int:
     """Serve the paper exchange in the foreground.
 
@@ -40,6 +59,7 @@ def paper_serve(
     Examples:
       zoe paper serve --speed 60
       zoe paper serve --market-data ETHUSD_60.csv --port 8080
+      zoe paper serve --mirror --latency 40
     """
     invocation: Invocation = ctx.obj
     settings = invocation.for_account("paper").settings()
@@ -50,6 +70,9 @@ def paper_serve(
         seed=seed,
         pretend_live=pretend_live,
         idle_timeout_s=idle_timeout,
+        market_params=market_params,
+        is_mirror=mirror,
+        latency_s=latency / 1000,
         faults=faults_in(faults) if faults is not None else (),
     )
     return serve_paper(settings, order, invocation.printer())

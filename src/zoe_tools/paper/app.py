@@ -96,6 +96,8 @@ class _Rest:
         except ClientDisconnect:
             return
         method = request.url.path.rpartition("/")[2]
+        if self._exchange.options.latency_s and "/private/" in request.url.path:
+            await self._exchange.clock.sleep(self._exchange.options.latency_s)
         try:
             reply = await fault_answers.answer(
                 self._exchange,

@@ -28,7 +28,7 @@ from zoe_tools.paper.faults import MAINTENANCE_CYCLE, FaultDesk, FaultRule
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.ledger import LedgerRow
-from zoe_tools.paper.market import MarketSource
+from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
 from zoe_tools.paper.queries import Queries
 from zoe_tools.paper.refusal import Refusal
@@ -51,12 +51,16 @@ class ExchangeOptions:
     `holds_before_trigger`: triggered orders hold funds while they wait. A market order stops
     `protection_pct` percent away from the best price it met (None: never).
     `wait_for_subscriber`: the market stands still until somebody has subscribed to it.
+    A private request arrives `latency_s` venue seconds after it was sent. With `is_mirror` the
+    market is told by `hear`, and never ends.
     """
 
     holds_before_trigger: bool = True
     protection_pct: Decimal | None = Decimal(10)
     max_open_orders: int = 225
     wait_for_subscriber: bool = False
+    latency_s: float = 0.0
+    is_mirror: bool = False
 
 
 class PaperExchange(Queries):
@@ -143,9 +147,9 @@ class PaperExchange(Queries):
             await asyncio.sleep(_SETTLE_S)
         for event in islice(self._source.events(), self._skip, None):
             await self.clock.sleep(max(0.0, (event.at - ns_of(self.clock.now())) / NS))
-            self._floor_expire(event.at)
-            self._moved.add(event.symbol)
-            self._tell(self._engine.market(event))
+            self.hear(event)
+        if self.options.is_mirror:
+            await asyncio.Event().wait()
 
     async def _expire_when_due(self) -> None:
         while True:
@@ -167,6 +171,12 @@ class PaperExchange(Queries):
         due = self._floor.next_expiry()
         if due is not None and due <= now:
             self._tell(self._engine.expire(now))
+
+    def hear(self, event: MarketEvent) -> None:
+        """Something happened at the market: told by the source, or by whoever mirrors one."""
+        self._floor_expire(event.at)
+        self._moved.add(event.symbol)
+        self._tell(self._engine.market(event))
 
     def save(self) -> None:
         """Write what market steps have left unwritten."""

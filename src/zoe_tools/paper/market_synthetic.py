@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from random import Random
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.market import (
@@ -41,15 +43,20 @@ class SyntheticParams:
     """How the made-up market behaves. `ppm` is millionths of the price, money whole quote units.
 
     Noise is the largest step of the price per event, to either side; drift the steady part of it
-    in a trend. In a range the price is pulled back to where the range began.
+    in a trend. In a range the price is pulled back to where the range began. A jump comes with
+    `jump_chance_ppm` per event, to either side, by up to `jump_ppm`. A regime is drawn anew after
+    `regime_s` seconds from `regimes`: name one twice for twice the chance.
     """
 
     gap_ms: tuple[int, int] = (250, 900)
     regime_s: tuple[int, int] = (120, 480)
+    regimes: tuple[Regime, ...] = REGIMES
     noise_ppm: int = 300
     storm_noise_ppm: int = 600
     drift_ppm: int = 25
     pull_percent: int = 4
+    jump_chance_ppm: int = 0
+    jump_ppm: int = 20_000
     spread_ppm: int = 120
     step_ppm: int = 60
     depth: int = 15
@@ -66,6 +73,52 @@ class SyntheticParams:
     def start_price(self, symbol: str) -> int:
         """In whole quote units."""
         return dict(self.start_prices).get(symbol, self.other_start_price)
+
+
+def params_in(text: str | bytes) -> SyntheticParams:
+    """The parameters of a JSON document; what it does not name is as usual.
+
+    Raises:
+        ConfigError: a name or a value that makes no sense; the sentence says which.
+    """
+    try:
+        told = msgspec.json.decode(text, type=dict[str, Any])
+        if isinstance(told.get("start_prices"), dict):
+            told["start_prices"] = list(told["start_prices"].items())
+        unknown = sorted(set(told) - {each.name for each in fields(SyntheticParams)})
+        if unknown:
+            raise ConfigError(f"A synthetic market has no parameter {unknown[0]!r}.")
+        params = msgspec.convert(told, SyntheticParams)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ConfigError(f"The market's parameters make no sense: {error}.") from error
+    _check(params)
+    return params
+
+
+def _check(params: SyntheticParams) -> None:
+    ranges = (params.gap_ms, params.regime_s, params.level_cost, params.print_cost)
+    counts = (params.depth, params.spread_ppm, params.step_ppm, params.other_start_price)
+    parts = (
+        params.noise_ppm,
+        params.storm_noise_ppm,
+        params.drift_ppm,
+        params.jump_ppm,
+        params.jump_chance_ppm,
+    )
+    prices = [price for _, price in params.start_prices]
+    if (
+        not params.regimes
+        or not prices
+        or any(not 0 < low <= high for low, high in ranges)
+        or any(each < 1 for each in (*counts, *prices))
+        or any(not 0 <= each < _PPM for each in parts)
+        or not 0 <= params.trend_flow_percent <= _PERCENT
+        or not 0 <= params.pull_percent <= _PERCENT
+    ):
+        raise ConfigError(
+            "The market's parameters make no sense.",
+            hint="Ranges rise from above zero, ppm lie below a million, percents up to a hundred.",
+        )
 
 
 class SyntheticMarket:
@@ -156,7 +209,7 @@ class _Walk:
     def _move(self, at: int) -> None:
         params, random = self._params, self._random
         if at >= self._regime_ends_at:
-            self._regime = random.choice(REGIMES)
+            self._regime = random.choice(params.regimes)
             self._regime_ends_at = at + random.randint(*params.regime_s) * NS
             self._anchor = self._mid
         noise = params.storm_noise_ppm if self._regime == "storm" else params.noise_ppm
@@ -168,6 +221,8 @@ class _Walk:
             step -= drift
         elif self._regime == "range":
             step += (self._anchor - self._mid) * params.pull_percent // _PERCENT
+        if params.jump_chance_ppm and random.randrange(_PPM) < params.jump_chance_ppm:
+            step += random.randint(-params.jump_ppm, params.jump_ppm) * self._mid // _PPM
         self._mid = max(self._mid + step, 2 * params.depth * _MILLI)
 
     def _follow(self) -> tuple[dict[int, int], dict[int, int]]:

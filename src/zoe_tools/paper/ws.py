@@ -51,6 +51,7 @@ class _Connection:
         self._end = (TRY_AGAIN_LATER, "too slow")
         self._faults = FrameFaults(exchange.faults)
         self._fate = UNTOUCHED
+        self._is_far = is_private and exchange.options.latency_s > 0
         self._late: set[asyncio.Task[None]] = set()
         self._pushed = 0
         self._session = Session(exchange, self.push, is_private=is_private)
@@ -98,6 +99,8 @@ class _Connection:
         """Handle what comes in, one request after the other."""
         while True:
             text = await self._duplex.receive()
+            if self._is_far:
+                await self._exchange.clock.sleep(self._exchange.options.latency_s)
             if self._exchange.faults.is_quiet:
                 self._session.handle(text)
             else:

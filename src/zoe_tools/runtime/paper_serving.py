@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,18 +17,20 @@ from pathlib import Path
 from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.faults import FaultRule, rules_in
 from zoe_tools.paper.home import Keys, PaperHome
 from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams
+from zoe_tools.paper.market_mirror import MirroredMarket
+from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.server import serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
-from zoe_tools.runtime.clocks import ScaledClock
+from zoe_tools.runtime.clocks import ScaledClock, SystemClock
+from zoe_tools.runtime.mirror import Mirror, open_mirror
 from zoe_tools.runtime.paper_process import folder_of, note_clock
 
 FROZEN = "frozen"
@@ -36,13 +38,19 @@ FROZEN = "frozen"
 
 SYNTHETIC = "synthetic"
 
+MIRROR = "mirror"
+"""The live public market of the configured venue."""
+
+PARAMS = "params.json"
+"""Where a home keeps the parameters of its made-up market."""
+
 STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 """What a fresh paper account holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOrder:
-    """How to serve; `idle_timeout_s` 0 never stops by itself."""
+    """How to serve; `idle_timeout_s` 0 never stops by itself. `latency_s` in venue seconds."""
 
     port: int = 0
     speed: float = 1.0
@@ -51,6 +59,9 @@ class ServeOrder:
     pretend_live: bool = False
     idle_timeout_s: float = 0.0
     faults: tuple[FaultRule, ...] = ()
+    market_params: Path | None = None
+    is_mirror: bool = False
+    latency_s: float = 0.0
 
 
 def faults_in(file: Path) -> tuple[FaultRule, ...]:
@@ -76,33 +87,67 @@ def serve_paper(settings: Settings, order: ServeOrder, printer: Printer) -> int:
     Raises:
         ConfigError: the port is taken, or the home's exchange is served already.
         MarketDataError: the market file cannot be replayed.
+        VenueError: the market that is to be mirrored cannot be asked.
     """
+    _check(order)
     home = PaperHome(folder_of(settings.home))
     with home.locked():
         state = StateFile(home.state_path)
         try:
-            asyncio.run(_serve(settings.home, home, state, order, printer))
+            asyncio.run(_serve_market(settings, home, state, order, printer))
         finally:
             home.withdraw()
             state.close()
     return 0
 
 
+def _check(order: ServeOrder) -> None:
+    told = [order.market_data is not None, order.market_params is not None, order.is_mirror]
+    if sum(told) > 1:
+        raise ConfigError("--market-data, --market-params and --mirror exclude each other.")
+    if order.is_mirror and order.speed != 1.0:
+        raise ConfigError("A mirrored market goes at the speed of the world: --speed 1.")
+
+
+async def _serve_market(
+    settings: Settings, home: PaperHome, state: StateFile, order: ServeOrder, printer: Printer
+) -> None:
+    """With the market that is asked for, or the one that the home had."""
+    told = order.market_data or order.market_params
+    is_mirror = order.is_mirror or (told is None and _market(settings.home) == MIRROR)
+    if not is_mirror:
+        await _serve(settings.home, home, state, order, printer)
+        return
+    async with open_mirror(settings, SystemClock()) as mirror:
+        note_market(settings.home, MIRROR)
+        await _serve(settings.home, home, state, order, printer, mirror)
+
+
 async def _serve(
-    where: Path, home: PaperHome, state: StateFile, order: ServeOrder, printer: Printer
+    where: Path,
+    home: PaperHome,
+    state: StateFile,
+    order: ServeOrder,
+    printer: Printer,
+    mirror: Mirror | None = None,
 ) -> None:
     saved = state.situation()
-    is_recorded = order.market_data is not None or _market(where) != SYNTHETIC
+    is_recorded = order.market_data is not None or _market(where) not in (SYNTHETIC, MIRROR)
     epoch = datetime.now(UTC)  # noqa: TID251 - the exchange hands out the time; here it begins
     if saved is not None:
         left_at = moment_of(state.latest_moment())
         epoch = left_at if is_recorded else max(epoch, left_at)
-    source = _source(where, state, order, starts_at=ns_of(epoch))
+    source: MarketSource | None
+    if mirror is None:
+        source = _source(where, state, order, starts_at=ns_of(epoch))
+    else:
+        source = MirroredMarket(mirror.pairs, starts_at=ns_of(epoch))
     if source is not None and is_recorded:
         starts_at = moment_of(source.starts_at)
         epoch = max(epoch, starts_at) if saved is not None else starts_at
     clock = ScaledClock(epoch=epoch, speed=order.speed)
-    exchange = PaperExchange(source, clock, state=state, seed=order.seed)
+    options = ExchangeOptions(is_mirror=mirror is not None, latency_s=order.latency_s)
+    exchange = PaperExchange(source, clock, state=state, seed=order.seed, options=options)
     keys = home.keys()
     if saved is None:
         quotes = {pair.quote for pair in exchange.pairs}
@@ -122,16 +167,33 @@ async def _serve(
         home.announce(port=port, speed=order.speed)
         _tell(printer, port, keys)
 
+    serving = serve(
+        exchange,
+        app,
+        port=order.port,
+        idle_timeout_s=order.idle_timeout_s or None,
+        on_listening=announce,
+    )
     try:
-        await serve(
-            exchange,
-            app,
-            port=order.port,
-            idle_timeout_s=order.idle_timeout_s or None,
-            on_listening=announce,
-        )
+        await (serving if mirror is None else _side_by_side(serving, mirror.run(exchange)))
     finally:
         exchange.close()
+
+
+async def _side_by_side(
+    serving: Coroutine[None, None, None], following: Coroutine[None, None, None]
+) -> None:
+    """Serve while the mirrored market is followed; a failure of either ends both."""
+    tasks = [asyncio.create_task(serving), asyncio.create_task(following)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 def note_market(where: Path, market: str) -> None:
@@ -158,25 +220,43 @@ def _source(
     if order.market_data is not None:
         note_market(where, str(order.market_data.absolute()))
         return open_market(order.market_data)
+    if order.market_params is not None:
+        note_market(where, SYNTHETIC)
+        _keep_params(where, order.market_params)
     market = _market(where)
     if market == FROZEN:
         return None
     if market != SYNTHETIC:
         return open_market(Path(market))
     return SyntheticMarket(
-        f"{order.seed}:{starts_at}", starts_at=starts_at, params=_going_on_from(state)
+        f"{order.seed}:{starts_at}", starts_at=starts_at, params=_going_on_from(where, state)
     )
 
 
-def _going_on_from(state: StateFile) -> SyntheticParams:
+def _keep_params(where: Path, file: Path) -> None:
+    """The home's market from now on; whoever starts it again gets the same.
+
+    Raises:
+        ConfigError: the file cannot be read, or makes no sense.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    params_in(content)
+    (folder_of(where) / PARAMS).write_bytes(content)
+
+
+def _going_on_from(where: Path, state: StateFile) -> SyntheticParams:
     """The made-up market goes on near the prices it was left at."""
-    params = SyntheticParams()
+    kept = folder_of(where) / PARAMS
+    params = params_in(kept.read_bytes()) if kept.is_file() else SyntheticParams()
     last = state.last_prices()
     prices = tuple(
         (symbol, max(1, int(last.get(symbol, Decimal(price)))))
         for symbol, price in params.start_prices
     )
-    return SyntheticParams(start_prices=prices)
+    return replace(params, start_prices=prices)
 
 
 def _tell(printer: Printer, port: int, keys: Keys) -> None:
