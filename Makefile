@@ -3,7 +3,7 @@
 #   make demo    an hour of paper trading at sixty times the speed, and its report
 #   make test    the tests
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
-#   make acceptance   the slow tests: whole recordings, fifty kills (about ten minutes)
+#   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements
 #   make docs    write what --help says into docs/commands
