@@ -45,11 +45,15 @@ class ScriptedMarket:
 class Wire:
     """The client's end of one connection; `closed` is set once the other side has gone."""
 
-    def __init__(self, exchange: PaperExchange, *, is_private: bool) -> None:
+    def __init__(
+        self, exchange: PaperExchange, *, is_private: bool, is_level3: bool = False
+    ) -> None:
         self.client, server = duplex_pair()
         self.closed: FrameClosed | None = None
         self._texts: list[str] = []
-        self._server = asyncio.create_task(serve_socket(server, exchange, is_private=is_private))
+        self._server = asyncio.create_task(
+            serve_socket(server, exchange, is_private=is_private, is_level3=is_level3)
+        )
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -101,12 +105,17 @@ async def settle() -> None:
 class SocketDesk:
     """An exchange with one funded account, its token, and connections to it."""
 
-    def __init__(self, *, permissions: Iterable[str] = PERMISSIONS) -> None:
+    def __init__(
+        self,
+        *,
+        permissions: Iterable[str] = PERMISSIONS,
+        options: ExchangeOptions | None = None,
+    ) -> None:
         self.exchange = PaperExchange(
             ScriptedMarket(),
             VirtualClock(moment_of(START)),
             cadence=Cadence(),
-            options=ExchangeOptions(),
+            options=options or ExchangeOptions(),
         )
         self.account_id = self.exchange.create_account(
             "desk", KEY, SECRET, frozenset(permissions), {"USD": d("100000"), "BTC": d("1")}
@@ -119,9 +128,9 @@ class SocketDesk:
         for event in events:
             self.exchange._tell(self.exchange._engine.market(event))
 
-    async def connect(self, *, is_private: bool = False) -> Wire:
+    async def connect(self, *, is_private: bool = False, is_level3: bool = False) -> Wire:
         """A connection whose first status frame has been read."""
-        wire = Wire(self.exchange, is_private=is_private)
+        wire = Wire(self.exchange, is_private=is_private, is_level3=is_level3)
         self._wires.append(wire)
         await settle()
         return wire

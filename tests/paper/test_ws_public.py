@@ -10,6 +10,8 @@ import pytest
 
 from paper_desk import START, ask_for, change, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
+from zoe_tools.paper.exchange import ExchangeOptions
+from zoe_tools.paper.ws_limits import StreamLimits
 
 Frame = dict[str, Any]
 
@@ -470,9 +472,9 @@ def test_nobody_is_listened_for_once_all_have_left() -> None:
     assert (before > 0, after) == (True, 0)
 
 
-def test_a_reader_that_falls_behind_is_closed_with_1013(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_falls_behind_is_closed_with_1013() -> None:
     """The way out is bounded: it is cut, not grown."""
-    monkeypatch.setattr("zoe_tools.paper.ws.OUTGOING_FRAMES", 5)
+    options = ExchangeOptions(streams=StreamLimits(queued_frames=5))
 
     async def story(desk: SocketDesk) -> int:
         wire = await desk.connect()
@@ -482,7 +484,7 @@ def test_a_reader_that_falls_behind_is_closed_with_1013(monkeypatch: pytest.Monk
         assert wire.closed is not None
         return wire.closed.code
 
-    assert at_desk(story) == 1013
+    assert at_desk(story, options=options) == 1013
 
 
 def test_a_change_of_mode_is_pushed_to_everybody() -> None:

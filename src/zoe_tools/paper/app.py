@@ -70,6 +70,9 @@ def create_app(
     async def private_socket(websocket: WebSocket) -> None:
         await _serve(websocket, exchange, is_private=True)
 
+    async def level3_socket(websocket: WebSocket) -> None:
+        await _serve(websocket, exchange, is_private=True, is_level3=True)
+
     return Starlette(
         routes=[
             Route("/zoe/clock", clock),
@@ -77,6 +80,7 @@ def create_app(
             *(() if admin_secret is None else admin_routes(exchange, admin_secret)),
             WebSocketRoute("/v2", public_socket),
             WebSocketRoute("/v2/private", private_socket),
+            WebSocketRoute("/v2/level3", level3_socket),
             Route("/{path:path}", _Rest(exchange)),
         ]
     )
@@ -146,11 +150,16 @@ async def _read_body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-async def _serve(websocket: WebSocket, exchange: PaperExchange, *, is_private: bool) -> None:
+async def _serve(
+    websocket: WebSocket, exchange: PaperExchange, *, is_private: bool, is_level3: bool = False
+) -> None:
     await websocket.accept()
     duplex = AsgiDuplex(websocket)
+    client = websocket.client.host if websocket.client is not None else ""
     try:
-        await serve_socket(duplex, exchange, is_private=is_private)
+        await serve_socket(
+            duplex, exchange, is_private=is_private, is_level3=is_level3, client=client
+        )
     finally:
         await duplex.close()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 
@@ -35,6 +35,7 @@ from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
 from zoe_tools.paper.views import PERMISSIONS, Principal
+from zoe_tools.paper.ws_limits import StreamLimits
 from zoe_tools.ports import Clock
 
 Listener = Callable[[EngineEvent], None]
@@ -53,6 +54,7 @@ class ExchangeOptions:
     `wait_for_subscriber`: the market stands still until somebody has subscribed to it.
     A private request arrives `latency_s` venue seconds after it was sent. With `is_mirror` the
     market is told by `hear`, and never ends.
+    `streams`: how often, how fast and how much a client may ask of the sockets.
     """
 
     holds_before_trigger: bool = True
@@ -61,6 +63,7 @@ class ExchangeOptions:
     wait_for_subscriber: bool = False
     latency_s: float = 0.0
     is_mirror: bool = False
+    streams: StreamLimits = field(default_factory=StreamLimits)
 
 
 class PaperExchange(Queries):

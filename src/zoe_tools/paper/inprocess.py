@@ -24,10 +24,17 @@ class InProcessSockets:
         self._served: dict[asyncio.Task[None], FrameDuplex] = {}
 
     async def connect(self, url: str) -> FrameDuplex:
-        """Open a socket; a URL whose path ends in `/private` opens a private one."""
+        """Open a socket; a path that ends in `/private` or `/level3` opens one of those."""
         ours, theirs = self._duplex_pair()
-        is_private = urlsplit(url).path.endswith("/private")
-        task = asyncio.create_task(serve_socket(ours, self._exchange, is_private=is_private))
+        _, _, door = urlsplit(url).path.rpartition("/")
+        task = asyncio.create_task(
+            serve_socket(
+                ours,
+                self._exchange,
+                is_private=door == "private",
+                is_level3=door == "level3",
+            )
+        )
         self._served[task] = ours
         task.add_done_callback(self._forget)
         return theirs

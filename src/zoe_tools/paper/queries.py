@@ -11,11 +11,11 @@ from zoe_tools.paper.events import PrintEvent, SystemMode
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import ZERO, OrderView
+from zoe_tools.paper.order import ZERO, OrderView, Side
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.tape import INTERVALS
-from zoe_tools.paper.views import AssetSpec, BalanceView, BarView, BookView, TickerView
+from zoe_tools.paper.views import AssetSpec, BalanceView, BarView, BookView, QueuedOrder, TickerView
 
 
 class Queries(ABC):
@@ -128,6 +128,23 @@ class Queries(ABC):
         if interval_minutes not in INTERVALS:
             raise Refusal("EGeneral:Invalid arguments:interval")
         return self._floor.tapes[symbol].bars(interval_minutes, self.now())
+
+    def latest_bar(self, symbol: str, interval_minutes: int) -> BarView | None:
+        """The candle of the last print; None before the first."""
+        return self._floor.tapes[symbol].latest(interval_minutes)
+
+    def queue(self, symbol: str, side: Side, price: Decimal) -> tuple[QueuedOrder, ...]:
+        """The accounts' orders that rest at one price, first come first."""
+        return tuple(
+            QueuedOrder(
+                order_id=one.order_id,
+                quantity=one.remaining,
+                ahead=one.ahead,
+                queue_number=one.queue_number,
+            )
+            for one in self._floor.book(symbol).resting[side]
+            if one.price == price
+        )
 
     def prints(self, symbol: str, limit: int = 1000) -> tuple[PrintEvent, ...]:
         """The newest public trades (at most 1000), oldest first."""

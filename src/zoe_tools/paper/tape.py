@@ -141,6 +141,11 @@ class Tape:
         self.day.drop_before(now - DAY_NS)
         self.today.drop_before(now - now % DAY_NS)
 
+    def latest(self, interval: int) -> BarView | None:
+        """The candle of the last print, running or not; None before the first print."""
+        bars = self._bars[interval]
+        return bars[-1].view() if bars else None
+
     def bars(self, interval: int, now: int) -> tuple[BarView, ...]:
         """Up to 721 candles, oldest first, the last the running one; empty ones filled in."""
         step = interval * _MINUTE_NS

@@ -111,3 +111,16 @@ class BalanceView:
     asset: AssetSpec
     balance: Decimal
     hold: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedOrder:
+    """An account's order at its level: what of it shows, and the source's size ahead of it.
+
+    The queue number rises with the time of queueing; a new one means a new place.
+    """
+
+    order_id: str
+    quantity: Decimal
+    ahead: Decimal
+    queue_number: int

@@ -12,27 +12,45 @@ import asyncio
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.fault_frames import FrameFaults
 from zoe_tools.paper.fault_requests import ANSWER_MARK, UNTOUCHED, fate_of
-from zoe_tools.paper.ws_session import Session
+from zoe_tools.paper.times import NS
+from zoe_tools.paper.ws_public import desk_of
+from zoe_tools.paper.ws_session import Door, Session
 from zoe_tools.ports import FrameClosed, FrameDuplex
 
-OUTGOING_FRAMES = 10_000
-"""How far behind a reader may be."""
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
 CUT = 1006
 
+_IDLE_PINGS = 2
+"""A minute, where pings are due every half."""
+
 _HEARTBEAT = '{"channel":"heartbeat"}'
 
 
-async def serve_socket(duplex: FrameDuplex, exchange: PaperExchange, *, is_private: bool) -> None:
-    """Serve one connection until either side closes it. Private ones trade and see the account."""
-    connection = _Connection(duplex, exchange, is_private=is_private)
+async def serve_socket(
+    duplex: FrameDuplex,
+    exchange: PaperExchange,
+    *,
+    is_private: bool,
+    is_level3: bool = False,
+    client: str = "",
+) -> None:
+    """Serve one connection until either side closes it. Private ones trade and see the account.
+
+    `is_level3`: the socket of the level3 channel alone. `client` is who connects too often.
+    """
+    if not desk_of(exchange).gate.admits(client, exchange.now()):
+        await duplex.close(TRY_AGAIN_LATER, "too many connections")
+        return
+    door: Door = "level3" if is_level3 else "private" if is_private else "public"
+    connection = _Connection(duplex, exchange, door=door)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(connection.read())
             tasks.create_task(connection.write())
             tasks.create_task(connection.beat())
             tasks.create_task(connection.watch())
+            tasks.create_task(connection.idle())
     except* FrameClosed:
         pass
     finally:
@@ -43,18 +61,19 @@ async def serve_socket(duplex: FrameDuplex, exchange: PaperExchange, *, is_priva
 class _Connection:
     """Four loops around a session; each of them ends the others by `FrameClosed`."""
 
-    def __init__(self, duplex: FrameDuplex, exchange: PaperExchange, *, is_private: bool) -> None:
+    def __init__(self, duplex: FrameDuplex, exchange: PaperExchange, *, door: Door) -> None:
         self._duplex = duplex
         self._exchange = exchange
-        self._outgoing: asyncio.Queue[str] = asyncio.Queue(OUTGOING_FRAMES)
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue(exchange.options.streams.queued_frames)
         self._ending = asyncio.Event()
         self._end = (TRY_AGAIN_LATER, "too slow")
         self._faults = FrameFaults(exchange.faults)
         self._fate = UNTOUCHED
-        self._is_far = is_private and exchange.options.latency_s > 0
+        self._is_far = door == "private" and exchange.options.latency_s > 0
         self._late: set[asyncio.Task[None]] = set()
         self._pushed = 0
-        self._session = Session(exchange, self.push, is_private=is_private)
+        self._heard_at = self._used_at = self._told_at = exchange.now()
+        self._session = Session(exchange, self.push, door=door)
 
     def push(self, frame: str) -> None:
         """Queue a frame; one too many dooms the connection."""
@@ -125,6 +144,7 @@ class _Connection:
         """Send what is queued."""
         while True:
             await self._duplex.send(await self._outgoing.get())
+            self._told_at = self._exchange.now()
 
     async def beat(self) -> None:
         """A heartbeat whenever a whole period has passed without a frame."""
@@ -133,6 +153,18 @@ class _Connection:
             await self._exchange.clock.sleep(self._exchange.cadence.stream_heartbeat_s)
             if self._pushed == pushed and self._session.has_subscriptions:
                 self.push(_HEARTBEAT)
+
+    async def idle(self) -> None:
+        """Let go of a connection without traffic, and of one that is used for nothing."""
+        patience = round(self._exchange.cadence.stream_ping_s * _IDLE_PINGS * NS)
+        while True:
+            traffic = max(self._heard_at, self._told_at)
+            used = traffic if self._session.has_subscriptions else self._used_at
+            left = min(traffic, used) + patience - self._exchange.now()
+            if left <= 0:
+                self._doom(GOING_AWAY, "idle")
+                return
+            await self._exchange.clock.sleep(left / NS)
 
     async def watch(self) -> None:
         """Close on a reader that has fallen behind, or where a fault says so."""

@@ -15,10 +15,7 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 T = TypeVar("T", bound=str)
 
-_DEADLINE_LEAST_NS = NS // 2
-_DEADLINE_MOST_NS = 60 * NS
-_LATENCY_NS = NS // 2
-"""A deadline of half a second is made before it travels: judged leniently by as much."""
+_DEADLINE_LIMIT_NS = 60 * NS
 
 
 def invalid(detail: str) -> Refusal:
@@ -98,11 +95,9 @@ class Fields:
             raise invalid(name) from error
 
     def deadline(self, now: int) -> int | None:
-        """Half a second to a minute ahead; one that has passed is left to the engine."""
+        """At most a minute ahead; one that is near or has passed is left to the engine."""
         at = self.time("deadline")
-        if at is None or at <= now:
-            return at
-        if at > now + _DEADLINE_MOST_NS or at < now + _DEADLINE_LEAST_NS - _LATENCY_NS:
+        if at is not None and at > now + _DEADLINE_LIMIT_NS:
             raise invalid("deadline")
         return at
 
@@ -115,11 +110,18 @@ class Fields:
             raise invalid(name)
         return value
 
-    def part(self, name: str, known: frozenset[str], method: str) -> Fields | None:
-        """An object inside, with fields of its own."""
-        value = self._params.get(name)
+    def refuse(self, *names: str) -> None:
+        """None of these may say anything."""
+        for name in names:
+            if self._params.get(name) not in (None, False):
+                raise invalid(name)
+
+    @classmethod
+    def within(cls, params: Params, name: str, known: frozenset[str], method: str) -> Fields | None:
+        """The object of that name inside, with fields of its own; None when absent."""
+        value = params.get(name)
         if value is None:
             return None
         if not isinstance(value, Mapping):
             raise invalid(name)
-        return Fields(method, value, known)
+        return cls(method, value, known)

@@ -50,15 +50,25 @@ class Hub:
         self._accounts.setdefault(account_id, {})[ear] = None
         self._listen()
 
-    def forget(self, ear: MarketEar | AccountEar | ModeEar, account_id: str = "") -> None:
-        """This ear hears nothing more; unknown ones are passed over."""
-        self._markets.pop(ear, None)  # type: ignore[call-overload]
-        self._modes.pop(ear, None)  # type: ignore[call-overload]
-        ears = self._accounts.get(account_id)
-        if ears is not None:
-            ears.pop(ear, None)  # type: ignore[call-overload]
-            if not ears:
-                del self._accounts[account_id]
+    def forget_markets(self, ear: MarketEar) -> None:
+        """This ear hears no more of markets."""
+        self._markets.pop(ear, None)
+        self._rest()
+
+    def forget_modes(self, ear: ModeEar) -> None:
+        """This ear hears no more of modes."""
+        self._modes.pop(ear, None)
+        self._rest()
+
+    def forget_account(self, account_id: str, ear: AccountEar) -> None:
+        """This ear hears no more of the account."""
+        ears = self._accounts.get(account_id, {})
+        ears.pop(ear, None)
+        if not ears:
+            self._accounts.pop(account_id, None)
+        self._rest()
+
+    def _rest(self) -> None:
         if not self._markets and not self._modes and not self._accounts and self._stop is not None:
             self._stop()
             self._stop = None

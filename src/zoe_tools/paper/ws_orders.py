@@ -6,10 +6,9 @@ to judge. Source: kraken-spot section 11.3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar, get_args
+from typing import get_args
 
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import (
@@ -24,12 +23,7 @@ from zoe_tools.paper.order import (
     TimeInForce,
 )
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS, ns_of
-from zoe_tools.paper.ws_numbers import number_or_none
-
-Params = Mapping[str, Any]
-Result = dict[str, Any]
-T = TypeVar("T", bound=str)
+from zoe_tools.paper.ws_fields import Fields, Params, Result, invalid, not_found
 
 _ADD_FIELDS = frozenset(
     {
@@ -47,95 +41,27 @@ _AMEND_FIELDS = frozenset(
         "symbol",
     }
 )
+_TOKEN_ALONE = frozenset({"token"})
+_BATCH_CANCEL_FIELDS = frozenset({"token", "orders", "cl_ord_id"})
+_BATCH_LEAST = 2
+_CANCELS_MOST = 50
+_NOT_OPEN = ("EOrder:Invalid order", "EOrder:Unknown order")
 _CANCEL_FIELDS = frozenset({"token", "order_id", "cl_ord_id", "order_userref"})
 _TRIGGER_FIELDS = frozenset({"reference", "price", "price_type"})
 _NOT_HERE = ("cash_order_qty", "effective_time", "display_qty", "conditional")
 """Fields that Kraken has and this exchange does not: refused by name, never passed over."""
-_DEADLINE_LIMIT_NS = 60 * NS
 
 
-def invalid(detail: str) -> Refusal:
-    """`EGeneral:Invalid arguments:<detail>`."""
-    return Refusal(f"EGeneral:Invalid arguments:{detail}")
+def token_of(params: Params) -> str:
+    """The token of a request.
 
-
-def not_found(name: str) -> Refusal:
-    """`Limit_price(s) not found`: a field that is missing."""
-    return Refusal(f"{name.capitalize()}(s) not found")
-
-
-class _Fields:
-    """The parameters of one request, read with the socket's complaints."""
-
-    def __init__(self, method: str, params: Params, known: frozenset[str]) -> None:
-        for name in params:
-            if name not in known:
-                raise Refusal(f"Unsupported field: '{name}' for the given msg type: {method}")
-        self._params = params
-
-    def decimal(self, name: str) -> Decimal | None:
-        value = self._params.get(name)
-        if value is None:
-            return None
-        number = number_or_none(value)
-        if number is None:
-            raise Refusal(f"{name.capitalize()} field must be a number_float")
-        return number
-
-    def text(self, name: str) -> str | None:
-        value = self._params.get(name)
-        if value is not None and not isinstance(value, str):
-            raise invalid(name)
-        return value
-
-    def integer(self, name: str) -> int | None:
-        value = self._params.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            raise invalid(name)
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._params.get(name, False)
-        if not isinstance(value, bool):
-            raise invalid(name)
-        return value
-
-    def one_of(self, name: str, allowed: tuple[T, ...], default: T | None = None) -> T:
-        value = self.text(name)
-        if value is None and default is not None:
-            return default
-        if value is None:
-            raise not_found(name)
-        for word in allowed:
-            if word == value:
-                return word
-        raise invalid(name)
-
-    def time(self, name: str) -> int | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        try:
-            return ns_of(datetime.fromisoformat(text))
-        except (ValueError, TypeError) as error:
-            raise invalid(name) from error
-
-    def deadline(self, now: int) -> int | None:
-        at = self.time("deadline")
-        if at is not None and at > now + _DEADLINE_LIMIT_NS:
-            raise invalid("deadline")
-        return at
-
-    def several(self, name: str) -> list[Any]:
-        value = self._params.get(name, [])
-        if not isinstance(value, list):
-            raise invalid(name)
-        return value
-
-    def refuse(self, *names: str) -> None:
-        for name in names:
-            if self._params.get(name) not in (None, False):
-                raise invalid(name)
+    Raises:
+        Refusal: `Token(s) not found`.
+    """
+    token = params.get("token")
+    if not isinstance(token, str):
+        raise not_found("token")
+    return token
 
 
 def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
@@ -144,7 +70,7 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     Raises:
         Refusal: a field is missing, malformed or not supported; nothing was sent to the engine.
     """
-    fields = _Fields("add_order", params, _ADD_FIELDS)
+    fields = Fields("add_order", params, _ADD_FIELDS)
     symbol = fields.text("symbol")
     if symbol is None:
         raise not_found("symbol")
@@ -177,7 +103,7 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     )
 
 
-def _refuse_unsupported(fields: _Fields, params: Params) -> None:
+def _refuse_unsupported(fields: Fields, params: Params) -> None:
     fields.refuse(*_NOT_HERE, "margin", "reduce_only")
     if params.get("limit_price_type", "static") != "static":
         raise invalid("limit_price_type")
@@ -185,25 +111,22 @@ def _refuse_unsupported(fields: _Fields, params: Params) -> None:
         raise invalid("fee_preference")
 
 
-def _self_trade(fields: _Fields) -> SelfTrade:
+def _self_trade(fields: Fields) -> SelfTrade:
     words: tuple[SelfTrade, ...] = get_args(SelfTrade)
     by_wire: dict[str, SelfTrade] = {word.replace("-", "_"): word for word in words}
     return by_wire[fields.one_of("stp_type", tuple(by_wire), "cancel_newest")]
 
 
 def _trigger_price(params: Params, order_type: OrderType) -> Decimal | None:
-    triggers = params.get("triggers")
-    if triggers is None:
+    fields = Fields.within(params, "triggers", _TRIGGER_FIELDS, "add_order")
+    if fields is None:
         if order_type in TRIGGERED_TYPES:
             raise not_found("stop_price")
         return None
-    if not isinstance(triggers, Mapping):
-        raise invalid("triggers")
-    fields = _Fields("add_order", triggers, _TRIGGER_FIELDS)
     reference = fields.text("reference") or "last"
     if reference != "last":
         raise invalid("Index unavailable" if reference == "index" else "reference")
-    if triggers.get("price_type", "static") != "static":
+    if fields.text("price_type") not in (None, "static"):
         raise invalid("price_type")
     price = fields.decimal("price")
     if price is None:
@@ -234,7 +157,7 @@ def add_order(exchange: PaperExchange, account_id: str, params: Params) -> Resul
 
 def amend_order(exchange: PaperExchange, account_id: str, params: Params) -> Result:
     """Change an open order in place; the result of the answer echoes the id that was used."""
-    fields = _Fields("amend_order", params, _AMEND_FIELDS)
+    fields = Fields("amend_order", params, _AMEND_FIELDS)
     fields.refuse("display_qty")
     for kind in ("limit_price_type", "trigger_price_type"):
         if params.get(kind, "static") != "static":
@@ -264,7 +187,7 @@ def cancel_targets(params: Params) -> list[tuple[str, str | int]]:
     Raises:
         Refusal: nothing is named, or an id has the wrong type.
     """
-    fields = _Fields("cancel_order", params, _CANCEL_FIELDS)
+    fields = Fields("cancel_order", params, _CANCEL_FIELDS)
     targets: list[tuple[str, str | int]] = []
     for name, kind in (("order_id", str), ("cl_ord_id", str), ("order_userref", int)):
         for each in fields.several(name):
@@ -286,3 +209,68 @@ def cancel_order(exchange: PaperExchange, account_id: str, target: tuple[str, st
     else:
         exchange.cancel_order(account_id, userref=int(value))
     return {name: value}
+
+
+def cancel_all(exchange: PaperExchange, account_id: str, params: Params) -> Result:
+    """Cancel every open order."""
+    Fields("cancel_all", params, _TOKEN_ALONE)
+    return {"count": exchange.cancel_all(account_id)}
+
+
+def batch_cancel(exchange: PaperExchange, account_id: str, params: Params) -> Result:
+    """Cancel 2 to 50 orders by id, userref (as text) or cl_ord_id; how many there were.
+
+    Raises:
+        Refusal: too few or too many ids, one of a wrong type, or none of them open.
+    """
+    fields = Fields("batch_cancel", params, _BATCH_CANCEL_FIELDS)
+    orders, own_ids = fields.several("orders"), fields.several("cl_ord_id")
+    if not orders and not own_ids:
+        raise not_found("orders")
+    for name, ids in (("orders", orders), ("cl_ord_id", own_ids)):
+        if not all(isinstance(each, str) for each in ids):
+            raise invalid(name)
+    if not _BATCH_LEAST <= len(orders) + len(own_ids) <= _CANCELS_MOST:
+        raise invalid("orders")
+    count = 0
+    for name, each in (
+        *((_kind_of(each), each) for each in orders),
+        *(("cl_ord_id", each) for each in own_ids),
+    ):
+        count += _canceled(exchange, account_id, name, each)
+    if not count:
+        raise Refusal("EOrder:Invalid order")
+    return {"count": count}
+
+
+def _kind_of(text: str) -> str:
+    return "order_userref" if text.lstrip("-").isdecimal() else "order_id"
+
+
+def _canceled(exchange: PaperExchange, account_id: str, name: str, text: str) -> int:
+    """How many orders one id of a batch ended; one that is not open ends none."""
+    try:
+        match name:
+            case "order_userref":
+                ended = exchange.cancel_order(account_id, userref=int(text))
+            case "cl_ord_id":
+                ended = exchange.cancel_order(account_id, cl_ord_id=text)
+            case _:
+                ended = exchange.cancel_order(account_id, order_id=text)
+    except Refusal as refusal:
+        if refusal.error not in _NOT_OPEN:
+            raise
+        return 0
+    return len(ended)
+
+
+Execute = Callable[[PaperExchange, str, Params], Result | list[Result]]
+_MODIFY = ("modify-trades",)
+_CLOSE = ("close-trades", "modify-trades")
+TRADING: dict[str, tuple[tuple[str, ...], Execute]] = {
+    "add_order": (_MODIFY, add_order),
+    "amend_order": (_MODIFY, amend_order),
+    "cancel_all": (_CLOSE, cancel_all),
+    "batch_cancel": (_CLOSE, batch_cancel),
+}
+"""Every method with one answer: which permissions it needs any of, and what does it."""

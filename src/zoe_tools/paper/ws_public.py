@@ -6,19 +6,22 @@ it waits for nobody. Source: kraken-spot section 10.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
-from zoe_tools.paper.events import BookEvent, EngineEvent, PrintEvent
+from zoe_tools.paper.events import BookEvent, ModeEvent, PrintEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.rounding import down, fixed, half_up
 from zoe_tools.paper.times import iso
-from zoe_tools.paper.views import AssetSpec, TickerView
+from zoe_tools.paper.views import BarView, TickerView
 from zoe_tools.paper.ws_book import Best, BookMirror, BookWindow
-from zoe_tools.paper.ws_numbers import encode, number
+from zoe_tools.paper.ws_hub import hub_of
+from zoe_tools.paper.ws_instrument import HOME_VENUE, instrument_frame, pair_status_frame
+from zoe_tools.paper.ws_level3 import Level3Book, Level3Window
+from zoe_tools.paper.ws_limits import ConnectionGate
+from zoe_tools.paper.ws_ohlc import OHLC_INTERVALS, candles_frame
 
 Sink = Callable[[str], None]
 """Takes a frame without waiting."""
@@ -27,16 +30,26 @@ _WHOLE_BOOK = 1_000_000
 _TRADES_SHOWN = 50
 _PERCENT = 100
 _FIRST_CONNECTION_ID = 2**63
-_DISPLAY_DECIMALS = {4: 2}
-"""How many decimals an asset of so many is shown with; five unless it is here."""
+_BOOK_CHANNELS = ("book", "level3")
 
 
 class Topic(NamedTuple):
-    """What one subscription is about; `option` is the depth or the event trigger."""
+    """What one subscription is about; `option` is depth, interval, event trigger or venue."""
 
     channel: str
     symbol: str = ""
     option: str | int = ""
+
+
+class _Window(Protocol):
+    """What subscribers of one topic have been told of a book."""
+
+    @property
+    def is_empty(self) -> bool: ...
+
+    def snapshot(self) -> str: ...
+
+    def advance(self, *, is_snapshot: bool) -> str | None: ...
 
 
 class MarketDesk:
@@ -44,13 +57,16 @@ class MarketDesk:
 
     def __init__(self, exchange: PaperExchange) -> None:
         self._exchange = exchange
+        self._hub = hub_of(exchange)
         self._sinks: dict[Topic, dict[Sink, None]] = {}
         self._mirrors: dict[str, BookMirror] = {}
-        self._windows: dict[str, dict[int, BookWindow]] = {}
+        self._level3: dict[str, Level3Book] = {}
+        self._windows: dict[str, dict[Topic, _Window]] = {}
         self._bests: dict[str, tuple[Best, Best]] = {}
         self._untold: set[Topic] = set()
-        self._stop: Callable[[], None] | None = None
+        self._candles_told: dict[Topic, str] = {}
         self._connections = 0
+        self.gate = ConnectionGate(exchange.options.streams)
 
     def number_connection(self) -> int:
         """The id of one more connection; above 2^63, as Kraken's are."""
@@ -59,9 +75,9 @@ class MarketDesk:
 
     def join(self, topic: Topic, sink: Sink) -> None:
         """Frames of this topic go to the sink from now on."""
-        if self._stop is None:
-            self._stop = self._exchange.add_listener(self._hear)
-        if topic.channel == "book" or topic.option == "bbo":
+        self._hub.hear_markets(self._hear)
+        self._hub.hear_modes(self._hear_mode)
+        if topic.channel in _BOOK_CHANNELS or topic.option == "bbo":
             self._follow_book(topic)
         self._sinks.setdefault(topic, {})[sink] = None
 
@@ -72,25 +88,34 @@ class MarketDesk:
         if not sinks:
             self._sinks.pop(topic, None)
             self._untold.discard(topic)
+            self._candles_told.pop(topic, None)
             self._drop_unused(topic)
-        if not self._sinks and self._stop is not None:
-            self._stop()
-            self._stop = None
+        if not self._sinks and not self._level3:
+            self._hub.forget_markets(self._hear)
+            self._hub.forget_modes(self._hear_mode)
 
     def snapshot(self, topic: Topic) -> str | None:
         """The frame a new subscriber gets first; None while there is nothing to show.
 
         A book or ticker that cannot be shown yet is told as a snapshot when it comes about.
         """
-        if topic.channel == "instrument":
-            return instrument_frame(self._exchange)
-        if topic.channel == "trade":
-            prints = self._exchange.prints(topic.symbol, _TRADES_SHOWN)
-            rows = ",".join(_print_row(each, self._spec(topic.symbol)) for each in prints)
-            return f'{{"channel":"trade","type":"snapshot","data":[{rows}]}}'
-        if topic.channel == "book":
-            window = self._windows[topic.symbol][int(topic.option)]
-            return None if window.is_empty else window.snapshot()
+        match topic.channel:
+            case "instrument":
+                return instrument_frame(self._exchange, str(topic.option))
+            case "trade":
+                prints = self._exchange.prints(topic.symbol, _TRADES_SHOWN)
+                rows = ",".join(_print_row(each, self._spec(topic.symbol)) for each in prints)
+                return f'{{"channel":"trade","type":"snapshot","data":[{rows}]}}'
+            case "ohlc":
+                bars = self._exchange.bars(topic.symbol, int(topic.option))
+                return self._candles(topic, "snapshot", bars)
+            case "ticker":
+                return self._ticker_snapshot(topic)
+            case _:
+                window = self._windows[topic.symbol][topic]
+                return None if window.is_empty else window.snapshot()
+
+    def _ticker_snapshot(self, topic: Topic) -> str | None:
         view = self._exchange.ticker(topic.symbol)
         if not view.bid and not view.ask and view.last is None:
             self._untold.add(topic)
@@ -100,54 +125,100 @@ class MarketDesk:
     def _spec(self, symbol: str) -> PairSpec:
         return self._exchange.pair(symbol)
 
+    def _candles(self, topic: Topic, kind: str, bars: Sequence[BarView]) -> str:
+        now = self._exchange.now()
+        return candles_frame(kind, bars, self._spec(topic.symbol), int(topic.option), now)
+
     # books followed
+    def level3(self, symbol: str) -> Level3Book:
+        """The pair order by order; followed from the first time it is asked for."""
+        book = self._level3.get(symbol)
+        if book is None:
+            self._hub.hear_markets(self._hear)
+            view = self._exchange.book(symbol, _WHOLE_BOOK)
+            book = Level3Book(self._spec(symbol), view, self._exchange.queue)
+            self._level3[symbol] = book
+        return book
+
     def _follow_book(self, topic: Topic) -> None:
+        windows = self._windows.setdefault(topic.symbol, {})
+        if topic.channel == "level3":
+            book = self.level3(topic.symbol)
+            if topic not in windows:
+                windows[topic] = Level3Window(book, int(topic.option))
+            return
         mirror = self._mirrors.get(topic.symbol)
         if mirror is None:
             view = self._exchange.book(topic.symbol, _WHOLE_BOOK)
             mirror = self._mirrors[topic.symbol] = BookMirror(self._spec(topic.symbol), view)
             self._bests[topic.symbol] = mirror.bests()
-        if topic.channel == "book":
-            windows = self._windows.setdefault(topic.symbol, {})
-            windows.setdefault(int(topic.option), BookWindow(mirror, int(topic.option)))
+        if topic.channel == "book" and topic not in windows:
+            windows[topic] = BookWindow(mirror, int(topic.option))
 
     def _drop_unused(self, topic: Topic) -> None:
-        if topic.channel == "book":
-            self._windows[topic.symbol].pop(int(topic.option), None)
-        is_followed = self._windows.get(topic.symbol) or (
+        windows = self._windows.get(topic.symbol, {})
+        windows.pop(topic, None)
+        if not windows:
+            self._windows.pop(topic.symbol, None)
+        is_followed = any(each.channel == "book" for each in windows) or (
             Topic("ticker", topic.symbol, "bbo") in self._sinks
         )
         if not is_followed:
-            self._windows.pop(topic.symbol, None)
             self._mirrors.pop(topic.symbol, None)
             self._bests.pop(topic.symbol, None)
 
     # events heard
-    def _hear(self, event: EngineEvent) -> None:
+    def _hear(self, event: BookEvent | PrintEvent) -> None:
         if isinstance(event, BookEvent):
-            mirror = self._mirrors.get(event.symbol)
-            if mirror is not None:
-                self._on_book(event, mirror)
-        elif isinstance(event, PrintEvent):
+            self._on_book(event)
+        else:
             self._on_print(event)
 
-    def _on_book(self, event: BookEvent, mirror: BookMirror) -> None:
-        mirror.follow(event)
-        for depth, window in self._windows.get(event.symbol, {}).items():
+    def _hear_mode(self, _: ModeEvent) -> None:
+        topic = Topic("instrument", "", HOME_VENUE)
+        if topic in self._sinks:
+            self._tell(topic, pair_status_frame(self._exchange))
+
+    def _on_book(self, event: BookEvent) -> None:
+        level3, mirror = self._level3.get(event.symbol), self._mirrors.get(event.symbol)
+        if level3 is not None:
+            level3.follow(event)
+        if mirror is not None:
+            mirror.follow(event)
+        for topic, window in self._windows.get(event.symbol, {}).items():
             frame = window.advance(is_snapshot=event.is_snapshot)
             if frame is not None:
-                self._tell(Topic("book", event.symbol, depth), frame)
+                self._tell(topic, frame)
+        if mirror is None:
+            return
         bests = mirror.bests()
         if bests != self._bests[event.symbol]:
             self._bests[event.symbol] = bests
             self._tell_ticker(Topic("ticker", event.symbol, "bbo"))
 
     def _on_print(self, event: PrintEvent) -> None:
+        level3 = self._level3.get(event.symbol)
+        if level3 is not None:
+            level3.hear(event)
         topic = Topic("trade", event.symbol)
         if topic in self._sinks:
             row = _print_row(event, self._spec(event.symbol))
             self._tell(topic, f'{{"channel":"trade","type":"update","data":[{row}]}}')
+        for interval in OHLC_INTERVALS:
+            topic = Topic("ohlc", event.symbol, interval)
+            if topic in self._sinks:
+                self._tell_candle(topic)
         self._tell_ticker(Topic("ticker", event.symbol, "trades"))
+
+    def _tell_candle(self, topic: Topic) -> None:
+        """The running candle; trades of one moment are told together."""
+        bar = self._exchange.latest_bar(topic.symbol, int(topic.option))
+        if bar is None:
+            return
+        frame = self._candles(topic, "update", (bar,))
+        if frame != self._candles_told.get(topic):
+            self._candles_told[topic] = frame
+            self._tell(topic, frame)
 
     def _tell_ticker(self, topic: Topic) -> None:
         if topic not in self._sinks:
@@ -198,44 +269,3 @@ def ticker_frame(kind: str, view: TickerView, spec: PairSpec) -> str:
         f'"high":{fixed(view.high, price)},"change":{fixed(change, price)},'
         f'"change_pct":{half_up(percent, 2):f},"timestamp":"{iso(view.at)}"}}]}}'
     )
-
-
-def instrument_frame(exchange: PaperExchange) -> str:
-    """Assets and pairs, as one snapshot."""
-    data = {
-        "assets": [_asset_row(asset) for asset in exchange.assets],
-        "pairs": [_pair_row(spec, exchange.mode) for spec in exchange.pairs],
-    }
-    return encode({"channel": "instrument", "type": "snapshot", "data": data})
-
-
-def _asset_row(asset: AssetSpec) -> dict[str, Any]:
-    return {
-        "id": asset.name,
-        "status": "enabled",
-        "precision": asset.decimals,
-        "precision_display": _DISPLAY_DECIMALS.get(asset.decimals, 5),
-        "borrowable": False,
-        "collateral_value": 0.0,
-    }
-
-
-def _pair_row(spec: PairSpec, status: str) -> dict[str, Any]:
-    tick = number(spec.tick_size, spec.pair_decimals)
-    increment = Decimal(1).scaleb(-spec.lot_decimals)
-    return {
-        "symbol": spec.symbol,
-        "base": spec.base,
-        "quote": spec.quote,
-        "status": status,
-        "qty_precision": spec.lot_decimals,
-        "qty_increment": number(increment, spec.lot_decimals),
-        "price_precision": spec.pair_decimals,
-        "cost_precision": spec.cost_decimals,
-        "marginable": False,
-        "has_index": False,
-        "cost_min": number(spec.costmin, max(0, -int(spec.costmin.as_tuple().exponent))),
-        "tick_size": tick,
-        "price_increment": tick,
-        "qty_min": number(spec.ordermin, spec.lot_decimals),
-    }

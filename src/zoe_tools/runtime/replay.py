@@ -30,6 +30,7 @@ from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.ws_limits import UNLIMITED
 from zoe_tools.ports import Narrator
 from zoe_tools.runtime.cadences import cadence_for, stretched_policy
 from zoe_tools.runtime.clocks import VirtualClock
@@ -151,7 +152,7 @@ async def _exchange(
         state=StateFile(home.state_path, synchronous="OFF"),
         seed=order.seed,
         cadence=cadence_for(source.granularity_s),
-        options=ExchangeOptions(wait_for_subscriber=True),
+        options=ExchangeOptions(wait_for_subscriber=True, streams=UNLIMITED),
     )
     quotes = {pair.quote for pair in source.pairs}
     exchange.create_account(

@@ -1,0 +1,306 @@
+"""The book order by order: queues inside levels, what changes in them, and their checksum.
+
+An account's order stands where the engine has it. What the source displays has no orders: each
+growth of a level is taken for one more order at its back, and what leaves without having been
+traded is taken from the back. Source: kraken-spot sections 10.5, 10.6 and 17.5.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import islice
+from zlib import crc32
+
+from zoe_tools.paper.events import BookEvent, PrintEvent
+from zoe_tools.paper.ids import IdMint
+from zoe_tools.paper.market import Levels, PairSpec
+from zoe_tools.paper.order import ZERO, Side
+from zoe_tools.paper.rounding import fixed
+from zoe_tools.paper.views import BookView, QueuedOrder
+from zoe_tools.paper.ws_numbers import checksum_text, iso_nanos
+
+LEVEL3_DEPTHS = (10, 100, 1000)
+_CHECKED_LEVELS = 10
+Queue = Callable[[str, Side, Decimal], tuple[QueuedOrder, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level3Order:
+    """One order of the book. `place` tells two stays of one order at a level apart."""
+
+    order_id: str
+    quantity: Decimal
+    at: int
+    is_own: bool = False
+    ahead: Decimal = ZERO
+    place: int = 0
+
+
+class _Level:
+    """A level as printed; a new one is made whenever the level changes."""
+
+    __slots__ = ("checked", "orders", "price_text", "rows")
+
+    def __init__(self, price: Decimal, orders: tuple[Level3Order, ...], spec: PairSpec) -> None:
+        self.orders = orders
+        self.price_text = fixed(price, spec.pair_decimals)
+        shown = checksum_text(self.price_text)
+        self.rows: list[str] = []
+        checked: list[str] = []
+        for order in orders:
+            quantity = fixed(order.quantity, spec.lot_decimals)
+            self.rows.append(
+                f'"order_id":"{order.order_id}","limit_price":{self.price_text},'
+                f'"order_qty":{quantity},"timestamp":"{iso_nanos(order.at)}"}}'
+            )
+            checked.append(shown + checksum_text(quantity))
+        self.checked = "".join(checked)
+
+    def spoken(self, event: str | None = None) -> Iterator[str]:
+        head = "{" if event is None else f'{{"event":"{event}",'
+        return (head + row for row in self.rows)
+
+    def difference(self, old: _Level) -> Iterator[str]:
+        """What turns the old queue into this one: deletes, then changes and additions."""
+        before = {(one.order_id, one.place): one.quantity for one in old.orders}
+        after = {(one.order_id, one.place) for one in self.orders}
+        for one, row in zip(old.orders, old.rows, strict=True):
+            if (one.order_id, one.place) not in after:
+                yield f'{{"event":"delete",{row}'
+        for one, row in zip(self.orders, self.rows, strict=True):
+            quantity = before.get((one.order_id, one.place))
+            if quantity is None:
+                yield f'{{"event":"add",{row}'
+            elif quantity != one.quantity:
+                yield f'{{"event":"modify",{row}'
+
+
+_Window = dict[Decimal, _Level]
+
+
+class _Side:
+    """One side of the book, order by order."""
+
+    def __init__(self, spec: PairSpec, side: Side, queue: Queue, mint: IdMint) -> None:
+        self._spec = spec
+        self._side: Side = side
+        self._queue = queue
+        self._mint = mint
+        self._prices: list[Decimal] = []
+        self._levels: _Window = {}
+
+    def replace(self, levels: Levels, at: int) -> None:
+        present = {price for price, _ in levels}
+        self.change([(price, ZERO) for price in self._prices if price not in present], at, {})
+        self.change(levels, at, {})
+
+    def change(
+        self, levels: Sequence[tuple[Decimal, Decimal]], at: int, traded: dict[Decimal, Decimal]
+    ) -> None:
+        for price, shown in levels:
+            if shown <= 0:
+                if self._levels.pop(price, None) is not None:
+                    del self._prices[bisect_left(self._prices, price)]
+                continue
+            old = self._levels.get(price)
+            if old is None:
+                insort(self._prices, price)
+            told = old.orders if old is not None else ()
+            queued = self._queue(self._spec.symbol, self._side, price)
+            orders = self._queued(told, queued, shown, traded.get(price, ZERO), at)
+            if old is None or orders != told:
+                self._levels[price] = _Level(price, orders, self._spec)
+
+    def _queued(
+        self,
+        old: tuple[Level3Order, ...],
+        own: tuple[QueuedOrder, ...],
+        shown: Decimal,
+        traded: Decimal,
+        at: int,
+    ) -> tuple[Level3Order, ...]:
+        """The queue of a level that now shows so much, of which these are the accounts' orders."""
+        known = {(one.order_id, one.place): one for one in old if one.is_own}
+        others = [one for one in old if not one.is_own]
+        wanted = shown - sum((one.quantity for one in own), ZERO)
+        excess = sum((one.quantity for one in others), ZERO) - wanted
+        if excess < 0:
+            fresh = Level3Order(order_id=self._mint.order(), quantity=-excess, at=at)
+            others.append(fresh)
+        elif excess > 0:
+            front = max(traded, _moved_up(known, own))
+            others = _without(others, min(excess, front))
+            others = _without(others[::-1], excess - min(excess, front))[::-1]
+        return tuple(_interleaved(others, own, known, at))
+
+    def window(self, depth: int) -> _Window:
+        ordered = reversed(self._prices) if self._side == "buy" else iter(self._prices)
+        return {price: self._levels[price] for price in islice(ordered, depth)}
+
+    def difference(self, old: _Window, new: _Window, depth: int) -> str:
+        told: list[str] = []
+        worst = next(reversed(new)) if len(new) >= depth else None
+        for price, level in old.items():
+            if price not in new and (worst is None or self._is_inside(price, worst)):
+                told += level.spoken("delete")
+        for price, level in new.items():
+            before = old.get(price)
+            if before is None:
+                told += level.spoken("add")
+            elif before is not level:
+                told += level.difference(before)
+        return ",".join(told)
+
+    def _is_inside(self, price: Decimal, worst: Decimal) -> bool:
+        return price > worst if self._side == "buy" else price < worst
+
+
+def _moved_up(known: dict[tuple[str, int], Level3Order], own: tuple[QueuedOrder, ...]) -> Decimal:
+    """How far the first known order has come forward in the queue."""
+    for one in own:
+        before = known.get((one.order_id, one.queue_number))
+        if before is not None:
+            return max(ZERO, before.ahead - one.ahead)
+    return ZERO
+
+
+def _without(orders: list[Level3Order], quantity: Decimal) -> list[Level3Order]:
+    """The orders less so much, taken from the first ones."""
+    left: list[Level3Order] = []
+    for one in orders:
+        gone = min(one.quantity, quantity)
+        quantity -= gone
+        if one.quantity > gone:
+            left.append(one if not gone else replace(one, quantity=one.quantity - gone))
+    return left
+
+
+def _interleaved(
+    others: list[Level3Order],
+    own: tuple[QueuedOrder, ...],
+    known: dict[tuple[str, int], Level3Order],
+    at: int,
+) -> Iterator[Level3Order]:
+    """The accounts' orders at their places among the others."""
+    waiting = list(own)
+    passed = ZERO
+    for other in (*others, None):
+        while waiting and (other is None or waiting[0].ahead <= passed):
+            one = waiting.pop(0)
+            before = known.get((one.order_id, one.queue_number))
+            yield Level3Order(
+                order_id=one.order_id,
+                quantity=one.quantity,
+                at=at if before is None else before.at,
+                is_own=True,
+                ahead=one.ahead,
+                place=one.queue_number,
+            )
+        if other is not None:
+            yield other
+            passed += other.quantity
+
+
+class Level3Book:
+    """One pair, order by order, from a view at the start and the events since."""
+
+    def __init__(self, spec: PairSpec, view: BookView, queue: Queue) -> None:
+        self.spec = spec
+        self.at = view.at
+        mint = IdMint(crc32(spec.symbol.encode()))
+        self.bids = _Side(spec, "buy", queue, mint)
+        self.asks = _Side(spec, "sell", queue, mint)
+        self.bids.replace(view.bids, view.at)
+        self.asks.replace(view.asks, view.at)
+        self._traded: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
+        self._checksum: int | None = None
+
+    def hear(self, event: PrintEvent) -> None:
+        """A trade: the next change of its level takes from the front of the queue."""
+        side: Side = "sell" if event.side == "buy" else "buy"
+        traded = self._traded[side]
+        traded[event.price] = traded.get(event.price, ZERO) + event.quantity
+
+    def follow(self, event: BookEvent) -> None:
+        """Take in what the exchange says changed."""
+        self.at = event.at
+        for side, levels, name in (
+            (self.bids, event.bids, "buy"),
+            (self.asks, event.asks, "sell"),
+        ):
+            if event.is_snapshot:
+                side.replace(levels, event.at)
+            else:
+                side.change(levels, event.at, self._traded["buy" if name == "buy" else "sell"])
+        self._traded["buy"].clear()
+        self._traded["sell"].clear()
+        self._checksum = None
+
+    def rows(
+        self, depth: int
+    ) -> tuple[list[tuple[Decimal, Level3Order]], list[tuple[Decimal, Level3Order]]]:
+        """Bids and asks as (price, order), best first, for whoever prints them otherwise."""
+        bids, asks = (
+            [(price, one) for price, level in side.window(depth).items() for one in level.orders]
+            for side in (self.bids, self.asks)
+        )
+        return bids, asks
+
+    def checksum(self) -> int:
+        """CRC-32 over every order of the best ten levels, asks first."""
+        if self._checksum is None:
+            levels = (
+                *self.asks.window(_CHECKED_LEVELS).values(),
+                *self.bids.window(_CHECKED_LEVELS).values(),
+            )
+            self._checksum = crc32("".join(level.checked for level in levels).encode())
+        return self._checksum
+
+
+class Level3Window:
+    """What all subscribers of one (pair, depth) have been told; they share every frame."""
+
+    def __init__(self, book: Level3Book, depth: int) -> None:
+        self._book = book
+        self._depth = depth
+        self._bids: _Window = {}
+        self._asks: _Window = {}
+        self._look()
+
+    def _look(self) -> None:
+        self._bids = self._book.bids.window(self._depth)
+        self._asks = self._book.asks.window(self._depth)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been told yet, as there is no book."""
+        return not self._bids and not self._asks
+
+    def snapshot(self) -> str:
+        """The whole window as a frame."""
+        bids, asks = (
+            ",".join(row for level in side.values() for row in level.spoken())
+            for side in (self._bids, self._asks)
+        )
+        return self._frame("snapshot", bids, asks)
+
+    def advance(self, *, is_snapshot: bool) -> str | None:
+        """The frame of what has happened to the book; None when this window saw nothing."""
+        old_bids, old_asks, was_empty = self._bids, self._asks, self.is_empty
+        self._look()
+        if is_snapshot or was_empty:
+            return None if was_empty and self.is_empty else self.snapshot()
+        bids = self._book.bids.difference(old_bids, self._bids, self._depth)
+        asks = self._book.asks.difference(old_asks, self._asks, self._depth)
+        return self._frame("update", bids, asks) if bids or asks else None
+
+    def _frame(self, kind: str, bids: str, asks: str) -> str:
+        book = self._book
+        return (
+            f'{{"channel":"level3","type":"{kind}","data":[{{"checksum":{book.checksum()},'
+            f'"symbol":"{book.spec.symbol}","bids":[{bids}],"asks":[{asks}],'
+            f'"timestamp":"{iso_nanos(book.at)}"}}]}}'
+        )
