@@ -287,3 +287,26 @@ def test_five_thousand_malformed_frames_are_each_answered() -> None:
         return silent, pong["method"]
 
     assert at_desk(story, options=options) == (0, "pong")
+
+
+def test_a_batch_is_sound_as_a_whole_and_then_judged_one_by_one() -> None:
+    """An invalid member places nothing; one without funds leaves its siblings alive."""
+    good = {"order_type": "limit", "side": "buy", "order_qty": 0.1, "limit_price": 60000.0}
+
+    async def story(desk: SocketDesk) -> list[Any]:
+        desk.hear(BOOK)
+        wire = await desk.connect(is_private=True)
+        heard: list[Any] = []
+        for second in ({"order_qty": 0.0}, {"order_qty": 100.0}):
+            orders = [good, {**good, **second}]
+            heard += await wire.ask("batch_add", symbol="BTC/USD", orders=orders, token=desk.token)
+            heard.append(len(desk.exchange.open_orders(desk.account_id)))
+        heard += await wire.ask("batch_add", symbol="BTC/USD", orders=[good], token=desk.token)
+        return heard
+
+    refused, after_refused, done, after_done, single = at_desk(story)
+
+    assert (refused["success"], after_refused) == (False, 0)
+    assert (list(done["result"][0]), after_done) == (["order_id"], 1)
+    assert done["result"][1] == {"error": "EOrder:Insufficient funds"}
+    assert single["error"] == "EGeneral:Invalid arguments:orders"

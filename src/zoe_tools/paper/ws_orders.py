@@ -17,6 +17,7 @@ from zoe_tools.paper.order import (
     TRIGGERED_TYPES,
     AmendOrder,
     OrderType,
+    OrderView,
     PlaceOrder,
     SelfTrade,
     Side,
@@ -146,7 +147,11 @@ def check_symbol(exchange: PaperExchange, symbol: str) -> None:
 
 def add_order(exchange: PaperExchange, account_id: str, params: Params) -> Result:
     """Place an order; the result of the answer. With `validate` its order_id is ""."""
-    order = exchange.add_order(account_id, place_request(exchange, params))
+    return placed(exchange.add_order(account_id, place_request(exchange, params)))
+
+
+def placed(order: OrderView) -> Result:
+    """What an answer says of an order that was placed."""
     result: Result = {"order_id": order.order_id}
     if order.cl_ord_id is not None:
         result["cl_ord_id"] = order.cl_ord_id

@@ -16,6 +16,7 @@ from zoe_tools.paper.events import ModeEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.ws_answers import Answers, Request
+from zoe_tools.paper.ws_batch import batch_add
 from zoe_tools.paper.ws_hub import hub_of
 from zoe_tools.paper.ws_limits import Bucket
 from zoe_tools.paper.ws_numbers import data_frame
@@ -33,6 +34,7 @@ Door = Literal["public", "private", "level3"]
 
 _SERVER_VERSION = "2.0.10"
 _REQ_ID_LIMIT = 2**63
+_METHODS = {**TRADING, "batch_add": (("modify-trades",), batch_add)}
 _CHANNELS: dict[Door, tuple[str, ...]] = {
     "public": PUBLIC_CHANNELS,
     "private": PRIVATE_CHANNELS,
@@ -113,14 +115,14 @@ class Session:
                 self._subscriptions.unsubscribe(request)
             case "cancel_order" if self._trades:
                 self._cancel_order(request)
-            case method if self._trades and method in TRADING:
+            case method if self._trades and method in _METHODS:
                 self._trade(request)
             case _:
                 raise Refusal("Unsupported event")
 
     # trading
     def _trade(self, request: Request) -> None:
-        permissions, execute = TRADING[request.method]
+        permissions, execute = _METHODS[request.method]
         account_id = self._account(request, permissions)
         self._answers.answer(request, execute(self._exchange, account_id, request.params))
 
