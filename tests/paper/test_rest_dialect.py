@@ -226,7 +226,7 @@ def test_validate_describes_the_order_and_places_nothing(
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"ordertype": "trailing-stop"}, "EGeneral:Invalid arguments:ordertype"),
+        ({"ordertype": "sometimes"}, "EGeneral:Invalid arguments:ordertype"),
         ({"type": "hold"}, "EGeneral:Invalid arguments:type"),
         ({"volume": "much"}, "EGeneral:Invalid arguments:volume"),
         ({"volume": ""}, "EGeneral:Invalid arguments:volume"),
@@ -234,7 +234,7 @@ def test_validate_describes_the_order_and_places_nothing(
         ({"leverage": "5"}, "EOrder:Cannot open position"),
         ({"oflags": "fcib"}, "EGeneral:Invalid arguments:oflags"),
         ({"oflags": "post", "price": "70000.1"}, "EOrder:Post only order"),
-        ({"timeinforce": "FOK"}, "EGeneral:Invalid arguments:timeinforce"),
+        ({"timeinforce": "NOW"}, "EGeneral:Invalid arguments:timeinforce"),
         ({"close[ordertype]": "limit"}, "EGeneral:Invalid arguments:close"),
         ({"trigger": "index"}, "EGeneral:Invalid arguments:Index unavailable"),
         ({"deadline": "tomorrow"}, "EGeneral:Invalid arguments:deadline"),

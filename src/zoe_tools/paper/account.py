@@ -51,11 +51,15 @@ def reserve_for(order: OrderView, spec: PairSpec) -> tuple[str, Decimal]:
     """What an order has to hold: (asset, amount).
 
     A buy holds cost and fee at the taker's rate in quote, at its limit (else its trigger) price; a
-    sell its remaining quantity in base. Rounded up to the asset's decimals.
+    sell its remaining quantity in base; a fee in base is on the base
+    side. Rounded up to the asset's decimals.
     """
     if order.side == "sell":
-        return spec.base, ceiling(order.remaining, spec.base_decimals)
+        needed = order.remaining
+        if order.is_fee_in_base:
+            needed += fees.base_fee_of(spec, needed, order.taker_pct)
+        return spec.base, ceiling(needed, spec.base_decimals)
     price = order.limit_price or order.trigger_price or ZERO
     cost = fees.cost_of(spec, price, order.remaining)
-    fee = fees.fee_of(spec, cost, order.taker_pct)
+    fee = ZERO if order.is_fee_in_base else fees.fee_of(spec, cost, order.taker_pct)
     return spec.quote, ceiling(cost + fee, spec.quote_decimals)

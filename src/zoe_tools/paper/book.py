@@ -152,7 +152,7 @@ class PairBook:
                 side=order.side,
                 price=price,
                 queue_number=order.queue_number,
-                remaining=order.remaining,
+                remaining=order.visible,
                 ahead=self.source[order.side].size(price) if ahead is None else ahead,
             )
         )
@@ -172,9 +172,9 @@ class PairBook:
         resting = self.find(order)
         if resting is None:
             return
-        resting.remaining = order.remaining
+        resting.remaining = order.visible
         self._touched[order.side][resting.price] = None
-        if order.remaining <= 0 or not order.is_open:
+        if order.visible <= 0 or not order.is_open:
             self.resting[order.side].remove(resting)
 
     def remove(self, order: OrderView) -> None:

@@ -5,27 +5,31 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from zoe_tools.paper import fees
+from zoe_tools.paper import drafts, fees
 from zoe_tools.paper.account import Account, reserve_for
 from zoe_tools.paper.book import PairBook, crosses, other
 from zoe_tools.paper.events import SystemMode
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import (
+    BOOK_PRICED,
     LIMIT_PRICED,
+    TRAILING,
     TRIGGERED_TYPES,
     ZERO,
     AmendOrder,
     OrderView,
     PlaceOrder,
+    RelativePrice,
 )
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rounding import fits, half_up
+from zoe_tools.paper.rounding import ceiling, fits, half_up
 
 LARGEST = Decimal(10) ** 12
 """No price or quantity beyond it: keeps all arithmetic inside the exact 28 digits."""
 _SMALLEST = Decimal(1).scaleb(-18)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _FREE = re.compile(r"[\x21-\x7e]{1,18}")
+_ICEBERG_PARTS = 15
 _USERREF_LIMIT = 2**31
 
 
@@ -56,21 +60,70 @@ def check_deadline(deadline: int | None, now: int) -> None:
 
 def check_shape(request: PlaceOrder, spec: PairSpec, now: int) -> None:
     """The parts of an order that do not depend on the market."""
+    _check_margin(request)
     _check_parts(request)
-    check_quantity(request.quantity, spec)
+    _check_size(request, spec)
     for price in (request.limit_price, request.trigger_price):
-        check_price(price, spec)
+        if isinstance(price, Decimal):
+            check_price(price, spec)
+    if request.close is not None:
+        drafts.check_close(request.close)
     if request.time_in_force == "gtd" and request.expire_at is None:
         raise Refusal("EGeneral:Invalid arguments:expiretm")
     if request.expire_at is not None and request.expire_at <= now:
         raise Refusal("EGeneral:Invalid arguments:expiretm")
-    if request.is_post_only and (request.order_type != "limit" or request.time_in_force == "ioc"):
+    if request.starts_at is not None and request.starts_at <= now:
+        raise Refusal("EGeneral:Invalid arguments:starttm")
+    is_immediate = request.time_in_force in {"ioc", "fok"}
+    if request.is_post_only and (request.order_type not in BOOK_PRICED or is_immediate):
         raise Refusal("EGeneral:Invalid arguments:oflags")
+    if request.time_in_force == "fok" and request.order_type != "limit":
+        raise Refusal("EGeneral:Invalid arguments:timeinforce")
+
+
+def _check_margin(request: PlaceOrder) -> None:
+    """There is no margin at this exchange: nothing to open, to reduce or to settle."""
+    if request.order_type == "settle-position":
+        raise Refusal("EOrder:Unknown position")
+    if request.leverage is not None:
+        raise Refusal("EOrder:Cannot open position")
+    if request.is_reduce_only:
+        raise Refusal("EOrder:Reduce only:No position exists")
+
+
+def _check_size(request: PlaceOrder, spec: PairSpec) -> None:
+    budget = request.quote_quantity
+    if budget is not None:
+        is_market_buy = request.order_type == "market" and request.side == "buy"
+        if not is_market_buy or request.quantity or request.close is not None:
+            raise Refusal("EGeneral:Invalid arguments:viqc")
+        if not budget.is_finite() or not _SMALLEST <= budget <= LARGEST:
+            raise Refusal("EGeneral:Invalid arguments:volume")
+        if not fits(budget, spec.cost_decimals):
+            raise Refusal("EGeneral:Invalid arguments:volume")
+        if budget < spec.costmin:
+            raise Refusal("EOrder:Cost minimum not met")
+        return
+    check_quantity(request.quantity, spec)
+    if (request.display_quantity is not None) != (request.order_type == "iceberg"):
+        raise Refusal("EGeneral:Invalid arguments:displayvol")
+    if request.display_quantity is not None:
+        check_display(request.display_quantity, request.quantity, spec)
+
+
+def check_display(display: Decimal, quantity: Decimal, spec: PairSpec) -> None:
+    """The visible part of an iceberg: a fifteenth of it at least."""
+    if not display.is_finite() or not _SMALLEST <= display <= quantity:
+        raise Refusal("EGeneral:Invalid arguments:displayvol")
+    if not fits(display, spec.lot_decimals) or display * _ICEBERG_PARTS < quantity:
+        raise Refusal("EGeneral:Invalid arguments:displayvol")
 
 
 def _check_parts(request: PlaceOrder) -> None:
     if (request.limit_price is not None) != (request.order_type in LIMIT_PRICED):
         raise Refusal("EGeneral:Invalid arguments:price")
+    if request.order_type in TRAILING:
+        _check_trailing(request)
     if (request.trigger_price is not None) != (request.order_type in TRIGGERED_TYPES):
         raise Refusal("EGeneral:Invalid arguments:price")
     name = request.cl_ord_id
@@ -78,6 +131,17 @@ def _check_parts(request: PlaceOrder) -> None:
         raise Refusal("EGeneral:Invalid arguments:cl_ord_id")
     if request.userref is not None and not -_USERREF_LIMIT <= request.userref < _USERREF_LIMIT:
         raise Refusal("EGeneral:Invalid arguments:userref")
+
+
+def _check_trailing(request: PlaceOrder) -> None:
+    distance, offset = request.trigger_price, request.limit_price
+    if not isinstance(distance, RelativePrice) or isinstance(offset, Decimal):
+        raise Refusal("EGeneral:Invalid arguments:price")
+    for one in (distance, offset):
+        if one is not None and not (one.value.is_finite() and abs(one.value) <= LARGEST):
+            raise Refusal("EGeneral:Invalid arguments:price")
+    if distance.value <= 0:
+        raise Refusal("EGeneral:Invalid arguments:price")
 
 
 def _is_client_id(text: str) -> bool:
@@ -106,7 +170,7 @@ def check_price(price: Decimal | None, spec: PairSpec) -> None:
         raise Refusal("EOrder:Tick size check failed")
 
 
-def check_cost(order: PlaceOrder | OrderView, quantity: Decimal, book: PairBook) -> None:
+def check_cost(order: OrderView, quantity: Decimal, book: PairBook) -> None:
     """Price times quantity reaches the pair's cost minimum (market orders: the current price)."""
     price = order.limit_price or order.trigger_price
     price = price or book.best_any(other(order.side)) or book.last
@@ -122,7 +186,7 @@ def check_client_id(account: Account, request: PlaceOrder) -> None:
         raise Refusal("EGeneral:Invalid arguments:cl_ord_id")
 
 
-def check_post_only(order: PlaceOrder | OrderView, price: Decimal | None, book: PairBook) -> None:
+def check_post_only(order: OrderView, price: Decimal | None, book: PairBook) -> None:
     """A post-only order may not take."""
     best = book.best_any(other(order.side))
     if price is not None and best is not None and crosses(order.side, price, best):
@@ -132,8 +196,12 @@ def check_post_only(order: PlaceOrder | OrderView, price: Decimal | None, book: 
 def check_funds(account: Account, order: OrderView, book: PairBook, *, has_hold: bool) -> None:
     """The account can pay for the order, what it holds already for it counted in."""
     asset, needed = reserve_for(order, book.spec)
-    if order.side == "buy" and order.order_type == "market":
-        needed = market_cost(book, order.quantity, order.taker_pct)
+    rate = ZERO if order.is_fee_in_base else order.taker_pct
+    if order.quote_quantity is not None:
+        fee = fees.fee_of(book.spec, order.quote_quantity, rate)
+        needed = ceiling(order.quote_quantity + fee, book.spec.quote_decimals)
+    elif order.side == "buy" and order.order_type == "market":
+        needed = market_cost(book, order.quantity, rate)
     elif not has_hold and order.waits_for_trigger:
         return
     own_asset, own = account.reserves.get(order.order_id, (asset, ZERO))
@@ -162,14 +230,31 @@ def check_amendment(request: AmendOrder, order: OrderView, spec: PairSpec) -> No
         raise Refusal("EGeneral:Invalid arguments:limit_price")
     if request.trigger_price is not None and not order.waits_for_trigger:
         raise Refusal("EGeneral:Invalid arguments:trigger_price")
-    check_price(request.limit_price, spec)
-    check_price(request.trigger_price, spec)
+    _check_amended_prices(request, order, spec)
     if request.quantity is not None:
         check_quantity(request.quantity, spec)
+    if request.display_quantity is not None:
+        if order.display_quantity is None:
+            raise Refusal("EGeneral:Invalid arguments:display_qty")
+        check_display(request.display_quantity, request.quantity or order.quantity, spec)
     changes = (
         request.quantity not in (None, order.quantity),
+        request.display_quantity not in (None, order.display_quantity),
         request.limit_price not in (None, order.limit_price),
         request.trigger_price not in (None, order.trigger_price),
     )
     if not any(changes):
         raise Refusal("EOrder:No amendable parameters specified")
+
+
+def _check_amended_prices(request: AmendOrder, order: OrderView, spec: PairSpec) -> None:
+    """A waiting trailing order is moved by distances, everything else by prices too."""
+    is_trailing = order.order_type in TRAILING and order.waits_for_trigger
+    for price in (request.limit_price, request.trigger_price):
+        if isinstance(price, Decimal):
+            check_price(price, spec)
+        if price is not None and is_trailing != isinstance(price, RelativePrice) and is_trailing:
+            raise Refusal("EGeneral:Invalid arguments:price")
+    distance = request.trigger_price
+    if is_trailing and isinstance(distance, RelativePrice) and distance.value <= 0:
+        raise Refusal("EGeneral:Invalid arguments:trigger_price")

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from zoe_tools.paper import checks, fees
+from zoe_tools.paper import checks
 from zoe_tools.paper.account import Account
-from zoe_tools.paper.book import PairBook
+from zoe_tools.paper.drafts import amended, draft_of
 from zoe_tools.paper.events import EngineEvent, ModeEvent, SystemMode
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
@@ -20,9 +20,6 @@ from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
-
-_DRAFT = ""
-"""The id of an order that is only checked."""
 
 
 class Engine:
@@ -129,19 +126,22 @@ class Engine:
         checks.check_mode(self.floor.mode, request)
         checks.check_deadline(request.deadline, now)
         checks.check_shape(request, book.spec, now)
-        checks.check_cost(request, request.quantity, book)
         checks.check_client_id(account, request)
-        request = _in_wire_digits(request, book)
-        if request.is_post_only:
-            checks.check_post_only(request, request.limit_price, book)
-        draft = _draft(request, account, book, now)
+        draft = draft_of(request, account, book, now)
+        checks.check_price(draft.limit_price, book.spec)
+        checks.check_price(draft.trigger_price, book.spec)
+        if draft.quote_quantity is None:
+            checks.check_cost(draft, draft.quantity, book)
+        if draft.is_post_only and draft.starts_at is None:
+            checks.check_post_only(draft, draft.limit_price, book)
         checks.check_funds(account, draft, book, has_hold=self._holds_before_trigger)
         self._check_count(account, request.symbol)
         if request.is_validate:
             return draft, []
         turn = self._turn(now)
         order = turn.open_order(draft)
-        turn.work(order)
+        if order.status == "open":
+            turn.work(order)
         events = turn.finish()
         return self._latest(account, order.order_id), events
 
@@ -168,7 +168,11 @@ class Engine:
             raise Refusal("EOrder:Unknown order")
         book = self.floor.book(order.symbol)
         checks.check_amendment(request, order, book.spec)
-        after = _amended(order, request, book)
+        after = amended(order, request, book)
+        if after == replace(order, is_amended=True):
+            raise Refusal("EOrder:No amendable parameters specified")
+        checks.check_price(after.limit_price, book.spec)
+        checks.check_price(after.trigger_price, book.spec)
         is_repriced = after.limit_price != order.limit_price
         loses_place = is_repriced or after.quantity > order.quantity
         checks.check_cost(after, after.quantity, book)
@@ -196,15 +200,19 @@ class Engine:
         return tuple(ended), turn.finish()
 
     def expire(self, now: int) -> list[EngineEvent]:
-        """End what is past its expiry."""
+        """End what is past its expiry, and start what waited for its time."""
         due = self.floor.take_expired(now)
         if not due:
             return []
         turn = self._turn(now)
         for account_id, order_id in due:
             order = self.floor.account(account_id).open.get(order_id)
-            if order is not None:
+            if order is None:
+                continue
+            if order.expire_at is not None and order.expire_at <= now:
                 turn.end(order, "expired", None)
+            elif order.status == "pending":
+                turn.start(order)
         return turn.finish()
 
     def set_mode(self, mode: SystemMode, now: int) -> list[EngineEvent]:
@@ -213,55 +221,3 @@ class Engine:
         self.floor.mode = mode
         turn.events.append(ModeEvent(at=turn.now, mode=mode))
         return turn.finish()
-
-
-def _in_wire_digits(request: PlaceOrder, book: PairBook) -> PlaceOrder:
-    """The same numbers, in the digits the book is printed with."""
-    spec = book.spec
-    limit, trigger = request.limit_price, request.trigger_price
-    return replace(
-        request,
-        quantity=half_up(request.quantity, spec.lot_decimals),
-        limit_price=None if limit is None else half_up(limit, spec.pair_decimals),
-        trigger_price=None if trigger is None else half_up(trigger, spec.pair_decimals),
-    )
-
-
-def _draft(request: PlaceOrder, account: Account, book: PairBook, now: int) -> OrderView:
-    volume = account.volume.total(now)
-    return OrderView(
-        order_id=_DRAFT,
-        account_id=account.account_id,
-        taker_pct=fees.percent(book.spec, volume, is_maker=False),
-        maker_pct=fees.percent(book.spec, volume, is_maker=True),
-        symbol=request.symbol,
-        side=request.side,
-        order_type=request.order_type,
-        quantity=request.quantity,
-        opened_at=now,
-        queue_number=0,
-        limit_price=request.limit_price,
-        trigger_price=request.trigger_price,
-        time_in_force=request.time_in_force,
-        is_post_only=request.is_post_only,
-        expire_at=request.expire_at,
-        cl_ord_id=request.cl_ord_id,
-        userref=request.userref,
-        self_trade=request.self_trade,
-    )
-
-
-def _amended(order: OrderView, request: AmendOrder, book: PairBook) -> OrderView:
-    """The order as it will be; a quantity at or below what is filled leaves what is filled."""
-    spec = book.spec
-    quantity, limit, trigger = request.quantity, request.limit_price, request.trigger_price
-    total = order.quantity if quantity is None else half_up(quantity, spec.lot_decimals)
-    return replace(
-        order,
-        quantity=max(total, order.filled),
-        limit_price=order.limit_price if limit is None else half_up(limit, spec.pair_decimals),
-        trigger_price=(
-            order.trigger_price if trigger is None else half_up(trigger, spec.pair_decimals)
-        ),
-        is_amended=True,
-    )

@@ -11,10 +11,20 @@ from typing import Literal
 
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, TakerSide
-from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.order import AmendView, OrderView
 
 OrderEventKind = Literal[
-    "pending_new", "new", "trade", "filled", "canceled", "expired", "amended", "triggered"
+    "pending_new",
+    "new",
+    "trade",
+    "filled",
+    "canceled",
+    "expired",
+    "amended",
+    "triggered",
+    "iceberg_refill",
+    "restated",
+    "status",
 ]
 SystemMode = Literal["online", "maintenance", "cancel_only", "post_only", "limit_only"]
 
@@ -24,7 +34,7 @@ class OrderEvent:
     """One step of an order's life; `order` is the order after it, `trade` only with `trade`.
 
     An order that fills at once gives pending_new, new, trade..., filled. The completing trade is
-    followed by `filled` (or `canceled`) at the same time.
+    followed by `filled` (or `canceled`) at the same time. `status` says that a trailing stop moved.
     """
 
     at: int
@@ -33,6 +43,15 @@ class OrderEvent:
     order: OrderView
     trade: TradeView | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendEvent:
+    """A step of an order's amend trail."""
+
+    at: int
+    account_id: str
+    amend: AmendView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,4 +101,4 @@ class ModeEvent:
     mode: SystemMode
 
 
-EngineEvent = OrderEvent | LedgerEvent | BookEvent | PrintEvent | ModeEvent
+EngineEvent = OrderEvent | AmendEvent | LedgerEvent | BookEvent | PrintEvent | ModeEvent

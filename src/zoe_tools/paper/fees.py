@@ -35,6 +35,11 @@ def fee_of(spec: PairSpec, cost: Decimal, rate: Decimal) -> Decimal:
     return half_up(cost * rate / _PERCENT, spec.cost_decimals)
 
 
+def base_fee_of(spec: PairSpec, quantity: Decimal, rate: Decimal) -> Decimal:
+    """The rate (percent) of the quantity, half-up at the base asset's decimals (`fcib`)."""
+    return half_up(quantity * rate / _PERCENT, spec.base_decimals)
+
+
 class VolumeWindow:
     """An account's traded cost over the last thirty days."""
 

@@ -53,6 +53,9 @@ class Floor:
             account.reserves[order.order_id] = reserve
         if order.expire_at is not None:
             self.watch_expiry(order.expire_at, order.account_id, order.order_id)
+        if order.status == "pending" and order.starts_at is not None:
+            self.watch_expiry(order.starts_at, order.account_id, order.order_id)
+            return
         book = self.books.get(order.symbol)
         if book is None:
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from zoe_tools.paper.order import OrderType, Side
+from zoe_tools.paper.order import ZERO, OrderType, Side
 
 LedgerType = Literal["trade", "deposit", "withdrawal"]
 
@@ -19,8 +19,8 @@ class TradeView:
     """One execution of one of the exchange's own accounts.
 
     `order_type` is what was asked for, `executed_as` what it traded as (`market` or `limit`).
-    `cost` and `fee` are in quote at the pair's `cost_decimals`. `public_id` is the integer of the
-    public tape.
+    `cost` and `fee` are in quote at the pair's `cost_decimals`; a fee in base is
+    `fee_base`. `public_id` is the integer of the public tape.
     """
 
     trade_id: str
@@ -38,6 +38,7 @@ class TradeView:
     is_maker: bool
     at: int
     ledger_ids: tuple[str, ...] = ()
+    fee_base: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,19 +11,19 @@ from decimal import Decimal
 from typing import Literal
 
 from zoe_tools.paper import fees
-from zoe_tools.paper.account import Account, reserve_for
+from zoe_tools.paper.account import reserve_for
 from zoe_tools.paper.book import PairBook, Resting, crosses, other
+from zoe_tools.paper.drafts import child_of, trailed
 from zoe_tools.paper.events import (
     EngineEvent,
-    LedgerEvent,
     OrderEvent,
-    OrderEventKind,
     PrintEvent,
 )
 from zoe_tools.paper.floor import Floor
-from zoe_tools.paper.ledger import LedgerRow, LedgerType, TradeView
-from zoe_tools.paper.market import Print
+from zoe_tools.paper.ledger import TradeView
+from zoe_tools.paper.market import PairSpec, Print
 from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, ZERO, OrderView
+from zoe_tools.paper.records import Records
 from zoe_tools.paper.rounding import half_up
 
 _HUNDRED = Decimal(100)
@@ -32,9 +32,11 @@ PROTECTION = "Market price protection"
 NO_LIQUIDITY = "No liquidity"
 NO_FUNDS = "Insufficient funds"
 IMMEDIATE = "Immediate or cancel"
+FILL_OR_KILL = "Fill or kill"
+POST_ONLY = "Post only order"
 
 
-class Turn:
+class Turn(Records):
     """One step. `finish` returns what happened."""
 
     def __init__(
@@ -45,23 +47,14 @@ class Turn:
         protection_pct: Decimal | None,
         holds_before_trigger: bool,
     ) -> None:
-        self.floor = floor
-        self.now = now
-        self.events: list[EngineEvent] = []
+        super().__init__(floor, now)
         self._protection_pct = protection_pct
         self._holds_before_trigger = holds_before_trigger
         self._new_lasts: deque[tuple[PairBook, Decimal]] = deque()
+        self._closes: deque[tuple[OrderView, Decimal]] = deque()
         self._touched: dict[str, PairBook] = {}
 
     # order life
-    def note(self, order: OrderView, kind: OrderEventKind, reason: str | None = None) -> None:
-        """Write down a step of an order's life."""
-        self.events.append(
-            OrderEvent(
-                at=self.now, account_id=order.account_id, kind=kind, order=order, reason=reason
-            )
-        )
-
     def open_order(self, draft: OrderView) -> OrderView:
         """Take a checked draft in, under an id of its own: pending_new, new."""
         order = replace(
@@ -71,10 +64,29 @@ class Turn:
         )
         self._keep(order)
         self.note(order, "pending_new")
-        self.note(order, "new")
+        if order.status == "open":
+            self.note(order, "new")
+        elif order.starts_at is not None:
+            self.floor.watch_expiry(order.starts_at, order.account_id, order.order_id)
         if order.expire_at is not None:
             self.floor.watch_expiry(order.expire_at, order.account_id, order.order_id)
         return order
+
+    def start(self, order: OrderView) -> None:
+        """A scheduled order's time has come; its trailing stop begins here."""
+        book = self._book(order)
+        order = replace(order, status="open", queue_number=self.floor.mint.count("queue"))
+        if order.trailing is not None and book.last is not None:
+            order = trailed(order, book.last, book.spec)
+        best = book.best_any(other(order.side))
+        self._keep(order)
+        self.note(order, "new")
+        price = order.limit_price
+        can_meet = order.is_post_only and price is not None and best is not None
+        if can_meet and crosses(order.side, price or ZERO, best or ZERO):
+            self.end(order, "canceled", POST_ONLY)
+            return
+        self.work(order)
 
     def work(self, order: OrderView, worst: Decimal | None = None) -> None:
         """Let an active order trade, then rest or end. `worst` as in `_take`."""
@@ -85,6 +97,9 @@ class Turn:
                 self._trigger(book, order, book.last, None)
             return
         is_market = order.limit_price is None
+        if order.time_in_force == "fok" and not self._fills_whole(book, order):
+            self.end(order, "canceled", FILL_OR_KILL)
+            return
         order, why = self._take(book, order, worst)
         if not order.is_open:
             return
@@ -93,7 +108,36 @@ class Turn:
         elif order.time_in_force == "ioc":
             self.end(order, "canceled", IMMEDIATE)
         else:
-            book.rest(order, order.limit_price or ZERO)
+            self._rest(book, order)
+
+    def _rest(self, book: PairBook, order: OrderView) -> OrderView:
+        """At the back of its level; an iceberg with a fresh slice."""
+        if order.display_quantity is not None:
+            order = replace(order, shown=min(order.display_quantity, order.remaining))
+            self._keep(order)
+        book.rest(order, order.limit_price or ZERO)
+        return order
+
+    def _fills_whole(self, book: PairBook, order: OrderView) -> bool:
+        """Whether others have all of it within its limit; nothing behind an own order counts."""
+        bound, found = order.limit_price or ZERO, ZERO
+        across = other(order.side)
+        own: Decimal | None = None
+        for resting in book.resting[across]:
+            if not crosses(order.side, bound, resting.price):
+                break
+            if resting.account_id != order.account_id:
+                found += self.floor.account(resting.account_id).open[resting.order_id].remaining
+            elif order.self_trade != "cancel-oldest":
+                own = resting.price
+                break
+        for price in book.source[across].prices():
+            if not crosses(order.side, bound, price) or price == own:
+                break
+            if own is not None and not crosses(order.side, own, price):
+                break
+            found += book.source[across].size(price)
+        return found >= order.remaining
 
     def end(
         self, order: OrderView, status: Literal["closed", "canceled", "expired"], reason: str | None
@@ -118,6 +162,8 @@ class Turn:
         self.note(order, "amended", "User requested")
         if order.remaining <= 0:
             self.end(order, "canceled", "User requested")
+        elif order.status == "pending":
+            return
         elif order.waits_for_trigger or loses_place:
             self.work(order)
         else:
@@ -153,7 +199,7 @@ class Turn:
         """
         across = other(order.side)
         bound = self._bound(book, order)
-        while order.is_open and order.remaining > 0:
+        while order.is_open and not order.is_done:
             maker = book.next_maker(across)
             if maker is None:
                 return order, None
@@ -168,7 +214,9 @@ class Turn:
                 continue
             if resting is None and worst is not None and crosses(order.side, worst, price):
                 price = worst
-            quantity = min(quantity, order.remaining)
+            quantity = min(quantity, _wanted(order, price, book.spec))
+            if quantity <= 0:
+                return self.end(order, "closed", None), None
             if not self._can_pay(book, order, price, quantity):
                 return order, NO_FUNDS
             order = self._trade(book, order, maker[0], price, quantity, resting)
@@ -221,9 +269,11 @@ class Turn:
         asset, needed = spec.base, half_up(quantity, spec.base_decimals)
         if order.side == "buy":
             cost = fees.cost_of(spec, price, quantity)
-            fee = fees.fee_of(spec, cost, order.taker_pct)
+            fee = ZERO if order.is_fee_in_base else fees.fee_of(spec, cost, order.taker_pct)
             asset = spec.quote
             needed = half_up(cost, spec.quote_decimals) + half_up(fee, spec.quote_decimals)
+        elif order.is_fee_in_base:
+            needed += fees.base_fee_of(spec, quantity, order.taker_pct)
         has_reserve = order.order_id in account.reserves
         return needed <= (account.balance(asset) if has_reserve else account.available(asset))
 
@@ -233,8 +283,9 @@ class Turn:
         public_id = self._publish(book, event)
         left = event.quantity
         for side in ("buy", "sell"):
-            for resting in list(book.resting[side]):
-                if left <= 0 or not crosses(side, resting.price, event.price):
+            while left > 0 and book.resting[side]:
+                resting = book.resting[side][0]
+                if not crosses(side, resting.price, event.price):
                     break
                 eaten = min(left, resting.ahead) if resting.price == event.price else ZERO
                 if eaten > 0:
@@ -242,7 +293,7 @@ class Turn:
                     left -= eaten
                 quantity = min(left, resting.remaining)
                 if quantity <= 0:
-                    continue
+                    break
                 left -= quantity
                 order = self.floor.account(resting.account_id).open[resting.order_id]
                 if not self._can_pay(book, order, resting.price, quantity):
@@ -275,9 +326,24 @@ class Turn:
         """Activate what the new last prices have reached, until nothing more fires."""
         while self._new_lasts:
             book, last = self._new_lasts.popleft()
-            for order in list(book.waiting.values()):
-                if order.order_id in book.waiting and _is_hit(order, last):
+            for order_id in list(book.waiting):
+                order = book.waiting.get(order_id)
+                if order is None:
+                    continue
+                order = self._trail(book, order, last)
+                if _is_hit(order, last):
                     self._trigger(book, order, last, last)
+
+    def _trail(self, book: PairBook, order: OrderView, last: Decimal) -> OrderView:
+        """A new peak pulls the stop behind it."""
+        peak = order.peak_price
+        if peak is None or (last <= peak if order.side == "sell" else last >= peak):
+            return order
+        order = trailed(order, last, book.spec)
+        self._keep(order)
+        book.waiting[order.order_id] = order
+        self.note(order, "status")
+        return order
 
     def _trigger(
         self, book: PairBook, order: OrderView, last: Decimal, worst: Decimal | None
@@ -313,8 +379,11 @@ class Turn:
         """Execute part of an order: order, balances, ledger, events."""
         spec = book.spec
         account = self.floor.account(order.account_id)
-        cost = fees.cost_of(spec, price, quantity)
-        fee = fees.fee_of(spec, cost, order.maker_pct if is_maker else order.taker_pct)
+        cost = _cost_of_fill(order, price, quantity, spec)
+        rate = order.maker_pct if is_maker else order.taker_pct
+        fee, fee_base = fees.fee_of(spec, cost, rate), ZERO
+        if order.is_fee_in_base:
+            fee, fee_base = fee - fee, fees.base_fee_of(spec, quantity, rate)
         trade = TradeView(
             trade_id=self.floor.mint.trade(),
             public_id=public_id or self.floor.mint.count(f"print {spec.symbol}"),
@@ -328,6 +397,7 @@ class Turn:
             quantity=quantity,
             cost=cost,
             fee=fee,
+            fee_base=fee_base,
             is_maker=is_maker,
             at=self.now,
             ledger_ids=(self.floor.mint.ledger(), self.floor.mint.ledger()),
@@ -339,6 +409,9 @@ class Turn:
             filled=order.filled + quantity,
             cost=order.cost + cost,
             fee=order.fee + fee,
+            fee_base=order.fee_base + fee_base,
+            quantity=order.quantity if order.quote_quantity is None else order.filled + quantity,
+            shown=max(ZERO, order.shown - quantity),
             trade_ids=(*order.trade_ids, trade.trade_id),
         )
         self._keep(order)
@@ -348,68 +421,44 @@ class Turn:
                 at=self.now, account_id=order.account_id, kind="trade", order=order, trade=trade
             )
         )
-        self._settle(book, account, trade)
-        return self.end(order, "closed", None) if order.remaining <= 0 else order
+        self.settle(spec, account, trade)
+        if order.close is not None:
+            self._closes.append((order, quantity))
+        return self._after_fill(book, order, is_maker=is_maker)
 
-    def _settle(self, book: PairBook, account: Account, trade: TradeView) -> None:
-        """Two ledger rows, quote first; the fee sits on the quote leg."""
-        spec = book.spec
-        sign = -1 if trade.side == "buy" else 1
-        quote_id, base_id = trade.ledger_ids
-        self.post(
-            account,
-            ledger_id=quote_id,
-            ref_id=trade.trade_id,
-            row_type="trade",
-            subtype="tradespot",
-            asset=spec.quote,
-            amount=sign * half_up(trade.cost, spec.quote_decimals),
-            fee=half_up(trade.fee, spec.quote_decimals),
-        )
-        self.post(
-            account,
-            ledger_id=base_id,
-            ref_id=trade.trade_id,
-            row_type="trade",
-            subtype="tradespot",
-            asset=spec.base,
-            amount=-sign * half_up(trade.quantity, spec.base_decimals),
-            fee=half_up(ZERO, spec.base_decimals),
-        )
+    def _after_fill(self, book: PairBook, order: OrderView, *, is_maker: bool) -> OrderView:
+        """Done, or an iceberg's next slice at the back of its level, or as it is."""
+        if order.is_done:
+            return self.end(order, "closed", None)
+        if is_maker and order.display_quantity is not None and order.shown <= 0:
+            order = replace(order, queue_number=self.floor.mint.count("queue"))
+            order = self._rest(book, order)
+            self.note(order, "iceberg_refill")
+        return order
 
-    def post(
-        self,
-        account: Account,
-        *,
-        ledger_id: str,
-        ref_id: str,
-        row_type: LedgerType,
-        subtype: str,
-        asset: str,
-        amount: Decimal,
-        fee: Decimal,
-    ) -> LedgerRow:
-        """Write a ledger row; the balance follows."""
-        row = LedgerRow(
-            ledger_id=ledger_id,
-            ref_id=ref_id,
-            account_id=account.account_id,
-            at=self.now,
-            type=row_type,
-            subtype=subtype,
-            asset=asset,
-            amount=amount,
-            fee=fee,
-            balance=account.balance(asset) + amount - fee,
-        )
-        account.balances[asset] = row.balance
-        account.ledger[ledger_id] = row
-        self.events.append(LedgerEvent(at=self.now, account_id=account.account_id, row=row))
-        return row
+    def _open_closes(self) -> None:
+        """Each fill of an order with a conditional close opens one of its own (section 8.2)."""
+        while self._closes:
+            parent, quantity = self._closes.popleft()
+            book = self._book(parent)
+            child = child_of(parent, quantity, book, self.now)
+            if child is None:
+                continue
+            asset, needed = reserve_for(child, book.spec)
+            can_pay = needed <= self.floor.account(parent.account_id).available(asset)
+            # an order that ends at once holds nothing on its way
+            order = self.open_order(child)
+            if can_pay or (child.waits_for_trigger and not self._holds_before_trigger):
+                self.work(order)
+            else:
+                self.end(order, "canceled", NO_FUNDS)
 
     def finish(self, *, snapshot_of: str | None = None) -> list[EngineEvent]:
         """Fire what is to fire, publish what changed on display, and hand everything over."""
         self.fire_triggers()
+        while self._closes:
+            self._open_closes()
+            self.fire_triggers()
         for symbol, book in self._touched.items():
             shown = book.drain(self.now, is_snapshot=symbol == snapshot_of)
             if shown is not None:
@@ -424,3 +473,19 @@ def _is_hit(order: OrderView, last: Decimal) -> bool:
         return False
     rises = (order.side == "buy") == (order.order_type in STOPS)
     return last >= trigger if rises else last <= trigger
+
+
+def _wanted(order: OrderView, price: Decimal, spec: PairSpec) -> Decimal:
+    """How much of it is still to buy or sell at this price; can be nothing when sized in quote."""
+    if order.quote_quantity is None:
+        return order.remaining
+    return half_up((order.quote_quantity - order.cost) / price, spec.lot_decimals)
+
+
+def _cost_of_fill(order: OrderView, price: Decimal, quantity: Decimal, spec: PairSpec) -> Decimal:
+    """Price times quantity; the fill that uses up a quote-sized buy is pinned to what is left."""
+    if order.quote_quantity is not None:
+        left = order.quote_quantity - order.cost
+        if quantity == _wanted(order, price, spec):
+            return left
+    return fees.cost_of(spec, price, quantity)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, OrderView, PlaceOrder
+from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, OrderView
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.views import AssetSpec
 
@@ -36,14 +36,15 @@ def wide(spec: PairSpec) -> int:
     return max(5, spec.pair_decimals)
 
 
-def order_text(order: OrderView | PlaceOrder, spec: PairSpec) -> str:
+def order_text(order: OrderView, spec: PairSpec) -> str:
     """`buy 1.25000000 XBTUSD @ stop loss 49000.0 -> limit 48000.0` (section 17.2)."""
     what = f"{order.side} {fixed(order.quantity, spec.lot_decimals)} {spec.altname} @ "
     limit, trigger = order.limit_price, order.trigger_price
     limit_text = "" if limit is None else f"limit {fixed(limit, spec.pair_decimals)}"
     if trigger is None:
         return what + (limit_text or "market")
-    text = f"{_WORDS[order.order_type]} {fixed(trigger, spec.pair_decimals)}"
+    words = _WORDS.get(order.order_type, order.order_type.replace("-", " "))
+    text = f"{words} {fixed(trigger, spec.pair_decimals)}"
     return what + text + (f" -> {limit_text}" if limit_text else "")
 
 
