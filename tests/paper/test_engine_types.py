@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paper_desk import START, Desk, ask_for, change, d, snapshot, stop, traded
-from zoe_tools.paper.order import ConditionalClose, OrderView, PlaceOrder, RelativePrice
+from zoe_tools.paper.order import ConditionalClose, EditOrder, OrderView, PlaceOrder, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
 
@@ -194,3 +194,64 @@ def test_what_makes_no_sense_is_refused(desk: Desk, changes: dict[str, Any], err
 
     assert refused.value.error == error
     assert desk.account().open == {}
+
+
+# batches and edits
+def test_a_batch_with_one_invalid_order_places_none(desk: Desk) -> None:
+    """Validation is atomic."""
+    with pytest.raises(Refusal) as refused:
+        desk.engine.place_batch(
+            desk.account_id,
+            [ask_for("buy", "1", "69000.0"), ask_for("buy", "1", "69000.05")],
+            START,
+        )
+
+    assert refused.value.error == "EOrder:Invalid price"
+    assert desk.account().open == {}
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_a_batch_has_two_to_fifteen_orders(desk: Desk, count: int) -> None:
+    """Fewer or more are refused."""
+    with pytest.raises(Refusal):
+        desk.engine.place_batch(desk.account_id, [ask_for("buy", "1", "69000.0")] * count, START)
+
+
+def test_the_engines_reasons_leave_the_other_orders_of_a_batch_alive(desk: Desk) -> None:
+    """Funds and post-only are judged one by one."""
+    answers, _ = desk.engine.place_batch(
+        desk.account_id,
+        [
+            ask_for("buy", "1", "70000.1", is_post_only=True),
+            ask_for("buy", "100", "69000.0"),
+            ask_for("buy", "1", "69000.0"),
+        ],
+        START,
+    )
+
+    assert [str(one) for one in answers[:2]] == [
+        "EOrder:Post only order",
+        "EOrder:Insufficient funds",
+    ]
+    assert len(desk.account().open) == 1
+
+
+def test_an_edit_makes_a_new_order_and_counts_the_old_ones_hold(desk: Desk) -> None:
+    """All the money is in the old order; the new one has a new id and the old one's type."""
+    order = desk.place(ask_for("sell", "10", "80000.0"))
+    request = EditOrder(symbol="BTC/USD", order_id=order.order_id, limit_price=d("81000.0"))
+    old, new, _ = desk.engine.edit(desk.account_id, request, START)
+
+    assert (old.status, new.status, new.limit_price) == ("canceled", "open", d("81000.0"))
+    assert new.order_id != old.order_id
+
+
+def test_an_edit_that_is_refused_leaves_the_order_alone(desk: Desk) -> None:
+    """More than there is money for."""
+    order = desk.place(ask_for("sell", "5", "80000.0"))
+    request = EditOrder(symbol="BTC/USD", order_id=order.order_id, quantity=d("11"))
+    with pytest.raises(Refusal) as refused:
+        desk.engine.edit(desk.account_id, request, START)
+
+    assert refused.value.error == "EOrder:Insufficient funds"
+    assert desk.order(order) == order

@@ -17,6 +17,7 @@ from zoe_tools.paper.order import (
     TRIGGERED_TYPES,
     ZERO,
     AmendOrder,
+    EditOrder,
     OrderView,
     PlaceOrder,
     RelativePrice,
@@ -258,3 +259,25 @@ def _check_amended_prices(request: AmendOrder, order: OrderView, spec: PairSpec)
     distance = request.trigger_price
     if is_trailing and isinstance(distance, RelativePrice) and distance.value <= 0:
         raise Refusal("EGeneral:Invalid arguments:trigger_price")
+
+
+def editable(account: Account, request: EditOrder) -> OrderView:
+    """The one open order that an edit names, if it may be edited.
+
+    Raises:
+        Refusal: none or several, or of a kind that cannot be.
+    """
+    named = [
+        order
+        for order in account.open.values()
+        if (request.order_id is not None and order.order_id == request.order_id)
+        or (request.order_id is None and order.userref == request.userref is not None)
+    ]
+    if len(named) != 1 or named[0].symbol != request.symbol:
+        raise Refusal("EOrder:Invalid order")
+    (order,) = named
+    if order.triggered_at is not None or order.close is not None or order.cl_ord_id is not None:
+        raise Refusal("EOrder:Invalid order")
+    if request.quantity is not None and request.quantity < order.filled:
+        raise Refusal("EGeneral:Invalid arguments:volume")
+    return order

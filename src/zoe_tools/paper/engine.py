@@ -12,14 +12,16 @@ from decimal import Decimal
 
 from zoe_tools.paper import checks
 from zoe_tools.paper.account import Account
-from zoe_tools.paper.drafts import amended, draft_of
+from zoe_tools.paper.drafts import amended, draft_of, edited
 from zoe_tools.paper.events import EngineEvent, ModeEvent, SystemMode
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
 from zoe_tools.paper.matching import Turn
-from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
+from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
+
+_BATCH_LEAST, _BATCH_MOST = 2, 15
 
 
 class Engine:
@@ -121,6 +123,20 @@ class Engine:
         Returns the order after the step; with `is_validate` a draft without id and no events.
         """
         now = max(now, self.floor.now)
+        draft = self._checked(account_id, request, now)
+        account = self.floor.account(account_id)
+        self._check_engine(account, draft)
+        if request.is_validate:
+            return draft, []
+        turn = self._turn(now)
+        order = turn.open_order(draft)
+        if order.status == "open":
+            turn.work(order)
+        events = turn.finish()
+        return self._latest(account, order.order_id), events
+
+    def _checked(self, account_id: str, request: PlaceOrder, now: int) -> OrderView:
+        """The order asked for, if it is valid; the engine's own reasons come after."""
         book = self.floor.book(request.symbol)
         account = self.floor.account(account_id)
         checks.check_mode(self.floor.mode, request)
@@ -132,18 +148,64 @@ class Engine:
         checks.check_price(draft.trigger_price, book.spec)
         if draft.quote_quantity is None:
             checks.check_cost(draft, draft.quantity, book)
+        return draft
+
+    def _check_engine(self, account: Account, draft: OrderView) -> None:
+        """Post-only, funds and the count of open orders."""
+        book = self.floor.book(draft.symbol)
         if draft.is_post_only and draft.starts_at is None:
             checks.check_post_only(draft, draft.limit_price, book)
         checks.check_funds(account, draft, book, has_hold=self._holds_before_trigger)
-        self._check_count(account, request.symbol)
+        if draft.order_id == "":
+            self._check_count(account, draft.symbol)
+
+    def place_batch(
+        self, account_id: str, requests: Sequence[PlaceOrder], now: int
+    ) -> tuple[list[OrderView | Refusal], list[EngineEvent]]:
+        """All valid or none placed; then each by itself, in order (section 13.5).
+
+        Raises:
+            Refusal: not 2 to 15 orders of one pair, or one that is invalid.
+        """
+        now = max(now, self.floor.now)
+        sizes = range(_BATCH_LEAST, _BATCH_MOST + 1)
+        if len(requests) not in sizes or len({one.symbol for one in requests}) > 1:
+            raise Refusal("EGeneral:Invalid arguments:orders")
+        names = [one.cl_ord_id for one in requests if one.cl_ord_id is not None]
+        if len(set(names)) < len(names):
+            raise Refusal("EGeneral:Invalid arguments:cl_ord_id")
+        for one in requests:
+            self._checked(account_id, one, now)
+        answers: list[OrderView | Refusal] = []
+        events: list[EngineEvent] = []
+        for one in requests:
+            try:
+                order, said = self.place(account_id, one, now)
+            except Refusal as refusal:
+                answers.append(refusal)
+                continue
+            answers.append(order)
+            events += said
+        return answers, events
+
+    def edit(
+        self, account_id: str, request: EditOrder, now: int
+    ) -> tuple[OrderView, OrderView, list[EngineEvent]]:
+        """Cancel and place anew, or refuse and leave the old order alone (section 8.5)."""
+        now = max(now, self.floor.now)
+        account = self.floor.account(account_id)
+        old = checks.editable(account, request)
+        draft = self._checked(account_id, edited(old, request), now)
+        self._check_engine(account, replace(draft, order_id=old.order_id))
         if request.is_validate:
-            return draft, []
+            return old, draft, []
         turn = self._turn(now)
-        order = turn.open_order(draft)
+        ended = turn.end(old, "canceled", "User requested")
+        order = turn.open_order(replace(draft, parent_id=old.order_id))
         if order.status == "open":
             turn.work(order)
         events = turn.finish()
-        return self._latest(account, order.order_id), events
+        return ended, self._latest(account, order.order_id), events
 
     def _check_count(self, account: Account, symbol: str) -> None:
         working = sum(1 for order in account.open.values() if order.symbol == symbol)

@@ -23,6 +23,7 @@ from zoe_tools.paper.events import (
     PrintEvent,
     SystemMode,
 )
+from zoe_tools.paper.exchange_orders import OrderCommands
 from zoe_tools.paper.fault_lag import RestLag
 from zoe_tools.paper.faults import MAINTENANCE_CYCLE, FaultDesk, FaultRule
 from zoe_tools.paper.floor import Floor
@@ -30,7 +31,6 @@ from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.ledger import LedgerRow
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
-from zoe_tools.paper.queries import Queries
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
@@ -66,7 +66,7 @@ class ExchangeOptions:
     streams: StreamLimits = field(default_factory=StreamLimits)
 
 
-class PaperExchange(Queries):
+class PaperExchange(OrderCommands):
     """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
     def __init__(
@@ -97,6 +97,7 @@ class PaperExchange(Queries):
         self._unsaved_steps = 0
         self._moved: set[str] = set()
         floor, self._skip = self._open()
+        self._saved_pairs = tuple(floor.pairs.values())
         super().__init__(floor)
         self._engine = Engine(
             self._floor,
@@ -251,7 +252,7 @@ class PaperExchange(Queries):
             source_starts_at=self._source.starts_at if self._source is not None else None,
             mode=self._floor.mode,
             counters=self._floor.mint.counters,
-            pairs=tuple(self._floor.pairs.values()),
+            pairs=self._saved_pairs,
         )
 
     # accounts
@@ -364,6 +365,12 @@ class PaperExchange(Queries):
             self.set_mode("online")
         return self.faults.disarm()
 
+    @override
+    def _said(self, events: list[EngineEvent]) -> None:
+        self._tell(events)
+        self._alarm.set()
+
+    @override
     def _in_own_time(self, deadline: int | None) -> int | None:
         """A deadline is judged by the clock that is told."""
         if deadline is None or self.faults.is_quiet:

@@ -1,0 +1,55 @@
+"""The order commands of the exchange that change more than one order, and the amend trail."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+from zoe_tools.paper.engine import Engine
+from zoe_tools.paper.events import EngineEvent
+from zoe_tools.paper.order import EditOrder, OrderView, PlaceOrder
+from zoe_tools.paper.queries import Queries
+from zoe_tools.paper.refusal import Refusal
+
+
+class OrderCommands(Queries):
+    """Batches and edits; every one is on disk before it returns."""
+
+    _engine: Engine
+
+    @abstractmethod
+    def _said(self, events: list[EngineEvent]) -> None:
+        """Commit and tell what a command did."""
+
+    @abstractmethod
+    def _in_own_time(self, deadline: int | None) -> int | None:
+        """A deadline by the exchange's own clock."""
+
+    def add_batch(
+        self, account_id: str, requests: Sequence[PlaceOrder]
+    ) -> list[OrderView | Refusal]:
+        """Place 2 to 15 orders of one pair, in order (section 8.3); an answer for each.
+
+        Raises:
+            Refusal: one of them is invalid; none was placed.
+        """
+        now = self._catch_up()
+        own = [replace(one, deadline=self._in_own_time(one.deadline)) for one in requests]
+        answers, events = self._engine.place_batch(account_id, own, now)
+        if events:
+            self._said(events)
+        return answers
+
+    def edit_order(self, account_id: str, request: EditOrder) -> tuple[OrderView, OrderView]:
+        """Cancel an order for a new one (section 8.5); returns the old and the new.
+
+        Raises:
+            Refusal: the new order cannot be, or the old one not be edited; nothing has changed.
+        """
+        now = self._catch_up()
+        request = replace(request, deadline=self._in_own_time(request.deadline))
+        old, new, events = self._engine.edit(account_id, request, now)
+        if events:
+            self._said(events)
+        return old, new
