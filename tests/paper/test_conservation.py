@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from paper_desk import Desk, ask_for, change, d, snapshot, stop, traded
 from zoe_tools.paper.account import Account, reserve_for
-from zoe_tools.paper.order import PlaceOrder
+from zoe_tools.paper.order import ConditionalClose, PlaceOrder, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
 
@@ -30,6 +30,54 @@ _orders: st.SearchStrategy[PlaceOrder] = st.one_of(
     st.builds(
         lambda side, size, price, limit: stop(
             side, size, price, order_type="stop-loss-limit", limit_price=d(limit)
+        ),
+        _sides,
+        _sizes,
+        _prices,
+        _prices,
+    ),
+    st.builds(
+        lambda side, size, price, asset: ask_for(side, size, price, fee_asset=asset),
+        _sides,
+        _sizes,
+        st.one_of(st.none(), _prices),
+        st.sampled_from(["base", "quote"]),
+    ),
+    st.builds(
+        lambda side, size, price: ask_for(
+            side,
+            size,
+            price,
+            order_type="iceberg",
+            display_quantity=max(d("0.0005"), d(size) - d("0.0005")),
+        ),
+        _sides,
+        _sizes,
+        _prices,
+    ),
+    st.builds(lambda *args: ask_for(*args, time_in_force="fok"), _sides, _sizes, _prices),
+    st.builds(
+        lambda side, size, away, kind: ask_for(
+            side,
+            size,
+            order_type="trailing-stop" if kind is None else "trailing-stop-limit",
+            trigger_price=RelativePrice(value=Decimal(away)),
+            limit_price=kind,
+        ),
+        _sides,
+        _sizes,
+        st.integers(50, 400),
+        st.sampled_from([None, RelativePrice(value=Decimal(30), is_unsigned=True)]),
+    ),
+    st.builds(
+        lambda cost: ask_for("buy", "0", quote_quantity=Decimal(cost)), st.integers(1, 30000)
+    ),
+    st.builds(
+        lambda side, size, price, closing: ask_for(
+            side,
+            size,
+            price,
+            close=ConditionalClose(order_type="limit", limit_price=d(closing)),
         ),
         _sides,
         _sizes,
@@ -78,7 +126,7 @@ def _change_one(desk: Desk, index: int, value: object) -> None:
     desk.amend(order, **{key: number})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(steps=_steps, holds=st.booleans())
 def test_money_holds_and_fills_always_add_up(
     steps: list[tuple[str, object, object]],
@@ -118,10 +166,15 @@ def _assert_orders_add_up(desk: Desk, account: Account) -> None:
         assert order.filled == sum(trade.quantity for trade in trades)
         assert order.cost == sum(trade.cost for trade in trades)
         assert order.fee == sum(trade.fee for trade in trades)
+        assert order.fee_base == sum(trade.fee_base for trade in trades)
         assert order.filled <= order.quantity
         assert order.status != "closed" or order.remaining == 0
     for trade in account.trades.values():
         spec = desk.floor.pairs[trade.symbol]
+        placed = account.open.get(trade.order_id) or account.closed[trade.order_id]
+        if placed.quote_quantity is not None:
+            assert placed.cost <= placed.quote_quantity
+            continue
         assert trade.cost == half_up(trade.price * trade.quantity, spec.cost_decimals)
 
 
@@ -146,6 +199,6 @@ def _assert_nothing_appears_from_nowhere(desk: Desk) -> None:
         for trade in account.trades.values():
             sign = 1 if trade.side == "sell" else -1
             dollars += sign * trade.cost - trade.fee
-            bitcoin -= sign * trade.quantity
+            bitcoin -= sign * trade.quantity + trade.fee_base
         assert abs(account.balance("USD") - dollars) <= CENT * len(account.trades)
         assert account.balance("BTC") == bitcoin
