@@ -3,12 +3,67 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+from typing_extensions import override
 
 from zoe_tools.paper import fees
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import ZERO, OrderView
 from zoe_tools.paper.rounding import ceiling
+
+
+class _Reserves(dict[str, tuple[str, Decimal]]):
+    """What each order holds, with the sums per asset kept along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sums: dict[str, Decimal] = {}
+
+    @override
+    def __setitem__(self, order_id: str, reserve: tuple[str, Decimal]) -> None:
+        self.pop(order_id, None)
+        asset, amount = reserve
+        self.sums[asset] = self.sums.get(asset, ZERO) + amount
+        super().__setitem__(order_id, reserve)
+
+    @override
+    def pop(self, order_id: str, default: Any = None) -> Any:
+        """Forget what an order holds."""
+        reserve = super().pop(order_id, None)
+        if reserve is None:
+            return default
+        self.sums[reserve[0]] -= reserve[1]
+        return reserve
+
+
+class _OpenOrders(dict[str, OrderView]):
+    """Open orders by id, found by client id and counted by symbol as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_client_id: dict[str, str] = {}
+        self.working: dict[str, int] = {}
+
+    @override
+    def __setitem__(self, order_id: str, order: OrderView) -> None:
+        if order_id not in self:
+            self.working[order.symbol] = self.working.get(order.symbol, 0) + 1
+            if order.cl_ord_id is not None:
+                self.by_client_id[order.cl_ord_id] = order_id
+        super().__setitem__(order_id, order)
+
+    @override
+    def pop(self, order_id: str, default: Any = None) -> Any:
+        """Forget an order that has ended."""
+        order = super().pop(order_id, None)
+        if order is None:
+            return default
+        self.working[order.symbol] -= 1
+        if order.cl_ord_id is not None:
+            self.by_client_id.pop(order.cl_ord_id, None)
+        return order
 
 
 class Account:
@@ -18,16 +73,20 @@ class Account:
         self.account_id = account_id
         self.name = name
         self.balances: dict[str, Decimal] = {}
-        self.open: dict[str, OrderView] = {}
+        self.open = _OpenOrders()
         self.closed: dict[str, OrderView] = {}
         self.trades: dict[str, TradeView] = {}
         self.ledger: dict[str, LedgerRow] = {}
-        self.reserves: dict[str, tuple[str, Decimal]] = {}
+        self.reserves = _Reserves()
         self.volume = fees.VolumeWindow()
 
     def held(self, asset: str) -> Decimal:
         """What open orders keep of this asset."""
-        return sum((amount for name, amount in self.reserves.values() if name == asset), ZERO)
+        return self.reserves.sums.get(asset, ZERO)
+
+    def working(self, symbol: str) -> int:
+        """How many of its orders of this symbol are open."""
+        return self.open.working.get(symbol, 0)
 
     def balance(self, asset: str) -> Decimal:
         """The total, held amounts included."""
@@ -39,12 +98,9 @@ class Account:
 
     def find_open(self, *, order_id: str | None, cl_ord_id: str | None) -> OrderView | None:
         """The open order of this id."""
-        if order_id is not None:
-            return self.open.get(order_id)
-        for order in self.open.values():
-            if order.cl_ord_id == cl_ord_id:
-                return order
-        return None
+        if order_id is None:
+            order_id = self.open.by_client_id.get(cl_ord_id or "")
+        return None if order_id is None else self.open.get(order_id)
 
 
 def reserve_for(order: OrderView, spec: PairSpec) -> tuple[str, Decimal]:

@@ -89,6 +89,23 @@ class Resting:
     remaining: Decimal
     ahead: Decimal
 
+    @property
+    def place(self) -> tuple[Decimal, int]:
+        """What the queue of its side is ordered by: price, then time."""
+        return _rank(self.side, self.price), self.queue_number
+
+
+def _rank(side: Side, price: Decimal) -> Decimal:
+    return -price if side == "buy" else price
+
+
+def _place(resting: Resting) -> tuple[Decimal, int]:
+    return resting.place
+
+
+def _price_rank(resting: Resting) -> Decimal:
+    return _rank(resting.side, resting.price)
+
 
 class PairBook:
     """The book of one pair."""
@@ -100,6 +117,8 @@ class PairBook:
         self.waiting: dict[str, OrderView] = {}
         self.last: Decimal | None = None
         self.changed_at = 0
+        self._by_id: dict[str, Resting] = {}
+        self._own: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
         self._touched: dict[Side, dict[Decimal, None]] = {"buy": {}, "sell": {}}
         self._shown_best: dict[Side, Decimal | None] = {"buy": None, "sell": None}
         self._nothing = half_up(ZERO, spec.lot_decimals)
@@ -124,9 +143,8 @@ class PairBook:
         for price, size in levels:
             ladder.set(price, size)
             touched[price] = None
-            for resting in self.resting[side]:
-                if resting.price == price and resting.ahead > size:
-                    resting.ahead = size
+            for resting in self._level(side, price):
+                resting.ahead = min(resting.ahead, size)
 
     def consume(self, side: Side, price: Decimal, quantity: Decimal) -> None:
         """A taker ate displayed size: gone until the source speaks of this level again."""
@@ -137,45 +155,59 @@ class PairBook:
 
     def advance(self, side: Side, price: Decimal, quantity: Decimal) -> None:
         """The queue at a price moved by so much."""
-        for resting in self.resting[side]:
-            if resting.price == price:
-                resting.ahead = max(ZERO, resting.ahead - quantity)
+        for resting in self._level(side, price):
+            resting.ahead = max(ZERO, resting.ahead - quantity)
+
+    def _level(self, side: Side, price: Decimal) -> list[Resting]:
+        """The orders that rest at one price, first come first."""
+        queue, rank = self.resting[side], _rank(side, price)
+        if price not in self._own[side]:
+            return []
+        first = bisect_left(queue, rank, key=_price_rank)
+        return queue[first : bisect_right(queue, rank, key=_price_rank)]
 
     # what accounts do
     def rest(self, order: OrderView, price: Decimal, ahead: Decimal | None = None) -> None:
         """Put an order at the back of its level (or back where it was, with `ahead` given)."""
-        queue = self.resting[order.side]
-        queue.append(
-            Resting(
-                order_id=order.order_id,
-                account_id=order.account_id,
-                side=order.side,
-                price=price,
-                queue_number=order.queue_number,
-                remaining=order.visible,
-                ahead=self.source[order.side].size(price) if ahead is None else ahead,
-            )
+        resting = Resting(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            side=order.side,
+            price=price,
+            queue_number=order.queue_number,
+            remaining=order.visible,
+            ahead=self.source[order.side].size(price) if ahead is None else ahead,
         )
-        sign = -1 if order.side == "buy" else 1
-        queue.sort(key=lambda one: (sign * one.price, one.queue_number))
+        insort(self.resting[order.side], resting, key=_place)
+        self._by_id[order.order_id] = resting
+        own = self._own[order.side]
+        own[price] = own.get(price, ZERO) + resting.remaining
         self._touched[order.side][price] = None
 
     def find(self, order: OrderView) -> Resting | None:
         """The order's place in the book."""
-        for resting in self.resting[order.side]:
-            if resting.order_id == order.order_id:
-                return resting
-        return None
+        return self._by_id.get(order.order_id)
+
+    def _leave(self, resting: Resting) -> None:
+        queue = self.resting[resting.side]
+        del queue[bisect_left(queue, resting.place, key=_place)]
+        del self._by_id[resting.order_id]
+        own = self._own[resting.side]
+        own[resting.price] -= resting.remaining
+        if own[resting.price] <= 0:
+            del own[resting.price]
 
     def update(self, order: OrderView) -> None:
         """The order's remaining quantity changed; nothing remaining leaves the book."""
         resting = self.find(order)
         if resting is None:
             return
-        resting.remaining = order.visible
         self._touched[order.side][resting.price] = None
         if order.visible <= 0 or not order.is_open:
-            self.resting[order.side].remove(resting)
+            self._leave(resting)
+            return
+        self._own[order.side][resting.price] += order.visible - resting.remaining
+        resting.remaining = order.visible
 
     def remove(self, order: OrderView) -> None:
         """Take the order out of the book and out of the triggers."""
@@ -183,7 +215,7 @@ class PairBook:
         resting = self.find(order)
         if resting is not None:
             self._touched[order.side][resting.price] = None
-            self.resting[order.side].remove(resting)
+            self._leave(resting)
 
     # who is next
     def best_any(self, side: Side) -> Decimal | None:
@@ -208,19 +240,13 @@ class PairBook:
 
     def liquidity(self, side: Side) -> Iterator[tuple[Decimal, Decimal]]:
         """Everything a taker would meet, best first."""
-        own = self._own_sizes(side)
+        own = self._own[side]
         ladder = self.source[side]
         prices: Iterable[Decimal] = ladder.prices()
         if own:
             prices = sorted({*ladder.prices(), *own}, reverse=side == "buy")
         for price in prices:
             yield price, ladder.size(price) + own.get(price, ZERO)
-
-    def _own_sizes(self, side: Side) -> dict[Decimal, Decimal]:
-        sizes: dict[Decimal, Decimal] = {}
-        for resting in self.resting[side]:
-            sizes[resting.price] = sizes.get(resting.price, ZERO) + resting.remaining
-        return sizes
 
     # what is shown
     def _is_hidden(self, side: Side, price: Decimal) -> bool:
@@ -231,7 +257,7 @@ class PairBook:
     def displayed(self, side: Side, depth: int) -> Levels:
         """The displayed levels of a side, best first."""
         rows: list[tuple[Decimal, Decimal]] = []
-        own = self._own_sizes(side)
+        own = self._own[side]
         ladder = self.source[side]
         prices: Iterable[Decimal] = ladder.prices()
         if own:
@@ -281,5 +307,5 @@ class PairBook:
                 touched.update(dict.fromkeys(across.between(edge, price)))
 
     def _changes(self, side: Side) -> Levels:
-        own = self._own_sizes(side)
+        own = self._own[side]
         return tuple((price, self._shown_size(side, price, own)) for price in self._touched[side])

@@ -208,8 +208,7 @@ class Engine:
         return ended, self._latest(account, order.order_id), events
 
     def _check_count(self, account: Account, symbol: str) -> None:
-        working = sum(1 for order in account.open.values() if order.symbol == symbol)
-        if working >= self._max_open_orders:
+        if account.working(symbol) >= self._max_open_orders:
             raise Refusal("EOrder:Orders limit exceeded")
 
     @staticmethod
@@ -268,6 +267,9 @@ class Engine:
             return []
         turn = self._turn(now)
         for account_id, order_id in due:
+            if not order_id:
+                self._wake_dead_man(turn, account_id, now)
+                continue
             order = self.floor.account(account_id).open.get(order_id)
             if order is None:
                 continue
@@ -276,6 +278,14 @@ class Engine:
             elif order.status == "pending":
                 turn.start(order)
         return turn.finish()
+
+    def _wake_dead_man(self, turn: Turn, account_id: str, now: int) -> None:
+        """Cancel everything, unless the countdown was set anew meanwhile."""
+        if self.floor.dead_men.get(account_id, now + 1) > now:
+            return
+        self.floor.arm_dead_man(account_id, None)
+        for order in list(self.floor.account(account_id).open.values()):
+            turn.end(order, "canceled", "Dead man's switch")
 
     def set_mode(self, mode: SystemMode, now: int) -> list[EngineEvent]:
         """Change what the whole exchange accepts."""

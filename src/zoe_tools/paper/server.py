@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -18,6 +19,15 @@ from zoe_tools.paper.exchange import PaperExchange
 IDLE_TIMEOUT_S = 600.0
 _FRAME_BYTES = 1024 * 1024
 _GRACE_S = 3
+
+
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the server's event loop: uvloop's where it is installed."""
+    if importlib.util.find_spec("uvloop") is None:
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415 - not there on every platform
+
+    return uvloop.new_event_loop  # type: ignore[no-any-return, unused-ignore]
 
 
 class _Activity:
@@ -102,7 +112,7 @@ async def serve(
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http="h11" if importlib.util.find_spec("httptools") is None else "httptools",
         ws="websockets-sansio",
         ws_max_size=_FRAME_BYTES,
         ws_ping_interval=None,

@@ -54,6 +54,7 @@ class Situation(msgspec.Struct, kw_only=True):
     mode: SystemMode
     counters: dict[str, int]
     pairs: tuple[PairSpec, ...]
+    dead_men: dict[str, int] = {}
 
 
 class _SavedBook(msgspec.Struct):
@@ -81,6 +82,8 @@ class StateFile:
             ) from error
         self._changed: int = row[0]
         self._encode = msgspec.json.Encoder().encode
+        self._pairs: tuple[PairSpec, ...] | None = None
+        self._pairs_text = msgspec.Raw(b"")
 
     def close(self) -> None:
         """Close the file."""
@@ -99,8 +102,15 @@ class StateFile:
         """Everything one step (or some market steps) changed, in one transaction."""
         self._db.execute("BEGIN")
         try:
+            orders: dict[str, OrderView] = {}
             for event in events:
-                self._write_event(floor, event)
+                if isinstance(event, OrderEvent):
+                    # only how an order stands at the end is kept, in the order of last changes
+                    orders.pop(event.order.order_id, None)
+                    orders[event.order.order_id] = event.order
+                self._write_event(event)
+            for order in orders.values():
+                self._write_order(floor, order)
             for symbol in symbols:
                 self._db.execute(
                     "INSERT OR REPLACE INTO markets VALUES (?, ?)",
@@ -109,13 +119,24 @@ class StateFile:
             for key in keys:
                 self._write_account(floor, key)
             self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('situation', ?)", (self._encode(situation),)
+                "INSERT OR REPLACE INTO meta VALUES ('situation', ?)",
+                (self._encode(self._with_known_pairs(situation)),),
             )
             self._db.execute("COMMIT")
         except sqlite3.Error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def _with_known_pairs(self, situation: Situation) -> dict[str, object]:
+        """The situation with its pairs as text: they seldom change, and are most of it."""
+        if self._pairs is not situation.pairs:
+            self._pairs = situation.pairs
+            self._pairs_text = msgspec.Raw(self._encode(situation.pairs))
+        fields: dict[str, object] = {
+            name: getattr(situation, name) for name in situation.__struct_fields__
+        }
+        return fields | {"pairs": self._pairs_text}
 
     def _write_account(self, floor: Floor, key: ApiKey) -> None:
         self._write_key(key)
@@ -134,18 +155,16 @@ class StateFile:
             (key.principal.api_key, self._encode(key)),
         )
 
-    def _write_event(self, floor: Floor, event: EngineEvent) -> None:
+    def _write_event(self, event: EngineEvent) -> None:
         match event:
             case PrintEvent():
                 self._db.execute("INSERT INTO prints(value) VALUES (?)", (self._encode(event),))
             case LedgerEvent():
                 self._db.execute("INSERT INTO ledger(value) VALUES (?)", (self._encode(event.row),))
-            case OrderEvent():
-                self._write_order(floor, event.order)
-                if event.trade is not None:
-                    self._db.execute(
-                        "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
-                    )
+            case OrderEvent() if event.trade is not None:
+                self._db.execute(
+                    "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
+                )
             case _:
                 pass
 
@@ -195,6 +214,8 @@ class StateFile:
         floor.market_events = situation.market_events
         floor.mode = situation.mode
         floor.mint.counters.update(situation.counters)
+        for account_id, at in situation.dead_men.items():
+            floor.arm_dead_man(account_id, at)
         self._restore_accounts(floor)
         saved = self._restore_books(floor)
         self._restore_orders(floor, saved)
@@ -263,5 +284,6 @@ def _saved_book(floor: Floor, symbol: str) -> _SavedBook:
             resting.order_id: resting.ahead
             for side in ("buy", "sell")
             for resting in book.resting[side]
+            if resting.ahead
         },
     )
