@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paper_desk import START, Desk, ask_for, change, d, snapshot, stop, traded
+from paper_desk import (
+    START,
+    Desk,
+    RestDesk,
+    StandingClock,
+    ask_for,
+    change,
+    d,
+    snapshot,
+    stop,
+    traded,
+)
+from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import ConditionalClose, EditOrder, OrderView, PlaceOrder, RelativePrice
 from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 
 
@@ -255,3 +269,39 @@ def test_an_edit_that_is_refused_leaves_the_order_alone(desk: Desk) -> None:
 
     assert refused.value.error == "EOrder:Insufficient funds"
     assert desk.order(order) == order
+
+
+# the dead man's switch
+def test_a_dead_mans_switch_outlives_a_restart_and_cancels_everything(tmp_path: Path) -> None:
+    """The countdown is in the state file; the last word holds."""
+    desk = RestDesk(state=StateFile(tmp_path / "exchange.sqlite3"))
+    desk.exchange.add_order(desk.account_id, ask_for("buy", "0.01", "69000.0"))
+    desk.exchange.cancel_after(desk.account_id, 5)
+    _, at = desk.exchange.cancel_after(desk.account_id, 60)
+    desk.exchange.close()
+    clock = StandingClock(START + 59 * NS)
+    again = PaperExchange(None, clock, state=StateFile(tmp_path / "exchange.sqlite3"))
+    assert at == START + 60 * NS
+    assert len(again.open_orders(desk.account_id)) == 1
+
+    clock.ns = at
+
+    assert again.open_orders(desk.account_id) == ()
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "error"),
+    [
+        (86_400, "EGeneral:Invalid timeout argument:above max"),
+        (-1, "EGeneral:Invalid arguments:timeout"),
+    ],
+)
+def test_a_countdown_is_shorter_than_a_day(timeout_s: int, error: str) -> None:
+    """Zero disarms."""
+    desk = RestDesk()
+    with pytest.raises(Refusal) as refused:
+        desk.exchange.cancel_after(desk.account_id, timeout_s)
+
+    assert refused.value.error == error
+    assert desk.exchange.cancel_after(desk.account_id, 0)[1] is None

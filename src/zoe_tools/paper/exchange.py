@@ -182,6 +182,7 @@ class PaperExchange(OrderCommands):
         self._moved.add(event.symbol)
         self._tell(self._engine.market(event))
 
+    @override
     def save(self) -> None:
         """Write what market steps have left unwritten."""
         self._commit([])
@@ -253,6 +254,7 @@ class PaperExchange(OrderCommands):
             mode=self._floor.mode,
             counters=self._floor.mint.counters,
             pairs=self._saved_pairs,
+            dead_men=self._floor.dead_men,
         )
 
     # accounts

@@ -1,4 +1,4 @@
-"""The order commands of the exchange that change more than one order, and the amend trail."""
+"""The order commands of the exchange that change more than one order, and the dead man's switch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.order import EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.queries import Queries
 from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.times import NS
+
+_DAY_S = 86_400
 
 
 class OrderCommands(Queries):
@@ -21,6 +24,10 @@ class OrderCommands(Queries):
     @abstractmethod
     def _said(self, events: list[EngineEvent]) -> None:
         """Commit and tell what a command did."""
+
+    @abstractmethod
+    def save(self) -> None:
+        """Write what is unwritten."""
 
     @abstractmethod
     def _in_own_time(self, deadline: int | None) -> int | None:
@@ -53,3 +60,20 @@ class OrderCommands(Queries):
         if events:
             self._said(events)
         return old, new
+
+    def cancel_after(self, account_id: str, timeout_s: int) -> tuple[int, int | None]:
+        """Set the account's dead man's switch, 0 disarms (section 8.7); (now, when) in ns.
+
+        Raises:
+            Refusal: the timeout is negative or a day and more.
+        """
+        if timeout_s < 0:
+            raise Refusal("EGeneral:Invalid arguments:timeout")
+        if timeout_s >= _DAY_S:
+            raise Refusal("EGeneral:Invalid timeout argument:above max")
+        now = self._catch_up()
+        at = now + timeout_s * NS if timeout_s else None
+        self._floor.arm_dead_man(account_id, at)
+        self.save()
+        self._said([])
+        return now, at
