@@ -32,6 +32,7 @@ class Floor:
         self.mode: SystemMode = "online"
         self.now = 0
         self.market_events = 0
+        self.dead_men: dict[str, int] = {}
         self._expiries: list[tuple[int, str, str]] = []
 
     def account(self, account_id: str) -> Account:
@@ -78,6 +79,13 @@ class Floor:
     def watch_expiry(self, at: int, account_id: str, order_id: str) -> None:
         """Remember that an order expires."""
         heapq.heappush(self._expiries, (at, account_id, order_id))
+
+    def arm_dead_man(self, account_id: str, at: int | None) -> None:
+        """Cancel the account's orders at this time (None: never); the last word holds."""
+        self.dead_men.pop(account_id, None)
+        if at is not None:
+            self.dead_men[account_id] = at
+            self.watch_expiry(at, account_id, "")
 
     def next_expiry(self) -> int | None:
         """When the next order may expire (it may be gone by then)."""
