@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.accounting import apply_fill, entry_position_id, excess_of, in_time_order
-from zoe_tools.core.order_lifecycle import advance, event_of
+from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_of
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState, OrderRecord
@@ -108,6 +108,16 @@ def record_execution(
     link_stop(transaction, after)
     _resolve_intent(transaction, after, sighting)
     return after
+
+
+def book_proved(transaction: Transaction, sighting: Sighting, fills: Sequence[Fill] = ()) -> None:
+    """Book what the venue's records prove; what contradicts the books is logged, its fills kept."""
+    try:
+        record_execution(transaction, sighting, fills)
+    except UndefinedTransition as error:
+        _LOG.error("INVARIANT_VIOLATION %s", error.message)
+        for fill in fills:
+            book_missed_fill(transaction, fill)
 
 
 def find_order(

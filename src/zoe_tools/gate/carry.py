@@ -27,8 +27,8 @@ from zoe_tools.domain.plan import (
     VenueStep,
 )
 from zoe_tools.domain.policy import Policy
-from zoe_tools.gate.books import record_execution, sighting_of_order
-from zoe_tools.gate.journal import Author, Entry, Withheld, journal, mark
+from zoe_tools.gate.books import book_proved, sighting_of_order
+from zoe_tools.gate.journal import Author, Entry, Withheld, claim, intent_id_of, journal, mark
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.store_steps import apply_store_steps
@@ -129,20 +129,21 @@ class Carrier:
         if reason:
             return _outcome(step, OutcomeState.SKIPPED, reason, code="DEPENDS")
         now = self.clock.now()
+        # Known to be ours before it is in the journal: a recovery beside us must not touch it.
+        intent_id = intent_id_of(self.author.account.account_id, plan.plan_hash, index)
+        self.in_flight.add(intent_id)
         try:
             entry = await self.store.run(
                 lambda tx: journal(tx, plan, index, author=self.author, policy=self.policy, now=now)
             )
+            await self.store.run(lambda tx: claim(tx, entry, at=self.clock.now()))
+            return await self._sent(step, entry)
         except Withheld as error:
             return _outcome(step, OutcomeState.SKIPPED, str(error), code="PRECONDITION")
-        self.in_flight.add(entry.intent.intent_id)
-        try:
-            return await self._sent(step, entry)
         finally:
-            self.in_flight.discard(entry.intent.intent_id)
+            self.in_flight.discard(intent_id)
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
-        await self._mark(entry, IntentState.SENT)
         reply = await send(self.venue, step, entry)
         match reply.answer:
             case Answer.YES:
@@ -190,6 +191,8 @@ class Carrier:
             # The first one is dead by its deadline; the second needs one of its own.
             deadline = self.clock.now() + timedelta(seconds=self.policy.order_deadline_s)
             entry = replace(entry, intent=replace(entry.intent, deadline=deadline))
+            # On the disk before it is on the wire: silence counts only after the last deadline.
+            await self.store.run(lambda tx: tx.extend_intent(entry.intent.intent_id, deadline))
             again = await send(self.venue, step, entry)
             if again.answer is Answer.YES:
                 return await self._answered(step, entry, again)
@@ -250,7 +253,7 @@ class Carrier:
 
         def write(transaction: Transaction) -> None:
             sighting = sighting_of_order(order, seen_at=now, source=REST_SOURCE)
-            record_execution(transaction, sighting, fills)
+            book_proved(transaction, sighting, fills)
             mark(
                 transaction,
                 entry,

@@ -125,6 +125,6 @@ class Gate:
             venue=self._venue,
             clock=self._clock,
             policy=self._policy,
-            in_flight=frozenset(self._in_flight),
+            in_flight=self._in_flight,
             patient=patient,
         )

@@ -28,6 +28,7 @@ from zoe_tools.domain.plan import (
     canonical_json,
 )
 from zoe_tools.domain.policy import Policy
+from zoe_tools.store.journal import IllegalTransition
 from zoe_tools.store.store import Transaction
 
 _AFTER_JOURNALED = frozenset({IntentState.SENT, IntentState.DENIED})
@@ -131,6 +132,19 @@ def journal(
     return Entry(intent=intent, record=record)
 
 
+def claim(transaction: Transaction, entry: Entry, *, at: datetime) -> None:
+    """Take the journaled intent to send it: from here on nobody else may call it never sent.
+
+    Raises:
+        Withheld: somebody has settled it meanwhile; nothing may be sent.
+    """
+    intent_id = entry.intent.intent_id
+    try:
+        transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence="")
+    except IllegalTransition as error:
+        raise Withheld(f"somebody else has settled it: {error}") from error
+
+
 def mark(
     transaction: Transaction,
     entry: Entry,
@@ -140,8 +154,11 @@ def mark(
     evidence: str = "",
     venue_order_id: VenueOrderId | None = None,
 ) -> None:
-    """Advance the intent; an order that was never placed ends with it, a doubtful one says so."""
-    resolve_intent(
+    """Advance the intent; an order that was never placed ends with it, a doubtful one says so.
+
+    An intent that is settled already stays as it is, and its order with it.
+    """
+    is_news = resolve_intent(
         transaction,
         entry.intent.intent_id,
         state,
@@ -149,7 +166,7 @@ def mark(
         evidence=evidence,
         venue_order_id=venue_order_id,
     )
-    if entry.record is not None:
+    if is_news and entry.record is not None:
         _follow(transaction, entry.record, state, at=at, evidence=evidence, venue_id=venue_order_id)
 
 
@@ -161,16 +178,20 @@ def resolve_intent(
     at: datetime,
     evidence: str,
     venue_order_id: VenueOrderId | None = None,
-) -> None:
-    """Advance an intent; what is known for good stays, and saying the same again is no news."""
+) -> bool:
+    """Advance an intent; what is known for good stays, and saying the same again is no news.
+
+    Returns whether it advanced.
+    """
     intent = transaction.intent(intent_id)
     if intent is None or intent.state.is_terminal or intent.state is state:
-        return
+        return False
     if intent.state is IntentState.JOURNALED and state not in _AFTER_JOURNALED:
         transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence=evidence)
     transaction.advance_intent(
         intent_id, state, at=at, evidence=evidence, venue_order_id=venue_order_id
     )
+    return True
 
 
 def _follow(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +22,12 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecor
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
-from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
+from zoe_tools.gate.books import (
+    book_missed_fill,
+    book_proved,
+    record_execution,
+    sighting_of_order,
+)
 from zoe_tools.gate.journal import Entry, mark
 from zoe_tools.gate.prove import Prover
 from zoe_tools.ports import Clock, Venue
@@ -63,19 +69,21 @@ async def recover(
     venue: Venue,
     clock: Clock,
     policy: Policy,
-    in_flight: frozenset[IntentId] = frozenset(),
+    in_flight: AbstractSet[IntentId] = frozenset(),
     patient: bool = True,
 ) -> Recovery:
     """Bring the journal, the orders, the fills and the positions up to date.
 
-    `in_flight` names intents that somebody is sending right now: they are not touched. Patient, it
-    waits until silence counts; otherwise what silence cannot prove stays unknown.
+    `in_flight` names intents that somebody is sending right now, as it changes: they are not
+    touched. Patient, it waits until silence counts; otherwise what silence cannot prove stays
+    unknown.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
     prover = Prover(venue=venue, clock=clock, policy=policy)
     intents = await store.run(lambda tx: tx.unresolved_intents())
+    # Asked one by one: what is in flight changes while the venue is looked at.
     resolutions = [
         await _resolve(store, clock, prover, intent, patient=patient)
         for intent in intents
@@ -107,10 +115,13 @@ async def _resolve(
         fills = await prover.fills_of(judgement.order)
     now = clock.now()
 
-    def write(transaction: Transaction) -> None:
+    def write(transaction: Transaction) -> IntentState:
+        known = transaction.intent(intent.intent_id)
+        if never_sent and known is not None and known.state is not IntentState.JOURNALED:
+            return known.state  # whoever journaled it is sending it after all, and will say
         if judgement.verdict is Verdict.DONE and judgement.order is not None:
             sighting = sighting_of_order(judgement.order, seen_at=now, source=SOURCE)
-            record_execution(transaction, sighting, fills)
+            book_proved(transaction, sighting, fills)
         mark(
             transaction,
             entry,
@@ -119,9 +130,9 @@ async def _resolve(
             evidence=evidence,
             venue_order_id=judgement.order.venue_order_id if judgement.order else None,
         )
+        return state
 
-    await store.run(write)
-    return Resolution(intent=intent, state=state, evidence=evidence)
+    return Resolution(intent=intent, state=await store.run(write), evidence=evidence)
 
 
 def _entry_of(transaction: Transaction, intent: Intent) -> Entry:

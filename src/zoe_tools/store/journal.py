@@ -100,6 +100,21 @@ def advance_intent(
         raise IllegalTransition(f"Intent {intent_id} {stands}: it cannot become {state.value}.")
 
 
+def extend_intent(
+    connection: Connection, account_id: AccountId, intent_id: IntentId, deadline: datetime
+) -> None:
+    """A second send has a deadline of its own; it never moves backwards."""
+    table = ORDER_INTENTS
+    connection.execute(
+        update(table).where(
+            table.c.account_id == account_id,
+            table.c.intent_id == intent_id,
+            table.c.deadline < deadline,
+        ),
+        {"deadline": deadline},
+    )
+
+
 def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -> Intent | None:
     """One intent."""
     table = ORDER_INTENTS

@@ -129,6 +129,10 @@ class Transaction:
             client_order_id=client_order_id,
         )
 
+    def extend_intent(self, intent_id: IntentId, deadline: datetime) -> None:
+        """Give an intent that is sent again its new deadline; one that is later stays."""
+        journal.extend_intent(self._connection, self.account_id, intent_id, deadline)
+
     def intent(self, intent_id: IntentId) -> Intent | None:
         """One intent."""
         return journal.intent(self._connection, self.account_id, intent_id)
