@@ -125,7 +125,7 @@ def test_a_usage_error_with_json_is_an_object(tmp_path: Path) -> None:
         (VenueUnavailable("Gone."), 5, "hint: Check the network"),
         (OutcomeUnknown("Perhaps."), 6, "zoe reconcile --execute"),
         (StoreUnavailable("Locked."), 7, "error: Locked.\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "error: Interrupted.\n"),
         (OSError(errno.ENOSPC, "No space left on device", "/x"), 7, "Cannot write /x: No space"),
         (OSError(errno.EACCES, "Permission denied", "/x"), 2, "Cannot use /x: Permission denied"),
         (OSError(errno.EIO, "Input/output error"), 1, "A bug in zoe"),
@@ -143,6 +143,17 @@ def test_every_error_has_its_exit_code(
     assert ran.code == code
     assert said in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_an_interrupted_command_still_answers_with_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads the output is not left with nothing."""
+    failing_with(monkeypatch, KeyboardInterrupt())
+
+    ran = zoe("--json status", home=tmp_path)
+
+    assert (ran.code, ran.envelope["exit_code"]) == (130, 130)
 
 
 def test_a_bug_leaves_its_traceback_in_the_log_and_on_demand_on_stderr(

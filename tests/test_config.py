@@ -81,6 +81,12 @@ def test_a_relative_home_is_refused() -> None:
         load_settings({"ZOE_HOME": "some/where"})
 
 
+def test_an_empty_home_is_a_mistake_not_the_default() -> None:
+    """A cron line whose variable came to nothing must not trade another account."""
+    with pytest.raises(ConfigError, match="set and empty"):
+        load_settings({"ZOE_HOME": ""})
+
+
 def test_zero_is_a_value_and_an_empty_text_is_none(tmp_path: Path) -> None:
     """0 stops entries; an empty variable falls through to the next source."""
     (tmp_path / ".env").write_text("MAX_REPRICE_ATTEMPTS=2\n")

@@ -25,7 +25,7 @@ from typing_extensions import override
 from zoe_tools import __version__
 from zoe_tools.commands.invocation import GlobalOptions, Invocation
 from zoe_tools.config import default_home, home_of, process_environment
-from zoe_tools.errors import ConfigError, StoreUnavailable, ZoeError
+from zoe_tools.errors import ConfigError, Interrupted, StoreUnavailable, ZoeError
 from zoe_tools.observe import log
 from zoe_tools.render.printer import USUAL, Printer
 
@@ -65,7 +65,7 @@ GROUPS: dict[str, str] = {
 
 _META = "zoe_tools.options"
 _ALSO_HERE = "--json, --account, --profile, --config, --no-color and -v work here too: zoe --help"
-_BUG, _USAGE, _INTERRUPTED = 1, 2, 130
+_BUG, _USAGE = 1, 2
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_ACCESS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
@@ -127,12 +127,15 @@ class _Door:
         """The command's exit code, or the error's."""
         try:
             code = self._dispatch()
+            if code == Interrupted.exit_code:  # Typer has turned it into a number already
+                self.printer.error(Interrupted("Interrupted."))
         except ZoeError as error:
             self._note(error)
             self.printer.error(error)
             code = error.exit_code
         except (KeyboardInterrupt, typer.Abort):
-            code = _INTERRUPTED
+            self.printer.error(Interrupted("Interrupted."))
+            code = Interrupted.exit_code
         except OSError as error:
             code = self._surroundings(error)
         except Exception as error:  # noqa: BLE001 - the door: a bug is reported, not thrown at the user

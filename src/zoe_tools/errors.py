@@ -18,7 +18,8 @@
     |  |- SchemaOutdated            7   run `zoe db upgrade`
     |  |- ForeignDatabase           7   those tables are somebody else's
     |  `- StoreUnavailable          7   it cannot be opened, read or written
-    `- MarketDataError              2   a replay file does not say what it should
+    |- MarketDataError              2   a replay file does not say what it should
+    `- Interrupted                130   the operator ended it in its midst
 
 A `ZoeError` carries one clear sentence, a `hint` that says what to do, and its exit code. Broken
 invariants are not in this tree: they are bugs, and crash (exit 1).
@@ -53,6 +54,13 @@ class UnknownInstrument(ConfigError):
 
 class MarketDataError(ConfigError):
     """A market-data file that cannot be replayed; the message names file and line."""
+
+
+class Interrupted(ZoeError):
+    """SIGINT: what was under way may be half done."""
+
+    exit_code = 130
+    default_hint = "What had been sent is in the journal: `zoe status` says what is open."
 
 
 class PlanError(ZoeError):

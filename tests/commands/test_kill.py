@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -248,3 +249,17 @@ def test_an_unknown_level_is_a_usage_error_that_lists_them(label: str) -> None:
         _level(label)
 
     assert caught.value.hint == "One of: pause-entries, cancel-open, reduce-only, flatten."
+
+
+def test_a_sale_of_somebody_else_is_waited_for(tmp_path: Path) -> None:
+    """Another kill is selling: this one looks again until the account is flat, and is proved."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        await asyncio.gather(kill(desk, KillLevel.FLATTEN), kill(desk, KillLevel.FLATTEN))
+        codes = [(await kill(desk, KillLevel.FLATTEN))[0]]
+
+        assert codes == [0]
+        assert sum(fill.quantity for fill in desk.venue.executions) == d("0.5")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_a_file_without_a_known_suffix_is_known_by_its_first_line(tmp_path: Path
         ("BTCUSD_60.csv", b"", "holds no candle"),
         ("a.frames.tsv", b"", "holds no book or trade frame"),
         ("a.json", b"", "line 1: not JSON"),
-        ("a.csv", b"\xff\xfe\x00", "is not a text file"),
+        ("a.csv", b"\xff\xfe\x00", "line 1: this is not text"),
     ],
 )
 def test_a_file_that_is_nothing_is_refused(
@@ -219,3 +220,21 @@ def test_the_real_trades_are_told_one_by_one() -> None:
     assert [(each.price, each.quantity) for each in prints] == [
         (Decimal(row[0]), Decimal(row[1])) for row in rows
     ]
+
+
+def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """The second of two."""
+    path = tmp_path / "BTCUSD_60.csv"
+    path.write_bytes(b"1600000000,1,2,0.5,1,5,3\n\xff\xfe\n")
+
+    with pytest.raises(MarketDataError, match="line 2"):
+        open_market(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """It would block until somebody wrote."""
+    path = tmp_path / "BTCUSD_60.csv"
+    os.mkfifo(path)
+
+    with pytest.raises(MarketDataError, match="no regular file"):
+        open_market(path)

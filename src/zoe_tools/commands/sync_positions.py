@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from zoe_tools.gather import Need, gather
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.readiness import SECOND_LOOK_S
 
 _NEEDS = frozenset(
     {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.FILLS, Need.QUOTES}
@@ -99,9 +102,19 @@ async def _sync(
     snapshot, plan = await look()
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
     code = approver.finish(receipt)
+    return code or (_FINDINGS if _lacking(snapshot) and await _is_lasting(look) else 0)
+
+
+def _lacking(snapshot: Snapshot) -> bool:
     held = value_of(snapshot.balances, "the balances")
-    lacking = shortages(snapshot.positions, held)
-    return code or (_FINDINGS if lacking else 0)
+    return bool(shortages(snapshot.positions, held))
+
+
+async def _is_lasting(look: Callable[[], Awaitable[tuple[Snapshot, Plan]]]) -> bool:
+    """A sale that is being booked by somebody else looks like a shortage for a moment."""
+    await asyncio.sleep(SECOND_LOOK_S)
+    snapshot, _ = await look()
+    return _lacking(snapshot)
 
 
 def _invitation(wanted: tuple[tuple[str, Decimal], ...], cost: Decimal | None) -> str:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 
+_LARGEST = Decimal(10) ** 12
+
 CONSENT = "I_UNDERSTAND_LIVE"
 OWN_PREFIXES = ("ZOE_", "EDGE_FACTORY_")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -26,6 +28,8 @@ def _text(text: str) -> str:
 
 def _amount(text: str) -> Decimal:
     value = decimal_of(text)
+    if abs(value) > _LARGEST:
+        raise ValueError(f"{text!r} is beyond all reason")
     if value < ZERO:
         raise ValueError(f"{text!r} is negative")
     return value
@@ -199,7 +203,7 @@ KNOBS: tuple[Knob, ...] = (
         default="25",
         read=_amount,
         about="The most that one entry may cost, in USD.",
-        section="Risk: limits of the account, enforced on every new risk; 0 means none",
+        section="Risk: limits of the account, enforced on every new risk; 0 allows no entries",
     ),
     Knob(
         name="MAX_DAILY_NOTIONAL",

@@ -65,8 +65,13 @@ def home_of(environ: Mapping[str, str], options: Mapping[str, str], home: Path |
     Raises:
         ConfigError: ZOE_HOME is not an absolute path, so that cron would mean another folder.
     """
-    told = options.get("ZOE_HOME") or environ.get("ZOE_HOME", "")
-    if home is not None or not told:
+    told = options.get("ZOE_HOME") or environ.get("ZOE_HOME")
+    if told is not None and not told.strip():
+        raise ConfigError(
+            "ZOE_HOME is set and empty.",
+            hint="Give the whole path, or unset it for the platform's data folder.",
+        )
+    if home is not None or told is None:
         return (home or default_home()).expanduser().absolute()
     path = Path(told).expanduser()
     if not path.is_absolute():

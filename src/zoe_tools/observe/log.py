@@ -140,7 +140,9 @@ class _FileWhenNeeded(logging.Handler):
     @override
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            # What a full disk could not take is lost already; the command's own end is not.
+            with contextlib.suppress(OSError):
+                self._file.close()
         super().close()
 
 

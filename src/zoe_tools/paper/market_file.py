@@ -38,15 +38,20 @@ def open_market(path: Path) -> MarketSource:
     Raises:
         MarketDataError: it cannot be read, has no known format, or a line of it is wrong.
     """
+    content = b""
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise MarketDataError(f"{path} cannot be read: it is no regular file.", hint=_FORMATS)
+        content = path.read_bytes()
+        text = content.decode("utf-8")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MarketDataError(
             f"{path} cannot be read: {reason}.", hint="Check the path and its permissions."
         ) from error
     except UnicodeDecodeError as error:
-        raise MarketDataError(f"{path} is not a text file.", hint=_FORMATS) from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MarketDataError(f"{path}, line {line}: this is not text.", hint=_FORMATS) from error
     return _reader_of(path, text)(path, text)
 
 
