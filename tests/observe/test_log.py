@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -163,16 +164,18 @@ def test_an_event_is_recognised_only_at_the_beginning() -> None:
     assert event_in("after a CYCLE_SUMMARY") is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_does_not_stop_the_log_from_being_closed(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_stop_the_log_from_being_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is still in the buffer cannot be written; the command's own end stands."""
     log.set_up(tmp_path)
     LOGGER.warning("first")
     (handler,) = logging.getLogger(log.ROOT).handlers
-    stream = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closed by the handler
-    stream.write("left in the buffer")
-    handler._file.stream = stream  # type: ignore[attr-defined]
 
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(handler._file, "close", full)  # type: ignore[attr-defined]
     log.tear_down()
 
     assert not log.is_set_up()
