@@ -172,7 +172,10 @@ def test_a_full_disk_does_not_stop_the_log_from_being_closed(
     LOGGER.warning("first")
     (handler,) = logging.getLogger(log.ROOT).handlers
 
+    closes = handler._file.close  # type: ignore[attr-defined]
+
     def full() -> None:
+        closes()
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(handler._file, "close", full)  # type: ignore[attr-defined]
