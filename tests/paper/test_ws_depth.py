@@ -310,3 +310,21 @@ def test_a_batch_is_sound_as_a_whole_and_then_judged_one_by_one() -> None:
     assert (list(done["result"][0]), after_done) == (["order_id"], 1)
     assert done["result"][1] == {"error": "EOrder:Insufficient funds"}
     assert single["error"] == "EGeneral:Invalid arguments:orders"
+
+
+def test_a_hundred_subscribers_of_one_book_share_every_frame() -> None:
+    """A frame is printed once: everybody is handed the same text."""
+
+    async def story(desk: SocketDesk) -> list[list[str]]:
+        desk.hear(BOOK)
+        wires = [await desk.connect() for _ in range(100)]
+        for wire in wires:
+            await wire.ask("subscribe", channel="book", symbol=["BTC/USD"])
+        desk.hear(change(bids=["70000.0 2.0"]), change(bids=["70000.0 3.0"]))
+        await settle()
+        return [wire.texts() for wire in wires]
+
+    heard = at_desk(story)
+
+    assert [len(texts) for texts in heard] == [2] * 100
+    assert len({id(text) for texts in heard for text in texts}) == 2
