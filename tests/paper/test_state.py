@@ -26,6 +26,7 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.market import MarketEvent
+from zoe_tools.paper.order import AmendOrder
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -51,6 +52,8 @@ def _busy_desk(path: Path) -> RestDesk:
     exchange.add_order(account, stop("sell", "0.2", "68500.0"))
     gone = exchange.add_order(account, ask_for("sell", "0.1", "71000.0"))
     exchange.cancel_order(account, order_id=gone.order_id)
+    exchange.amend_order(account, AmendOrder(cl_ord_id="queued", quantity=d("0.45")))
+    exchange.cancel_after(account, 3600)
     desk.private("Balance")
     return desk
 
@@ -75,6 +78,8 @@ def _all_of(exchange: PaperExchange, account: str) -> dict[str, Any]:
         "nonce": exchange.nonce_of(API_KEY),
         "principals": exchange.principals,
         "mode": exchange.mode,
+        "amends": floor.account(account).amends,
+        "dead men": floor.dead_men,
     }
 
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 from zoe_tools.paper import fees
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import ZERO, OrderView
+from zoe_tools.paper.order import ZERO, AmendView, OrderView
 from zoe_tools.paper.rounding import ceiling
 
 
@@ -78,6 +78,7 @@ class Account:
         self.trades: dict[str, TradeView] = {}
         self.ledger: dict[str, LedgerRow] = {}
         self.reserves = _Reserves()
+        self.amends: dict[str, list[AmendView]] = {}
         self.volume = fees.VolumeWindow()
 
     def held(self, asset: str) -> Decimal:

@@ -15,6 +15,7 @@ from zoe_tools.paper.order import (
     TRIGGERED_TYPES,
     ZERO,
     AmendOrder,
+    AmendView,
     ConditionalClose,
     EditOrder,
     OrderView,
@@ -140,6 +141,24 @@ def _retrailed(order: OrderView, request: AmendOrder, book: PairBook) -> OrderVi
     if isinstance(request.limit_price, RelativePrice):
         order = replace(order, limit_offset=request.limit_price)
     return trailed(order, peak, book.spec)
+
+
+def trail_of(order: OrderView, amend_id: str, at: int, *, is_original: bool = False) -> AmendView:
+    """One step of the amend trail (section 7.5): the order as it stands."""
+    return AmendView(
+        amend_id=amend_id,
+        order_id=order.order_id,
+        account_id=order.account_id,
+        kind="original" if is_original else "user",
+        quantity=order.quantity,
+        remaining=order.remaining,
+        at=at,
+        display_quantity=order.display_quantity,
+        limit_price=order.limit_price,
+        trigger_price=order.trigger_price,
+        reason=None if is_original else "User requested",
+        is_post_only=order.is_post_only,
+    )
 
 
 def edited(order: OrderView, request: EditOrder) -> PlaceOrder:

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from zoe_tools.paper import checks
 from zoe_tools.paper.account import Account
-from zoe_tools.paper.drafts import amended, draft_of, edited
-from zoe_tools.paper.events import EngineEvent, ModeEvent, SystemMode
+from zoe_tools.paper.drafts import amended, draft_of, edited, trail_of
+from zoe_tools.paper.events import AmendEvent, EngineEvent, ModeEvent, SystemMode
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
 from zoe_tools.paper.matching import Turn
@@ -242,9 +242,22 @@ class Engine:
         checks.check_funds(account, after, book, has_hold=self._holds_before_trigger)
         turn = self._turn(now)
         amend_id = self.floor.mint.amend()
+        turn.events += self._trail(account, amend_id, order, after, turn.now)
         turn.change(after, loses_place=loses_place)
         events = turn.finish()
         return amend_id, self._latest(account, order.order_id), events
+
+    def _trail(
+        self, account: Account, amend_id: str, before: OrderView, after: OrderView, now: int
+    ) -> list[AmendEvent]:
+        """One more row of the order's trail; the first amendment writes the original too."""
+        trail = account.amends.setdefault(after.order_id, [])
+        rows = [trail_of(after, amend_id, now)]
+        if not trail:
+            original = self.floor.mint.amend()
+            rows.insert(0, trail_of(before, original, before.opened_at, is_original=True))
+        trail += rows
+        return [AmendEvent(at=now, account_id=account.account_id, amend=row) for row in rows]
 
     def cancel(
         self, account_id: str, order_ids: Sequence[str], now: int, reason: str = "User requested"

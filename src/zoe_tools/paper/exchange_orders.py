@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import EngineEvent
-from zoe_tools.paper.order import EditOrder, OrderView, PlaceOrder
+from zoe_tools.paper.order import AmendView, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.queries import Queries
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
@@ -47,6 +47,10 @@ class OrderCommands(Queries):
         if events:
             self._said(events)
         return answers
+
+    def amends_of(self, account_id: str, order_id: str) -> tuple[AmendView, ...]:
+        """The order's trail of amendments, oldest first; empty where there was none."""
+        return tuple(self._floor.account(account_id).amends.get(order_id, ()))
 
     def edit_order(self, account_id: str, request: EditOrder) -> tuple[OrderView, OrderView]:
         """Cancel an order for a new one (section 8.5); returns the old and the new.

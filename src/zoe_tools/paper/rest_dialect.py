@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from zoe_tools.paper import rest_orders, rest_private, rest_public
+from zoe_tools.paper import rest_cancels, rest_orders, rest_private, rest_public
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_format import Json
@@ -38,10 +38,14 @@ _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "GetWebSocketsToken": (rest_private.websockets_token, ("create-ws-token",)),
     "GetApiKeyInfo": (rest_private.api_key_info, ()),
     "AddOrder": (rest_orders.add_order, ("modify-trades",)),
+    "AddOrderBatch": (rest_orders.add_order_batch, ("modify-trades",)),
+    "EditOrder": (rest_orders.edit_order, ("modify-trades",)),
+    "OrderAmends": (rest_orders.order_amends, _READ_OPEN),
+    "CancelAllOrdersAfter": (rest_cancels.cancel_all_after, _CANCEL),
     "AmendOrder": (rest_orders.amend_order, ("modify-trades",)),
-    "CancelOrder": (rest_orders.cancel_order, _CANCEL),
-    "CancelOrderBatch": (rest_orders.cancel_order_batch, _CANCEL),
-    "CancelAll": (rest_orders.cancel_all, _CANCEL),
+    "CancelOrder": (rest_cancels.cancel_order, _CANCEL),
+    "CancelOrderBatch": (rest_cancels.cancel_order_batch, _CANCEL),
+    "CancelAll": (rest_cancels.cancel_all, _CANCEL),
 }
 """Each private method with the permissions of which one suffices (section 2.4)."""
 

@@ -11,7 +11,14 @@ from decimal import Decimal
 
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, OrderView
+from zoe_tools.paper.order import (
+    TRIGGERED_TYPES,
+    AmendView,
+    ConditionalClose,
+    OrderView,
+    Price,
+    RelativePrice,
+)
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.views import AssetSpec
 
@@ -23,7 +30,9 @@ _WORDS = {
     "take-profit": "take profit",
     "stop-loss-limit": "stop loss",
     "take-profit-limit": "take profit",
+    "trailing-stop-limit": "trailing stop",
 }
+_PERCENT_DECIMALS = 4
 
 
 def seconds(ns: int) -> Decimal:
@@ -43,37 +52,105 @@ def order_text(order: OrderView, spec: PairSpec) -> str:
     limit_text = "" if limit is None else f"limit {fixed(limit, spec.pair_decimals)}"
     if trigger is None:
         return what + (limit_text or "market")
-    words = _WORDS.get(order.order_type, order.order_type.replace("-", " "))
-    text = f"{words} {fixed(trigger, spec.pair_decimals)}"
-    return what + text + (f" -> {limit_text}" if limit_text else "")
+    if order.limit_offset is not None:
+        limit_text = f"limit {_distance(order.limit_offset, spec)}"
+    return what + _joined(order.order_type, _told(trigger, order.trailing, spec), limit_text)
+
+
+def _joined(order_type: str, trigger: str, limit: str) -> str:
+    words = _WORDS.get(order_type, order_type.replace("-", " "))
+    return f"{words} {trigger}" + (f" -> {limit}" if limit else "")
+
+
+def close_text(close: ConditionalClose, spec: PairSpec) -> str:
+    """`close position @ stop loss 22000.0 -> limit 21000.0`."""
+    limit = "" if close.limit_price is None else f"limit {_price(close.limit_price, spec)}"
+    if close.trigger_price is None:
+        return f"close position @ {limit}"
+    return f"close position @ {_joined(close.order_type, _price(close.trigger_price, spec), limit)}"
+
+
+def description(order: OrderView, spec: PairSpec) -> Json:
+    """What AddOrder says of an order it took; `close` only where there is one."""
+    told: Json = {"order": order_text(order, spec)}
+    if order.close is not None:
+        told["close"] = close_text(order.close, spec)
+    return told
+
+
+def _price(price: Price, spec: PairSpec) -> str:
+    if isinstance(price, RelativePrice):
+        return _distance(price, spec)
+    return fixed(price, spec.pair_decimals)
+
+
+def _told(price: Decimal | None, distance: RelativePrice | None, spec: PairSpec) -> str:
+    """A price as it was asked for: a trailing stop's is its distance."""
+    if distance is not None:
+        return _distance(distance, spec)
+    return "0" if price is None else fixed(price, spec.pair_decimals)
+
+
+def _distance(price: RelativePrice, spec: PairSpec) -> str:
+    """`+1.0000%` or `+100.0` (section 4)."""
+    sign = "#" if price.is_unsigned else "+" if price.value >= 0 else "-"
+    size = abs(price.value)
+    if price.is_percent:
+        return f"{sign}{fixed(size, _PERCENT_DECIMALS)}%"
+    return f"{sign}{fixed(size, spec.pair_decimals)}"
+
+
+def amend_row(row: AmendView, spec: PairSpec) -> Json:
+    """Section 7.5."""
+    told: Json = {
+        "amend_id": row.amend_id,
+        "amend_type": row.kind,
+        "order_qty": fixed(row.quantity, spec.lot_decimals),
+        "remaining_qty": fixed(row.remaining, spec.lot_decimals),
+    }
+    prices = {"limit_price": row.limit_price, "trigger_price": row.trigger_price}
+    told |= {
+        name: fixed(price, spec.pair_decimals)
+        for name, price in prices.items()
+        if price is not None
+    }
+    if row.display_quantity is not None:
+        told["display_qty"] = fixed(row.display_quantity, spec.lot_decimals)
+    if row.reason is not None:
+        told["reason"] = row.reason
+    if row.is_post_only:
+        told["post_only"] = True
+    return told | {"timestamp": row.at}
 
 
 def order_row(order: OrderView, spec: PairSpec, trade_ids: Sequence[str] | None) -> Json:
     """Section 7.1; `trade_ids` None leaves `trades` out."""
     cost = spec.cost_decimals
     row: Json = {
-        "refid": None,
+        "refid": order.parent_id,
         "userref": order.userref if order.userref is not None else _no_userref(order),
         "status": order.status,
         "opentm": seconds(order.opened_at),
-        "starttm": 0,
+        "starttm": 0 if order.starts_at is None else seconds(order.starts_at),
         "expiretm": 0 if order.expire_at is None else seconds(order.expire_at),
         "descr": _description(order, spec),
         "vol": fixed(order.quantity, spec.lot_decimals),
         "vol_exec": fixed(order.filled, spec.lot_decimals),
         "cost": fixed(order.cost, cost),
-        "fee": fixed(order.fee, cost),
+        "fee": fixed(order.fee_base if order.is_fee_in_base else order.fee, cost),
         "price": fixed(order.average_price, wide(spec)),
         "stopprice": fixed(order.trigger_price or Decimal(0), wide(spec)),
-        "limitprice": fixed(_second_price(order) or Decimal(0), wide(spec)),
-        "misc": _misc(order),
-        "oflags": "post,fciq" if order.is_post_only else "fciq",
+        "limitprice": fixed(order.peak_price or _second_price(order) or Decimal(0), wide(spec)),
+        "misc": ",".join(order.flags),
+        "oflags": _oflags(order),
         "time_in_force": order.time_in_force,
     }
     if order.cl_ord_id is not None:
         row["cl_ord_id"] = order.cl_ord_id
     if order.order_type in TRIGGERED_TYPES:
-        row["trigger"] = "last"
+        row["trigger"] = order.trigger_reference
+    if order.display_quantity is not None:
+        row["displayvol"] = fixed(order.display_quantity, spec.lot_decimals)
     if order.closed_at is not None:
         row |= {"closetm": seconds(order.closed_at), "reason": order.reason}
     if trade_ids:
@@ -98,20 +175,19 @@ def _description(order: OrderView, spec: PairSpec) -> Json:
         "aclass": "forex",
         "type": order.side,
         "ordertype": order.order_type,
-        "price": "0" if price is None else fixed(price, spec.pair_decimals),
-        "price2": "0" if second is None else fixed(second, spec.pair_decimals),
+        "price": _told(price, order.trailing, spec),
+        "price2": _told(second, order.limit_offset, spec),
         "leverage": "none",
         "order": order_text(order, spec),
-        "close": "",
+        "close": "" if order.close is None else close_text(order.close, spec),
     }
 
 
-def _misc(order: OrderView) -> str:
-    words: list[str] = []
-    if order.triggered_at is not None:
-        words.append("stopped" if order.order_type in STOPS else "touched")
-    if order.is_amended:
-        words.append("amended")
+def _oflags(order: OrderView) -> str:
+    words = ["post"] if order.is_post_only else []
+    words.append("fcib" if order.is_fee_in_base else "fciq")
+    if order.quote_quantity is not None:
+        words.append("viqc")
     return ",".join(words)
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
+from zoe_tools.paper.order import Price, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import plain
 from zoe_tools.paper.times import NS, ns_of
@@ -60,6 +61,17 @@ class Params:
         value = self.text(name)
         return None if value is None else _decimal(value, name)
 
+    def price(self, name: str) -> Price | None:
+        """A price, or a distance: `+x`, `-x`, `#x`, each with `%` (section 8.1)."""
+        value = self.text(name)
+        if value is None or not (value[0] in "+-#" or value[-1] == "%"):
+            return None if value is None else _decimal(value, name)
+        is_percent, is_unsigned = value[-1] == "%", value[0] == "#"
+        digits = value.removeprefix("#").removesuffix("%")
+        return RelativePrice(
+            value=_decimal(digits, name), is_percent=is_percent, is_unsigned=is_unsigned
+        )
+
     def names(self, name: str) -> tuple[str, ...]:
         """A comma list, or the form's `name[]`, `name[0]` fields."""
         values = [self.text(name) or ""]
@@ -103,6 +115,41 @@ def _decimal(value: str, name: str) -> Decimal:
     return number
 
 
+def orders_in(text: str) -> list[Params]:
+    """The members of a batch: a JSON list of objects, each read as a request of its own.
+
+    Raises:
+        Refusal: it is none.
+    """
+    try:
+        rows = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise invalid("orders") from None
+    if not isinstance(rows, list):
+        raise invalid("orders")
+    return [Params(_flat(row)) for row in rows]
+
+
+def _flat(value: object) -> dict[str, str]:
+    """Nested objects become `close[ordertype]`; a list of objects stays the JSON it is."""
+    if not isinstance(value, dict):
+        raise Refusal("EAPI:Bad request")
+    flat: dict[str, str] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            flat |= {f"{name}[{inner}]": _as_text(each) for inner, each in item.items()}
+        elif isinstance(item, list) and any(isinstance(each, dict) for each in item):
+            flat[name] = json.dumps(item, default=_digits)
+        else:
+            flat[name] = _as_text(item)
+    return flat
+
+
+def _digits(value: object) -> str:
+    """A number of a nested object, as text: it must not pass through a float."""
+    return _as_text(value)
+
+
 def from_form(text: str) -> Params:
     """A query string or a form body.
 
@@ -128,13 +175,7 @@ def from_json(text: str) -> Params:
         raise Refusal("EAPI:Bad request") from None
     if not isinstance(value, dict):
         raise Refusal("EAPI:Bad request")
-    flat: dict[str, str] = {}
-    for name, item in value.items():
-        if isinstance(item, dict):
-            flat |= {f"{name}[{inner}]": _as_text(each) for inner, each in item.items()}
-        else:
-            flat[name] = _as_text(item)
-    return Params(flat)
+    return Params(_flat(value))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import socket
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
@@ -22,12 +22,8 @@ _GRACE_S = 3
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the server's event loop: uvloop's where it is installed."""
-    if importlib.util.find_spec("uvloop") is None:
-        return asyncio.new_event_loop
-    import uvloop  # noqa: PLC0415 - not there on every platform
-
-    return uvloop.new_event_loop  # type: ignore[no-any-return, unused-ignore]
+    """What makes the server's event loop."""
+    return uvloop.new_event_loop
 
 
 class _Activity:
@@ -112,7 +108,7 @@ async def serve(
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11" if importlib.util.find_spec("httptools") is None else "httptools",
+        http="httptools",
         ws="websockets-sansio",
         ws_max_size=_FRAME_BYTES,
         ws_ping_interval=None,

@@ -15,6 +15,7 @@ import msgspec
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.events import (
+    AmendEvent,
     EngineEvent,
     LedgerEvent,
     OrderEvent,
@@ -25,7 +26,7 @@ from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, PairSpec
-from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.order import AmendView, OrderView
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS trades (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS amends (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 _PRINTS_RESTORED = 200_000
@@ -159,6 +161,10 @@ class StateFile:
         match event:
             case PrintEvent():
                 self._db.execute("INSERT INTO prints(value) VALUES (?)", (self._encode(event),))
+            case AmendEvent():
+                self._db.execute(
+                    "INSERT INTO amends(value) VALUES (?)", (self._encode(event.amend),)
+                )
             case LedgerEvent():
                 self._db.execute("INSERT INTO ledger(value) VALUES (?)", (self._encode(event.row),))
             case OrderEvent() if event.trade is not None:
@@ -170,7 +176,10 @@ class StateFile:
 
     def _write_order(self, floor: Floor, order: OrderView) -> None:
         self._changed += 1
-        reserve = floor.account(order.account_id).reserves.get(order.order_id)
+        account = floor.account(order.account_id)
+        # The floor knows what no event tells: which slice of an iceberg is shown.
+        order = account.open.get(order.order_id, order)
+        reserve = account.reserves.get(order.order_id)
         self._db.execute(
             "INSERT INTO orders(order_id, changed, value, reserve) VALUES (?, ?, ?, ?) "
             "ON CONFLICT(order_id) DO UPDATE SET changed=excluded.changed, value=excluded.value, "
@@ -231,6 +240,11 @@ class StateFile:
             account = floor.account(trade.account_id)
             account.trades[trade.trade_id] = trade
             account.volume.add(trade.at, trade.cost)
+        decode_amend = msgspec.json.Decoder(AmendView).decode
+        for (value,) in self._db.execute("SELECT value FROM amends ORDER BY number"):
+            amend = decode_amend(value)
+            trails = floor.account(amend.account_id).amends
+            trails.setdefault(amend.order_id, []).append(amend)
         decode_row = msgspec.json.Decoder(LedgerRow).decode
         for (value,) in self._db.execute("SELECT value FROM ledger ORDER BY number"):
             row = decode_row(value)

@@ -25,7 +25,7 @@ from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.market_mirror import MirroredMarket
 from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.server import serve
+from zoe_tools.paper.server import event_loop, serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
@@ -94,7 +94,8 @@ def serve_paper(settings: Settings, order: ServeOrder, printer: Printer) -> int:
     with home.locked():
         state = StateFile(home.state_path)
         try:
-            asyncio.run(_serve_market(settings, home, state, order, printer))
+            with asyncio.Runner(loop_factory=event_loop()) as runner:
+                runner.run(_serve_market(settings, home, state, order, printer))
         finally:
             home.withdraw()
             state.close()

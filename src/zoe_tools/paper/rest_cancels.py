@@ -1,0 +1,56 @@
+"""Cancels over REST, and the dead man's switch (sections 8.6 and 8.7)."""
+
+from __future__ import annotations
+
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.rest_format import Json
+from zoe_tools.paper.rest_orders import as_userref
+from zoe_tools.paper.rest_params import Params, invalid
+from zoe_tools.paper.times import iso_seconds
+from zoe_tools.paper.views import Principal
+
+_MOST_IDS = 50
+
+
+def cancel_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """CancelOrder: by txid, userref or client id."""
+    named, cl_ord_id = params.text("txid"), params.text("cl_ord_id")
+    if (named is None) == (cl_ord_id is None):
+        raise invalid("txid")
+    ended = exchange.cancel_order(
+        who.account_id,
+        order_id=named,
+        cl_ord_id=cl_ord_id,
+        userref=as_userref(named),
+    )
+    return {"count": len(ended)}
+
+
+def cancel_order_batch(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """CancelOrderBatch: counts what was open of up to fifty ids."""
+    named, client_ids = params.names("orders"), params.names("cl_ord_ids")
+    if not 1 <= len(named) + len(client_ids) <= _MOST_IDS:
+        raise invalid("orders")
+    count = 0
+    for order in exchange.open_orders(who.account_id):
+        is_named = order.order_id in named or str(order.userref) in named
+        if is_named or order.cl_ord_id in client_ids:
+            count += len(exchange.cancel_order(who.account_id, order_id=order.order_id))
+    return {"count": count}
+
+
+def cancel_all(exchange: PaperExchange, who: Principal, _: Params) -> Json:
+    """CancelAll."""
+    return {"count": exchange.cancel_all(who.account_id)}
+
+
+def cancel_all_after(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """CancelAllOrdersAfter."""
+    timeout = params.integer("timeout")
+    if timeout is None:
+        raise invalid("timeout")
+    now, at = exchange.cancel_after(who.account_id, timeout)
+    return {
+        "currentTime": iso_seconds(now),
+        "triggerTime": "0" if at is None else iso_seconds(at),
+    }

@@ -1,0 +1,112 @@
+"""Conservation under anything: thousands of random steps, and mutants that must be caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import ROUND_DOWN, Decimal
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from exchange_machine import ExchangeMachine
+from zoe_tools.paper import account, book, checks, fees, matching
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.order import OrderView
+
+QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+def run(examples: int, steps: int, *, is_shrunk: bool = True) -> int:
+    """Let it run; returns how many steps it took."""
+    before = ExchangeMachine.steps
+    phases = (Phase.generate, Phase.shrink) if is_shrunk else (Phase.generate,)
+    run_state_machine_as_test(
+        ExchangeMachine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=phases,
+            suppress_health_check=QUIET,
+        ),
+    )
+    return ExchangeMachine.steps - before
+
+
+def test_money_is_kept_whatever_happens() -> None:
+    """Every order type, amendments, edits, batches, dead men, modes, deaths."""
+    assert run(40, 50) > 1_000
+
+
+@pytest.mark.slow
+def test_money_is_kept_over_fifty_thousand_steps() -> None:
+    """The same, for long."""
+    steps = run(1_500, 60)
+    print(f"{steps} steps")  # noqa: T201 - the figure is the point
+    assert steps >= 50_000
+
+
+def _cut_off(value: Decimal, decimals: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN)
+
+
+def _round_down(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(fees, "half_up", _cut_off)
+
+
+def _hold_half(patch: pytest.MonkeyPatch) -> None:
+    right = account.reserve_for
+
+    def half(order: OrderView, spec: PairSpec) -> tuple[str, Decimal]:
+        asset, amount = right(order, spec)
+        return asset, amount / 2
+
+    patch.setattr(matching, "reserve_for", half)
+    patch.setattr(checks, "reserve_for", half)
+
+
+def _last_come_first(patch: pytest.MonkeyPatch) -> None:
+    right = book.PairBook.rest
+
+    def rest(self: book.PairBook, order: OrderView, price: Decimal, *ahead: Decimal) -> None:
+        right(self, order, price, *ahead)
+        sign = -1 if order.side == "buy" else 1
+        self.resting[order.side].sort(key=lambda one: (sign * one.price, -one.queue_number))
+
+    patch.setattr(book.PairBook, "rest", rest)
+
+
+def _makers_pay_as_takers(patch: pytest.MonkeyPatch) -> None:
+    right = matching.Turn._fill
+
+    def fill(self: matching.Turn, *args: object, is_maker: bool) -> OrderView:
+        del is_maker
+        return right(self, *args, is_maker=False)  # type: ignore[arg-type]
+
+    patch.setattr(matching.Turn, "_fill", fill)
+
+
+def _forget_partial_fills(patch: pytest.MonkeyPatch) -> None:
+    right = book.PairBook.update
+
+    def update(self: book.PairBook, order: OrderView) -> None:
+        right(self, replace(order, filled=Decimal(0)) if order.remaining > 0 else order)
+
+    patch.setattr(book.PairBook, "update", update)
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [_round_down, _hold_half, _last_come_first, _makers_pay_as_takers, _forget_partial_fills],
+)
+def test_a_mutant_is_caught(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding, hold, queue, fee side, partial fill: each turns the machine red."""
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        run(60, 50, is_shrunk=False)
