@@ -35,7 +35,7 @@ TRIGGERED = {
 _HUNDRED = Decimal(100)
 
 sides = st.sampled_from(["buy", "sell"])
-prices = st.integers(6_950, 7_050).map(lambda tens: d(f"{tens}0.0"))
+prices = st.integers(6_992, 7_008).map(lambda tens: d(f"{tens}0.0"))
 sizes = st.integers(1, 300).map(lambda thousandths: d(f"0.{thousandths:03d}00001"))
 accounts = st.integers(0, 1)
 picks = st.integers(0, 60)
