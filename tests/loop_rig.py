@@ -156,6 +156,7 @@ class RecordingNarrator(RecordingApprover):
     fills: list[Fill] = field(default_factory=list)
     closed: list[Position] = field(default_factory=list)
     notes: list[tuple[datetime, str]] = field(default_factory=list)
+    wires: list[tuple[str, bool]] = field(default_factory=list)
     standings: list[tuple[datetime, tuple[str, ...]]] = field(default_factory=list)
 
     def show_fill(self, fill: Fill) -> None:
@@ -169,6 +170,11 @@ class RecordingNarrator(RecordingApprover):
     def show_note(self, at: datetime, note: str) -> None:
         """Note it."""
         self.notes.append((at, note))
+
+    def show_wire(self, at: datetime, wire: str, *, is_up: bool) -> None:
+        """Note it."""
+        del at
+        self.wires.append((wire, is_up))
 
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Note it."""

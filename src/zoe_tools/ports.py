@@ -237,6 +237,10 @@ class Narrator(Approver, Protocol):
         """Why something that the strategy wanted was not done."""
         ...
 
+    def show_wire(self, at: datetime, wire: str, *, is_up: bool) -> None:
+        """A wire to the venue was lost, or is back."""
+        ...
+
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Why the loop only protects what is held; empty: entries are allowed from now on."""
         ...

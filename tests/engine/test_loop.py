@@ -453,3 +453,17 @@ def test_an_order_of_somebody_else_is_not_booked(tmp_path: Path) -> None:
         assert rig.writes == ["place", "place"]
 
     run_loop(tmp_path, story)
+
+
+def test_a_lost_wire_is_told_once_and_its_return_too(tmp_path: Path) -> None:
+    """An operator sees why nothing happens."""
+
+    async def story(rig: LoopRig) -> None:
+        for _ in range(2):
+            rig.go_down("private")
+            await rig.pass_time(1)
+        rig.come_up("private")
+        await rig.pass_time(1)
+
+    rig, _ = run_loop(tmp_path, story)
+    assert rig.narrator.wires == [("private", False), ("private", True)]

@@ -220,3 +220,13 @@ def test_what_the_loop_may_do_is_told_with_every_reason() -> None:
         "2026-01-05 12:00:00Z  protect  the clock is wrong",
         "2026-01-05 12:00:00Z  ready    entries are allowed from now on",
     ]
+
+
+def test_a_lost_wire_is_a_line() -> None:
+    """And its return another."""
+    printer, out = printed()
+    narrator = RunPrinter(printer)
+    narrator.show_wire(NOON, "private", is_up=False)
+    narrator.show_wire(NOON, "private", is_up=True)
+
+    assert [line.split("  ")[1] for line in out.getvalue().splitlines()] == ["wire", "wire"]

@@ -147,6 +147,19 @@ def test_one_that_was_killed_is_started_again_with_its_keys(home: Path) -> None:
     assert again.keys == PaperHome(home / "paper").keys()
 
 
+def test_one_that_was_killed_comes_back_where_it_was_and_as_fast(home: Path) -> None:
+    """Whoever was connected to it finds it again."""
+    find_or_start(home, options=("--speed", "20"))
+    before = endpoint_of(home)
+    os.kill(before.pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(before.pid))
+    find_or_start(home)
+    after = endpoint_of(home)
+
+    assert (after.port, after.speed) == (before.port, before.speed)
+    assert after.pid != before.pid
+
+
 def test_a_stranger_on_the_port_is_not_trusted(home: Path) -> None:
     """It learns a random challenge and nothing else; a fresh exchange is started beside it."""
     with stranger() as (port, asked):

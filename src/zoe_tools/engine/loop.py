@@ -33,6 +33,7 @@ from zoe_tools.domain.stream import (
     ExecutionsSnapshot,
     Gap,
     InstrumentsUpdate,
+    StreamDown,
     StreamEvent,
     StreamUp,
 )
@@ -103,6 +104,7 @@ class TradingLoop:
         self._is_behind = False
         self._reasons: tuple[str, ...] = ()
         self._was_up = False
+        self._down: set[str] = set()
         self._started_at = parts.clock.now()
 
     # --- events ----------------------------------------------------------------------------------
@@ -127,14 +129,27 @@ class TradingLoop:
                 self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
             case BalanceUpdate(entry=entry):
                 self._totals[entry.asset] = Balance(asset=entry.asset, total=entry.balance)
-            case StreamUp(wire="private"):
-                if self._was_up:
-                    await self._catch_up(now)
-                self._was_up = True
+            case StreamUp(wire=wire):
+                self._tell_wire(now, wire, is_up=True)
+                if wire == "private":
+                    await self._private_is_up(now)
+            case StreamDown(wire=wire):
+                self._tell_wire(now, wire, is_up=False)
             case Gap(wire="private"):
                 await self._catch_up(now)
             case _:
                 pass
+
+    def _tell_wire(self, now: datetime, wire: str, *, is_up: bool) -> None:
+        """A wire that is lost is told once, and so is its return."""
+        if is_up == (wire in self._down):
+            self._down ^= {wire}
+            self._parts.narrator.show_wire(now, wire, is_up=is_up)
+
+    async def _private_is_up(self, now: datetime) -> None:
+        if self._was_up:
+            await self._catch_up(now)
+        self._was_up = True
 
     async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
         for report in reports:

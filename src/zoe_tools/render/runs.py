@@ -75,6 +75,11 @@ class RunPrinter:
         """Why there was no entry."""
         self._printer.wrapped(f"{_stamp(at)}  no entry ", note)
 
+    def show_wire(self, at: datetime, wire: str, *, is_up: bool) -> None:
+        """A wire to the venue was lost, or is back."""
+        told = "is back" if is_up else "is lost: nothing is entered until it is back"
+        self._printer.wrapped(f"{_stamp(at)}  wire     ", f"the {wire} stream {told}")
+
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Why the loop only protects what is held, or that it trades again."""
         if not reasons:

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -128,7 +129,7 @@ def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
     """See `ensure_paper`; `options` are those of `zoe paper serve`, used only for a fresh start."""
     endpoint = _living(home)
     if endpoint is None:
-        endpoint = _start(home, options)
+        endpoint = _start(home, options or _as_it_was(home))
     return PaperVenue(
         rest_url=endpoint.rest_url,
         ws_url=endpoint.ws_url,
@@ -136,6 +137,24 @@ def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
         keys=PaperHome(folder_of(home)).keys(),
         clock=_clock_told_by(endpoint),
     )
+
+
+def _as_it_was(home: Path) -> tuple[str, ...]:
+    """Speed and port of an exchange that died: whoever was connected to it finds it again."""
+    left = read_endpoint(folder_of(home))
+    if left is None or not _is_free(left.host, left.port):
+        return ()
+    return ("--speed", f"{left.speed:g}", "--port", str(left.port))
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
