@@ -51,6 +51,20 @@ def test_a_candle_is_given_only_after_its_end() -> None:
     assert closed.opened_at == NOON
 
 
+def test_a_candle_is_given_once_however_late_its_prints_are() -> None:
+    """The clock ran ahead: prints of a minute that was told make no second candle of it."""
+    builder = CandleBuilder(BTC, Timeframe.M1, price_decimals=1)
+    builder.add(trade(1, "100", "1"))
+    later = NOON + timedelta(seconds=90)
+    first = builder.close_due(later)
+    again = [builder.add(trade(each, "101", "1")) or builder.close_due(later) for each in (20, 30)]
+
+    assert first is not None
+    assert again == [None, None]
+    assert builder.add(trade(70, "102", "1")) is None
+    assert builder.close_due(NOON + timedelta(seconds=120)) is not None
+
+
 def test_open_high_low_close_volume_and_count_are_the_prints() -> None:
     """The vwap is truncated to the price's decimals."""
     (candle,) = build([trade(1, "100.0", "1"), trade(2, "101.0", "2"), trade(3, "99.5", "0.5")])

@@ -44,12 +44,15 @@ class CandleBuilder:
         self._length = timeframe.length
         self._price_decimals = price_decimals
         self._running: _Running | None = None
+        self._closed_at: datetime | None = None
 
     def add(self, trade: PublicTrade) -> Candle | None:
         """Fold one print; returns the candle that it ends, if any. Late prints are left out."""
         start = bucket_start(trade.traded_at, self._length)
         running = self._running
         ended = None
+        if self._closed_at is not None and start <= self._closed_at:
+            return None  # its candle was told already: a second one would be a lie
         if running is not None:
             if start < running.opened_at:
                 return None
@@ -71,6 +74,7 @@ class CandleBuilder:
         return self._finished(running)
 
     def _finished(self, running: _Running) -> Candle:
+        self._closed_at = running.opened_at
         vwap = ZERO
         if running.volume:
             vwap = (running.turnover / running.volume).quantize(
