@@ -270,6 +270,16 @@ class PairBook:
                 rows.append((price, size))
         return tuple(rows)
 
+    def best_displayed(self, side: Side) -> tuple[Decimal, Decimal] | None:
+        """The first displayed level, without a look at the others."""
+        queue = self.resting[side]
+        best = queue[0].price if queue else None
+        for price in self.source[side].prices():
+            if not self._is_hidden(side, price):
+                best = price if best is None or is_better(side, price, best) else best
+                break
+        return None if best is None else (best, self._shown_size(side, best, self._own[side]))
+
     def _shown_size(self, side: Side, price: Decimal, own: dict[Decimal, Decimal]) -> Decimal:
         size = ZERO if self._is_hidden(side, price) else self.source[side].size(price)
         size += own.get(price, ZERO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, takewhile
 
 from zoe_tools.paper.events import PrintEvent, SystemMode
 from zoe_tools.paper.floor import Floor
@@ -92,8 +92,8 @@ class Queries(ABC):
         now = self.now()
         tape.forget(now)
         day, today = tape.day, tape.today
-        bid = next(iter(book.displayed("buy", 1)), (ZERO, ZERO))
-        ask = next(iter(book.displayed("sell", 1)), (ZERO, ZERO))
+        bid = book.best_displayed("buy") or (ZERO, ZERO)
+        ask = book.best_displayed("sell") or (ZERO, ZERO)
         last = book.last if tape.prints else None
         return TickerView(
             symbol=symbol,
@@ -129,6 +129,13 @@ class Queries(ABC):
             raise Refusal("EGeneral:Invalid arguments:interval")
         return self._floor.tapes[symbol].bars(interval_minutes, self.now())
 
+    def best(
+        self, symbol: str
+    ) -> tuple[tuple[Decimal, Decimal] | None, tuple[Decimal, Decimal] | None]:
+        """The first displayed level of the bids and of the asks."""
+        book = self._floor.book(symbol)
+        return book.best_displayed("buy"), book.best_displayed("sell")
+
     def latest_bar(self, symbol: str, interval_minutes: int) -> BarView | None:
         """The candle of the last print; None before the first."""
         return self._floor.tapes[symbol].latest(interval_minutes)
@@ -147,10 +154,15 @@ class Queries(ABC):
         )
 
     def prints(self, symbol: str, limit: int = 1000) -> tuple[PrintEvent, ...]:
-        """The newest public trades (at most 1000), oldest first."""
+        """The newest public trades (at most `limit`), oldest first."""
         self._floor.book(symbol)
-        prints = self._floor.tapes[symbol].prints
-        return tuple(islice(prints, max(0, len(prints) - limit), None))
+        return tuple(islice(reversed(self._floor.tapes[symbol].prints), limit))[::-1]
+
+    def prints_after(self, symbol: str, at: int) -> tuple[PrintEvent, ...]:
+        """All public trades that are kept and newer than `at`, oldest first."""
+        self._floor.book(symbol)
+        newest_first = reversed(self._floor.tapes[symbol].prints)
+        return tuple(takewhile(lambda one: one.at > at, newest_first))[::-1]
 
     # accounts
     def open_orders(self, account_id: str) -> tuple[OrderView, ...]:

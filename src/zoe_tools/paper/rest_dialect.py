@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from zoe_tools.paper import rest_cancels, rest_orders, rest_private, rest_public
+from zoe_tools.paper import rest_cancels, rest_market, rest_orders, rest_private, rest_public
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_format import Json
+from zoe_tools.paper.rest_market import SpreadLog
 from zoe_tools.paper.rest_params import Params, from_form, from_json
 from zoe_tools.paper.rest_private import Endpoint
 
@@ -37,6 +38,7 @@ _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "TradeVolume": (rest_private.trade_volume, ("query-funds",)),
     "GetWebSocketsToken": (rest_private.websockets_token, ("create-ws-token",)),
     "GetApiKeyInfo": (rest_private.api_key_info, ()),
+    "Level3": (rest_market.level3, _READ_OPEN),
     "AddOrder": (rest_orders.add_order, ("modify-trades",)),
     "AddOrderBatch": (rest_orders.add_order_batch, ("modify-trades",)),
     "EditOrder": (rest_orders.edit_order, ("modify-trades",)),
@@ -69,6 +71,7 @@ class RestDialect:
 
     def __init__(self, exchange: PaperExchange) -> None:
         self._exchange = exchange
+        self._public = {**rest_public.ENDPOINTS, "Spread": SpreadLog(exchange).spread}
 
     def answer(self, request: RestRequest) -> bytes:
         """The body of the answer; a refusal is an answer too."""
@@ -79,7 +82,7 @@ class RestDialect:
 
     def _result(self, request: RestRequest) -> Json:
         if request.path.startswith(_PUBLIC):
-            endpoint = rest_public.ENDPOINTS.get(request.path.removeprefix(_PUBLIC))
+            endpoint = self._public.get(request.path.removeprefix(_PUBLIC))
             if endpoint is not None and request.method in ("GET", "POST"):
                 params = from_form(request.query) if request.method == "GET" else _read(request)
                 return endpoint(self._exchange, params)

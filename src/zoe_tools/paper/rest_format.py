@@ -19,7 +19,7 @@ from zoe_tools.paper.order import (
     Price,
     RelativePrice,
 )
-from zoe_tools.paper.rounding import fixed
+from zoe_tools.paper.rounding import fixed, half_up, plain
 from zoe_tools.paper.views import AssetSpec
 
 Json = dict[str, object]
@@ -43,6 +43,12 @@ def seconds(ns: int) -> Decimal:
 def wide(spec: PairSpec) -> int:
     """Decimals of prices where Kraken pads: five, or more if the pair needs them."""
     return max(5, spec.pair_decimals)
+
+
+def lot_volume(quantity: Decimal) -> str:
+    """Three decimals; what is there never shows as nothing."""
+    shown = half_up(quantity, 3)
+    return plain(max(shown, Decimal("0.001")) if quantity > 0 else shown)
 
 
 def order_text(order: OrderView, spec: PairSpec) -> str:

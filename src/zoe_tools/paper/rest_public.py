@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from zoe_tools.paper.events import PrintEvent
+from zoe_tools.paper import rest_market
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.queries import Queries
-from zoe_tools.paper.rest_format import Json, wide
+from zoe_tools.paper.rest_format import Json, lot_volume, wide
 from zoe_tools.paper.rest_params import Params, invalid
-from zoe_tools.paper.rounding import fixed, half_up, plain
+from zoe_tools.paper.rounding import fixed, plain
 from zoe_tools.paper.times import NS, iso_seconds, moment_of
-from zoe_tools.paper.views import BarView, TickerView
+from zoe_tools.paper.views import TickerView
+from zoe_tools.paper.ws_instrument import HOME_VENUE
 
-_MOST_LEVELS = 500
-_MOST_TRADES = 1000
-_LATEST_SECONDS = 10**12
-"""A `since` above it is in nanoseconds."""
+_CLASSES = ("currency", "tokenized_asset")
+_VENUES = (HOME_VENUE, "bitnomial_exchange")
+_ROW_PARTS: Mapping[str, tuple[str, ...]] = {
+    "leverage": ("leverage_buy", "leverage_sell"),
+    "fees": ("fees", "fees_maker", "fee_volume_currency"),
+    "margin": ("margin_call", "margin_stop"),
+}
+"""What AssetPairs shows of a row when it is asked for a part of it."""
 
 
 def server_time(exchange: Queries, _: Params) -> Json:
@@ -38,6 +43,8 @@ def system_status(exchange: Queries, _: Params) -> Json:
 def assets(exchange: Queries, params: Params) -> Json:
     """Assets."""
     named = params.names("asset")
+    if not _is_currency(params, "aclass"):
+        return {}
     chosen = [exchange.asset(name) for name in named] if named else list(exchange.assets)
     return {
         asset.asset_id: {
@@ -51,21 +58,34 @@ def assets(exchange: Queries, params: Params) -> Json:
     }
 
 
+def _is_currency(params: Params, name: str) -> bool:
+    """Whether the class asked for is the one that there is here."""
+    asked = params.text(name) or _CLASSES[0]
+    if asked not in _CLASSES:
+        raise invalid(name)
+    return asked == _CLASSES[0]
+
+
 def _chosen(exchange: Queries, params: Params) -> tuple[PairSpec, ...]:
     named = params.names("pair")
     return tuple(exchange.pair(name) for name in named) if named else exchange.pairs
 
 
-def _one(exchange: Queries, params: Params) -> PairSpec:
-    named = params.text("pair")
-    if named is None:
-        raise invalid("pair")
-    return exchange.pair(named)
-
-
 def asset_pairs(exchange: Queries, params: Params) -> Json:
-    """AssetPairs."""
-    return {spec.pair_id: _pair_row(spec, exchange) for spec in _chosen(exchange, params)}
+    """AssetPairs; `info` may ask for a part of each row."""
+    info = params.text("info") or "info"
+    if info != "info" and info not in _ROW_PARTS:
+        raise invalid("info")
+    venues = params.names("execution_venue") or _VENUES
+    if not set(venues) <= set(_VENUES):
+        raise invalid("execution_venue")
+    chosen = _chosen(exchange, params)
+    if not _is_currency(params, "aclass_base") or HOME_VENUE not in venues:
+        return {}
+    rows = {spec.pair_id: _pair_row(spec, exchange) for spec in chosen}
+    if info == "info":
+        return {**rows}
+    return {name: {part: row[part] for part in _ROW_PARTS[info]} for name, row in rows.items()}
 
 
 def _pair_row(spec: PairSpec, exchange: Queries) -> Json:
@@ -92,7 +112,7 @@ def _pair_row(spec: PairSpec, exchange: Queries) -> Json:
         "costmin": plain(spec.costmin),
         "tick_size": plain(spec.tick_size),
         "status": "online" if exchange.mode == "maintenance" else exchange.mode,
-        "execution_venue": "international",
+        "execution_venue": HOME_VENUE,
     }
 
 
@@ -118,8 +138,8 @@ def _ticker_row(now: TickerView, spec: PairSpec) -> Json:
         return fixed(value, spec.lot_decimals)
 
     return {
-        "a": [price(now.ask), str(int(now.ask_quantity)), _lot_volume(now.ask_quantity)],
-        "b": [price(now.bid), str(int(now.bid_quantity)), _lot_volume(now.bid_quantity)],
+        "a": [price(now.ask), str(int(now.ask_quantity)), lot_volume(now.ask_quantity)],
+        "b": [price(now.bid), str(int(now.bid_quantity)), lot_volume(now.bid_quantity)],
         "c": [price(now.last), lots(now.last_quantity)],
         "v": [lots(now.volume_today), lots(now.volume)],
         "p": [price(now.vwap_today), price(now.vwap)],
@@ -130,96 +150,14 @@ def _ticker_row(now: TickerView, spec: PairSpec) -> Json:
     }
 
 
-def _lot_volume(quantity: Decimal) -> str:
-    """Three decimals; what is there never shows as nothing."""
-    shown = half_up(quantity, 3)
-    return plain(max(shown, Decimal("0.001")) if quantity > 0 else shown)
-
-
-def ohlc(exchange: Queries, params: Params) -> Json:
-    """OHLC: committed candles after `since` and always the running one."""
-    spec = _one(exchange, params)
-    asked = params.integer("interval")
-    minutes = 1 if asked is None else asked
-    since = params.seconds("since")
-    bars = exchange.bars(spec.symbol, minutes)
-    rows = [
-        _bar_row(bar, spec) for bar in bars if since is None or bar.begin > since or bar is bars[-1]
-    ]
-    # The newest bar is still running: `last` names the one before it, be it empty.
-    before = bars[-2].begin if len(bars) > 1 else bars[-1].begin - minutes * 60 * NS if bars else 0
-    return {spec.pair_id: rows, "last": before // NS}
-
-
-def _bar_row(bar: BarView, spec: PairSpec) -> list[object]:
-    places = spec.pair_decimals
-    prices = [fixed(value, places) for value in (bar.open, bar.high, bar.low, bar.close)]
-    vwap = fixed(bar.vwap, places) if bar.count else "0.0"
-    return [bar.begin // NS, *prices, vwap, fixed(bar.volume, 8), bar.count]
-
-
-def depth(exchange: Queries, params: Params) -> Json:
-    """Depth."""
-    spec = _one(exchange, params)
-    count = params.integer("count")
-    if count is not None and not 1 <= count <= _MOST_LEVELS:
-        raise invalid("count")
-    book = exchange.book(spec.symbol, count or 100)
-
-    def rows(levels: Levels) -> list[list[object]]:
-        return [
-            [fixed(price, wide(spec)), _lot_volume(size), book.at // NS] for price, size in levels
-        ]
-
-    return {spec.pair_id: {"asks": rows(book.asks), "bids": rows(book.bids)}}
-
-
-def trades(exchange: Queries, params: Params) -> Json:
-    """Trades, oldest first; a page never ends between two prints of the same nanosecond."""
-    spec = _one(exchange, params)
-    count = params.integer("count")
-    if count is not None and not 1 <= count <= _MOST_TRADES:
-        raise invalid("count")
-    asked = params.decimal("since")
-    prints = exchange.prints(spec.symbol)
-    if asked is not None:
-        since = int(asked if asked >= _LATEST_SECONDS else asked * NS)
-        prints = tuple(one for one in prints if one.at > since)
-    page = _page(prints, count or _MOST_TRADES, from_oldest=asked is not None)
-    last = str(page[-1].at) if page else params.text("since") or "0"
-    return {spec.pair_id: [_print_row(one, spec) for one in page], "last": last}
-
-
-def _page(
-    prints: tuple[PrintEvent, ...], count: int, *, from_oldest: bool
-) -> tuple[PrintEvent, ...]:
-    if not from_oldest:
-        return prints[-count:]
-    end = count
-    while end < len(prints) and prints[end].at == prints[end - 1].at:
-        end += 1
-    return prints[:end]
-
-
-def _print_row(one: PrintEvent, spec: PairSpec) -> list[object]:
-    return [
-        fixed(one.price, wide(spec)),
-        fixed(one.quantity, 8),
-        Decimal(one.at).scaleb(-9),
-        "b" if one.side == "buy" else "s",
-        "m" if one.is_market else "l",
-        "",
-        one.trade_id,
-    ]
-
-
 ENDPOINTS: Mapping[str, Callable[[Queries, Params], Json]] = {
     "Time": server_time,
     "SystemStatus": system_status,
     "Assets": assets,
     "AssetPairs": asset_pairs,
     "Ticker": ticker,
-    "OHLC": ohlc,
-    "Depth": depth,
-    "Trades": trades,
+    "OHLC": rest_market.ohlc,
+    "Depth": rest_market.depth,
+    "GroupedBook": rest_market.grouped_book,
+    "Trades": rest_market.trades,
 }

@@ -1,6 +1,6 @@
 """The public tape of one pair: recent prints, 24 h and today's statistics, candles.
 
-Bounded: a thousand prints, a day of statistics, 721 candles of each interval.
+Bounded: ten thousand prints, a day of statistics, 721 candles of each interval.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoe_tools.paper.views import BarView
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 """Minutes, as Kraken offers them."""
 BARS_KEPT = 721
-PRINTS_KEPT = 1000
+PRINTS_KEPT = 10_000
 _MINUTE_NS = 60 * NS
 DAY_NS = 86_400 * NS
 
