@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from zoe_tools.paper import fault_answers
@@ -73,7 +73,7 @@ def create_app(
     async def level3_socket(websocket: WebSocket) -> None:
         await _serve(websocket, exchange, is_private=True, is_level3=True)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/zoe/clock", clock),
             Route("/zoe/proof", proof),
@@ -81,26 +81,33 @@ def create_app(
             WebSocketRoute("/v2", public_socket),
             WebSocketRoute("/v2/private", private_socket),
             WebSocketRoute("/v2/level3", level3_socket),
-            Route("/{path:path}", _Rest(exchange)),
         ]
     )
+    app.router.redirect_slashes = False
+    app.router.default = _Rest(exchange, app.router.default)
+    return app
 
 
 class _Rest:
     """Everything else over HTTP: the REST dialect, and no traceback ever."""
 
-    def __init__(self, exchange: PaperExchange) -> None:
+    def __init__(self, exchange: PaperExchange, otherwise: ASGIApp) -> None:
         self._exchange = exchange
         self._dialect = RestDialect(exchange)
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._otherwise(scope, receive, send)
+            return
         request = Request(scope, receive)
         try:
             body = await _read_body(request)
         except ClientDisconnect:
             return
-        method = request.url.path.rpartition("/")[2]
-        if self._exchange.options.latency_s and "/private/" in request.url.path:
+        path = str(scope["path"])
+        method = path.rpartition("/")[2]
+        if self._exchange.options.latency_s and "/private/" in path:
             await self._exchange.clock.sleep(self._exchange.options.latency_s)
         try:
             reply = await fault_answers.answer(
@@ -122,16 +129,18 @@ class _Rest:
             return encode({"error": ["EAPI:Bad request"]})
         try:
             return self._dialect.answer(
+                # as the scope has them: a URL is made of what the Host header says, which may be
+                # nothing that a URL can be made of
                 RestRequest(
                     method=request.method,
-                    path=request.url.path,
-                    query=request.url.query,
+                    path=request.scope["path"],
+                    query=request.scope["query_string"].decode(errors="replace"),
                     headers=dict(request.headers),
                     body=body,
                 )
             )
         except Exception:  # noqa: BLE001 - the server's last door: logged whole, answered in words
-            _log.exception("the paper exchange failed on %s", request.url.path)
+            _log.exception("the paper exchange failed on %s", request.scope["path"])
             return encode({"error": ["EGeneral:Internal error"]})
 
 

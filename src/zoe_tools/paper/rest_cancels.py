@@ -31,11 +31,15 @@ def cancel_order_batch(exchange: PaperExchange, who: Principal, params: Params) 
     named, client_ids = params.names("orders"), params.names("cl_ord_ids")
     if not 1 <= len(named) + len(client_ids) <= _MOST_IDS:
         raise invalid("orders")
-    count = 0
-    for order in exchange.open_orders(who.account_id):
-        is_named = order.order_id in named or str(order.userref) in named
-        if is_named or order.cl_ord_id in client_ids:
-            count += len(exchange.cancel_order(who.account_id, order_id=order.order_id))
+    userrefs = {as_userref(name) for name in named} - {None}
+    chosen = [
+        order.order_id
+        for order in exchange.open_orders(who.account_id)
+        if order.order_id in named
+        or (order.userref is not None and order.userref in userrefs)
+        or (order.cl_ord_id is not None and order.cl_ord_id in client_ids)
+    ]
+    count = sum(len(exchange.cancel_order(who.account_id, order_id=one)) for one in chosen)
     return {"count": count}
 
 

@@ -13,10 +13,10 @@ import msgspec
 from zoe_tools.paper import rest_cancels, rest_market, rest_orders, rest_private, rest_public
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rest_format import Json
 from zoe_tools.paper.rest_market import SpreadLog
 from zoe_tools.paper.rest_params import Params, from_form, from_json
 from zoe_tools.paper.rest_private import Endpoint
+from zoe_tools.paper.views import Principal
 
 _PUBLIC = "/0/public/"
 _PRIVATE = "/0/private/"
@@ -27,12 +27,14 @@ _CANCEL = ("close-trades", "modify-trades")
 _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "Balance": (rest_private.balance, ("query-funds",)),
     "BalanceEx": (rest_private.balance_ex, ("query-funds",)),
+    "CreditLines": (rest_private.credit_lines, ("query-funds",)),
     "TradeBalance": (rest_private.trade_balance, _READ_OPEN),
     "OpenOrders": (rest_private.open_orders, _READ_OPEN),
     "ClosedOrders": (rest_private.closed_orders, _READ_CLOSED),
     "QueryOrders": (rest_private.query_orders, _READ_OPEN + _READ_CLOSED),
     "TradesHistory": (rest_private.trades_history, _READ_CLOSED),
     "QueryTrades": (rest_private.query_trades, _READ_CLOSED),
+    "OpenPositions": (rest_private.open_positions, _READ_OPEN),
     "Ledgers": (rest_private.ledgers, ("query-ledger",)),
     "QueryLedgers": (rest_private.query_ledgers, ("query-ledger",)),
     "TradeVolume": (rest_private.trade_volume, ("query-funds",)),
@@ -80,7 +82,7 @@ class RestDialect:
         except Refusal as refusal:
             return encode({"error": [refusal.error]})
 
-    def _result(self, request: RestRequest) -> Json:
+    def _result(self, request: RestRequest) -> object:
         if request.path.startswith(_PUBLIC):
             endpoint = self._public.get(request.path.removeprefix(_PUBLIC))
             if endpoint is not None and request.method in ("GET", "POST"):
@@ -90,24 +92,33 @@ class RestDialect:
             return self._private(request)
         raise Refusal("EGeneral:Unknown method")
 
-    def _private(self, request: RestRequest) -> Json:
+    def _private(self, request: RestRequest) -> object:
         known = _ENDPOINTS.get(request.path.removeprefix(_PRIVATE))
         if known is None:
             raise Refusal("EGeneral:Unknown method")
         endpoint, permissions = known
         params = _read(request)
-        who = self._exchange.authenticate(
-            api_key=request.headers.get("api-key", ""),
-            signature=request.headers.get("api-sign", ""),
-            path=request.path,
-            body=request.body,
-            nonce=params.text("nonce") or "",
-        )
+        who = self._who_signed(request, params.text("nonce"))
         if permissions:
             who.require(*permissions)
         if self._exchange.mode == "maintenance":
             raise Refusal("EService:Unavailable")
         return endpoint(self._exchange, who, params)
+
+    def _who_signed(self, request: RestRequest, nonce: str | None) -> Principal:
+        try:
+            return self._exchange.authenticate(
+                api_key=request.headers.get("api-key", ""),
+                signature=request.headers.get("api-sign", ""),
+                path=request.path,
+                body=request.body,
+                nonce=nonce or "",
+            )
+        except Refusal as refusal:
+            # over a body without a nonce no signature means anything
+            if nonce is None and refusal.error == "EAPI:Invalid signature":
+                raise Refusal("EAPI:Invalid nonce") from None
+            raise
 
 
 def _read(request: RestRequest) -> Params:

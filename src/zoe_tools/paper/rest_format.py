@@ -214,7 +214,9 @@ def trade_row(trades: Sequence[TradeView], spec: PairSpec, *, has_ledgers: bool)
         "tradeordertype": first.executed_as,
         "price": fixed(price, wide(spec)),
         "cost": fixed(cost, spec.cost_decimals),
-        "fee": fixed(sum((trade.fee for trade in trades), Decimal(0)), spec.cost_decimals),
+        "fee": fixed(
+            sum((trade.fee + trade.fee_base for trade in trades), Decimal(0)), spec.cost_decimals
+        ),
         "vol": fixed(quantity, spec.lot_decimals),
         "margin": fixed(Decimal(0), spec.cost_decimals),
         "leverage": "0",

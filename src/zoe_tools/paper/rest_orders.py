@@ -36,6 +36,7 @@ from zoe_tools.paper.times import NS
 from zoe_tools.paper.views import Principal
 
 _LONGEST_LIFE_NS = 31 * 86_400 * NS
+_SHORTEST_LIFE_S = 5
 _LEAST_BATCH, _MOST_BATCH = 2, 15
 _FLAGS = frozenset({"post", "fcib", "fciq", "nompp", "viqc"})
 
@@ -55,7 +56,8 @@ def add_order_batch(exchange: PaperExchange, who: Principal, params: Params) -> 
     pair, deadline = params.text("pair"), params.moment("deadline")
     if pair is None:
         raise invalid("pair")
-    members = orders_in(params.text("orders") or "")
+    text = params.text("orders")
+    members = params.members("orders") if text is None else orders_in(text)
     if not _LEAST_BATCH <= len(members) <= _MOST_BATCH:
         raise invalid("orders")
     is_validate = params.flag("validate")
@@ -93,7 +95,7 @@ def place_request(
     limit = price2 if is_triggered else price
     flags = _flags(params)
     volume = _needed(params, "volume")
-    expire_at = _moment(params, "expiretm", exchange.now())
+    expire_at = _moment(params, "expiretm", exchange.now(), least_s=_SHORTEST_LIFE_S)
     in_force = (params.text("timeinforce") or ("gtc" if expire_at is None else "gtd")).lower()
     if in_force not in get_args(TimeInForce):
         raise invalid("timeinforce")
@@ -175,9 +177,11 @@ def _self_trade(params: Params) -> SelfTrade:
 
 
 def _close(params: Params) -> ConditionalClose | None:
-    """The order that each fill opens on the other side (section 8.2)."""
+    """The order that each fill opens on the other side (section 8.2); none with a client id."""
     if not params.has_group("close"):
         return None
+    if params.text("cl_ord_id") is not None:
+        raise invalid("cl_ord_id")
     order_type = cast("OrderType", _one_of(params, "close[ordertype]", ORDER_TYPES))
     price, price2 = params.price("close[price]"), params.price("close[price2]")
     is_triggered = order_type in TRIGGERED_TYPES
@@ -188,15 +192,18 @@ def _close(params: Params) -> ConditionalClose | None:
     )
 
 
-def _moment(params: Params, name: str, now: int) -> int | None:
-    """`0` is none, `+s` from now, else unix seconds; at most a month ahead."""
+def _moment(params: Params, name: str, now: int, *, least_s: int = 0) -> int | None:
+    """`0` is none, `+s` from now (`least_s` at least), else unix seconds; at most a month ahead."""
     text = params.text(name)
     if text is None or text in ("0", "+0"):
         return None
     at = params.seconds(name)
     if at is None:
         return None
-    at = now + at if text.startswith("+") else at
+    is_relative = text.startswith("+")
+    if is_relative and at < least_s * NS:
+        raise invalid(name)
+    at = now + at if is_relative else at
     if at > now + _LONGEST_LIFE_NS:
         raise invalid(name)
     return at

@@ -6,9 +6,10 @@ Nested JSON objects become `close[ordertype]`, lists become comma lists, numbers
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,12 @@ from zoe_tools.paper.times import NS, ns_of
 _TRUE = ("true", "1", "yes")
 _LATEST_S = Decimal(10) ** 10
 _FORM_FIELDS = 1000
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_MEMBER = re.compile(
+    r"(?P<list>\w+)\[(?P<number>[0-9]{1,3})\]\[(?P<name>\w+)\](?P<rest>(\[\w+\])?)"
+)
+_LONGEST_NUMBER = 100
+_DEEPEST = 6
 _MAGNITUDE = 40
 """Powers of ten beyond all money: such numbers are not even looked at."""
 
@@ -78,6 +85,16 @@ class Params:
         values += [value for key, value in self._values.items() if key.startswith(f"{name}[")]
         return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
+    def members(self, name: str) -> list[Params]:
+        """A form's list of objects: `orders[0][type]`, `orders[0][close][price]`..., by number."""
+        found: dict[int, dict[str, str]] = {}
+        for key, value in self._values.items():
+            field = _MEMBER.fullmatch(key)
+            if field is not None and field["list"] == name:
+                member = found.setdefault(int(field["number"]), {})
+                member[field["name"] + field["rest"]] = value
+        return [Params(found[number]) for number in sorted(found)]
+
     def has_group(self, name: str) -> bool:
         """Whether there is any `name[...]` with a value."""
         return any(key.startswith(f"{name}[") and value for key, value in self._values.items())
@@ -106,11 +123,11 @@ class Params:
 
 
 def _decimal(value: str, name: str) -> Decimal:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise invalid(name) from None
-    if not number.is_finite() or abs(number.adjusted()) > _MAGNITUDE:
+    # Decimal itself also takes underscores, blanks, other alphabets' digits, NaN and Infinity
+    if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
+        raise invalid(name)
+    number = Decimal(value)
+    if abs(number.adjusted()) > _MAGNITUDE:
         raise invalid(name)
     return number
 
@@ -122,8 +139,8 @@ def orders_in(text: str) -> list[Params]:
         Refusal: it is none.
     """
     try:
-        rows = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError, ArithmeticError):
+        rows = _parsed(text)
+    except Refusal:
         raise invalid("orders") from None
     if not isinstance(rows, list):
         raise invalid("orders")
@@ -169,13 +186,31 @@ def from_json(text: str) -> Params:
     Raises:
         Refusal: `EAPI:Bad request` when it is not an object.
     """
+    return Params(_flat(_parsed(text)))
+
+
+def _parsed(text: str) -> object:
+    """JSON with exact numbers, no deeper nested than any request of Kraken's.
+
+    Raises:
+        Refusal: `EAPI:Bad request`.
+    """
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        value: object = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError, ArithmeticError):
         raise Refusal("EAPI:Bad request") from None
-    if not isinstance(value, dict):
-        raise Refusal("EAPI:Bad request")
-    return Params(_flat(value))
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [each for one in level for each in _members(one)]
+        if not level:
+            return value
+    raise Refusal("EAPI:Bad request")
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -27,6 +27,27 @@ T = TypeVar("T")
 _PAGE = 50
 _MOST_QUERIED_ORDERS = 50
 _MOST_QUERIED = 20
+_WITHOUT_POSITION = ("all", "no position")
+_TRADE_KINDS = (*_WITHOUT_POSITION, "any position", "closed position", "closing position")
+_LEDGER_KINDS = frozenset(
+    {
+        "all",
+        "trade",
+        "deposit",
+        "withdrawal",
+        "transfer",
+        "margin",
+        "adjustment",
+        "rollover",
+        "credit",
+        "settled",
+        "staking",
+        "dividend",
+        "sale",
+        "nft_rebate",
+    }
+)
+"""What a ledger can be asked for (section 7.4)."""
 
 
 def balance(exchange: PaperExchange, who: Principal, _: Params) -> Json:
@@ -46,6 +67,10 @@ def balance_ex(exchange: PaperExchange, who: Principal, _: Params) -> Json:
         }
         for row in exchange.balances(who.account_id)
     }
+
+
+def credit_lines(_: PaperExchange, __: Principal, ___: Params) -> None:
+    """CreditLines: null, as for every account without one."""
 
 
 def trade_balance(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -71,10 +96,20 @@ def trade_balance(exchange: PaperExchange, who: Principal, params: Params) -> Js
 def _value(exchange: PaperExchange, row: BalanceView, asset: str) -> Decimal:
     if row.asset.name == asset:
         return row.balance
+    rate = _rate(exchange, row.asset.name, asset)
+    if rate is None:
+        first, second = _rate(exchange, row.asset.name, "USD"), _rate(exchange, "USD", asset)
+        rate = None if first is None or second is None else first * second
+    return Decimal(0) if rate is None else row.balance * rate
+
+
+def _rate(exchange: PaperExchange, one: str, other: str) -> Decimal | None:
+    """What one unit is worth in the other asset, by the pair that there is of the two."""
     for spec in exchange.pairs:
-        if (spec.base, spec.quote) == (row.asset.name, asset):
-            return row.balance * (exchange.ticker(spec.symbol).last or Decimal(0))
-    return Decimal(0)
+        if {spec.base, spec.quote} == {one, other}:
+            last = exchange.ticker(spec.symbol).last
+            return last if not last or spec.base == one else 1 / last
+    return None
 
 
 # orders
@@ -145,10 +180,13 @@ def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Jso
 
 # executions
 def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> Json:
-    """TradesHistory: fifty a page, newest first."""
+    """TradesHistory: fifty a page, newest first. No trade here belongs to a position."""
+    kind = params.text("type") or "all"
+    if kind not in _TRADE_KINDS:
+        raise invalid("type")
     window = _Window(exchange, who, params)
     known = exchange.lag.trades(exchange.trades(who.account_id), exchange.now())
-    trades = [one for one in known if window.holds(one.at)]
+    trades = [one for one in known if window.holds(one.at) and kind in _WITHOUT_POSITION]
     is_consolidated = params.flag("consolidate_taker", default=True)
     groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
     groups.reverse()
@@ -175,6 +213,13 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     }
 
 
+def open_positions(_: PaperExchange, __: Principal, params: Params) -> list[Json]:
+    """OpenPositions: without margin there is none, which is an empty list and not an object."""
+    if (params.text("consolidation") or "market") != "market":
+        raise invalid("consolidation")
+    return []
+
+
 # ledger
 def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """Ledgers: fifty a page, newest first."""
@@ -182,10 +227,14 @@ def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     names = [name for name in params.names("asset") if name != "all"]
     assets = {exchange.asset(name).name for name in names}
     kind = params.text("type") or "all"
+    if kind not in _LEDGER_KINDS:
+        raise invalid("type")
+    is_here = (params.text("aclass") or "currency") == "currency"
     found = [
         row
         for row in reversed(exchange.lag.ledger(exchange.ledger(who.account_id), exchange.now()))
-        if window.holds(row.at)
+        if is_here
+        and window.holds(row.at)
         and (not assets or row.asset in assets)
         and kind in ("all", row.type)
     ]
@@ -300,4 +349,4 @@ def api_key_info(exchange: PaperExchange, who: Principal, _: Params) -> Json:
     }
 
 
-Endpoint = Callable[[PaperExchange, Principal, Params], Json]
+Endpoint = Callable[[PaperExchange, Principal, Params], object]
