@@ -100,6 +100,7 @@ def test_all_of_a_replay_can_be_paged_from_its_first_trade() -> None:
     replay = Replay(text)
     since, pages = "0", 0
     numbers: list[int] = []
+    result: Any = {}
     for _ in range(9):
         result = replay.public("Trades", f"pair=XBTUSD&since={since}")
         if not result["XXBTZUSD"]:
