@@ -25,6 +25,7 @@ from paper_desk import (
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.faults import FaultRule
 from zoe_tools.paper.market import MarketEvent
 from zoe_tools.paper.order import AmendOrder
 from zoe_tools.paper.state import StateFile
@@ -191,3 +192,26 @@ def test_two_desks_play_the_same_script_to_the_same_events() -> None:
         said.append(desk.events)
 
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    ("minutes_later", "expected"),
+    [(0, "maintenance"), (1, "cancel_only"), (2, "post_only"), (3, "online"), (600, "online")],
+)
+def test_a_maintenance_outlives_the_exchange_and_ends(
+    tmp_path: Path, minutes_later: int, expected: str
+) -> None:
+    """A kill in the middle of one leaves nobody shut out for good: the modes are on disk."""
+    path = tmp_path / "paper.sqlite"
+    desk = RestDesk(*SCRIPT, state=StateFile(path))
+    desk.play()
+    desk.exchange.arm_fault(FaultRule(name="maintenance", delay_s=60))
+    assert desk.exchange.mode == "maintenance"
+    began = desk.exchange.now()
+    desk.exchange.close()
+
+    again = PaperExchange(
+        None, StandingClock(began + minutes_later * 60 * NS), state=StateFile(path)
+    )
+    assert again.mode == expected
+    again.close()

@@ -274,11 +274,15 @@ class Engine:
         return tuple(ended), turn.finish()
 
     def expire(self, now: int) -> list[EngineEvent]:
-        """End what is past its expiry, and start what waited for its time."""
+        """End what is past its expiry, start what waited for its time, take up planned modes."""
         due = self.floor.take_expired(now)
-        if not due:
+        modes = self.floor.take_modes(now)
+        if not due and not modes:
             return []
         turn = self._turn(now)
+        for mode in modes:
+            self.floor.mode = mode
+            turn.events.append(ModeEvent(at=turn.now, mode=mode))
         for account_id, order_id in due:
             if not order_id:
                 self._wake_dead_man(turn, account_id, now)

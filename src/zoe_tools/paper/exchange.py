@@ -6,8 +6,8 @@ It waits only through its clock, and tells nobody of a step before the step is i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
@@ -15,26 +15,17 @@ from typing_extensions import override
 
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.paper.engine import Engine
-from zoe_tools.paper.events import (
-    EngineEvent,
-    LedgerEvent,
-    ModeEvent,
-    OrderEvent,
-    PrintEvent,
-    SystemMode,
-)
+from zoe_tools.paper.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent, PrintEvent
+from zoe_tools.paper.exchange_accounts import AccountCommands
+from zoe_tools.paper.exchange_faults import FaultCommands
 from zoe_tools.paper.exchange_orders import OrderCommands
 from zoe_tools.paper.fault_lag import RestLag
-from zoe_tools.paper.faults import MAINTENANCE_CYCLE, FaultDesk, FaultRule
+from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey, KeyRing
-from zoe_tools.paper.ledger import LedgerRow
 from zoe_tools.paper.market import MarketEvent, MarketSource
-from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder
-from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
-from zoe_tools.paper.views import PERMISSIONS, Principal
 from zoe_tools.paper.ws_limits import StreamLimits
 from zoe_tools.ports import Clock
 
@@ -66,7 +57,7 @@ class ExchangeOptions:
     streams: StreamLimits = field(default_factory=StreamLimits)
 
 
-class PaperExchange(OrderCommands):
+class PaperExchange(OrderCommands, AccountCommands, FaultCommands):
     """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
     def __init__(
@@ -85,7 +76,6 @@ class PaperExchange(OrderCommands):
         self.finished = asyncio.Event()
         self.faults = FaultDesk(seed)
         self.lag = RestLag(self.faults)
-        self._maintenances: set[asyncio.Task[None]] = set()
         self._source = source
         self._state = state
         self._seed = seed
@@ -135,8 +125,6 @@ class PaperExchange(OrderCommands):
             await self._pump()
         finally:
             expiring.cancel()
-            for task in self._maintenances:
-                task.cancel()
             (ended,) = await asyncio.gather(expiring, return_exceptions=True)
             self.save()
         if isinstance(ended, Exception):
@@ -175,6 +163,7 @@ class PaperExchange(OrderCommands):
         due = self._floor.next_expiry()
         if due is not None and due <= now:
             self._tell(self._engine.expire(now))
+            self.faults.standing("maintenance", now)
 
     def hear(self, event: MarketEvent) -> None:
         """Something happened at the market: told by the source, or by whoever mirrors one."""
@@ -209,6 +198,7 @@ class PaperExchange(OrderCommands):
         """A public subscription is up: a pump that waits for one may start."""
         self._subscribed.set()
 
+    @override
     def _tell(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
         must_commit = bool(keys)
         for event in events:
@@ -255,194 +245,13 @@ class PaperExchange(OrderCommands):
             counters=self._floor.mint.counters,
             pairs=self._saved_pairs,
             dead_men=self._floor.dead_men,
+            planned_modes=tuple(self._floor.planned_modes),
         )
-
-    # accounts
-    def create_account(
-        self,
-        name: str,
-        api_key: str,
-        api_secret: str,
-        permissions: frozenset[str] = frozenset(PERMISSIONS),
-        balances: Mapping[str, Decimal] | None = None,
-    ) -> str:
-        """A new account with one key; balances by v2 asset name. Returns the account's id.
-
-        Raises:
-            ConfigError: the key exists already, or the secret is not base64.
-            Refusal: an unknown asset or an impossible amount.
-        """
-        self._keys.check_new(api_key, api_secret)
-        now = self.now()
-        account_id, events = self._engine.create_account(name, balances or {}, now)
-        principal = Principal(
-            account_id=account_id,
-            name=name,
-            api_key=api_key,
-            permissions=permissions,
-            created_at=now,
-        )
-        key = ApiKey(principal, api_secret)
-        self._keys.add(key)
-        self._tell(events, (key,))
-        return account_id
-
-    def deposit(self, account_id: str, asset: str, amount: Decimal) -> LedgerRow:
-        """Fund an account (negative: take out); returns the ledger row."""
-        events = self._engine.deposit(account_id, asset, amount, self.now())
-        self._tell(events)
-        return next(event.row for event in events if isinstance(event, LedgerEvent))
-
-    @property
-    def principals(self) -> tuple[Principal, ...]:
-        """All keys with their accounts, oldest first."""
-        return tuple(key.principal for key in self._keys.keys.values())
-
-    def authenticate(
-        self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
-    ) -> Principal:
-        """Who signed a REST request; its nonce is spent, and on disk, before this returns.
-
-        Raises:
-            Refusal: as `KeyRing.authenticate`.
-        """
-        key = self._keys.authenticate(
-            api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
-        )
-        if self._state is not None:
-            key.used_at = self.now()
-            self._state.save_nonce(key)
-        return key.principal
-
-    def nonce_of(self, api_key: str) -> int:
-        """The highest nonce accepted for the key."""
-        return self._keys.keys[api_key].nonce
-
-    def issue_token(self, principal: Principal) -> str:
-        """A WebSocket token, good for 900 s until its first use."""
-        token = self._floor.mint.token(self._keys.keys[principal.api_key].secret)
-        self._keys.add_token(token, principal, self.now())
-        self.save()
-        return token
-
-    def account_by_token(self, token: str) -> Principal:
-        """Who holds this token (900 s until first use; used ones stay good).
-
-        Raises:
-            Refusal: `ESession:Invalid session`.
-        """
-        return self._keys.by_token(token, self.now())
-
-    def set_mode(self, mode: SystemMode) -> None:
-        """Change what the exchange accepts; listeners hear a ModeEvent."""
-        self._tell(self._engine.set_mode(mode, self.now()))
-
-    # faults
-    def arm_fault(self, rule: FaultRule) -> int:
-        """Let a fault strike; a maintenance goes through its modes by itself. Returns its number.
-
-        Raises:
-            Refusal: the rule makes no sense.
-        """
-        number = self.faults.arm(rule, self.now())
-        if rule.name == "maintenance":
-            task = asyncio.create_task(self._maintain(rule))
-            self._maintenances.add(task)
-            task.add_done_callback(self._maintenances.discard)
-        return number
-
-    async def _maintain(self, rule: FaultRule) -> None:
-        await self.clock.sleep(rule.after_s)
-        self.faults.standing("maintenance", self.now())
-        for mode in MAINTENANCE_CYCLE:
-            self.set_mode(mode)
-            await self.clock.sleep(max(0.0, rule.delay_s))
-        self.set_mode("online")
-
-    def clear_faults(self) -> int:
-        """Disarm everything, open what a maintenance closed; returns how many there were."""
-        for task in self._maintenances:
-            task.cancel()
-        if self.mode != "online":
-            self.set_mode("online")
-        return self.faults.disarm()
 
     @override
     def _said(self, events: list[EngineEvent]) -> None:
         self._tell(events)
         self._alarm.set()
-
-    @override
-    def _in_own_time(self, deadline: int | None) -> int | None:
-        """A deadline is judged by the clock that is told."""
-        if deadline is None or self.faults.is_quiet:
-            return deadline
-        return deadline - (self.told_now() - self.now())
-
-    @override
-    def told_now(self) -> int:
-        now = self.now()
-        skew = self.faults.standing("clock-skew", now)
-        return now if skew is None else now + int(skew.delay_s * NS)
-
-    # commands
-    def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
-        """Place an order; returns it as it stands after the step.
-
-        With `is_validate` nothing changes and the order's id is "".
-
-        Raises:
-            Refusal: Kraken's words for why not; nothing has changed.
-        """
-        now = self._catch_up()
-        request = replace(request, deadline=self._in_own_time(request.deadline))
-        order, events = self._engine.place(account_id, request, now)
-        if events:
-            self._tell(events)
-            self._alarm.set()
-        return order
-
-    def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
-        """Change an open order in place; returns the amend id and the order after it."""
-        request = replace(request, deadline=self._in_own_time(request.deadline))
-        amend_id, order, events = self._engine.amend(account_id, request, self._catch_up())
-        self._tell(events)
-        return amend_id, order
-
-    def cancel_order(
-        self,
-        account_id: str,
-        *,
-        order_id: str | None = None,
-        cl_ord_id: str | None = None,
-        userref: int | None = None,
-    ) -> tuple[OrderView, ...]:
-        """Cancel what the one id names; returns the orders as they ended.
-
-        Raises:
-            Refusal: `EOrder:Invalid order` when it names no open order.
-        """
-        now = self._catch_up()
-        named = [
-            order.order_id
-            for order in self._floor.account(account_id).open.values()
-            if (order_id is not None and order.order_id == order_id)
-            or (cl_ord_id is not None and order.cl_ord_id == cl_ord_id)
-            or (userref is not None and order.userref == userref)
-        ]
-        if not named:
-            raise Refusal("EOrder:Invalid order")
-        ended, events = self._engine.cancel(account_id, named, now)
-        self._tell(events)
-        return ended
-
-    def cancel_all(self, account_id: str) -> int:
-        """Cancel every open order of the account; returns how many."""
-        now = self._catch_up()
-        named = tuple(self._floor.account(account_id).open)
-        ended, events = self._engine.cancel(account_id, named, now)
-        self._tell(events)
-        return len(ended)
 
     @override
     def _catch_up(self) -> int:

@@ -1,37 +1,77 @@
-"""The order commands of the exchange that change more than one order, and the dead man's switch."""
+"""The order commands of the exchange, and the dead man's switch."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
-from zoe_tools.paper.engine import Engine
-from zoe_tools.paper.events import EngineEvent
-from zoe_tools.paper.order import AmendView, EditOrder, OrderView, PlaceOrder
-from zoe_tools.paper.queries import Queries
+from zoe_tools.paper.exchange_base import Commands
+from zoe_tools.paper.order import AmendOrder, AmendView, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
 
 _DAY_S = 86_400
 
 
-class OrderCommands(Queries):
-    """Batches and edits; every one is on disk before it returns."""
+class OrderCommands(Commands):
+    """Placing, changing and cancelling; every command is on disk before it returns."""
 
-    _engine: Engine
+    def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
+        """Place an order; returns it as it stands after the step.
 
-    @abstractmethod
-    def _said(self, events: list[EngineEvent]) -> None:
-        """Commit and tell what a command did."""
+        With `is_validate` nothing changes and the order's id is "".
 
-    @abstractmethod
-    def save(self) -> None:
-        """Write what is unwritten."""
+        Raises:
+            Refusal: Kraken's words for why not; nothing has changed.
+        """
+        now = self._catch_up()
+        request = replace(request, deadline=self._in_own_time(request.deadline))
+        order, events = self._engine.place(account_id, request, now)
+        if events:
+            self._said(events)
+        return order
 
-    @abstractmethod
-    def _in_own_time(self, deadline: int | None) -> int | None:
-        """A deadline by the exchange's own clock."""
+    def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
+        """Change an open order in place; returns the amend id and the order after it."""
+        request = replace(request, deadline=self._in_own_time(request.deadline))
+        amend_id, order, events = self._engine.amend(account_id, request, self._catch_up())
+        self._tell(events)
+        return amend_id, order
+
+    def cancel_order(
+        self,
+        account_id: str,
+        *,
+        order_id: str | None = None,
+        cl_ord_id: str | None = None,
+        userref: int | None = None,
+    ) -> tuple[OrderView, ...]:
+        """Cancel what the one id names; returns the orders as they ended.
+
+        Raises:
+            Refusal: `EOrder:Invalid order` when it names no open order.
+        """
+        now = self._catch_up()
+        named = [
+            order.order_id
+            for order in self._floor.account(account_id).open.values()
+            if (order_id is not None and order.order_id == order_id)
+            or (cl_ord_id is not None and order.cl_ord_id == cl_ord_id)
+            or (userref is not None and order.userref == userref)
+        ]
+        if not named:
+            raise Refusal("EOrder:Invalid order")
+        ended, events = self._engine.cancel(account_id, named, now)
+        self._tell(events)
+        return ended
+
+    def cancel_all(self, account_id: str) -> int:
+        """Cancel every open order of the account; returns how many."""
+        now = self._catch_up()
+        named = tuple(self._floor.account(account_id).open)
+        ended, events = self._engine.cancel(account_id, named, now)
+        self._tell(events)
+        return len(ended)
 
     def add_batch(
         self, account_id: str, requests: Sequence[PlaceOrder]

@@ -33,6 +33,7 @@ class Floor:
         self.now = 0
         self.market_events = 0
         self.dead_men: dict[str, int] = {}
+        self.planned_modes: list[tuple[int, SystemMode]] = []
         self._expiries: list[tuple[int, str, str]] = []
 
     def account(self, account_id: str) -> Account:
@@ -88,8 +89,19 @@ class Floor:
             self.watch_expiry(at, account_id, "")
 
     def next_expiry(self) -> int | None:
-        """When the next order may expire (it may be gone by then)."""
-        return self._expiries[0][0] if self._expiries else None
+        """When the next order may expire (it may be gone by then), or the mode changes."""
+        dues = [heap[0][0] for heap in (self._expiries, self.planned_modes) if heap]
+        return min(dues, default=None)
+
+    def plan_modes(self, planned: Iterable[tuple[int, SystemMode]]) -> None:
+        """The modes to come, each with its time in ns; whatever was planned before is not."""
+        self.planned_modes = sorted(planned, key=lambda one: one[0])
+
+    def take_modes(self, now: int) -> list[SystemMode]:
+        """The planned modes that are due, in order."""
+        due = [mode for at, mode in self.planned_modes if at <= now]
+        del self.planned_modes[: len(due)]
+        return due
 
     def take_expired(self, now: int) -> list[tuple[str, str]]:
         """(account, order) of what is due, in order."""

@@ -40,7 +40,8 @@ class Queries(ABC):
     # markets
     @property
     def mode(self) -> SystemMode:
-        """What the exchange accepts."""
+        """What the exchange accepts now."""
+        self._catch_up()
         return self._floor.mode
 
     @property

@@ -57,6 +57,7 @@ class Situation(msgspec.Struct, kw_only=True):
     counters: dict[str, int]
     pairs: tuple[PairSpec, ...]
     dead_men: dict[str, int] = {}
+    planned_modes: tuple[tuple[int, SystemMode], ...] = ()
 
 
 class _SavedBook(msgspec.Struct):
@@ -222,6 +223,7 @@ class StateFile:
         floor.now = situation.now
         floor.market_events = situation.market_events
         floor.mode = situation.mode
+        floor.plan_modes(situation.planned_modes)
         floor.mint.counters.update(situation.counters)
         for account_id, at in situation.dead_men.items():
             floor.arm_dead_man(account_id, at)

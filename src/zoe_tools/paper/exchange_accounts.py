@@ -1,0 +1,95 @@
+"""The accounts of the exchange: who they are, what they own, and how their calls are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from zoe_tools.paper.events import LedgerEvent
+from zoe_tools.paper.exchange_base import Commands
+from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.ledger import LedgerRow
+from zoe_tools.paper.state import StateFile
+from zoe_tools.paper.views import PERMISSIONS, Principal
+
+
+class AccountCommands(Commands):
+    """Accounts, their API keys and their WebSocket tokens."""
+
+    _keys: KeyRing
+    _state: StateFile | None
+
+    def create_account(
+        self,
+        name: str,
+        api_key: str,
+        api_secret: str,
+        permissions: frozenset[str] = frozenset(PERMISSIONS),
+        balances: Mapping[str, Decimal] | None = None,
+    ) -> str:
+        """A new account with one key; balances by v2 asset name. Returns the account's id.
+
+        Raises:
+            ConfigError: the key exists already, or the secret is not base64.
+            Refusal: an unknown asset or an impossible amount.
+        """
+        self._keys.check_new(api_key, api_secret)
+        now = self.now()
+        account_id, events = self._engine.create_account(name, balances or {}, now)
+        principal = Principal(
+            account_id=account_id,
+            name=name,
+            api_key=api_key,
+            permissions=permissions,
+            created_at=now,
+        )
+        key = ApiKey(principal, api_secret)
+        self._keys.add(key)
+        self._tell(events, (key,))
+        return account_id
+
+    def deposit(self, account_id: str, asset: str, amount: Decimal) -> LedgerRow:
+        """Fund an account (negative: take out); returns the ledger row."""
+        events = self._engine.deposit(account_id, asset, amount, self.now())
+        self._tell(events)
+        return next(event.row for event in events if isinstance(event, LedgerEvent))
+
+    @property
+    def principals(self) -> tuple[Principal, ...]:
+        """All keys with their accounts, oldest first."""
+        return tuple(key.principal for key in self._keys.keys.values())
+
+    def authenticate(
+        self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
+    ) -> Principal:
+        """Who signed a REST request; its nonce is spent, and on disk, before this returns.
+
+        Raises:
+            Refusal: as `KeyRing.authenticate`.
+        """
+        key = self._keys.authenticate(
+            api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
+        )
+        if self._state is not None:
+            key.used_at = self.now()
+            self._state.save_nonce(key)
+        return key.principal
+
+    def nonce_of(self, api_key: str) -> int:
+        """The highest nonce accepted for the key."""
+        return self._keys.keys[api_key].nonce
+
+    def issue_token(self, principal: Principal) -> str:
+        """A WebSocket token, good for 900 s until its first use."""
+        token = self._floor.mint.token(self._keys.keys[principal.api_key].secret)
+        self._keys.add_token(token, principal, self.now())
+        self.save()
+        return token
+
+    def account_by_token(self, token: str) -> Principal:
+        """Who holds this token (900 s until first use; used ones stay good).
+
+        Raises:
+            Refusal: `ESession:Invalid session`.
+        """
+        return self._keys.by_token(token, self.now())

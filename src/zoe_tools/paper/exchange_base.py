@@ -1,0 +1,32 @@
+"""What the commands of the exchange share: the step, its commit, and the time they happen at."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from zoe_tools.paper.engine import Engine
+from zoe_tools.paper.events import EngineEvent
+from zoe_tools.paper.keys import ApiKey
+from zoe_tools.paper.queries import Queries
+
+
+class Commands(Queries):
+    """The changing half of the exchange; every command is on disk before it returns."""
+
+    _engine: Engine
+
+    @abstractmethod
+    def _tell(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
+        """Commit what a step did, then let the listeners hear it."""
+
+    @abstractmethod
+    def _said(self, events: list[EngineEvent]) -> None:
+        """As `_tell`, of a command that may have changed what is due next."""
+
+    @abstractmethod
+    def save(self) -> None:
+        """Write what is unwritten."""
+
+    @abstractmethod
+    def _in_own_time(self, deadline: int | None) -> int | None:
+        """A deadline by the exchange's own clock, ns."""
