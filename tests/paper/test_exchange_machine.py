@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from exchange_machine import ExchangeMachine
+from faulty_machine import FaultyMachine
 from zoe_tools.paper import account, book, checks, fees, matching
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import OrderView
@@ -18,12 +19,18 @@ from zoe_tools.paper.order import OrderView
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
 
-def run(examples: int, steps: int, *, is_shrunk: bool = True) -> int:
+def run(
+    examples: int,
+    steps: int,
+    *,
+    is_shrunk: bool = True,
+    machine: type[ExchangeMachine] = ExchangeMachine,
+) -> int:
     """Let it run; returns how many steps it took."""
-    before = ExchangeMachine.steps
+    before = machine.steps
     phases = (Phase.generate, Phase.shrink) if is_shrunk else (Phase.generate,)
     run_state_machine_as_test(
-        ExchangeMachine,
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -34,12 +41,25 @@ def run(examples: int, steps: int, *, is_shrunk: bool = True) -> int:
             suppress_health_check=QUIET,
         ),
     )
-    return ExchangeMachine.steps - before
+    return machine.steps - before
 
 
 def test_money_is_kept_whatever_happens() -> None:
     """Every order type, amendments, edits, batches, dead men, modes, deaths."""
     assert run(40, 50) > 1_000
+
+
+def test_what_was_told_is_true_while_faults_strike() -> None:
+    """Over REST: lost answers, refusals that hide an execution, lag, thinned reads, maintenance."""
+    assert run(40, 50, machine=FaultyMachine) > 1_000
+
+
+@pytest.mark.slow
+def test_what_was_told_is_true_over_fifty_thousand_faulty_steps() -> None:
+    """The same, for long."""
+    steps = run(1_500, 60, machine=FaultyMachine)
+    print(f"{steps} steps")  # noqa: T201 - the figure is the point
+    assert steps >= 50_000
 
 
 @pytest.mark.slow
