@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,13 +23,10 @@ from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.errors import AccountBusy, ConfigError, VenueUnavailable
 from zoe_tools.paper.home import Endpoint, PaperHome, read_endpoint
 from zoe_tools.runtime import paper_process
-from zoe_tools.runtime.clocks import ScaledClock
 from zoe_tools.runtime.loop_lock import hold_account
 from zoe_tools.runtime.paper_process import (
-    clock_of_paper,
     end_paper,
     find_or_start,
-    note_clock,
     request_paper,
     reset_paper,
 )
@@ -244,32 +240,6 @@ def test_a_live_account_needs_none(home: Path) -> None:
 
     assert announced(home) is None
     assert not (home / "paper" / "serve.log").exists()
-
-
-# --- the clock file --------------------------------------------------------------------------
-
-
-def test_commands_without_a_venue_know_its_time(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Venue time then, plus what passed since, times the speed."""
-    monkeypatch.setattr(paper_process, "_wall_now", lambda: NOON)
-    note_clock(home, venue=NOON + timedelta(days=3), speed=60.0)
-    monkeypatch.setattr(paper_process, "_wall_now", lambda: NOON + timedelta(seconds=10))
-    clock = clock_of_paper(home)
-
-    assert isinstance(clock, ScaledClock)
-    passed = clock.now() - (NOON + timedelta(days=3))
-    assert timedelta(minutes=10) <= passed < timedelta(minutes=11)
-
-
-@pytest.mark.parametrize("text", [None, "", "{}", '{"venue": "soon", "wall": 1, "speed": "x"}'])
-def test_a_clock_that_was_never_noted_is_none(home: Path, text: str | None) -> None:
-    """Nor one that cannot be read."""
-    if text is not None:
-        (home / "paper" / "clock.json").write_text(text)
-
-    assert clock_of_paper(home) is None
 
 
 # --- resetting -------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ async def open_context(
         wires: Wires | None = None
         venue: KrakenSpot | None = None
         if settings.mode == "paper":
-            from zoe_tools.runtime.paper_process import clock_of_paper  # noqa: PLC0415 - only paper pays
+            from zoe_tools.runtime.paper_clock import clock_of_paper  # noqa: PLC0415 - only paper pays
 
             clock = clock_of_paper(settings.home) or clock
         if needs_venue:

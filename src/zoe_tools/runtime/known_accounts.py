@@ -12,7 +12,8 @@ from zoe_tools.domain.account import Account
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.context import Context, account_of
-from zoe_tools.runtime.paper_process import clock_of_paper, folder_of
+from zoe_tools.runtime.paper_clock import clock_of_paper
+from zoe_tools.runtime.paper_process import folder_of
 from zoe_tools.runtime.writer_thread import WriterThread
 from zoe_tools.store.store import Store
 

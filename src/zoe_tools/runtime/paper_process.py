@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -230,38 +230,6 @@ def _clock_told_by(endpoint: Endpoint) -> ScaledClock:
     return ScaledClock(
         epoch=datetime.fromisoformat(str(told["now"])), speed=float(str(told["speed"]))
     )
-
-
-# --- the clock, without asking -------------------------------------------------------------------
-
-
-def clock_of_paper(home: Path) -> Clock | None:
-    """The exchange's clock as its clock file tells it; None when it was never served.
-
-    Commands that call no venue use it, so that ages are right at any speed.
-    """
-    try:
-        told = json.loads((folder_of(home) / "clock.json").read_text())
-        speed = float(told["speed"])
-        passed = _wall_now() - datetime.fromisoformat(told["wall"])
-        return ScaledClock(
-            epoch=datetime.fromisoformat(told["venue"]) + passed * speed, speed=speed
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def note_clock(home: Path, *, venue: datetime, speed: float) -> None:
-    """Write down how the exchange's time goes from now on."""
-    values = {"venue": venue.isoformat(), "wall": _wall_now().isoformat(), "speed": speed}
-    path = folder_of(home) / "clock.json"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(values))
-    fresh.replace(path)
-
-
-def _wall_now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - the exchange's epoch is the machine's time
 
 
 # --- resetting -----------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ from zoe_tools.paper.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 from zoe_tools.runtime.mirror import Mirror, open_mirror
-from zoe_tools.runtime.paper_process import folder_of, note_clock
+from zoe_tools.runtime.paper_clock import note_clock, time_after_a_break
+from zoe_tools.runtime.paper_process import folder_of
 
 FROZEN = "frozen"
 """A market that does not move any more: the exchange only answers for what was."""
@@ -137,7 +138,8 @@ async def _serve(
     epoch = datetime.now(UTC)  # noqa: TID251 - the exchange hands out the time; here it begins
     if saved is not None:
         left_at = moment_of(state.latest_moment())
-        epoch = left_at if is_recorded else max(epoch, left_at)
+        goes_on_at = time_after_a_break(where, left_at=left_at, speed=order.speed)
+        epoch = left_at if is_recorded else max(epoch, goes_on_at)
     source: MarketSource | None
     if mirror is None:
         source = _source(where, state, order, starts_at=ns_of(epoch))

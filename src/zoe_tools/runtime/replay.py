@@ -36,7 +36,8 @@ from zoe_tools.runtime.cadences import cadence_for, stretched_policy
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
-from zoe_tools.runtime.paper_process import folder_of, note_clock
+from zoe_tools.runtime.paper_clock import note_clock
+from zoe_tools.runtime.paper_process import folder_of
 from zoe_tools.runtime.paper_serving import FROZEN, note_market
 from zoe_tools.runtime.venue import Wires, in_process_transport
 from zoe_tools.runtime.virtual_loop import run_virtual
