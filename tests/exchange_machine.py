@@ -18,6 +18,7 @@ from paper_desk import BTC_USD, ScriptedSource, StandingClock, change, d, snapsh
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.events import SystemMode
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.funding import Transfer
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import StateFile
@@ -281,6 +282,39 @@ class ExchangeMachine(RuleBasedStateMachine):
         """In and out."""
         self._try(lambda: self.exchange.deposit(self.account_ids[who], "USD", d(str(amount))))
 
+    @rule(who=accounts, size=sizes, fee=st.integers(0, 3), takes_s=st.sampled_from([0, 0, 45]))
+    def bitcoin_arrives(self, who: int, size: Decimal, fee: int, takes_s: int) -> None:
+        """At once or in a while, less what the deposit costs."""
+        self._try(
+            lambda: self.exchange.receive(
+                self.account_ids[who], "BTC", size, fee=d("0.0001") * fee, takes_s=takes_s
+            )
+        )
+
+    @rule(who=accounts, size=sizes)
+    def withdraw_bitcoin(self, who: int, size: Decimal) -> None:
+        """At the method's fee, in its own time."""
+        asset = self.exchange.asset("BTC")
+        self._try(
+            lambda: self.exchange.withdraw(self.account_ids[who], asset, "paper-xbt", size, None)
+        )
+
+    @rule(who=accounts, pick=picks)
+    def call_back(self, who: int, pick: int) -> None:
+        """A withdrawal, whether or not it has left."""
+        account_id = self.account_ids[who]
+        known = self.exchange.movements(account_id, "withdrawal")
+        if known:
+            ref_id = known[pick % len(known)].ref_id
+            self._try(lambda: self.exchange.cancel_withdrawal(account_id, ref_id))
+
+    @rule(who=accounts, size=sizes, suffix=st.sampled_from([".F", ".B"]), is_back=st.booleans())
+    def change_wallet(self, who: int, size: Decimal, suffix: str, *, is_back: bool) -> None:
+        """Let bitcoin earn, or take it back."""
+        source, target = (suffix, "") if is_back else ("", suffix)
+        order = Transfer(asset="BTC", amount=size, source=source, target=target)
+        self._try(lambda: self.exchange.transfer(self.account_ids[who], order))
+
     @rule(mode=st.sampled_from(["online", "online", "maintenance", "cancel_only", "post_only"]))
     def change_mode(self, mode: SystemMode) -> None:
         """A maintenance comes and goes."""
@@ -300,7 +334,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             order.order_id: order
             for order in (*exchange.open_orders(account_id), *exchange.closed_orders(account_id))
         }
-        return orders, exchange.trades(account_id), exchange.ledger(account_id)
+        moves = (*exchange.movements(account_id, "deposit"),)
+        moves += exchange.movements(account_id, "withdrawal")
+        return orders, exchange.trades(account_id), exchange.ledger(account_id), moves
 
     # --- what always holds
 
@@ -320,20 +356,39 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @invariant()
     def money_in_is_money_out_and_fees(self) -> None:
-        """Deposits and trades explain every balance, to the rounding of the ledger's rows."""
+        """Money sent and trades explain every balance, to the rounding of the ledger's rows."""
         for account in self._accounts():
             dollars = bitcoin = Decimal(0)
             for row in account.ledger.values():
                 if row.type in ("deposit", "withdrawal"):
-                    dollars += row.amount if row.asset == "USD" else 0
-                    bitcoin += row.amount if row.asset == "BTC" else 0
+                    dollars += row.amount - row.fee if row.asset == "USD" else 0
+                    bitcoin += row.amount - row.fee if row.asset == "BTC" else 0
             for trade in account.trades.values():
                 sign = 1 if trade.side == "sell" else -1
                 dollars += sign * trade.cost - trade.fee
                 bitcoin -= sign * trade.quantity
             allowed = d("0.0001") * len(account.trades)
             assert abs(account.balance("USD") - dollars) <= allowed
-            assert account.balance("BTC") == bitcoin
+            wallets = [account.balance(f"BTC{suffix}") for suffix in ("", ".F", ".B")]
+            assert sum(wallets, Decimal(0)) == bitcoin
+
+    @invariant()
+    def movements_are_in_the_ledger(self) -> None:
+        """What has been credited or taken is what deposits and withdrawals say of themselves."""
+        for account in self._accounts():
+            expected = Decimal(0)
+            for one in account.movements.values():
+                if one.asset != "BTC" or one.status == "Failure":
+                    continue
+                if one.kind == "withdrawal":
+                    expected -= one.amount + one.fee
+                elif one.status == "Success":
+                    expected += one.amount - one.fee
+            moved = Decimal(0)
+            for row in account.ledger.values():
+                if row.type in ("deposit", "withdrawal") and row.asset == "BTC":
+                    moved += row.amount - row.fee
+            assert moved == expected
 
     @invariant()
     def fills_add_up(self) -> None:

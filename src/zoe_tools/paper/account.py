@@ -10,6 +10,7 @@ from typing_extensions import override
 from zoe_tools.paper import fees
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import ZERO, AmendView, OrderView
 from zoe_tools.paper.rounding import ceiling
 
@@ -80,6 +81,7 @@ class Account:
         self.reserves = _Reserves()
         self.amends: dict[str, list[AmendView]] = {}
         self.volume = fees.VolumeWindow()
+        self.movements: dict[str, Movement] = {}
 
     def held(self, asset: str) -> Decimal:
         """What open orders keep of this asset."""

@@ -6,11 +6,12 @@ changed nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
-from zoe_tools.paper import checks
+from zoe_tools.paper import checks, funding
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.drafts import amended, draft_of, edited, trail_of
 from zoe_tools.paper.events import AmendEvent, EngineEvent, ModeEvent, SystemMode
@@ -19,8 +20,8 @@ from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rounding import half_up
 
+T = TypeVar("T")
 _BATCH_LEAST, _BATCH_MOST = 2, 15
 
 
@@ -78,7 +79,7 @@ class Engine:
         self.floor.open_account(account_id, name)
         turn = self._turn(now)
         for asset, amount in balances.items():
-            self._deposit(turn, account_id, asset, amount)
+            funding.deposit(turn, self.floor.account(account_id), asset, amount)
         return account_id, turn.finish()
 
     def deposit(self, account_id: str, asset: str, amount: Decimal, now: int) -> list[EngineEvent]:
@@ -88,31 +89,27 @@ class Engine:
             Refusal: `EQuery:Unknown asset`, `EFunding:Invalid amount`.
         """
         self._check_deposit(asset, amount)
-        if self.floor.account(account_id).available(asset) + amount < 0:
+        account = self.floor.account(account_id)
+        if account.available(asset) + amount < 0:
             raise Refusal("EFunding:Insufficient funds")
         turn = self._turn(now)
-        self._deposit(turn, account_id, asset, amount)
+        if amount < 0:
+            funding.withdraw(turn, account, asset, -amount)
+        else:
+            funding.deposit(turn, account, asset, amount)
         return turn.finish()
+
+    def step(self, work: Callable[[Turn], T], now: int) -> tuple[T, list[EngineEvent]]:
+        """A step of its own for work that was checked before."""
+        turn = self._turn(now)
+        result = work(turn)
+        return result, turn.finish()
 
     def _check_deposit(self, asset: str, amount: Decimal) -> None:
         if asset not in self.floor.assets:
             raise Refusal("EQuery:Unknown asset")
         if not amount.is_finite() or abs(amount) > checks.LARGEST:
             raise Refusal("EFunding:Invalid amount")
-
-    def _deposit(self, turn: Turn, account_id: str, asset: str, amount: Decimal) -> None:
-        spec = self.floor.assets[asset]
-        account = self.floor.account(account_id)
-        turn.post(
-            account,
-            ledger_id=self.floor.mint.ledger(),
-            ref_id=self.floor.mint.deposit(),
-            row_type="deposit" if amount >= 0 else "withdrawal",
-            subtype="",
-            asset=asset,
-            amount=half_up(amount, spec.decimals),
-            fee=half_up(Decimal(0), spec.decimals),
-        )
 
     # orders
     def place(
@@ -287,7 +284,11 @@ class Engine:
             if not order_id:
                 self._wake_dead_man(turn, account_id, now)
                 continue
-            order = self.floor.account(account_id).open.get(order_id)
+            account = self.floor.account(account_id)
+            if order_id in account.movements:
+                funding.advance(turn, account, order_id)
+                continue
+            order = account.open.get(order_id)
             if order is None:
                 continue
             if order.expire_at is not None and order.expire_at <= now:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, TakerSide
+from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import AmendView, OrderView
 
 OrderEventKind = Literal[
@@ -64,6 +65,15 @@ class LedgerEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MovementEvent:
+    """A deposit or a withdrawal began, or came to its next stage."""
+
+    at: int
+    account_id: str
+    movement: Movement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookEvent:
     """The displayed book changed.
 
@@ -101,4 +111,6 @@ class ModeEvent:
     mode: SystemMode
 
 
-EngineEvent = OrderEvent | AmendEvent | LedgerEvent | BookEvent | PrintEvent | ModeEvent
+EngineEvent = (
+    OrderEvent | AmendEvent | LedgerEvent | MovementEvent | BookEvent | PrintEvent | ModeEvent
+)

@@ -15,13 +15,22 @@ from typing_extensions import override
 
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.paper.engine import Engine
-from zoe_tools.paper.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent, PrintEvent
+from zoe_tools.paper.events import (
+    EngineEvent,
+    LedgerEvent,
+    ModeEvent,
+    MovementEvent,
+    OrderEvent,
+    PrintEvent,
+)
 from zoe_tools.paper.exchange_accounts import AccountCommands
 from zoe_tools.paper.exchange_faults import FaultCommands
+from zoe_tools.paper.exchange_funding import FundingCommands
 from zoe_tools.paper.exchange_orders import OrderCommands
 from zoe_tools.paper.fault_lag import RestLag
 from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.state import Situation, StateFile
@@ -45,7 +54,8 @@ class ExchangeOptions:
     `wait_for_subscriber`: the market stands still until somebody has subscribed to it.
     A private request arrives `latency_s` venue seconds after it was sent. With `is_mirror` the
     market is told by `hear`, and never ends.
-    `streams`: how often, how fast and how much a client may ask of the sockets.
+    `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
+    long money is on its way.
     """
 
     holds_before_trigger: bool = True
@@ -55,9 +65,10 @@ class ExchangeOptions:
     latency_s: float = 0.0
     is_mirror: bool = False
     streams: StreamLimits = field(default_factory=StreamLimits)
+    funding: FundingOptions = field(default_factory=FundingOptions)
 
 
-class PaperExchange(OrderCommands, AccountCommands, FaultCommands):
+class PaperExchange(OrderCommands, AccountCommands, FundingCommands, FaultCommands):
     """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
     def __init__(
@@ -73,6 +84,7 @@ class PaperExchange(OrderCommands, AccountCommands, FaultCommands):
         self.clock = clock
         self.cadence = cadence or Cadence()
         self.options = options or ExchangeOptions()
+        self.funding_options = self.options.funding
         self.finished = asyncio.Event()
         self.faults = FaultDesk(seed)
         self.lag = RestLag(self.faults)
@@ -205,7 +217,7 @@ class PaperExchange(OrderCommands, AccountCommands, FaultCommands):
             if isinstance(event, OrderEvent):
                 self._moved.add(event.order.symbol)
                 must_commit = True
-            elif isinstance(event, (LedgerEvent, ModeEvent)):
+            elif isinstance(event, (LedgerEvent, ModeEvent, MovementEvent)):
                 must_commit = True
             elif isinstance(event, PrintEvent):
                 self._unsaved.append(event)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from zoe_tools.paper.events import LedgerEvent
 from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.keys import ApiKey, KeyRing
-from zoe_tools.paper.ledger import LedgerRow
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.views import PERMISSIONS, Principal
 
@@ -47,12 +45,6 @@ class AccountCommands(Commands):
         self._keys.add(key)
         self._tell(events, (key,))
         return account_id
-
-    def deposit(self, account_id: str, asset: str, amount: Decimal) -> LedgerRow:
-        """Fund an account (negative: take out); returns the ledger row."""
-        events = self._engine.deposit(account_id, asset, amount, self.now())
-        self._tell(events)
-        return next(event.row for event in events if isinstance(event, LedgerEvent))
 
     @property
     def principals(self) -> tuple[Principal, ...]:

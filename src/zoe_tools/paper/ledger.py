@@ -11,7 +11,7 @@ from typing import Literal
 
 from zoe_tools.paper.order import ZERO, OrderType, Side
 
-LedgerType = Literal["trade", "deposit", "withdrawal"]
+LedgerType = Literal["trade", "deposit", "withdrawal", "transfer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.tape import INTERVALS
 from zoe_tools.paper.views import AssetSpec, BalanceView, BarView, BookView, QueuedOrder, TickerView
+from zoe_tools.paper.wallets import EARN, earning, parted
 
 
 class Queries(ABC):
@@ -55,7 +56,7 @@ class Queries(ABC):
         return tuple(self._floor.assets.values())
 
     def asset(self, name: str) -> AssetSpec:
-        """By v2 name, asset id or altname.
+        """By v2 name, asset id or altname; with a suffix, as it lies in an earn product.
 
         Raises:
             Refusal: `EQuery:Unknown asset`.
@@ -63,6 +64,9 @@ class Queries(ABC):
         for spec in self._floor.assets.values():
             if name in (spec.name, spec.asset_id, spec.altname):
                 return spec
+        base, suffix = parted(name)
+        if suffix:
+            return earning(self.asset(base), suffix)
         raise Refusal("EQuery:Unknown asset")
 
     def pair(self, name: str) -> PairSpec:
@@ -205,12 +209,13 @@ class Queries(ABC):
         account = self._floor.account(account_id)
         return tuple(
             BalanceView(
-                asset=spec,
-                balance=half_up(account.balances[name], spec.decimals),
-                hold=half_up(account.held(name), spec.decimals),
+                asset=spec if not suffix else earning(spec, suffix),
+                balance=half_up(account.balances[name + suffix], spec.decimals),
+                hold=half_up(account.held(name + suffix), spec.decimals),
             )
             for name, spec in self._floor.assets.items()
-            if name in account.balances
+            for suffix in ("", *EARN)
+            if name + suffix in account.balances
         )
 
 

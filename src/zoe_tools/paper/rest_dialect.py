@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from zoe_tools.paper import rest_cancels, rest_market, rest_orders, rest_private, rest_public
+from zoe_tools.paper import (
+    rest_cancels,
+    rest_funding,
+    rest_market,
+    rest_orders,
+    rest_private,
+    rest_public,
+)
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_market import SpreadLog
@@ -23,6 +30,7 @@ _PRIVATE = "/0/private/"
 _READ_OPEN = ("query-open-trades",)
 _READ_CLOSED = ("query-closed-trades",)
 _CANCEL = ("close-trades", "modify-trades")
+_WITHDRAW = ("withdraw-funds",)
 
 _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "Balance": (rest_private.balance, ("query-funds",)),
@@ -40,6 +48,16 @@ _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "TradeVolume": (rest_private.trade_volume, ("query-funds",)),
     "GetWebSocketsToken": (rest_private.websockets_token, ("create-ws-token",)),
     "GetApiKeyInfo": (rest_private.api_key_info, ()),
+    "DepositMethods": (rest_funding.deposit_methods, ("query-funds",)),
+    "DepositAddresses": (rest_funding.deposit_addresses, ("query-funds",)),
+    "DepositStatus": (rest_funding.deposit_status, ("query-funds",)),
+    "WithdrawMethods": (rest_funding.withdraw_methods, _WITHDRAW),
+    "WithdrawAddresses": (rest_funding.withdraw_addresses, _WITHDRAW),
+    "WithdrawInfo": (rest_funding.withdraw_info, _WITHDRAW),
+    "Withdraw": (rest_funding.withdraw, _WITHDRAW),
+    "WithdrawStatus": (rest_funding.withdraw_status, (*_WITHDRAW, "query-ledger")),
+    "WithdrawCancel": (rest_funding.withdraw_cancel, _WITHDRAW),
+    "WalletTransfer": (rest_funding.wallet_transfer, ("query-funds",)),
     "Level3": (rest_market.level3, _READ_OPEN),
     "AddOrder": (rest_orders.add_order, ("modify-trades",)),
     "AddOrderBatch": (rest_orders.add_order_batch, ("modify-trades",)),

@@ -18,6 +18,7 @@ from zoe_tools.paper.events import (
     AmendEvent,
     EngineEvent,
     LedgerEvent,
+    MovementEvent,
     OrderEvent,
     PrintEvent,
     SystemMode,
@@ -26,6 +27,7 @@ from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, PairSpec
+from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import AmendView, OrderView
 
 _SCHEMA = """
@@ -39,6 +41,8 @@ CREATE TABLE IF NOT EXISTS trades (number INTEGER PRIMARY KEY, value BLOB NOT NU
 CREATE TABLE IF NOT EXISTS ledger (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS amends (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS movements (
+    number INTEGER PRIMARY KEY, ref_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 _PRINTS_RESTORED = 200_000
@@ -168,6 +172,12 @@ class StateFile:
                 )
             case LedgerEvent():
                 self._db.execute("INSERT INTO ledger(value) VALUES (?)", (self._encode(event.row),))
+            case MovementEvent():
+                self._db.execute(
+                    "INSERT INTO movements(ref_id, value) VALUES (?, ?) "
+                    "ON CONFLICT(ref_id) DO UPDATE SET value=excluded.value",
+                    (event.movement.ref_id, self._encode(event.movement)),
+                )
             case OrderEvent() if event.trade is not None:
                 self._db.execute(
                     "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
@@ -253,6 +263,16 @@ class StateFile:
             account = floor.account(row.account_id)
             account.ledger[row.ledger_id] = row
             account.balances[row.asset] = row.balance
+
+        self._restore_movements(floor)
+
+    def _restore_movements(self, floor: Floor) -> None:
+        decode = msgspec.json.Decoder(Movement).decode
+        for (value,) in self._db.execute("SELECT value FROM movements ORDER BY number"):
+            movement = decode(value)
+            floor.account(movement.account_id).movements[movement.ref_id] = movement
+            for at, _ in movement.due:
+                floor.watch_expiry(at, movement.account_id, movement.ref_id)
 
     def _restore_books(self, floor: Floor) -> dict[str, _SavedBook]:
         saved: dict[str, _SavedBook] = {}

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from zoe_tools.paper.ledger import LedgerRow
 from zoe_tools.paper.times import iso
 from zoe_tools.paper.views import BalanceView
+from zoe_tools.paper.wallets import parted, wallet_of
 from zoe_tools.paper.ws_numbers import number
 
 Row = dict[str, Any]
 
 
-def balance_row(view: BalanceView) -> Row:
-    """One asset of a balances snapshot; holds are not shown here."""
-    balance = number(view.balance, view.asset.decimals)
+def balance_rows(views: Iterable[BalanceView]) -> list[Row]:
+    """The assets of a balances snapshot, each with its wallets; holds are not shown here."""
+    assets: dict[str, list[BalanceView]] = {}
+    for view in views:
+        assets.setdefault(parted(view.asset.name)[0], []).append(view)
+    return [_balance_row(name, lying) for name, lying in assets.items()]
+
+
+def _balance_row(name: str, lying: list[BalanceView]) -> Row:
+    decimals = lying[0].asset.decimals
+    total = sum((view.balance for view in lying), Decimal(0))
     return {
-        "asset": view.asset.name,
+        "asset": name,
         "asset_class": "currency",
-        "balance": balance,
-        "wallets": [{"type": "spot", "id": "main", "balance": balance}],
+        "balance": number(total, decimals),
+        "wallets": [
+            {
+                "type": wallet_of(view.asset.name).kind,
+                "id": wallet_of(view.asset.name).wallet_id,
+                "balance": number(view.balance, decimals),
+            }
+            for view in lying
+        ],
     }
 
 
@@ -33,13 +51,21 @@ def ledger_row(row: LedgerRow, decimals: int) -> Row:
     }
     if row.subtype:
         entry["subtype"] = row.subtype
+    wallet = wallet_of(row.asset)
     return entry | {
-        "asset": row.asset,
+        "asset": parted(row.asset)[0],
         "asset_class": "currency",
-        "category": row.type,
-        "wallet_type": "spot",
-        "wallet_id": "main",
+        "category": _category(row),
+        "wallet_type": wallet.kind,
+        "wallet_id": wallet.wallet_id,
         "amount": number(row.amount, decimals),
         "fee": number(row.fee, decimals),
         "balance": number(row.balance, decimals),
     }
+
+
+def _category(row: LedgerRow) -> str:
+    """There is none for transfers: each leg counts as the way its money goes."""
+    if row.type != "transfer":
+        return row.type
+    return "withdrawal" if row.amount < 0 else "deposit"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.ledger import LedgerRow, TradeView
-from zoe_tools.paper.ws_balances import Row, balance_row, ledger_row
+from zoe_tools.paper.ws_balances import Row, balance_rows, ledger_row
 from zoe_tools.paper.ws_hub import AccountEvent, hub_of
 from zoe_tools.paper.ws_numbers import data_frame
 from zoe_tools.paper.ws_reports import snapshot_row, trade_row, update_row
@@ -80,7 +80,7 @@ class PrivateFeed:
         self._sequences["balances"] = 0
         if has_snapshot:
             views = self._exchange.balances(self.account_id)
-            self._send("balances", "snapshot", [balance_row(view) for view in views])
+            self._send("balances", "snapshot", balance_rows(views))
 
     def close_channel(self, channel: str) -> None:
         """No more frames of one channel."""
