@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.position_orders import place_exit
 from zoe_tools.core.sync_positions import shortages
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderType, Side, VenueOrder
+from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
     CancelOrder,
     PlaceOrder,
     Plan,
-    PositionStill,
     SetTradingState,
     Step,
 )
@@ -200,20 +200,12 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
             f"{position.symbol}: {short(position.quantity)} is below the venue's minimum"
             " and cannot be sold."
         )
-    return PlaceOrder(
-        request=OrderRequest(
-            symbol=position.symbol,
-            side=Side.SELL,
-            order_type=OrderType.MARKET,
-            quantity=quantity,
-            purpose="flatten",
-        ),
-        reason="the position is to be sold out",
-        position_id=position.position_id,
-        preconditions=(
-            PositionStill(position_id=position.position_id, quantity=position.quantity),
-        ),
+    return place_exit(
+        position,
+        quantity=quantity,
         notional=instrument.cost(price=price, quantity=quantity),
+        purpose="flatten",
+        reason="the position is to be sold out",
     )
 
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.sync_positions import protective_price
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import short
-from zoe_tools.domain.order import OrderRequest, OrderType, Side, VenueOrder
-from zoe_tools.domain.plan import LinkStop, PlaceOrder, Plan, PositionStill, Step
+from zoe_tools.domain.order import Side, VenueOrder
+from zoe_tools.domain.plan import LinkStop, Plan, Step
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 
@@ -116,21 +117,12 @@ def _missing(world: _World, position: Position, instrument: Instrument) -> Step 
     )
     if not instrument.is_tradable_quantity(quantity, price=price):
         return f"{position.symbol}: {short(position.quantity)} is dust that no stop can protect."
-    return PlaceOrder(
-        request=OrderRequest(
-            symbol=position.symbol,
-            side=position.side.opposite,
-            order_type=OrderType.STOP_LOSS,
-            quantity=quantity,
-            trigger_price=price,
-            purpose="stop",
-        ),
-        reason="no stop for this position rests at the venue",
-        position_id=position.position_id,
-        preconditions=(
-            PositionStill(position_id=position.position_id, quantity=position.quantity),
-        ),
+    return place_stop(
+        position,
+        quantity=quantity,
+        price=price,
         notional=instrument.cost(price=price, quantity=quantity),
+        reason="no stop for this position rests at the venue",
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from zoe_tools.core.position_orders import place_exit, place_stop
 from zoe_tools.core.risk import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -20,7 +21,7 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, PositionStill, Step
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
@@ -152,21 +153,12 @@ def _protect(
     if not instrument.is_tradable_quantity(quantity, price=price):
         return
     if not stops:
-        yield PlaceOrder(
-            request=OrderRequest(
-                symbol=position.symbol,
-                side=position.side.opposite,
-                order_type=OrderType.STOP_LOSS,
-                quantity=quantity,
-                trigger_price=price,
-                purpose="stop",
-            ),
-            reason="the position has no stop",
-            position_id=position.position_id,
-            preconditions=(
-                PositionStill(position_id=position.position_id, quantity=position.quantity),
-            ),
+        yield place_stop(
+            position,
+            quantity=quantity,
+            price=price,
             notional=price * quantity,
+            reason="the position has no stop",
         )
         return
     stop = stops[0]
@@ -210,20 +202,12 @@ def _leave(
     price = position.average_cost if quote is None else quote.bid
     if not instrument.is_tradable_quantity(quantity, price=price):
         return
-    yield PlaceOrder(
-        request=OrderRequest(
-            symbol=position.symbol,
-            side=position.side.opposite,
-            order_type=OrderType.MARKET,
-            quantity=quantity,
-            purpose="exit",
-        ),
-        reason="the position is being left",
-        position_id=position.position_id,
-        preconditions=(
-            PositionStill(position_id=position.position_id, quantity=position.quantity),
-        ),
+    yield place_exit(
+        position,
+        quantity=quantity,
         notional=price * quantity,
+        purpose="exit",
+        reason="the position is being left",
     )
 
 

@@ -19,6 +19,7 @@ from zoe_tools.core.accounting import (
     in_time_order,
     order_of,
 )
+from zoe_tools.core.position_orders import place_stop
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -26,15 +27,13 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO, short
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, Side, VenueOrder
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
     AmendOrder,
     LinkStop,
-    PlaceOrder,
     Plan,
-    PositionStill,
     RecordFill,
     RecordOrder,
     Step,
@@ -330,21 +329,12 @@ def _protected(world: _World, position: Position, steps: list[Step]) -> Iterator
         )
         return
     steps.append(
-        PlaceOrder(
-            request=OrderRequest(
-                symbol=position.symbol,
-                side=Side.SELL,
-                order_type=OrderType.STOP_LOSS,
-                quantity=quantity,
-                trigger_price=price,
-                purpose="stop",
-            ),
-            reason="the position has no protective stop at the venue",
-            position_id=position.position_id,
-            preconditions=(
-                PositionStill(position_id=position.position_id, quantity=position.quantity),
-            ),
+        place_stop(
+            position,
+            quantity=quantity,
+            price=price,
             notional=instrument.cost(price=price, quantity=quantity),
+            reason="the position has no protective stop at the venue",
         )
     )
 
