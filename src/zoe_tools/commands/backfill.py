@@ -12,7 +12,6 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import ConfigError
-from zoe_tools.gather import gather
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
@@ -56,14 +55,7 @@ async def _backfill(
     instrument = (await context.venue.catalogue()).resolve(symbol)
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await gather(
-            venue=context.venue,
-            store=context.store,
-            clock=context.clock,
-            account=context.account,
-            policy=context.policy,
-            needs=frozenset(),
-        )
+        snapshot = await context.look(frozenset())
         first = expected_starts(timeframe, snapshot.taken_at)[0]
         stored = await context.store.run(
             lambda transaction: transaction.candles(instrument.symbol, timeframe, since=first)

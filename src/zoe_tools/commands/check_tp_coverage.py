@@ -8,7 +8,7 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
 from zoe_tools.core.check_tp_coverage import check_tp_coverage as assess
 from zoe_tools.domain.money import short
-from zoe_tools.gather import Need, gather
+from zoe_tools.gather import Need
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
@@ -34,14 +34,7 @@ def check_tp_coverage(ctx: typer.Context) -> int:
 
 
 async def _check(context: Context, printer: Printer) -> int:
-    snapshot = await gather(
-        venue=context.venue,
-        store=context.store,
-        clock=context.clock,
-        account=context.account,
-        policy=context.policy,
-        needs=_NEEDS,
-    )
+    snapshot = await context.look(_NEEDS)
     lease = await context.store.run(lambda transaction: transaction.lease())
     loop_is_running = is_running(lease, snapshot.taken_at)
     rows = assess(snapshot, loop_is_running=loop_is_running)

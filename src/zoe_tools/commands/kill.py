@@ -31,7 +31,7 @@ from zoe_tools.gate.emergency import cancel_without_journal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
-from zoe_tools.gather import Need, gather, gather_store
+from zoe_tools.gather import Need, gather_store
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -153,7 +153,7 @@ async def _kill_account(
     """
     gate = open_gate(context, approver=approver, command="kill", environ=invocation.environ)
     if not order.execute:
-        snapshot = await _look(context)
+        snapshot = await context.look(_NEEDS)
         plan = plan_kill(snapshot, order.level, order.reason)
         return await gate.carry_out(plan, snapshot=snapshot, execute=False)
     needs_consent = (
@@ -204,21 +204,10 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
 async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | None:
     """What is left to do; None when the venue could not be read."""
     try:
-        snapshot = await _look(context)
+        snapshot = await context.look(_NEEDS)
         return snapshot, plan_kill(snapshot, level, reason)
     except VenueError:
         return None
-
-
-async def _look(context: Context) -> Snapshot:
-    return await gather(
-        venue=context.venue,
-        store=context.store,
-        clock=context.clock,
-        account=context.account,
-        policy=context.policy,
-        needs=_NEEDS,
-    )
 
 
 def _is_stuck(plan: Plan) -> bool:

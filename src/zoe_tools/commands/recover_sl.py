@@ -10,7 +10,7 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.recover_sl import plan_recover_sl
 from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.gather import Need, gather
+from zoe_tools.gather import Need
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
@@ -40,14 +40,7 @@ def recover_sl(
 
 async def _recover(context: Context, invocation: Invocation, *, execute: bool) -> int:
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await gather(
-            venue=context.venue,
-            store=context.store,
-            clock=context.clock,
-            account=context.account,
-            policy=context.policy,
-            needs=_NEEDS,
-        )
+        snapshot = await context.look(_NEEDS)
         return snapshot, plan_recover_sl(snapshot)
 
     approver = PlanPrinter(invocation.printer(), invitation="zoe recover-sl --execute")

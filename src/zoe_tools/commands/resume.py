@@ -14,7 +14,7 @@ from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import PlanRefused
-from zoe_tools.gather import Need, effective_trading_state, gather
+from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
@@ -69,14 +69,7 @@ async def _state_of(context: Context) -> TradingState:
 
 async def _resume(context: Context, invocation: Invocation, reason: str, *, execute: bool) -> int:
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await gather(
-            venue=context.venue,
-            store=context.store,
-            clock=context.clock,
-            account=context.account,
-            policy=context.policy,
-            needs=_NEEDS,
-        )
+        snapshot = await context.look(_NEEDS)
         return snapshot, plan_resume(snapshot, reason)
 
     invocation.printer().account(context.account)

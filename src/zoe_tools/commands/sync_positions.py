@@ -16,7 +16,7 @@ from zoe_tools.domain.money import decimal_of
 from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import ConfigError
-from zoe_tools.gather import Need, gather
+from zoe_tools.gather import Need
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
@@ -82,15 +82,7 @@ async def _sync(
     adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await gather(
-            venue=context.venue,
-            store=context.store,
-            clock=context.clock,
-            account=context.account,
-            policy=context.policy,
-            needs=_NEEDS,
-            adopted=adopted,
-        )
+        snapshot = await context.look(_NEEDS, adopted=adopted)
         return snapshot, plan_sync_positions(snapshot, adopt_price=cost)
 
     approver = PlanPrinter(invocation.printer(), invitation=_invitation(wanted, cost))

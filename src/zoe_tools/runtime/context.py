@@ -10,13 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account, fingerprint_of
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import ConfigError
+from zoe_tools.gather import Need, gather
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.cadences import policy_at
@@ -57,6 +61,24 @@ class Context:
         if self.opened_store is None:
             raise RuntimeError("this command opened its context without a store")
         return self.opened_store
+
+    async def look(
+        self, needs: frozenset[Need], *, adopted: tuple[tuple[Symbol, Decimal], ...] = ()
+    ) -> Snapshot:
+        """What store and venue show now of these needs.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return await gather(
+            venue=self.venue,
+            store=self.store,
+            clock=self.clock,
+            account=self.account,
+            policy=self.policy,
+            needs=needs,
+            adopted=adopted,
+        )
 
 
 def account_of(settings: Settings) -> Account:

@@ -27,7 +27,7 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import StoreError, VenueError, ZoeError
-from zoe_tools.gather import Need, effective_trading_state, gather
+from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
@@ -120,14 +120,7 @@ async def reconcile_twice(context: Context) -> tuple[Snapshot, Reconciliation]:
 
 async def reconcile_once(context: Context) -> tuple[Snapshot, Reconciliation]:
     """One look: everything the venue's records show, and everything the store holds."""
-    snapshot = await gather(
-        venue=context.venue,
-        store=context.store,
-        clock=context.clock,
-        account=context.account,
-        policy=context.policy,
-        needs=_RECORDS,
-    )
+    snapshot = await context.look(_RECORDS)
     return snapshot, reconcile(snapshot)
 
 
