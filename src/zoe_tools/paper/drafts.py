@@ -187,7 +187,7 @@ def edited(order: OrderView, request: EditOrder) -> PlaceOrder:
         is_validate=request.is_validate,
         display_quantity=request.display_quantity or order.display_quantity,
         trigger_reference=order.trigger_reference,
-        fee_asset=order.fee_asset,
+        fee_asset=request.fee_asset or order.fee_asset,
         starts_at=order.starts_at if order.status == "pending" else None,
     )
 
@@ -233,4 +233,6 @@ def check_close(close: ConditionalClose) -> None:
     if (close.limit_price is not None) != (kind in LIMIT_PRICED) or (
         close.trigger_price is not None
     ) != (kind in TRIGGERED_TYPES):
+        raise Refusal("EGeneral:Invalid arguments:close[price]")
+    if kind in TRAILING and not isinstance(close.trigger_price, RelativePrice):
         raise Refusal("EGeneral:Invalid arguments:close[price]")

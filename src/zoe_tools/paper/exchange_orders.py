@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from zoe_tools.paper.exchange_base import Commands
@@ -61,6 +61,22 @@ class OrderCommands(Commands):
         ]
         if not named:
             raise Refusal("EOrder:Invalid order")
+        ended, events = self._engine.cancel(account_id, named, now)
+        self._tell(events)
+        return ended
+
+    def cancel_batch(
+        self, account_id: str, *, userrefs: Container[int], ids: Container[str]
+    ) -> tuple[OrderView, ...]:
+        """Cancel in one step what is open under these order ids, client ids and user references."""
+        now = self._catch_up()
+        named = [
+            order.order_id
+            for order in self._floor.account(account_id).open.values()
+            if order.order_id in ids
+            or (order.cl_ord_id is not None and order.cl_ord_id in ids)
+            or (order.userref is not None and order.userref in userrefs)
+        ]
         ended, events = self._engine.cancel(account_id, named, now)
         self._tell(events)
         return ended

@@ -141,6 +141,7 @@ class EditOrder:
     trigger_price: Price | None = None
     display_quantity: Decimal | None = None
     is_post_only: bool | None = None
+    fee_asset: FeeAsset | None = None
     userref_new: int | None = None
     deadline: int | None = None
     is_validate: bool = False

@@ -175,6 +175,13 @@ class Queries(ABC):
         self._catch_up()
         return tuple(self._floor.account(account_id).open.values())
 
+    def open_order(
+        self, account_id: str, *, order_id: str | None = None, cl_ord_id: str | None = None
+    ) -> OrderView | None:
+        """The open order of one of these ids."""
+        self._catch_up()
+        return self._floor.account(account_id).find_open(order_id=order_id, cl_ord_id=cl_ord_id)
+
     def closed_orders(self, account_id: str) -> tuple[OrderView, ...]:
         """Closed, canceled and expired orders in the order they ended."""
         self._catch_up()

@@ -12,3 +12,8 @@ class Refusal(Exception):
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.error = error
+
+
+def invalid(name: str) -> Refusal:
+    """`EGeneral:Invalid arguments:<name>`."""
+    return Refusal(f"EGeneral:Invalid arguments:{name}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.order_requests import countdown_row
 from zoe_tools.paper.rest_format import Json
 from zoe_tools.paper.rest_orders import as_userref
 from zoe_tools.paper.rest_params import Params, invalid
-from zoe_tools.paper.times import iso_seconds
 from zoe_tools.paper.views import Principal
 
 _MOST_IDS = 50
@@ -31,16 +31,9 @@ def cancel_order_batch(exchange: PaperExchange, who: Principal, params: Params) 
     named, client_ids = params.names("orders"), params.names("cl_ord_ids")
     if not 1 <= len(named) + len(client_ids) <= _MOST_IDS:
         raise invalid("orders")
-    userrefs = {as_userref(name) for name in named} - {None}
-    chosen = [
-        order.order_id
-        for order in exchange.open_orders(who.account_id)
-        if order.order_id in named
-        or (order.userref is not None and order.userref in userrefs)
-        or (order.cl_ord_id is not None and order.cl_ord_id in client_ids)
-    ]
-    count = sum(len(exchange.cancel_order(who.account_id, order_id=one)) for one in chosen)
-    return {"count": count}
+    userrefs = {number for name in named if (number := as_userref(name)) is not None}
+    ended = exchange.cancel_batch(who.account_id, userrefs=userrefs, ids={*named, *client_ids})
+    return {"count": len(ended)}
 
 
 def cancel_all(exchange: PaperExchange, who: Principal, _: Params) -> Json:
@@ -53,8 +46,4 @@ def cancel_all_after(exchange: PaperExchange, who: Principal, params: Params) ->
     timeout = params.integer("timeout")
     if timeout is None:
         raise invalid("timeout")
-    now, at = exchange.cancel_after(who.account_id, timeout)
-    return {
-        "currentTime": iso_seconds(now),
-        "triggerTime": "0" if at is None else iso_seconds(at),
-    }
+    return dict(countdown_row(*exchange.cancel_after(who.account_id, timeout)))

@@ -6,28 +6,19 @@ What this exchange does not trade (margin) is refused in Kraken's words, never s
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
-from typing import cast, get_args
 
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import (
     LIMIT_PRICED,
-    ORDER_TYPES,
     TRIGGERED_TYPES,
-    ZERO,
     AmendOrder,
-    ConditionalClose,
     EditOrder,
     FeeAsset,
-    OrderType,
     OrderView,
     PlaceOrder,
     Price,
-    SelfTrade,
-    Side,
-    TimeInForce,
-    TriggerReference,
 )
+from zoe_tools.paper.order_requests import CloseWords, OrderWords, Wording, placed_from
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_format import Json, amend_row, description, order_text
 from zoe_tools.paper.rest_params import Params, invalid, orders_in
@@ -35,10 +26,25 @@ from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.views import Principal
 
-_LONGEST_LIFE_NS = 31 * 86_400 * NS
 _SHORTEST_LIFE_S = 5
 _LEAST_BATCH, _MOST_BATCH = 2, 15
 _FLAGS = frozenset({"post", "fcib", "fciq", "nompp", "viqc"})
+_WORDING = Wording(
+    {
+        "side": "type",
+        "order_type": "ordertype",
+        "quantity": "volume",
+        "quote_quantity": "volume",
+        "limit_price": "price",
+        "trigger_price": "price",
+        "time_in_force": "timeinforce",
+        "trigger_reference": "trigger",
+        "starts_at": "starttm",
+        "expire_at": "expiretm",
+        "self_trade": "stptype",
+        "close_type": "close[ordertype]",
+    }
+)
 
 
 def add_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -89,54 +95,48 @@ def place_request(
     pair = pair or params.text("pair")
     if pair is None:
         raise invalid("pair")
-    order_type = cast("OrderType", _one_of(params, "ordertype", ORDER_TYPES))
-    is_triggered = order_type in TRIGGERED_TYPES
-    price, price2 = params.price("price"), params.price("price2")
-    limit = price2 if is_triggered else price
+    now = exchange.now()
+    order_type = params.text("ordertype")
+    limit, trigger = _prices(params, order_type, ("price", "price2"))
     flags = _flags(params)
-    volume = _needed(params, "volume")
-    expire_at = _moment(params, "expiretm", exchange.now(), least_s=_SHORTEST_LIFE_S)
-    in_force = (params.text("timeinforce") or ("gtc" if expire_at is None else "gtd")).lower()
-    if in_force not in get_args(TimeInForce):
-        raise invalid("timeinforce")
-    return PlaceOrder(
+    volume = params.decimal("volume")
+    words = OrderWords(
         symbol=exchange.pair(pair).symbol,
-        side=cast("Side", _one_of(params, "type", get_args(Side))),
+        side=params.text("type"),
         order_type=order_type,
-        quantity=ZERO if "viqc" in flags else volume,
+        quantity=None if "viqc" in flags else volume,
         quote_quantity=volume if "viqc" in flags else None,
         limit_price=limit if order_type in LIMIT_PRICED else None,
-        trigger_price=price if is_triggered else None,
+        trigger_price=trigger,
         display_quantity=params.decimal("displayvol"),
-        time_in_force=cast("TimeInForce", in_force),
+        time_in_force=_lowered(params.text("timeinforce")),
         is_post_only="post" in flags,
         fee_asset=_fee_asset(flags),
-        trigger_reference=_reference(params),
+        trigger_reference=params.text("trigger"),
         leverage=_leverage(params),
         is_reduce_only=params.flag("reduce_only"),
-        starts_at=_moment(params, "starttm", exchange.now()),
-        expire_at=expire_at,
+        starts_at=_moment(params, "starttm", now),
+        expire_at=_moment(params, "expiretm", now, least_s=_SHORTEST_LIFE_S),
         deadline=params.moment("deadline"),
         cl_ord_id=params.text("cl_ord_id"),
         userref=params.integer("userref"),
-        self_trade=_self_trade(params),
+        self_trade=params.text("stptype"),
         close=_close(params),
         is_validate=params.flag("validate"),
     )
+    return placed_from(words, _WORDING, now)
 
 
-def _needed(params: Params, name: str) -> Decimal:
-    value = params.decimal(name)
-    if value is None:
-        raise invalid(name)
-    return value
+def _prices(
+    params: Params, order_type: str | None, names: tuple[str, str]
+) -> tuple[Price | None, Price | None]:
+    """(limit, trigger): what has a trigger names it first, and its limit second."""
+    first, second = (params.price(name) for name in names)
+    return (second, first) if order_type in TRIGGERED_TYPES else (first, None)
 
 
-def _one_of(params: Params, name: str, allowed: tuple[str, ...]) -> str:
-    value = params.text(name)
-    if value not in allowed:
-        raise invalid(name)
-    return value
+def _lowered(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _flags(params: Params) -> frozenset[str]:
@@ -152,15 +152,6 @@ def _fee_asset(flags: frozenset[str]) -> FeeAsset | None:
     return "quote" if "fciq" in flags else None
 
 
-def _reference(params: Params) -> TriggerReference:
-    value = params.text("trigger") or "last"
-    if value not in get_args(TriggerReference):
-        raise invalid("trigger")
-    if value == "index":
-        raise Refusal("EGeneral:Invalid arguments:Index unavailable")
-    return "last"
-
-
 def _leverage(params: Params) -> int | None:
     """None without margin; `5` and `5:1` are the same."""
     text = (params.text("leverage") or "none").partition(":")[0]
@@ -169,31 +160,16 @@ def _leverage(params: Params) -> int | None:
     return Params({"leverage": text}).integer("leverage")
 
 
-def _self_trade(params: Params) -> SelfTrade:
-    value = params.text("stptype") or "cancel-newest"
-    if value not in get_args(SelfTrade):
-        raise invalid("stptype")
-    return cast("SelfTrade", value)
-
-
-def _close(params: Params) -> ConditionalClose | None:
-    """The order that each fill opens on the other side (section 8.2); none with a client id."""
+def _close(params: Params) -> CloseWords | None:
     if not params.has_group("close"):
         return None
-    if params.text("cl_ord_id") is not None:
-        raise invalid("cl_ord_id")
-    order_type = cast("OrderType", _one_of(params, "close[ordertype]", ORDER_TYPES))
-    price, price2 = params.price("close[price]"), params.price("close[price2]")
-    is_triggered = order_type in TRIGGERED_TYPES
-    return ConditionalClose(
-        order_type=order_type,
-        limit_price=price2 if is_triggered else price,
-        trigger_price=price if is_triggered else None,
-    )
+    order_type = params.text("close[ordertype]")
+    limit, trigger = _prices(params, order_type, ("close[price]", "close[price2]"))
+    return CloseWords(order_type=order_type, limit_price=limit, trigger_price=trigger)
 
 
 def _moment(params: Params, name: str, now: int, *, least_s: int = 0) -> int | None:
-    """`0` is none, `+s` from now (`least_s` at least), else unix seconds; at most a month ahead."""
+    """`0` is none, `+s` from now (`least_s` at least), else unix seconds."""
     text = params.text(name)
     if text is None or text in ("0", "+0"):
         return None
@@ -203,10 +179,7 @@ def _moment(params: Params, name: str, now: int, *, least_s: int = 0) -> int | N
     is_relative = text.startswith("+")
     if is_relative and at < least_s * NS:
         raise invalid(name)
-    at = now + at if is_relative else at
-    if at > now + _LONGEST_LIFE_NS:
-        raise invalid(name)
-    return at
+    return now + at if is_relative else at
 
 
 def amend_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -280,12 +253,9 @@ def edit_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
 def _edited_prices(
     exchange: PaperExchange, who: Principal, params: Params, named: str, userref: int | None
 ) -> tuple[Price | None, Price | None]:
-    """(limit, trigger): which price is which depends on the type of the order that is edited."""
-    price, price2 = params.price("price"), params.price("price2")
+    """Which price is which depends on the type of the order that is edited."""
     order = _named(exchange, who, named, userref)
-    if order is not None and order.order_type in TRIGGERED_TYPES:
-        return price2, price
-    return price, None
+    return _prices(params, None if order is None else order.order_type, ("price", "price2"))
 
 
 def _named(

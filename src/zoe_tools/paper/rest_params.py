@@ -14,9 +14,11 @@ from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from zoe_tools.paper.order import Price, RelativePrice
-from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.rounding import plain
 from zoe_tools.paper.times import NS, ns_of
+
+__all__ = ["Params", "from_form", "from_json", "invalid", "orders_in"]
 
 _TRUE = ("true", "1", "yes")
 _LATEST_S = Decimal(10) ** 10
@@ -29,11 +31,6 @@ _LONGEST_NUMBER = 100
 _DEEPEST = 6
 _MAGNITUDE = 40
 """Powers of ten beyond all money: such numbers are not even looked at."""
-
-
-def invalid(name: str) -> Refusal:
-    """`EGeneral:Invalid arguments:<name>`."""
-    return Refusal(f"EGeneral:Invalid arguments:{name}")
 
 
 class Params:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
-from zoe_tools.paper.refusal import Refusal
+from typing_extensions import override
+
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.order import Price, RelativePrice
+from zoe_tools.paper.order_requests import Wording
+from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.times import NS, ns_of
 from zoe_tools.paper.ws_numbers import number_or_none
 
@@ -16,16 +21,48 @@ Result = dict[str, Any]
 T = TypeVar("T", bound=str)
 
 _DEADLINE_LIMIT_NS = 60 * NS
-
-
-def invalid(detail: str) -> Refusal:
-    """`EGeneral:Invalid arguments:<detail>`."""
-    return Refusal(f"EGeneral:Invalid arguments:{detail}")
+PriceUnit = Literal["static", "pct", "quote"]
+"""A price, or a distance from another one: in percent of it, or in quote."""
+_UNITS: tuple[PriceUnit, ...] = get_args(PriceUnit)
 
 
 def not_found(name: str) -> Refusal:
     """`Limit_price(s) not found`: a field that is missing."""
     return Refusal(f"{name.capitalize()}(s) not found")
+
+
+def token_of(params: Params) -> str:
+    """The token of a request.
+
+    Raises:
+        Refusal: `Token(s) not found`.
+    """
+    token = params.get("token")
+    if not isinstance(token, str):
+        raise not_found("token")
+    return token
+
+
+def check_symbol(exchange: PaperExchange, symbol: str) -> None:
+    """Only v2 names pass: `XBT/USD` does not.
+
+    Raises:
+        Refusal: `Currency pair not supported XBT/USD`.
+    """
+    try:
+        is_known = exchange.pair(symbol).symbol == symbol
+    except Refusal:
+        is_known = False
+    if not is_known:
+        raise Refusal(f"Currency pair not supported {symbol}")
+
+
+class SocketWording(Wording):
+    """The socket misses a field in words of its own."""
+
+    @override
+    def missing(self, field: str) -> Refusal:
+        return not_found(self.name(field))
 
 
 class Fields:
@@ -35,6 +72,7 @@ class Fields:
         for name in params:
             if name not in known:
                 raise Refusal(f"Unsupported field: '{name}' for the given msg type: {method}")
+        self._method = method
         self._params = params
 
     def has(self, name: str) -> bool:
@@ -50,6 +88,16 @@ class Fields:
         if number is None:
             raise Refusal(f"{name.capitalize()} field must be a number_float")
         return number
+
+    def price(
+        self, name: str, unit: str | None = None, default: PriceUnit = "static"
+    ) -> Price | None:
+        """A number that its unit, in `<name>_type`, makes a price or a distance."""
+        kind = self.one_of(unit or f"{name}_type", _UNITS, default)
+        number = self.decimal(name)
+        if number is None or kind == "static":
+            return number
+        return RelativePrice(value=number, is_percent=kind == "pct")
 
     def text(self, name: str) -> str | None:
         """A string."""
@@ -110,18 +158,19 @@ class Fields:
             raise invalid(name)
         return value
 
-    def refuse(self, *names: str) -> None:
-        """None of these may say anything."""
-        for name in names:
-            if self._params.get(name) not in (None, False):
-                raise invalid(name)
+    def symbol(self, exchange: PaperExchange) -> str:
+        """The one pair that the request is about."""
+        symbol = self.text("symbol")
+        if symbol is None:
+            raise not_found("symbol")
+        check_symbol(exchange, symbol)
+        return symbol
 
-    @classmethod
-    def within(cls, params: Params, name: str, known: frozenset[str], method: str) -> Fields | None:
+    def within(self, name: str, known: frozenset[str]) -> Fields | None:
         """The object of that name inside, with fields of its own; None when absent."""
-        value = params.get(name)
+        value = self._params.get(name)
         if value is None:
             return None
         if not isinstance(value, Mapping):
             raise invalid(name)
-        return cls(method, value, known)
+        return Fields(self._method, value, known)

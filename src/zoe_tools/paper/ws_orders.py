@@ -1,30 +1,32 @@
-"""The trading methods of the private socket: parameters in, requests to the exchange, results out.
+"""Orders over the private socket: parameters in, requests to the exchange, results out.
 
-It parses and words its complaints as the socket does; whether an order is allowed is the engine's
-to judge. Source: kraken-spot section 11.3.
+It reads fields as the socket does; what they mean is the order requests' to say, whether an order
+is allowed the engine's. Source: kraken-spot section 11.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
-from typing import get_args
-
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import (
-    LIMIT_PRICED,
-    ORDER_TYPES,
-    TRIGGERED_TYPES,
+    TRAILING,
     AmendOrder,
-    OrderType,
+    EditOrder,
+    FeeAsset,
     OrderView,
     PlaceOrder,
-    SelfTrade,
-    Side,
-    TimeInForce,
+    Price,
+    RelativePrice,
 )
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.ws_fields import Fields, Params, Result, invalid, not_found
+from zoe_tools.paper.order_requests import CloseWords, OrderWords, placed_from
+from zoe_tools.paper.refusal import invalid
+from zoe_tools.paper.ws_fields import (
+    Fields,
+    Params,
+    PriceUnit,
+    Result,
+    SocketWording,
+    not_found,
+)
 
 _ADD_FIELDS = frozenset(
     {
@@ -42,107 +44,106 @@ _AMEND_FIELDS = frozenset(
         "symbol",
     }
 )
-_TOKEN_ALONE = frozenset({"token"})
-_BATCH_CANCEL_FIELDS = frozenset({"token", "orders", "cl_ord_id"})
-_BATCH_LEAST = 2
-_CANCELS_MOST = 50
-_NOT_OPEN = ("EOrder:Invalid order", "EOrder:Unknown order")
-_CANCEL_FIELDS = frozenset({"token", "order_id", "cl_ord_id", "order_userref"})
+_EDIT_FIELDS = frozenset(
+    {
+        *("token", "order_id", "symbol", "order_qty", "limit_price", "display_qty", "triggers"),
+        *("fee_preference", "order_userref", "post_only", "reduce_only", "deadline", "validate"),
+        "no_mpp",
+    }
+)
 _TRIGGER_FIELDS = frozenset({"reference", "price", "price_type"})
-_NOT_HERE = ("cash_order_qty", "effective_time", "display_qty", "conditional")
-"""Fields that Kraken has and this exchange does not: refused by name, never passed over."""
-
-
-def token_of(params: Params) -> str:
-    """The token of a request.
-
-    Raises:
-        Refusal: `Token(s) not found`.
-    """
-    token = params.get("token")
-    if not isinstance(token, str):
-        raise not_found("token")
-    return token
+_CLOSE_FIELDS = frozenset(
+    {"order_type", "limit_price", "limit_price_type", "trigger_price", "trigger_price_type"}
+)
+_FEES: tuple[FeeAsset, ...] = ("base", "quote")
+_MARGIN_LEVERAGE = 5
+"""What `margin: true` asks for: leverage itself cannot be said here."""
+_WORDING = SocketWording(
+    {
+        "quantity": "order_qty",
+        "quote_quantity": "cash_order_qty",
+        "trigger_price": "stop_price",
+        "trigger_reference": "reference",
+        "fee_asset": "fee_preference",
+        "starts_at": "effective_time",
+        "expire_at": "expire_time",
+        "self_trade": "stp_type",
+        "close_type": "order_type",
+    }
+)
 
 
 def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     """The order that add_order's parameters describe.
 
     Raises:
-        Refusal: a field is missing, malformed or not supported; nothing was sent to the engine.
+        Refusal: a field is missing or malformed; nothing was sent to the engine.
     """
     fields = Fields("add_order", params, _ADD_FIELDS)
-    symbol = fields.text("symbol")
-    if symbol is None:
-        raise not_found("symbol")
-    check_symbol(exchange, symbol)
-    order_type: OrderType = fields.one_of("order_type", ORDER_TYPES)
-    _refuse_unsupported(fields, params)
-    quantity = fields.decimal("order_qty")
-    if quantity is None:
-        raise not_found("order_qty")
-    limit_price = fields.decimal("limit_price")
-    if limit_price is None and order_type in LIMIT_PRICED:
-        raise not_found("limit_price")
-    sides: tuple[Side, ...] = get_args(Side)
-    forces: tuple[TimeInForce, ...] = get_args(TimeInForce)
-    return PlaceOrder(
-        symbol=symbol,
-        side=fields.one_of("side", sides),
+    order_type = fields.text("order_type")
+    triggers = fields.within("triggers", _TRIGGER_FIELDS)
+    now = exchange.now()
+    fields.flag("no_mpp")
+    fields.text("sender_sub_id")
+    words = OrderWords(
+        symbol=fields.symbol(exchange),
+        side=fields.text("side"),
         order_type=order_type,
-        quantity=quantity,
-        limit_price=limit_price,
-        trigger_price=_trigger_price(params, order_type),
-        time_in_force=fields.one_of("time_in_force", forces, "gtc"),
+        quantity=fields.decimal("order_qty"),
+        quote_quantity=fields.decimal("cash_order_qty"),
+        limit_price=_limit_price(fields, order_type),
+        trigger_price=_trigger_price(triggers),
+        display_quantity=fields.decimal("display_qty"),
+        time_in_force=fields.text("time_in_force"),
         is_post_only=fields.flag("post_only"),
+        fee_asset=fields.text("fee_preference"),
+        trigger_reference=None if triggers is None else triggers.text("reference"),
+        leverage=_MARGIN_LEVERAGE if fields.flag("margin") else None,
+        is_reduce_only=fields.flag("reduce_only"),
+        starts_at=fields.time("effective_time"),
         expire_at=fields.time("expire_time"),
-        deadline=fields.deadline(exchange.now()),
+        deadline=fields.deadline(now),
         cl_ord_id=fields.text("cl_ord_id"),
         userref=fields.integer("order_userref"),
-        self_trade=_self_trade(fields),
+        self_trade=_dashed(fields, "stp_type"),
+        close=_close(fields),
         is_validate=fields.flag("validate"),
     )
+    return placed_from(words, _WORDING, now)
 
 
-def _refuse_unsupported(fields: Fields, params: Params) -> None:
-    fields.refuse(*_NOT_HERE, "margin", "reduce_only")
-    if params.get("limit_price_type", "static") != "static":
+def _limit_price(fields: Fields, order_type: str | None) -> Price | None:
+    """Only a trailing stop's limit is a distance: from its trigger, in quote if not told."""
+    is_distance = order_type == "trailing-stop-limit"
+    price = fields.price("limit_price", default="quote" if is_distance else "static")
+    if price is not None and is_distance != isinstance(price, RelativePrice):
         raise invalid("limit_price_type")
-    if params.get("fee_preference", "quote") != "quote":
-        raise invalid("fee_preference")
-
-
-def _self_trade(fields: Fields) -> SelfTrade:
-    words: tuple[SelfTrade, ...] = get_args(SelfTrade)
-    by_wire: dict[str, SelfTrade] = {word.replace("-", "_"): word for word in words}
-    return by_wire[fields.one_of("stp_type", tuple(by_wire), "cancel_newest")]
-
-
-def _trigger_price(params: Params, order_type: OrderType) -> Decimal | None:
-    fields = Fields.within(params, "triggers", _TRIGGER_FIELDS, "add_order")
-    if fields is None:
-        if order_type in TRIGGERED_TYPES:
-            raise not_found("stop_price")
-        return None
-    reference = fields.text("reference") or "last"
-    if reference != "last":
-        raise invalid("Index unavailable" if reference == "index" else "reference")
-    if fields.text("price_type") not in (None, "static"):
-        raise invalid("price_type")
-    price = fields.decimal("price")
-    if price is None:
-        raise not_found("stop_price")
     return price
 
 
-def check_symbol(exchange: PaperExchange, symbol: str) -> None:
-    """Only v2 names pass: `XBT/USD` does not.
+def _trigger_price(triggers: Fields | None) -> Price | None:
+    return None if triggers is None else triggers.price("price", "price_type")
 
-    Raises:
-        Refusal: `Currency pair not supported XBT/USD`.
-    """
-    if all(spec.symbol != symbol for spec in exchange.pairs):
-        raise Refusal(f"Currency pair not supported {symbol}")
+
+def _dashed(fields: Fields, name: str) -> str | None:
+    """The engine's word for the socket's, which has underscores."""
+    text = fields.text(name)
+    if text is not None and "-" in text:
+        raise invalid(name)
+    return None if text is None else text.replace("_", "-")
+
+
+def _close(fields: Fields) -> CloseWords | None:
+    close = fields.within("conditional", _CLOSE_FIELDS)
+    if close is None:
+        return None
+    order_type = close.text("order_type")
+    unit: PriceUnit = "quote" if order_type == "trailing-stop-limit" else "static"
+    return CloseWords(
+        order_type=order_type,
+        limit_price=close.price("limit_price", default=unit),
+        trigger_price=close.price("trigger_price"),
+    )
 
 
 def add_order(exchange: PaperExchange, account_id: str, params: Params) -> Result:
@@ -163,119 +164,58 @@ def placed(order: OrderView) -> Result:
 def amend_order(exchange: PaperExchange, account_id: str, params: Params) -> Result:
     """Change an open order in place; the result of the answer echoes the id that was used."""
     fields = Fields("amend_order", params, _AMEND_FIELDS)
-    fields.refuse("display_qty")
-    for kind in ("limit_price_type", "trigger_price_type"):
-        if params.get(kind, "static") != "static":
-            raise invalid(kind)
     order_id, cl_ord_id = fields.text("order_id"), fields.text("cl_ord_id")
     if (order_id is None) == (cl_ord_id is None):
         raise not_found("order_id") if order_id is None else invalid("cl_ord_id")
-    amend_id, _ = exchange.amend_order(
-        account_id,
-        AmendOrder(
-            order_id=order_id,
-            cl_ord_id=cl_ord_id,
-            quantity=fields.decimal("order_qty"),
-            limit_price=fields.decimal("limit_price"),
-            trigger_price=fields.decimal("trigger_price"),
-            is_post_only=fields.flag("post_only"),
-            deadline=fields.deadline(exchange.now()),
-        ),
+    if fields.has("symbol"):
+        fields.symbol(exchange)
+    unit = _unit_of(exchange.open_order(account_id, order_id=order_id, cl_ord_id=cl_ord_id))
+    request = AmendOrder(
+        order_id=order_id,
+        cl_ord_id=cl_ord_id,
+        quantity=fields.decimal("order_qty"),
+        display_quantity=fields.decimal("display_qty"),
+        limit_price=fields.price("limit_price", default=unit),
+        trigger_price=fields.price("trigger_price", default=unit),
+        is_post_only=fields.flag("post_only"),
+        deadline=fields.deadline(exchange.now()),
     )
+    amend_id, _ = exchange.amend_order(account_id, request)
     named = {"order_id": order_id} if order_id is not None else {"cl_ord_id": cl_ord_id}
     return {"amend_id": amend_id, **named}
 
 
-def cancel_targets(params: Params) -> list[tuple[str, str | int]]:
-    """What cancel_order names, as (field, id), each to be answered on its own.
+def _unit_of(order: OrderView | None) -> PriceUnit:
+    """What a price without a unit means: a trailing stop that waits knows distances only."""
+    is_trailing = order is not None and order.order_type in TRAILING and order.waits_for_trigger
+    return "quote" if is_trailing else "static"
 
-    Raises:
-        Refusal: nothing is named, or an id has the wrong type.
-    """
-    fields = Fields("cancel_order", params, _CANCEL_FIELDS)
-    targets: list[tuple[str, str | int]] = []
-    for name, kind in (("order_id", str), ("cl_ord_id", str), ("order_userref", int)):
-        for each in fields.several(name):
-            if isinstance(each, bool) or not isinstance(each, kind):
-                raise invalid(name)
-            targets.append((name, each))
-    if not targets:
+
+def edit_order(exchange: PaperExchange, account_id: str, params: Params) -> Result:
+    """Cancel an order for a new one (section 8.5); the result names both."""
+    fields = Fields("edit_order", params, _EDIT_FIELDS)
+    symbol, order_id = fields.symbol(exchange), fields.text("order_id")
+    if order_id is None:
         raise not_found("order_id")
-    return targets
-
-
-def cancel_order(exchange: PaperExchange, account_id: str, target: tuple[str, str | int]) -> Result:
-    """Cancel one of the targets; the result of its answer."""
-    name, value = target
-    if name == "order_id":
-        exchange.cancel_order(account_id, order_id=str(value))
-    elif name == "cl_ord_id":
-        exchange.cancel_order(account_id, cl_ord_id=str(value))
-    else:
-        exchange.cancel_order(account_id, userref=int(value))
-    return {name: value}
-
-
-def cancel_all(exchange: PaperExchange, account_id: str, params: Params) -> Result:
-    """Cancel every open order."""
-    Fields("cancel_all", params, _TOKEN_ALONE)
-    return {"count": exchange.cancel_all(account_id)}
-
-
-def batch_cancel(exchange: PaperExchange, account_id: str, params: Params) -> Result:
-    """Cancel 2 to 50 orders by id, userref (as text) or cl_ord_id; how many there were.
-
-    Raises:
-        Refusal: too few or too many ids, one of a wrong type, or none of them open.
-    """
-    fields = Fields("batch_cancel", params, _BATCH_CANCEL_FIELDS)
-    orders, own_ids = fields.several("orders"), fields.several("cl_ord_id")
-    if not orders and not own_ids:
-        raise not_found("orders")
-    for name, ids in (("orders", orders), ("cl_ord_id", own_ids)):
-        if not all(isinstance(each, str) for each in ids):
-            raise invalid(name)
-    if not _BATCH_LEAST <= len(orders) + len(own_ids) <= _CANCELS_MOST:
-        raise invalid("orders")
-    count = 0
-    for name, each in (
-        *((_kind_of(each), each) for each in orders),
-        *(("cl_ord_id", each) for each in own_ids),
-    ):
-        count += _canceled(exchange, account_id, name, each)
-    if not count:
-        raise Refusal("EOrder:Invalid order")
-    return {"count": count}
-
-
-def _kind_of(text: str) -> str:
-    return "order_userref" if text.lstrip("-").isdecimal() else "order_id"
-
-
-def _canceled(exchange: PaperExchange, account_id: str, name: str, text: str) -> int:
-    """How many orders one id of a batch ended; one that is not open ends none."""
-    try:
-        match name:
-            case "order_userref":
-                ended = exchange.cancel_order(account_id, userref=int(text))
-            case "cl_ord_id":
-                ended = exchange.cancel_order(account_id, cl_ord_id=text)
-            case _:
-                ended = exchange.cancel_order(account_id, order_id=text)
-    except Refusal as refusal:
-        if refusal.error not in _NOT_OPEN:
-            raise
-        return 0
-    return len(ended)
-
-
-Execute = Callable[[PaperExchange, str, Params], Result | list[Result]]
-_MODIFY = ("modify-trades",)
-_CLOSE = ("close-trades", "modify-trades")
-TRADING: dict[str, tuple[tuple[str, ...], Execute]] = {
-    "add_order": (_MODIFY, add_order),
-    "amend_order": (_MODIFY, amend_order),
-    "cancel_all": (_CLOSE, cancel_all),
-    "batch_cancel": (_CLOSE, batch_cancel),
-}
-"""Every method with one answer: which permissions it needs any of, and what does it."""
+    fields.flag("no_mpp")
+    old = exchange.open_order(account_id, order_id=order_id)
+    if fields.flag("reduce_only") and not (old is not None and old.is_reduce_only):
+        raise invalid("reduce_only")
+    triggers = fields.within("triggers", _TRIGGER_FIELDS)
+    fee = fields.one_of("fee_preference", _FEES) if fields.has("fee_preference") else None
+    unit = _unit_of(old)
+    request = EditOrder(
+        symbol=symbol,
+        order_id=order_id,
+        quantity=fields.decimal("order_qty"),
+        display_quantity=fields.decimal("display_qty"),
+        limit_price=fields.price("limit_price", default=unit),
+        trigger_price=None if triggers is None else triggers.price("price", "price_type", unit),
+        is_post_only=fields.flag("post_only") if fields.has("post_only") else None,
+        fee_asset=fee,
+        userref_new=fields.integer("order_userref"),
+        deadline=fields.deadline(exchange.now()),
+        is_validate=fields.flag("validate"),
+    )
+    ended, new = exchange.edit_order(account_id, request)
+    return {"order_id": new.order_id, "original_order_id": ended.order_id}

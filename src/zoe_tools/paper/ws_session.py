@@ -17,10 +17,18 @@ from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.ws_answers import Answers, Request
 from zoe_tools.paper.ws_batch import batch_add
+from zoe_tools.paper.ws_cancels import (
+    batch_cancel,
+    cancel_all,
+    cancel_all_orders_after,
+    cancel_order,
+    cancel_targets,
+)
+from zoe_tools.paper.ws_fields import Params, Result, token_of
 from zoe_tools.paper.ws_hub import hub_of
 from zoe_tools.paper.ws_limits import Bucket
 from zoe_tools.paper.ws_numbers import data_frame
-from zoe_tools.paper.ws_orders import TRADING, cancel_order, cancel_targets, token_of
+from zoe_tools.paper.ws_orders import add_order, amend_order, edit_order
 from zoe_tools.paper.ws_public import desk_of
 from zoe_tools.paper.ws_subscriptions import (
     LEVEL3_CHANNELS,
@@ -34,7 +42,19 @@ Door = Literal["public", "private", "level3"]
 
 _SERVER_VERSION = "2.0.10"
 _REQ_ID_LIMIT = 2**63
-_METHODS = {**TRADING, "batch_add": (("modify-trades",), batch_add)}
+_PLACE = ("modify-trades",)
+_CANCEL = ("close-trades", "modify-trades")
+_Execute = Callable[[PaperExchange, str, Params], Result | list[Result]]
+_METHODS: dict[str, tuple[tuple[str, ...], _Execute]] = {
+    "add_order": (_PLACE, add_order),
+    "amend_order": (_PLACE, amend_order),
+    "edit_order": (_PLACE, edit_order),
+    "batch_add": (_PLACE, batch_add),
+    "batch_cancel": (_CANCEL, batch_cancel),
+    "cancel_all": (_CANCEL, cancel_all),
+    "cancel_all_orders_after": (_CANCEL, cancel_all_orders_after),
+}
+"""Every method with one answer: which permissions it needs any of, and what does it."""
 _CHANNELS: dict[Door, tuple[str, ...]] = {
     "public": PUBLIC_CHANNELS,
     "private": PRIVATE_CHANNELS,
@@ -128,14 +148,13 @@ class Session:
 
     def _cancel_order(self, request: Request) -> None:
         """Every id is answered on its own, all with the same req_id."""
-        account_id = self._account(request, ("close-trades", "modify-trades"))
+        account_id = self._account(request, _CANCEL)
         for target in cancel_targets(request.params):
             try:
-                result = cancel_order(self._exchange, account_id, target)
+                for result in cancel_order(self._exchange, account_id, target):
+                    self._answers.answer(request, result)
             except Refusal as refusal:
                 self._answers.refuse(request, refusal.error)
-            else:
-                self._answers.answer(request, result)
 
     def _account(self, request: Request, permissions: tuple[str, ...]) -> str:
         principal = self._exchange.account_by_token(token_of(request.params))

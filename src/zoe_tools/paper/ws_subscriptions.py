@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.views import Principal
 from zoe_tools.paper.ws_answers import RATE_EXCEEDED, Answers, Request
 from zoe_tools.paper.ws_book import DEPTHS
-from zoe_tools.paper.ws_fields import Params, Result, invalid, not_found
+from zoe_tools.paper.ws_fields import Params, Result, check_symbol, not_found, token_of
 from zoe_tools.paper.ws_instrument import HOME_VENUE, VENUES
 from zoe_tools.paper.ws_level3 import LEVEL3_DEPTHS
 from zoe_tools.paper.ws_limits import LEVEL3_COSTS, Bucket
 from zoe_tools.paper.ws_ohlc import OHLC_INTERVALS
-from zoe_tools.paper.ws_orders import check_symbol, token_of
 from zoe_tools.paper.ws_private import ExecutionOptions, PrivateFeed
 from zoe_tools.paper.ws_public import Topic, desk_of
 
