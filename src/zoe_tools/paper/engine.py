@@ -7,9 +7,10 @@ changed nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from zoe_tools.paper import checks, funding
 from zoe_tools.paper.account import Account

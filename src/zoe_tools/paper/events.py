@@ -5,9 +5,10 @@ Times are integer nanoseconds UTC. Values only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, TakerSide
@@ -30,8 +31,7 @@ OrderEventKind = Literal[
 SystemMode = Literal["online", "maintenance", "cancel_only", "post_only", "limit_only"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderEvent:
+class OrderEvent(Struct, frozen=True, kw_only=True, gc=False):
     """One step of an order's life; `order` is the order after it, `trade` only with `trade`.
 
     An order that fills at once gives pending_new, new, trade..., filled. The completing trade is
@@ -46,8 +46,7 @@ class OrderEvent:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmendEvent:
+class AmendEvent(Struct, frozen=True, kw_only=True, gc=False):
     """A step of an order's amend trail."""
 
     at: int
@@ -55,8 +54,7 @@ class AmendEvent:
     amend: AmendView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEvent:
+class LedgerEvent(Struct, frozen=True, kw_only=True, gc=False):
     """A ledger row came about."""
 
     at: int
@@ -64,8 +62,7 @@ class LedgerEvent:
     row: LedgerRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovementEvent:
+class MovementEvent(Struct, frozen=True, kw_only=True, gc=False):
     """A deposit or a withdrawal began, or came to its next stage."""
 
     at: int
@@ -73,8 +70,7 @@ class MovementEvent:
     movement: Movement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookEvent:
+class BookEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The displayed book changed.
 
     With `is_snapshot` the whole book (bids descending, asks ascending), else the levels that
@@ -90,8 +86,7 @@ class BookEvent:
     asks: Levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrintEvent:
+class PrintEvent(Struct, frozen=True, kw_only=True, gc=False):
     """A public trade; `trade_id` rises per symbol, `side` is the taker's."""
 
     at: int
@@ -103,8 +98,7 @@ class PrintEvent:
     is_market: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModeEvent:
+class ModeEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The whole exchange changed its mode."""
 
     at: int

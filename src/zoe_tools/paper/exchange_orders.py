@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.order import AmendOrder, AmendView, EditOrder, OrderView, PlaceOrder

@@ -7,7 +7,8 @@ the order as it is. The streams tell the truth all the while.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from zoe_tools.paper.events import EngineEvent, OrderEvent
 from zoe_tools.paper.faults import FaultDesk

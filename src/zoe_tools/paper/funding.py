@@ -7,8 +7,10 @@ fee and all, when it is cancelled while `Initial`.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from zoe_tools.paper import checks
 from zoe_tools.paper.account import Account

@@ -5,17 +5,17 @@ A row's `balance` is the previous balance of that asset plus `amount` minus `fee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 from zoe_tools.paper.order import ZERO, OrderType, Side
 
 LedgerType = Literal["trade", "deposit", "withdrawal", "transfer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradeView:
+class TradeView(Struct, frozen=True, kw_only=True, gc=False):
     """One execution of one of the exchange's own accounts.
 
     `order_type` is what was asked for, `executed_as` what it traded as (`market` or `limit`).
@@ -41,8 +41,7 @@ class TradeView:
     fee_base: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
+class LedgerRow(Struct, frozen=True, kw_only=True, gc=False):
     """One movement of one asset (v2 name, `USD`), at the asset's own decimals."""
 
     ledger_id: str

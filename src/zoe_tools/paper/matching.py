@@ -6,9 +6,10 @@ Pure but for the floor it is given: `now` is an argument, ids come from the floo
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
+
+from msgspec.structs import replace
 
 from zoe_tools.paper import fees
 from zoe_tools.paper.account import reserve_for

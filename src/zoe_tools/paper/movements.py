@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 MovementKind = Literal["deposit", "withdrawal"]
 MovementStatus = Literal["Initial", "Pending", "Settled", "Success", "Failure"]
@@ -12,8 +13,7 @@ Stages = tuple[tuple[int, MovementStatus], ...]
 """(time in ns, the status from then on), in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Movement(Struct, frozen=True, kw_only=True, gc=False):
     """A deposit or a withdrawal at one moment (section 6, Funding).
 
     `amount` is what is sent: of a deposit `amount` less `fee` is credited, of a withdrawal both

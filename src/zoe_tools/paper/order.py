@@ -6,9 +6,10 @@ quote, in the digits they were given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 Side = Literal["buy", "sell"]
 OrderType = Literal[
@@ -55,8 +56,7 @@ LIMIT_PRICED: frozenset[OrderType] = BOOK_PRICED | {
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelativePrice:
+class RelativePrice(Struct, frozen=True, kw_only=True, gc=False):
     """`+x`, `-x` (the value has the sign) or `#x` (`is_unsigned`: side and type choose the sign).
 
     With `is_percent` the value is percent of the reference.
@@ -70,8 +70,7 @@ class RelativePrice:
 Price = Decimal | RelativePrice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionalClose:
+class ConditionalClose(Struct, frozen=True, kw_only=True, gc=False):
     """What each fill of an order opens on the other side (section 8.2)."""
 
     order_type: OrderType
@@ -79,8 +78,7 @@ class ConditionalClose:
     trigger_price: Price | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOrder:
+class PlaceOrder(Struct, frozen=True, kw_only=True, gc=False):
     """What a client asks for. The dialects parse; the engine judges.
 
     Trailing types: `trigger_price` is the distance from the peak, `limit_price` the one from the
@@ -111,8 +109,7 @@ class PlaceOrder:
     close: ConditionalClose | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmendOrder:
+class AmendOrder(Struct, frozen=True, kw_only=True, gc=False):
     """A change in place; exactly one of the ids. `quantity` is the new total."""
 
     order_id: str | None = None
@@ -125,8 +122,7 @@ class AmendOrder:
     display_quantity: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditOrder:
+class EditOrder(Struct, frozen=True, kw_only=True, gc=False):
     """A cancel and a new order in one; exactly one of the ids (section 8.5).
 
     What is None stays as it is, the quantity at what is not filled yet. `userref_new` is the new
@@ -147,8 +143,7 @@ class EditOrder:
     is_validate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmendView:
+class AmendView(Struct, frozen=True, kw_only=True, gc=False):
     """One step of an order's amend trail; the first is the order as it came."""
 
     amend_id: str
@@ -165,8 +160,7 @@ class AmendView:
     is_post_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderView:
+class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     """An order at one moment. `cost` and `fee` are sums over its fills, in quote.
 
     `limit_price` is None for market and plain triggered orders. `triggered_at` is set once the

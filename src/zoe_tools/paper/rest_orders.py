@@ -5,7 +5,7 @@ What this exchange does not trade (margin) is refused in Kraken's words, never s
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import (
