@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from zoe_tools.paper import fees
+from zoe_tools.paper.exports import Export
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.movements import Movement
@@ -82,6 +83,7 @@ class Account:
         self.amends: dict[str, list[AmendView]] = {}
         self.volume = fees.VolumeWindow()
         self.movements: dict[str, Movement] = {}
+        self.exports: dict[str, Export] = {}
 
     def held(self, asset: str) -> Decimal:
         """What open orders keep of this asset."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from zoe_tools.paper.exports import Export
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, TakerSide
 from zoe_tools.paper.movements import Movement
@@ -70,6 +71,14 @@ class MovementEvent(Struct, frozen=True, kw_only=True, gc=False):
     movement: Movement
 
 
+class ExportEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """A report was ordered, or taken off the list."""
+
+    at: int
+    account_id: str
+    export: Export
+
+
 class BookEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The displayed book changed.
 
@@ -106,5 +115,12 @@ class ModeEvent(Struct, frozen=True, kw_only=True, gc=False):
 
 
 EngineEvent = (
-    OrderEvent | AmendEvent | LedgerEvent | MovementEvent | BookEvent | PrintEvent | ModeEvent
+    OrderEvent
+    | AmendEvent
+    | LedgerEvent
+    | MovementEvent
+    | ExportEvent
+    | BookEvent
+    | PrintEvent
+    | ModeEvent
 )

@@ -17,6 +17,7 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import (
     EngineEvent,
+    ExportEvent,
     LedgerEvent,
     ModeEvent,
     MovementEvent,
@@ -24,9 +25,11 @@ from zoe_tools.paper.events import (
     PrintEvent,
 )
 from zoe_tools.paper.exchange_accounts import AccountCommands
+from zoe_tools.paper.exchange_exports import ExportCommands
 from zoe_tools.paper.exchange_faults import FaultCommands
 from zoe_tools.paper.exchange_funding import FundingCommands
 from zoe_tools.paper.exchange_orders import OrderCommands
+from zoe_tools.paper.exports import ExportOptions
 from zoe_tools.paper.fault_lag import RestLag
 from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
@@ -55,7 +58,7 @@ class ExchangeOptions:
     A private request arrives `latency_s` venue seconds after it was sent. With `is_mirror` the
     market is told by `hear`, and never ends.
     `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
-    long money is on its way.
+    long money is on its way; `exports`: how long a report takes.
     """
 
     holds_before_trigger: bool = True
@@ -66,9 +69,10 @@ class ExchangeOptions:
     is_mirror: bool = False
     streams: StreamLimits = field(default_factory=StreamLimits)
     funding: FundingOptions = field(default_factory=FundingOptions)
+    exports: ExportOptions = field(default_factory=ExportOptions)
 
 
-class PaperExchange(OrderCommands, AccountCommands, FundingCommands, FaultCommands):
+class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportCommands, FaultCommands):
     """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
     def __init__(
@@ -85,6 +89,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, FaultComman
         self.cadence = cadence or Cadence()
         self.options = options or ExchangeOptions()
         self.funding_options = self.options.funding
+        self.export_options = self.options.exports
         self.finished = asyncio.Event()
         self.faults = FaultDesk(seed)
         self.lag = RestLag(self.faults)
@@ -217,7 +222,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, FaultComman
             if isinstance(event, OrderEvent):
                 self._moved.add(event.order.symbol)
                 must_commit = True
-            elif isinstance(event, (LedgerEvent, ModeEvent, MovementEvent)):
+            elif isinstance(event, (LedgerEvent, ModeEvent, MovementEvent, ExportEvent)):
                 must_commit = True
             elif isinstance(event, PrintEvent):
                 self._unsaved.append(event)

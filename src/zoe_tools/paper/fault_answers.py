@@ -14,6 +14,7 @@ from zoe_tools.paper.times import NS
 
 _HTML = "text/html; charset=UTF-8"
 _JSON = "application/json"
+_FILE = "application/octet-stream"
 _PAGES: Mapping[str, tuple[int, str]] = {
     "http-502": (502, "Bad gateway"),
     "http-520": (520, "Web server is returning an unknown error"),
@@ -73,7 +74,7 @@ async def answer(
     """
     strike = exchange.faults.strike(method, exchange.now(), Stage.REQUEST, Stage.REST)
     if strike is None:
-        return Reply(body=_thinned(exchange, method, work()))
+        return _reply(_thinned(exchange, method, work()))
     if strike.name == "reply-lost-before":
         raise ConnectionDropped
     if strike.name in ("accept-then-drop", "reply-lost-after"):
@@ -84,12 +85,17 @@ async def answer(
     body = work() if strike.executes else b""
     if strike.name == "hang":
         await exchange.clock.sleep(max(0.0, strike.delay_s))
-        return Reply(body=body or work())
+        return _reply(body or work())
     if strike.name in _PAGES:
         status, title = _PAGES[strike.name]
         page = f"<html><head><title>{title}</title></head><body>cloudflare</body></html>"
         return Reply(body=page.encode(), status=status, media_type=_HTML)
     return Reply(body=msgspec.json.encode({"error": [words_of(strike)]}))
+
+
+def _reply(body: bytes) -> Reply:
+    """JSON, unless it is a file."""
+    return Reply(body=body, media_type=_JSON if body.startswith(b"{") else _FILE)
 
 
 def _thinned(exchange: PaperExchange, method: str, body: bytes) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from zoe_tools.paper import (
     rest_cancels,
+    rest_exports,
     rest_funding,
     rest_market,
     rest_orders,
@@ -31,6 +32,7 @@ _READ_OPEN = ("query-open-trades",)
 _READ_CLOSED = ("query-closed-trades",)
 _CANCEL = ("close-trades", "modify-trades")
 _WITHDRAW = ("withdraw-funds",)
+_EXPORT = ("export-data",)
 
 _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "Balance": (rest_private.balance, ("query-funds",)),
@@ -48,6 +50,10 @@ _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "TradeVolume": (rest_private.trade_volume, ("query-funds",)),
     "GetWebSocketsToken": (rest_private.websockets_token, ("create-ws-token",)),
     "GetApiKeyInfo": (rest_private.api_key_info, ()),
+    "AddExport": (rest_exports.add_export, _EXPORT),
+    "ExportStatus": (rest_exports.export_status, _EXPORT),
+    "RetrieveExport": (rest_exports.retrieve_export, _EXPORT),
+    "RemoveExport": (rest_exports.remove_export, _EXPORT),
     "DepositMethods": (rest_funding.deposit_methods, ("query-funds",)),
     "DepositAddresses": (rest_funding.deposit_addresses, ("query-funds",)),
     "DepositStatus": (rest_funding.deposit_status, ("query-funds",)),
@@ -94,9 +100,10 @@ class RestDialect:
         self._public = {**rest_public.ENDPOINTS, "Spread": SpreadLog(exchange).spread}
 
     def answer(self, request: RestRequest) -> bytes:
-        """The body of the answer; a refusal is an answer too."""
+        """The body of the answer, JSON or a file; a refusal is an answer too."""
         try:
-            return encode({"error": [], "result": self._result(request)})
+            result = self._result(request)
+            return result if isinstance(result, bytes) else encode({"error": [], "result": result})
         except Refusal as refusal:
             return encode({"error": [refusal.error]})
 

@@ -17,12 +17,14 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.paper.events import (
     AmendEvent,
     EngineEvent,
+    ExportEvent,
     LedgerEvent,
     MovementEvent,
     OrderEvent,
     PrintEvent,
     SystemMode,
 )
+from zoe_tools.paper.exports import Export
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.ledger import LedgerRow, TradeView
@@ -43,6 +45,8 @@ CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS amends (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS movements (
     number INTEGER PRIMARY KEY, ref_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS exports (
+    number INTEGER PRIMARY KEY, export_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 _PRINTS_RESTORED = 200_000
@@ -178,6 +182,12 @@ class StateFile:
                     "ON CONFLICT(ref_id) DO UPDATE SET value=excluded.value",
                     (event.movement.ref_id, self._encode(event.movement)),
                 )
+            case ExportEvent():
+                self._db.execute(
+                    "INSERT INTO exports(export_id, value) VALUES (?, ?) "
+                    "ON CONFLICT(export_id) DO UPDATE SET value=excluded.value",
+                    (event.export.export_id, self._encode(event.export)),
+                )
             case OrderEvent() if event.trade is not None:
                 self._db.execute(
                     "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
@@ -273,6 +283,11 @@ class StateFile:
             floor.account(movement.account_id).movements[movement.ref_id] = movement
             for at, _ in movement.due:
                 floor.watch_expiry(at, movement.account_id, movement.ref_id)
+
+        decode_export = msgspec.json.Decoder(Export).decode
+        for (value,) in self._db.execute("SELECT value FROM exports ORDER BY number"):
+            export = decode_export(value)
+            floor.account(export.account_id).exports[export.export_id] = export
 
     def _restore_books(self, floor: Floor) -> dict[str, _SavedBook]:
         saved: dict[str, _SavedBook] = {}

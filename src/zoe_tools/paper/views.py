@@ -15,6 +15,7 @@ PERMISSIONS = (
     "modify-trades",
     "close-trades",
     "query-ledger",
+    "export-data",
     "create-ws-token",
 )
 """What a trading key of the paper exchange has unless told otherwise; never withdrawal."""

@@ -1,0 +1,101 @@
+"""The export endpoints of private REST (section 6): reports as files, made in venue time."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.export_tables import COLUMNS
+from zoe_tools.paper.exports import Export, ExportFormat, Report
+from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.rest_format import Json
+from zoe_tools.paper.rest_params import Params, invalid
+from zoe_tools.paper.times import NS, moment_of, ns_of
+from zoe_tools.paper.views import Principal
+
+_LONGEST_DESCRIPTION = 256
+_ACLASS = {"trades": "forex", "ledgers": "currency"}
+_REMOVALS = {"cancel": False, "delete": True}
+
+
+def _report(params: Params) -> Report:
+    text = params.text("report")
+    if text not in get_args(Report):
+        raise invalid("report")
+    return cast("Report", text)
+
+
+def add_export(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """AddExport: from the first of this month until now, unless told otherwise."""
+    report = _report(params)
+    description = params.text("description") or ""
+    if not 0 < len(description) <= _LONGEST_DESCRIPTION:
+        raise invalid("description")
+    form = (params.text("format") or "CSV").upper()
+    if form not in get_args(ExportFormat):
+        raise invalid("format")
+    month = moment_of(exchange.now()).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    from_at, to_at = params.seconds("starttm"), params.seconds("endtm")
+    export = exchange.order_export(
+        who.account_id,
+        report,
+        description=description,
+        form=cast("ExportFormat", form),
+        fields=_fields(report, params),
+        from_at=ns_of(month) if from_at is None else from_at,
+        to_at=to_at,
+    )
+    return {"id": export.export_id}
+
+
+def _fields(report: Report, params: Params) -> tuple[str, ...]:
+    """The columns asked for, in the report's own order; none for all."""
+    asked = set(params.names("fields")) - {"all"}
+    if not asked <= set(COLUMNS[report]):
+        raise invalid("fields")
+    return tuple(name for name in COLUMNS[report] if name in asked)
+
+
+def export_status(exchange: PaperExchange, who: Principal, params: Params) -> list[Json]:
+    """ExportStatus: newest first; every value is text, a time not yet known is "0"."""
+    now = exchange.now()
+    return [_row(one, now) for one in exchange.exports(who.account_id, _report(params))]
+
+
+def _row(export: Export, now: int) -> Json:
+    return {
+        "id": export.export_id,
+        "descr": export.description,
+        "format": export.format,
+        "report": export.report,
+        "subtype": "all",
+        "status": export.status(now),
+        "flags": "0",
+        "fields": ",".join(export.fields) or "all",
+        "createdtm": _second(export.created_at),
+        "expiretm": _second(export.expires_at),
+        "starttm": _second(export.started_at) if now >= export.started_at else "0",
+        "completedtm": _second(export.completed_at) if now >= export.completed_at else "0",
+        "datastarttm": _second(export.from_at),
+        "dataendtm": _second(export.to_at),
+        "aclass": _ACLASS[export.report],
+        "asset": "all",
+    }
+
+
+def _second(at: int) -> str:
+    return str(at // NS)
+
+
+def retrieve_export(exchange: PaperExchange, who: Principal, params: Params) -> bytes:
+    """RetrieveExport: the zip file itself, not JSON."""
+    return exchange.export_content(who.account_id, params.text("id") or "")
+
+
+def remove_export(exchange: PaperExchange, who: Principal, params: Params) -> Json:
+    """RemoveExport: `cancel` what is being made, `delete` what is done."""
+    kind = params.text("type") or ""
+    if kind not in _REMOVALS:
+        raise Refusal("EGeneral:Invalid arguments:type")
+    exchange.remove_export(who.account_id, params.text("id") or "", is_done=_REMOVALS[kind])
+    return {kind: True}
