@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 
 from zoe_tools.paper.events import BookEvent
 from zoe_tools.paper.market import Levels, PairSpec
@@ -79,7 +80,10 @@ class Ladder:
 
 @dataclass(slots=True)
 class Resting:
-    """An order in the book; `ahead` is the source's size that was there before it."""
+    """An order in the book; `ahead` is the source's size that was there before it.
+
+    `place` is what the queue of its side is ordered by: price, best first, then time.
+    """
 
     order_id: str
     account_id: str
@@ -88,23 +92,21 @@ class Resting:
     queue_number: int
     remaining: Decimal
     ahead: Decimal
+    place: tuple[Decimal, int] = field(init=False)
 
-    @property
-    def place(self) -> tuple[Decimal, int]:
-        """What the queue of its side is ordered by: price, then time."""
-        return _rank(self.side, self.price), self.queue_number
+    def __post_init__(self) -> None:
+        self.place = _rank(self.side, self.price), self.queue_number
 
 
 def _rank(side: Side, price: Decimal) -> Decimal:
     return -price if side == "buy" else price
 
 
-def _place(resting: Resting) -> tuple[Decimal, int]:
-    return resting.place
+_place = attrgetter("place")
 
 
 def _price_rank(resting: Resting) -> Decimal:
-    return _rank(resting.side, resting.price)
+    return resting.place[0]
 
 
 class PairBook:

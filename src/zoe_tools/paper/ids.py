@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_SPELLING = bytes(ord(_LETTERS[byte & 31]) for byte in range(256))
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -61,4 +62,4 @@ class IdMint:
 
 
 def _spell(digits: bytes, length: int) -> str:
-    return "".join(_LETTERS[byte & 31] for byte in digits[:length])
+    return digits[:length].translate(_SPELLING).decode()
