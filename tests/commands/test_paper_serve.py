@@ -60,6 +60,53 @@ def test_it_answers_in_kraken_s_dialect_and_stops_on_sigterm(tmp_path: Path) -> 
     assert (tmp_path / "paper" / "keys.json").exists()
 
 
+def test_it_tells_where_it_is_and_with_which_key(tmp_path: Path) -> None:
+    """Every URL that a client may want, and the demo key; each socket's path ends as Kraken's."""
+    with served(tmp_path) as (_, told):
+        port = told["rest_url"].rpartition(":")[2]
+        keys = json.loads((tmp_path / "paper" / "keys.json").read_text())
+
+    assert told == {
+        "rest_url": f"http://127.0.0.1:{port}",
+        "ws_url": f"ws://127.0.0.1:{port}/v2",
+        "ws_auth_url": f"ws://127.0.0.1:{port}/auth/v2",
+        "ws_l3_url": f"ws://127.0.0.1:{port}/l3/v2",
+        "api_key": keys["api_key"],
+        "api_secret": keys["api_secret"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "warned"),
+    [
+        ("0.0.0.0", "127.0.0.1", True),  # noqa: S104 - the address that is warned of
+        ("127.0.0.1", "127.0.0.1", False),
+        ("127.0.0.2", "127.0.0.2", False),
+        ("localhost", "127.0.0.1", False),
+    ],
+)
+def test_it_warns_where_others_reach_it(
+    host: str, reached: str, *, warned: bool, tmp_path: Path
+) -> None:
+    """On stderr even with --json, and what is told is an address that works here."""
+    with served(tmp_path, "--host", host) as (process, told):
+        status = asked(told, "SystemStatus")["status"]
+        process.terminate()
+        err = process.communicate(timeout=30)[1]
+
+    assert status == "online"
+    assert told["rest_url"].startswith(f"http://{reached}:")
+    assert ("can trade" in err, "no TLS" in err) == (warned, warned)
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    """Exit 2, and a hint."""
+    assert zoe("paper serve --host 192.0.2.1", home=tmp_path).code == 2
+    ran = zoe("paper serve --host no-such-host.invalid", home=tmp_path)
+
+    assert (ran.code, "hint:" in ran.err) == (2, True)
+
+
 def test_a_second_exchange_on_the_home_is_refused(tmp_path: Path) -> None:
     """One per home."""
     with served(tmp_path):

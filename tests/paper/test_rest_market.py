@@ -180,3 +180,12 @@ def test_public_times_have_as_many_digits_as_there_are() -> None:
     first, second = request["result"]["XXBTZUSD"]
 
     assert (str(first[2]), str(second[2])) == ("1767600001", "1767600001.306824")
+
+
+def test_a_pair_asked_for_by_its_name_on_the_sockets_is_told_by_it() -> None:
+    """Clients look their symbol up in the answer; every other name is answered by the pair's id."""
+    desk = made()
+
+    assert set(desk.public("AssetPairs", "pair=BTC/USD")) == {"BTC/USD"}
+    assert set(desk.public("AssetPairs", "pair=XBT/USD")) == {"XXBTZUSD"}
+    assert set(desk.public("AssetPairs", "pair=XBTUSD")) == {"XXBTZUSD"}

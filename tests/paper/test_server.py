@@ -144,7 +144,7 @@ def test_the_port_file_says_who_listens_where(tmp_path: Path) -> None:
 
     assert endpoint is not None
     assert (endpoint.port, endpoint.pid, endpoint.speed) == (4711, os.getpid(), 60.0)
-    assert endpoint.ws_private_url == "ws://127.0.0.1:4711/v2/private"
+    assert endpoint.ws_private_url == "ws://127.0.0.1:4711/auth/v2"
     (tmp_path / "port.json").write_text('{"port": "x"')
     assert read_endpoint(tmp_path) is None
     home.withdraw()

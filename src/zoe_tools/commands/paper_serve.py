@@ -13,6 +13,7 @@ from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, serve_paper
 _IDLE_S = 0.0
 
 
+_Host = Annotated[str, typer.Option(help="Where to listen; others than this machine need it told.")]
 _Port = Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)]
 _Speed = Annotated[float, typer.Option(help="Venue seconds per second.", min=0.01)]
 _MarketData = Annotated[
@@ -40,6 +41,7 @@ _Idle = Annotated[float, typer.Option(help="Stop after so many idle seconds; 0: 
 def paper_serve(
     ctx: typer.Context,
     *,
+    host: _Host = "127.0.0.1",
     port: _Port = 0,
     speed: _Speed = 1.0,
     market_data: _MarketData = None,
@@ -64,6 +66,7 @@ def paper_serve(
     invocation: Invocation = ctx.obj
     settings = invocation.for_account("paper").settings()
     order = ServeOrder(
+        host=host,
         port=port,
         speed=speed,
         market_data=market_data,

@@ -1,5 +1,8 @@
 """The paper exchange as a Starlette application: Kraken's REST paths, WebSocket v2, `/zoe/`.
 
+Kraken has a host for each kind of socket and the path `/v2` on all; here a prefix stands for the
+host, because there are clients that take a base URL and put `/v2` behind it themselves.
+
 Coroutines only: no thread pool and no middleware, so that the same application runs under virtual
 time behind an ASGI transport. Every REST answer is HTTP 200, whatever happened.
 """
@@ -79,8 +82,8 @@ def create_app(
             Route("/zoe/proof", proof),
             *(() if admin_secret is None else admin_routes(exchange, admin_secret)),
             WebSocketRoute("/v2", public_socket),
-            WebSocketRoute("/v2/private", private_socket),
-            WebSocketRoute("/v2/level3", level3_socket),
+            *(WebSocketRoute(path, private_socket) for path in ("/auth/v2", "/v2/private")),
+            *(WebSocketRoute(path, level3_socket) for path in ("/l3/v2", "/v2/level3")),
         ]
     )
     app.router.redirect_slashes = False

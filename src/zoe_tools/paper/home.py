@@ -45,17 +45,26 @@ class Endpoint:
     @property
     def rest_url(self) -> str:
         """Base URL of REST."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self._place}"
 
     @property
     def ws_url(self) -> str:
         """The public WebSocket."""
-        return f"ws://{self.host}:{self.port}/v2"
+        return f"ws://{self._place}/v2"
 
     @property
     def ws_private_url(self) -> str:
         """The private WebSocket."""
-        return f"ws://{self.host}:{self.port}/v2/private"
+        return f"ws://{self._place}/auth/v2"
+
+    @property
+    def ws_level3_url(self) -> str:
+        """The WebSocket of the level3 channel."""
+        return f"ws://{self._place}/l3/v2"
+
+    @property
+    def _place(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class PaperHome:
@@ -159,6 +168,11 @@ class PaperHome:
             f"The paper exchange's file {path} cannot be used: {why}.",
             hint="Check the permissions, or run `zoe paper reset`.",
         )
+
+
+def reached_at(address: str) -> str:
+    """Where this machine reaches what listens on an address, or on all there are."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - not bound here
 
 
 def _bytes(count: int, seed: str | None, purpose: str) -> bytes:

@@ -82,10 +82,15 @@ def asset_pairs(exchange: Queries, params: Params) -> Json:
     chosen = _chosen(exchange, params)
     if not _is_currency(params, "aclass_base") or HOME_VENUE not in venues:
         return {}
-    rows = {spec.pair_id: _pair_row(spec, exchange) for spec in chosen}
+    rows = {_key(params, spec): _pair_row(spec, exchange) for spec in chosen}
     if info == "info":
         return {**rows}
     return {name: {part: row[part] for part in _ROW_PARTS[info]} for name, row in rows.items()}
+
+
+def _key(params: Params, spec: PairSpec) -> str:
+    """The pair's id; alone and by its name on the sockets, that name, as clients rely on."""
+    return spec.symbol if params.names("pair") == (spec.symbol,) else spec.pair_id
 
 
 def _pair_row(spec: PairSpec, exchange: Queries) -> Json:

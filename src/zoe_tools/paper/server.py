@@ -81,6 +81,8 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until nobody called for `idle_timeout_s` machine seconds.
 
+    `host` is an address, not a name.
+
     Runs the exchange's market beside it; `on_listening` gets the port once it accepts connections.
     A market that fails ends the server and raises here; one that is exhausted does not.
 
@@ -121,8 +123,25 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
+def resolved(host: str) -> str:
+    """The address that a host's name means here.
+
+    Raises:
+        ConfigError: it means none.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(
+            f"The paper exchange cannot listen on {host!r}: {error}.",
+            hint="Say an address of this machine, or leave --host away.",
+        ) from error
+    return str(found[0][4][0])
+
+
 def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

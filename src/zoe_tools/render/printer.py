@@ -63,10 +63,10 @@ class Printer:
         color = "red" if account.mode == "live" else "green"
         self.line(self.styled(account.title, "bold", color))
 
-    def warn(self, sentence: str) -> None:
-        """Something to know, on stderr (and in the envelope)."""
+    def warn(self, sentence: str, *, always_seen: bool = False) -> None:
+        """Something to know, on stderr; with --json in the envelope, or in both."""
         self._warnings.append(REDACTOR.text(sentence))
-        if not self.json:
+        if always_seen or not self.json:
             self._write(self.err, f"{self.styled('warning:', 'yellow')} {sentence}\n")
 
     def say(self, sentence: str) -> None:

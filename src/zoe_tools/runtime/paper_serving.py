@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 
 from zoe_tools.config import Settings
@@ -19,13 +21,13 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.faults import FaultRule, rules_in
-from zoe_tools.paper.home import Keys, PaperHome
+from zoe_tools.paper.home import Endpoint, Keys, PaperHome, reached_at
 from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.market_mirror import MirroredMarket
 from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.server import event_loop, serve
+from zoe_tools.paper.server import event_loop, resolved, serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
@@ -45,6 +47,11 @@ MIRROR = "mirror"
 PARAMS = "params.json"
 """Where a home keeps the parameters of its made-up market."""
 
+_EXPOSED = (
+    "the paper exchange listens on {}, not on loopback alone: whoever reaches the port can trade "
+    "with the demo key, and everything passes in the clear, for there is no TLS."
+)
+
 STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 """What a fresh paper account holds."""
 
@@ -53,6 +60,7 @@ STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 class ServeOrder:
     """How to serve; `idle_timeout_s` 0 never stops by itself. `latency_s` in venue seconds."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     speed: float = 1.0
     market_data: Path | None = None
@@ -91,6 +99,10 @@ def serve_paper(settings: Settings, order: ServeOrder, printer: Printer) -> int:
         VenueError: the market that is to be mirrored cannot be asked.
     """
     _check(order)
+    address = resolved(order.host)
+    if not ip_address(address).is_loopback:
+        printer.warn(_EXPOSED.format(address), always_seen=True)
+    order = replace(order, host=address)
     home = PaperHome(folder_of(settings.home))
     with home.locked():
         state = StateFile(home.state_path)
@@ -167,12 +179,15 @@ async def _serve(
 
     def announce(port: int) -> None:
         note_clock(where, venue=clock.now(), speed=order.speed)
-        home.announce(port=port, speed=order.speed)
-        _tell(printer, port, keys)
+        host = reached_at(order.host)
+        home.announce(port=port, speed=order.speed, host=host)
+        endpoint = Endpoint(host=host, port=port, pid=os.getpid(), speed=order.speed)
+        _tell(printer, endpoint, keys)
 
     serving = serve(
         exchange,
         app,
+        host=order.host,
         port=order.port,
         idle_timeout_s=order.idle_timeout_s or None,
         on_listening=announce,
@@ -262,13 +277,12 @@ def _going_on_from(where: Path, state: StateFile) -> SyntheticParams:
     return replace(params, start_prices=prices)
 
 
-def _tell(printer: Printer, port: int, keys: Keys) -> None:
-    rest_url = f"http://127.0.0.1:{port}"
-    ws_url = f"ws://127.0.0.1:{port}/v2"
+def _tell(printer: Printer, endpoint: Endpoint, keys: Keys) -> None:
     rows = {
-        "rest_url": rest_url,
-        "ws_url": ws_url,
-        "ws_auth_url": f"{ws_url}/private",
+        "rest_url": endpoint.rest_url,
+        "ws_url": endpoint.ws_url,
+        "ws_auth_url": endpoint.ws_private_url,
+        "ws_l3_url": endpoint.ws_level3_url,
         "api_key": keys.api_key,
         "api_secret": keys.api_secret,
     }
