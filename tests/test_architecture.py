@@ -33,6 +33,7 @@ WITHOUT_DECISION = {
     "init": "makes a folder and a database where there is none",
     "kill status": "shows the trading state",
     "paper fault": "arms a fault of the embedded exchange",
+    "paper fund": "moves money at the embedded exchange, which decides whether it can",
     "paper reset": "empties the embedded exchange",
     "paper serve": "starts the embedded exchange",
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",

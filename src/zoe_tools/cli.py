@@ -52,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "db status": "Show the database's schema version.",
     "paper serve": "Serve the paper exchange in the foreground.",
     "paper reset": "Delete the paper exchange's state.",
+    "paper fund": "Pay money into an account of the paper exchange, or take it out.",
     "paper fault": "Make the paper exchange fail, in a way and at a time of your choice.",
 }
 """Name -> first sentence of its help. One line per command."""

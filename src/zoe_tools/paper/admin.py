@@ -1,4 +1,4 @@
-"""What only the home's own operator may ask of the exchange: faults, over `/zoe/admin/...`.
+"""What only the home's own operator may ask of the exchange, over `/zoe/admin/`: faults, funds.
 
 A request is let in by the HMAC of its body under the home's own secret, which no API key knows.
 """
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from zoe_tools.paper.admin_funds import move_funds, show_funds
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.faults import rules_in
 from zoe_tools.paper.refusal import Refusal
@@ -46,9 +47,29 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
         """Disarm everything; the exchange is online again."""
         return {"disarmed": exchange.clear_faults()}
 
+    async def funds(_: str) -> Any:
+        """What every account owns."""
+        return show_funds(exchange)
+
+    async def check(body: str) -> Any:
+        """What moving money would do."""
+        return move_funds(exchange, body, is_dry=True)
+
+    async def move(body: str) -> Any:
+        """Move money."""
+        return move_funds(exchange, body, is_dry=False)
+
+    works: dict[str, Work] = {
+        "faults/arm": arm,
+        "faults/show": show,
+        "faults/clear": clear,
+        "funds/show": funds,
+        "funds/check": check,
+        "funds/move": move,
+    }
     return [
         Route(f"/zoe/admin/{path}", _guarded(work, secret), methods=["POST"])
-        for path, work in (("faults/arm", arm), ("faults/show", show), ("faults/clear", clear))
+        for path, work in works.items()
     ]
 
 

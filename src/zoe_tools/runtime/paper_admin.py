@@ -1,4 +1,4 @@
-"""Asks the home's paper exchange for what only its operator may: faults.
+"""Asks the home's paper exchange for what only its operator may: faults, funds.
 
 The request is sealed with the home's own secret; the exchange is started when it is not running.
 """
@@ -19,8 +19,10 @@ from zoe_tools.runtime.paper_process import find_or_start, folder_of
 _TIMEOUT_S = 10.0
 
 
-def ask_exchange(home: Path, path: str, body: str = "") -> dict[str, Any]:
-    """The result of `/zoe/admin/<path>`.
+def ask_exchange(
+    home: Path, path: str, body: str = "", *, hint: str = "`zoe paper fault` lists what there is."
+) -> dict[str, Any]:
+    """The result of `/zoe/admin/<path>`; a refusal carries the hint.
 
     Raises:
         ConfigError: the exchange refuses what is asked.
@@ -34,9 +36,7 @@ def ask_exchange(home: Path, path: str, body: str = "") -> dict[str, Any]:
         raise VenueUnavailable("The paper exchange does not answer.")
     if told.get("error"):
         words = "; ".join(str(each) for each in told["error"])
-        raise ConfigError(
-            f"The paper exchange refuses: {words}.", hint="`zoe paper fault` lists what there is."
-        )
+        raise ConfigError(f"The paper exchange refuses: {words}.", hint=hint)
     result = told.get("result")
     return result if isinstance(result, dict) else {}
 
