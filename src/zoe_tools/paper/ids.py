@@ -61,5 +61,11 @@ class IdMint:
         return hashlib.sha256(f"{self._seed}:{purpose}:{number}".encode()).digest()
 
 
+def iban_of(account_id: str) -> str:
+    """The account's IIBAN, by which Kraken names a client: 16 characters in groups of four."""
+    text = f"AA00N00G{account_id:0>8}"
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 def _spell(digits: bytes, length: int) -> str:
     return digits[:length].translate(_SPELLING).decode()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from zoe_tools.paper import fees
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.ids import iban_of
 from zoe_tools.paper.keys import TOKEN_LIFE_S
 from zoe_tools.paper.market import Levels
 from zoe_tools.paper.order import OrderView
@@ -338,7 +339,7 @@ def api_key_info(exchange: PaperExchange, who: Principal, _: Params) -> Json:
         "nonce": str(exchange.nonce_of(who.api_key)),
         "nonce_window": "0",
         "permissions": sorted(who.permissions),
-        "iban": "",
+        "iban": iban_of(who.account_id),
         "valid_until": "0",
         "query_from": "0",
         "query_to": "0",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.ids import iban_of
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.ws_balances import Row, balance_rows, ledger_row
 from zoe_tools.paper.ws_hub import AccountEvent, hub_of
@@ -40,10 +41,12 @@ class PrivateFeed:
     ) -> None:
         self._exchange = exchange
         self.account_id = account_id
+        self._user = iban_of(account_id)
         self._push = push
         self._executions: ExecutionOptions | None = None
         self._has_balances = False
         self._sequences = {"executions": 0, "balances": 0}
+        self._for_all_users: set[str] = set()
         self._hub = hub_of(exchange)
         self._hub.hear_account(account_id, self._hear)
 
@@ -55,6 +58,10 @@ class PrivateFeed:
     def most_rate_count(self) -> int:
         """The engine counter's threshold of the account's tier."""
         return _MOST_RATE_COUNT
+
+    def tell_users(self, channel: str) -> None:
+        """From now on every row of this channel says whose it is."""
+        self._for_all_users.add(channel)
 
     def open_executions(self, options: ExecutionOptions) -> None:
         """Begin with what is open, and the last trades where asked for."""
@@ -84,6 +91,7 @@ class PrivateFeed:
 
     def close_channel(self, channel: str) -> None:
         """No more frames of one channel."""
+        self._for_all_users.discard(channel)
         if channel == "executions":
             self._executions = None
         else:
@@ -99,7 +107,8 @@ class PrivateFeed:
         options = self._executions
         if options is None or not (options.order_status or event.kind in _OPEN_AND_CLOSE):
             return
-        row = update_row(event, self._exchange.pair(event.order.symbol))
+        spec = self._exchange.pair(event.order.symbol)
+        row = update_row(event, spec, is_condensed=not options.order_status)
         self._send("executions", "update", [row])
 
     def _on_ledger(self, row: LedgerRow) -> None:
@@ -119,4 +128,6 @@ class PrivateFeed:
 
     def _send(self, channel: str, kind: str, rows: list[Row]) -> None:
         self._sequences[channel] += 1
+        if channel in self._for_all_users:
+            rows = [row | {"user": self._user} for row in rows]
         self._push(data_frame(channel, kind, rows, self._sequences[channel]))

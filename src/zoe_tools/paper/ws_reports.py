@@ -11,39 +11,65 @@ from typing import Any
 from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.ledger import TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import TRIGGERED_TYPES, ZERO, OrderView
+from zoe_tools.paper.order import (
+    TRIGGERED_TYPES,
+    ZERO,
+    ConditionalClose,
+    OrderView,
+    Price,
+    RelativePrice,
+)
 from zoe_tools.paper.rounding import fits
 from zoe_tools.paper.times import iso, iso_seconds
 from zoe_tools.paper.ws_numbers import number
 
 Row = dict[str, Any]
+_PERCENT_DECIMALS = 4
 _DEFAULT_REASONS = {"canceled": "User requested", "expired": "Order expired"}
 
 
-def update_row(event: OrderEvent, spec: PairSpec) -> Row:
-    """The report of one step of an order's life."""
+def update_row(event: OrderEvent, spec: PairSpec, *, is_condensed: bool = False) -> Row:
+    """The report of one step of an order's life.
+
+    Who hears the condensed stream has had no `pending_new`: `new` is the rich one there.
+    """
     order = event.order
     match event.kind:
         case "pending_new":
-            return _rich(order, spec, at=event.at)
+            return _rich(order, spec, at=event.at, step="pending_new")
         case "new":
+            if is_condensed:
+                return _rich(order, spec, at=event.at, step="new")
             return _head(event, "new", "new") | _names(order)
         case "trade" if event.trade is not None:
             return _traded(event.trade, order, spec)
-        case "filled":
-            return _head(event, "filled", "filled") | _totals(order, spec) | _names(order)
-        case "canceled" | "expired":
-            reason = event.reason or order.reason or _DEFAULT_REASONS[event.kind]
-            reasons = {"cancel_reason": reason, "reason": reason}
-            head = _head(event, event.kind, event.kind) | _totals(order, spec)
-            named = {"order_userref": order.userref or 0}
-            return head | named | reasons | _names(order)
-        case "amended":
+        case "filled" | "canceled" | "expired":
+            return _ended(event, spec)
+        case "amended" | "restated":
             return _amended(event, spec)
+        case "iceberg_refill":
+            head = _head(event, "iceberg_refill", _working_status(order))
+            return head | _names(order) | _displayed(order, spec)
         case _:
-            status = _working_status(order)
-            triggers = {"triggers": _triggers(order, spec)}
-            return _head(event, "status", status) | _names(order) | triggers
+            return _moved(event, spec)
+
+
+def _ended(event: OrderEvent, spec: PairSpec) -> Row:
+    """What was done of it in all; where it was not filled, why it ended, the latter twice."""
+    order = event.order
+    row = _head(event, event.kind, event.kind) | _totals(order, spec)
+    if event.kind == "filled":
+        return row | _names(order)
+    reason = event.reason or order.reason or _DEFAULT_REASONS[event.kind]
+    reasons = {"cancel_reason": reason, "reason": reason}
+    return row | {"order_userref": order.userref or 0} | reasons | _names(order)
+
+
+def _moved(event: OrderEvent, spec: PairSpec) -> Row:
+    """A trailing stop followed the price, or a trigger fired: then its limit is a price."""
+    order = event.order
+    row = _head(event, "status", _working_status(order)) | _names(order) | _trigger(order, spec)
+    return row if order.waits_for_trigger else row | _limit(order, spec)
 
 
 def _head(event: OrderEvent, exec_type: str, order_status: str) -> Row:
@@ -58,14 +84,17 @@ def _names(order: OrderView) -> Row:
 
 
 def _working_status(order: OrderView) -> str:
+    if order.status == "pending":
+        return "pending_new"
     return "partially_filled" if order.filled else "new"
 
 
 def _totals(order: OrderView, spec: PairSpec) -> Row:
+    fee = order.fee + order.fee_base * order.average_price
     return {
         "cum_qty": number(order.filled, spec.lot_decimals),
         "cum_cost": number(order.cost, spec.cost_decimals),
-        "fee_usd_equiv": number(order.fee, spec.cost_decimals),
+        "fee_usd_equiv": number(fee, spec.cost_decimals),
         "avg_price": _average(order.average_price, spec),
     }
 
@@ -77,7 +106,7 @@ def _average(price: Decimal, spec: PairSpec) -> Any:
     return number(price, max(spec.pair_decimals, spec.cost_decimals))
 
 
-def _rich(order: OrderView, spec: PairSpec, *, at: int) -> Row:
+def _rich(order: OrderView, spec: PairSpec, *, at: int, step: str) -> Row:
     """Everything of a new order, in the order of the captured frames."""
     row: Row = {
         "order_id": order.order_id,
@@ -85,50 +114,101 @@ def _rich(order: OrderView, spec: PairSpec, *, at: int) -> Row:
         "order_qty": number(order.quantity, spec.lot_decimals),
         "cum_cost": number(ZERO, spec.cost_decimals),
         "time_in_force": order.time_in_force.upper(),
-        "exec_type": "pending_new",
+        "exec_type": step,
         "side": order.side,
         "order_type": order.order_type,
         "order_userref": order.userref or 0,
-        **_prices(order, spec),
-        "order_status": "pending_new",
+        **_limit(order, spec),
+        "stop_price": number(order.trigger_price or ZERO, spec.pair_decimals),
+        "order_status": step,
         "fee_usd_equiv": number(ZERO, spec.cost_decimals),
-        "fee_ccy_pref": "fciq",
+        "fee_ccy_pref": "fcib" if order.is_fee_in_base else "fciq",
         "timestamp": iso(at),
     }
     return row | _extras(order, spec)
 
 
-def _prices(order: OrderView, spec: PairSpec) -> Row:
-    prices: Row = {}
-    if order.limit_price is not None:
-        prices["limit_price_type"] = "static"
-        prices["limit_price"] = number(order.limit_price, spec.pair_decimals)
-    prices["stop_price"] = number(order.trigger_price or ZERO, spec.pair_decimals)
-    return prices
+def _limit(order: OrderView, spec: PairSpec) -> Row:
+    """The limit as it was asked for: beside a stop that still trails it is a distance."""
+    if order.waits_for_trigger and order.limit_offset is not None:
+        return _told("limit_price", order.limit_offset, spec)
+    return {} if order.limit_price is None else _told("limit_price", order.limit_price, spec)
+
+
+def _told(name: str, price: Price, spec: PairSpec) -> Row:
+    """A price and its unit: static, or how far away in quote or percent."""
+    if not isinstance(price, RelativePrice):
+        return {f"{name}_type": "static", name: number(price, spec.pair_decimals)}
+    decimals = _PERCENT_DECIMALS if price.is_percent else spec.pair_decimals
+    unit = "pct" if price.is_percent else "quote"
+    return {f"{name}_type": unit, name: number(price.value, decimals)}
 
 
 def _extras(order: OrderView, spec: PairSpec) -> Row:
+    """What only some orders have; absent, never null."""
     extras: Row = {}
     if order.cl_ord_id is not None:
         extras["cl_ord_id"] = order.cl_ord_id
-    if order.is_post_only:
-        extras["post_only"] = True
-    if order.expire_at is not None:
-        extras["expire_time"] = iso_seconds(order.expire_at)
-    if order.order_type in TRIGGERED_TYPES:
-        extras["triggers"] = _triggers(order, spec)
+    if order.parent_id is not None:
+        extras["ord_ref_id"] = order.parent_id
+    if order.quote_quantity is not None:
+        extras["cash_order_qty"] = number(order.quote_quantity, spec.cost_decimals)
+    flags = {
+        "margin": order.leverage is not None,
+        "post_only": order.is_post_only,
+        "reduce_only": order.is_reduce_only,
+    }
+    extras |= {name: True for name, is_set in flags.items() if is_set}
+    times = {"effective_time": order.starts_at, "expire_time": order.expire_at}
+    extras |= {name: iso_seconds(at) for name, at in times.items() if at is not None}
+    extras |= _displayed(order, spec) | _trigger(order, spec)
+    if order.close is not None:
+        extras["contingent"] = _contingent(order.close, spec)
     return extras
 
 
+def _displayed(order: OrderView, spec: PairSpec) -> Row:
+    """An iceberg's slice, and what of it still shows; before it rests, what will show."""
+    if order.display_quantity is None:
+        return {}
+    shown = order.shown or min(order.display_quantity, order.remaining)
+    return {
+        "display_qty": number(order.display_quantity, spec.lot_decimals),
+        "display_qty_remain": number(shown, spec.lot_decimals),
+    }
+
+
+def _contingent(close: ConditionalClose, spec: PairSpec) -> Row:
+    row: Row = {"order_type": close.order_type}
+    for name, price in (("trigger_price", close.trigger_price), ("limit_price", close.limit_price)):
+        if price is not None:
+            row |= _told(name, price, spec)
+    return row
+
+
+def _trigger(order: OrderView, spec: PairSpec) -> Row:
+    """`triggers`, and what Kraken still says beside it though deprecated."""
+    if order.order_type not in TRIGGERED_TYPES:
+        return {}
+    row: Row = {"trigger": order.trigger_reference, "triggers": _triggers(order, spec)}
+    if order.triggered_at is not None:
+        row["triggered_price"] = row["triggers"]["last_price"]
+    return row
+
+
 def _triggers(order: OrderView, spec: PairSpec) -> Row:
-    price = number(order.trigger_price or ZERO, spec.pair_decimals)
+    """`price` is what was asked for, `actual_price` where the trigger stands now."""
+    actual = order.trigger_price or ZERO
+    asked = _told("price", order.trailing or actual, spec)
     triggers: Row = {
-        "reference": "last",
-        "price": price,
-        "price_type": "static",
-        "actual_price": price,
+        "reference": order.trigger_reference,
+        "price": asked["price"],
+        "price_type": asked["price_type"],
+        "actual_price": number(actual, spec.pair_decimals),
         "status": "untriggered" if order.triggered_at is None else "triggered",
     }
+    if order.peak_price is not None:
+        triggers["peak_price"] = number(order.peak_price, spec.pair_decimals)
     if order.triggered_at is not None:
         last = order.triggered_by if order.triggered_by is not None else ZERO
         triggers["last_price"] = number(last, spec.pair_decimals)
@@ -168,6 +248,9 @@ def _fill(trade: TradeView, spec: PairSpec, *, userref: int) -> Row:
 
 
 def _fees(trade: TradeView, spec: PairSpec) -> list[Row]:
+    """In quote, or in base where the order preferred it."""
+    if trade.fee_base:
+        return [{"asset": spec.base, "qty": number(trade.fee_base, spec.base_decimals)}]
     return [{"asset": spec.quote, "qty": number(trade.fee, spec.cost_decimals)}]
 
 
@@ -176,27 +259,30 @@ def trade_row(trade: TradeView, spec: PairSpec, *, userref: int, order_status: s
     return _fill(trade, spec, userref=userref) | {
         "order_status": order_status,
         "timestamp": iso(trade.at),
-        "fee_usd_equiv": number(trade.fee, spec.cost_decimals),
+        "fee_usd_equiv": number(trade.fee + trade.fee_base * trade.price, spec.cost_decimals),
         "fees": _fees(trade, spec),
     }
 
 
 def _amended(event: OrderEvent, spec: PairSpec) -> Row:
+    """By the client (`amended`) or by the engine (`restated`): what may have changed, as it is."""
     order = event.order
-    row = _head(event, "amended", _working_status(order)) | _names(order)
+    row = _head(event, event.kind, _working_status(order)) | _names(order)
     if order.limit_price is not None:
-        row["limit_price"] = number(order.limit_price, spec.pair_decimals)
+        row["limit_price"] = _limit(order, spec)["limit_price"]
     row["order_qty"] = number(order.quantity, spec.lot_decimals)
-    if order.order_type in TRIGGERED_TYPES:
-        row["triggers"] = _triggers(order, spec)
-    return row | {"amended": True, "reason": event.reason or "User requested"}
+    row |= _displayed(order, spec) | _trigger(order, spec)
+    if order.is_amended:
+        row["amended"] = True
+    return row | {"reason": event.reason or _DEFAULT_REASONS["canceled"]}
 
 
 def snapshot_row(order: OrderView, spec: PairSpec) -> Row:
-    """An open order as the snapshot shows it."""
-    row = _rich(order, spec, at=order.opened_at)
-    row["exec_type"] = "new"
-    row["order_status"] = _working_status(order)
+    """An open order as the snapshot shows it; one that waits for its time is not `new` yet."""
+    step = "pending_new" if order.status == "pending" else "new"
+    row = _rich(order, spec, at=order.opened_at, step=step)
+    if order.filled:
+        row["order_status"] = _working_status(order)
     row |= _totals(order, spec)
     if order.is_amended:
         row["amended"] = True

@@ -182,28 +182,33 @@ class Subscriptions:
         params = request.params
         principal = self._principal(params)
         principal.require(*(_READ_ORDERS if channel == "executions" else ("query-funds",)))
-        if params.get("users") is not None:
-            # a master account's alone, and there is none here
-            raise Refusal("EGeneral:Permission denied")
+        if params.get("users") not in (None, "all"):
+            raise invalid("users")
+        is_all_users = params.get("users") == "all"
         flag(params, "rebased", default=True)
         if channel in self._channels:
             raise Refusal("Already subscribed")
         feed = self._feed_of(principal)
         if channel == "executions":
-            self._subscribe_executions(request, feed)
+            self._subscribe_executions(request, feed, may_look_back=not is_all_users)
         else:
-            has_snapshot = flag(params, "snapshot", default=True)
+            has_snapshot = flag(params, "snapshot", default=True) and not is_all_users
             self._answers.answer(request, {"channel": channel, "snapshot": has_snapshot})
             feed.open_balances(has_snapshot=has_snapshot)
+        if is_all_users:
+            feed.tell_users(channel)
         self._channels.add(channel)
 
-    def _subscribe_executions(self, request: Request, feed: PrivateFeed) -> None:
+    def _subscribe_executions(
+        self, request: Request, feed: PrivateFeed, *, may_look_back: bool
+    ) -> None:
+        """Who hears all users gets no snapshot; `snapshot` and `snapshot_trades` are old names."""
         params = request.params
+        orders = flag(params, "snap_orders", default=flag(params, "snapshot", default=True))
+        trades = flag(params, "snap_trades", default=flag(params, "snapshot_trades", default=False))
         options = ExecutionOptions(
-            snap_orders=flag(params, "snap_orders", default=flag(params, "snapshot", default=True)),
-            snap_trades=flag(
-                params, "snap_trades", default=flag(params, "snapshot_trades", default=False)
-            ),
+            snap_orders=orders and may_look_back,
+            snap_trades=trades and may_look_back,
             order_status=flag(params, "order_status", default=True),
             ratecounter=flag(params, "ratecounter", default=False),
         )
