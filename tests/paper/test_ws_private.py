@@ -316,20 +316,6 @@ def test_a_private_channel_needs_a_good_token(channel: str) -> None:
     ]
 
 
-def test_a_token_that_was_used_in_time_stays_good() -> None:
-    """Fifteen minutes are for the first use only."""
-
-    async def story(desk: SocketDesk) -> list[Frame]:
-        desk.hear(BOOK)
-        wire = await on_executions(desk)
-        desk.exchange._floor.now += 901 * NS
-        return await wire.ask("cancel_all", token=desk.token)
-
-    (answer,) = at_desk(story)
-
-    assert answer["result"] == {"count": 0}
-
-
 def test_a_key_without_permission_is_refused() -> None:
     """The socket answers with the same words as REST."""
 

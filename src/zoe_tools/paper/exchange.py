@@ -38,6 +38,7 @@ from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
+from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.ws_limits import StreamLimits
 from zoe_tools.ports import Clock
 
@@ -98,6 +99,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
         self._seed = seed
         self._listeners: list[Listener] = []
         self._keys = KeyRing()
+        self.tokens = TokenBook()
         self._subscribed = asyncio.Event()
         self._alarm = asyncio.Event()
         self._unsaved: list[EngineEvent] = []

@@ -8,12 +8,14 @@ from decimal import Decimal
 from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.state import StateFile
+from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.views import PERMISSIONS, Principal
 
 
 class AccountCommands(Commands):
     """Accounts, their API keys and their WebSocket tokens."""
 
+    tokens: TokenBook
     _keys: KeyRing
     _state: StateFile | None
 
@@ -72,16 +74,16 @@ class AccountCommands(Commands):
         return self._keys.keys[api_key].nonce
 
     def issue_token(self, principal: Principal) -> str:
-        """A WebSocket token, good for 900 s until its first use."""
+        """A WebSocket token, good for 900 s and while a private subscription holds it."""
         token = self._floor.mint.token(self._keys.keys[principal.api_key].secret)
-        self._keys.add_token(token, principal, self.now())
+        self.tokens.add(token, principal, self.now())
         self.save()
         return token
 
     def account_by_token(self, token: str) -> Principal:
-        """Who holds this token (900 s until first use; used ones stay good).
+        """Who was given this token.
 
         Raises:
-            Refusal: `ESession:Invalid session`.
+            Refusal: `ESession:Invalid session`: a stranger's, or too old.
         """
-        return self._keys.by_token(token, self.now())
+        return self.tokens.principal(token, self.now())

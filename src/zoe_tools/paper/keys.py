@@ -1,4 +1,4 @@
-"""API keys, their nonces and the WebSocket tokens issued to them; checks signatures."""
+"""API keys and their nonces; checks signatures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS
 from zoe_tools.paper.views import Principal
 
-TOKEN_LIFE_S = 900
 _NONCE_LIMIT = 2**64
 
 
@@ -27,19 +25,11 @@ class ApiKey:
     used_at: int = 0
 
 
-@dataclass(slots=True)
-class _Token:
-    principal: Principal
-    issued_at: int
-    is_used: bool = False
-
-
 class KeyRing:
     """All keys of one exchange."""
 
     def __init__(self) -> None:
         self.keys: dict[str, ApiKey] = {}
-        self._tokens: dict[str, _Token] = {}
 
     def check_new(self, api_key: str, secret: str) -> None:
         """Whether such a key can be added.
@@ -79,22 +69,6 @@ class KeyRing:
             raise Refusal("EAPI:Invalid nonce")
         key.nonce = number
         return key
-
-    def add_token(self, token: str, principal: Principal, now: int) -> None:
-        """A token is good for 900 s; once used it stays good."""
-        self._tokens[token] = _Token(principal, now)
-
-    def by_token(self, token: str, now: int) -> Principal:
-        """Who holds the token.
-
-        Raises:
-            Refusal: `ESession:Invalid session`.
-        """
-        known = self._tokens.get(token)
-        if known is None or (not known.is_used and now > known.issued_at + TOKEN_LIFE_S * NS):
-            raise Refusal("ESession:Invalid session")
-        known.is_used = True
-        return known.principal
 
 
 def sign(*, secret: str, path: str, body: bytes, nonce: str) -> str:

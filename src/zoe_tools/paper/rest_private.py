@@ -9,7 +9,6 @@ from typing import TypeVar
 from zoe_tools.paper import fees
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.ids import iban_of
-from zoe_tools.paper.keys import TOKEN_LIFE_S
 from zoe_tools.paper.market import Levels
 from zoe_tools.paper.order import OrderView
 from zoe_tools.paper.rest_format import (
@@ -22,6 +21,7 @@ from zoe_tools.paper.rest_format import (
 from zoe_tools.paper.rest_params import Params, invalid
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS
+from zoe_tools.paper.tokens import TOKEN_LIFE_S
 from zoe_tools.paper.views import BalanceView, Principal
 
 T = TypeVar("T")

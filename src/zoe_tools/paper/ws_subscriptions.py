@@ -57,6 +57,7 @@ class Subscriptions:
         self._desk = desk_of(exchange)
         self._topics: dict[Topic, None] = {}
         self._channels: set[str] = set()
+        self._held: dict[Topic | str, str] = {}
         self._feed: PrivateFeed | None = None
         limits = exchange.options.streams
         budget = limits.level3_per_s
@@ -71,6 +72,8 @@ class Subscriptions:
         """Leave everything."""
         for topic in tuple(self._topics):
             self._desk.leave(topic, self._push)
+        for subscription in tuple(self._held):
+            self._release(subscription)
         self._topics.clear()
         self._channels.clear()
         if self._feed is not None:
@@ -96,6 +99,8 @@ class Subscriptions:
                 continue
             self._desk.join(topic, self._push)
             self._topics[topic] = None
+            if channel == "level3":
+                self._hold(topic, request.params)
             result = _options(topic) | {"snapshot": has_snapshot}
             self._answers.answer(request, _acknowledged(topic, result))
             snapshot = self._desk.snapshot(topic) if has_snapshot else None
@@ -125,6 +130,7 @@ class Subscriptions:
                 continue
             self._desk.leave(topic, self._push)
             del self._topics[topic]
+            self._release(topic)
             self._answers.answer(request, _acknowledged(topic, _options(topic)))
 
     # what is asked for
@@ -198,6 +204,7 @@ class Subscriptions:
         if is_all_users:
             feed.tell_users(channel)
         self._channels.add(channel)
+        self._hold(channel, params)
 
     def _subscribe_executions(
         self, request: Request, feed: PrivateFeed, *, may_look_back: bool
@@ -227,6 +234,7 @@ class Subscriptions:
         if channel not in self._channels or self._feed is None:
             raise Refusal("Subscription not found")
         self._channels.discard(channel)
+        self._release(channel)
         self._feed.close_channel(channel)
         self._answers.answer(request, {"channel": channel})
 
@@ -236,6 +244,16 @@ class Subscriptions:
         if self._feed.account_id != principal.account_id:
             raise Refusal("ESession:Invalid session")
         return self._feed
+
+    def _hold(self, subscription: Topic | str, params: Params) -> None:
+        """The token stays good while this subscription lives."""
+        self._held[subscription] = token_of(params)
+        self._exchange.tokens.hold(self._held[subscription])
+
+    def _release(self, subscription: Topic | str) -> None:
+        token = self._held.pop(subscription, None)
+        if token is not None:
+            self._exchange.tokens.release(token)
 
     def _principal(self, params: Params) -> Principal:
         return self._exchange.account_by_token(token_of(params))
