@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import sign
 from zoe_tools.paper.ledger import LedgerRow, TradeView
@@ -210,10 +210,11 @@ class RestDesk:
         clock: Clock | None = None,
         state: StateFile | None = None,
         permissions: frozenset[str] = frozenset(PERMISSIONS),
+        options: ExchangeOptions | None = None,
     ) -> None:
         self.clock = StandingClock()
         self.exchange = PaperExchange(
-            ScriptedSource(script), clock or self.clock, state=state, seed=7
+            ScriptedSource(script), clock or self.clock, state=state, seed=7, options=options
         )
         self.account_id = self.exchange.create_account(
             "desk", API_KEY, API_SECRET, permissions, {"USD": d("100000"), "BTC": d("2")}

@@ -79,7 +79,10 @@ def _all_of(exchange: PaperExchange, account: str) -> dict[str, Any]:
         "nonce": exchange.nonce_of(API_KEY),
         "principals": exchange.principals,
         "mode": exchange.mode,
-        "amends": floor.account(account).amends,
+        "amends": [
+            exchange.amends_of(account, order.order_id)
+            for order in (*exchange.open_orders(account), *exchange.closed_orders(account))
+        ],
         "dead men": floor.dead_men,
     }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -14,6 +16,29 @@ from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import ZERO, AmendView, OrderView
 from zoe_tools.paper.rounding import ceiling
+
+V = TypeVar("V")
+
+
+class Recent(dict[str, V]):
+    """The newest part of a history, by id and oldest first; `is_whole` while nothing is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_whole = True
+
+    def trim(self, most: int) -> None:
+        """Let go of all but the newest `most`, once there are twice as many."""
+        if len(self) > 2 * most:
+            for name in list(islice(self, len(self) - most)):
+                del self[name]
+            self.is_whole = False
+
+    def restore(self, rows: Sequence[V], most: int, name_of: Callable[[V], str]) -> None:
+        """Fill it with the newest `most` of rows that are oldest first."""
+        newest = list(islice(reversed(rows), most))
+        self.update((name_of(row), row) for row in reversed(newest))
+        self.is_whole = len(newest) == len(rows)
 
 
 class _Reserves(dict[str, tuple[str, Decimal]]):
@@ -76,14 +101,21 @@ class Account:
         self.name = name
         self.balances: dict[str, Decimal] = {}
         self.open = _OpenOrders()
-        self.closed: dict[str, OrderView] = {}
-        self.trades: dict[str, TradeView] = {}
-        self.ledger: dict[str, LedgerRow] = {}
+        self.closed = Recent[OrderView]()
+        self.trades = Recent[TradeView]()
+        self.ledger = Recent[LedgerRow]()
         self.reserves = _Reserves()
         self.amends: dict[str, list[AmendView]] = {}
         self.volume = fees.VolumeWindow()
         self.movements: dict[str, Movement] = {}
         self.exports: dict[str, Export] = {}
+
+    def forget_filed(self, most: int) -> None:
+        """Everything is in the state file: keep only the newest `most` of each history."""
+        self.closed.trim(most)
+        self.trades.trim(most)
+        self.ledger.trim(most)
+        self.amends.clear()
 
     def held(self, asset: str) -> Decimal:
         """What open orders keep of this asset."""

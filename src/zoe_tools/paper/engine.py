@@ -249,12 +249,11 @@ class Engine:
         self, account: Account, amend_id: str, before: OrderView, after: OrderView, now: int
     ) -> list[AmendEvent]:
         """One more row of the order's trail; the first amendment writes the original too."""
-        trail = account.amends.setdefault(after.order_id, [])
         rows = [trail_of(after, amend_id, now)]
-        if not trail:
+        if not before.is_amended:
             original = self.floor.mint.amend()
             rows.insert(0, trail_of(before, original, before.opened_at, is_original=True))
-        trail += rows
+        account.amends.setdefault(after.order_id, []).extend(rows)
         return [AmendEvent(at=now, account_id=account.account_id, amend=row) for row in rows]
 
     def cancel(

@@ -58,6 +58,8 @@ class ExchangeOptions:
     `wait_for_subscriber`: the market stands still until somebody has subscribed to it.
     A private request arrives `latency_s` venue seconds after it was sent. With `is_mirror` the
     market is told by `hear`, and never ends.
+    With a state file at least the `history_in_memory` newest closed orders, trades and ledger rows
+    of an account are at hand; older ones are read from the file.
     `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
     long money is on its way; `exports`: how long a report takes.
     """
@@ -68,6 +70,7 @@ class ExchangeOptions:
     wait_for_subscriber: bool = False
     latency_s: float = 0.0
     is_mirror: bool = False
+    history_in_memory: int = 1_000
     streams: StreamLimits = field(default_factory=StreamLimits)
     funding: FundingOptions = field(default_factory=FundingOptions)
     exports: ExportOptions = field(default_factory=ExportOptions)
@@ -96,6 +99,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
         self.lag = RestLag(self.faults)
         self._source = source
         self._state = state
+        self._archive = None if state is None else state.archive
         self._seed = seed
         self._listeners: list[Listener] = []
         self._keys = KeyRing()
@@ -125,7 +129,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
         pairs = (*source_pairs, *(spec for spec in saved.pairs if spec.symbol not in known))
         self._seed = saved.seed
         floor = Floor(pairs, saved.seed)
-        self._state.restore(floor, saved)
+        self._state.restore(floor, saved, kept=self.options.history_in_memory)
         for key in self._state.api_keys():
             self._keys.add(key)
         starts_at = self._source.starts_at if self._source is not None else None
@@ -200,7 +204,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
         if self._state is not None:
             self.save()
             self._state.close()
-            self._state = None
+            self._state = self._archive = None
 
     # events
     def add_listener(self, listener: Listener) -> Callable[[], None]:
@@ -249,6 +253,8 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
                 symbols=self._moved,
                 keys=keys,
             )
+            for account in self._floor.accounts.values():
+                account.forget_filed(self.options.history_in_memory)
         self._unsaved.clear()
         self._moved.clear()
         self._unsaved_steps = 0

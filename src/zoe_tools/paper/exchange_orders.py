@@ -107,6 +107,8 @@ class OrderCommands(Commands):
 
     def amends_of(self, account_id: str, order_id: str) -> tuple[AmendView, ...]:
         """The order's trail of amendments, oldest first; empty where there was none."""
+        if self._archive is not None:
+            return self._archive.amends_of(account_id, order_id)
         return tuple(self._floor.account(account_id).amends.get(order_id, ()))
 
     def edit_order(self, account_id: str, request: EditOrder) -> tuple[OrderView, OrderView]:

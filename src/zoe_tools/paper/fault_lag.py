@@ -6,7 +6,7 @@ the order as it is. The streams tell the truth all the while.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -62,17 +62,23 @@ class RestLag:
         found |= {name: each for name, each in lagging.items() if each.account_id == account_id}
         return tuple(sorted(found.values(), key=lambda order: order.opened_at))
 
-    def closed_orders(self, orders: Iterable[OrderView], now: int) -> tuple[OrderView, ...]:
+    def closed_orders(self, orders: Sequence[OrderView], now: int) -> Sequence[OrderView]:
         """The closed orders as REST knows them."""
         lagging = self._lagging(now)
+        if not lagging:
+            return orders
         return tuple(order for order in orders if order.order_id not in lagging)
 
-    def trades(self, trades: Iterable[TradeView], now: int) -> tuple[TradeView, ...]:
+    def trades(self, trades: Sequence[TradeView], now: int) -> Sequence[TradeView]:
         """The executions as REST knows them."""
+        if not self._trades:
+            return trades
         return tuple(trade for trade in trades if self._is_known(trade.trade_id, now))
 
-    def ledger(self, rows: Iterable[LedgerRow], now: int) -> tuple[LedgerRow, ...]:
+    def ledger(self, rows: Sequence[LedgerRow], now: int) -> Sequence[LedgerRow]:
         """The ledger as REST knows it: without the rows of executions that it does not know."""
+        if not self._trades:
+            return rows
         return tuple(row for row in rows if self._is_known(row.ref_id, now))
 
 

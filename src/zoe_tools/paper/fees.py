@@ -9,7 +9,10 @@ from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.times import NS
 
-_WINDOW_NS = 30 * 86_400 * NS
+_HOUR_NS = 3_600 * NS
+_WINDOW_NS = 30 * 24 * _HOUR_NS
+VOLUME_NS = _WINDOW_NS + _HOUR_NS
+"""What is older does not count any more."""
 _PERCENT = Decimal(100)
 
 
@@ -41,7 +44,10 @@ def base_fee_of(spec: PairSpec, quantity: Decimal, rate: Decimal) -> Decimal:
 
 
 class VolumeWindow:
-    """An account's traded cost over the last thirty days."""
+    """An account's traded cost over the last thirty days, by the hour.
+
+    An hour leaves as a whole, when its end is thirty days old.
+    """
 
     def __init__(self) -> None:
         self._rows: deque[tuple[int, Decimal]] = deque()
@@ -49,11 +55,16 @@ class VolumeWindow:
 
     def add(self, at: int, cost: Decimal) -> None:
         """Count a fill; new volume counts at once."""
-        self._rows.append((at, cost))
+        hour = at - at % _HOUR_NS
+        if self._rows and self._rows[-1][0] == hour:
+            cost_before = self._rows.pop()[1]
+            self._rows.append((hour, cost_before + cost))
+        else:
+            self._rows.append((hour, cost))
         self._total += cost
 
     def total(self, now: int) -> Decimal:
         """The volume that decides the tier now."""
-        while self._rows and self._rows[0][0] <= now - _WINDOW_NS:
+        while self._rows and self._rows[0][0] <= now - VOLUME_NS:
             self._total -= self._rows.popleft()[1]
         return self._total

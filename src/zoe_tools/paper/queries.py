@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice, takewhile
 
 from zoe_tools.paper.events import PrintEvent, SystemMode
 from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.history import Archive
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import ZERO, OrderView, Side
@@ -20,7 +21,13 @@ from zoe_tools.paper.wallets import EARN, earning, parted
 
 
 class Queries(ABC):
-    """The reading half of the exchange."""
+    """The reading half of the exchange.
+
+    Histories can be longer than memory: what is returned of them is read from the state file while
+    it is walked over. With `since` (ns, exclusive) nothing older needs to be read.
+    """
+
+    _archive: Archive | None = None
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -182,29 +189,60 @@ class Queries(ABC):
         self._catch_up()
         return self._floor.account(account_id).find_open(order_id=order_id, cl_ord_id=cl_ord_id)
 
-    def closed_orders(self, account_id: str) -> tuple[OrderView, ...]:
+    def closed_orders(self, account_id: str, since: int = -1) -> Sequence[OrderView]:
         """Closed, canceled and expired orders in the order they ended."""
         self._catch_up()
-        return tuple(self._floor.account(account_id).closed.values())
+        recent = self._floor.account(account_id).closed
+        if self._archive is None or recent.is_whole:
+            return tuple(recent.values())
+        return self._archive.closed_orders(account_id, since)
 
     def order(self, account_id: str, order_id: str) -> OrderView | None:
         """One order of the account, open or not."""
         self._catch_up()
         account = self._floor.account(account_id)
-        return account.open.get(order_id) or account.closed.get(order_id)
+        known = account.open.get(order_id) or account.closed.get(order_id)
+        if known is not None or self._archive is None or account.closed.is_whole:
+            return known
+        filed = self._archive.order(order_id)
+        return filed if filed is not None and filed.account_id == account_id else None
 
-    def trades(self, account_id: str) -> tuple[TradeView, ...]:
+    def trades(self, account_id: str, since: int = -1) -> Sequence[TradeView]:
         """Executions, oldest first."""
-        return tuple(self._floor.account(account_id).trades.values())
+        recent = self._floor.account(account_id).trades
+        if self._archive is None or recent.is_whole:
+            return tuple(recent.values())
+        return self._archive.trades(account_id, since)
+
+    def trade(self, account_id: str, trade_id: str) -> TradeView | None:
+        """One execution of the account."""
+        known = self._floor.account(account_id).trades.get(trade_id)
+        if known is not None:
+            return known
+        return next((one for one in self.trades(account_id) if one.trade_id == trade_id), None)
 
     def trades_of(self, order: OrderView) -> tuple[TradeView, ...]:
         """The executions of one order, oldest first."""
-        trades = self._floor.account(order.account_id).trades
-        return tuple(trades[trade_id] for trade_id in order.trade_ids)
+        recent = self._floor.account(order.account_id).trades
+        if self._archive is None or all(name in recent for name in order.trade_ids):
+            return tuple(recent[name] for name in order.trade_ids)
+        until = self.now() if order.closed_at is None else order.closed_at
+        rows = self._archive.trades(order.account_id, order.opened_at - 1, until)
+        return tuple(row for row in rows if row.order_id == order.order_id)
 
-    def ledger(self, account_id: str) -> tuple[LedgerRow, ...]:
+    def ledger(self, account_id: str, since: int = -1) -> Sequence[LedgerRow]:
         """Ledger rows, oldest first."""
-        return tuple(self._floor.account(account_id).ledger.values())
+        recent = self._floor.account(account_id).ledger
+        if self._archive is None or recent.is_whole:
+            return tuple(recent.values())
+        return self._archive.ledger(account_id, since)
+
+    def ledger_row(self, account_id: str, ledger_id: str) -> LedgerRow | None:
+        """One ledger row of the account."""
+        known = self._floor.account(account_id).ledger.get(ledger_id)
+        if known is not None:
+            return known
+        return next((row for row in self.ledger(account_id) if row.ledger_id == ledger_id), None)
 
     def volume(self, account_id: str) -> Decimal:
         """Traded cost of the last thirty days, which decides the fee tier."""

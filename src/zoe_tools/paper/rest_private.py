@@ -161,9 +161,11 @@ def closed_orders(exchange: PaperExchange, who: Principal, params: Params) -> Js
         known = {"open": [order.opened_at], "close": [closed_at]}
         return known.get(which, [order.opened_at, closed_at])
 
-    ended = exchange.lag.closed_orders(exchange.closed_orders(who.account_id), exchange.now())
-    orders = _matching(reversed(ended), params)
-    found = [order for order in orders if any(window.holds(at) for at in times(order))]
+    known = exchange.closed_orders(who.account_id, window.since)
+    ended = reversed(exchange.lag.closed_orders(known, exchange.now()))
+    found = _matching(
+        (order for order in ended if any(window.holds(at) for at in times(order))), params
+    )
     result: Json = {"closed": _order_rows(exchange, _page_of(found, params), params)}
     return result | _count(found, params)
 
@@ -186,7 +188,7 @@ def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> J
     if kind not in _TRADE_KINDS:
         raise invalid("type")
     window = _Window(exchange, who, params)
-    known = exchange.lag.trades(exchange.trades(who.account_id), exchange.now())
+    known = exchange.lag.trades(exchange.trades(who.account_id, window.since), exchange.now())
     trades = [one for one in known if window.holds(one.at) and kind in _WITHOUT_POSITION]
     is_consolidated = params.flag("consolidate_taker", default=True)
     groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
@@ -205,12 +207,13 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     ids = params.names("txid")
     if not 1 <= len(ids) <= _MOST_QUERIED:
         raise invalid("txid")
+    named = [exchange.trade(who.account_id, each) for each in ids]
+    known = exchange.lag.trades([one for one in named if one is not None], exchange.now())
     return {
         trade.trade_id: trade_row(
             [trade], exchange.pair(trade.symbol), has_ledgers=params.flag("ledgers")
         )
-        for trade in exchange.lag.trades(exchange.trades(who.account_id), exchange.now())
-        if trade.trade_id in ids
+        for trade in known
     }
 
 
@@ -231,9 +234,10 @@ def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     if kind not in _LEDGER_KINDS:
         raise invalid("type")
     is_here = (params.text("aclass") or "currency") == "currency"
+    known = exchange.lag.ledger(exchange.ledger(who.account_id, window.since), exchange.now())
     found = [
         row
-        for row in reversed(exchange.lag.ledger(exchange.ledger(who.account_id), exchange.now()))
+        for row in reversed(known)
         if is_here
         and window.holds(row.at)
         and (not assets or row.asset in assets)
@@ -250,10 +254,11 @@ def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Js
     ids = params.names("id")
     if not 1 <= len(ids) <= _MOST_QUERIED:
         raise invalid("id")
+    named = [exchange.ledger_row(who.account_id, each) for each in ids]
     return {
         row.ledger_id: ledger_row(row, exchange.asset(row.asset))
-        for row in exchange.ledger(who.account_id)
-        if row.ledger_id in ids
+        for row in named
+        if row is not None
     }
 
 
@@ -273,13 +278,17 @@ class _Window:
         order = self._exchange.order(self._account_id, text)
         if order is not None:
             return order.opened_at
-        for trade in self._exchange.trades(self._account_id):
-            if trade.trade_id == text:
-                return trade.at
-        for row in self._exchange.ledger(self._account_id):
-            if row.ledger_id == text:
-                return row.at
-        raise invalid(name)
+        found = self._exchange.trade(self._account_id, text) or self._exchange.ledger_row(
+            self._account_id, text
+        )
+        if found is None:
+            raise invalid(name)
+        return found.at
+
+    @property
+    def since(self) -> int:
+        """Nothing up to this time is inside."""
+        return -1 if self._start is None else self._start
 
     def holds(self, at: int) -> bool:
         """Whether this time is inside."""

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from zoe_tools.errors import ConfigError
+from zoe_tools.paper import history
 from zoe_tools.paper.events import (
     AmendEvent,
     EngineEvent,
@@ -25,24 +26,18 @@ from zoe_tools.paper.events import (
     SystemMode,
 )
 from zoe_tools.paper.exports import Export
+from zoe_tools.paper.fees import VOLUME_NS
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import ApiKey
-from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.movements import Movement
-from zoe_tools.paper.order import AmendView, OrderView
+from zoe_tools.paper.order import OrderView
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (api_key TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS orders (
-    number INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, changed INTEGER NOT NULL,
-    value BLOB NOT NULL, reserve BLOB);
-CREATE TABLE IF NOT EXISTS trades (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS ledger (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS amends (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS movements (
     number INTEGER PRIMARY KEY, ref_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS exports (
@@ -85,12 +80,14 @@ class StateFile:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={synchronous}")
             self._db.executescript(_SCHEMA)
+            history.prepare(self._db)
             row = self._db.execute("SELECT COALESCE(MAX(changed), 0) FROM orders").fetchone()
         except sqlite3.Error as error:
             raise ConfigError(
                 f"The paper exchange's file {path} cannot be used: {error}.",
                 hint="Check the folder's permissions, or run `zoe paper reset`.",
             ) from error
+        self.archive = history.Archive(self._db)
         self._changed: int = row[0]
         self._encode = msgspec.json.Encoder().encode
         self._pairs: tuple[PairSpec, ...] | None = None
@@ -171,11 +168,17 @@ class StateFile:
             case PrintEvent():
                 self._db.execute("INSERT INTO prints(value) VALUES (?)", (self._encode(event),))
             case AmendEvent():
+                amend = event.amend
                 self._db.execute(
-                    "INSERT INTO amends(value) VALUES (?)", (self._encode(event.amend),)
+                    "INSERT INTO amends(value, account_id, at) VALUES (?, ?, ?)",
+                    (self._encode(amend), amend.account_id, amend.at),
                 )
             case LedgerEvent():
-                self._db.execute("INSERT INTO ledger(value) VALUES (?)", (self._encode(event.row),))
+                row = event.row
+                self._db.execute(
+                    "INSERT INTO ledger(value, account_id, at, asset) VALUES (?, ?, ?, ?)",
+                    (self._encode(row), row.account_id, row.at, row.asset),
+                )
             case MovementEvent():
                 self._db.execute(
                     "INSERT INTO movements(ref_id, value) VALUES (?, ?) "
@@ -189,8 +192,10 @@ class StateFile:
                     (event.export.export_id, self._encode(event.export)),
                 )
             case OrderEvent() if event.trade is not None:
+                trade = event.trade
                 self._db.execute(
-                    "INSERT INTO trades(value) VALUES (?)", (self._encode(event.trade),)
+                    "INSERT INTO trades(value, account_id, at) VALUES (?, ?, ?)",
+                    (self._encode(trade), trade.account_id, trade.at),
                 )
             case _:
                 pass
@@ -202,10 +207,18 @@ class StateFile:
         order = account.open.get(order.order_id, order)
         reserve = account.reserves.get(order.order_id)
         self._db.execute(
-            "INSERT INTO orders(order_id, changed, value, reserve) VALUES (?, ?, ?, ?) "
+            "INSERT INTO orders(order_id, changed, value, reserve, account_id, ended) "
+            "VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT(order_id) DO UPDATE SET changed=excluded.changed, value=excluded.value, "
-            "reserve=excluded.reserve",
-            (order.order_id, self._changed, self._encode(order), self._encode(reserve)),
+            "reserve=excluded.reserve, ended=excluded.ended",
+            (
+                order.order_id,
+                self._changed,
+                self._encode(order),
+                self._encode(reserve),
+                order.account_id,
+                order.closed_at,
+            ),
         )
 
     # reading
@@ -238,8 +251,8 @@ class StateFile:
         rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")
         return [msgspec.json.decode(value, type=ApiKey) for (value,) in rows]
 
-    def restore(self, floor: Floor, situation: Situation) -> None:
-        """Fill an empty floor with what the file knows."""
+    def restore(self, floor: Floor, situation: Situation, *, kept: int) -> None:
+        """Fill an empty floor with what the file knows; of each history the newest `kept` rows."""
         floor.now = situation.now
         floor.market_events = situation.market_events
         floor.mode = situation.mode
@@ -247,33 +260,26 @@ class StateFile:
         floor.mint.counters.update(situation.counters)
         for account_id, at in situation.dead_men.items():
             floor.arm_dead_man(account_id, at)
-        self._restore_accounts(floor)
+        self._restore_accounts(floor, kept)
         saved = self._restore_books(floor)
         self._restore_orders(floor, saved)
         for symbol, book in floor.books.items():
             book.drain(saved[symbol].changed_at if symbol in saved else 0)
 
-    def _restore_accounts(self, floor: Floor) -> None:
+    def _restore_accounts(self, floor: Floor, kept: int) -> None:
         for account_id, name in self._db.execute("SELECT * FROM accounts ORDER BY rowid"):
             floor.open_account(account_id, name)
-        decode_trade = msgspec.json.Decoder(TradeView).decode
-        for (value,) in self._db.execute("SELECT value FROM trades ORDER BY number"):
-            trade = decode_trade(value)
-            account = floor.account(trade.account_id)
-            account.trades[trade.trade_id] = trade
-            account.volume.add(trade.at, trade.cost)
-        decode_amend = msgspec.json.Decoder(AmendView).decode
-        for (value,) in self._db.execute("SELECT value FROM amends ORDER BY number"):
-            amend = decode_amend(value)
-            trails = floor.account(amend.account_id).amends
-            trails.setdefault(amend.order_id, []).append(amend)
-        decode_row = msgspec.json.Decoder(LedgerRow).decode
-        for (value,) in self._db.execute("SELECT value FROM ledger ORDER BY number"):
-            row = decode_row(value)
-            account = floor.account(row.account_id)
-            account.ledger[row.ledger_id] = row
-            account.balances[row.asset] = row.balance
-
+        for account_id, account in floor.accounts.items():
+            closed = self.archive.closed_orders(account_id)
+            account.closed.restore(closed, kept, lambda order: order.order_id)
+            trades = self.archive.trades(account_id)
+            account.trades.restore(trades, kept, lambda trade: trade.trade_id)
+            rows = self.archive.ledger(account_id)
+            account.ledger.restore(rows, kept, lambda row: row.ledger_id)
+            for trade in self.archive.trades(account_id, floor.now - VOLUME_NS):
+                account.volume.add(trade.at, trade.cost)
+        for row in self.archive.last_rows():
+            floor.account(row.account_id).balances[row.asset] = row.balance
         self._restore_movements(floor)
 
     def _restore_movements(self, floor: Floor) -> None:
@@ -309,19 +315,13 @@ class StateFile:
 
     def _restore_orders(self, floor: Floor, saved: dict[str, _SavedBook]) -> None:
         decode = msgspec.json.Decoder(OrderView).decode
-        closed: list[tuple[int, OrderView]] = []
-        for changed, value, reserve in self._db.execute(
-            "SELECT changed, value, reserve FROM orders ORDER BY number"
+        for value, reserve in self._db.execute(
+            "SELECT value, reserve FROM orders WHERE ended IS NULL ORDER BY number"
         ):
             order = decode(value)
-            if not order.is_open:
-                closed.append((changed, order))
-                continue
             kept = msgspec.json.decode(reserve, type=tuple[str, Decimal] | None)
             ahead = saved[order.symbol].ahead if order.symbol in saved else {}
             floor.put_back(order, kept, ahead.get(order.order_id, Decimal(0)))
-        for _, order in sorted(closed, key=lambda row: row[0]):
-            floor.account(order.account_id).closed[order.order_id] = order
 
 
 def _saved_book(floor: Floor, symbol: str) -> _SavedBook:

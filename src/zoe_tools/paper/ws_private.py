@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.exchange import PaperExchange
@@ -74,9 +75,10 @@ class PrivateFeed:
                 for order in self._exchange.open_orders(self.account_id)
             ]
         if options.snap_trades:
+            trades = self._exchange.trades(self.account_id)
             rows += [
                 self._past_trade(trade)
-                for trade in self._exchange.trades(self.account_id)[-_TRADES_SHOWN:]
+                for trade in reversed(tuple(islice(reversed(trades), _TRADES_SHOWN)))
             ]
         if options.snap_orders or options.snap_trades:
             self._send("executions", "snapshot", rows)
