@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from decimal import Decimal
 from itertools import islice
-from zlib import crc32
+
+from typing_extensions import override
 
 from zoe_tools.paper.events import BookEvent
 from zoe_tools.paper.market import Levels, PairSpec
@@ -18,9 +19,9 @@ from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import iso
 from zoe_tools.paper.views import BookView
 from zoe_tools.paper.ws_numbers import checksum_text
+from zoe_tools.paper.ws_windows import Window, checksum_of
 
 DEPTHS = (10, 25, 100, 500, 1000)
-_CHECKED_LEVELS = 10
 _ZERO = Decimal(0)
 
 Best = tuple[Decimal, Decimal]
@@ -36,6 +37,10 @@ class _Cell:
         self.quantity = quantity
         self.json = f'{{"price":{price_text},"qty":{quantity_text}}}'
         self.checked = checksum_text(price_text) + checksum_text(quantity_text)
+
+    def spoken(self) -> tuple[str]:
+        """As the one row of a level."""
+        return (self.json,)
 
 
 _Window = dict[Decimal, _Cell]
@@ -127,54 +132,18 @@ class BookMirror:
     def checksum(self) -> int:
         """CRC-32 over the printed best ten of each side, asks first (section 10.6)."""
         if self._checksum is None:
-            cells = (
-                *self.asks.window(_CHECKED_LEVELS).values(),
-                *self.bids.window(_CHECKED_LEVELS).values(),
-            )
-            self._checksum = crc32("".join(cell.checked for cell in cells).encode())
+            self._checksum = checksum_of(self.asks, self.bids)
         return self._checksum
 
 
-class BookWindow:
-    """What all subscribers of one (pair, depth) have been told; they share every frame."""
+class BookWindow(Window[_Cell]):
+    """The window of the book channel."""
 
     def __init__(self, mirror: BookMirror, depth: int) -> None:
+        super().__init__(mirror.bids, mirror.asks, depth)
         self._mirror = mirror
-        self._depth = depth
-        self._bids: _Window = {}
-        self._asks: _Window = {}
-        self._look()
 
-    def _look(self) -> None:
-        self._bids = self._mirror.bids.window(self._depth)
-        self._asks = self._mirror.asks.window(self._depth)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing has been told yet, as there is no book."""
-        return not self._bids and not self._asks
-
-    def snapshot(self) -> str:
-        """The whole window as a frame."""
-        return self._frame(
-            "snapshot",
-            ",".join(cell.json for cell in self._bids.values()),
-            ",".join(cell.json for cell in self._asks.values()),
-        )
-
-    def advance(self, *, is_snapshot: bool) -> str | None:
-        """The frame of what has happened to the mirror; None when this window saw nothing.
-
-        A window that was empty is told whole, as its subscribers have had no snapshot yet.
-        """
-        old_bids, old_asks, was_empty = self._bids, self._asks, self.is_empty
-        self._look()
-        if is_snapshot or was_empty:
-            return None if was_empty and self.is_empty else self.snapshot()
-        bids = self._mirror.bids.difference(old_bids, self._bids, self._depth)
-        asks = self._mirror.asks.difference(old_asks, self._asks, self._depth)
-        return self._frame("update", bids, asks) if bids or asks else None
-
+    @override
     def _frame(self, kind: str, bids: str, asks: str) -> str:
         mirror = self._mirror
         return (

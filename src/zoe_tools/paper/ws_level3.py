@@ -14,6 +14,8 @@ from decimal import Decimal
 from itertools import islice
 from zlib import crc32
 
+from typing_extensions import override
+
 from zoe_tools.paper.events import BookEvent, PrintEvent
 from zoe_tools.paper.ids import IdMint
 from zoe_tools.paper.market import Levels, PairSpec
@@ -21,9 +23,9 @@ from zoe_tools.paper.order import ZERO, Side
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.views import BookView, QueuedOrder
 from zoe_tools.paper.ws_numbers import checksum_text, iso_nanos
+from zoe_tools.paper.ws_windows import Window, checksum_of
 
 LEVEL3_DEPTHS = (10, 100, 1000)
-_CHECKED_LEVELS = 10
 Queue = Callable[[str, Side, Decimal], tuple[QueuedOrder, ...]]
 
 
@@ -252,51 +254,18 @@ class Level3Book:
     def checksum(self) -> int:
         """CRC-32 over every order of the best ten levels, asks first."""
         if self._checksum is None:
-            levels = (
-                *self.asks.window(_CHECKED_LEVELS).values(),
-                *self.bids.window(_CHECKED_LEVELS).values(),
-            )
-            self._checksum = crc32("".join(level.checked for level in levels).encode())
+            self._checksum = checksum_of(self.asks, self.bids)
         return self._checksum
 
 
-class Level3Window:
-    """What all subscribers of one (pair, depth) have been told; they share every frame."""
+class Level3Window(Window[_Level]):
+    """The window of the level3 channel."""
 
     def __init__(self, book: Level3Book, depth: int) -> None:
+        super().__init__(book.bids, book.asks, depth)
         self._book = book
-        self._depth = depth
-        self._bids: _Window = {}
-        self._asks: _Window = {}
-        self._look()
 
-    def _look(self) -> None:
-        self._bids = self._book.bids.window(self._depth)
-        self._asks = self._book.asks.window(self._depth)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing has been told yet, as there is no book."""
-        return not self._bids and not self._asks
-
-    def snapshot(self) -> str:
-        """The whole window as a frame."""
-        bids, asks = (
-            ",".join(row for level in side.values() for row in level.spoken())
-            for side in (self._bids, self._asks)
-        )
-        return self._frame("snapshot", bids, asks)
-
-    def advance(self, *, is_snapshot: bool) -> str | None:
-        """The frame of what has happened to the book; None when this window saw nothing."""
-        old_bids, old_asks, was_empty = self._bids, self._asks, self.is_empty
-        self._look()
-        if is_snapshot or was_empty:
-            return None if was_empty and self.is_empty else self.snapshot()
-        bids = self._book.bids.difference(old_bids, self._bids, self._depth)
-        asks = self._book.asks.difference(old_asks, self._asks, self._depth)
-        return self._frame("update", bids, asks) if bids or asks else None
-
+    @override
     def _frame(self, kind: str, bids: str, asks: str) -> str:
         book = self._book
         return (
