@@ -365,3 +365,18 @@ def test_a_batch_is_judged_whole_and_then_placed_one_by_one() -> None:
     assert second == {"error": "EOrder:Insufficient funds"}
     assert third == {"error": "EOrder:Post only order"}
     assert set(desk.private("OpenOrders")["open"]) == {first["order_id"], fourth["order_id"]}
+
+
+def test_nothing_is_traded_during_a_maintenance() -> None:
+    """As over REST: unavailable, whatever the method."""
+    desk = trading_desk()
+    pen = Pen(desk)
+    desk.exchange.set_mode("maintenance")
+    answers = [
+        *pen.ask("add_order", symbol="BTC/USD", **LIMIT),
+        *pen.ask("cancel_all"),
+        *pen.ask("cancel_order", order_id=["O"]),
+        *pen.ask("cancel_all_orders_after", timeout=60),
+    ]
+
+    assert [answer["error"] for answer in answers] == ["EService:Unavailable"] * 4

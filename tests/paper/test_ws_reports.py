@@ -75,6 +75,7 @@ def closing(**close: Any) -> PlaceOrder:
             ask_for("buy", "0.01", "69000.0", cl_ord_id="grid-0001", is_post_only=True),
             {"cl_ord_id": "grid-0001", "post_only": True, "limit_price_type": "static"},
         ),
+        (ask_for("buy", "0.01", "69000.0", sender_sub_id="two"), {"sender_sub_id": "two"}),
         (
             ask_for("buy", "0.01", "69000.0", fee_asset="base", userref=-7),
             {"fee_ccy_pref": "fcib", "order_userref": -7},

@@ -65,6 +65,7 @@ def draft_of(request: PlaceOrder, account: Account, book: PairBook, now: int) ->
         starts_at=request.starts_at,
         status="open" if request.starts_at is None else "pending",
         close=request.close,
+        sender_sub_id=request.sender_sub_id,
     )
     return priced(order, request.limit_price, request.trigger_price, book)
 

@@ -107,6 +107,7 @@ class PlaceOrder(Struct, frozen=True, kw_only=True, gc=False):
     is_reduce_only: bool = False
     starts_at: int | None = None
     close: ConditionalClose | None = None
+    sender_sub_id: str | None = None
 
 
 class AmendOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -170,7 +171,8 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     `shown` is what an iceberg's slice still displays. Of a trailing order, `trailing` is the
     distance, `peak_price` the best price since its entry, `trigger_price` the stop that follows it
     and `limit_offset` the limit's distance from the stop. `fee_base` is what it paid in base.
-    `parent_id` is the order whose fill or edit made it.
+    `parent_id` is the order whose fill or edit made it. `sender_sub_id` names a desk
+    of the client's; it is echoed.
     """
 
     order_id: str
@@ -215,6 +217,7 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     starts_at: int | None = None
     close: ConditionalClose | None = None
     parent_id: str | None = None
+    sender_sub_id: str | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ class OrderWords:
     self_trade: str | None = None
     close: CloseWords | None = None
     is_validate: bool = False
+    sender_sub_id: str | None = None
 
 
 class Wording:
@@ -155,6 +156,7 @@ def placed_from(words: OrderWords, wording: Wording, now: int) -> PlaceOrder:
         self_trade=wording.one_of("self_trade", words.self_trade, _SELF_TRADES, "cancel-newest"),
         close=None if words.close is None else _close(words, words.close, wording),
         is_validate=words.is_validate,
+        sender_sub_id=words.sender_sub_id,
     )
 
 

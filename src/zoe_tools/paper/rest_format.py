@@ -153,6 +153,8 @@ def order_row(order: OrderView, spec: PairSpec, trade_ids: Sequence[str] | None)
     }
     if order.cl_ord_id is not None:
         row["cl_ord_id"] = order.cl_ord_id
+    if order.sender_sub_id is not None:
+        row["sender_sub_id"] = order.sender_sub_id
     if order.order_type in TRIGGERED_TYPES:
         row["trigger"] = order.trigger_reference
     if order.display_quantity is not None:

@@ -84,7 +84,6 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     triggers = fields.within("triggers", _TRIGGER_FIELDS)
     now = exchange.now()
     fields.flag("no_mpp")
-    fields.text("sender_sub_id")
     words = OrderWords(
         symbol=fields.symbol(exchange),
         side=fields.text("side"),
@@ -108,6 +107,7 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
         self_trade=_dashed(fields, "stp_type"),
         close=_close(fields),
         is_validate=fields.flag("validate"),
+        sender_sub_id=fields.text("sender_sub_id"),
     )
     return placed_from(words, _WORDING, now)
 

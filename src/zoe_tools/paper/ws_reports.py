@@ -149,8 +149,8 @@ def _extras(order: OrderView, spec: PairSpec) -> Row:
     extras: Row = {}
     if order.cl_ord_id is not None:
         extras["cl_ord_id"] = order.cl_ord_id
-    if order.parent_id is not None:
-        extras["ord_ref_id"] = order.parent_id
+    names = {"ord_ref_id": order.parent_id, "sender_sub_id": order.sender_sub_id}
+    extras |= {name: text for name, text in names.items() if text is not None}
     if order.quote_quantity is not None:
         extras["cash_order_qty"] = number(order.quote_quantity, spec.cost_decimals)
     flags = {

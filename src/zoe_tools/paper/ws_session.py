@@ -159,6 +159,8 @@ class Session:
     def _account(self, request: Request, permissions: tuple[str, ...]) -> str:
         principal = self._exchange.account_by_token(token_of(request.params))
         principal.require(*permissions)
+        if self._exchange.mode == "maintenance":
+            raise Refusal("EService:Unavailable")
         return principal.account_id
 
     # status
