@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paper_desk import START, change, snapshot, traded
+from paper_desk import START, ask_for, change, d, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
 from zoe_tools.paper.times import NS
 
@@ -206,3 +206,19 @@ def test_a_market_that_opens_late_is_told_from_its_first_moment() -> None:
         ("ohlc", "update"),
         ("ticker", "snapshot"),
     ]
+
+
+def test_a_sweep_is_many_trades_one_ticker_and_one_candle() -> None:
+    """Every execution is printed; what they change together is told once."""
+
+    async def story(desk: SocketDesk) -> list[str]:
+        desk.hear(BOOK, traded("70000.0", "0.5"))
+        wire = await desk.connect()
+        for name in ("trade", "ticker", "ohlc"):
+            await wire.ask("subscribe", channel=name, symbol=["BTC/USD"])
+        desk.exchange.deposit(desk.account_id, "USD", d("1000000"))
+        desk.exchange.add_order(desk.account_id, ask_for("buy", "3", "70003.0"))
+        await settle()
+        return [frame["channel"] for frame in wire.frames()]
+
+    assert sorted(at_desk(story)) == ["ohlc", "ticker", "trade", "trade", "trade"]

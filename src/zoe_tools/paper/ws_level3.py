@@ -21,8 +21,9 @@ from zoe_tools.paper.ids import IdMint
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.order import ZERO, Side
 from zoe_tools.paper.rounding import fixed
+from zoe_tools.paper.times import iso_nanos
 from zoe_tools.paper.views import BookView, QueuedOrder
-from zoe_tools.paper.ws_numbers import checksum_text, iso_nanos
+from zoe_tools.paper.ws_numbers import checksum_text
 from zoe_tools.paper.ws_windows import Window, checksum_of
 
 LEVEL3_DEPTHS = (10, 100, 1000)

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from zoe_tools.paper.rounding import fixed
-from zoe_tools.paper.times import NS, moment_of
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,8 +46,3 @@ def number_or_none(value: object) -> Decimal | None:
 def checksum_text(number_text: str) -> str:
     """What a printed number adds to the book's checksum: no dot, no leading zeros (10.6)."""
     return number_text.replace(".", "", 1).lstrip("0")
-
-
-def iso_nanos(ns: int) -> str:
-    """RFC 3339 with nanoseconds: `2026-01-05T16:25:00.000000000Z`."""
-    return f"{moment_of(ns):%Y-%m-%dT%H:%M:%S}.{ns % NS:09d}Z"

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.rounding import down, fixed
 from zoe_tools.paper.tape import INTERVALS
-from zoe_tools.paper.times import NS, iso
+from zoe_tools.paper.times import NS, iso, iso_nanos
 from zoe_tools.paper.views import BarView
-from zoe_tools.paper.ws_numbers import iso_nanos
 
 OHLC_INTERVALS = INTERVALS
 _MINUTE_NS = 60 * NS

@@ -64,7 +64,7 @@ class MarketDesk:
         self._windows: dict[str, dict[Topic, _Window]] = {}
         self._bests: dict[str, tuple[Best, Best]] = {}
         self._untold: set[Topic] = set()
-        self._candles_told: dict[Topic, str] = {}
+        self._last_told: dict[Topic, str] = {}
         self._connections = 0
         self.gate = ConnectionGate(exchange.options.streams)
 
@@ -88,7 +88,7 @@ class MarketDesk:
         if not sinks:
             self._sinks.pop(topic, None)
             self._untold.discard(topic)
-            self._candles_told.pop(topic, None)
+            self._last_told.pop(topic, None)
             self._drop_unused(topic)
         if not self._sinks and not self._level3:
             self._hub.forget_markets(self._hear)
@@ -211,14 +211,11 @@ class MarketDesk:
         self._tell_ticker(Topic("ticker", event.symbol, "trades"))
 
     def _tell_candle(self, topic: Topic) -> None:
-        """The running candle; trades of one moment are told together."""
+        """The running candle."""
         bar = self._exchange.latest_bar(topic.symbol, int(topic.option))
         if bar is None:
             return
-        frame = self._candles(topic, "update", (bar,))
-        if frame != self._candles_told.get(topic):
-            self._candles_told[topic] = frame
-            self._tell(topic, frame)
+        self._tell_once(topic, self._candles(topic, "update", (bar,)))
 
     def _tell_ticker(self, topic: Topic) -> None:
         if topic not in self._sinks:
@@ -226,7 +223,13 @@ class MarketDesk:
         kind = "snapshot" if topic in self._untold else "update"
         self._untold.discard(topic)
         view = self._exchange.ticker(topic.symbol)
-        self._tell(topic, ticker_frame(kind, view, self._spec(topic.symbol)))
+        self._tell_once(topic, ticker_frame(kind, view, self._spec(topic.symbol)))
+
+    def _tell_once(self, topic: Topic, frame: str) -> None:
+        """Trades of one moment change a ticker or a candle once."""
+        if frame != self._last_told.get(topic):
+            self._last_told[topic] = frame
+            self._tell(topic, frame)
 
     def _tell(self, topic: Topic, frame: str) -> None:
         for sink in tuple(self._sinks.get(topic, ())):
