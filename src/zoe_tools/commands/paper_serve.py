@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,6 +35,11 @@ _PretendLive = Annotated[
 _Faults = Annotated[
     Path | None, typer.Option(help="Arm the faults of this JSON file; see zoe paper fault.")
 ]
+_Tier = Annotated[
+    Literal["starter", "intermediate", "pro"],
+    typer.Option(help="Whose limits of calls, transactions and open orders apply."),
+]
+_NoLimits = Annotated[bool, typer.Option("--no-limits", help="Count nothing and refuse nobody.")]
 _Idle = Annotated[float, typer.Option(help="Stop after so many idle seconds; 0: never.", min=0)]
 
 
@@ -51,6 +56,8 @@ def paper_serve(
     seed: _Seed = 1,
     pretend_live: _PretendLive = False,
     faults: _Faults = None,
+    tier: _Tier = "intermediate",
+    no_limits: _NoLimits = False,
     idle_timeout: _Idle = _IDLE_S,
 ) -> int:
     """Serve the paper exchange in the foreground.
@@ -76,6 +83,7 @@ def paper_serve(
         market_params=market_params,
         is_mirror=mirror,
         latency_s=latency / 1000,
+        tier=None if no_limits else tier,
         faults=faults_in(faults) if faults is not None else (),
     )
     return serve_paper(settings, order, invocation.printer())

@@ -36,6 +36,7 @@ from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.market import MarketEvent, MarketSource
+from zoe_tools.paper.rate_counters import TIERS, TierName
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
 from zoe_tools.paper.tokens import TokenBook
@@ -60,6 +61,8 @@ class ExchangeOptions:
     market is told by `hear`, and never ends.
     With a state file at least the `history_in_memory` newest closed orders, trades and ledger rows
     of an account are at hand; older ones are read from the file.
+    `tier`: whose counters of REST calls and order transactions apply, and how many orders may be
+    open in a pair; None counts nothing.
     `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
     long money is on its way; `exports`: how long a report takes.
     """
@@ -71,6 +74,7 @@ class ExchangeOptions:
     latency_s: float = 0.0
     is_mirror: bool = False
     history_in_memory: int = 1_000
+    tier: TierName | None = None
     streams: StreamLimits = field(default_factory=StreamLimits)
     funding: FundingOptions = field(default_factory=FundingOptions)
     exports: ExportOptions = field(default_factory=ExportOptions)
@@ -94,6 +98,8 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
         self.options = options or ExchangeOptions()
         self.funding_options = self.options.funding
         self.export_options = self.options.exports
+        tier = self.options.tier
+        self.tier = None if tier is None else TIERS[tier]
         self.finished = asyncio.Event()
         self.faults = FaultDesk(seed)
         self.lag = RestLag(self.faults)
@@ -116,7 +122,9 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
             self._floor,
             protection_pct=self.options.protection_pct,
             holds_before_trigger=self.options.holds_before_trigger,
-            max_open_orders=self.options.max_open_orders,
+            max_open_orders=(
+                self.options.max_open_orders if self.tier is None else self.tier.open_orders
+            ),
         )
 
     def _open(self) -> tuple[Floor, int]:
@@ -271,6 +279,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
             pairs=self._saved_pairs,
             dead_men=self._floor.dead_men,
             planned_modes=tuple(self._floor.planned_modes),
+            rates=self._floor.rates.meters,
         )
 
     @override

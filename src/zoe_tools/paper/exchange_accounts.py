@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.rate_counters import Tier, charge_rest
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.views import PERMISSIONS, Principal
@@ -18,6 +19,7 @@ class AccountCommands(Commands):
     tokens: TokenBook
     _keys: KeyRing
     _state: StateFile | None
+    tier: Tier | None
 
     def create_account(
         self,
@@ -59,14 +61,19 @@ class AccountCommands(Commands):
         """Who signed a REST request; its nonce is spent, and on disk, before this returns.
 
         Raises:
-            Refusal: as `KeyRing.authenticate`.
+            Refusal: as `KeyRing.authenticate`; `EAPI:Rate limit exceeded`, with the nonce spent.
         """
         key = self._keys.authenticate(
             api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
         )
-        if self._state is not None:
-            key.used_at = self.now()
-            self._state.save_nonce(key)
+        now = self.now()
+        key.used_at = now
+        try:
+            if self.tier is not None:
+                charge_rest(key.calls, path.rpartition("/")[2], now, self.tier)
+        finally:
+            if self._state is not None:
+                self._state.save_nonce(key)
         return key.principal
 
     def nonce_of(self, api_key: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 
 from msgspec.structs import replace
 
-from zoe_tools.paper.exchange_base import Commands
+from zoe_tools.paper.exchange_limits import LimitedCommands
 from zoe_tools.paper.order import AmendOrder, AmendView, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
@@ -14,7 +14,7 @@ from zoe_tools.paper.times import NS
 _DAY_S = 86_400
 
 
-class OrderCommands(Commands):
+class OrderCommands(LimitedCommands):
     """Placing, changing and cancelling; every command is on disk before it returns."""
 
     def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
@@ -27,6 +27,8 @@ class OrderCommands(Commands):
         """
         now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
+        if not request.is_validate:
+            self._charge_add(account_id, request.symbol, now)
         order, events = self._engine.place(account_id, request, now)
         if events:
             self._said(events)
@@ -34,8 +36,12 @@ class OrderCommands(Commands):
 
     def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
         """Change an open order in place; returns the amend id and the order after it."""
+        now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
-        amend_id, order, events = self._engine.amend(account_id, request, self._catch_up())
+        self._charge_amend(account_id, request, now)
+        amend_id, order, events = self._engine.amend(account_id, request, now)
+        if not order.is_open:
+            self._charge_cancels((order,), now)
         self._tell(events)
         return amend_id, order
 
@@ -52,9 +58,9 @@ class OrderCommands(Commands):
         Raises:
             Refusal: `EOrder:Invalid order` when it names no open order.
         """
-        now = self._catch_up()
+        self._catch_up()
         named = [
-            order.order_id
+            order
             for order in self._floor.account(account_id).open.values()
             if (order_id is not None and order.order_id == order_id)
             or (cl_ord_id is not None and order.cl_ord_id == cl_ord_id)
@@ -62,7 +68,12 @@ class OrderCommands(Commands):
         ]
         if not named:
             raise Refusal("EOrder:Invalid order")
-        ended, events = self._engine.cancel(account_id, named, now)
+        return self._cancel(account_id, named)
+
+    def _cancel(self, account_id: str, orders: Sequence[OrderView]) -> tuple[OrderView, ...]:
+        now = self._catch_up()
+        self._charge_cancels(orders, now)
+        ended, events = self._engine.cancel(account_id, [one.order_id for one in orders], now)
         self._tell(events)
         return ended
 
@@ -70,21 +81,20 @@ class OrderCommands(Commands):
         self, account_id: str, *, userrefs: Container[int], ids: Container[str]
     ) -> tuple[OrderView, ...]:
         """Cancel in one step what is open under these order ids, client ids and user references."""
-        now = self._catch_up()
+        self._catch_up()
         named = [
-            order.order_id
+            order
             for order in self._floor.account(account_id).open.values()
             if order.order_id in ids
             or (order.cl_ord_id is not None and order.cl_ord_id in ids)
             or (order.userref is not None and order.userref in userrefs)
         ]
-        ended, events = self._engine.cancel(account_id, named, now)
-        self._tell(events)
-        return ended
+        return self._cancel(account_id, named)
 
     def cancel_all(self, account_id: str) -> int:
         """Cancel every open order of the account; returns how many."""
         now = self._catch_up()
+        self._charge_cancel_all(account_id, now)
         named = tuple(self._floor.account(account_id).open)
         ended, events = self._engine.cancel(account_id, named, now)
         self._tell(events)
@@ -100,6 +110,8 @@ class OrderCommands(Commands):
         """
         now = self._catch_up()
         own = [replace(one, deadline=self._in_own_time(one.deadline)) for one in requests]
+        if not any(one.is_validate for one in own):
+            self._charge_batch(account_id, (one.symbol for one in own), now)
         answers, events = self._engine.place_batch(account_id, own, now)
         if events:
             self._said(events)
@@ -119,6 +131,8 @@ class OrderCommands(Commands):
         """
         now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
+        if not request.is_validate:
+            self._charge_edit(account_id, request, now)
         old, new, events = self._engine.edit(account_id, request, now)
         if events:
             self._said(events)

@@ -12,6 +12,7 @@ from zoe_tools.paper.events import SystemMode
 from zoe_tools.paper.ids import IdMint
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.rate_counters import EngineCounters
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.tape import Tape
 from zoe_tools.paper.views import AssetSpec
@@ -33,6 +34,7 @@ class Floor:
         self.now = 0
         self.market_events = 0
         self.dead_men: dict[str, int] = {}
+        self.rates = EngineCounters()
         self.planned_modes: list[tuple[int, SystemMode]] = []
         self._expiries: list[tuple[int, str, str]] = []
 

@@ -6,9 +6,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zoe_tools.errors import ConfigError
+from zoe_tools.paper.rate_counters import Meter
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.views import Principal
 
@@ -17,12 +18,16 @@ _NONCE_LIMIT = 2**64
 
 @dataclass(slots=True)
 class ApiKey:
-    """A key; `nonce` is the highest accepted, at the exchange's time `used_at` in ns."""
+    """A key; `nonce` is the highest accepted, at the exchange's time `used_at` in ns.
+
+    `calls` is its REST counter.
+    """
 
     principal: Principal
     secret: str
     nonce: int = 0
     used_at: int = 0
+    calls: Meter = field(default_factory=Meter)
 
 
 class KeyRing:

@@ -32,6 +32,7 @@ from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.rate_counters import Meter
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -61,6 +62,7 @@ class Situation(msgspec.Struct, kw_only=True):
     pairs: tuple[PairSpec, ...]
     dead_men: dict[str, int] = {}
     planned_modes: tuple[tuple[int, SystemMode], ...] = ()
+    rates: dict[str, Meter] = {}
 
 
 class _SavedBook(msgspec.Struct):
@@ -257,6 +259,7 @@ class StateFile:
         floor.market_events = situation.market_events
         floor.mode = situation.mode
         floor.plan_modes(situation.planned_modes)
+        floor.rates.meters.update(situation.rates)
         floor.mint.counters.update(situation.counters)
         for account_id, at in situation.dead_men.items():
             floor.arm_dead_man(account_id, at)

@@ -21,7 +21,6 @@ from zoe_tools.paper.ws_reports import snapshot_row, trade_row, update_row
 
 _TRADES_SHOWN = 50
 _OPEN_AND_CLOSE = frozenset({"new", "filled", "canceled", "expired"})
-_MOST_RATE_COUNT = 125
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class PrivateFeed:
     @property
     def most_rate_count(self) -> int:
         """The engine counter's threshold of the account's tier."""
-        return _MOST_RATE_COUNT
+        return self._exchange.most_rate_count
 
     def tell_users(self, channel: str) -> None:
         """From now on every row of this channel says whose it is."""

@@ -26,10 +26,12 @@ from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.market_mirror import MirroredMarket
 from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
+from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.server import event_loop, resolved, serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
+from zoe_tools.paper.ws_limits import UNLIMITED, StreamLimits
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 from zoe_tools.runtime.mirror import Mirror, open_mirror
@@ -58,7 +60,10 @@ STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOrder:
-    """How to serve; `idle_timeout_s` 0 never stops by itself. `latency_s` in venue seconds."""
+    """How to serve; `idle_timeout_s` 0 never stops by itself. `latency_s` in venue seconds.
+
+    Without a `tier` nobody is limited, neither in calls nor in what is asked of the sockets.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -71,6 +76,7 @@ class ServeOrder:
     market_params: Path | None = None
     is_mirror: bool = False
     latency_s: float = 0.0
+    tier: TierName | None = "intermediate"
 
 
 def faults_in(file: Path) -> tuple[FaultRule, ...]:
@@ -161,7 +167,7 @@ async def _serve(
         starts_at = moment_of(source.starts_at)
         epoch = max(epoch, starts_at) if saved is not None else starts_at
     clock = ScaledClock(epoch=epoch, speed=order.speed)
-    options = ExchangeOptions(is_mirror=mirror is not None, latency_s=order.latency_s)
+    options = _options(order, is_mirror=mirror is not None)
     exchange = PaperExchange(source, clock, state=state, seed=order.seed, options=options)
     keys = home.keys()
     if saved is None:
@@ -196,6 +202,15 @@ async def _serve(
         await (serving if mirror is None else _side_by_side(serving, mirror.run(exchange)))
     finally:
         exchange.close()
+
+
+def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
+    return ExchangeOptions(
+        is_mirror=is_mirror,
+        latency_s=order.latency_s,
+        tier=order.tier,
+        streams=UNLIMITED if order.tier is None else StreamLimits(),
+    )
 
 
 async def _side_by_side(
