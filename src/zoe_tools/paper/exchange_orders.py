@@ -59,13 +59,12 @@ class OrderCommands(LimitedCommands):
             Refusal: `EOrder:Invalid order` when it names no open order.
         """
         self._catch_up()
-        named = [
-            order
-            for order in self._floor.account(account_id).open.values()
-            if (order_id is not None and order.order_id == order_id)
-            or (cl_ord_id is not None and order.cl_ord_id == cl_ord_id)
-            or (userref is not None and order.userref == userref)
-        ]
+        account = self._floor.account(account_id)
+        if userref is not None:
+            named = [one for one in account.open.values() if one.userref == userref]
+        else:
+            found = account.find_open(order_id=order_id, cl_ord_id=cl_ord_id)
+            named = [] if found is None else [found]
         if not named:
             raise Refusal("EOrder:Invalid order")
         return self._cancel(account_id, named)
