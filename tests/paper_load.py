@@ -22,6 +22,11 @@ _ONE_IN_TEN = 10
 _RESTING_OF_TEN = 7
 
 
+def say(what: str, value: float, unit: str, floor: float) -> None:
+    """Print a figure of a measurement beside its promise."""
+    sys.stdout.write(f"\n{what}: {value:,.1f} {unit}, promised {floor:,.0f}")
+
+
 @dataclass
 class Child:
     """A running exchange."""
