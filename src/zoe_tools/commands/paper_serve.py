@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, serve_paper
+from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, quirks_of, serve_paper
 
 _IDLE_S = 0.0
 
@@ -40,6 +40,9 @@ _Tier = Annotated[
     typer.Option(help="Whose limits of calls, transactions and open orders apply."),
 ]
 _NoLimits = Annotated[bool, typer.Option("--no-limits", help="Count nothing and refuse nobody.")]
+_Quirks = Annotated[
+    Path | None, typer.Option(help="What is unsure of Kraken, as switches: a JSON file.")
+]
 _Idle = Annotated[float, typer.Option(help="Stop after so many idle seconds; 0: never.", min=0)]
 
 
@@ -58,6 +61,7 @@ def paper_serve(
     faults: _Faults = None,
     tier: _Tier = "intermediate",
     no_limits: _NoLimits = False,
+    quirks: _Quirks = None,
     idle_timeout: _Idle = _IDLE_S,
 ) -> int:
     """Serve the paper exchange in the foreground.
@@ -85,5 +89,6 @@ def paper_serve(
         latency_s=latency / 1000,
         tier=None if no_limits else tier,
         faults=faults_in(faults) if faults is not None else (),
+        quirks=quirks_of(quirks),
     )
     return serve_paper(settings, order, invocation.printer())

@@ -36,6 +36,7 @@ from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.market import MarketEvent, MarketSource
+from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.rate_counters import TIERS, TierName
 from zoe_tools.paper.state import Situation, StateFile
 from zoe_tools.paper.times import NS, ns_of
@@ -76,6 +77,7 @@ class ExchangeOptions:
     history_in_memory: int = 1_000
     tier: TierName | None = None
     streams: StreamLimits = field(default_factory=StreamLimits)
+    quirks: Quirks = field(default_factory=Quirks)
     funding: FundingOptions = field(default_factory=FundingOptions)
     exports: ExportOptions = field(default_factory=ExportOptions)
 
@@ -142,6 +144,12 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
             self._keys.add(key)
         starts_at = self._source.starts_at if self._source is not None else None
         return floor, saved.market_events if starts_at == saved.source_starts_at else 0
+
+    @property
+    @override
+    def quirks(self) -> Quirks:
+        """As the options have them."""
+        return self.options.quirks
 
     # time and life
     @override

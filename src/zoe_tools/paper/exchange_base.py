@@ -8,6 +8,7 @@ from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.queries import Queries
+from zoe_tools.paper.quirks import Quirks
 
 
 class Commands(Queries):
@@ -26,6 +27,11 @@ class Commands(Queries):
     @abstractmethod
     def save(self) -> None:
         """Write what is unwritten."""
+
+    @property
+    @abstractmethod
+    def quirks(self) -> Quirks:
+        """What is not known for sure of Kraken, and how it is here."""
 
     @abstractmethod
     def _in_own_time(self, deadline: int | None) -> int | None:

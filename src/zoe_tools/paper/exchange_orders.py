@@ -56,7 +56,7 @@ class OrderCommands(LimitedCommands):
         """Cancel what the one id names; returns the orders as they ended.
 
         Raises:
-            Refusal: `EOrder:Invalid order` when it names no open order.
+            Refusal: it names no open order; how that is told is a quirk.
         """
         self._catch_up()
         account = self._floor.account(account_id)
@@ -66,7 +66,7 @@ class OrderCommands(LimitedCommands):
             found = account.find_open(order_id=order_id, cl_ord_id=cl_ord_id)
             named = [] if found is None else [found]
         if not named:
-            raise Refusal("EOrder:Invalid order")
+            raise Refusal(self.quirks.unknown_order)
         return self._cancel(account_id, named)
 
     def _cancel(self, account_id: str, orders: Sequence[OrderView]) -> tuple[OrderView, ...]:

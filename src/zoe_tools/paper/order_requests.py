@@ -26,6 +26,7 @@ from zoe_tools.paper.order import (
     TimeInForce,
     TriggerReference,
 )
+from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.times import NS, iso_seconds
 
@@ -117,8 +118,8 @@ _FEE_ASSETS: tuple[FeeAsset, ...] = get_args(FeeAsset)
 _REFERENCES: tuple[TriggerReference, ...] = get_args(TriggerReference)
 
 
-def placed_from(words: OrderWords, wording: Wording, now: int) -> PlaceOrder:
-    """The request that these words make; `now` in ns bounds its times.
+def placed_from(words: OrderWords, wording: Wording, now: int, quirks: Quirks) -> PlaceOrder:
+    """The request that these words make; `now` in ns bounds its times, `quirks` are the exchange's.
 
     Raises:
         Refusal: a word that is none, something missing, or what does not go together.
@@ -144,7 +145,7 @@ def placed_from(words: OrderWords, wording: Wording, now: int) -> PlaceOrder:
         display_quantity=words.display_quantity,
         time_in_force=_in_force(words, wording),
         is_post_only=words.is_post_only,
-        fee_asset=_fee_asset(words.fee_asset, wording),
+        fee_asset=_fee_asset(words, wording, quirks),
         trigger_reference=_reference(words.trigger_reference, wording),
         leverage=words.leverage,
         is_reduce_only=words.is_reduce_only,
@@ -154,7 +155,7 @@ def placed_from(words: OrderWords, wording: Wording, now: int) -> PlaceOrder:
         cl_ord_id=words.cl_ord_id,
         userref=words.userref,
         self_trade=wording.one_of("self_trade", words.self_trade, _SELF_TRADES, "cancel-newest"),
-        close=None if words.close is None else _close(words, words.close, wording),
+        close=None if words.close is None else _close(words, words.close, wording, quirks),
         is_validate=words.is_validate,
         sender_sub_id=words.sender_sub_id,
     )
@@ -173,8 +174,10 @@ def _in_force(words: OrderWords, wording: Wording) -> TimeInForce:
     return wording.one_of("time_in_force", words.time_in_force, _FORCES, default)
 
 
-def _fee_asset(word: str | None, wording: Wording) -> FeeAsset | None:
-    return None if word is None else wording.one_of("fee_asset", word, _FEE_ASSETS)
+def _fee_asset(words: OrderWords, wording: Wording, quirks: Quirks) -> FeeAsset | None:
+    if words.fee_asset is None:
+        return "base" if quirks.sells_pay_in_base and words.side == "sell" else None
+    return wording.one_of("fee_asset", words.fee_asset, _FEE_ASSETS)
 
 
 def _reference(word: str | None, wording: Wording) -> TriggerReference:
@@ -184,9 +187,11 @@ def _reference(word: str | None, wording: Wording) -> TriggerReference:
     return "last"
 
 
-def _close(words: OrderWords, close: CloseWords, wording: Wording) -> ConditionalClose:
-    """The order that each fill opens on the other side (section 8.2); none with a client id."""
-    if words.cl_ord_id is not None:
+def _close(
+    words: OrderWords, close: CloseWords, wording: Wording, quirks: Quirks
+) -> ConditionalClose:
+    """The order that each fill opens on the other side (section 8.2)."""
+    if words.cl_ord_id is not None and not quirks.closes_with_client_id:
         raise wording.wrong("cl_ord_id")
     order_type = wording.one_of("close_type", close.order_type, ORDER_TYPES)
     return ConditionalClose(

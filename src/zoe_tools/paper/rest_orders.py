@@ -124,7 +124,7 @@ def place_request(
         close=_close(params),
         is_validate=params.flag("validate"),
     )
-    return placed_from(words, _WORDING, now)
+    return placed_from(words, _WORDING, now, exchange.quirks)
 
 
 def _prices(

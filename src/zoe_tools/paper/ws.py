@@ -49,6 +49,7 @@ async def serve_socket(
             tasks.create_task(connection.read())
             tasks.create_task(connection.write())
             tasks.create_task(connection.beat())
+            tasks.create_task(connection.restate())
             tasks.create_task(connection.watch())
             tasks.create_task(connection.idle())
     except* FrameClosed:
@@ -153,6 +154,13 @@ class _Connection:
             await self._exchange.clock.sleep(self._exchange.cadence.stream_heartbeat_s)
             if self._pushed == pushed and self._session.has_subscriptions:
                 self.push(_HEARTBEAT)
+
+    async def restate(self) -> None:
+        """Tell the status again and again, where the exchange has that quirk."""
+        every_s = self._exchange.quirks.status_every_s
+        while every_s is not None:
+            await self._exchange.clock.sleep(every_s)
+            self._session.tell_status()
 
     async def idle(self) -> None:
         """Let go of a connection without traffic, and of one that is used for nothing."""

@@ -88,7 +88,7 @@ def batch_cancel(exchange: PaperExchange, account_id: str, params: Params) -> Re
     userrefs = {int(each) for each in orders if _is_userref(each)}
     ended = exchange.cancel_batch(account_id, userrefs=userrefs, ids={*orders, *own_ids})
     if not ended:
-        raise Refusal("EOrder:Invalid order")
+        raise Refusal(exchange.quirks.unknown_order)
     return {"count": len(ended)}
 
 

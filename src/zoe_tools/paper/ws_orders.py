@@ -109,7 +109,10 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
         is_validate=fields.flag("validate"),
         sender_sub_id=fields.text("sender_sub_id"),
     )
-    return placed_from(words, _WORDING, now)
+    quirks = exchange.quirks
+    if words.time_in_force == "fok" and not quirks.socket_takes_fok:
+        raise _WORDING.wrong("time_in_force")
+    return placed_from(words, _WORDING, now, quirks)
 
 
 def _limit_price(fields: Fields, order_type: str | None) -> Price | None:

@@ -109,7 +109,12 @@ class PrivateFeed:
         if options is None or not (options.order_status or event.kind in _OPEN_AND_CLOSE):
             return
         spec = self._exchange.pair(event.order.symbol)
-        row = update_row(event, spec, is_condensed=not options.order_status)
+        row = update_row(
+            event,
+            spec,
+            is_condensed=not options.order_status,
+            trigger_report=self._exchange.quirks.trigger_report,
+        )
         self._send("executions", "update", [row])
 
     def _on_ledger(self, row: LedgerRow) -> None:

@@ -28,7 +28,13 @@ _PERCENT_DECIMALS = 4
 _DEFAULT_REASONS = {"canceled": "User requested", "expired": "Order expired"}
 
 
-def update_row(event: OrderEvent, spec: PairSpec, *, is_condensed: bool = False) -> Row:
+def update_row(
+    event: OrderEvent,
+    spec: PairSpec,
+    *,
+    is_condensed: bool = False,
+    trigger_report: str = "status",
+) -> Row:
     """The report of one step of an order's life.
 
     Who hears the condensed stream has had no `pending_new`: `new` is the rich one there.
@@ -51,7 +57,8 @@ def update_row(event: OrderEvent, spec: PairSpec, *, is_condensed: bool = False)
             head = _head(event, "iceberg_refill", _working_status(order))
             return head | _names(order) | _displayed(order, spec)
         case _:
-            return _moved(event, spec)
+            step = trigger_report if event.kind == "triggered" else "status"
+            return _moved(event, spec, step)
 
 
 def _ended(event: OrderEvent, spec: PairSpec) -> Row:
@@ -65,10 +72,10 @@ def _ended(event: OrderEvent, spec: PairSpec) -> Row:
     return row | {"order_userref": order.userref or 0} | reasons | _names(order)
 
 
-def _moved(event: OrderEvent, spec: PairSpec) -> Row:
+def _moved(event: OrderEvent, spec: PairSpec, step: str) -> Row:
     """A trailing stop followed the price, or a trigger fired: then its limit is a price."""
     order = event.order
-    row = _head(event, "status", _working_status(order)) | _names(order) | _trigger(order, spec)
+    row = _head(event, step, _working_status(order)) | _names(order) | _trigger(order, spec)
     return row if order.waits_for_trigger else row | _limit(order, spec)
 
 

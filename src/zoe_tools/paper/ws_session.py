@@ -77,7 +77,7 @@ class Session:
         self._hub.hear_modes(self._hear_mode)
         limits = exchange.options.streams
         self._rate = Bucket(limits.messages_per_s, limits.burst, exchange.now())
-        self._tell_status()
+        self.tell_status()
 
     @property
     def has_subscriptions(self) -> bool:
@@ -165,9 +165,10 @@ class Session:
 
     # status
     def _hear_mode(self, _: ModeEvent) -> None:
-        self._tell_status()
+        self.tell_status()
 
-    def _tell_status(self) -> None:
+    def tell_status(self) -> None:
+        """What the exchange accepts now."""
         row = {
             "api_version": "v2",
             "connection_id": self._connection_id,

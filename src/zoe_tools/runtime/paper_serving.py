@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 
 from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
@@ -26,6 +27,7 @@ from zoe_tools.paper.market import MarketSource
 from zoe_tools.paper.market_file import open_market
 from zoe_tools.paper.market_mirror import MirroredMarket
 from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
+from zoe_tools.paper.quirks import Quirks, quirks_in
 from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.server import event_loop, resolved, serve
@@ -37,6 +39,8 @@ from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 from zoe_tools.runtime.mirror import Mirror, open_mirror
 from zoe_tools.runtime.paper_clock import note_clock, time_after_a_break
 from zoe_tools.runtime.paper_process import folder_of
+
+T = TypeVar("T")
 
 FROZEN = "frozen"
 """A market that does not move any more: the exchange only answers for what was."""
@@ -77,6 +81,18 @@ class ServeOrder:
     is_mirror: bool = False
     latency_s: float = 0.0
     tier: TierName | None = "intermediate"
+    quirks: Quirks = field(default_factory=Quirks)
+
+
+def quirks_of(file: Path | None) -> Quirks:
+    """The switches of a quirks file; without one everything is as usual.
+
+    Raises:
+        ConfigError: it cannot be read, or is no such file.
+    """
+    if file is None:
+        return Quirks()
+    return _parsed(file, quirks_in, "quirks file", "docs/paper.md")
 
 
 def faults_in(file: Path) -> tuple[FaultRule, ...]:
@@ -85,14 +101,19 @@ def faults_in(file: Path) -> tuple[FaultRule, ...]:
     Raises:
         ConfigError: it cannot be read, or is no such file.
     """
+    return _parsed(file, rules_in, "fault file", "docs/commands/paper-fault.md")
+
+
+def _parsed(file: Path, parse: Callable[[bytes], T], kind: str, page: str) -> T:
+    """What the file says; `page` shows one that is right."""
     try:
-        return rules_in(file.read_bytes())
+        return parse(file.read_bytes())
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
     except Refusal as refusal:
         raise ConfigError(
-            f"{file} is no fault file: {refusal.error.rpartition('arguments:')[2]}.",
-            hint="docs/commands/paper-fault.md shows one.",
+            f"{file} is no {kind}: {refusal.error.rpartition('arguments:')[2]}.",
+            hint=f"{page} shows one.",
         ) from refusal
 
 
@@ -209,6 +230,7 @@ def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
         is_mirror=is_mirror,
         latency_s=order.latency_s,
         tier=order.tier,
+        quirks=order.quirks,
         streams=UNLIMITED if order.tier is None else StreamLimits(),
     )
 
