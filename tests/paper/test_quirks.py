@@ -88,6 +88,24 @@ def test_whether_a_sell_pays_in_base_by_itself(*, pays_in_base: bool) -> None:
     assert at_desk(story, options=options) == [pays_in_base, False, False]
 
 
+def test_what_the_rate_counter_is_called() -> None:
+    """No source names the field."""
+
+    async def story(desk: SocketDesk) -> Frame:
+        desk.hear(snapshot(["69999.0 1.0"], ["70000.1 1.0"]), traded("70000.0", "0.1"))
+        wire = await desk.connect(is_private=True)
+        ask: Frame = {"channel": "executions", "ratecounter": True}
+        await wire.ask("subscribe", token=desk.token, **ask)
+        desk.exchange.add_order(desk.account_id, stop("sell", "0.01", "69500.0"))
+        await settle()
+        row: Frame = wire.frames()[0]["data"][0]
+        return row
+
+    options = ExchangeOptions(tier="pro", quirks=Quirks(rate_count_field="rate_count"))
+
+    assert at_desk(story, options=options)["rate_count"] == "1.00"
+
+
 def test_what_a_fired_trigger_is_called() -> None:
     """`status` or `new`."""
 

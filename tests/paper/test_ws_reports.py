@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paper_desk import RestDesk, ask_for, change, d, snapshot, stop, traded
+from zoe_tools.paper.exchange import ExchangeOptions
 from zoe_tools.paper.ids import iban_of
 from zoe_tools.paper.order import ConditionalClose, PlaceOrder, RelativePrice
 from zoe_tools.paper.times import NS
@@ -25,7 +26,7 @@ class Listener:
     """A desk at a market of 70000, and what its private socket says of executions."""
 
     def __init__(self, **options: Any) -> None:
-        self.desk = RestDesk()
+        self.desk = RestDesk(options=ExchangeOptions(tier="starter"))
         self.desk.exchange.hear(snapshot(["69999.9 1.0"], ["70000.1 1.0"]))
         self.desk.exchange.hear(traded("70000.0", "0.1"))
         self._options = options
@@ -340,3 +341,17 @@ def test_a_snapshot_holds_what_was_asked_for(options: Row, orders: bool, trades:
     assert (ack["result"]["snap_orders"], ack["result"]["snap_trades"]) == (orders, trades)
     assert kinds == ({"new"} if orders else set()) | ({"trade"} if trades else set())
     assert len(frames) == (orders or trades)
+
+
+def test_the_rate_counter_is_told_on_request() -> None:
+    """The engine's counter of the pair, after what the report is of; it falls with time."""
+    silent, listener = Listener(), Listener(ratecounter=True)
+    acks = [each.listen()[0]["result"] for each in (silent, listener)]
+    for each in (silent, listener):
+        order_id = each.place(ask_for("buy", "0.01", "69000.0"))
+        each.desk.clock.ns += 2 * NS
+        each.desk.exchange.cancel_order(each.desk.account_id, order_id=order_id)
+
+    assert [ack["maxratecount"] for ack in acks] == [60, 60]
+    assert [row.get("ratecount") for row in silent.rows()] == [None] * 3
+    assert [row["ratecount"] for row in listener.rows()] == ["1.00", "1.00", "8.00"]

@@ -16,10 +16,11 @@ from zoe_tools.paper.ids import iban_of
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.ws_balances import Row, balance_rows, ledger_row
 from zoe_tools.paper.ws_hub import AccountEvent, hub_of
-from zoe_tools.paper.ws_numbers import data_frame
+from zoe_tools.paper.ws_numbers import data_frame, number
 from zoe_tools.paper.ws_reports import snapshot_row, trade_row, update_row
 
 _TRADES_SHOWN = 50
+_COUNT_DECIMALS = 2
 _OPEN_AND_CLOSE = frozenset({"new", "filled", "canceled", "expired"})
 
 
@@ -115,6 +116,9 @@ class PrivateFeed:
             is_condensed=not options.order_status,
             trigger_report=self._exchange.quirks.trigger_report,
         )
+        if options.ratecounter:
+            count = self._exchange.rate_count(self.account_id, spec.symbol)
+            row[self._exchange.quirks.rate_count_field] = number(count, _COUNT_DECIMALS)
         self._send("executions", "update", [row])
 
     def _on_ledger(self, row: LedgerRow) -> None:
