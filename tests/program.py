@@ -87,7 +87,7 @@ class Home:
     def serve(self, *options: str) -> None:
         """Have the exchange run; until `stop_exchange`."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "zoe_tools", "paper", "serve", *options],
+            [sys.executable, "-m", "zoe_tools", "paper", "serve", "--no-limits", *options],
             env=self.surroundings(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

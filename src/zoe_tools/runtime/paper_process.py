@@ -169,6 +169,8 @@ def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
                 "zoe_tools",
                 "paper",
                 "serve",
+                # a row of commands by hand is no reason to wait: limits are for who asks for them
+                "--no-limits",
                 "--idle-timeout",
                 _IDLE_TIMEOUT_S,
                 *options,
