@@ -433,6 +433,23 @@ def test_heartbeats_come_when_nothing_else_does_and_only_to_subscribers() -> Non
     assert channel(busy, "heartbeat") == []
 
 
+def test_a_heartbeat_comes_a_second_after_the_last_frame() -> None:
+    """Not at the next full second of the connection: silence is counted from what was said."""
+
+    async def story(desk: SocketDesk) -> list[list[Frame]]:
+        wire = await desk.connect()
+        await wire.ask("subscribe", channel="trade", symbol=["BTC/USD"])
+        await asyncio.sleep(0.7)
+        desk.hear(traded("70000.1", "0.001"))
+        heard = []
+        for _ in range(4):
+            await asyncio.sleep(0.45)
+            heard.append(channel(wire.frames(), "heartbeat"))
+        return heard
+
+    assert [len(frames) for frames in at_desk(story)] == [0, 0, 1, 0]
+
+
 def test_unsubscribing_ends_the_frames_and_twice_is_refused() -> None:
     """The ack mirrors the parameters; what is not subscribed cannot end."""
 

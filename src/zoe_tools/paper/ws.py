@@ -72,7 +72,6 @@ class _Connection:
         self._fate = UNTOUCHED
         self._is_far = door == "private" and exchange.options.latency_s > 0
         self._late: set[asyncio.Task[None]] = set()
-        self._pushed = 0
         self._heard_at = self._used_at = self._told_at = exchange.now()
         self._session = Session(exchange, self.push, door=door)
 
@@ -94,7 +93,6 @@ class _Connection:
             self._doom(*found.close)
 
     def _queue(self, frame: str) -> None:
-        self._pushed += 1
         try:
             self._outgoing.put_nowait(frame)
         except asyncio.QueueFull:
@@ -148,12 +146,15 @@ class _Connection:
             self._told_at = self._exchange.now()
 
     async def beat(self) -> None:
-        """A heartbeat whenever a whole period has passed without a frame."""
+        """A heartbeat for every whole period without a frame."""
+        period = round(self._exchange.cadence.stream_heartbeat_s * NS)
         while True:
-            pushed = self._pushed
-            await self._exchange.clock.sleep(self._exchange.cadence.stream_heartbeat_s)
-            if self._pushed == pushed and self._session.has_subscriptions:
-                self.push(_HEARTBEAT)
+            left = self._told_at + period - self._exchange.now()
+            if left <= 0:
+                if self._session.has_subscriptions:
+                    self.push(_HEARTBEAT)
+                left = period
+            await self._exchange.clock.sleep(left / NS)
 
     async def restate(self) -> None:
         """Tell the status again and again, where the exchange has that quirk."""
