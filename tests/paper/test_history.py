@@ -27,6 +27,7 @@ def _traded_a_lot(state: StateFile | None, options: ExchangeOptions | None = Non
     )
     desk.play()
     exchange, account = desk.exchange, desk.account_id
+    exchange.add_order(account, ask_for("buy", "0.001", "69999.0"))
     for number in range(ROUNDS):
         desk.clock.ns += 10 * NS
         exchange.add_order(account, ask_for("buy", "0.001", userref=number % 3))
@@ -64,7 +65,12 @@ def _told(desk: RestDesk) -> dict[str, Any]:
         ("TradeVolume", {"pair": "XBTUSD"}),
     ]
     told = {f"{name} {fields}": desk.private(name, **fields) for name, fields in asks}
-    return {**told, "closed": closed, "trades": trades, "ledger": ledger}
+    market = {
+        "queue": desk.exchange.queue("BTC/USD", "buy", d("69999.0")),
+        "book": desk.exchange.book("BTC/USD", 10),
+        "ticker": desk.exchange.ticker("BTC/USD"),
+    }
+    return {**told, **market, "closed": closed, "trades": trades, "ledger": ledger}
 
 
 def test_a_history_longer_than_memory_is_told_as_if_all_were_in_memory(tmp_path: Path) -> None:
@@ -101,20 +107,26 @@ def test_a_reopened_exchange_tells_the_whole_history(tmp_path: Path, kept: int) 
     assert (len(account.trades), account.trades.is_whole) == (min(kept, ROUNDS), kept > KEPT)
 
 
-def test_the_history_of_an_older_file_is_found(tmp_path: Path) -> None:
-    """A file whose rows name neither account nor time gets both when it is opened."""
+def test_an_older_file_is_read_to_the_end(tmp_path: Path) -> None:
+    """Rows without account or time, and markets in one piece, are mended when it is opened."""
     path = tmp_path / "state.sqlite"
     desk = _traded_a_lot(StateFile(path), FORGETFUL)
     before = _told(desk)
     desk.exchange.close()
     with sqlite3.connect(path) as database:
+        database.execute(
+            "UPDATE markets SET value = CAST(json_set(CAST(value AS TEXT), "
+            "'$.ahead', json(CAST(ahead AS TEXT)), '$.last', last, '$.changed_at', changed_at) "
+            "AS BLOB)"
+        )
         for table, *columns in (
             ("orders", "account_id", "ended"),
             ("trades", "account_id", "at"),
             ("ledger", "account_id", "at", "asset"),
             ("amends", "account_id", "at"),
+            ("markets", "ahead", "last", "changed_at"),
         ):
-            database.execute(f"DROP INDEX {table}_of")
+            database.execute(f"DROP INDEX IF EXISTS {table}_of")
             for column in columns:
                 database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.close()

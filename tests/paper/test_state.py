@@ -27,7 +27,7 @@ from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.faults import FaultRule
 from zoe_tools.paper.market import MarketEvent
-from zoe_tools.paper.order import AmendOrder
+from zoe_tools.paper.order import AmendOrder, PlaceOrder
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -94,6 +94,38 @@ def test_a_killed_exchange_comes_back_as_it_was(tmp_path: Path) -> None:
     again = PaperExchange(
         ScriptedSource(SCRIPT), desk.clock, state=StateFile(tmp_path / "state.sqlite"), seed=7
     )
+
+    assert _all_of(again, desk.account_id) == before
+
+
+@pytest.mark.parametrize(
+    "happening",
+    [
+        (),
+        (change(bids=["69999.9 0.40000000"], asks=["70000.1 0.20000000"]),),
+        (snapshot(["69999.9 0.10000000"], ["70003.0 1.00000000"]),),
+        (traded("69999.9", "0.30000000"),),
+        (ask_for("buy", "0.2", "69999.9"),),
+        (ask_for("buy", "0.2", "70000.1"),),
+        (ask_for("sell", "0.2", "69999.9"),),
+    ],
+    ids=["nothing", "levels", "book", "print", "joins", "takes", "takes from the queue's level"],
+)
+def test_what_changed_in_a_market_since_the_last_order_is_in_the_file(
+    tmp_path: Path, happening: tuple[MarketEvent | PlaceOrder, ...]
+) -> None:
+    """Levels, places in the queue, prices: after a kill the market stands as it stood."""
+    desk = RestDesk(SCRIPT[0], state=StateFile(tmp_path / "state.sqlite"))
+    desk.play()
+    desk.exchange.add_order(desk.account_id, ask_for("buy", "0.1", "69999.9"))
+    for each in happening:
+        if isinstance(each, PlaceOrder):
+            desk.exchange.add_order(desk.account_id, each)
+        else:
+            desk.exchange.hear(each)
+    desk.exchange.add_order(desk.account_id, ask_for("sell", "0.1", "80000.0"))
+    before = _all_of(desk.exchange, desk.account_id)
+    again = PaperExchange(None, desk.clock, state=StateFile(tmp_path / "state.sqlite"))
 
     assert _all_of(again, desk.account_id) == before
 

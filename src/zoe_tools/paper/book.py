@@ -110,7 +110,11 @@ def _price_rank(resting: Resting) -> Decimal:
 
 
 class PairBook:
-    """The book of one pair."""
+    """The book of one pair.
+
+    `source_version` rises whenever the source's levels may have changed, `ahead_version` when only
+    what is ahead of an account's order may have: so nobody needs to look at all of it.
+    """
 
     def __init__(self, spec: PairSpec) -> None:
         self.spec = spec
@@ -119,6 +123,8 @@ class PairBook:
         self.waiting: dict[str, OrderView] = {}
         self.last: Decimal | None = None
         self.changed_at = 0
+        self.source_version = 0
+        self.ahead_version = 0
         self._by_id: dict[str, Resting] = {}
         self._own: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
         self._touched: dict[Side, dict[Decimal, None]] = {"buy": {}, "sell": {}}
@@ -142,6 +148,7 @@ class PairBook:
     def change(self, side: Side, levels: Levels) -> None:
         """Levels of the source in order; whoever left the queue is taken to have stood behind."""
         ladder, touched = self.source[side], self._touched[side]
+        self.source_version += 1
         for price, size in levels:
             ladder.set(price, size)
             touched[price] = None
@@ -152,12 +159,14 @@ class PairBook:
         """A taker ate displayed size: gone until the source speaks of this level again."""
         ladder = self.source[side]
         ladder.set(price, ladder.size(price) - quantity)
+        self.source_version += 1
         self._touched[side][price] = None
         self.advance(side, price, quantity)
 
     def advance(self, side: Side, price: Decimal, quantity: Decimal) -> None:
         """The queue at a price moved by so much."""
         for resting in self._level(side, price):
+            self.ahead_version += 1
             resting.ahead = max(ZERO, resting.ahead - quantity)
 
     def _level(self, side: Side, price: Decimal) -> list[Resting]:
@@ -181,6 +190,8 @@ class PairBook:
             ahead=self.source[order.side].size(price) if ahead is None else ahead,
         )
         insort(self.resting[order.side], resting, key=_place)
+        if resting.ahead:
+            self.ahead_version += 1
         self._by_id[order.order_id] = resting
         own = self._own[order.side]
         own[price] = own.get(price, ZERO) + resting.remaining

@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS trades (
     number INTEGER PRIMARY KEY, value BLOB NOT NULL, account_id TEXT, at INTEGER);
 CREATE TABLE IF NOT EXISTS ledger (
     number INTEGER PRIMARY KEY, value BLOB NOT NULL, account_id TEXT, at INTEGER, asset TEXT);
+CREATE TABLE IF NOT EXISTS markets (
+    symbol TEXT PRIMARY KEY, value BLOB NOT NULL, ahead BLOB, last TEXT, changed_at INTEGER);
 CREATE TABLE IF NOT EXISTS amends (
     number INTEGER PRIMARY KEY, value BLOB NOT NULL, account_id TEXT, at INTEGER);
 """
@@ -37,19 +39,19 @@ CREATE INDEX IF NOT EXISTS ledger_of ON ledger(account_id, at);
 CREATE INDEX IF NOT EXISTS amends_of ON amends(account_id, at);
 """
 _UPGRADES = {
-    "orders": """
+    ("orders", "account_id"): """
         ALTER TABLE orders ADD COLUMN account_id TEXT;
         ALTER TABLE orders ADD COLUMN ended INTEGER;
         UPDATE orders SET account_id = json_extract(CAST(value AS TEXT), '$.account_id'),
             ended = json_extract(CAST(value AS TEXT), '$.closed_at');
     """,
-    "trades": """
+    ("trades", "account_id"): """
         ALTER TABLE trades ADD COLUMN account_id TEXT;
         ALTER TABLE trades ADD COLUMN at INTEGER;
         UPDATE trades SET account_id = json_extract(CAST(value AS TEXT), '$.account_id'),
             at = json_extract(CAST(value AS TEXT), '$.at');
     """,
-    "ledger": """
+    ("ledger", "account_id"): """
         ALTER TABLE ledger ADD COLUMN account_id TEXT;
         ALTER TABLE ledger ADD COLUMN at INTEGER;
         ALTER TABLE ledger ADD COLUMN asset TEXT;
@@ -57,23 +59,32 @@ _UPGRADES = {
             at = json_extract(CAST(value AS TEXT), '$.at'),
             asset = json_extract(CAST(value AS TEXT), '$.asset');
     """,
-    "amends": """
+    ("amends", "account_id"): """
         ALTER TABLE amends ADD COLUMN account_id TEXT;
         ALTER TABLE amends ADD COLUMN at INTEGER;
         UPDATE amends SET account_id = json_extract(CAST(value AS TEXT), '$.account_id'),
             at = json_extract(CAST(value AS TEXT), '$.at');
     """,
+    ("markets", "ahead"): """
+        ALTER TABLE markets ADD COLUMN ahead BLOB;
+        ALTER TABLE markets ADD COLUMN last TEXT;
+        ALTER TABLE markets ADD COLUMN changed_at INTEGER;
+        UPDATE markets SET ahead = CAST(json_extract(CAST(value AS TEXT), '$.ahead') AS BLOB),
+            last = json_extract(CAST(value AS TEXT), '$.last'),
+            changed_at = json_extract(CAST(value AS TEXT), '$.changed_at');
+    """,
 }
+"""What a file of before lacks: the table, a column that is missing there, and how to mend it."""
 
 
 def prepare(database: sqlite3.Connection) -> None:
     """Make the tables of the history, and let those of an older file be found by account."""
     database.executescript(SCHEMA)
-    for table, upgrade in _UPGRADES.items():
+    for (table, column), upgrade in _UPGRADES.items():
         columns = {
             name for (name,) in database.execute("SELECT name FROM pragma_table_info(?)", (table,))
         }
-        if "account_id" not in columns:
+        if column not in columns:
             database.executescript(f"BEGIN;{upgrade}COMMIT;")
     database.executescript(_INDEXES)
 

@@ -15,6 +15,7 @@ import msgspec
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper import history
+from zoe_tools.paper.book import PairBook
 from zoe_tools.paper.events import (
     AmendEvent,
     EngineEvent,
@@ -38,7 +39,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (api_key TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS movements (
     number INTEGER PRIMARY KEY, ref_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS exports (
@@ -68,9 +68,6 @@ class Situation(msgspec.Struct, kw_only=True):
 class _SavedBook(msgspec.Struct):
     bids: Levels
     asks: Levels
-    last: Decimal | None
-    changed_at: int
-    ahead: dict[str, Decimal]
 
 
 class StateFile:
@@ -94,6 +91,7 @@ class StateFile:
         self._encode = msgspec.json.Encoder().encode
         self._pairs: tuple[PairSpec, ...] | None = None
         self._pairs_text = msgspec.Raw(b"")
+        self._filed_books: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
         """Close the file."""
@@ -122,10 +120,7 @@ class StateFile:
             for order in orders.values():
                 self._write_order(floor, order)
             for symbol in symbols:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO markets VALUES (?, ?)",
-                    (symbol, self._encode(_saved_book(floor, symbol))),
-                )
+                self._write_market(floor.books[symbol])
             for key in keys:
                 self._write_account(floor, key)
             self._db.execute(
@@ -134,9 +129,44 @@ class StateFile:
             )
             self._db.execute("COMMIT")
         except sqlite3.Error:
+            self._filed_books.clear()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def _write_market(self, book: PairBook) -> None:
+        """Of a market what has changed; the source's levels are by far the most of it."""
+        symbol, last = book.spec.symbol, None if book.last is None else str(book.last)
+        versions = book.source_version, book.ahead_version
+        filed_source, filed_ahead = self._filed_books.get(symbol, (None, None))
+        if filed_source != book.source_version:
+            source = _SavedBook(bids=book.source["buy"].rows(), asks=book.source["sell"].rows())
+            self._db.execute(
+                "INSERT OR REPLACE INTO markets(symbol, value, ahead, last, changed_at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (symbol, self._encode(source), self._ahead_in(book), last, book.changed_at),
+            )
+        elif filed_ahead != book.ahead_version:
+            self._db.execute(
+                "UPDATE markets SET ahead = ?, last = ?, changed_at = ? WHERE symbol = ?",
+                (self._ahead_in(book), last, book.changed_at, symbol),
+            )
+        else:
+            self._db.execute(
+                "UPDATE markets SET last = ?, changed_at = ? WHERE symbol = ?",
+                (last, book.changed_at, symbol),
+            )
+        self._filed_books[symbol] = versions
+
+    def _ahead_in(self, book: PairBook) -> bytes:
+        return self._encode(
+            {
+                resting.order_id: resting.ahead
+                for side in ("buy", "sell")
+                for resting in book.resting[side]
+                if resting.ahead
+            }
+        )
 
     def _with_known_pairs(self, situation: Situation) -> dict[str, object]:
         """The situation with its pairs as text: they seldom change, and are most of it."""
@@ -242,10 +272,9 @@ class StateFile:
     def last_prices(self) -> dict[str, Decimal]:
         """The last traded price of each pair that ever traded."""
         found = {}
-        for symbol, value in self._db.execute("SELECT symbol, value FROM markets"):
-            last = msgspec.json.decode(value, type=_SavedBook).last
+        for symbol, last in self._db.execute("SELECT symbol, last FROM markets"):
             if last is not None:
-                found[symbol] = last
+                found[symbol] = Decimal(last)
         return found
 
     def api_keys(self) -> list[ApiKey]:
@@ -264,10 +293,10 @@ class StateFile:
         for account_id, at in situation.dead_men.items():
             floor.arm_dead_man(account_id, at)
         self._restore_accounts(floor, kept)
-        saved = self._restore_books(floor)
-        self._restore_orders(floor, saved)
+        changed_at = self._restore_books(floor)
+        self._restore_orders(floor)
         for symbol, book in floor.books.items():
-            book.drain(saved[symbol].changed_at if symbol in saved else 0)
+            book.drain(changed_at.get(symbol, 0))
 
     def _restore_accounts(self, floor: Floor, kept: int) -> None:
         for account_id, name in self._db.execute("SELECT * FROM accounts ORDER BY rowid"):
@@ -298,13 +327,17 @@ class StateFile:
             export = decode_export(value)
             floor.account(export.account_id).exports[export.export_id] = export
 
-    def _restore_books(self, floor: Floor) -> dict[str, _SavedBook]:
-        saved: dict[str, _SavedBook] = {}
-        for symbol, value in self._db.execute("SELECT symbol, value FROM markets"):
+    def _restore_books(self, floor: Floor) -> dict[str, int]:
+        """Sources, last prices and tapes; returns when each book changed."""
+        changed: dict[str, int] = {}
+        for symbol, value, last, changed_at in self._db.execute(
+            "SELECT symbol, value, last, changed_at FROM markets"
+        ):
             if symbol in floor.books:
-                saved[symbol] = msgspec.json.decode(value, type=_SavedBook)
-                floor.books[symbol].replace(saved[symbol].bids, saved[symbol].asks)
-                floor.books[symbol].last = saved[symbol].last
+                saved = msgspec.json.decode(value, type=_SavedBook)
+                floor.books[symbol].replace(saved.bids, saved.asks)
+                floor.books[symbol].last = None if last is None else Decimal(last)
+                changed[symbol] = changed_at
         rows = self._db.execute(
             "SELECT value FROM (SELECT * FROM prints ORDER BY number DESC LIMIT ?) ORDER BY number",
             (_PRINTS_RESTORED,),
@@ -314,30 +347,16 @@ class StateFile:
             printed = decode(value)
             if printed.symbol in floor.tapes:
                 floor.tapes[printed.symbol].add(printed)
-        return saved
+        return changed
 
-    def _restore_orders(self, floor: Floor, saved: dict[str, _SavedBook]) -> None:
+    def _restore_orders(self, floor: Floor) -> None:
+        ahead: dict[str, Decimal] = {}
+        for (value,) in self._db.execute("SELECT ahead FROM markets"):
+            ahead |= msgspec.json.decode(value, type=dict[str, Decimal])
         decode = msgspec.json.Decoder(OrderView).decode
         for value, reserve in self._db.execute(
             "SELECT value, reserve FROM orders WHERE ended IS NULL ORDER BY number"
         ):
             order = decode(value)
             kept = msgspec.json.decode(reserve, type=tuple[str, Decimal] | None)
-            ahead = saved[order.symbol].ahead if order.symbol in saved else {}
             floor.put_back(order, kept, ahead.get(order.order_id, Decimal(0)))
-
-
-def _saved_book(floor: Floor, symbol: str) -> _SavedBook:
-    book = floor.books[symbol]
-    return _SavedBook(
-        bids=book.source["buy"].rows(),
-        asks=book.source["sell"].rows(),
-        last=book.last,
-        changed_at=book.changed_at,
-        ahead={
-            resting.order_id: resting.ahead
-            for side in ("buy", "sell")
-            for resting in book.resting[side]
-            if resting.ahead
-        },
-    )
