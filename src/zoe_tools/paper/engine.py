@@ -239,6 +239,7 @@ class Engine:
             checks.check_post_only(order, after.limit_price, book)
         checks.check_funds(account, after, book, has_hold=self._holds_before_trigger)
         turn = self._turn(now)
+        after = replace(after, amended_at=turn.now)
         amend_id = self.floor.mint.amend()
         turn.events += self._trail(account, amend_id, order, after, turn.now)
         turn.change(after, loses_place=loses_place)

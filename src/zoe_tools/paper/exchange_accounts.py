@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 
 from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.keys import ApiKey, KeyRing
-from zoe_tools.paper.rate_counters import Tier, charge_rest
+from zoe_tools.paper.rate_counters import CALL, Tier, charge_rest
+from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.views import PERMISSIONS, Principal
@@ -36,19 +38,40 @@ class AccountCommands(Commands):
             Refusal: an unknown asset or an impossible amount.
         """
         self._keys.check_new(api_key, api_secret)
-        now = self.now()
-        account_id, events = self._engine.create_account(name, balances or {}, now)
+        account_id, events = self._engine.create_account(name, balances or {}, self.now())
+        self._tell(events, (self._new_key(account_id, api_key, api_secret, permissions),))
+        return account_id
+
+    def add_key(
+        self,
+        account_id: str,
+        api_key: str,
+        api_secret: str,
+        permissions: frozenset[str] = frozenset(PERMISSIONS),
+    ) -> Principal:
+        """One more key of an account; it has a nonce and a REST counter of its own.
+
+        Raises:
+            ConfigError: the key exists already, or the secret is not base64.
+        """
+        self._keys.check_new(api_key, api_secret)
+        key = self._new_key(account_id, api_key, api_secret, permissions)
+        self._tell([], (key,))
+        return key.principal
+
+    def _new_key(
+        self, account_id: str, api_key: str, api_secret: str, permissions: frozenset[str]
+    ) -> ApiKey:
         principal = Principal(
             account_id=account_id,
-            name=name,
+            name=self._floor.account(account_id).name,
             api_key=api_key,
             permissions=permissions,
-            created_at=now,
+            created_at=self.now(),
         )
         key = ApiKey(principal, api_secret)
         self._keys.add(key)
-        self._tell(events, (key,))
-        return account_id
+        return key
 
     @property
     def principals(self) -> tuple[Principal, ...]:
@@ -61,20 +84,38 @@ class AccountCommands(Commands):
         """Who signed a REST request; its nonce is spent, and on disk, before this returns.
 
         Raises:
-            Refusal: as `KeyRing.authenticate`; `EAPI:Rate limit exceeded`, with the nonce spent.
+            Refusal: as `KeyRing.signed_by` and `KeyRing.spend`; `EAPI:Rate limit exceeded`, with
+                the nonce spent.
         """
-        key = self._keys.authenticate(
+        key = self._keys.signed_by(
             api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
         )
-        now = self.now()
-        key.used_at = now
+        key.used_at = self.now()
         try:
-            if self.tier is not None:
-                charge_rest(key.calls, path.rpartition("/")[2], now, self.tier)
+            self._admit(key, path.rpartition("/")[2], nonce)
         finally:
             if self._state is not None:
-                self._state.save_nonce(key)
+                self._state.save_key(key)
         return key.principal
+
+    def _admit(self, key: ApiKey, method: str, nonce: str) -> None:
+        """Spend the nonce and count the call; a bad nonce is the first thing that is told."""
+        try:
+            self._keys.spend(key, nonce)
+        except Refusal:
+            if self.tier is not None and self.quirks.counts_bad_nonces:
+                with suppress(Refusal):
+                    charge_rest(key.calls, method, key.used_at, self.tier)
+            raise
+        if self.tier is not None:
+            charge_rest(key.calls, method, key.used_at, self.tier)
+
+    def rest_count(self, api_key: str) -> Decimal:
+        """The REST counter of a key now, in calls."""
+        if self.tier is None:
+            return Decimal(0)
+        calls = self._keys.keys[api_key].calls
+        return Decimal(calls.decayed(self.now(), self.tier.rest_decay)) / CALL
 
     def nonce_of(self, api_key: str) -> int:
         """The highest nonce accepted for the key."""

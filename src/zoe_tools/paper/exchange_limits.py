@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 
 from zoe_tools.paper.exchange_base import Commands
-from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView
+from zoe_tools.paper.order import OrderView
 from zoe_tools.paper.rate_counters import (
+    ACCOUNT_WIDE,
     CALL,
     TIERS,
     Kind,
     Tier,
-    batch_cost,
     engine_cost,
 )
+from zoe_tools.paper.refusal import Refusal
+
+
+@dataclass(slots=True)
+class Bill:
+    """What a transaction costs: `fixed` whatever comes of it, and all of `whole` if it is done."""
+
+    fixed: int
+    whole: int
 
 
 class LimitedCommands(Commands):
@@ -33,53 +44,57 @@ class LimitedCommands(Commands):
             return Decimal(0)
         return self._floor.rates.count(account_id, symbol, self.now(), self.tier)
 
-    def _charge(self, account_id: str, symbol: str, cost: int, now: int) -> None:
-        """Count what may be refused.
+    @contextmanager
+    def _charged(
+        self, account_id: str, symbol: str, *, fixed: int, whole: int | None = None
+    ) -> Iterator[Bill]:
+        """Count the transaction done inside, which may correct its bill.
+
+        One that is refused costs its fixed part, and that is on disk when the refusal is told.
 
         Raises:
-            Refusal: `EOrder:Rate limit exceeded`.
+            Refusal: `EOrder:Rate limit exceeded`; nothing was counted, nor anything done.
         """
-        if self.tier is not None and symbol in self._floor.pairs:
-            self._floor.rates.charge(account_id, symbol, cost, now, self.tier)
-
-    def _charge_add(self, account_id: str, symbol: str, now: int) -> None:
-        self._charge(account_id, symbol, engine_cost("add"), now)
-
-    def _charge_batch(self, account_id: str, symbols: Iterable[str], now: int) -> None:
-        """Half a call for each order; a batch is of one pair, so the first one's is charged."""
-        named = tuple(symbols)
-        if named:
-            self._charge(account_id, named[0], batch_cost(len(named)), now)
-
-    def _charge_amend(self, account_id: str, request: AmendOrder, now: int) -> None:
-        """By the age of the order; one that is not there is nobody's pair."""
-        account = self._floor.account(account_id)
-        order = account.find_open(order_id=request.order_id, cl_ord_id=request.cl_ord_id)
-        if order is not None:
-            self._charge(account_id, order.symbol, self._cost("amend", order, now), now)
-
-    def _charge_edit(self, account_id: str, request: EditOrder, now: int) -> None:
-        """By the age of the order; what names none costs the fixed part."""
-        account = self._floor.account(account_id)
-        order = account.open.get(request.order_id or "")
-        cost = engine_cost("edit") if order is None else self._cost("edit", order, now)
-        self._charge(account_id, request.symbol, cost, now)
+        bill = Bill(fixed, fixed if whole is None else whole)
+        tier = self.tier
+        if tier is None or (symbol not in self._floor.pairs and symbol != ACCOUNT_WIDE):
+            yield bill
+            return
+        rates, now = self._floor.rates, self.now()
+        rates.check(account_id, symbol, bill.whole, now, tier)
+        try:
+            yield bill
+        except Refusal:
+            rates.add(account_id, symbol, bill.fixed, now, tier)
+            self.save()
+            raise
+        rates.add(account_id, symbol, bill.whole, now, tier)
 
     def _charge_cancels(self, orders: Iterable[OrderView], now: int) -> None:
-        """By the age of each: cancels are counted, never refused. Before they are carried out."""
+        """By the age of each, once they are cancelled: that is counted however much it is."""
         if self.tier is None:
             return
         for order in orders:
             cost = self._cost("cancel", order, now)
             self._floor.rates.add(order.account_id, order.symbol, cost, now, self.tier)
 
-    def _charge_cancel_all(self, account_id: str, now: int) -> None:
-        """A call for each pair with orders."""
+    def _check_cancel(self, orders: Iterable[OrderView], now: int) -> None:
+        """Whether a single cancel may be, where it is not always let through."""
+        if self.tier is None or not self.quirks.refuses_cancels:
+            return
+        for order in orders:
+            cost = self._cost("cancel", order, now)
+            self._floor.rates.check(order.account_id, order.symbol, cost, now, self.tier)
+
+    def _charge_cancel_all(self, orders: Iterable[OrderView], now: int) -> None:
+        """A call for each account and pair of these orders."""
         if self.tier is None:
             return
-        for symbol in {order.symbol for order in self._floor.account(account_id).open.values()}:
+        for account_id, symbol in {(order.account_id, order.symbol) for order in orders}:
             self._floor.rates.add(account_id, symbol, CALL, now, self.tier)
 
-    def _cost(self, kind: Kind, order: OrderView, now: int) -> int:
-        trail = self._floor.account(order.account_id).amends.get(order.order_id)
-        return engine_cost(kind, now - (trail[-1].at if trail else order.opened_at))
+    @staticmethod
+    def _cost(kind: Kind, order: OrderView, now: int) -> int:
+        """By the time since the order was created or last amended."""
+        changed_at = order.opened_at if order.amended_at is None else order.amended_at
+        return engine_cost(kind, now - changed_at)

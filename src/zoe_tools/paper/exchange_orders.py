@@ -6,8 +6,10 @@ from collections.abc import Container, Sequence
 
 from msgspec.structs import replace
 
+from zoe_tools.paper.checks import editable
 from zoe_tools.paper.exchange_limits import LimitedCommands
 from zoe_tools.paper.order import AmendOrder, AmendView, EditOrder, OrderView, PlaceOrder
+from zoe_tools.paper.rate_counters import ACCOUNT_WIDE, CALL, batch_cost, engine_cost
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
 
@@ -27,9 +29,9 @@ class OrderCommands(LimitedCommands):
         """
         now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
-        if not request.is_validate:
-            self._charge_add(account_id, request.symbol, now)
-        order, events = self._engine.place(account_id, request, now)
+        cost = 0 if request.is_validate else engine_cost("add")
+        with self._charged(account_id, request.symbol, fixed=cost):
+            order, events = self._engine.place(account_id, request, now)
         if events:
             self._said(events)
         return order
@@ -38,10 +40,16 @@ class OrderCommands(LimitedCommands):
         """Change an open order in place; returns the amend id and the order after it."""
         now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
-        self._charge_amend(account_id, request, now)
-        amend_id, order, events = self._engine.amend(account_id, request, now)
-        if not order.is_open:
-            self._charge_cancels((order,), now)
+        account = self._floor.account(account_id)
+        known = account.find_open(order_id=request.order_id, cl_ord_id=request.cl_ord_id)
+        symbol, fixed, whole = ACCOUNT_WIDE, 0, 0
+        if known is not None:  # an id that nobody knows is no pair's
+            symbol, fixed = known.symbol, engine_cost("amend")
+            whole = self._cost("amend", known, now)
+        with self._charged(account_id, symbol, fixed=fixed, whole=whole) as bill:
+            amend_id, order, events = self._engine.amend(account_id, request, now)
+            if known is not None and order.status == "canceled":
+                bill.whole += self._cost("cancel", known, now)
         self._tell(events)
         return amend_id, order
 
@@ -58,7 +66,7 @@ class OrderCommands(LimitedCommands):
         Raises:
             Refusal: it names no open order; how that is told is a quirk.
         """
-        self._catch_up()
+        now = self._catch_up()
         account = self._floor.account(account_id)
         if userref is not None:
             named = [one for one in account.open.values() if one.userref == userref]
@@ -67,12 +75,14 @@ class OrderCommands(LimitedCommands):
             named = [] if found is None else [found]
         if not named:
             raise Refusal(self.quirks.unknown_order)
-        return self._cancel(account_id, named)
+        self._check_cancel(named, now)
+        return self._cancel(account_id, named, now)
 
-    def _cancel(self, account_id: str, orders: Sequence[OrderView]) -> tuple[OrderView, ...]:
-        now = self._catch_up()
-        self._charge_cancels(orders, now)
+    def _cancel(
+        self, account_id: str, orders: Sequence[OrderView], now: int
+    ) -> tuple[OrderView, ...]:
         ended, events = self._engine.cancel(account_id, [one.order_id for one in orders], now)
+        self._charge_cancels(orders, now)
         self._tell(events)
         return ended
 
@@ -80,7 +90,7 @@ class OrderCommands(LimitedCommands):
         self, account_id: str, *, userrefs: Container[int], ids: Container[str]
     ) -> tuple[OrderView, ...]:
         """Cancel in one step what is open under these order ids, client ids and user references."""
-        self._catch_up()
+        now = self._catch_up()
         named = [
             order
             for order in self._floor.account(account_id).open.values()
@@ -88,14 +98,14 @@ class OrderCommands(LimitedCommands):
             or (order.cl_ord_id is not None and order.cl_ord_id in ids)
             or (order.userref is not None and order.userref in userrefs)
         ]
-        return self._cancel(account_id, named)
+        return self._cancel(account_id, named, now)
 
     def cancel_all(self, account_id: str) -> int:
         """Cancel every open order of the account; returns how many."""
         now = self._catch_up()
-        self._charge_cancel_all(account_id, now)
-        named = tuple(self._floor.account(account_id).open)
-        ended, events = self._engine.cancel(account_id, named, now)
+        known = tuple(self._floor.account(account_id).open.values())
+        ended, events = self._engine.cancel(account_id, [one.order_id for one in known], now)
+        self._charge_cancel_all(known, now)
         self._tell(events)
         return len(ended)
 
@@ -109,9 +119,10 @@ class OrderCommands(LimitedCommands):
         """
         now = self._catch_up()
         own = [replace(one, deadline=self._in_own_time(one.deadline)) for one in requests]
-        if not any(one.is_validate for one in own):
-            self._charge_batch(account_id, (one.symbol for one in own), now)
-        answers, events = self._engine.place_batch(account_id, own, now)
+        cost = 0 if any(one.is_validate for one in own) else batch_cost(len(own))
+        symbol = own[0].symbol if own else ACCOUNT_WIDE
+        with self._charged(account_id, symbol, fixed=cost):
+            answers, events = self._engine.place_batch(account_id, own, now)
         if events:
             self._said(events)
         return answers
@@ -130,12 +141,23 @@ class OrderCommands(LimitedCommands):
         """
         now = self._catch_up()
         request = replace(request, deadline=self._in_own_time(request.deadline))
-        if not request.is_validate:
-            self._charge_edit(account_id, request, now)
-        old, new, events = self._engine.edit(account_id, request, now)
+        fixed, whole = self._cost_of_edit(account_id, request, now)
+        with self._charged(account_id, request.symbol, fixed=fixed, whole=whole):
+            old, new, events = self._engine.edit(account_id, request, now)
         if events:
             self._said(events)
         return old, new
+
+    def _cost_of_edit(self, account_id: str, request: EditOrder, now: int) -> tuple[int, int]:
+        """(whatever comes of it, if it is done)."""
+        if request.is_validate:
+            return 0, 0
+        fixed = engine_cost("edit")
+        try:
+            known = editable(self._floor.account(account_id), request)
+        except Refusal:
+            return fixed, fixed
+        return fixed, self._cost("edit", known, now)
 
     def cancel_after(self, account_id: str, timeout_s: int) -> tuple[int, int | None]:
         """Set the account's dead man's switch, 0 disarms (section 8.7); (now, when) in ns.
@@ -149,7 +171,8 @@ class OrderCommands(LimitedCommands):
             raise Refusal("EGeneral:Invalid timeout argument:above max")
         now = self._catch_up()
         at = now + timeout_s * NS if timeout_s else None
-        self._floor.arm_dead_man(account_id, at)
+        with self._charged(account_id, ACCOUNT_WIDE, fixed=CALL):
+            self._floor.arm_dead_man(account_id, at)
         self.save()
         self._said([])
         return now, at

@@ -53,13 +53,13 @@ class KeyRing:
         """Know a key."""
         self.keys[key.principal.api_key] = key
 
-    def authenticate(
+    def signed_by(
         self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
     ) -> ApiKey:
-        """Who signed this request (section 2.1); the nonce is accepted and remembered.
+        """Who signed this request (section 2.1).
 
         Raises:
-            Refusal: `EAPI:Invalid key`, `EAPI:Invalid signature`, `EAPI:Invalid nonce`.
+            Refusal: `EAPI:Invalid key`, `EAPI:Invalid signature`.
         """
         key = self.keys.get(api_key)
         if key is None:
@@ -67,13 +67,20 @@ class KeyRing:
         expected = sign(secret=key.secret, path=path, body=body, nonce=nonce)
         if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             raise Refusal("EAPI:Invalid signature")
+        return key
+
+    def spend(self, key: ApiKey, nonce: str) -> None:
+        """Accept a nonce, and remember it (section 2.2).
+
+        Raises:
+            Refusal: `EAPI:Invalid nonce`.
+        """
         if not (nonce.isascii() and nonce.isdigit()) or len(nonce) > len(str(_NONCE_LIMIT)):
             raise Refusal("EAPI:Invalid nonce")
         number = int(nonce)
         if not key.nonce < number < _NONCE_LIMIT:
             raise Refusal("EAPI:Invalid nonce")
         key.nonce = number
-        return key
 
 
 def sign(*, secret: str, path: str, body: bytes, nonce: str) -> str:

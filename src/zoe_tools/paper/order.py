@@ -172,7 +172,7 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     distance, `peak_price` the best price since its entry, `trigger_price` the stop that follows it
     and `limit_offset` the limit's distance from the stop. `fee_base` is what it paid in base.
     `parent_id` is the order whose fill or edit made it. `sender_sub_id` names a desk
-    of the client's; it is echoed.
+    of the client's; it is echoed. `amended_at` is when it was last amended.
     """
 
     order_id: str
@@ -218,6 +218,7 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     close: ConditionalClose | None = None
     parent_id: str | None = None
     sender_sub_id: str | None = None
+    amended_at: int | None = None
 
     @property
     def flags(self) -> tuple[str, ...]:

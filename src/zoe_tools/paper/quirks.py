@@ -20,6 +20,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     it does not say. `socket_takes_fok`: FOK is known over the socket too. `trigger_report` is the
     exec_type that says that a trigger has fired, `rate_count_field` the name under which reports
     tell the engine's counter. `status_every_s`: the status is told again so often, unasked.
+    `counts_bad_nonces`: a call that is refused for its nonce counts. `refuses_cancels`: a single
+    cancel is refused above the engine's limit, as an order is; a batch never is.
     """
 
     unknown_order: Literal["EOrder:Invalid order", "EOrder:Unknown order"] = "EOrder:Invalid order"
@@ -29,6 +31,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trigger_report: Literal["status", "new"] = "status"
     rate_count_field: str = "ratecount"
     status_every_s: float | None = None
+    counts_bad_nonces: bool = True
+    refuses_cancels: bool = False
 
 
 def quirks_in(content: bytes) -> Quirks:

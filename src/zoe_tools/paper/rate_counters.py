@@ -22,6 +22,9 @@ Kind = Literal["add", "amend", "edit", "cancel"]
 CALL = 100 * NS
 """One call, in the counters' unit."""
 
+ACCOUNT_WIDE = ""
+"""The symbol of what is charged to no pair."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
@@ -125,20 +128,21 @@ class EngineCounters:
     def __init__(self) -> None:
         self.meters: dict[str, Meter] = {}
 
-    def charge(self, account_id: str, symbol: str, cost: int, now: int, tier: Tier) -> None:
-        """Count a transaction that the engine may refuse.
+    def check(self, account_id: str, symbol: str, cost: int, now: int, tier: Tier) -> None:
+        """Whether a transaction still fits.
 
         Raises:
-            Refusal: `EOrder:Rate limit exceeded`; nothing was counted.
+            Refusal: `EOrder:Rate limit exceeded`, `EOrder:Domain rate limit exceeded`.
         """
-        level = self.level(account_id, symbol, now, tier) + cost
-        if level > tier.engine_calls * CALL:
-            raise Refusal("EOrder:Rate limit exceeded")
-        self._set(account_id, symbol, level, now)
+        if self.level(account_id, symbol, now, tier) + cost > tier.engine_calls * CALL:
+            scope = "Domain rate" if symbol == ACCOUNT_WIDE else "Rate"
+            raise Refusal(f"EOrder:{scope} limit exceeded")
 
     def add(self, account_id: str, symbol: str, cost: int, now: int, tier: Tier) -> None:
-        """Count a transaction that is never refused: a cancel."""
-        self._set(account_id, symbol, self.level(account_id, symbol, now, tier) + cost, now)
+        """Count a transaction, whether it fits or not."""
+        level = self.level(account_id, symbol, now, tier) + cost
+        if level:
+            self.meters[f"{account_id} {symbol}"] = Meter(level, now)
 
     def level(self, account_id: str, symbol: str, now: int, tier: Tier) -> int:
         """The counter now, in 1e-11 calls."""
@@ -148,7 +152,3 @@ class EngineCounters:
     def count(self, account_id: str, symbol: str, now: int, tier: Tier) -> Decimal:
         """The counter now, in calls."""
         return Decimal(self.level(account_id, symbol, now, tier)) / CALL
-
-    def _set(self, account_id: str, symbol: str, level: int, now: int) -> None:
-        if level:
-            self.meters[f"{account_id} {symbol}"] = Meter(level, now)

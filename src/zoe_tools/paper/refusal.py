@@ -6,7 +6,7 @@ from __future__ import annotations
 class Refusal(Exception):
     """A request that is refused; `error` is the wire string, e.g. `EOrder:Insufficient funds`.
 
-    Raising it promises that nothing was changed.
+    Raising it promises that nothing was changed, rate counters excepted.
     """
 
     def __init__(self, error: str) -> None:

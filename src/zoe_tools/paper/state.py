@@ -185,8 +185,8 @@ class StateFile:
             "INSERT OR REPLACE INTO accounts VALUES (?, ?)", (account.account_id, account.name)
         )
 
-    def save_nonce(self, key: ApiKey) -> None:
-        """A nonce is spent for good."""
+    def save_key(self, key: ApiKey) -> None:
+        """A nonce is spent for good, and a call counted."""
         self._write_key(key)
 
     def _write_key(self, key: ApiKey) -> None:
