@@ -8,7 +8,9 @@ import pytest
 
 from paper_desk import START, ask_for, change, d, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
+from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.times import NS
+from zoe_tools.paper.ws_limits import LEVEL3_COSTS, Bucket, limits_of
 
 Frame = dict[str, Any]
 MINUTE = 60 * NS
@@ -222,3 +224,15 @@ def test_a_sweep_is_many_trades_one_ticker_and_one_candle() -> None:
         return [frame["channel"] for frame in wire.frames()]
 
     assert sorted(at_desk(story)) == ["ohlc", "ticker", "trade", "trade", "trade"]
+
+
+def test_a_tier_decides_how_many_books_order_by_order_may_be_asked_for() -> None:
+    """Two a second of the deepest, five for the highest tier; without a tier any number."""
+    tiers: tuple[TierName | None, ...] = ("starter", "intermediate", "pro", None)
+    allowed = []
+    for tier in tiers:
+        per_s = limits_of(tier).level3_per_s
+        bucket = Bucket(per_s, per_s or 0, START)
+        allowed.append(sum(bucket.pour(LEVEL3_COSTS[1000], START) for _ in range(9)))
+
+    assert allowed == [2, 2, 5, 9]

@@ -339,18 +339,38 @@ _NAMES = st.sampled_from(
         *("channel", "symbol", "depth", "snapshot", "token", "order_type", "side", "order_qty"),
         *("limit_price", "triggers", "deadline", "expire_time", "cl_ord_id", "order_userref"),
         *("order_id", "trigger_price", "event_trigger", "margin", "validate", "conditional"),
-        *("stp_type", "time_in_force"),
+        *("stp_type", "time_in_force", "orders", "timeout", "display_qty", "cash_order_qty"),
+        *("limit_price_type", "trigger_price_type", "effective_time", "fee_preference", "users"),
+        *("interval", "snap_orders", "ratecounter"),
     ]
 )
 _METHODS = st.sampled_from(
-    ["ping", "subscribe", "unsubscribe", "add_order", "amend_order", "cancel_order", "cancel_all"]
+    [
+        *("ping", "subscribe", "unsubscribe", "add_order", "amend_order", "edit_order"),
+        *("cancel_order", "cancel_all", "cancel_all_orders_after", "batch_add", "batch_cancel"),
+    ]
 )
+_SOUND: Frame = LIMIT | {
+    "order_id": "OAAAAA-BBBBB-CCCCCC",
+    "orders": [LIMIT, LIMIT],
+    "triggers": {"price": 69000},
+    "conditional": {"order_type": "limit", "limit_price": 80000},
+    "timeout": 60,
+    "channel": "executions",
+}
+"""Values that would do, so that odd ones are met deep inside as well."""
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     requests=st.lists(
-        st.tuples(_METHODS, st.dictionaries(_NAMES, _VALUES), st.booleans(), _VALUES),
+        st.tuples(
+            _METHODS,
+            st.dictionaries(_NAMES, _VALUES),
+            st.booleans(),
+            _VALUES,
+            st.lists(st.sampled_from(sorted(_SOUND)), max_size=8),
+        ),
         min_size=1,
         max_size=5,
     )
@@ -361,9 +381,10 @@ def test_no_request_however_odd_breaks_the_connection(requests: list[Any]) -> No
     async def story(desk: SocketDesk) -> list[list[Frame]]:
         answers = []
         for wire in (await trading(desk), await desk.connect()):
-            for method, params, has_token, req_id in requests:
+            for method, params, has_token, req_id, sound in requests:
                 token = {"token": desk.token} if has_token else {}
-                text = {"method": method, "params": params | token, "req_id": req_id}
+                named = {name: _SOUND[name] for name in sound}
+                text = {"method": method, "params": named | params | token, "req_id": req_id}
                 answers.append(await wire.say(json.dumps(text)))
             answers.append(await wire.ask("ping", 1))
         return answers

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.times import NS
 
 LEVEL3_COSTS: Mapping[int, int] = {10: 5, 100: 25, 1000: 100}
@@ -39,6 +40,13 @@ UNLIMITED = StreamLimits(
     connections=None, messages_per_s=None, level3_symbols=None, level3_per_s=None
 )
 """For replays, whose time stands still while a client talks."""
+
+
+def limits_of(tier: TierName | None) -> StreamLimits:
+    """What an account of this tier may; the highest asks for more books order by order at once."""
+    if tier is None:
+        return UNLIMITED
+    return StreamLimits(level3_per_s=500) if tier == "pro" else StreamLimits()
 
 
 class Bucket:

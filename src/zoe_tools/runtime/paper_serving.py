@@ -33,7 +33,7 @@ from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.server import event_loop, resolved, serve
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of, ns_of
-from zoe_tools.paper.ws_limits import UNLIMITED, StreamLimits
+from zoe_tools.paper.ws_limits import limits_of
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 from zoe_tools.runtime.mirror import Mirror, open_mirror
@@ -231,7 +231,7 @@ def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
         latency_s=order.latency_s,
         tier=order.tier,
         quirks=order.quirks,
-        streams=UNLIMITED if order.tier is None else StreamLimits(),
+        streams=limits_of(order.tier),
     )
 
 
