@@ -23,6 +23,7 @@ from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.keys import sign
 from zoe_tools.paper.ledger import LedgerRow, TradeView
+from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.market import (
     BookChange,
     BookSnapshot,
@@ -99,21 +100,26 @@ class Desk:
         btc: str = "10",
         holds_before_trigger: bool = True,
         protection_pct: Decimal | None = Decimal(10),
+        has_margin: bool = False,
+        margin: MarginRules | None = None,
     ) -> None:
         self.floor = Floor((spec,), seed=7)
         self.engine = Engine(
             self.floor,
             holds_before_trigger=holds_before_trigger,
             protection_pct=protection_pct,
+            margin=margin,
         )
         self.now = START
         self.events: list[EngineEvent] = []
-        self.account_id = self.open_account("desk", usd=usd, btc=btc)
+        self.account_id = self.open_account("desk", usd=usd, btc=btc, has_margin=has_margin)
 
-    def open_account(self, name: str, *, usd: str = "0", btc: str = "0") -> str:
+    def open_account(
+        self, name: str, *, usd: str = "0", btc: str = "0", has_margin: bool = False
+    ) -> str:
         """One more account."""
         account_id, events = self.engine.create_account(
-            name, {"USD": d(usd), "BTC": d(btc)}, self.now
+            name, {"USD": d(usd), "BTC": d(btc)}, self.now, has_margin=has_margin
         )
         self.events += events
         return account_id

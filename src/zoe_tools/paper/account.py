@@ -15,6 +15,7 @@ from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import ZERO, AmendView, OrderView
+from zoe_tools.paper.positions import Shelf
 from zoe_tools.paper.rounding import ceiling
 
 V = TypeVar("V")
@@ -39,6 +40,14 @@ class Recent(dict[str, V]):
         newest = list(islice(reversed(rows), most))
         self.update((name_of(row), row) for row in reversed(newest))
         self.is_whole = len(newest) == len(rows)
+
+
+_ON_MARGIN = ":margin"
+
+
+def margin_key(quote: str) -> str:
+    """Under which name an order with leverage holds the margin it needs: no balance is held."""
+    return quote + _ON_MARGIN
 
 
 class _Reserves(dict[str, tuple[str, Decimal]]):
@@ -109,17 +118,28 @@ class Account:
         self.volume = fees.VolumeWindow()
         self.movements: dict[str, Movement] = {}
         self.exports: dict[str, Export] = {}
+        self.has_margin = False
+        self.positions = Shelf()
 
     def forget_filed(self, most: int) -> None:
         """Everything is in the state file: keep only the newest `most` of each history."""
         self.closed.trim(most)
         self.trades.trim(most)
         self.ledger.trim(most)
+        self.positions.trim(most)
         self.amends.clear()
 
     def held(self, asset: str) -> Decimal:
         """What open orders keep of this asset."""
         return self.reserves.sums.get(asset, ZERO)
+
+    def margin_held(self) -> list[tuple[str, Decimal]]:
+        """The margin that its open orders would need, by quote asset."""
+        return [
+            (name.removesuffix(_ON_MARGIN), amount)
+            for name, amount in self.reserves.sums.items()
+            if amount and name.endswith(_ON_MARGIN)
+        ]
 
     def working(self, symbol: str) -> int:
         """How many of its orders of this symbol are open."""

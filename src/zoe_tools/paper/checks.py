@@ -61,7 +61,6 @@ def check_deadline(deadline: int | None, now: int) -> None:
 
 def check_shape(request: PlaceOrder, spec: PairSpec, now: int) -> None:
     """The parts of an order that do not depend on the market."""
-    _check_margin(request)
     _check_parts(request)
     _check_size(request, spec)
     for price in (request.limit_price, request.trigger_price):
@@ -80,16 +79,6 @@ def check_shape(request: PlaceOrder, spec: PairSpec, now: int) -> None:
         raise Refusal("EGeneral:Invalid arguments:oflags")
     if request.time_in_force == "fok" and request.order_type != "limit":
         raise Refusal("EGeneral:Invalid arguments:timeinforce")
-
-
-def _check_margin(request: PlaceOrder) -> None:
-    """There is no margin at this exchange: nothing to open, to reduce or to settle."""
-    if request.order_type == "settle-position":
-        raise Refusal("EOrder:Unknown position")
-    if request.leverage is not None:
-        raise Refusal("EOrder:Cannot open position")
-    if request.is_reduce_only:
-        raise Refusal("EOrder:Reduce only:No position exists")
 
 
 def _check_size(request: PlaceOrder, spec: PairSpec) -> None:

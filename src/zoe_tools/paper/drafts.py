@@ -66,6 +66,8 @@ def draft_of(request: PlaceOrder, account: Account, book: PairBook, now: int) ->
         status="open" if request.starts_at is None else "pending",
         close=request.close,
         sender_sub_id=request.sender_sub_id,
+        leverage=request.leverage,
+        is_reduce_only=request.is_reduce_only,
     )
     return priced(order, request.limit_price, request.trigger_price, book)
 
@@ -191,6 +193,8 @@ def edited(order: OrderView, request: EditOrder) -> PlaceOrder:
         trigger_reference=order.trigger_reference,
         fee_asset=request.fee_asset or order.fee_asset,
         starts_at=order.starts_at if order.status == "pending" else None,
+        leverage=order.leverage,
+        is_reduce_only=order.is_reduce_only,
     )
 
 
@@ -216,6 +220,7 @@ def child_of(parent: OrderView, quantity: Decimal, book: PairBook, now: int) -> 
         trigger_reference=parent.trigger_reference,
         fee_asset=parent.fee_asset,
         parent_id=parent.order_id,
+        leverage=parent.leverage,
     )
     try:
         return priced(child, close.limit_price, close.trigger_price, book)

@@ -12,15 +12,18 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from zoe_tools.paper import checks, funding
+from zoe_tools.paper import checks, funding, margin_checks
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.drafts import amended, draft_of, edited, trail_of
 from zoe_tools.paper.events import AmendEvent, EngineEvent, ModeEvent, SystemMode
 from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.margin import MarginRules
+from zoe_tools.paper.margin_turn import MarginTurn
 from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder
 from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.valuation import withdrawable
 
 T = TypeVar("T")
 _BATCH_LEAST, _BATCH_MOST = 2, 15
@@ -36,19 +39,22 @@ class Engine:
         protection_pct: Decimal | None = Decimal(10),
         holds_before_trigger: bool = True,
         max_open_orders: int = 225,
+        margin: MarginRules | None = None,
     ) -> None:
         self.floor = floor
         self._protection_pct = protection_pct
         self._holds_before_trigger = holds_before_trigger
         self._max_open_orders = max_open_orders
+        self.margin = margin or MarginRules()
 
-    def _turn(self, now: int) -> Turn:
+    def _turn(self, now: int) -> MarginTurn:
         self.floor.now = now = max(self.floor.now, now)
-        return Turn(
+        return MarginTurn(
             self.floor,
             now,
             protection_pct=self._protection_pct,
             holds_before_trigger=self._holds_before_trigger,
+            rules=self.margin,
         )
 
     # the market
@@ -71,7 +77,7 @@ class Engine:
 
     # accounts
     def create_account(
-        self, name: str, balances: Mapping[str, Decimal], now: int
+        self, name: str, balances: Mapping[str, Decimal], now: int, *, has_margin: bool = False
     ) -> tuple[str, list[EngineEvent]]:
         """Open an account; its starting balances are deposits in its ledger."""
         for asset, amount in balances.items():
@@ -79,6 +85,8 @@ class Engine:
         account_id = f"A{self.floor.mint.count('account'):05d}"
         self.floor.open_account(account_id, name)
         turn = self._turn(now)
+        if has_margin:
+            turn.allow_margin(self.floor.account(account_id), has_margin=True)
         for asset, amount in balances.items():
             funding.deposit(turn, self.floor.account(account_id), asset, amount)
         return account_id, turn.finish()
@@ -91,7 +99,7 @@ class Engine:
         """
         self._check_deposit(asset, amount)
         account = self.floor.account(account_id)
-        if account.available(asset) + amount < 0:
+        if amount < 0 and withdrawable(self.floor, account, asset) + amount < 0:
             raise Refusal("EFunding:Insufficient funds")
         turn = self._turn(now)
         if amount < 0:
@@ -100,7 +108,7 @@ class Engine:
             funding.deposit(turn, account, asset, amount)
         return turn.finish()
 
-    def step(self, work: Callable[[Turn], T], now: int) -> tuple[T, list[EngineEvent]]:
+    def step(self, work: Callable[[MarginTurn], T], now: int) -> tuple[T, list[EngineEvent]]:
         """A step of its own for work that was checked before."""
         turn = self._turn(now)
         result = work(turn)
@@ -139,12 +147,16 @@ class Engine:
         account = self.floor.account(account_id)
         checks.check_mode(self.floor.mode, request)
         checks.check_deadline(request.deadline, now)
-        checks.check_shape(request, book.spec, now)
+        spec, closes = book.spec, False
+        if request.leverage is not None or request.is_reduce_only or _settles(request):
+            request = margin_checks.admitted(request, account, spec)
+            closes = margin_checks.is_closing(request, account)
+        checks.check_shape(request, margin_checks.unbounded(spec) if closes else spec, now)
         checks.check_client_id(account, request)
         draft = draft_of(request, account, book, now)
-        checks.check_price(draft.limit_price, book.spec)
-        checks.check_price(draft.trigger_price, book.spec)
-        if draft.quote_quantity is None:
+        checks.check_price(draft.limit_price, spec)
+        checks.check_price(draft.trigger_price, spec)
+        if draft.quote_quantity is None and not closes:
             checks.check_cost(draft, draft.quantity, book)
         return draft
 
@@ -153,9 +165,17 @@ class Engine:
         book = self.floor.book(draft.symbol)
         if draft.is_post_only and draft.starts_at is None:
             checks.check_post_only(draft, draft.limit_price, book)
-        checks.check_funds(account, draft, book, has_hold=self._holds_before_trigger)
+        self._check_funds(account, draft)
         if draft.order_id == "":
             self._check_count(account, draft.symbol)
+
+    def _check_funds(self, account: Account, order: OrderView) -> None:
+        """The account can pay for it, or carry it."""
+        book = self.floor.book(order.symbol)
+        if order.leverage is None:
+            checks.check_funds(account, order, book, has_hold=self._holds_before_trigger)
+        else:
+            margin_checks.check_collateral(self.floor, account, order, book, self.margin)
 
     def place_batch(
         self, account_id: str, requests: Sequence[PlaceOrder], now: int
@@ -237,7 +257,7 @@ class Engine:
         checks.check_cost(after, after.quantity, book)
         if is_repriced and (order.is_post_only or request.is_post_only):
             checks.check_post_only(order, after.limit_price, book)
-        checks.check_funds(account, after, book, has_hold=self._holds_before_trigger)
+        self._check_funds(account, after)
         turn = self._turn(now)
         after = replace(after, amended_at=turn.now)
         amend_id = self.floor.mint.amend()
@@ -289,6 +309,7 @@ class Engine:
             if order_id in account.movements:
                 funding.advance(turn, account, order_id)
                 continue
+            turn.roll_over(account, order_id)
             order = account.open.get(order_id)
             if order is None:
                 continue
@@ -312,3 +333,7 @@ class Engine:
         self.floor.mode = mode
         turn.events.append(ModeEvent(at=turn.now, mode=mode))
         return turn.finish()
+
+
+def _settles(request: PlaceOrder) -> bool:
+    return request.order_type == "settle-position"

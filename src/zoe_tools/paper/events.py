@@ -15,6 +15,7 @@ from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import Levels, TakerSide
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import AmendView, OrderView
+from zoe_tools.paper.positions import Position
 
 OrderEventKind = Literal[
     "pending_new",
@@ -79,6 +80,22 @@ class ExportEvent(Struct, frozen=True, kw_only=True, gc=False):
     export: Export
 
 
+class PositionEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """A position was opened, changed or closed."""
+
+    at: int
+    account_id: str
+    position: Position
+
+
+class MarginEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """An account may trade on margin from now on, or no more."""
+
+    at: int
+    account_id: str
+    has_margin: bool
+
+
 class BookEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The displayed book changed.
 
@@ -120,6 +137,8 @@ EngineEvent = (
     | LedgerEvent
     | MovementEvent
     | ExportEvent
+    | PositionEvent
+    | MarginEvent
     | BookEvent
     | PrintEvent
     | ModeEvent

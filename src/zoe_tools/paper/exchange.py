@@ -19,15 +19,18 @@ from zoe_tools.paper.events import (
     EngineEvent,
     ExportEvent,
     LedgerEvent,
+    MarginEvent,
     ModeEvent,
     MovementEvent,
     OrderEvent,
+    PositionEvent,
     PrintEvent,
 )
 from zoe_tools.paper.exchange_accounts import AccountCommands
 from zoe_tools.paper.exchange_exports import ExportCommands
 from zoe_tools.paper.exchange_faults import FaultCommands
 from zoe_tools.paper.exchange_funding import FundingCommands
+from zoe_tools.paper.exchange_margin import MarginCommands
 from zoe_tools.paper.exchange_orders import OrderCommands
 from zoe_tools.paper.exports import ExportOptions
 from zoe_tools.paper.fault_lag import RestLag
@@ -35,6 +38,7 @@ from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.rate_counters import TIERS, TierName
@@ -47,6 +51,7 @@ from zoe_tools.ports import Clock
 Listener = Callable[[EngineEvent], None]
 _MARKET_STEPS_PER_COMMIT = 500
 _FORMAT = 1
+_COMMITTED = (LedgerEvent, ModeEvent, MovementEvent, ExportEvent, PositionEvent, MarginEvent)
 _SETTLE_S = 0.05
 """After the first subscriber, a moment for its other subscriptions."""
 
@@ -65,7 +70,7 @@ class ExchangeOptions:
     `tier`: whose counters of REST calls and order transactions apply, and how many orders may be
     open in a pair; None counts nothing.
     `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
-    long money is on its way; `exports`: how long a report takes.
+    long money is on its way; `exports`: how long a report takes; `margin`: its terms.
     """
 
     holds_before_trigger: bool = True
@@ -79,10 +84,13 @@ class ExchangeOptions:
     streams: StreamLimits = field(default_factory=StreamLimits)
     quirks: Quirks = field(default_factory=Quirks)
     funding: FundingOptions = field(default_factory=FundingOptions)
+    margin: MarginRules = field(default_factory=MarginRules)
     exports: ExportOptions = field(default_factory=ExportOptions)
 
 
-class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportCommands, FaultCommands):
+class PaperExchange(
+    OrderCommands, AccountCommands, FundingCommands, ExportCommands, MarginCommands, FaultCommands
+):
     """One exchange. `source=None` serves what the state file last knew, and nothing moves."""
 
     def __init__(
@@ -127,6 +135,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
             max_open_orders=(
                 self.options.max_open_orders if self.tier is None else self.tier.open_orders
             ),
+            margin=self.options.margin,
         )
 
     def _open(self) -> tuple[Floor, int]:
@@ -244,7 +253,7 @@ class PaperExchange(OrderCommands, AccountCommands, FundingCommands, ExportComma
             if isinstance(event, OrderEvent):
                 self._moved.add(event.order.symbol)
                 must_commit = True
-            elif isinstance(event, (LedgerEvent, ModeEvent, MovementEvent, ExportEvent)):
+            elif isinstance(event, _COMMITTED):
                 must_commit = True
             elif isinstance(event, PrintEvent):
                 self._unsaved.append(event)

@@ -30,15 +30,21 @@ class AccountCommands(Commands):
         api_secret: str,
         permissions: frozenset[str] = frozenset(PERMISSIONS),
         balances: Mapping[str, Decimal] | None = None,
+        *,
+        has_margin: bool = False,
     ) -> str:
         """A new account with one key; balances by v2 asset name. Returns the account's id.
+
+        Only an account with `has_margin` may use leverage.
 
         Raises:
             ConfigError: the key exists already, or the secret is not base64.
             Refusal: an unknown asset or an impossible amount.
         """
         self._keys.check_new(api_key, api_secret)
-        account_id, events = self._engine.create_account(name, balances or {}, self.now())
+        account_id, events = self._engine.create_account(
+            name, balances or {}, self.now(), has_margin=has_margin
+        )
         self._tell(events, (self._new_key(account_id, api_key, api_secret, permissions),))
         return account_id
 

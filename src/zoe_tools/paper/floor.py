@@ -36,6 +36,8 @@ class Floor:
         self.dead_men: dict[str, int] = {}
         self.rates = EngineCounters()
         self.planned_modes: list[tuple[int, SystemMode]] = []
+        self.exposed: set[str] = set()
+        """Accounts that have, or lately had, positions or orders on margin."""
         self._expiries: list[tuple[int, str, str]] = []
 
     def account(self, account_id: str) -> Account:
@@ -53,6 +55,8 @@ class Floor:
         """An open order as it was, with what it held and who was ahead of it."""
         account = self.account(order.account_id)
         account.open[order.order_id] = order
+        if order.leverage is not None:
+            self.exposed.add(order.account_id)
         if reserve is not None:
             account.reserves[order.order_id] = reserve
         if order.expire_at is not None:
@@ -117,12 +121,20 @@ class Floor:
 def _assets_of(pairs: Iterable[PairSpec]) -> dict[str, AssetSpec]:
     assets: dict[str, AssetSpec] = {}
     for spec in pairs:
-        for name, asset_id, altname, decimals in (
-            (spec.base, spec.base_id, spec.base_altname, spec.base_decimals),
-            (spec.quote, spec.quote_id, spec.quote_altname, spec.quote_decimals),
-        ):
-            assets.setdefault(
-                name,
-                AssetSpec(name=name, asset_id=asset_id, altname=altname, decimals=decimals),
-            )
+        base = AssetSpec(
+            name=spec.base,
+            asset_id=spec.base_id,
+            altname=spec.base_altname,
+            decimals=spec.base_decimals,
+            collateral=spec.base_collateral,
+        )
+        quote = AssetSpec(
+            name=spec.quote,
+            asset_id=spec.quote_id,
+            altname=spec.quote_altname,
+            decimals=spec.quote_decimals,
+            collateral=spec.quote_collateral,
+        )
+        for asset in (base, quote):
+            assets.setdefault(asset.name, asset)
     return assets

@@ -23,6 +23,7 @@ from zoe_tools.paper.records import Records
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import fits, half_up
 from zoe_tools.paper.times import NS
+from zoe_tools.paper.valuation import withdrawable
 from zoe_tools.paper.views import AssetSpec
 from zoe_tools.paper.wallets import parted
 
@@ -126,7 +127,7 @@ def check_withdrawal(floor: Floor, account: Account, asset: str, amount: Decimal
         Refusal: an unknown asset, an impossible amount, or more than is free.
     """
     check_amount(asset_named(floor, asset), amount)
-    if amount > account.available(asset):
+    if amount > withdrawable(floor, account, asset):
         raise Refusal("EFunding:Insufficient funds")
 
 
@@ -244,7 +245,7 @@ def check_transfer(floor: Floor, account: Account, order: Transfer) -> None:
     if len(ends) != len(known) or len(ends) == 1 or "" not in ends or order.source == FUTURES:
         raise Refusal("EGeneral:Invalid arguments")
     check_amount(spec, order.amount)
-    if order.amount > account.available(f"{spec.name}{order.source}"):
+    if order.amount > withdrawable(floor, account, f"{spec.name}{order.source}"):
         raise Refusal("EFunding:Insufficient funds")
 
 

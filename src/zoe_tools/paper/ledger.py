@@ -12,7 +12,27 @@ from msgspec import Struct
 
 from zoe_tools.paper.order import ZERO, OrderType, Side
 
-LedgerType = Literal["trade", "deposit", "withdrawal", "transfer"]
+LedgerType = Literal["trade", "deposit", "withdrawal", "transfer", "margin", "rollover", "settled"]
+PositionStep = Literal["opened", "closing", "closed"]
+
+
+class OnMargin(Struct, frozen=True, kw_only=True, gc=False):
+    """What an execution with leverage did to positions.
+
+    `position_id` is the one it opened (its own trade id, or that of the first fill of the same
+    taker), else the first it closed. `borrowed` is the cost, `margin` what it tied up, and
+    `opening_fee` the part of the trade's fee that is for what it opened; `profit` is what it closed
+    made, before fees.
+    """
+
+    leverage: int
+    position_id: str
+    step: PositionStep
+    closed: Decimal = ZERO
+    borrowed: Decimal = ZERO
+    margin: Decimal = ZERO
+    opening_fee: Decimal = ZERO
+    profit: Decimal = ZERO
 
 
 class TradeView(Struct, frozen=True, kw_only=True, gc=False):
@@ -39,6 +59,7 @@ class TradeView(Struct, frozen=True, kw_only=True, gc=False):
     at: int
     ledger_ids: tuple[str, ...] = ()
     fee_base: Decimal = ZERO
+    on_margin: OnMargin | None = None
 
 
 class LedgerRow(Struct, frozen=True, kw_only=True, gc=False):

@@ -21,7 +21,9 @@ class PairSpec:
     """A pair the source speaks for, with what AssetPairs and Assets say of it.
 
     `symbol` is the v2 name (`BTC/USD`), `pair_id` the REST key (`XXBTZUSD`), `base_id` and
-    `quote_id` the asset keys (`XXBT`, `ZUSD`). Fee rows are (30-day volume from, percent).
+    `quote_id` the asset keys (`XXBT`, `ZUSD`). Fee rows are (30-day volume from, percent). The
+    leverages are those on offer, none where there is no margin; `long_limit` and `short_limit`
+    bound a position, in base. Of an asset's worth, its collateral part secures margin.
     """
 
     symbol: str
@@ -44,6 +46,12 @@ class PairSpec:
     costmin: Decimal
     fees: tuple[tuple[Decimal, Decimal], ...]
     fees_maker: tuple[tuple[Decimal, Decimal], ...]
+    leverage_buy: tuple[int, ...] = ()
+    leverage_sell: tuple[int, ...] = ()
+    long_limit: int | None = None
+    short_limit: int | None = None
+    base_collateral: Decimal = Decimal(0)
+    quote_collateral: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

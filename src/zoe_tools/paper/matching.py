@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from zoe_tools.paper import fees
-from zoe_tools.paper.account import reserve_for
+from zoe_tools.paper.account import Account, reserve_for
 from zoe_tools.paper.book import PairBook, Resting, crosses, other
 from zoe_tools.paper.drafts import child_of, trailed
 from zoe_tools.paper.events import (
@@ -20,25 +20,32 @@ from zoe_tools.paper.events import (
     OrderEvent,
     PrintEvent,
 )
+from zoe_tools.paper.fills import (
+    FILL_OR_KILL,
+    IMMEDIATE,
+    NO_FUNDS,
+    NO_LIQUIDITY,
+    POST_ONLY,
+    PROTECTION,
+    SELF_TRADE,
+    cost_of_fill,
+    is_fillable,
+    unpaid,
+    wanted,
+)
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.ledger import TradeView
+from zoe_tools.paper.margin_hooks import MarginHooks
 from zoe_tools.paper.market import PairSpec, Print
-from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, ZERO, OrderView
-from zoe_tools.paper.records import Records
+from zoe_tools.paper.order import ZERO, OrderView
+from zoe_tools.paper.prices import is_hit
 from zoe_tools.paper.rounding import half_up
 
 _HUNDRED = Decimal(100)
-SELF_TRADE = "Self trade prevention"
-PROTECTION = "Market price protection"
-NO_LIQUIDITY = "No liquidity"
-NO_FUNDS = "Insufficient funds"
-IMMEDIATE = "Immediate or cancel"
-FILL_OR_KILL = "Fill or kill"
-POST_ONLY = "Post only order"
 
 
-class Turn(Records):
-    """One step. `finish` returns what happened."""
+class Turn(MarginHooks):
+    """One step. `finish` returns what happened. What has to do with margin is done elsewhere."""
 
     def __init__(
         self,
@@ -54,6 +61,7 @@ class Turn(Records):
         self._new_lasts: deque[tuple[PairBook, Decimal]] = deque()
         self._closes: deque[tuple[OrderView, Decimal]] = deque()
         self._touched: dict[str, PairBook] = {}
+        self._is_repriced = False
 
     # order life
     def open_order(self, draft: OrderView) -> OrderView:
@@ -94,11 +102,15 @@ class Turn(Records):
         book = self._book(order)
         if order.waits_for_trigger:
             book.waiting[order.order_id] = order
-            if book.last is not None and _is_hit(order, book.last):
+            if book.last is not None and is_hit(order, book.last):
                 self._trigger(book, order, book.last, None)
             return
+        if order.leverage is not None:
+            order = self._on_margin(order)
+            if not order.is_open:
+                return
         is_market = order.limit_price is None
-        if order.time_in_force == "fok" and not self._fills_whole(book, order):
+        if order.time_in_force == "fok" and not is_fillable(self.floor, book, order):
             self.end(order, "canceled", FILL_OR_KILL)
             return
         order, why = self._take(book, order, worst)
@@ -109,7 +121,7 @@ class Turn(Records):
         elif order.time_in_force == "ioc":
             self.end(order, "canceled", IMMEDIATE)
         else:
-            self._rest(book, order)
+            self._rest(book, self._cut(order) if order.is_reduce_only else order)
 
     def _rest(self, book: PairBook, order: OrderView) -> OrderView:
         """At the back of its level; an iceberg with a fresh slice."""
@@ -118,27 +130,6 @@ class Turn(Records):
             self._keep(order)
         book.rest(order, order.limit_price or ZERO)
         return order
-
-    def _fills_whole(self, book: PairBook, order: OrderView) -> bool:
-        """Whether others have all of it within its limit; nothing behind an own order counts."""
-        bound, found = order.limit_price or ZERO, ZERO
-        across = other(order.side)
-        own: Decimal | None = None
-        for resting in book.resting[across]:
-            if not crosses(order.side, bound, resting.price):
-                break
-            if resting.account_id != order.account_id:
-                found += self.floor.account(resting.account_id).open[resting.order_id].remaining
-            elif order.self_trade != "cancel-oldest":
-                own = resting.price
-                break
-        for price in book.source[across].prices():
-            if not crosses(order.side, bound, price) or price == own:
-                break
-            if own is not None and not crosses(order.side, own, price):
-                break
-            found += book.source[across].size(price)
-        return found >= order.remaining
 
     def end(
         self, order: OrderView, status: Literal["closed", "canceled", "expired"], reason: str | None
@@ -175,6 +166,9 @@ class Turn(Records):
         account.open[order.order_id] = order
         account.reserves.pop(order.order_id, None)
         if order.limit_price is None and not order.waits_for_trigger:
+            return
+        if order.leverage is not None:
+            self._hold_margin(order)
             return
         if order.waits_for_trigger and not self._holds_before_trigger:
             return
@@ -215,20 +209,26 @@ class Turn(Records):
                 continue
             if resting is None and worst is not None and crosses(order.side, worst, price):
                 price = worst
-            quantity = min(quantity, _wanted(order, price, book.spec))
+            quantity = min(quantity, self._most(order, price, book.spec))
             if quantity <= 0:
                 return self.end(order, "closed", None), None
             if not self._can_pay(book, order, price, quantity):
-                return order, NO_FUNDS
+                return order, unpaid(order)
             order = self._trade(book, order, maker[0], price, quantity, resting)
         return order, None
+
+    def _most(self, order: OrderView, price: Decimal, spec: PairSpec) -> Decimal:
+        """How much of it may trade at this price."""
+        if order.is_reduce_only:
+            return min(order.remaining, self._closable(order))
+        return wanted(order, price, spec)
 
     def _bound(self, book: PairBook, order: OrderView) -> Decimal | None:
         """The price an order does not trade beyond."""
         if order.limit_price is not None:
             return order.limit_price
         best = book.best_any(other(order.side))
-        if best is None or self._protection_pct is None:
+        if best is None or self._protection_pct is None or order.is_liquidation:
             return None
         slip = best * self._protection_pct / _HUNDRED
         return best + slip if order.side == "buy" else best - slip
@@ -265,6 +265,8 @@ class Turn(Records):
         self.end(order, "canceled", reason)
 
     def _can_pay(self, book: PairBook, order: OrderView, price: Decimal, quantity: Decimal) -> bool:
+        if order.leverage is not None:
+            return self._can_carry(book, order, price, quantity)
         spec = book.spec
         account = self.floor.account(order.account_id)
         asset, needed = spec.base, half_up(quantity, spec.base_decimals)
@@ -298,7 +300,7 @@ class Turn(Records):
                 left -= quantity
                 order = self.floor.account(resting.account_id).open[resting.order_id]
                 if not self._can_pay(book, order, resting.price, quantity):
-                    self._end_resting(resting, NO_FUNDS)
+                    self._end_resting(resting, unpaid(order))
                     continue
                 self._fill(book, order, resting.price, quantity, public_id, is_maker=True)
                 public_id = 0
@@ -318,6 +320,7 @@ class Turn(Records):
         self.events.append(printed)
         self.floor.tapes[symbol].add(printed)
         book.last = event.price
+        self._is_repriced = True
         self.touch(book)
         if book.waiting:
             self._new_lasts.append((book, event.price))
@@ -332,7 +335,7 @@ class Turn(Records):
                 if order is None:
                     continue
                 order = self._trail(book, order, last)
-                if _is_hit(order, last):
+                if is_hit(order, last):
                     self._trigger(book, order, last, last)
 
     def _trail(self, book: PairBook, order: OrderView, last: Decimal) -> OrderView:
@@ -359,7 +362,7 @@ class Turn(Records):
         self._keep(order)
         self.note(order, "triggered")
         account = self.floor.account(order.account_id)
-        if order.order_id in account.reserves:
+        if order.leverage is None and order.order_id in account.reserves:
             asset, _ = account.reserves[order.order_id]
             if account.available(asset) < 0:
                 self.end(order, "canceled", NO_FUNDS)
@@ -378,9 +381,11 @@ class Turn(Records):
         is_maker: bool,
     ) -> OrderView:
         """Execute part of an order: order, balances, ledger, events."""
+        if order.leverage is not None:
+            return self._fill_on_margin(book, order, price, quantity, public_id, is_maker=is_maker)
         spec = book.spec
         account = self.floor.account(order.account_id)
-        cost = _cost_of_fill(order, price, quantity, spec)
+        cost = cost_of_fill(order, price, quantity, spec)
         rate = order.maker_pct if is_maker else order.taker_pct
         fee, fee_base = fees.fee_of(spec, cost, rate), ZERO
         if order.is_fee_in_base:
@@ -403,14 +408,22 @@ class Turn(Records):
             at=self.now,
             ledger_ids=(self.floor.mint.ledger(), self.floor.mint.ledger()),
         )
+        order = self._traded(book, account, order, trade)
+        return self._after_fill(book, order, is_maker=is_maker)
+
+    def _traded(
+        self, book: PairBook, account: Account, order: OrderView, trade: TradeView
+    ) -> OrderView:
+        """Write an execution down; returns the order after it."""
+        quantity = trade.quantity
         account.trades[trade.trade_id] = trade
-        account.volume.add(self.now, cost)
+        account.volume.add(self.now, trade.cost)
         order = replace(
             order,
             filled=order.filled + quantity,
-            cost=order.cost + cost,
-            fee=order.fee + fee,
-            fee_base=order.fee_base + fee_base,
+            cost=order.cost + trade.cost,
+            fee=order.fee + trade.fee,
+            fee_base=order.fee_base + trade.fee_base,
             quantity=order.quantity if order.quote_quantity is None else order.filled + quantity,
             shown=max(ZERO, order.shown - quantity),
             trade_ids=(*order.trade_ids, trade.trade_id),
@@ -422,10 +435,10 @@ class Turn(Records):
                 at=self.now, account_id=order.account_id, kind="trade", order=order, trade=trade
             )
         )
-        self.settle(spec, account, trade)
+        self.settle(book.spec, account, trade)
         if order.close is not None:
             self._closes.append((order, quantity))
-        return self._after_fill(book, order, is_maker=is_maker)
+        return order
 
     def _after_fill(self, book: PairBook, order: OrderView, *, is_maker: bool) -> OrderView:
         """Done, or an iceberg's next slice at the back of its level, or as it is."""
@@ -446,7 +459,9 @@ class Turn(Records):
             if child is None:
                 continue
             asset, needed = reserve_for(child, book.spec)
-            can_pay = needed <= self.floor.account(parent.account_id).available(asset)
+            can_pay = child.leverage is not None or needed <= self.floor.account(
+                parent.account_id
+            ).available(asset)
             # an order that ends at once holds nothing on its way
             order = self.open_order(child)
             if can_pay or (child.waits_for_trigger and not self._holds_before_trigger):
@@ -454,39 +469,20 @@ class Turn(Records):
             else:
                 self.end(order, "canceled", NO_FUNDS)
 
-    def finish(self, *, snapshot_of: str | None = None) -> list[EngineEvent]:
-        """Fire what is to fire, publish what changed on display, and hand everything over."""
+    def _run_on(self) -> None:
+        """Everything that follows from what has happened so far."""
         self.fire_triggers()
         while self._closes:
             self._open_closes()
             self.fire_triggers()
+
+    def finish(self, *, snapshot_of: str | None = None) -> list[EngineEvent]:
+        """Fire what is to fire, publish what changed on display, and hand everything over."""
+        self._run_on()
+        if self.floor.exposed:
+            self._watch_margin()
         for symbol, book in self._touched.items():
             shown = book.drain(self.now, is_snapshot=symbol == snapshot_of)
             if shown is not None:
                 self.events.append(shown)
         return self.events
-
-
-def _is_hit(order: OrderView, last: Decimal) -> bool:
-    """Whether the last price has reached the trigger (section 13.3)."""
-    trigger = order.trigger_price
-    if trigger is None or order.order_type not in TRIGGERED_TYPES:
-        return False
-    rises = (order.side == "buy") == (order.order_type in STOPS)
-    return last >= trigger if rises else last <= trigger
-
-
-def _wanted(order: OrderView, price: Decimal, spec: PairSpec) -> Decimal:
-    """How much of it is still to buy or sell at this price; can be nothing when sized in quote."""
-    if order.quote_quantity is None:
-        return order.remaining
-    return half_up((order.quote_quantity - order.cost) / price, spec.lot_decimals)
-
-
-def _cost_of_fill(order: OrderView, price: Decimal, quantity: Decimal, spec: PairSpec) -> Decimal:
-    """Price times quantity; the fill that uses up a quote-sized buy is pinned to what is left."""
-    if order.quote_quantity is not None:
-        left = order.quote_quantity - order.cost
-        if quantity == _wanted(order, price, spec):
-            return left
-    return fees.cost_of(spec, price, quantity)

@@ -172,7 +172,8 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     distance, `peak_price` the best price since its entry, `trigger_price` the stop that follows it
     and `limit_offset` the limit's distance from the stop. `fee_base` is what it paid in base.
     `parent_id` is the order whose fill or edit made it. `sender_sub_id` names a desk
-    of the client's; it is echoed. `amended_at` is when it was last amended.
+    of the client's; it is echoed. `amended_at` is when it was last amended. `is_liquidation` is
+    one that the exchange made to close a position.
     """
 
     order_id: str
@@ -219,6 +220,7 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
     parent_id: str | None = None
     sender_sub_id: str | None = None
     amended_at: int | None = None
+    is_liquidation: bool = False
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -226,6 +228,8 @@ class OrderView(Struct, frozen=True, kw_only=True, gc=False):
         words = []
         if self.triggered_at is not None:
             words.append("stopped" if self.order_type in STOPS else "touched")
+        if self.is_liquidation:
+            words.append("liquidated")
         if self.is_amended:
             words.append("amended")
         if self.status == "canceled" and self.filled > 0:

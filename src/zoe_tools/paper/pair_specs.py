@@ -37,30 +37,56 @@ class _Asset:
     asset_id: str
     altname: str
     decimals: int
+    collateral: str = "0"
 
 
 _ASSETS = {
     asset.name: asset
     for asset in (
-        _Asset("USD", "ZUSD", "USD", 4),
-        _Asset("EUR", "ZEUR", "EUR", 4),
-        _Asset("USDT", "USDT", "USDT", 8),
-        _Asset("BTC", "XXBT", "XBT", 10),
-        _Asset("ETH", "XETH", "ETH", 10),
-        _Asset("SOL", "SOL", "SOL", 10),
+        _Asset("USD", "ZUSD", "USD", 4, "1"),
+        _Asset("EUR", "ZEUR", "EUR", 4, "1"),
+        _Asset("USDT", "USDT", "USDT", 8, "0.9"),
+        _Asset("BTC", "XXBT", "XBT", 10, "1"),
+        _Asset("ETH", "XETH", "ETH", 10, "1"),
+        _Asset("SOL", "SOL", "SOL", 10, "0.9"),
         _Asset("STORJ", "STORJ", "STORJ", 10),
         _Asset("DOGE", "XXDG", "XDG", 8),
         _Asset("XRP", "XXRP", "XRP", 8),
-        _Asset("LTC", "XLTC", "LTC", 10),
-        _Asset("ADA", "ADA", "ADA", 8),
+        _Asset("LTC", "XLTC", "LTC", 10, "0.7"),
+        _Asset("ADA", "ADA", "ADA", 8, "0.9"),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Margin:
+    most: int
+    long_limit: int
+    short_limit: int
+
+
+_MARGINS = {
+    "BTC/USD": _Margin(10, 250, 200),
+    "ETH/USD": _Margin(5, 2_700, 1_700),
+    "SOL/USD": _Margin(4, 37_000, 24_000),
+    "DOGE/USD": _Margin(5, 10_700_000, 6_100_000),
+    "XRP/USD": _Margin(5, 2_000_000, 1_200_000),
+    "LTC/USD": _Margin(3, 5_300, 3_600),
+    "ADA/USD": _Margin(3, 1_400_000, 1_200_000),
+    "BTC/EUR": _Margin(5, 130, 100),
+    "ETH/EUR": _Margin(5, 1_400, 1_000),
+    "BTC/USDT": _Margin(10, 80, 80),
+    "ETH/USDT": _Margin(10, 1_500, 1_500),
+}
+"""The highest leverage (all from 2 up are on offer) and how large a position may get, in base."""
 
 
 def _spec(
     base: str, quote: str, pair_id: str, price_decimals: int, cost_decimals: int, ordermin: str
 ) -> PairSpec:
     left, right = _ASSETS[base], _ASSETS[quote]
+    margin = _MARGINS.get(f"{base}/{quote}")
+    leverages = () if margin is None else tuple(range(2, margin.most + 1))
     return PairSpec(
         symbol=f"{base}/{quote}",
         pair_id=pair_id,
@@ -82,6 +108,12 @@ def _spec(
         costmin=Decimal("0.5"),
         fees=TAKER_FEES,
         fees_maker=MAKER_FEES,
+        leverage_buy=leverages,
+        leverage_sell=leverages,
+        long_limit=None if margin is None else margin.long_limit,
+        short_limit=None if margin is None else margin.short_limit,
+        base_collateral=Decimal(left.collateral),
+        quote_collateral=Decimal(right.collateral),
     )
 
 

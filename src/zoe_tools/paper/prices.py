@@ -8,7 +8,15 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import STOPS, TRIGGERED_TYPES, OrderType, Price, RelativePrice, Side
+from zoe_tools.paper.order import (
+    STOPS,
+    TRIGGERED_TYPES,
+    OrderType,
+    OrderView,
+    Price,
+    RelativePrice,
+    Side,
+)
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
 
@@ -75,3 +83,12 @@ def limit_beside(
     if offset.is_unsigned and side == "sell":
         away = -away
     return on_tick(trigger + away, spec)
+
+
+def is_hit(order: OrderView, last: Decimal) -> bool:
+    """Whether the last price has reached the trigger (section 13.3)."""
+    trigger = order.trigger_price
+    if trigger is None or order.order_type not in TRIGGERED_TYPES:
+        return False
+    rises = (order.side == "buy") == (order.order_type in STOPS)
+    return last >= trigger if rises else last <= trigger

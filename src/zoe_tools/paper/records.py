@@ -30,7 +30,22 @@ class Records:
         )
 
     def settle(self, spec: PairSpec, account: Account, trade: TradeView) -> None:
-        """Two ledger rows, quote first; the fee sits on the leg of its asset."""
+        """Two ledger rows, quote first; the fee sits on the leg of its asset.
+
+        On margin nothing is delivered: one row in quote with what was won or lost, and the fee.
+        """
+        if trade.on_margin is not None:
+            self.post(
+                account,
+                ledger_id=trade.ledger_ids[0],
+                ref_id=trade.trade_id,
+                row_type="margin",
+                subtype="",
+                asset=spec.quote,
+                amount=half_up(trade.on_margin.profit, spec.quote_decimals),
+                fee=half_up(trade.fee, spec.quote_decimals),
+            )
+            return
         sign = -1 if trade.side == "buy" else 1
         quote_id, base_id = trade.ledger_ids
         self.post(

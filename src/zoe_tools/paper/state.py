@@ -14,15 +14,17 @@ from typing import Literal
 import msgspec
 
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper import history
+from zoe_tools.paper import history, state_margin
 from zoe_tools.paper.book import PairBook
 from zoe_tools.paper.events import (
     AmendEvent,
     EngineEvent,
     ExportEvent,
     LedgerEvent,
+    MarginEvent,
     MovementEvent,
     OrderEvent,
+    PositionEvent,
     PrintEvent,
     SystemMode,
 )
@@ -33,6 +35,7 @@ from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.positions import Position
 from zoe_tools.paper.rate_counters import Meter
 
 _SCHEMA = """
@@ -78,7 +81,7 @@ class StateFile:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={synchronous}")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + state_margin.SCHEMA)
             history.prepare(self._db)
             row = self._db.execute("SELECT COALESCE(MAX(changed), 0) FROM orders").fetchone()
         except sqlite3.Error as error:
@@ -199,6 +202,8 @@ class StateFile:
         match event:
             case PrintEvent():
                 self._db.execute("INSERT INTO prints(value) VALUES (?)", (self._encode(event),))
+            case PositionEvent() | MarginEvent():
+                state_margin.write(self._db, event)
             case AmendEvent():
                 amend = event.amend
                 self._db.execute(
@@ -282,6 +287,10 @@ class StateFile:
         rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")
         return [msgspec.json.decode(value, type=ApiKey) for (value,) in rows]
 
+    def position(self, position_id: str) -> Position | None:
+        """One position, open or closed."""
+        return state_margin.position_named(self._db, position_id)
+
     def restore(self, floor: Floor, situation: Situation, *, kept: int) -> None:
         """Fill an empty floor with what the file knows; of each history the newest `kept` rows."""
         floor.now = situation.now
@@ -313,6 +322,7 @@ class StateFile:
         for row in self.archive.last_rows():
             floor.account(row.account_id).balances[row.asset] = row.balance
         self._restore_movements(floor)
+        state_margin.restore(self._db, floor)
 
     def _restore_movements(self, floor: Floor) -> None:
         decode = msgspec.json.Decoder(Movement).decode

@@ -43,12 +43,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetSpec:
-    """An asset: v2 name (`BTC`), REST key (`XXBT`), altname (`XBT`) and ledger decimals."""
+    """An asset: v2 name (`BTC`), REST key (`XXBT`), altname (`XBT`) and ledger decimals.
+
+    `collateral` is the part of its worth that secures margin.
+    """
 
     name: str
     asset_id: str
     altname: str
     decimals: int
+    collateral: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
