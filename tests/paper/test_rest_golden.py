@@ -204,8 +204,8 @@ def test_an_account_that_did_nothing(desk: RestDesk, method: str, result: Any) -
 def test_what_an_account_is_worth(desk: RestDesk) -> None:
     """Section 6: strings of the asset's decimals, no margin level without a position."""
     worth = "240000.0000"
-    nothing = dict.fromkeys("mncv", "0.0000")
-    expected = {"eb": worth, "tb": worth, **nothing, "e": worth, "mf": worth}
+    nothing = dict.fromkeys(("m", "n", "c", "v", "uv"), "0.0000")
+    expected = {"eb": worth, "tb": worth, **nothing, "e": worth, "mf": worth, "mfo": worth}
 
     assert desk.private("TradeBalance") == expected
     in_bitcoin = desk.private("TradeBalance", asset="XXBT")["eb"]

@@ -398,12 +398,15 @@ def test_the_instrument_channel_says_what_can_be_traded() -> None:
             "qty_increment": "0.00000001",
             "price_precision": 1,
             "cost_precision": 5,
-            "marginable": False,
+            "marginable": True,
             "has_index": False,
             "cost_min": "0.5",
             "tick_size": "0.1",
             "price_increment": "0.1",
             "qty_min": "0.00005000",
+            "margin_initial": "0.10",
+            "position_limit_long": 250,
+            "position_limit_short": 200,
         }
     ]
 

@@ -53,19 +53,34 @@ def lot_volume(quantity: Decimal) -> str:
 
 def order_text(order: OrderView, spec: PairSpec) -> str:
     """`buy 1.25000000 XBTUSD @ stop loss 49000.0 -> limit 48000.0` (section 17.2)."""
+    is_settlement = order.order_type == "settle-position"
+    if order.leverage is None or is_settlement:
+        return _plain_text(order, spec)
+    return f"{_plain_text(order, spec)} with {leverage_text(order)} leverage"
+
+
+def leverage_text(order: OrderView) -> str:
+    """`5:1`, or `none`."""
+    return "none" if order.leverage is None else f"{order.leverage}:1"
+
+
+def _plain_text(order: OrderView, spec: PairSpec) -> str:
     what = f"{order.side} {fixed(order.quantity, spec.lot_decimals)} {spec.altname} @ "
     limit, trigger = order.limit_price, order.trigger_price
     limit_text = "" if limit is None else f"limit {fixed(limit, spec.pair_decimals)}"
     if trigger is None:
-        return what + (limit_text or "market")
+        return what + (limit_text or _words_of(order.order_type))
     if order.limit_offset is not None:
         limit_text = f"limit {_distance(order.limit_offset, spec)}"
     return what + _joined(order.order_type, _told(trigger, order.trailing, spec), limit_text)
 
 
 def _joined(order_type: str, trigger: str, limit: str) -> str:
-    words = _WORDS.get(order_type, order_type.replace("-", " "))
-    return f"{words} {trigger}" + (f" -> {limit}" if limit else "")
+    return f"{_words_of(order_type)} {trigger}" + (f" -> {limit}" if limit else "")
+
+
+def _words_of(order_type: str) -> str:
+    return _WORDS.get(order_type, order_type.replace("-", " "))
 
 
 def close_text(close: ConditionalClose, spec: PairSpec) -> str:
@@ -157,6 +172,8 @@ def order_row(order: OrderView, spec: PairSpec, trade_ids: Sequence[str] | None)
         row["sender_sub_id"] = order.sender_sub_id
     if order.order_type in TRIGGERED_TYPES:
         row["trigger"] = order.trigger_reference
+    if order.leverage is not None:
+        row["margin"] = True
     if order.display_quantity is not None:
         row["displayvol"] = fixed(order.display_quantity, spec.lot_decimals)
     if order.closed_at is not None:
@@ -185,7 +202,7 @@ def _description(order: OrderView, spec: PairSpec) -> Json:
         "ordertype": order.order_type,
         "price": _told(price, order.trailing, spec),
         "price2": _told(second, order.limit_offset, spec),
-        "leverage": "none",
+        "leverage": leverage_text(order),
         "order": order_text(order, spec),
         "close": "" if order.close is None else close_text(order.close, spec),
     }
@@ -205,9 +222,12 @@ def trade_row(trades: Sequence[TradeView], spec: PairSpec, *, has_ledgers: bool)
     quantity = sum((trade.quantity for trade in trades), Decimal(0))
     cost = sum((trade.cost for trade in trades), Decimal(0))
     price = first.price if len(trades) == 1 else cost / quantity
+    steps = [one.on_margin for one in trades if one.on_margin is not None]
+    told = next((one for one in steps if one.step == "opened"), steps[0] if steps else None)
+    margin = sum((one.margin for one in steps), Decimal(0))
     row: Json = {
         "ordertxid": first.order_id,
-        "postxid": NO_POSITION,
+        "postxid": NO_POSITION if told is None else told.position_id,
         "pair": spec.pair_id,
         "aclass": "forex",
         "time": seconds(first.at),
@@ -220,9 +240,9 @@ def trade_row(trades: Sequence[TradeView], spec: PairSpec, *, has_ledgers: bool)
             sum((trade.fee + trade.fee_base for trade in trades), Decimal(0)), spec.cost_decimals
         ),
         "vol": fixed(quantity, spec.lot_decimals),
-        "margin": fixed(Decimal(0), spec.cost_decimals),
-        "leverage": "0",
-        "misc": "",
+        "margin": fixed(margin, spec.cost_decimals),
+        "leverage": "0" if told is None else str(told.leverage),
+        "misc": "closing" if any(one.closed for one in steps) else "",
         "trade_id": first.public_id,
         "maker": first.is_maker,
     }

@@ -1,6 +1,6 @@
 """Orders over REST (section 8): parameters become requests to the engine, results Kraken's.
 
-What this exchange does not trade (margin) is refused in Kraken's words, never silently dropped.
+What this exchange does not trade is refused in Kraken's words, never silently dropped.
 """
 
 from __future__ import annotations
@@ -51,10 +51,15 @@ def add_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """AddOrder."""
     request = place_request(exchange, params)
     order = exchange.add_order(who.account_id, request)
-    result: Json = {"descr": description(order, exchange.pair(request.symbol))}
+    asked = replace(order, quantity=request.quantity) if _is_settlement(request) else order
+    result: Json = {"descr": description(asked, exchange.pair(request.symbol))}
     if not request.is_validate:
         result["txid"] = [order.order_id]
     return result
+
+
+def _is_settlement(request: PlaceOrder) -> bool:
+    return request.order_type == "settle-position"
 
 
 def add_order_batch(exchange: PaperExchange, who: Principal, params: Params) -> Json:

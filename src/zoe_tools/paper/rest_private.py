@@ -16,20 +16,18 @@ from zoe_tools.paper.rest_format import (
     consolidated,
     ledger_row,
     order_row,
-    trade_row,
 )
+from zoe_tools.paper.rest_margin import TRADE_KINDS, is_of_kind, trade_row
 from zoe_tools.paper.rest_params import Params, invalid
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.tokens import TOKEN_LIFE_S
-from zoe_tools.paper.views import BalanceView, Principal
+from zoe_tools.paper.views import Principal
 
 T = TypeVar("T")
 _PAGE = 50
 _MOST_QUERIED_ORDERS = 50
 _MOST_QUERIED = 20
-_WITHOUT_POSITION = ("all", "no position")
-_TRADE_KINDS = (*_WITHOUT_POSITION, "any position", "closed position", "closing position")
 _LEDGER_KINDS = frozenset(
     {
         "all",
@@ -72,45 +70,6 @@ def balance_ex(exchange: PaperExchange, who: Principal, _: Params) -> Json:
 
 def credit_lines(_: PaperExchange, __: Principal, ___: Params) -> None:
     """CreditLines: null, as for every account without one."""
-
-
-def trade_balance(exchange: PaperExchange, who: Principal, params: Params) -> Json:
-    """TradeBalance, valued at last prices; what has no price counts as nothing."""
-    asset = exchange.asset(params.text("asset") or "ZUSD")
-    worth = sum(
-        (_value(exchange, row, asset.name) for row in exchange.balances(who.account_id)),
-        Decimal(0),
-    )
-    total, nothing = fixed(worth, asset.decimals), fixed(Decimal(0), asset.decimals)
-    return {
-        "eb": total,
-        "tb": total,
-        "m": nothing,
-        "n": nothing,
-        "c": nothing,
-        "v": nothing,
-        "e": total,
-        "mf": total,
-    }
-
-
-def _value(exchange: PaperExchange, row: BalanceView, asset: str) -> Decimal:
-    if row.asset.name == asset:
-        return row.balance
-    rate = _rate(exchange, row.asset.name, asset)
-    if rate is None:
-        first, second = _rate(exchange, row.asset.name, "USD"), _rate(exchange, "USD", asset)
-        rate = None if first is None or second is None else first * second
-    return Decimal(0) if rate is None else row.balance * rate
-
-
-def _rate(exchange: PaperExchange, one: str, other: str) -> Decimal | None:
-    """What one unit is worth in the other asset, by the pair that there is of the two."""
-    for spec in exchange.pairs:
-        if {spec.base, spec.quote} == {one, other}:
-            last = exchange.ticker(spec.symbol).last
-            return last if not last or spec.base == one else 1 / last
-    return None
 
 
 # orders
@@ -183,20 +142,20 @@ def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Jso
 
 # executions
 def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> Json:
-    """TradesHistory: fifty a page, newest first. No trade here belongs to a position."""
+    """TradesHistory: fifty a page, newest first."""
     kind = params.text("type") or "all"
-    if kind not in _TRADE_KINDS:
+    if kind not in TRADE_KINDS:
         raise invalid("type")
     window = _Window(exchange, who, params)
     known = exchange.lag.trades(exchange.trades(who.account_id, window.since), exchange.now())
-    trades = [one for one in known if window.holds(one.at) and kind in _WITHOUT_POSITION]
+    trades = [one for one in known if window.holds(one.at)]
+    if kind != "all":
+        trades = [one for one in trades if is_of_kind(exchange, who, one, kind)]
     is_consolidated = params.flag("consolidate_taker", default=True)
     groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
     groups.reverse()
     rows = {
-        group[0].trade_id: trade_row(
-            group, exchange.pair(group[0].symbol), has_ledgers=params.flag("ledgers")
-        )
+        group[0].trade_id: trade_row(exchange, who, group, has_ledgers=params.flag("ledgers"))
         for group in _page_of(groups, params)
     }
     return {"trades": rows, **_count(groups, params)}
@@ -210,18 +169,9 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     named = [exchange.trade(who.account_id, each) for each in ids]
     known = exchange.lag.trades([one for one in named if one is not None], exchange.now())
     return {
-        trade.trade_id: trade_row(
-            [trade], exchange.pair(trade.symbol), has_ledgers=params.flag("ledgers")
-        )
+        trade.trade_id: trade_row(exchange, who, [trade], has_ledgers=params.flag("ledgers"))
         for trade in known
     }
-
-
-def open_positions(_: PaperExchange, __: Principal, params: Params) -> list[Json]:
-    """OpenPositions: without margin there is none, which is an empty list and not an object."""
-    if (params.text("consolidation") or "market") != "market":
-        raise invalid("consolidation")
-    return []
 
 
 # ledger

@@ -94,6 +94,7 @@ def _key(params: Params, spec: PairSpec) -> str:
 
 
 def _pair_row(spec: PairSpec, exchange: Queries) -> Json:
+    limits = {"long_position_limit": spec.long_limit, "short_position_limit": spec.short_limit}
     return {
         "altname": spec.altname,
         "wsname": spec.wsname,
@@ -106,8 +107,8 @@ def _pair_row(spec: PairSpec, exchange: Queries) -> Json:
         "pair_decimals": spec.pair_decimals,
         "lot_decimals": spec.lot_decimals,
         "lot_multiplier": 1,
-        "leverage_buy": [],
-        "leverage_sell": [],
+        "leverage_buy": spec.leverage_buy,
+        "leverage_sell": spec.leverage_sell,
         "fees": _fee_rows(spec.fees),
         "fees_maker": _fee_rows(spec.fees_maker),
         "fee_volume_currency": "ZUSD",
@@ -117,6 +118,7 @@ def _pair_row(spec: PairSpec, exchange: Queries) -> Json:
         "costmin": plain(spec.costmin),
         "tick_size": plain(spec.tick_size),
         "status": "online" if exchange.mode == "maintenance" else exchange.mode,
+        **{name: limit for name, limit in limits.items() if limit is not None},
         "execution_venue": HOME_VENUE,
     }
 

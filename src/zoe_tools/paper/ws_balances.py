@@ -13,6 +13,7 @@ from zoe_tools.paper.wallets import parted, wallet_of
 from zoe_tools.paper.ws_numbers import number
 
 Row = dict[str, Any]
+_ON_MARGIN = {"margin": "margin-trade", "settled": "margin-settle", "rollover": "marginrollover"}
 
 
 def balance_rows(views: Iterable[BalanceView]) -> list[Row]:
@@ -66,6 +67,8 @@ def ledger_row(row: LedgerRow, decimals: int) -> Row:
 
 def _category(row: LedgerRow) -> str:
     """There is none for transfers: each leg counts as the way its money goes."""
+    if row.type in _ON_MARGIN:
+        return _ON_MARGIN[row.type]
     if row.type != "transfer":
         return row.type
     return "withdrawal" if row.amount < 0 else "deposit"

@@ -29,21 +29,23 @@ def pair_status_frame(exchange: PaperExchange) -> str:
 
 
 def _frame(kind: str, assets: Iterable[AssetSpec], pairs: Iterable[PairSpec], status: str) -> str:
+    pairs = tuple(pairs)
+    lent = {name for spec in pairs if spec.leverage_buy for name in (spec.base, spec.quote)}
     data = {
-        "assets": [_asset_row(asset) for asset in assets],
+        "assets": [_asset_row(asset, is_lent=asset.name in lent) for asset in assets],
         "pairs": [_pair_row(spec, status) for spec in pairs],
     }
     return encode({"channel": "instrument", "type": kind, "data": data})
 
 
-def _asset_row(asset: AssetSpec) -> dict[str, Any]:
+def _asset_row(asset: AssetSpec, *, is_lent: bool) -> dict[str, Any]:
     return {
         "id": asset.name,
         "status": "enabled",
         "precision": asset.decimals,
         "precision_display": _DISPLAY_DECIMALS.get(asset.decimals, 5),
-        "borrowable": False,
-        "collateral_value": 0.0,
+        "borrowable": is_lent,
+        "collateral_value": number(asset.collateral, 1),
     }
 
 
@@ -59,10 +61,22 @@ def _pair_row(spec: PairSpec, status: str) -> dict[str, Any]:
         "qty_increment": number(increment, spec.lot_decimals),
         "price_precision": spec.pair_decimals,
         "cost_precision": spec.cost_decimals,
-        "marginable": False,
+        "marginable": bool(spec.leverage_buy),
         "has_index": False,
         "cost_min": number(spec.costmin, max(0, -int(spec.costmin.as_tuple().exponent))),
         "tick_size": tick,
         "price_increment": tick,
         "qty_min": number(spec.ordermin, spec.lot_decimals),
+        **_margin(spec),
+    }
+
+
+def _margin(spec: PairSpec) -> dict[str, Any]:
+    """What only a pair with margin has: the least part of a position to pay oneself, and limits."""
+    if not spec.leverage_buy:
+        return {}
+    limits = {"position_limit_long": spec.long_limit, "position_limit_short": spec.short_limit}
+    initial = number(Decimal(1) / max(spec.leverage_buy), 2)
+    return {"margin_initial": initial} | {
+        name: limit for name, limit in limits.items() if limit is not None
     }

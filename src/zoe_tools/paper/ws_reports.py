@@ -164,6 +164,7 @@ def _extras(order: OrderView, spec: PairSpec) -> Row:
         "margin": order.leverage is not None,
         "post_only": order.is_post_only,
         "reduce_only": order.is_reduce_only,
+        "liquidated": order.is_liquidation,
     }
     extras |= {name: True for name, is_set in flags.items() if is_set}
     times = {"effective_time": order.starts_at, "expire_time": order.expire_at}
@@ -251,7 +252,16 @@ def _fill(trade: TradeView, spec: PairSpec, *, userref: int) -> Row:
         "liquidity_ind": "m" if trade.is_maker else "t",
         "cost": number(trade.cost, spec.cost_decimals),
         "order_type": trade.order_type,
+        **_on_margin(trade),
     }
+
+
+def _on_margin(trade: TradeView) -> Row:
+    """Whether something was borrowed for it, and what it did to a position."""
+    told = trade.on_margin
+    if told is None:
+        return {}
+    return {"margin_borrow": told.borrowed > 0, "position_status": told.step}
 
 
 def _fees(trade: TradeView, spec: PairSpec) -> list[Row]:
