@@ -210,10 +210,10 @@ def test_a_market_that_opens_late_is_told_from_its_first_moment() -> None:
     ]
 
 
-def test_a_sweep_is_many_trades_one_ticker_and_one_candle() -> None:
-    """Every execution is printed; what they change together is told once."""
+def test_a_sweep_is_one_message_of_trades_one_ticker_and_one_candle() -> None:
+    """A row for every execution, in order; what they change together is told once."""
 
-    async def story(desk: SocketDesk) -> list[str]:
+    async def story(desk: SocketDesk) -> list[Frame]:
         desk.hear(BOOK, traded("70000.0", "0.5"))
         wire = await desk.connect()
         for name in ("trade", "ticker", "ohlc"):
@@ -221,9 +221,17 @@ def test_a_sweep_is_many_trades_one_ticker_and_one_candle() -> None:
         desk.exchange.deposit(desk.account_id, "USD", d("1000000"))
         desk.exchange.add_order(desk.account_id, ask_for("buy", "3", "70003.0"))
         await settle()
-        return [frame["channel"] for frame in wire.frames()]
+        return wire.frames()
 
-    assert sorted(at_desk(story)) == ["ohlc", "ticker", "trade", "trade", "trade"]
+    frames = at_desk(story)
+    (trades,) = [frame["data"] for frame in frames if frame["channel"] == "trade"]
+
+    assert sorted(frame["channel"] for frame in frames) == ["ohlc", "ticker", "trade"]
+    assert [(row["price"], row["trade_id"]) for row in trades] == [
+        ("70001.0", 2),
+        ("70002.0", 3),
+        ("70003.0", 4),
+    ]
 
 
 def test_a_tier_decides_how_many_books_order_by_order_may_be_asked_for() -> None:

@@ -6,7 +6,7 @@ It waits only through its clock, and tells nobody of a step before the step is i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -49,6 +49,7 @@ from zoe_tools.paper.ws_limits import StreamLimits
 from zoe_tools.ports import Clock
 
 Listener = Callable[[EngineEvent], None]
+StepListener = Callable[[Sequence[EngineEvent]], None]
 _MARKET_STEPS_PER_COMMIT = 500
 _FORMAT = 1
 _COMMITTED = (LedgerEvent, ModeEvent, MovementEvent, ExportEvent, PositionEvent, MarginEvent)
@@ -117,7 +118,7 @@ class PaperExchange(
         self._state = state
         self._archive = None if state is None else state.archive
         self._seed = seed
-        self._listeners: list[Listener] = []
+        self._listeners: list[StepListener] = []
         self._keys = KeyRing()
         self.tokens = TokenBook()
         self._subscribed = asyncio.Event()
@@ -234,6 +235,15 @@ class PaperExchange(
     # events
     def add_listener(self, listener: Listener) -> Callable[[], None]:
         """Hear every engine event after it was committed; returns how to stop. Never awaits."""
+
+        def hear(events: Sequence[EngineEvent]) -> None:
+            for event in events:
+                listener(event)
+
+        return self.add_step_listener(hear)
+
+    def add_step_listener(self, listener: StepListener) -> Callable[[], None]:
+        """As `add_listener`, for whoever wants to know what happened in one step."""
         self._listeners.append(listener)
 
         def stop() -> None:
@@ -264,8 +274,8 @@ class PaperExchange(
             self._commit([])
         for event in events:
             self.lag.hear(event)
-            for listener in tuple(self._listeners):
-                listener(event)
+        for listener in tuple(self._listeners):
+            listener(events)
 
     def _commit(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
         # kept until they are on disk: a commit that fails is made good by the next one

@@ -6,7 +6,7 @@ to every connection. It prints nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from zoe_tools.paper.events import (
@@ -20,7 +20,9 @@ from zoe_tools.paper.events import (
 from zoe_tools.paper.exchange import PaperExchange
 
 AccountEvent = OrderEvent | LedgerEvent
-MarketEar = Callable[[BookEvent | PrintEvent], None]
+Prints = tuple[PrintEvent, ...]
+"""The trades of one pair in one step."""
+MarketEar = Callable[[BookEvent | Prints], None]
 AccountEar = Callable[[AccountEvent], None]
 ModeEar = Callable[[ModeEvent], None]
 
@@ -75,18 +77,33 @@ class Hub:
 
     def _listen(self) -> None:
         if self._stop is None:
-            self._stop = self._exchange.add_listener(self._hear)
+            self._stop = self._exchange.add_step_listener(self._hear)
 
-    def _hear(self, event: EngineEvent) -> None:
-        if isinstance(event, (BookEvent, PrintEvent)):
-            for market_ear in tuple(self._markets):
-                market_ear(event)
-        elif isinstance(event, (OrderEvent, LedgerEvent)):
-            for account_ear in tuple(self._accounts.get(event.account_id, ())):
-                account_ear(event)
-        elif isinstance(event, ModeEvent):
-            for mode_ear in tuple(self._modes):
-                mode_ear(event)
+    def _hear(self, events: Sequence[EngineEvent]) -> None:
+        told: set[str] = set()
+        for event in events:
+            if isinstance(event, BookEvent):
+                self._tell_markets(event)
+            elif isinstance(event, PrintEvent):
+                if event.symbol not in told:
+                    told.add(event.symbol)
+                    self._tell_markets(_prints_of(event.symbol, events))
+            elif isinstance(event, (OrderEvent, LedgerEvent)):
+                for account_ear in tuple(self._accounts.get(event.account_id, ())):
+                    account_ear(event)
+            elif isinstance(event, ModeEvent):
+                for mode_ear in tuple(self._modes):
+                    mode_ear(event)
+
+    def _tell_markets(self, told: BookEvent | Prints) -> None:
+        for ear in tuple(self._markets):
+            ear(told)
+
+
+def _prints_of(symbol: str, events: Sequence[EngineEvent]) -> Prints:
+    return tuple(
+        event for event in events if isinstance(event, PrintEvent) and event.symbol == symbol
+    )
 
 
 _HUBS: WeakKeyDictionary[PaperExchange, Hub] = WeakKeyDictionary()

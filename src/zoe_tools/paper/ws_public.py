@@ -17,7 +17,7 @@ from zoe_tools.paper.rounding import down, fixed, half_up
 from zoe_tools.paper.times import iso
 from zoe_tools.paper.views import BarView, TickerView
 from zoe_tools.paper.ws_book import Best, BookMirror, BookWindow
-from zoe_tools.paper.ws_hub import hub_of
+from zoe_tools.paper.ws_hub import Prints, hub_of
 from zoe_tools.paper.ws_instrument import HOME_VENUE, instrument_frame, pair_status_frame
 from zoe_tools.paper.ws_level3 import Level3Book, Level3Window
 from zoe_tools.paper.ws_limits import ConnectionGate
@@ -64,7 +64,7 @@ class MarketDesk:
         self._windows: dict[str, dict[Topic, _Window]] = {}
         self._bests: dict[str, tuple[Best, Best]] = {}
         self._untold: set[Topic] = set()
-        self._last_told: dict[Topic, str] = {}
+        self._candles_told: dict[Topic, str] = {}
         self._connections = 0
         self.gate = ConnectionGate(exchange.options.streams)
 
@@ -88,7 +88,7 @@ class MarketDesk:
         if not sinks:
             self._sinks.pop(topic, None)
             self._untold.discard(topic)
-            self._last_told.pop(topic, None)
+            self._candles_told.pop(topic, None)
             self._drop_unused(topic)
         if not self._sinks and not self._level3:
             self._hub.forget_markets(self._hear)
@@ -168,11 +168,11 @@ class MarketDesk:
             self._bests.pop(topic.symbol, None)
 
     # events heard
-    def _hear(self, event: BookEvent | PrintEvent) -> None:
-        if isinstance(event, BookEvent):
-            self._on_book(event)
+    def _hear(self, told: BookEvent | Prints) -> None:
+        if isinstance(told, BookEvent):
+            self._on_book(told)
         else:
-            self._on_print(event)
+            self._on_prints(told)
 
     def _hear_mode(self, _: ModeEvent) -> None:
         topic = Topic("instrument", "", HOME_VENUE)
@@ -196,26 +196,32 @@ class MarketDesk:
             self._bests[event.symbol] = bests
             self._tell_ticker(Topic("ticker", event.symbol, "bbo"))
 
-    def _on_print(self, event: PrintEvent) -> None:
-        level3 = self._level3.get(event.symbol)
+    def _on_prints(self, prints: Prints) -> None:
+        """The trades of one step: a row for each, one ticker, and one candle an interval."""
+        symbol = prints[0].symbol
+        level3 = self._level3.get(symbol)
         if level3 is not None:
-            level3.hear(event)
-        topic = Topic("trade", event.symbol)
+            for event in prints:
+                level3.hear(event)
+        topic = Topic("trade", symbol)
         if topic in self._sinks:
-            row = _print_row(event, self._spec(event.symbol))
-            self._tell(topic, f'{{"channel":"trade","type":"update","data":[{row}]}}')
+            rows = ",".join(_print_row(event, self._spec(symbol)) for event in prints)
+            self._tell(topic, f'{{"channel":"trade","type":"update","data":[{rows}]}}')
         for interval in OHLC_INTERVALS:
-            topic = Topic("ohlc", event.symbol, interval)
+            topic = Topic("ohlc", symbol, interval)
             if topic in self._sinks:
                 self._tell_candle(topic)
-        self._tell_ticker(Topic("ticker", event.symbol, "trades"))
+        self._tell_ticker(Topic("ticker", symbol, "trades"))
 
     def _tell_candle(self, topic: Topic) -> None:
-        """The running candle."""
+        """The running candle; trades that come late may leave it as it is."""
         bar = self._exchange.latest_bar(topic.symbol, int(topic.option))
         if bar is None:
             return
-        self._tell_once(topic, self._candles(topic, "update", (bar,)))
+        frame = self._candles(topic, "update", (bar,))
+        if frame != self._candles_told.get(topic):
+            self._candles_told[topic] = frame
+            self._tell(topic, frame)
 
     def _tell_ticker(self, topic: Topic) -> None:
         if topic not in self._sinks:
@@ -223,13 +229,7 @@ class MarketDesk:
         kind = "snapshot" if topic in self._untold else "update"
         self._untold.discard(topic)
         view = self._exchange.ticker(topic.symbol)
-        self._tell_once(topic, ticker_frame(kind, view, self._spec(topic.symbol)))
-
-    def _tell_once(self, topic: Topic, frame: str) -> None:
-        """Trades of one moment change a ticker or a candle once."""
-        if frame != self._last_told.get(topic):
-            self._last_told[topic] = frame
-            self._tell(topic, frame)
+        self._tell(topic, ticker_frame(kind, view, self._spec(topic.symbol)))
 
     def _tell(self, topic: Topic, frame: str) -> None:
         for sink in tuple(self._sinks.get(topic, ())):
