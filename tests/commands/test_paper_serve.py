@@ -15,9 +15,11 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from websockets.sync.client import connect
 
 from command_line import zoe
 from program import wait_until
+from recordings import write_frames
 
 
 @contextmanager
@@ -165,6 +167,20 @@ def test_the_market_s_parameters_come_from_a_file_and_stay(tmp_path: Path) -> No
         second = asked(told, "AssetPairs")
 
     assert list(first) == list(second) == ["XXRPZUSD"]
+
+
+def test_a_replay_can_wait_for_somebody_to_listen(tmp_path: Path) -> None:
+    """Nothing is lost to whoever subscribes first."""
+    market = write_frames(tmp_path, 5)
+    options = ("--market-data", str(market), "--await-subscriber")
+    with served(tmp_path / "home", *options) as (_, told):
+        before = asked(told, "Depth?pair=XBTUSD")["XXBTZUSD"]["bids"]
+        with connect(told["ws_url"], proxy=None) as socket:
+            params = {"channel": "book", "symbol": ["BTC/USD"], "depth": 25}
+            socket.send(json.dumps({"method": "subscribe", "params": params}))
+            wait_until(lambda: asked(told, "Depth?pair=XBTUSD")["XXBTZUSD"]["bids"] != [])
+
+    assert before == []
 
 
 def test_a_market_elsewhere_is_mirrored(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ _Speed = Annotated[float, typer.Option(help="Venue seconds per second.", min=0.0
 _MarketData = Annotated[
     Path | None, typer.Option(help="Replay this file instead of the synthetic market.")
 ]
+_Await = Annotated[
+    bool, typer.Option("--await-subscriber", help="Begin when a socket has subscribed.")
+]
 _MarketParams = Annotated[
     Path | None, typer.Option(help="Parameters of the synthetic market, a JSON file.")
 ]
@@ -53,6 +56,7 @@ def paper_serve(
     port: _Port = 0,
     speed: _Speed = 1.0,
     market_data: _MarketData = None,
+    await_subscriber: _Await = False,
     market_params: _MarketParams = None,
     mirror: _Mirror = False,
     latency: _Latency = 0.0,
@@ -81,6 +85,7 @@ def paper_serve(
         port=port,
         speed=speed,
         market_data=market_data,
+        waits=await_subscriber,
         seed=seed,
         pretend_live=pretend_live,
         idle_timeout_s=idle_timeout,

@@ -66,6 +66,7 @@ STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 class ServeOrder:
     """How to serve; `idle_timeout_s` 0 never stops by itself. `latency_s` in venue seconds.
 
+    With `waits` the market stands still until a socket has subscribed.
     Without a `tier` nobody is limited, neither in calls nor in what is asked of the sockets.
     """
 
@@ -73,6 +74,7 @@ class ServeOrder:
     port: int = 0
     speed: float = 1.0
     market_data: Path | None = None
+    waits: bool = False
     seed: int = 1
     pretend_live: bool = False
     idle_timeout_s: float = 0.0
@@ -228,6 +230,7 @@ async def _serve(
 def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
     return ExchangeOptions(
         is_mirror=is_mirror,
+        wait_for_subscriber=order.waits,
         latency_s=order.latency_s,
         tier=order.tier,
         quirks=order.quirks,
