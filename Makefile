@@ -4,6 +4,7 @@
 #   make test    the tests
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
+#   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements
 #   make docs    write what --help says into docs/commands
@@ -16,6 +17,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 PY := $(VENV)/bin/python
+CLIENTS := .venv-clients
 ZOE := $(CURDIR)/$(VENV)/bin/zoe
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(PY) -m pip --quiet install -c constraints.txt
@@ -34,7 +36,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance check bench docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance conformance check bench docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,10 +48,13 @@ smoke: setup
 	@$(RUN_ON_PAPER) --strategy demo --for 20s
 
 test: setup-test
-	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging
+	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging --ignore=tests/conformance
 
 acceptance: setup-test
 	@$(PY) -m pytest -q -n $(JOBS) -m slow tests
+
+conformance: $(CLIENTS)/.stamp
+	@$(CLIENTS)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --table tests/conformance
 
 check: setup-check
 	@$(VENV)/bin/ruff check .
@@ -65,7 +70,7 @@ docs: setup
 	@$(PY) tests/help_blocks.py
 
 clean:
-	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
+	rm -rf $(VENV) $(CLIENTS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 		.grimp_cache .hypothesis
 	find src tests alembic -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -89,6 +94,18 @@ $(VENV)/.stamp-check: pyproject.toml constraints.txt | $(PY)
 	@echo "Setting up zoe, its tests and checks in $(VENV) ..."
 	@$(PIP) -e ".[test,check]"
 	@touch $(VENV)/.stamp-run $(VENV)/.stamp-test $@
+
+# Clients by others live in an environment of their own: ccxt asks for exact versions of uvloop and
+# idna, older than those zoe is tested with. All else is as pinned.
+$(CLIENTS)/.stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Setting up zoe and clients by others in $(CLIENTS) ..."
+	@rm -rf $(CLIENTS)
+	@$(PY) -m venv --without-pip $(CLIENTS)
+	@grep -v -e '^uvloop==' -e '^idna==' constraints.txt > $(CLIENTS)/constraints.txt
+	@PIP_CONSTRAINT=$(CLIENTS)/constraints.txt PIP_BUILD_CONSTRAINT=$(CLIENTS)/constraints.txt \
+	  PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet --python $(CLIENTS)/bin/python \
+	  install -c $(CLIENTS)/constraints.txt -e ".[test,conformance]"
+	@touch $@
 
 # Some systems ship Python without ensurepip: there the environment gets its pip from the system's.
 $(PY):

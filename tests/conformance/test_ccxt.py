@@ -1,0 +1,273 @@
+"""ccxt, as installed, against the paper exchange: only its `urls` are other than usual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ccxt
+import pytest
+
+from conformance_errors import MODES, expected, trouble
+from conformance_orders import KINDS, MORE, QUANTITY, Prices, told_of
+from conformance_table import CCXT, ERRORS
+from conformance_venue import READER_KEY, READER_SECRET, SYMBOL, Venue
+
+Shows = Callable[[str, str], None]
+Order = tuple[str, str, float, float | None, dict[str, Any]]
+"""Type, side, amount, price and params, as ccxt has them."""
+
+
+def client_of(venue: Venue, **more: Any) -> Any:
+    """The client with the venue's URLs and demo key; its own pace is switched off."""
+    return ccxt.kraken(
+        {
+            "apiKey": venue.api_key,
+            "secret": venue.api_secret,
+            "urls": {"api": {"public": venue.rest_url, "private": venue.rest_url}},
+            "enableRateLimit": False,
+            **more,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def client(venue: Venue) -> Iterator[Any]:
+    """One client for all tests: its nonces rise."""
+    made = client_of(venue)
+    made.load_markets()
+    yield made
+    made.session.close()
+
+
+# --- the market ----------------------------------------------------------------------------------
+
+
+def test_it_loads_markets(client: Any, shows: Shows) -> None:
+    """Symbols, precisions, minimums and fees, as of AssetPairs and Assets."""
+    market = client.markets[SYMBOL]
+
+    assert sorted(client.markets) == ["BTC/USD", "ETH/USD", "SOL/USD"]
+    assert (market["id"], market["base"], market["quote"]) == ("XXBTZUSD", "BTC", "USD")
+    assert market["precision"] == {"amount": 1e-8, "price": 0.1}
+    assert (market["limits"]["amount"]["min"], market["taker"]) == (0.00005, 0.004)
+    assert client.fetch_currencies()["BTC"]["precision"] == 1e-10
+    shows(CCXT, "load markets")
+
+
+def test_it_reads_time_and_status(client: Any, venue: Venue, shows: Shows) -> None:
+    """Milliseconds; `ok` is ccxt's word for online."""
+    assert abs(client.fetch_time() / 1000 - venue.public("Time")["unixtime"]) <= 1
+    assert client.fetch_status()["status"] == "ok"
+    shows(CCXT, "server's time and status")
+
+
+def test_it_reads_ticker_book_candles_and_trades(client: Any, shows: Shows) -> None:
+    """Each in ccxt's own shape, with the numbers where they belong."""
+    ticker, book = client.fetch_ticker(SYMBOL), client.fetch_order_book(SYMBOL, 10)
+    (first, *_), candles = client.fetch_trades(SYMBOL), client.fetch_ohlcv(SYMBOL, "1m")
+
+    assert 0 < ticker["bid"] < ticker["ask"]
+    assert sorted(client.fetch_tickers()) == sorted(client.markets)
+    assert (len(book["bids"]), len(book["asks"])) == (10, 10)
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert (first["id"], first["side"] in ("buy", "sell")) == ("1", True)
+    assert candles[-1][3] <= candles[-1][4] <= candles[-1][2]
+    shows(CCXT, "ticker, book, candles and trades over REST")
+
+
+def test_it_reads_balances(client: Any, shows: Shows) -> None:
+    """Free, used and total by ccxt's codes; what an order holds is used."""
+    before = client.fetch_balance()
+    order = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
+    after = client.fetch_balance()
+    client.cancel_order(order["id"])
+
+    assert before["BTC"]["total"] == before["BTC"]["free"] > 49
+    assert after["USD"]["used"] - before["USD"]["used"] >= 500
+    assert client.fetch_balance()["USD"]["used"] == before["USD"]["used"]
+    shows(CCXT, "balances over REST")
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def order_of(row: str, prices: Prices) -> Order:
+    """What ccxt wants to be told for a kind of order."""
+    amount, below, above = float(QUANTITY), prices.at(90), prices.at(110)
+    crossing = prices.at(101)
+    close = {"ordertype": "stop-loss-limit", "price": prices.at(80), "price2": prices.at(79)}
+    orders: dict[str, Order] = {
+        "market": ("market", "buy", amount, None, {}),
+        "market, sized in quote": ("market", "buy", 100, None, {"cost": 100}),
+        "limit": ("limit", "buy", amount, below, {}),
+        "post-only": ("limit", "buy", amount, below, {"postOnly": True}),
+        "immediate or cancel": ("limit", "buy", amount, crossing, {"timeInForce": "IOC"}),
+        "fill or kill": ("limit", "buy", amount, crossing, {"timeInForce": "FOK"}),
+        "good till date": (
+            *("limit", "buy", amount, below),
+            {"timeInForce": "GTD", "expiretm": "+600"},
+        ),
+        "iceberg": ("iceberg", "buy", amount, None, {"price": below, "displayvol": "0.002"}),
+        "stop-loss": ("market", "sell", amount, None, {"stopLossPrice": below}),
+        "stop-loss-limit": ("limit", "sell", amount, prices.at(89), {"stopLossPrice": below}),
+        "take-profit": ("market", "sell", amount, None, {"takeProfitPrice": above}),
+        "take-profit-limit": ("limit", "sell", amount, prices.at(109), {"takeProfitPrice": above}),
+        "trailing-stop": ("market", "sell", amount, None, {"trailingPercent": "5"}),
+        "trailing-stop-limit": (
+            *("limit", "sell", amount, None),
+            {"trailingAmount": "500", "trailingLimitAmount": "10"},
+        ),
+        "conditional close": ("limit", "buy", amount, below, {"close": close}),
+        "own id": ("limit", "buy", amount, below, {"clientOrderId": "conformance-1"}),
+        "user reference": ("limit", "buy", amount, below, {"userref": -7}),
+    }
+    return orders[row]
+
+
+@pytest.mark.parametrize("row", KINDS)
+def test_it_places_queries_amends_and_cancels(
+    row: str, client: Any, venue: Venue, shows: Shows
+) -> None:
+    """An order of each kind is what ccxt asked for; one that rests keeps its id when amended."""
+    order_type, side, amount, price, params = order_of(row, Prices(last=venue.last_price()))
+    placed = client.create_order(SYMBOL, order_type, side, amount, price, params)
+    order = client.fetch_order(placed["id"])
+
+    assert told_of(order["info"]) == KINDS[row]
+    if KINDS[row].rests:
+        client.edit_order(placed["id"], SYMBOL, order_type, side, float(MORE))
+        amended = client.fetch_order(placed["id"])
+        client.cancel_order(placed["id"])
+        gone = client.fetch_order(placed["id"])
+        told = (amended["amount"], amended["status"], gone["status"])
+        assert told == (float(MORE), "open", "canceled")
+    else:
+        assert (order["status"], order["remaining"]) == ("closed", 0)
+    shows(CCXT, row)
+    shows(CCXT, "place, query, amend and cancel over REST")
+
+
+def test_it_places_and_cancels_batches(client: Any, shows: Shows) -> None:
+    """AddOrderBatch, CancelOrderBatch and CancelAll."""
+    one = {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 0.01}
+    placed = client.create_orders([{**one, "price": 50_000 + number} for number in range(3)])
+    ids = [order["id"] for order in placed]
+    opened = [order["id"] for order in client.fetch_open_orders(SYMBOL)]
+    client.cancel_orders(ids[:2])
+    left = [order["id"] for order in client.fetch_open_orders(SYMBOL)]
+    (answer,) = client.cancel_all_orders()
+
+    assert (sorted(opened), left) == (sorted(ids), ids[2:])
+    assert answer["info"]["result"] == {"count": 1}
+    shows(CCXT, "batches and cancel all")
+
+
+def test_it_arms_and_disarms_the_dead_man_s_switch(client: Any, shows: Shows) -> None:
+    """Milliseconds in ccxt; zero disarms."""
+    armed = client.cancel_all_orders_after(60_000)["result"]
+    disarmed = client.cancel_all_orders_after(0)["result"]
+
+    assert armed["currentTime"] < armed["triggerTime"]
+    assert disarmed["triggerTime"] == "0"
+    shows(CCXT, "dead man's switch")
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+def paged(fetch: Callable[[int], list[Any]]) -> list[str]:
+    """The ids of all pages, until one is empty."""
+    found: list[str] = []
+    while rows := fetch(len(found)):
+        found += [row["id"] for row in rows]
+    return found
+
+
+def test_it_pages_what_it_did(client: Any, shows: Shows) -> None:
+    """More than a page of trades, orders and ledger rows: each once, none left out."""
+    ids = [client.create_order(SYMBOL, "market", "buy", 0.0001)["id"] for _ in range(55)]
+    trades = paged(lambda done: client.fetch_my_trades(SYMBOL, None, None, {"ofs": done}))
+    orders = paged(lambda done: client.fetch_closed_orders(SYMBOL, None, None, {"ofs": done}))
+    rows = paged(lambda done: client.fetch_ledger(None, None, None, {"ofs": done}))
+    one = client.fetch_order(ids[0], SYMBOL, {"trades": True})
+
+    assert [len(set(told)) for told in (trades, orders, rows)] == [
+        len(trades),
+        len(orders),
+        len(rows),
+    ]
+    assert set(ids) <= set(orders)
+    assert len(rows) >= 2 * len(trades) > 110
+    assert [
+        each["order"]
+        for each in client.fetch_order_trades(
+            ids[0], SYMBOL, None, None, {"trades": one["info"]["trades"]}
+        )
+    ] == [ids[0]]
+    assert client.fetch_ledger_entry(rows[0])["id"] == rows[0]
+    shows(CCXT, "page own trades, closed orders and ledger")
+
+
+def test_it_pages_the_market_s_history(client: Any, shows: Shows) -> None:
+    """`since` takes up where the last answer ended."""
+    everything = client.fetch_trades(SYMBOL)
+    first = client.fetch_trades(SYMBOL, everything[0]["timestamp"] - 1, 2)
+    rest = client.fetch_trades(SYMBOL, first[-1]["timestamp"], 1000)
+    candles = client.fetch_ohlcv(SYMBOL, "1m")
+    later = client.fetch_ohlcv(SYMBOL, "1m", candles[-1][0])
+
+    assert [trade["id"] for trade in first] == ["1", "2"]
+    assert {trade["id"] for trade in everything} <= {trade["id"] for trade in (*first, *rest)}
+    assert later[-1][0] >= candles[-1][0]
+    shows(CCXT, "page public trades and candles")
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def call_of(row: str, client: Any, venue: Venue) -> Callable[[], Any]:
+    """What meets the trouble of a row."""
+    price = Prices(last=venue.last_price()).at(90)
+    raw = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.01"}
+    calls: dict[str, Callable[[], Any]] = {
+        "insufficient funds": lambda: client.create_order(SYMBOL, "limit", "buy", 100, price),
+        "below the minimum": lambda: client.create_order(SYMBOL, "limit", "buy", 0.00001, price),
+        "price too fine": lambda: client.private_post_addorder({**raw, "price": "50000.15"}),
+        "would take, but is post-only": lambda: client.create_order(
+            SYMBOL, "limit", "buy", 0.01, price * 1.2, {"postOnly": True}
+        ),
+        "unknown pair": lambda: client.public_get_ticker({"pair": "NONSENSE"}),
+        "unknown order": lambda: client.cancel_order("OAAAAA-BBBBB-CCCCCC"),
+        "unknown key": lambda: client_of(venue, apiKey="nobody").fetch_balance(),
+        "wrong signature": lambda: client_of(venue, secret="AAAA").fetch_balance(),
+        "permission missing": lambda: client_of(
+            venue, apiKey=READER_KEY, secret=READER_SECRET
+        ).fetch_open_orders(),
+        "no answer in time": client_of(venue, timeout=300).fetch_balance,
+    }
+    order = {row: lambda: client.create_order(SYMBOL, "market", "buy", 0.01) for row in MODES}
+    read: Callable[[], Any] = client.fetch_balance
+    return {**calls, **order}.get(row, read)
+
+
+@pytest.mark.parametrize("row", ERRORS.rows)
+def test_it_meets_trouble_as_its_own_exceptions(
+    row: str, client: Any, venue: Venue, shows: Shows
+) -> None:
+    """Kraken's words become the class that ccxt has for them."""
+    call = call_of(row, client, venue)
+    with trouble(venue, row), pytest.raises(ccxt.BaseError) as caught:
+        call()
+
+    assert f"`{type(caught.value).__name__}`" == expected(CCXT, row)
+    shows(CCXT, row)
+
+
+def test_it_goes_on_after_a_lost_connection(client: Any, venue: Venue, shows: Shows) -> None:
+    """The call that was cut fails; the next one does not."""
+    with venue.failing("reply-lost-before"), pytest.raises(ccxt.NetworkError):
+        client.fetch_balance()
+
+    assert client.fetch_balance()["USD"]["total"] > 0
+    shows(CCXT, "come back after a lost connection")

@@ -1,0 +1,261 @@
+"""krakenex, as installed, against the paper exchange: only its `uri` is another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import krakenex
+import pytest
+import requests
+
+from conformance_errors import MODES, expected, trouble
+from conformance_orders import KINDS, MORE, Prices, rest_fields, told_of
+from conformance_table import ERRORS, KRAKENEX
+from conformance_venue import PAIR, READER_KEY, READER_SECRET, Venue
+
+Shows = Callable[[str, str], None]
+_PATIENCE_S = 0.3
+
+
+class Desk:
+    """The client, and what a caller of it writes: calls that must succeed, or not."""
+
+    def __init__(self, venue: Venue, key: str = "", secret: str = "") -> None:
+        self.api = krakenex.API(key or venue.api_key, secret or venue.api_secret)
+        self.api.uri = venue.rest_url
+
+    def public(self, method: str, **fields: Any) -> Any:
+        """The result of a public call."""
+        return self.told(self.api.query_public(method, fields))
+
+    def private(self, method: str, **fields: Any) -> Any:
+        """The result of a private call; a field's name may need `**{...}`."""
+        return self.told(self.api.query_private(method, fields))
+
+    @staticmethod
+    def told(answer: Any) -> Any:
+        """The result of an answer without error."""
+        assert answer["error"] == []
+        return answer["result"]
+
+    def order(self, txid: str) -> Any:
+        """An order as it is now."""
+        return self.private("QueryOrders", txid=txid)[txid]
+
+
+@pytest.fixture(scope="module")
+def desk(venue: Venue) -> Iterator[Desk]:
+    """One client for all tests: its nonces rise."""
+    made = Desk(venue)
+    yield made
+    made.api.close()
+
+
+# --- the market ----------------------------------------------------------------------------------
+
+
+def test_it_reads_the_market(desk: Desk, venue: Venue, shows: Shows) -> None:
+    """Whatever is public, as parsed JSON."""
+    pairs, assets = desk.public("AssetPairs"), desk.public("Assets", asset="XBT,USD")
+    ticker, depth = desk.public("Ticker", pair=PAIR), desk.public("Depth", pair=PAIR, count=5)
+    candles, trades = desk.public("OHLC", pair=PAIR), desk.public("Trades", pair=PAIR)
+
+    assert [pairs[name]["altname"] for name in sorted(pairs)] == ["SOLUSD", "ETHUSD", "XBTUSD"]
+    assert list(assets) == ["XXBT", "ZUSD"]
+    assert abs(desk.public("Time")["unixtime"] - venue.public("Time")["unixtime"]) <= 1
+    assert desk.public("SystemStatus")["status"] == "online"
+    assert float(ticker["XXBTZUSD"]["b"][0]) < float(ticker["XXBTZUSD"]["a"][0])
+    assert [len(side) for side in depth["XXBTZUSD"].values()] == [5, 5]
+    assert len(candles["XXBTZUSD"][-1]) == 8
+    assert trades["XXBTZUSD"][0][6] == 1
+    shows(KRAKENEX, "load markets")
+    shows(KRAKENEX, "server's time and status")
+    shows(KRAKENEX, "ticker, book, candles and trades over REST")
+
+
+def test_it_reads_balances(desk: Desk, shows: Shows) -> None:
+    """Balance, and with what is held BalanceEx."""
+    balance, more = desk.private("Balance"), desk.private("BalanceEx")
+
+    assert float(balance["XXBT"]) > 49
+    assert more["ZUSD"] == {"balance": balance["ZUSD"], "hold_trade": "0.0000"}
+    shows(KRAKENEX, "balances over REST")
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", KINDS)
+def test_it_places_queries_amends_and_cancels(
+    row: str, desk: Desk, venue: Venue, shows: Shows
+) -> None:
+    """An order of each kind is what was asked for; one that rests keeps its id when amended."""
+    fields = rest_fields(row, Prices(last=venue.last_price()))
+    (txid,) = desk.private("AddOrder", pair=PAIR, **fields)["txid"]
+
+    assert told_of(desk.order(txid)) == KINDS[row]
+    if KINDS[row].rests:
+        desk.private("AmendOrder", txid=txid, order_qty=MORE)
+        amended = desk.order(txid)
+        desk.private("CancelOrder", txid=txid)
+        told = (float(amended["vol"]), amended["status"], desk.order(txid)["status"])
+        assert told == (float(MORE), "open", "canceled")
+        assert desk.private("OrderAmends", order_id=txid)["count"] == 2
+    shows(KRAKENEX, row)
+    shows(KRAKENEX, "place, query, amend and cancel over REST")
+
+
+def test_it_edits_an_order_into_a_new_one(desk: Desk) -> None:
+    """EditOrder, the older way: another id."""
+    fields = {"type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
+    (txid,) = desk.private("AddOrder", pair=PAIR, **fields)["txid"]
+    edited = desk.private("EditOrder", pair=PAIR, txid=txid, price="50001")
+    desk.private("CancelOrder", txid=edited["txid"])
+
+    assert (edited["originaltxid"], edited["orders_cancelled"]) == (txid, 1)
+    assert desk.order(txid)["status"] == "canceled"
+
+
+def test_it_places_and_cancels_batches(desk: Desk, shows: Shows) -> None:
+    """Lists as the fields of a form, which is all that krakenex can send."""
+    one = {"type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
+    listed = {f"orders[{n}][{name}]": told for n in range(3) for name, told in one.items()}
+    placed = desk.private("AddOrderBatch", pair=PAIR, **listed)["orders"]
+    ids = [order["txid"] for order in placed]
+    two = {f"orders[{n}]": txid for n, txid in enumerate(ids[:2])}
+
+    assert desk.private("CancelOrderBatch", **two) == {"count": 2}
+    assert list(desk.private("OpenOrders")["open"]) == ids[2:]
+    assert desk.private("CancelAll") == {"count": 1}
+    shows(KRAKENEX, "batches and cancel all")
+
+
+def test_it_arms_and_disarms_the_dead_man_s_switch(desk: Desk, shows: Shows) -> None:
+    """Seconds; zero disarms."""
+    armed = desk.private("CancelAllOrdersAfter", timeout=60)
+
+    assert armed["currentTime"] < armed["triggerTime"]
+    assert desk.private("CancelAllOrdersAfter", timeout=0)["triggerTime"] == "0"
+    shows(KRAKENEX, "dead man's switch")
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+def paged(desk: Desk, method: str, name: str) -> tuple[list[str], int]:
+    """The ids of all pages, and the count that was told."""
+    found: list[str] = []
+    while True:
+        told = desk.private(method, ofs=len(found))
+        if not told[name]:
+            return found, told["count"]
+        found += told[name]
+
+
+def test_it_pages_what_it_did(desk: Desk, shows: Shows) -> None:
+    """More than a page of trades, orders and ledger rows: each once, as many as were told."""
+    order = {"type": "buy", "ordertype": "market", "volume": "0.0001"}
+    ids = [desk.private("AddOrder", pair=PAIR, **order)["txid"][0] for _ in range(55)]
+    trades, trade_count = paged(desk, "TradesHistory", "trades")
+    orders, order_count = paged(desk, "ClosedOrders", "closed")
+    rows, row_count = paged(desk, "Ledgers", "ledger")
+
+    assert [len(set(told)) for told in (trades, orders, rows)] == [
+        trade_count,
+        order_count,
+        row_count,
+    ]
+    assert set(ids) <= set(orders)
+    assert list(desk.private("QueryTrades", txid=trades[0])) == trades[:1]
+    assert list(desk.private("QueryLedgers", id=rows[0])) == rows[:1]
+    shows(KRAKENEX, "page own trades, closed orders and ledger")
+
+
+def test_it_pages_the_market_s_history(desk: Desk, shows: Shows) -> None:
+    """`last` is what to go on from."""
+    first = desk.public("Trades", pair=PAIR, since=0, count=2)
+    rest = desk.public("Trades", pair=PAIR, since=first["last"])
+    candles = desk.public("OHLC", pair=PAIR, interval=1)
+    later = desk.public("OHLC", pair=PAIR, interval=1, since=candles["last"])
+
+    assert [row[6] for row in first["XXBTZUSD"]] == [1, 2]
+    assert rest["XXBTZUSD"][0][6] == 3
+    assert later["XXBTZUSD"][-1][0] >= candles["XXBTZUSD"][-1][0]
+    shows(KRAKENEX, "page public trades and candles")
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+_WORDS = {
+    "insufficient funds": "EOrder:Insufficient funds",
+    "below the minimum": "EOrder:Order minimum not met",
+    "price too fine": "EOrder:Invalid price",
+    "would take, but is post-only": "EOrder:Post only order",
+    "unknown pair": "EQuery:Unknown asset pair",
+    "unknown order": "EOrder:Invalid order",
+    "unknown key": "EAPI:Invalid key",
+    "wrong signature": "EAPI:Invalid signature",
+    "permission missing": "EGeneral:Permission denied",
+    "a nonce that does not rise": "EAPI:Invalid nonce",
+    "REST rate limit": "EAPI:Rate limit exceeded",
+    "engine busy": "EService:Busy",
+    "service unavailable": "EService:Unavailable",
+    "throttled": "EService: Throttled: ",
+    "maintenance": "EService:Unavailable",
+    "cancel-only mode": "EService:Market in cancel_only mode",
+    "post-only mode": "EService:Market in post_only mode",
+}
+
+
+def call_of(row: str, desk: Desk, venue: Venue) -> Callable[[], Any]:
+    """What meets the trouble of a row."""
+    order = {"pair": PAIR, "type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
+    changed = {
+        "insufficient funds": {"volume": "100"},
+        "below the minimum": {"volume": "0.00001"},
+        "price too fine": {"price": "50000.15"},
+        "would take, but is post-only": {"price": "99000", "oflags": "post"},
+    }
+    strangers = {
+        "unknown key": ("nobody", venue.api_secret),
+        "wrong signature": (venue.api_key, "AAAA"),
+        "permission missing": (READER_KEY, READER_SECRET),
+    }
+    if row in changed:
+        return lambda: desk.api.query_private("AddOrder", {**order, **changed[row]})
+    if row in strangers:
+        return lambda: Desk(venue, *strangers[row]).api.query_private("OpenOrders")
+    if row in MODES:
+        return lambda: desk.api.query_private("AddOrder", {**order, "ordertype": "market"})
+    if row == "unknown pair":
+        return lambda: desk.api.query_public("Ticker", {"pair": "NONSENSE"})
+    if row == "unknown order":
+        return lambda: desk.api.query_private("CancelOrder", {"txid": "OAAAAA-BBBBB-CCCCCC"})
+    return lambda: desk.api.query_private("Balance", timeout=_PATIENCE_S)
+
+
+@pytest.mark.parametrize("row", ERRORS.rows)
+def test_it_meets_trouble_in_kraken_s_words(
+    row: str, desk: Desk, venue: Venue, shows: Shows
+) -> None:
+    """The answer's `error`; what is no answer is an exception of requests."""
+    call = call_of(row, desk, venue)
+    with trouble(venue, row):
+        if row in _WORDS:
+            (error,) = call()["error"]
+            assert error.startswith(_WORDS[row])
+        else:
+            with pytest.raises(requests.RequestException) as caught:
+                call()
+            assert f"`{type(caught.value).__name__}`" == expected(KRAKENEX, row)
+    shows(KRAKENEX, row)
+
+
+def test_it_goes_on_after_a_lost_connection(desk: Desk, venue: Venue, shows: Shows) -> None:
+    """The call that was cut fails; the next one does not."""
+    with venue.failing("reply-lost-before"), pytest.raises(requests.ConnectionError):
+        desk.api.query_private("Balance")
+
+    assert desk.private("Balance")
+    shows(KRAKENEX, "come back after a lost connection")
