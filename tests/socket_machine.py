@@ -32,6 +32,7 @@ from zoe_tools.paper.wallets import parted, wallet_of
 from zoe_tools.paper.ws_session import Session
 
 Row = dict[str, Any]
+maybe_prices = st.none() | prices
 _ENDS = ("filled", "canceled", "expired")
 _TRIGGERED = ("stop-loss", "take-profit", "trailing-stop")
 
@@ -114,6 +115,7 @@ def as_rest(order: Row) -> Row:
         "time_in_force": order["time_in_force"].lower(),
         "displayvol": f"{order['display_qty']:f}" if "display_qty" in order else None,
         "has_close": "contingent" in order,
+        "on_margin": order.get("margin", False),
     }
 
 
@@ -140,6 +142,7 @@ def of_rest(row: Row) -> Row:
         **{name: row.get(name) for name in ("cl_ord_id", "displayvol")},
         **{name: descr[name] for name in ("type", "ordertype", "price", "price2")},
         "has_close": descr["close"] != "",
+        "on_margin": descr["leverage"] != "none",
     } | ({"price2": None} if _has_fired(descr["ordertype"], row["misc"]) else {})
 
 
@@ -223,6 +226,41 @@ class SocketMachine(ExchangeMachine):
             quote_quantity=d(str(amount)),
         )
 
+    @rule(
+        who=accounts, side=sides, size=sizes, price=st.none() | prices, leverage=st.integers(2, 5)
+    )
+    def place_on_margin(
+        self, who: int, side: Any, size: Decimal, price: Decimal | None, leverage: int
+    ) -> None:
+        """Market or limit; what was opened may be liquidated one day."""
+        self.exchange.allow_margin(self.account_ids[who], has_margin=True)
+        self._place(
+            who,
+            side=side,
+            order_type="market" if price is None else "limit",
+            quantity=size,
+            limit_price=price,
+            leverage=leverage,
+        )
+
+    @rule(who=accounts, side=sides, size=sizes, price=prices)
+    def reduce_later(self, who: int, side: Any, size: Decimal, price: Decimal) -> None:
+        """A stop that is cut to the position when it fires."""
+        self._place(
+            who,
+            side=side,
+            order_type="stop-loss",
+            quantity=size,
+            trigger_price=price,
+            leverage=2,
+            is_reduce_only=True,
+        )
+
+    @rule(who=accounts, side=sides)
+    def settle(self, who: int, side: Any) -> None:
+        """All there is."""
+        self._place(who, side=side, order_type="settle-position", quantity=Decimal(0), leverage=2)
+
     @invariant()
     def the_client_knows_what_rest_says(self) -> None:
         """Open orders field by field, and every wallet's balance."""
@@ -244,6 +282,14 @@ class SocketMachine(ExchangeMachine):
 
     @override
     def executions_cost_what_they_must(self) -> None:
+        """Not here."""
+
+    @override
+    def ledgers_chain(self) -> None:
+        """Not here."""
+
+    @override
+    def fills_add_up(self) -> None:
         """Not here."""
 
     @override

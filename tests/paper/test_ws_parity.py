@@ -52,8 +52,9 @@ class Pen:
 
 
 def trading_desk() -> RestDesk:
-    """A desk at a market that trades at 70000."""
+    """A desk at a market that trades at 70000, with leave to trade on margin."""
     desk = RestDesk()
+    desk.exchange.allow_margin(desk.account_id, has_margin=True)
     desk.exchange.hear(snapshot(["69999.9 1.0"], ["70000.1 1.0"]))
     desk.exchange.hear(traded("70000.0", "0.1"))
     return desk
@@ -95,6 +96,11 @@ def told(desk: RestDesk, order_id: str) -> Row:
         (
             {"type": "buy", "ordertype": "market", "volume": "100", "oflags": "viqc"},
             {"side": "buy", "order_type": "market", "cash_order_qty": 100.0},
+        ),
+        ({**LIMIT_REST, "leverage": "5"}, LIMIT | {"margin": True}),
+        (
+            {**LIMIT_REST, "price": "70001", "leverage": "5:1"},
+            LIMIT | {"limit_price": 70001, "margin": True},
         ),
         (STOP_REST, STOP),
         (STOP_REST, STOP | {"triggers": {"price": 58000, "reference": "last"}}),
@@ -380,3 +386,19 @@ def test_nothing_is_traded_during_a_maintenance() -> None:
     ]
 
     assert [answer["error"] for answer in answers] == ["EService:Unavailable"] * 4
+
+
+def test_a_position_is_opened_reduced_and_settled_over_the_socket() -> None:
+    """The most leverage of the pair, up to five; a settlement of 0 is of all there is."""
+    desk = trading_desk()
+    pen = Pen(desk)
+    market: Row = {"order_type": "market", "order_qty": 0.2}
+    opened = pen.add(**market, side="buy", margin=True)
+    reduced = pen.add(**(market | {"order_qty": 0.05}), side="sell", margin=True, reduce_only=True)
+    (position,) = desk.private("OpenPositions").values()
+    settled = pen.add(order_type="settle-position", side="sell", order_qty=0, margin=True)
+
+    assert told(desk, opened)["descr"]["leverage"] == "5:1"
+    assert (position["ordertxid"], position["vol_closed"]) == (opened, "0.05000000")
+    assert {told(desk, one)["status"] for one in (opened, reduced, settled)} == {"closed"}
+    assert desk.private("OpenPositions") == []

@@ -7,6 +7,7 @@ is allowed the engine's. Source: kraken-spot section 11.3.
 from __future__ import annotations
 
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import (
     TRAILING,
     AmendOrder,
@@ -56,8 +57,9 @@ _CLOSE_FIELDS = frozenset(
     {"order_type", "limit_price", "limit_price_type", "trigger_price", "trigger_price_type"}
 )
 _FEES: tuple[FeeAsset, ...] = ("base", "quote")
-_MARGIN_LEVERAGE = 5
-"""What `margin: true` asks for: leverage itself cannot be said here."""
+_MOST_LEVERAGE = 5
+"""`margin: true` asks for the most that the pair has, and never for more: a leverage itself cannot
+be said here."""
 _WORDING = SocketWording(
     {
         "quantity": "order_qty",
@@ -84,9 +86,10 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     triggers = fields.within("triggers", _TRIGGER_FIELDS)
     now = exchange.now()
     fields.flag("no_mpp")
+    symbol, side = fields.symbol(exchange), fields.text("side")
     words = OrderWords(
-        symbol=fields.symbol(exchange),
-        side=fields.text("side"),
+        symbol=symbol,
+        side=side,
         order_type=order_type,
         quantity=fields.decimal("order_qty"),
         quote_quantity=fields.decimal("cash_order_qty"),
@@ -97,7 +100,7 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
         is_post_only=fields.flag("post_only"),
         fee_asset=fields.text("fee_preference"),
         trigger_reference=None if triggers is None else triggers.text("reference"),
-        leverage=_MARGIN_LEVERAGE if fields.flag("margin") else None,
+        leverage=_leverage(exchange.pair(symbol), side) if fields.flag("margin") else None,
         is_reduce_only=fields.flag("reduce_only"),
         starts_at=fields.time("effective_time"),
         expire_at=fields.time("expire_time"),
@@ -113,6 +116,11 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
     if words.time_in_force == "fok" and not quirks.socket_takes_fok:
         raise _WORDING.wrong("time_in_force")
     return placed_from(words, _WORDING, now, quirks)
+
+
+def _leverage(spec: PairSpec, side: str | None) -> int:
+    offered = spec.leverage_sell if side == "sell" else spec.leverage_buy
+    return max((one for one in offered if one <= _MOST_LEVERAGE), default=_MOST_LEVERAGE)
 
 
 def _limit_price(fields: Fields, order_type: str | None) -> Price | None:
