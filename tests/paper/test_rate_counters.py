@@ -11,7 +11,7 @@ import pytest
 
 from paper_desk import START, ScriptedSource, StandingClock, ask_for, d, snapshot, traded
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import sign
+from zoe_tools.paper.keys import SignedCall, sign
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView
 from zoe_tools.paper.rate_counters import (
     CALL,
@@ -71,7 +71,7 @@ class Limited:
         signature = sign(secret=SECRET, path=path, body=body, nonce=nonce)
         try:
             self.exchange.authenticate(
-                api_key="one", signature=signature, path=path, body=body, nonce=nonce
+                SignedCall(api_key="one", signature=signature, path=path, body=body, nonce=nonce)
             )
         except Refusal as refusal:
             return refusal.error

@@ -140,6 +140,7 @@ class _Rest:
                     query=request.scope["query_string"].decode(errors="replace"),
                     headers=dict(request.headers),
                     body=body,
+                    client=request.client.host if request.client is not None else "",
                 )
             )
         except Exception:  # noqa: BLE001 - the server's last door: logged whole, answered in words

@@ -38,6 +38,7 @@ from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.lockouts import Lockouts
 from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.quirks import Quirks
@@ -120,6 +121,7 @@ class PaperExchange(
         self._seed = seed
         self._listeners: list[StepListener] = []
         self._keys = KeyRing()
+        self._lockouts = Lockouts()
         self.tokens = TokenBook()
         self._subscribed = asyncio.Event()
         self._alarm = asyncio.Event()
@@ -152,6 +154,7 @@ class PaperExchange(
         self._state.restore(floor, saved, kept=self.options.history_in_memory)
         for key in self._state.api_keys():
             self._keys.add(key)
+            self._lockouts.lock(key.principal.api_key, key.locked_until)
         starts_at = self._source.starts_at if self._source is not None else None
         return floor, saved.market_events if starts_at == saved.source_starts_at else 0
 

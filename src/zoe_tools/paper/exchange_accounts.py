@@ -7,12 +7,18 @@ from contextlib import suppress
 from decimal import Decimal
 
 from zoe_tools.paper.exchange_base import Commands
-from zoe_tools.paper.keys import ApiKey, KeyRing
+from zoe_tools.paper.key_terms import NO_TERMS, KeyTerms
+from zoe_tools.paper.keys import ApiKey, KeyRing, SignedCall
+from zoe_tools.paper.lockouts import Lockouts
 from zoe_tools.paper.rate_counters import CALL, Tier, charge_rest
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import StateFile
+from zoe_tools.paper.times import NS
 from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.views import PERMISSIONS, Principal
+
+_FAILURES = frozenset({"EAPI:Invalid key", "EAPI:Invalid signature", "EAPI:Invalid nonce"})
+"""Who hears these too often is locked out."""
 
 
 class AccountCommands(Commands):
@@ -20,6 +26,7 @@ class AccountCommands(Commands):
 
     tokens: TokenBook
     _keys: KeyRing
+    _lockouts: Lockouts
     _state: StateFile | None
     tier: Tier | None
 
@@ -54,19 +61,27 @@ class AccountCommands(Commands):
         api_key: str,
         api_secret: str,
         permissions: frozenset[str] = frozenset(PERMISSIONS),
+        terms: KeyTerms = NO_TERMS,
     ) -> Principal:
         """One more key of an account; it has a nonce and a REST counter of its own.
 
         Raises:
             ConfigError: the key exists already, or the secret is not base64.
+            Refusal: its terms make no sense.
         """
         self._keys.check_new(api_key, api_secret)
-        key = self._new_key(account_id, api_key, api_secret, permissions)
+        terms.check()
+        key = self._new_key(account_id, api_key, api_secret, permissions, terms)
         self._tell([], (key,))
         return key.principal
 
     def _new_key(
-        self, account_id: str, api_key: str, api_secret: str, permissions: frozenset[str]
+        self,
+        account_id: str,
+        api_key: str,
+        api_secret: str,
+        permissions: frozenset[str],
+        terms: KeyTerms = NO_TERMS,
     ) -> ApiKey:
         principal = Principal(
             account_id=account_id,
@@ -74,47 +89,80 @@ class AccountCommands(Commands):
             api_key=api_key,
             permissions=permissions,
             created_at=self.now(),
+            terms=terms,
         )
         key = ApiKey(principal, api_secret)
         self._keys.add(key)
         return key
+
+    def remove_key(self, api_key: str) -> None:
+        """Forget a key; the tokens that were given for it are of no use any more.
+
+        Raises:
+            Refusal: `EAPI:Invalid key`.
+        """
+        if self._keys.keys.pop(api_key, None) is None:
+            raise Refusal("EAPI:Invalid key")
+        if self._state is not None:
+            self._state.forget_key(api_key)
 
     @property
     def principals(self) -> tuple[Principal, ...]:
         """All keys with their accounts, oldest first."""
         return tuple(key.principal for key in self._keys.keys.values())
 
-    def authenticate(
-        self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
-    ) -> Principal:
+    def authenticate(self, call: SignedCall) -> Principal:
         """Who signed a REST request; its nonce is spent, and on disk, before this returns.
 
         Raises:
             Refusal: as `KeyRing.signed_by` and `KeyRing.spend`; `EAPI:Rate limit exceeded`, with
-                the nonce spent.
+                the nonce spent; `EGeneral:Temporary lockout` after too many failures.
         """
-        key = self._keys.signed_by(
-            api_key=api_key, signature=signature, path=path, body=body, nonce=nonce
-        )
-        key.used_at = self.now()
+        now = self.now()
+        name = call.api_key if call.api_key in self._keys.keys else f"at {call.client}"
+        if self._lockouts.is_locked(name, now):
+            raise Refusal("EGeneral:Temporary lockout")
         try:
-            self._admit(key, path.rpartition("/")[2], nonce)
+            key = self._keys.signed_by(call, now)
+            self._admit(key, call, now)
+        except Refusal as refusal:
+            if refusal.error in _FAILURES:
+                self._count_failure(name, now)
+            raise
+        return key.principal
+
+    def _admit(self, key: ApiKey, call: SignedCall, now: int) -> None:
+        key.used_at = now
+        try:
+            self._spend_and_count(key, call, now)
         finally:
             if self._state is not None:
                 self._state.save_key(key)
-        return key.principal
 
-    def _admit(self, key: ApiKey, method: str, nonce: str) -> None:
-        """Spend the nonce and count the call; a bad nonce is the first thing that is told."""
+    def _spend_and_count(self, key: ApiKey, call: SignedCall, now: int) -> None:
+        """A bad nonce is the first thing that is told."""
         try:
-            self._keys.spend(key, nonce)
+            self._keys.spend(key, call.nonce)
         except Refusal:
             if self.tier is not None and self.quirks.counts_bad_nonces:
                 with suppress(Refusal):
-                    charge_rest(key.calls, method, key.used_at, self.tier)
+                    charge_rest(key.calls, call.method, now, self.tier)
             raise
         if self.tier is not None:
-            charge_rest(key.calls, method, key.used_at, self.tier)
+            charge_rest(key.calls, call.method, now, self.tier)
+
+    def _count_failure(self, name: str, now: int) -> None:
+        """Of a key, or of an address that knows none; with limits only."""
+        most = self.quirks.lockout_failures
+        if self.tier is None or most is None:
+            return
+        window = self.quirks.lockout_s * NS
+        until = self._lockouts.failed(name, now, most=most, window=window)
+        key = self._keys.keys.get(name)
+        if until is not None and key is not None:
+            key.locked_until = until
+            if self._state is not None:
+                self._state.save_key(key)
 
     def rest_count(self, api_key: str) -> Decimal:
         """The REST counter of a key now, in calls."""
@@ -140,4 +188,7 @@ class AccountCommands(Commands):
         Raises:
             Refusal: `ESession:Invalid session`: a stranger's, or too old.
         """
-        return self.tokens.principal(token, self.now())
+        principal = self.tokens.principal(token, self.now())
+        if principal.api_key not in self._keys.keys:
+            raise Refusal("ESession:Invalid session")
+        return principal

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from bisect import insort
 from dataclasses import dataclass, field
 
 from zoe_tools.errors import ConfigError
@@ -16,11 +17,34 @@ from zoe_tools.paper.views import Principal
 _NONCE_LIMIT = 2**64
 
 
+_NONCES_KEPT = 1_000
+_BAD_NONCE = "EAPI:Invalid nonce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCall:
+    """A private REST call as it came: `client` is its address, `otp` the second factor."""
+
+    api_key: str
+    signature: str
+    path: str
+    body: bytes
+    nonce: str
+    otp: str | None = None
+    client: str = ""
+
+    @property
+    def method(self) -> str:
+        """What is called, e.g. `AddOrder`."""
+        return self.path.rpartition("/")[2]
+
+
 @dataclass(slots=True)
 class ApiKey:
     """A key; `nonce` is the highest accepted, at the exchange's time `used_at` in ns.
 
-    `calls` is its REST counter.
+    `calls` is its REST counter, `locked_until` when it is listened to again. With a nonce window
+    `nonces` are those accepted inside of it, ascending.
     """
 
     principal: Principal
@@ -28,6 +52,8 @@ class ApiKey:
     nonce: int = 0
     used_at: int = 0
     calls: Meter = field(default_factory=Meter)
+    locked_until: int = 0
+    nonces: list[int] = field(default_factory=list)
 
 
 class KeyRing:
@@ -53,20 +79,23 @@ class KeyRing:
         """Know a key."""
         self.keys[key.principal.api_key] = key
 
-    def signed_by(
-        self, *, api_key: str, signature: str, path: str, body: bytes, nonce: str
-    ) -> ApiKey:
-        """Who signed this request (section 2.1).
+    def signed_by(self, call: SignedCall, now: int) -> ApiKey:
+        """Who signed this call (section 2.1), from where he may and with the second factor.
 
         Raises:
-            Refusal: `EAPI:Invalid key`, `EAPI:Invalid signature`.
+            Refusal: `EAPI:Invalid key`, also of one that has expired; `EAPI:Invalid signature`;
+                `EGeneral:Permission denied` from another address, or without the second factor.
         """
-        key = self.keys.get(api_key)
-        if key is None:
+        key = self.keys.get(call.api_key)
+        if key is None or not key.principal.terms.is_valid(now):
             raise Refusal("EAPI:Invalid key")
-        expected = sign(secret=key.secret, path=path, body=body, nonce=nonce)
-        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
+        terms = key.principal.terms
+        if not terms.admits(call.client):
+            raise Refusal("EGeneral:Permission denied")
+        expected = sign(secret=key.secret, path=call.path, body=call.body, nonce=call.nonce)
+        if not hmac.compare_digest(expected.encode(), call.signature.encode(errors="replace")):
             raise Refusal("EAPI:Invalid signature")
+        terms.check_otp(call.otp, now)
         return key
 
     def spend(self, key: ApiKey, nonce: str) -> None:
@@ -76,11 +105,27 @@ class KeyRing:
             Refusal: `EAPI:Invalid nonce`.
         """
         if not (nonce.isascii() and nonce.isdigit()) or len(nonce) > len(str(_NONCE_LIMIT)):
-            raise Refusal("EAPI:Invalid nonce")
+            raise Refusal(_BAD_NONCE)
         number = int(nonce)
-        if not key.nonce < number < _NONCE_LIMIT:
-            raise Refusal("EAPI:Invalid nonce")
-        key.nonce = number
+        if number >= _NONCE_LIMIT:
+            raise Refusal(_BAD_NONCE)
+        window = key.principal.terms.nonce_window
+        if window:
+            _spend_in_window(key, number, window)
+        elif number <= key.nonce:
+            raise Refusal(_BAD_NONCE)
+        key.nonce = max(key.nonce, number)
+
+
+def _spend_in_window(key: ApiKey, number: int, window: int) -> None:
+    """One that comes late is good, unless it is too far below the highest, or came before."""
+    is_full = len(key.nonces) >= _NONCES_KEPT
+    floor = max(key.nonce - window, key.nonces[0] if is_full else 0)
+    if number <= floor or number in key.nonces:
+        raise Refusal(_BAD_NONCE)
+    insort(key.nonces, number)
+    lowest = key.nonces[-1] - window
+    key.nonces = [each for each in key.nonces if each > lowest][-_NONCES_KEPT:]
 
 
 def sign(*, secret: str, path: str, body: bytes, nonce: str) -> str:

@@ -22,6 +22,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tell the engine's counter. `status_every_s`: the status is told again so often, unasked.
     `counts_bad_nonces`: a call that is refused for its nonce counts. `refuses_cancels`: a single
     cancel is refused above the engine's limit, as an order is; a batch never is.
+    `lockout_failures` calls with a bad key, signature or nonce within `lockout_s` lock out for as
+    long; null: never.
     """
 
     unknown_order: Literal["EOrder:Invalid order", "EOrder:Unknown order"] = "EOrder:Invalid order"
@@ -33,6 +35,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     status_every_s: float | None = None
     counts_bad_nonces: bool = True
     refuses_cancels: bool = False
+    lockout_failures: int | None = 20
+    lockout_s: int = 900
 
 
 def quirks_in(content: bytes) -> Quirks:
@@ -47,4 +51,6 @@ def quirks_in(content: bytes) -> Quirks:
         raise Refusal(f"EGeneral:Invalid arguments:{error}") from error
     if quirks.status_every_s is not None and quirks.status_every_s <= 0:
         raise Refusal("EGeneral:Invalid arguments:status_every_s must be more than 0")
+    if min(quirks.lockout_failures or 1, quirks.lockout_s) < 1:
+        raise Refusal("EGeneral:Invalid arguments:lockout_failures and lockout_s must be above 0")
     return quirks

@@ -21,6 +21,7 @@ from zoe_tools.paper import (
     rest_public,
 )
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.keys import SignedCall
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_market import SpreadLog
 from zoe_tools.paper.rest_params import Params, from_form, from_json
@@ -84,13 +85,17 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestRequest:
-    """A request as it came: `path` without query, header names in lower case, the body's bytes."""
+    """A request as it came: `path` without query, header names in lower case, the body's bytes.
+
+    `client` is the address it came from.
+    """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: bytes
+    client: str = ""
 
 
 class RestDialect:
@@ -124,22 +129,25 @@ class RestDialect:
             raise Refusal("EGeneral:Unknown method")
         endpoint, permissions = known
         params = _read(request)
-        who = self._who_signed(request, params.text("nonce"))
+        who = self._who_signed(request, params.text("nonce"), params.text("otp"))
         if permissions:
             who.require(*permissions)
         if self._exchange.mode == "maintenance":
             raise Refusal("EService:Unavailable")
         return endpoint(self._exchange, who, params)
 
-    def _who_signed(self, request: RestRequest, nonce: str | None) -> Principal:
+    def _who_signed(self, request: RestRequest, nonce: str | None, otp: str | None) -> Principal:
+        call = SignedCall(
+            api_key=request.headers.get("api-key", ""),
+            signature=request.headers.get("api-sign", ""),
+            path=request.path,
+            body=request.body,
+            nonce=nonce or "",
+            otp=otp,
+            client=request.client,
+        )
         try:
-            return self._exchange.authenticate(
-                api_key=request.headers.get("api-key", ""),
-                signature=request.headers.get("api-sign", ""),
-                path=request.path,
-                body=request.body,
-                nonce=nonce or "",
-            )
+            return self._exchange.authenticate(call)
         except Refusal as refusal:
             # over a body without a nonce no signature means anything
             if nonce is None and refusal.error == "EAPI:Invalid signature":

@@ -35,7 +35,8 @@ def add_export(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     if form not in get_args(ExportFormat):
         raise invalid("format")
     month = moment_of(exchange.now()).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    from_at, to_at = params.seconds("starttm"), params.seconds("endtm")
+    bounds = params.seconds("starttm"), params.seconds("endtm")
+    from_at, to_at = who.terms.window(*bounds)
     export = exchange.order_export(
         who.account_id,
         report,

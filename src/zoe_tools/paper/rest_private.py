@@ -136,8 +136,13 @@ def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Jso
         raise invalid("txid")
     now = exchange.now()
     orders = [exchange.lag.order(exchange.order(who.account_id, each), now) for each in ids]
-    known = _matching((order for order in orders if order is not None), params)
+    known = _matching((one for one in orders if one is not None and _may_see(who, one)), params)
     return _order_rows(exchange, known, params)
+
+
+def _may_see(who: Principal, order: OrderView) -> bool:
+    """Open ones always; the others as far as the key may look back."""
+    return order.is_open or who.terms.shows(order.closed_at or order.opened_at)
 
 
 # executions
@@ -167,7 +172,9 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     if not 1 <= len(ids) <= _MOST_QUERIED:
         raise invalid("txid")
     named = [exchange.trade(who.account_id, each) for each in ids]
-    known = exchange.lag.trades([one for one in named if one is not None], exchange.now())
+    known = exchange.lag.trades(
+        [one for one in named if one is not None and who.terms.shows(one.at)], exchange.now()
+    )
     return {
         trade.trade_id: trade_row(exchange, who, [trade], has_ledgers=params.flag("ledgers"))
         for trade in known
@@ -208,7 +215,7 @@ def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Js
     return {
         row.ledger_id: ledger_row(row, exchange.asset(row.asset))
         for row in named
-        if row is not None
+        if row is not None and who.terms.shows(row.at)
     }
 
 
@@ -218,8 +225,8 @@ class _Window:
     def __init__(self, exchange: PaperExchange, who: Principal, params: Params) -> None:
         self._exchange = exchange
         self._account_id = who.account_id
-        self._start = self._bound(params, "start")
-        self._end = self._bound(params, "end")
+        bounds = self._bound(params, "start"), self._bound(params, "end")
+        self._start, self._end = who.terms.window(*bounds)
 
     def _bound(self, params: Params, name: str) -> int | None:
         text = params.text(name)
@@ -293,20 +300,25 @@ def api_key_info(exchange: PaperExchange, who: Principal, _: Params) -> Json:
     """GetApiKeyInfo, in the snake_case names a live account shows."""
     created = str(who.created_at // NS)
     return {
-        "api_key_name": who.name,
+        "api_key_name": who.terms.key_name or who.name,
         "api_key": who.api_key,
         "nonce": str(exchange.nonce_of(who.api_key)),
-        "nonce_window": "0",
+        "nonce_window": str(who.terms.nonce_window),
         "permissions": sorted(who.permissions),
         "iban": iban_of(who.account_id),
-        "valid_until": "0",
-        "query_from": "0",
-        "query_to": "0",
+        "valid_until": _second(who.terms.valid_until),
+        "query_from": _second(who.terms.query_from),
+        "query_to": _second(who.terms.query_to),
         "created_time": created,
         "modified_time": created,
-        "ip_allowlist": [""],
+        "ip_allowlist": list(who.terms.ip_allowlist or ("",)),
         "last_used": str(exchange.now() // NS),
     }
+
+
+def _second(at: int | None) -> str:
+    """Unix seconds, 0 for never."""
+    return str((at or 0) // NS)
 
 
 Endpoint = Callable[[PaperExchange, Principal, Params], object]

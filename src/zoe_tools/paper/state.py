@@ -192,6 +192,10 @@ class StateFile:
         """A nonce is spent for good, and a call counted."""
         self._write_key(key)
 
+    def forget_key(self, api_key: str) -> None:
+        """The key is no more."""
+        self._db.execute("DELETE FROM keys WHERE api_key = ?", (api_key,))
+
     def _write_key(self, key: ApiKey) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO keys VALUES (?, ?)",

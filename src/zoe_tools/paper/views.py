@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from zoe_tools.paper.key_terms import NO_TERMS, KeyTerms
 from zoe_tools.paper.market import Levels
 from zoe_tools.paper.refusal import Refusal
 
@@ -20,6 +21,16 @@ PERMISSIONS = (
 )
 """What a trading key of the paper exchange has unless told otherwise; never withdrawal."""
 
+ALL_PERMISSIONS = (
+    *PERMISSIONS,
+    "add-funds",
+    "withdraw-funds",
+    "earn-funds",
+    "add-withdraw-address",
+    "update-withdraw-address",
+)
+"""Every one there is (section 2.4)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
@@ -30,6 +41,7 @@ class Principal:
     api_key: str
     permissions: frozenset[str]
     created_at: int
+    terms: KeyTerms = NO_TERMS
 
     def require(self, *any_of: str) -> None:
         """Let pass who has at least one of these permissions.
