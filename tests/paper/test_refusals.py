@@ -10,7 +10,7 @@ import pytest
 
 from paper_desk import START, Desk, ask_for, d, snapshot, stop, traded
 from zoe_tools.paper.events import SystemMode
-from zoe_tools.paper.order import PlaceOrder
+from zoe_tools.paper.order import ConditionalClose, OrderType, PlaceOrder, Price, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 
 
@@ -75,6 +75,14 @@ def _memory(desk: Desk) -> Any:
             "EGeneral:Invalid arguments:userref",
         ),
         (ask_for("buy", "0.1", "69000.0", deadline=START - 1), "EService:Deadline elapsed"),
+        (
+            ask_for("buy", "0.1", "69000.0", display_quantity=d("0.1")),
+            "EGeneral:Invalid arguments:displayvol",
+        ),
+        (
+            ask_for("buy", "0", quote_quantity=d("100"), display_quantity=d("1E+30")),
+            "EGeneral:Invalid arguments:displayvol",
+        ),
     ],
 )
 def test_a_bad_order_is_refused_in_krakens_words(request_: PlaceOrder, error: str) -> None:
@@ -86,6 +94,72 @@ def test_a_bad_order_is_refused_in_krakens_words(request_: PlaceOrder, error: st
 
     assert refused.value.error == error
     assert _memory(desk) == before
+
+
+@pytest.mark.parametrize("value", ["1E+13", "-1E+13", "1E+999", "NaN", "-100000"])
+@pytest.mark.parametrize("unit", ["quote", "pct"])
+@pytest.mark.parametrize("field", ["limit_price", "trigger_price"])
+def test_a_distance_beyond_all_prices_is_refused(field: str, value: str, unit: str) -> None:
+    """Before any arithmetic is done with it; and one that leads below zero as well."""
+    fields: dict[str, Any] = {"order_type": "stop-loss-limit", "limit_price": d("71000.0")}
+    fields[field] = RelativePrice(value=d(value), is_percent=unit == "pct")
+    desk = _desk()
+
+    with pytest.raises(Refusal) as refused:
+        desk.place(stop("buy", "0.1", "71000.0", **fields))
+
+    assert refused.value.error == "EOrder:Invalid price"
+
+
+@pytest.mark.parametrize("field", ["limit_price", "trigger_price"])
+def test_an_amendment_beyond_all_prices_is_refused(field: str) -> None:
+    """A waiting trailing stop is amended by distances."""
+    desk = _desk()
+    order = desk.place(
+        stop(
+            "sell",
+            "0.1",
+            "0",
+            order_type="trailing-stop-limit",
+            trigger_price=RelativePrice(value=d("1"), is_percent=True),
+            limit_price=RelativePrice(value=d("-5")),
+        )
+    )
+
+    with pytest.raises(Refusal) as refused:
+        desk.amend(order, **{field: RelativePrice(value=d("1E+40"), is_percent=True)})
+
+    assert refused.value.error == "EOrder:Invalid price"
+
+
+@pytest.mark.parametrize(
+    "price",
+    [
+        d("0"),
+        d("-1"),
+        d("1E-18"),
+        d("1E+13"),
+        d("71000.05"),
+        RelativePrice(value=d("1E+30"), is_percent=True),
+    ],
+)
+@pytest.mark.parametrize("order_type", ["limit", "stop-loss"])
+def test_a_closing_price_that_could_never_be_is_refused_at_entry(
+    order_type: OrderType, price: Price
+) -> None:
+    """A close that nobody can place would leave its fill unprotected, and say nothing."""
+    is_limit = order_type == "limit"
+    close = ConditionalClose(
+        order_type=order_type,
+        limit_price=price if is_limit else None,
+        trigger_price=None if is_limit else price,
+    )
+    desk = _desk()
+
+    with pytest.raises(Refusal) as refused:
+        desk.place(ask_for("buy", "0.1", "69000.0", close=close))
+
+    assert refused.value.error == "EOrder:Invalid price"
 
 
 def test_an_off_tick_price_is_refused() -> None:

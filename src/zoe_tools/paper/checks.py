@@ -20,6 +20,7 @@ from zoe_tools.paper.order import (
     EditOrder,
     OrderView,
     PlaceOrder,
+    Price,
     RelativePrice,
 )
 from zoe_tools.paper.refusal import Refusal
@@ -63,11 +64,13 @@ def check_shape(request: PlaceOrder, spec: PairSpec, now: int) -> None:
     """The parts of an order that do not depend on the market."""
     _check_parts(request)
     _check_size(request, spec)
+    closing = request.close
     for price in (request.limit_price, request.trigger_price):
-        if isinstance(price, Decimal):
-            check_price(price, spec)
-    if request.close is not None:
-        drafts.check_close(request.close)
+        check_spelled(price, spec)
+    if closing is not None:
+        drafts.check_close(closing)
+        check_spelled(closing.limit_price, spec)
+        check_spelled(closing.trigger_price, spec)
     if request.time_in_force == "gtd" and request.expire_at is None:
         raise Refusal("EGeneral:Invalid arguments:expiretm")
     if request.expire_at is not None and request.expire_at <= now:
@@ -83,6 +86,8 @@ def check_shape(request: PlaceOrder, spec: PairSpec, now: int) -> None:
 
 def _check_size(request: PlaceOrder, spec: PairSpec) -> None:
     budget = request.quote_quantity
+    if (request.display_quantity is not None) != (request.order_type == "iceberg"):
+        raise Refusal("EGeneral:Invalid arguments:displayvol")
     if budget is not None:
         is_market_buy = request.order_type == "market" and request.side == "buy"
         if not is_market_buy or request.quantity or request.close is not None:
@@ -95,8 +100,6 @@ def _check_size(request: PlaceOrder, spec: PairSpec) -> None:
             raise Refusal("EOrder:Cost minimum not met")
         return
     check_quantity(request.quantity, spec)
-    if (request.display_quantity is not None) != (request.order_type == "iceberg"):
-        raise Refusal("EGeneral:Invalid arguments:displayvol")
     if request.display_quantity is not None:
         check_display(request.display_quantity, request.quantity, spec)
 
@@ -158,6 +161,14 @@ def check_price(price: Decimal | None, spec: PairSpec) -> None:
         raise Refusal("EOrder:Invalid price")
     if price % spec.tick_size:
         raise Refusal("EOrder:Tick size check failed")
+
+
+def check_spelled(price: Price | None, spec: PairSpec) -> None:
+    """A price as `check_price` has it, or a distance that arithmetic can follow."""
+    if not isinstance(price, RelativePrice):
+        check_price(price, spec)
+    elif not price.value.is_finite() or abs(price.value) > LARGEST:
+        raise Refusal("EOrder:Invalid price")
 
 
 def check_cost(order: OrderView, quantity: Decimal, book: PairBook) -> None:
@@ -241,8 +252,7 @@ def _check_amended_prices(request: AmendOrder, order: OrderView, spec: PairSpec)
     """A waiting trailing order is moved by distances, everything else by prices too."""
     is_trailing = order.order_type in TRAILING and order.waits_for_trigger
     for price in (request.limit_price, request.trigger_price):
-        if isinstance(price, Decimal):
-            check_price(price, spec)
+        check_spelled(price, spec)
         if price is not None and is_trailing != isinstance(price, RelativePrice) and is_trailing:
             raise Refusal("EGeneral:Invalid arguments:price")
     distance = request.trigger_price

@@ -47,7 +47,7 @@ def entry_price(
     `#x` of a triggered type goes to the side where the trigger lies, else to where the order rests.
 
     Raises:
-        Refusal: a relative price without a last price.
+        Refusal: a relative price without a last price, or one that leads to nothing or below.
     """
     if not isinstance(price, RelativePrice):
         return price
@@ -56,7 +56,10 @@ def entry_price(
     away = distance(price, reference)
     if price.is_unsigned and not _is_above(side, order_type):
         away = -away
-    return on_tick(reference + away, spec)
+    found = on_tick(reference + away, spec)
+    if found <= 0:
+        raise Refusal("EOrder:Invalid price")
+    return found
 
 
 def _is_above(side: Side, order_type: OrderType) -> bool:
