@@ -412,3 +412,45 @@ def test_no_number_however_odd_breaks_the_connection(number: str) -> None:
     (answer,) = at_desk(story)
 
     assert answer["success"] is False
+
+
+def test_a_bug_of_the_exchange_is_answered_and_the_socket_lives(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What no check foresaw is logged whole and answered in Kraken's words, as over REST."""
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await trading(desk)
+        monkeypatch.setattr(desk.exchange, "add_order", fails)
+        return await wire.ask("add_order", 42, token=desk.token, **LIMIT) + await wire.ask("ping")
+
+    failed, pong = at_desk(story)
+
+    assert (failed["error"], failed["success"], failed["req_id"], pong["method"]) == (
+        "EGeneral:Internal error",
+        False,
+        42,
+        "pong",
+    )
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("number", ["1e999", "1e30", "9" * 400, "-1e13", "1e-999"])
+@pytest.mark.parametrize("field", ["order_qty", "limit_price", "display_qty", "price"])
+def test_no_number_is_too_much_for_the_socket(field: str, number: str) -> None:
+    """However large or small: an answer in Kraken's words, and the connection goes on."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await trading(desk)
+        order: Frame = {**STOP, "token": desk.token, "triggers": {"price": 1, "price_type": "pct"}}
+        (order["triggers"] if field == "price" else order)[field] = 12345
+        text = json.dumps({"method": "add_order", "params": order}).replace("12345", number)
+        return await wire.say(text) + await wire.ask("ping")
+
+    refused, pong = at_desk(story)
+
+    assert (refused["success"], pong["method"]) == (False, "pong")
+    assert "Internal" not in refused["error"]

@@ -6,6 +6,7 @@ Source: kraken-spot sections 10 and 11.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal
@@ -36,6 +37,8 @@ from zoe_tools.paper.ws_subscriptions import (
     PUBLIC_CHANNELS,
     Subscriptions,
 )
+
+_LOG = logging.getLogger(__name__)
 
 Door = Literal["public", "private", "level3"]
 """Which of Kraken's three sockets it is."""
@@ -102,6 +105,9 @@ class Session:
             self._dispatch(request, has_params=has_params)
         except Refusal as refusal:
             self._answers.refuse(request, refusal.error)
+        except Exception:  # noqa: BLE001 - the socket's last door: logged whole, answered in words
+            _LOG.exception("the paper exchange failed on %s", request.method)
+            self._answers.refuse(request, "EGeneral:Internal error")
         return request.method != "ping"
 
     def _read(self, text: str) -> tuple[Request, bool]:
