@@ -49,6 +49,7 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
 
     async def funds(_: str) -> Any:
         """What every account owns."""
+        exchange.flush()
         return show_funds(exchange)
 
     async def check(body: str) -> Any:

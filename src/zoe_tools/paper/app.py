@@ -131,7 +131,7 @@ class _Rest:
         if body is None:
             return encode({"error": ["EAPI:Bad request"]})
         try:
-            return self._dialect.answer(
+            answer = self._dialect.answer(
                 # as the scope has them: a URL is made of what the Host header says, which may be
                 # nothing that a URL can be made of
                 RestRequest(
@@ -143,9 +143,11 @@ class _Rest:
                     client=request.client.host if request.client is not None else "",
                 )
             )
+            self._exchange.flush()
         except Exception:  # noqa: BLE001 - the server's last door: logged whole, answered in words
             _log.exception("the paper exchange failed on %s", request.scope["path"])
             return encode({"error": ["EGeneral:Internal error"]})
+        return answer
 
 
 async def _until_gone(receive: Receive) -> None:

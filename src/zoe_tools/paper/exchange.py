@@ -1,6 +1,7 @@
 """The paper exchange as its dialects see it: accounts, commands, queries, and the market's pump.
 
-It waits only through its clock, and tells nobody of a step before the step is in its state file.
+It waits only through its clock, and nothing of a step is told outside before it is in the state
+file.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from zoe_tools.paper.fault_lag import RestLag
 from zoe_tools.paper.faults import FaultDesk
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.funding import FundingOptions
+from zoe_tools.paper.history import Archive
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.lockouts import Lockouts
 from zoe_tools.paper.margin import MarginRules
@@ -117,7 +119,8 @@ class PaperExchange(
         self.lag = RestLag(self.faults)
         self._source = source
         self._state = state
-        self._archive = None if state is None else state.archive
+        self._is_grouping = self._is_due = False
+        self._awaited: int | None = None
         self._seed = seed
         self._listeners: list[StepListener] = []
         self._keys = KeyRing()
@@ -197,7 +200,7 @@ class PaperExchange(
 
     async def _expire_when_due(self) -> None:
         while True:
-            due = self._floor.next_expiry()
+            due = self._awaited = self._floor.next_expiry()
             self._alarm.clear()
             alarm = asyncio.create_task(self._alarm.wait())
             waits: set[asyncio.Task[object]] = {alarm}
@@ -225,19 +228,22 @@ class PaperExchange(
 
     @override
     def save(self) -> None:
-        """Write what market steps have left unwritten."""
-        self._commit([])
+        """Write what is unwritten."""
+        self._commit()
 
     def close(self) -> None:
         """Save and let go of the state file. The exchange is not to be used after it."""
         if self._state is not None:
             self.save()
             self._state.close()
-            self._state = self._archive = None
+            self._state = None
 
     # events
     def add_listener(self, listener: Listener) -> Callable[[], None]:
-        """Hear every engine event after it was committed; returns how to stop. Never awaits."""
+        """Hear every engine event after its commit, or before: see `group_commits`.
+
+        Returns how to stop. A listener never awaits.
+        """
 
         def hear(events: Sequence[EngineEvent]) -> None:
             for event in events:
@@ -260,7 +266,13 @@ class PaperExchange(
         self._subscribed.set()
 
     @override
-    def _tell(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
+    def _tell(
+        self,
+        events: list[EngineEvent],
+        keys: tuple[ApiKey, ...] = (),
+        *,
+        may_wait: bool = False,
+    ) -> None:
         must_commit = bool(keys)
         for event in events:
             if isinstance(event, OrderEvent):
@@ -272,17 +284,44 @@ class PaperExchange(
                 self._unsaved.append(event)
         self._unsaved_steps += 1
         if must_commit:
-            self._commit([one for one in events if not isinstance(one, PrintEvent)], keys)
+            self._unsaved += [one for one in events if not isinstance(one, PrintEvent)]
+            if may_wait and self._is_grouping:
+                self._flush_soon()
+            else:
+                self._commit(keys)
         elif self._unsaved_steps >= _MARKET_STEPS_PER_COMMIT:
-            self._commit([])
+            self._commit()
         for event in events:
             self.lag.hear(event)
         for listener in tuple(self._listeners):
             listener(events)
 
-    def _commit(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:
-        # kept until they are on disk: a commit that fails is made good by the next one
-        self._unsaved += events
+    def group_commits(self) -> None:
+        """From now on the order commands of one turn of the event loop share a transaction.
+
+        The listeners hear of them at once; whoever sends on what they heard, or an answer, must
+        `flush` first.
+        """
+        self._is_grouping = True
+
+    def _flush_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Put on disk what the order commands have done; nothing of it may leave before."""
+        if self._is_due:
+            self._commit()
+
+    @property
+    @override
+    def _archive(self) -> Archive | None:
+        self.flush()
+        return None if self._state is None else self._state.archive
+
+    def _commit(self, keys: tuple[ApiKey, ...] = ()) -> None:
+        # events are kept until they are on disk: a commit that fails is made good by the next one
         if self._state is not None:
             self._state.commit(
                 self._floor,
@@ -296,6 +335,7 @@ class PaperExchange(
         self._unsaved.clear()
         self._moved.clear()
         self._unsaved_steps = 0
+        self._is_due = False
 
     def _situation(self) -> Situation:
         return Situation(
@@ -313,9 +353,19 @@ class PaperExchange(
         )
 
     @override
+    def _ordered(self, events: list[EngineEvent]) -> None:
+        self._tell(events, may_wait=True)
+        self._ring()
+
+    @override
     def _said(self, events: list[EngineEvent]) -> None:
         self._tell(events)
-        self._alarm.set()
+        self._ring()
+
+    def _ring(self) -> None:
+        """Wake whoever waits for what is due next, if that is another moment now."""
+        if self._floor.next_expiry() != self._awaited:
+            self._alarm.set()
 
     @override
     def _catch_up(self) -> int:

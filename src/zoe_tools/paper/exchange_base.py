@@ -12,7 +12,7 @@ from zoe_tools.paper.quirks import Quirks
 
 
 class Commands(Queries):
-    """The changing half of the exchange; every command is on disk before it returns."""
+    """The changing half of the exchange; every command is on disk before it is answered."""
 
     _engine: Engine
 
@@ -23,6 +23,10 @@ class Commands(Queries):
     @abstractmethod
     def _said(self, events: list[EngineEvent]) -> None:
         """As `_tell`, of a command that may have changed what is due next."""
+
+    @abstractmethod
+    def _ordered(self, events: list[EngineEvent]) -> None:
+        """As `_said`, of an order command: it may share its transaction with others."""
 
     @abstractmethod
     def save(self) -> None:

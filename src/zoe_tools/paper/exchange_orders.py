@@ -17,7 +17,7 @@ _DAY_S = 86_400
 
 
 class OrderCommands(LimitedCommands):
-    """Placing, changing and cancelling; every command is on disk before it returns."""
+    """Placing, changing and cancelling; every command is on disk before it is answered."""
 
     def add_order(self, account_id: str, request: PlaceOrder) -> OrderView:
         """Place an order; returns it as it stands after the step.
@@ -33,7 +33,7 @@ class OrderCommands(LimitedCommands):
         with self._charged(account_id, request.symbol, fixed=cost):
             order, events = self._engine.place(account_id, request, now)
         if events:
-            self._said(events)
+            self._ordered(events)
         return order
 
     def amend_order(self, account_id: str, request: AmendOrder) -> tuple[str, OrderView]:
@@ -50,7 +50,7 @@ class OrderCommands(LimitedCommands):
             amend_id, order, events = self._engine.amend(account_id, request, now)
             if known is not None and order.status == "canceled":
                 bill.whole += self._cost("cancel", known, now)
-        self._tell(events)
+        self._ordered(events)
         return amend_id, order
 
     def cancel_order(
@@ -83,7 +83,7 @@ class OrderCommands(LimitedCommands):
     ) -> tuple[OrderView, ...]:
         ended, events = self._engine.cancel(account_id, [one.order_id for one in orders], now)
         self._charge_cancels(orders, now)
-        self._tell(events)
+        self._ordered(events)
         return ended
 
     def cancel_batch(
@@ -106,7 +106,7 @@ class OrderCommands(LimitedCommands):
         known = tuple(self._floor.account(account_id).open.values())
         ended, events = self._engine.cancel(account_id, [one.order_id for one in known], now)
         self._charge_cancel_all(known, now)
-        self._tell(events)
+        self._ordered(events)
         return len(ended)
 
     def add_batch(
@@ -124,13 +124,14 @@ class OrderCommands(LimitedCommands):
         with self._charged(account_id, symbol, fixed=cost):
             answers, events = self._engine.place_batch(account_id, own, now)
         if events:
-            self._said(events)
+            self._ordered(events)
         return answers
 
     def amends_of(self, account_id: str, order_id: str) -> tuple[AmendView, ...]:
         """The order's trail of amendments, oldest first; empty where there was none."""
-        if self._archive is not None:
-            return self._archive.amends_of(account_id, order_id)
+        archive = self._archive
+        if archive is not None:
+            return archive.amends_of(account_id, order_id)
         return tuple(self._floor.account(account_id).amends.get(order_id, ()))
 
     def edit_order(self, account_id: str, request: EditOrder) -> tuple[OrderView, OrderView]:
@@ -145,7 +146,7 @@ class OrderCommands(LimitedCommands):
         with self._charged(account_id, request.symbol, fixed=fixed, whole=whole):
             old, new, events = self._engine.edit(account_id, request, now)
         if events:
-            self._said(events)
+            self._ordered(events)
         return old, new
 
     def _cost_of_edit(self, account_id: str, request: EditOrder, now: int) -> tuple[int, int]:

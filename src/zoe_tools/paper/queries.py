@@ -27,8 +27,6 @@ class Queries(ABC):
     it is walked over. With `since` (ns, exclusive) nothing older needs to be read.
     """
 
-    _archive: Archive | None = None
-
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self._names = _names_of(floor.pairs.values())
@@ -40,6 +38,11 @@ class Queries(ABC):
     def told_now(self) -> int:
         """The time as the exchange tells it: its own, unless a fault skews its clock."""
         return self.now()
+
+    @property
+    @abstractmethod
+    def _archive(self) -> Archive | None:
+        """The histories in the state file, all of them on disk; None without one."""
 
     @abstractmethod
     def _catch_up(self) -> int:
@@ -193,26 +196,29 @@ class Queries(ABC):
         """Closed, canceled and expired orders in the order they ended."""
         self._catch_up()
         recent = self._floor.account(account_id).closed
-        if self._archive is None or recent.is_whole:
+        archive = None if recent.is_whole else self._archive
+        if archive is None:
             return tuple(recent.values())
-        return self._archive.closed_orders(account_id, since)
+        return archive.closed_orders(account_id, since)
 
     def order(self, account_id: str, order_id: str) -> OrderView | None:
         """One order of the account, open or not."""
         self._catch_up()
         account = self._floor.account(account_id)
         known = account.open.get(order_id) or account.closed.get(order_id)
-        if known is not None or self._archive is None or account.closed.is_whole:
+        archive = None if known is not None or account.closed.is_whole else self._archive
+        if archive is None:
             return known
-        filed = self._archive.order(order_id)
+        filed = archive.order(order_id)
         return filed if filed is not None and filed.account_id == account_id else None
 
     def trades(self, account_id: str, since: int = -1) -> Sequence[TradeView]:
         """Executions, oldest first."""
         recent = self._floor.account(account_id).trades
-        if self._archive is None or recent.is_whole:
+        archive = None if recent.is_whole else self._archive
+        if archive is None:
             return tuple(recent.values())
-        return self._archive.trades(account_id, since)
+        return archive.trades(account_id, since)
 
     def trade(self, account_id: str, trade_id: str) -> TradeView | None:
         """One execution of the account."""
@@ -224,18 +230,21 @@ class Queries(ABC):
     def trades_of(self, order: OrderView) -> tuple[TradeView, ...]:
         """The executions of one order, oldest first."""
         recent = self._floor.account(order.account_id).trades
-        if self._archive is None or all(name in recent for name in order.trade_ids):
+        is_recent = all(name in recent for name in order.trade_ids)
+        archive = None if is_recent else self._archive
+        if archive is None:
             return tuple(recent[name] for name in order.trade_ids)
         until = self.now() if order.closed_at is None else order.closed_at
-        rows = self._archive.trades(order.account_id, order.opened_at - 1, until)
+        rows = archive.trades(order.account_id, order.opened_at - 1, until)
         return tuple(row for row in rows if row.order_id == order.order_id)
 
     def ledger(self, account_id: str, since: int = -1) -> Sequence[LedgerRow]:
         """Ledger rows, oldest first."""
         recent = self._floor.account(account_id).ledger
-        if self._archive is None or recent.is_whole:
+        archive = None if recent.is_whole else self._archive
+        if archive is None:
             return tuple(recent.values())
-        return self._archive.ledger(account_id, since)
+        return archive.ledger(account_id, since)
 
     def ledger_row(self, account_id: str, ledger_id: str) -> LedgerRow | None:
         """One ledger row of the account."""

@@ -90,6 +90,7 @@ async def serve(
         ConfigError: the port is taken or may not be used.
     """
     listener = _bind(host, port)
+    exchange.group_commits()
     with listener:
         bound = int(listener.getsockname()[1])
         activity = _Activity(app)

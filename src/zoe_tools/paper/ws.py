@@ -142,7 +142,9 @@ class _Connection:
     async def write(self) -> None:
         """Send what is queued."""
         while True:
-            await self._duplex.send(await self._outgoing.get())
+            frame = await self._outgoing.get()
+            self._exchange.flush()
+            await self._duplex.send(frame)
             self._told_at = self._exchange.now()
 
     async def beat(self) -> None:
