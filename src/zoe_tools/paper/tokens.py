@@ -6,6 +6,7 @@ Times are given, in ns. Source: kraken-spot section 2.6.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from zoe_tools.paper.refusal import Refusal
@@ -54,3 +55,27 @@ class TokenBook:
     def release(self, token: str) -> None:
         """That subscription has ended."""
         self._tokens[token].holders -= 1
+
+
+class TokenHolds:
+    """The tokens that one connection's private subscriptions hold, each by what it is for."""
+
+    def __init__(self, tokens: TokenBook) -> None:
+        self._tokens = tokens
+        self._held: dict[Hashable, str] = {}
+
+    def hold(self, subscription: Hashable, token: str) -> None:
+        """The token stays good while this subscription lives."""
+        self._held[subscription] = token
+        self._tokens.hold(token)
+
+    def release(self, subscription: Hashable) -> None:
+        """This subscription has ended; one that held nothing releases nothing."""
+        token = self._held.pop(subscription, None)
+        if token is not None:
+            self._tokens.release(token)
+
+    def release_all(self) -> None:
+        """The connection has ended."""
+        for subscription in tuple(self._held):
+            self.release(subscription)

@@ -43,6 +43,18 @@ def token_of(params: Params) -> str:
     return token
 
 
+def flag(params: Params, name: str, *, default: bool) -> bool:
+    """A boolean parameter.
+
+    Raises:
+        Refusal: it is none.
+    """
+    value = params.get(name, default)
+    if not isinstance(value, bool):
+        raise invalid(name)
+    return value
+
+
 def check_symbol(exchange: PaperExchange, symbol: str) -> None:
     """Only v2 names pass: `XBT/USD` does not.
 

@@ -10,33 +10,26 @@ from typing import Any
 
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.refusal import Refusal, invalid
+from zoe_tools.paper.tokens import TokenHolds
 from zoe_tools.paper.views import Principal
+from zoe_tools.paper.ws_account import ACCOUNT_CHANNELS, AccountChannels
 from zoe_tools.paper.ws_answers import RATE_EXCEEDED, Answers, Request
 from zoe_tools.paper.ws_book import DEPTHS
-from zoe_tools.paper.ws_fields import Params, Result, check_symbol, not_found, token_of
+from zoe_tools.paper.ws_fields import Params, Result, check_symbol, flag, not_found, token_of
 from zoe_tools.paper.ws_instrument import HOME_VENUE, VENUES
 from zoe_tools.paper.ws_level3 import LEVEL3_DEPTHS
 from zoe_tools.paper.ws_limits import LEVEL3_COSTS, Bucket
 from zoe_tools.paper.ws_ohlc import OHLC_INTERVALS
-from zoe_tools.paper.ws_private import ExecutionOptions, PrivateFeed
 from zoe_tools.paper.ws_public import Topic, desk_of
 
 PUBLIC_CHANNELS = ("ticker", "book", "trade", "ohlc", "instrument")
-PRIVATE_CHANNELS = ("executions", "balances", "level3")
+PRIVATE_CHANNELS = (*ACCOUNT_CHANNELS, "level3")
 LEVEL3_CHANNELS = ("level3",)
-_ACCOUNT_CHANNELS = ("executions", "balances")
-_READ_ORDERS = ("query-open-trades", "query-closed-trades")
 _TRIGGERS = ("trades", "bbo")
 _LEAST_SYMBOL = 1
 _WARNINGS = {
     "ohlc": ["timestamp is deprecated, use interval_begin"],
     "instrument": ["tick_size is deprecated, use price_increment"],
-    "executions": [
-        "cancel_reason is deprecated, use reason",
-        "stop_price is deprecated, use triggers.price",
-        "trigger is deprecated use triggers.reference",
-        "triggered_price is deprecated use triggers.last_price",
-    ],
 }
 
 
@@ -56,9 +49,8 @@ class Subscriptions:
         self._known = channels
         self._desk = desk_of(exchange)
         self._topics: dict[Topic, None] = {}
-        self._channels: set[str] = set()
-        self._held: dict[Topic | str, str] = {}
-        self._feed: PrivateFeed | None = None
+        self._holds = TokenHolds(exchange.tokens)
+        self._account = AccountChannels(exchange, push, answers, self._holds)
         limits = exchange.options.streams
         budget = limits.level3_per_s
         self._budget = Bucket(budget, budget or 0, exchange.now())
@@ -66,18 +58,15 @@ class Subscriptions:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is subscribed: then there are no heartbeats."""
-        return not self._topics and not self._channels
+        return not self._topics and self._account.is_empty
 
     def close(self) -> None:
         """Leave everything."""
         for topic in tuple(self._topics):
             self._desk.leave(topic, self._push)
-        for subscription in tuple(self._held):
-            self._release(subscription)
         self._topics.clear()
-        self._channels.clear()
-        if self._feed is not None:
-            self._feed.close()
+        self._account.close()
+        self._holds.release_all()
 
     def subscribe(self, request: Request) -> None:
         """Answer a subscribe, symbol by symbol.
@@ -86,8 +75,8 @@ class Subscriptions:
             Refusal: the request as a whole is impossible.
         """
         channel = self._channel(request)
-        if channel in _ACCOUNT_CHANNELS:
-            self._subscribe_account(request, channel)
+        if channel in ACCOUNT_CHANNELS:
+            self._account.subscribe(request, channel)
             return
         if channel == "level3":
             self._principal(request.params).require("query-open-trades")
@@ -100,7 +89,7 @@ class Subscriptions:
             self._desk.join(topic, self._push)
             self._topics[topic] = None
             if channel == "level3":
-                self._hold(topic, request.params)
+                self._holds.hold(topic, token_of(request.params))
             result = _options(topic) | {"snapshot": has_snapshot}
             self._answers.answer(request, _acknowledged(topic, result))
             snapshot = self._desk.snapshot(topic) if has_snapshot else None
@@ -116,8 +105,8 @@ class Subscriptions:
             Refusal: the request as a whole is impossible.
         """
         channel = self._channel(request)
-        if channel in _ACCOUNT_CHANNELS:
-            self._unsubscribe_account(request, channel)
+        if channel in ACCOUNT_CHANNELS:
+            self._account.unsubscribe(request, channel)
             return
         if channel == "level3":
             self._principal(request.params)
@@ -130,7 +119,7 @@ class Subscriptions:
                 continue
             self._desk.leave(topic, self._push)
             del self._topics[topic]
-            self._release(topic)
+            self._holds.release(topic)
             self._answers.answer(request, _acknowledged(topic, _options(topic)))
 
     # what is asked for
@@ -183,92 +172,8 @@ class Subscriptions:
         cost = LEVEL3_COSTS[int(topic.option)]
         return None if self._budget.pour(cost, self._exchange.now()) else RATE_EXCEEDED
 
-    # the account's channels
-    def _subscribe_account(self, request: Request, channel: str) -> None:
-        params = request.params
-        principal = self._principal(params)
-        principal.require(*(_READ_ORDERS if channel == "executions" else ("query-funds",)))
-        if params.get("users") not in (None, "all"):
-            raise invalid("users")
-        is_all_users = params.get("users") == "all"
-        flag(params, "rebased", default=True)
-        if channel in self._channels:
-            raise Refusal("Already subscribed")
-        feed = self._feed_of(principal)
-        if channel == "executions":
-            self._subscribe_executions(request, feed, may_look_back=not is_all_users)
-        else:
-            has_snapshot = flag(params, "snapshot", default=True) and not is_all_users
-            self._answers.answer(request, {"channel": channel, "snapshot": has_snapshot})
-            feed.open_balances(has_snapshot=has_snapshot)
-        if is_all_users:
-            feed.tell_users(channel)
-        self._channels.add(channel)
-        self._hold(channel, params)
-
-    def _subscribe_executions(
-        self, request: Request, feed: PrivateFeed, *, may_look_back: bool
-    ) -> None:
-        """Who hears all users gets no snapshot; `snapshot` and `snapshot_trades` are old names."""
-        params = request.params
-        orders = flag(params, "snap_orders", default=flag(params, "snapshot", default=True))
-        trades = flag(params, "snap_trades", default=flag(params, "snapshot_trades", default=False))
-        options = ExecutionOptions(
-            snap_orders=orders and may_look_back,
-            snap_trades=trades and may_look_back,
-            order_status=flag(params, "order_status", default=True),
-            ratecounter=flag(params, "ratecounter", default=False),
-        )
-        result = {
-            "channel": "executions",
-            "maxratecount": feed.most_rate_count,
-            "snap_orders": options.snap_orders,
-            "snap_trades": options.snap_trades,
-            "warnings": _WARNINGS["executions"],
-        }
-        self._answers.answer(request, result)
-        feed.open_executions(options)
-
-    def _unsubscribe_account(self, request: Request, channel: str) -> None:
-        self._principal(request.params)
-        if channel not in self._channels or self._feed is None:
-            raise Refusal("Subscription not found")
-        self._channels.discard(channel)
-        self._release(channel)
-        self._feed.close_channel(channel)
-        self._answers.answer(request, {"channel": channel})
-
-    def _feed_of(self, principal: Principal) -> PrivateFeed:
-        if self._feed is None:
-            self._feed = PrivateFeed(self._exchange, principal.account_id, self._push)
-        if self._feed.account_id != principal.account_id:
-            raise Refusal("ESession:Invalid session")
-        return self._feed
-
-    def _hold(self, subscription: Topic | str, params: Params) -> None:
-        """The token stays good while this subscription lives."""
-        self._held[subscription] = token_of(params)
-        self._exchange.tokens.hold(self._held[subscription])
-
-    def _release(self, subscription: Topic | str) -> None:
-        token = self._held.pop(subscription, None)
-        if token is not None:
-            self._exchange.tokens.release(token)
-
     def _principal(self, params: Params) -> Principal:
         return self._exchange.account_by_token(token_of(params))
-
-
-def flag(params: Params, name: str, *, default: bool) -> bool:
-    """A boolean parameter.
-
-    Raises:
-        Refusal: it is none.
-    """
-    value = params.get(name, default)
-    if not isinstance(value, bool):
-        raise invalid(name)
-    return value
 
 
 def _option(channel: str, params: Params) -> str | int:
