@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import httpx
@@ -29,7 +29,7 @@ def _with_client(
 ) -> Any:
     desk = RestDesk(snapshot(["69999.0 1.0"], ["70001.0 1.0"]), traded("70000.0", "0.5"))
     desk.play()
-    app = create_app(desk.exchange, proof_secret=proof_secret, speed=60.0)
+    app = create_app(desk.exchange, proof_secret=proof_secret, speed=60.0, admin_secret=PROOF)
 
     async def run() -> Any:
         transport = httpx.ASGITransport(app=app)
@@ -92,6 +92,26 @@ def test_a_body_beyond_all_measure_is_a_bad_request() -> None:
         return await client.post("/0/private/Balance", content=b"x" * (1024 * 1024 + 1))
 
     assert _with_client(act).json() == {"error": ["EAPI:Bad request"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "most"), [("/zoe/admin/funds/move", 413, 2), ("/0/private/Balance", 200, 17)]
+)
+def test_a_huge_body_is_not_read_to_its_end(path: str, status: int, most: int) -> None:
+    """Whoever may not even ask cannot fill the memory: `most` pieces of 64 KiB are enough."""
+    read = 0
+
+    async def huge() -> AsyncIterator[bytes]:
+        nonlocal read
+        while read < 1_000:
+            read += 1
+            yield b"x" * 65_536
+
+    async def act(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post(path, content=huge())
+
+    assert _with_client(act).status_code == status
+    assert read <= most + 1
 
 
 def test_a_fault_inside_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from zoe_tools.paper.admin_funds import move_funds, show_funds
+from zoe_tools.paper.bodies import body_of
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.faults import rules_in
 from zoe_tools.paper.refusal import Refusal
@@ -76,12 +77,15 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
 
 def _guarded(work: Work, secret: bytes) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        body = await request.body()
+        try:
+            body = await body_of(request, _BODY_BYTES)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return JSONResponse({"error": ["EAPI:Bad request"]}, status_code=413)
         told = request.headers.get(SEAL, "")
         if not hmac.compare_digest(told.encode(), seal(secret, request.url.path, body).encode()):
             return JSONResponse({"error": ["EGeneral:Permission denied"]}, status_code=403)
-        if len(body) > _BODY_BYTES:
-            return JSONResponse({"error": ["EAPI:Bad request"]}, status_code=413)
         try:
             result = await work(body.decode())
         except (Refusal, UnicodeDecodeError) as error:

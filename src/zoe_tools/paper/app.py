@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from zoe_tools.paper import fault_answers
 from zoe_tools.paper.admin import admin_routes
+from zoe_tools.paper.bodies import body_of
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.faults import ConnectionDropped
 from zoe_tools.paper.rest_dialect import RestDialect, RestRequest, encode
@@ -105,7 +106,7 @@ class _Rest:
             return
         request = Request(scope, receive)
         try:
-            body = await _read_body(request)
+            body = await body_of(request, _BODY_BYTES)
         except ClientDisconnect:
             return
         path = str(scope["path"])
@@ -153,16 +154,6 @@ class _Rest:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _read_body(request: Request) -> bytes | None:
-    """The whole body; None when it is larger than any honest request."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 async def _serve(
