@@ -251,14 +251,15 @@ class PairBook:
         ahead = min(first.ahead, size)
         return (price, ahead, None) if ahead > 0 else (price, first.remaining, first)
 
+    def _prices(self, side: Side) -> Iterable[Decimal]:
+        """Where there is anything, the source's or an order's own; best first."""
+        own, ladder = self._own[side], self.source[side]
+        return sorted({*ladder.prices(), *own}, reverse=side == "buy") if own else ladder.prices()
+
     def liquidity(self, side: Side) -> Iterator[tuple[Decimal, Decimal]]:
         """Everything a taker would meet, best first."""
-        own = self._own[side]
-        ladder = self.source[side]
-        prices: Iterable[Decimal] = ladder.prices()
-        if own:
-            prices = sorted({*ladder.prices(), *own}, reverse=side == "buy")
-        for price in prices:
+        own, ladder = self._own[side], self.source[side]
+        for price in self._prices(side):
             yield price, ladder.size(price) + own.get(price, ZERO)
 
     # what is shown
@@ -271,11 +272,7 @@ class PairBook:
         """The displayed levels of a side, best first."""
         rows: list[tuple[Decimal, Decimal]] = []
         own = self._own[side]
-        ladder = self.source[side]
-        prices: Iterable[Decimal] = ladder.prices()
-        if own:
-            prices = sorted({*ladder.prices(), *own}, reverse=side == "buy")
-        for price in prices:
+        for price in self._prices(side):
             if len(rows) == depth:
                 break
             size = self._shown_size(side, price, own)
