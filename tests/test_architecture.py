@@ -34,6 +34,7 @@ WITHOUT_DECISION = {
     "kill status": "shows the trading state",
     "paper fault": "arms a fault of the embedded exchange",
     "paper fund": "moves money at the embedded exchange, which decides whether it can",
+    "paper key": "makes a key at the embedded exchange, which decides whether it can be",
     "paper reset": "empties the embedded exchange",
     "paper serve": "starts the embedded exchange",
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",

@@ -53,6 +53,9 @@ COMMANDS: dict[str, str] = {
     "paper serve": "Serve the paper exchange in the foreground.",
     "paper reset": "Delete the paper exchange's state.",
     "paper fund": "Pay money into an account of the paper exchange, or take it out.",
+    "paper key": (
+        "Make an API key at the paper exchange, as limited as you say, or show those there are."
+    ),
     "paper fault": "Make the paper exchange fail, in a way and at a time of your choice.",
 }
 """Name -> first sentence of its help. One line per command."""

@@ -1,4 +1,4 @@
-"""What only the home's own operator may ask of the exchange, over `/zoe/admin/`: faults, funds.
+"""What only the home's own operator may ask of the exchange, over `/zoe/admin/`.
 
 A request is let in by the HMAC of its body under the home's own secret, which no API key knows.
 """
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from zoe_tools.paper.admin_funds import move_funds, show_funds
+from zoe_tools.paper.admin_keys import add_key, remove_key, show_keys
 from zoe_tools.paper.bodies import body_of
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.faults import rules_in
@@ -61,6 +62,18 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
         """Move money."""
         return move_funds(exchange, body, is_dry=False)
 
+    async def keys(_: str) -> Any:
+        """Every key."""
+        return show_keys(exchange)
+
+    async def make(body: str) -> Any:
+        """Make a key."""
+        return add_key(exchange, body)
+
+    async def forget(body: str) -> Any:
+        """Forget a key."""
+        return remove_key(exchange, body)
+
     works: dict[str, Work] = {
         "faults/arm": arm,
         "faults/show": show,
@@ -68,6 +81,9 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
         "funds/show": funds,
         "funds/check": check,
         "funds/move": move,
+        "keys/show": keys,
+        "keys/add": make,
+        "keys/remove": forget,
     }
     return [
         Route(f"/zoe/admin/{path}", _guarded(work, secret), methods=["POST"])

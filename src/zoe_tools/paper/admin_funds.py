@@ -94,7 +94,7 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
         raise Refusal(f"EGeneral:Invalid arguments:{error}") from error
     if not 0 <= order.after_s <= LONGEST_S:
         raise Refusal("EGeneral:Invalid arguments:after_s")
-    who = _owner(exchange, order.owner)
+    who = owner_of(exchange, order.owner)
     asset = exchange.asset(order.asset)
     if parted(asset.name)[1]:
         raise Refusal("EFunding:Unknown asset")
@@ -114,7 +114,12 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
     return told | {"ref_id": _move(exchange, who.account_id, order, asset.name)}
 
 
-def _owner(exchange: PaperExchange, name: str) -> Principal:
+def owner_of(exchange: PaperExchange, name: str) -> Principal:
+    """The account of this id or name, as one of its keys; the first one there is for "".
+
+    Raises:
+        Refusal: there is none.
+    """
     found = [one for one in _owners(exchange) if name in ("", one.account_id, one.name)]
     if not found:
         raise Refusal(f"EGeneral:Invalid arguments:there is no account {name!r}")

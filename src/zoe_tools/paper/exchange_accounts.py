@@ -39,6 +39,7 @@ class AccountCommands(Commands):
         balances: Mapping[str, Decimal] | None = None,
         *,
         has_margin: bool = False,
+        terms: KeyTerms = NO_TERMS,
     ) -> str:
         """A new account with one key; balances by v2 asset name. Returns the account's id.
 
@@ -46,13 +47,15 @@ class AccountCommands(Commands):
 
         Raises:
             ConfigError: the key exists already, or the secret is not base64.
-            Refusal: an unknown asset or an impossible amount.
+            Refusal: an unknown asset or an impossible amount, or terms that make no sense.
         """
         self._keys.check_new(api_key, api_secret)
+        terms.check()
         account_id, events = self._engine.create_account(
             name, balances or {}, self.now(), has_margin=has_margin
         )
-        self._tell(events, (self._new_key(account_id, api_key, api_secret, permissions),))
+        key = self._new_key(account_id, api_key, api_secret, permissions, terms)
+        self._tell(events, (key,))
         return account_id
 
     def add_key(
@@ -81,7 +84,7 @@ class AccountCommands(Commands):
         api_key: str,
         api_secret: str,
         permissions: frozenset[str],
-        terms: KeyTerms = NO_TERMS,
+        terms: KeyTerms,
     ) -> ApiKey:
         principal = Principal(
             account_id=account_id,
@@ -105,6 +108,11 @@ class AccountCommands(Commands):
             raise Refusal("EAPI:Invalid key")
         if self._state is not None:
             self._state.forget_key(api_key)
+
+    @property
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """All keys, oldest first."""
+        return tuple(self._keys.keys.values())
 
     @property
     def principals(self) -> tuple[Principal, ...]:

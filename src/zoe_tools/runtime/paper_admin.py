@@ -1,4 +1,4 @@
-"""Asks the home's paper exchange for what only its operator may: faults, funds.
+"""Asks the home's paper exchange for what only its operator may: faults, funds, keys.
 
 The request is sealed with the home's own secret; the exchange is started when it is not running.
 """
