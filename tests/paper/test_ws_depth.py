@@ -202,6 +202,22 @@ def test_a_connection_without_traffic_or_use_ends_after_a_minute() -> None:
     assert at_desk(story) == [True, False, True]
 
 
+def test_a_connection_that_only_trades_lives_as_long_as_it_does() -> None:
+    """Orders are use as well; a minute after the last one it ends."""
+
+    async def story(desk: SocketDesk) -> list[bool]:
+        wire = await desk.connect(is_private=True)
+        lives = []
+        for seconds in (50, 50, 50, 61):
+            await asyncio.sleep(seconds)
+            lives.append(wire.closed is None)
+            if wire.closed is None:
+                await wire.ask("cancel_all", token=desk.token)
+        return lives
+
+    assert at_desk(story) == [True, True, True, False]
+
+
 def test_who_connects_too_often_is_let_in_again_after_the_ban() -> None:
     """So many in the window, then none for as long."""
     options = ExchangeOptions(streams=StreamLimits(connections=2))

@@ -119,16 +119,21 @@ class _Connection:
             text = await self._duplex.receive()
             if self._is_far:
                 await self._exchange.clock.sleep(self._exchange.options.latency_s)
+            self._heard_at = self._exchange.now()
             if self._exchange.faults.is_quiet:
-                self._session.handle(text)
+                self._handle(text)
             else:
                 self._handle_struck(text)
+
+    def _handle(self, text: str) -> None:
+        if self._session.handle(text):
+            self._used_at = self._heard_at
 
     def _handle_struck(self, text: str) -> None:
         """Handle a request with whatever a fault does to it or to its answer."""
         self._fate = fate = fate_of(self._exchange.faults, text, self._exchange.now())
         if fate.is_done:
-            self._session.handle(text)
+            self._handle(text)
         self._fate = UNTOUCHED
         if fate.instead is not None:
             self._queue(fate.instead)
