@@ -18,7 +18,7 @@ from paper_desk import START, ask_for, d
 from paper_socket import KEY, SECRET, ScriptedMarket, settle
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import sign
+from zoe_tools.paper.keys import SignedCall, sign
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import moment_of
 from zoe_tools.paper.views import PERMISSIONS
@@ -170,23 +170,26 @@ def test_nothing_is_told_of_a_transaction_that_fails_until_one_succeeds(tmp_path
 
 
 def test_an_answer_over_rest_is_given_after_the_transaction(tmp_path: Path) -> None:
-    """The first byte of it finds the order in the file."""
+    """The first byte of it finds the order in the file, and the nonce spent."""
     path = tmp_path / "state.sqlite"
-    found: list[int] = []
+    state = CountingFile(path)
+    found: list[tuple[int, list[int | None]]] = []
     order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.001"}
     body = urlencode({"nonce": "1", "price": "60000", **order}).encode()
     target = "/0/private/AddOrder"
     signature = sign(secret=SECRET, path=target, body=body, nonce="1")
 
     async def story() -> None:
-        app = create_app(_exchange(CountingFile(path)), proof_secret=None)
+        app = create_app(_exchange(state), proof_secret=None)
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                found.append(len(ids_in(path)))
+                reader = StateFile(path)
+                found.append((len(ids_in(path)), [key.nonce for key in reader.api_keys()]))
+                reader.close()
 
         scope = {
             "type": "http",
@@ -203,7 +206,26 @@ def test_an_answer_over_rest_is_given_after_the_transaction(tmp_path: Path) -> N
 
     run_virtual(story())
 
-    assert found == [1]
+    assert found == [(1, [1])]
+
+
+def test_a_key_that_was_used_and_removed_in_one_moment_stays_removed(tmp_path: Path) -> None:
+    """What its last call left unwritten does not bring it back."""
+    path = tmp_path / "state.sqlite"
+    state = CountingFile(path)
+
+    async def story() -> None:
+        exchange = _exchange(state)
+        body, target = b"nonce=1", "/0/private/Balance"
+        signature = sign(secret=SECRET, path=target, body=body, nonce="1")
+        call = SignedCall(api_key=KEY, signature=signature, path=target, body=body, nonce="1")
+        exchange.authenticate(call)
+        exchange.remove_key(KEY)
+        exchange.flush()
+
+    run_virtual(story())
+
+    assert state.api_keys() == []
 
 
 @pytest.mark.parametrize("kept", [1, 1_000], ids=["file", "memory"])

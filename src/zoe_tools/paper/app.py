@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _BODY_BYTES = 1024 * 1024
 _CHALLENGE_HEX = 256
 _GONE = 1006
+_REST = "/0/"
 DROP = "zoe.drop"
 """Where a server leaves in the scope how to cut the connection."""
 
@@ -44,7 +45,7 @@ def create_app(
     proof_secret: bytes | None,
     speed: float = 1.0,
     admin_secret: bytes | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """The application over one exchange.
 
     `/zoe/clock` tells the exchange's time and its `speed`; `/zoe/proof?challenge=HEX` answers with
@@ -88,8 +89,14 @@ def create_app(
         ]
     )
     app.router.redirect_slashes = False
-    app.router.default = _Rest(exchange, app.router.default)
-    return app
+    rest = app.router.default = _Rest(exchange, app.router.default)
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        # what every client asks for all day need not be looked up among the routes
+        is_rest = scope["type"] == "http" and scope["path"].startswith(_REST)
+        await (rest if is_rest else app)(scope, receive, send)
+
+    return door
 
 
 class _Rest:

@@ -121,6 +121,7 @@ class PaperExchange(
         self._state = state
         self._is_grouping = self._is_due = False
         self._awaited: int | None = None
+        self._used_keys: dict[str, ApiKey] = {}
         self._seed = seed
         self._listeners: list[StepListener] = []
         self._keys = KeyRing()
@@ -314,6 +315,22 @@ class PaperExchange(
         if self._is_due:
             self._commit()
 
+    @override
+    def _used(self, key: ApiKey) -> None:
+        if self._state is None:
+            return
+        if self._is_grouping:
+            self._used_keys[key.principal.api_key] = key
+            self._flush_soon()
+        else:
+            self._state.save_key(key)
+
+    @override
+    def _forget_key(self, api_key: str) -> None:
+        self._used_keys.pop(api_key, None)
+        if self._state is not None:
+            self._state.forget_key(api_key)
+
     @property
     @override
     def _archive(self) -> Archive | None:
@@ -329,7 +346,9 @@ class PaperExchange(
                 situation=self._situation(),
                 symbols=self._moved,
                 keys=keys,
+                used=tuple(self._used_keys.values()),
             )
+            self._used_keys.clear()
             for account in self._floor.accounts.values():
                 account.forget_filed(self.options.history_in_memory)
         self._unsaved.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
@@ -12,7 +13,6 @@ from zoe_tools.paper.keys import ApiKey, KeyRing, SignedCall
 from zoe_tools.paper.lockouts import Lockouts
 from zoe_tools.paper.rate_counters import CALL, Tier, charge_rest
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.views import PERMISSIONS, Principal
@@ -27,8 +27,15 @@ class AccountCommands(Commands):
     tokens: TokenBook
     _keys: KeyRing
     _lockouts: Lockouts
-    _state: StateFile | None
     tier: Tier | None
+
+    @abstractmethod
+    def _used(self, key: ApiKey) -> None:
+        """A key's nonce and counters have changed; on disk before its call is answered."""
+
+    @abstractmethod
+    def _forget_key(self, api_key: str) -> None:
+        """A key is no more; on disk before this returns."""
 
     def create_account(
         self,
@@ -106,8 +113,7 @@ class AccountCommands(Commands):
         """
         if self._keys.keys.pop(api_key, None) is None:
             raise Refusal("EAPI:Invalid key")
-        if self._state is not None:
-            self._state.forget_key(api_key)
+        self._forget_key(api_key)
 
     @property
     def api_keys(self) -> tuple[ApiKey, ...]:
@@ -144,8 +150,7 @@ class AccountCommands(Commands):
         try:
             self._spend_and_count(key, call, now)
         finally:
-            if self._state is not None:
-                self._state.save_key(key)
+            self._used(key)
 
     def _spend_and_count(self, key: ApiKey, call: SignedCall, now: int) -> None:
         """A bad nonce is the first thing that is told."""
@@ -169,8 +174,7 @@ class AccountCommands(Commands):
         key = self._keys.keys.get(name)
         if until is not None and key is not None:
             key.locked_until = until
-            if self._state is not None:
-                self._state.save_key(key)
+            self._used(key)
 
     def rest_count(self, api_key: str) -> Decimal:
         """The REST counter of a key now, in calls."""

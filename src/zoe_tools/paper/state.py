@@ -109,8 +109,9 @@ class StateFile:
         situation: Situation,
         symbols: Iterable[str],
         keys: Sequence[ApiKey] = (),
+        used: Sequence[ApiKey] = (),
     ) -> None:
-        """Everything one step (or some market steps) changed, in one transaction."""
+        """Everything that steps changed, in one transaction; `keys` are new, `used` known ones."""
         self._db.execute("BEGIN")
         try:
             orders: dict[str, OrderView] = {}
@@ -126,6 +127,8 @@ class StateFile:
                 self._write_market(floor.books[symbol])
             for key in keys:
                 self._write_account(floor, key)
+            for key in used:
+                self._write_key(key)
             self._db.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('situation', ?)",
                 (self._encode(self._with_known_pairs(situation)),),
