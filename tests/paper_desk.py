@@ -217,10 +217,11 @@ class RestDesk:
         state: StateFile | None = None,
         permissions: frozenset[str] = frozenset(PERMISSIONS),
         options: ExchangeOptions | None = None,
+        pairs: tuple[PairSpec, ...] = (BTC_USD,),
     ) -> None:
         self.clock = StandingClock()
         self.exchange = PaperExchange(
-            ScriptedSource(script), clock or self.clock, state=state, seed=7, options=options
+            ScriptedSource(script, pairs), clock or self.clock, state=state, seed=7, options=options
         )
         self.account_id = self.exchange.create_account(
             "desk", API_KEY, API_SECRET, permissions, {"USD": d("100000"), "BTC": d("2")}

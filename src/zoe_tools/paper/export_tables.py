@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from zoe_tools.paper.currencies import FIAT, STABLE
 from zoe_tools.paper.exports import Export, Report
-from zoe_tools.paper.funding_methods import method_of
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.rest_format import NO_POSITION, wide
@@ -21,8 +21,6 @@ from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS, moment_of
 from zoe_tools.paper.views import AssetSpec
 from zoe_tools.paper.wallets import parted, wallet_of
-
-_STABLE = frozenset({"USDT", "USDC", "DAI", "EURC", "PYUSD", "EURT", "TUSD"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +153,9 @@ def _dollars(asset: AssetSpec, known: Catalogue, trade: TradeView | None) -> Dec
 
 
 def _kind_of(asset: AssetSpec) -> str:
-    if asset.name in _STABLE:
+    if asset.name in STABLE:
         return "stable_coin"
-    return "fiat" if method_of(asset).is_fiat else "crypto"
+    return "fiat" if asset.name in FIAT else "crypto"
 
 
 def _quoted(text: str) -> str:

@@ -44,27 +44,26 @@ def base_fee_of(spec: PairSpec, quantity: Decimal, rate: Decimal) -> Decimal:
 
 
 class VolumeWindow:
-    """An account's traded cost over the last thirty days, by the hour.
+    """An account's traded dollars over the last thirty days, by the hour.
 
-    An hour leaves as a whole, when its end is thirty days old.
+    New volume counts at once; an hour leaves as a whole, when its end is thirty days old.
     """
 
     def __init__(self) -> None:
-        self._rows: deque[tuple[int, Decimal]] = deque()
+        self._hours: deque[tuple[int, Decimal]] = deque()
         self._total = Decimal(0)
 
-    def add(self, at: int, cost: Decimal) -> None:
-        """Count a fill; new volume counts at once."""
+    def add(self, at: int, dollars: Decimal) -> None:
+        """Count a fill."""
         hour = at - at % _HOUR_NS
-        if self._rows and self._rows[-1][0] == hour:
-            cost_before = self._rows.pop()[1]
-            self._rows.append((hour, cost_before + cost))
-        else:
-            self._rows.append((hour, cost))
-        self._total += cost
+        known = Decimal(0)
+        if self._hours and self._hours[-1][0] == hour:
+            _, known = self._hours.pop()
+        self._hours.append((hour, known + dollars))
+        self._total += dollars
 
     def total(self, now: int) -> Decimal:
         """The volume that decides the tier now."""
-        while self._rows and self._rows[0][0] <= now - VOLUME_NS:
-            self._total -= self._rows.popleft()[1]
+        while self._hours and self._hours[0][0] <= now - VOLUME_NS:
+            self._total -= self._hours.popleft()[1]
         return self._total

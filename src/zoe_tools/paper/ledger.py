@@ -40,7 +40,8 @@ class TradeView(Struct, frozen=True, kw_only=True, gc=False):
 
     `order_type` is what was asked for, `executed_as` what it traded as (`market` or `limit`).
     `cost` and `fee` are in quote at the pair's `cost_decimals`; a fee in base is
-    `fee_base`. `public_id` is the integer of the public tape.
+    `fee_base`. `public_id` is the integer of the public tape. `dollars` is
+    what it counts toward the fee tier; None in older files, where that was the cost.
     """
 
     trade_id: str
@@ -60,6 +61,12 @@ class TradeView(Struct, frozen=True, kw_only=True, gc=False):
     ledger_ids: tuple[str, ...] = ()
     fee_base: Decimal = ZERO
     on_margin: OnMargin | None = None
+    dollars: Decimal | None = None
+
+    @property
+    def counted(self) -> Decimal:
+        """What it counts toward the fee tier, in dollars."""
+        return self.cost if self.dollars is None else self.dollars
 
 
 class LedgerRow(Struct, frozen=True, kw_only=True, gc=False):

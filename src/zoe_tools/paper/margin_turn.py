@@ -23,6 +23,7 @@ from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import ZERO, OrderView
 from zoe_tools.paper.positions import MarginFill, Position, fill_of
+from zoe_tools.paper.rates import volume_in_dollars
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.valuation import rate, reference_of, standing_of
 
@@ -146,6 +147,7 @@ class MarginTurn(Turn):
             at=self.now,
             ledger_ids=(self.floor.mint.ledger(),),
             on_margin=told,
+            dollars=volume_in_dollars(self.floor, spec, cost),
         )
         order = self._traded(book, account, order, trade)
         for position in fill.closed_positions(trade_id):

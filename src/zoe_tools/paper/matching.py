@@ -39,6 +39,7 @@ from zoe_tools.paper.margin_hooks import MarginHooks
 from zoe_tools.paper.market import PairSpec, Print
 from zoe_tools.paper.order import ZERO, OrderView
 from zoe_tools.paper.prices import is_hit
+from zoe_tools.paper.rates import volume_in_dollars
 from zoe_tools.paper.rounding import half_up
 
 _HUNDRED = Decimal(100)
@@ -407,6 +408,7 @@ class Turn(MarginHooks):
             is_maker=is_maker,
             at=self.now,
             ledger_ids=(self.floor.mint.ledger(), self.floor.mint.ledger()),
+            dollars=volume_in_dollars(self.floor, spec, cost),
         )
         order = self._traded(book, account, order, trade)
         return self._after_fill(book, order, is_maker=is_maker)
@@ -417,7 +419,7 @@ class Turn(MarginHooks):
         """Write an execution down; returns the order after it."""
         quantity = trade.quantity
         account.trades[trade.trade_id] = trade
-        account.volume.add(self.now, trade.cost)
+        account.volume.add(self.now, trade.counted)
         order = replace(
             order,
             filled=order.filled + quantity,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from zoe_tools.errors import UnknownInstrument
+from zoe_tools.paper.currencies import FIAT, STABLE
 from zoe_tools.paper.market import PairSpec
 
 FeeRows = tuple[tuple[Decimal, Decimal], ...]
@@ -28,6 +29,19 @@ _TIERS = (
 )
 TAKER_FEES: FeeRows = tuple((Decimal(volume), Decimal(taker)) for volume, taker, _ in _TIERS)
 MAKER_FEES: FeeRows = tuple((Decimal(volume), Decimal(maker)) for volume, _, maker in _TIERS)
+FLAT_FEES: FeeRows = tuple(
+    (Decimal(volume), Decimal(percent))
+    for volume, percent in (
+        ("0", "0.20"),
+        ("50000", "0.16"),
+        ("100000", "0.12"),
+        ("250000", "0.08"),
+        ("500000", "0.04"),
+        ("1000000", "0.00"),
+    )
+)
+"""Of stablecoins and currencies as base: maker and taker pay the same."""
+
 LOT_DECIMALS = 8
 
 
@@ -46,6 +60,7 @@ _ASSETS = {
         _Asset("USD", "ZUSD", "USD", 4, "1"),
         _Asset("EUR", "ZEUR", "EUR", 4, "1"),
         _Asset("USDT", "USDT", "USDT", 8, "0.9"),
+        _Asset("USDC", "USDC", "USDC", 8, "1"),
         _Asset("BTC", "XXBT", "XBT", 10, "1"),
         _Asset("ETH", "XETH", "ETH", 10, "1"),
         _Asset("SOL", "SOL", "SOL", 10, "0.9"),
@@ -87,6 +102,7 @@ def _spec(
     left, right = _ASSETS[base], _ASSETS[quote]
     margin = _MARGINS.get(f"{base}/{quote}")
     leverages = () if margin is None else tuple(range(2, margin.most + 1))
+    is_flat = base in FIAT or base in STABLE
     return PairSpec(
         symbol=f"{base}/{quote}",
         pair_id=pair_id,
@@ -106,8 +122,8 @@ def _spec(
         tick_size=Decimal((0, (1,), -price_decimals)),
         ordermin=Decimal(ordermin),
         costmin=Decimal("0.5"),
-        fees=TAKER_FEES,
-        fees_maker=MAKER_FEES,
+        fees=FLAT_FEES if is_flat else TAKER_FEES,
+        fees_maker=FLAT_FEES if is_flat else MAKER_FEES,
         leverage_buy=leverages,
         leverage_sell=leverages,
         long_limit=None if margin is None else margin.long_limit,
@@ -130,6 +146,9 @@ PAIRS: tuple[PairSpec, ...] = (
     _spec("ETH", "EUR", "XETHZEUR", 2, 5, "0.001"),
     _spec("BTC", "USDT", "XBTUSDT", 1, 5, "0.00005"),
     _spec("ETH", "USDT", "ETHUSDT", 2, 5, "0.001"),
+    _spec("EUR", "USD", "ZEURZUSD", 5, 5, "0.5"),
+    _spec("USDT", "USD", "USDTZUSD", 5, 8, "10"),
+    _spec("USDC", "USD", "USDCUSD", 4, 8, "5"),
 )
 
 

@@ -277,7 +277,12 @@ def trade_volume(exchange: PaperExchange, who: Principal, params: Params) -> Jso
     return result
 
 
+_FREE: Levels = ((Decimal(0), Decimal(0)),)
+"""Of a pair without a schedule."""
+
+
 def _tier_row(rows: Levels, volume: Decimal) -> Json:
+    rows = rows or _FREE
     index = fees.tier(rows, volume)
     rates = [rate for _, rate in rows]
     following = rows[index + 1] if index + 1 < len(rows) else None

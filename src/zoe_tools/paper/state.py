@@ -325,7 +325,7 @@ class StateFile:
             rows = self.archive.ledger(account_id)
             account.ledger.restore(rows, kept, lambda row: row.ledger_id)
             for trade in self.archive.trades(account_id, floor.now - VOLUME_NS):
-                account.volume.add(trade.at, trade.cost)
+                account.volume.add(trade.at, trade.counted)
         for row in self.archive.last_rows():
             floor.account(row.account_id).balances[row.asset] = row.balance
         self._restore_movements(floor)

@@ -8,6 +8,7 @@ from zoe_tools.paper.account import Account
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.margin import Standing
 from zoe_tools.paper.order import ZERO
+from zoe_tools.paper.wallets import parted
 
 _DOLLAR = "USD"
 _ONE = Decimal(1)
@@ -44,16 +45,19 @@ def standing_of(
 ) -> Standing:
     """How the account stands, in this asset (the exchange's reference currency if None).
 
-    What has no price counts as nothing. A debt counts in full. `unexecuted` is reckoned only
-    `has_orders`.
+    What has no price counts as nothing, and what earns is no collateral. A debt counts in full.
+    `unexecuted` is reckoned only `has_orders`.
     """
     asset = asset or reference_of(floor)
     worth = collateral = used = profit = cost = value = orders_margin = ZERO
     for name, amount in account.balances.items():
-        price = rate(floor, name, asset) if amount else None
+        base, suffix = parted(name)
+        price = rate(floor, base, asset) if amount else None
         if price is None:
             continue
         worth += amount * price
+        if suffix:
+            continue
         collateral += amount * price * (floor.assets[name].collateral if amount > 0 else _ONE)
     for position in account.positions.open.values():
         book = floor.books[position.symbol]

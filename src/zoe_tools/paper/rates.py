@@ -1,0 +1,47 @@
+"""What a fill counts toward the fee tier: its cost in dollars, by last prices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from zoe_tools.paper.currencies import DOLLAR_STABLE, FIAT, STABLE
+from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.order import ZERO
+from zoe_tools.paper.rounding import half_up
+from zoe_tools.paper.valuation import rate
+
+_DOLLAR = "USD"
+_DECIMALS = 4
+
+
+def volume_in_dollars(floor: Floor, spec: PairSpec, cost: Decimal) -> Decimal:
+    """What a fill counts (section 12); stablecoins and currencies as base do not count.
+
+    A quote other than the dollar is worth what its own pair with the dollar last traded at, else
+    what the pair's base last traded at in both, else what any other asset did. Without any of
+    these a stablecoin of the dollar counts one to one and everything else nothing: a fee may then
+    be too high, and never too low.
+    """
+    if spec.base in STABLE or spec.base in FIAT:
+        return ZERO
+    if spec.quote == _DOLLAR:
+        return cost
+    worth = _worth(floor, spec)
+    if worth is None:
+        worth = Decimal(1) if spec.quote in DOLLAR_STABLE else ZERO
+    return half_up(cost * worth, _DECIMALS)
+
+
+def _worth(floor: Floor, spec: PairSpec) -> Decimal | None:
+    direct = rate(floor, spec.quote, _DOLLAR)
+    if direct is not None:
+        return direct
+    for shared in (spec.base, *floor.assets):
+        if shared in (spec.quote, _DOLLAR):
+            continue
+        first = rate(floor, spec.quote, shared)
+        second = rate(floor, shared, _DOLLAR)
+        if first is not None and second is not None:
+            return first * second
+    return None
