@@ -147,7 +147,19 @@ def test_a_file_of_quirks_names_what_is_unusual(tmp_path: Path) -> None:
     assert quirks_of(None) == quirks_in(b"{}") == Quirks()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"moon": 1}', '{"status_every_s": 0}', '{"a'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"moon": 1}',
+        '{"status_every_s": 0}',
+        '{"lockout_failures": 0}',
+        '{"lockout_s": -1}',
+        '{"public_calls_per_s": 0}',
+        '{"a',
+    ],
+)
 def test_a_file_that_is_none_is_refused_with_its_name(text: str, tmp_path: Path) -> None:
     """And the page that shows one."""
     file = tmp_path / "quirks.json"

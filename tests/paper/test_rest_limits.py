@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,10 +22,11 @@ from zoe_tools.paper.order import AmendOrder, EditOrder
 from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rest_dialect import RestDialect
+from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 
+TOO_MANY = "EGeneral:Too many requests"
 OVER = "EAPI:Rate limit exceeded"
 ORDERS_OVER = "EOrder:Rate limit exceeded"
 STARTER = ExchangeOptions(tier="starter")
@@ -123,6 +125,32 @@ def test_without_limits_nothing_is_counted() -> None:
         desk.private("CancelOrder", txid=buy(desk, userref=str(number)))
 
     assert desk.exchange.rest_count(API_KEY) == rate(desk) == 0
+
+
+# public
+def _public(desk: RestDesk, path: str, client: str = "", pair: str = "XBTUSD") -> str:
+    request = RestRequest(
+        method="GET", path=f"/0/public/{path}", query=f"pair={pair}", headers={}, body=b""
+    )
+    answer = json.loads(desk.dialect.answer(replace(request, client=client)))
+    return "".join(answer["error"])
+
+
+def test_public_calls_are_free_unless_a_number_is_set() -> None:
+    """Kraken publishes none: by address and endpoint, and for some endpoints by pair."""
+    free, desk = (
+        RestDesk(options=ExchangeOptions(quirks=Quirks(public_calls_per_s=number)))
+        for number in (None, 2)
+    )
+    assert {_public(free, "Depth") for _ in range(50)} == {""}
+    asked = [_public(desk, "Depth", pair=pair) for pair in ("XBTUSD", "XXBTZUSD", "BTC/USD")]
+    others = [_public(desk, "Ticker"), _public(desk, "Depth", client="10.0.0.1")]
+    desk.clock.ns += NS // 2
+    later = [_public(desk, "Depth") for _ in range(2)]
+
+    assert asked == ["", "", TOO_MANY]
+    assert others == ["", ""]
+    assert later == ["", TOO_MANY]
 
 
 # the engine

@@ -23,7 +23,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `counts_bad_nonces`: a call that is refused for its nonce counts. `refuses_cancels`: a single
     cancel is refused above the engine's limit, as an order is; a batch never is.
     `lockout_failures` calls with a bad key, signature or nonce within `lockout_s` lock out for as
-    long; null: never.
+    long; null: never. `public_calls_per_s`: so many calls a second of each public endpoint an
+    address may make, of `Trades`, `OHLC` and `Depth` for each pair; null: as many as it likes.
     """
 
     unknown_order: Literal["EOrder:Invalid order", "EOrder:Unknown order"] = "EOrder:Invalid order"
@@ -37,6 +38,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     refuses_cancels: bool = False
     lockout_failures: int | None = 20
     lockout_s: int = 900
+    public_calls_per_s: int | None = None
 
 
 def quirks_in(content: bytes) -> Quirks:
@@ -51,6 +53,8 @@ def quirks_in(content: bytes) -> Quirks:
         raise Refusal(f"EGeneral:Invalid arguments:{error}") from error
     if quirks.status_every_s is not None and quirks.status_every_s <= 0:
         raise Refusal("EGeneral:Invalid arguments:status_every_s must be more than 0")
-    if min(quirks.lockout_failures or 1, quirks.lockout_s) < 1:
-        raise Refusal("EGeneral:Invalid arguments:lockout_failures and lockout_s must be above 0")
+    for name in ("lockout_failures", "lockout_s", "public_calls_per_s"):
+        number = getattr(quirks, name)
+        if number is not None and number < 1:
+            raise Refusal(f"EGeneral:Invalid arguments:{name} must be at least 1")
     return quirks

@@ -6,6 +6,7 @@ Routing, authentication and permissions; it waits for nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +23,7 @@ from zoe_tools.paper import (
 )
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.keys import SignedCall
+from zoe_tools.paper.public_limits import PublicLimits
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_market import SpreadLog
 from zoe_tools.paper.rest_params import Params, from_form, from_json
@@ -103,6 +105,7 @@ class RestDialect:
 
     def __init__(self, exchange: PaperExchange) -> None:
         self._exchange = exchange
+        self._public_limits = PublicLimits()
         self._public = {**rest_public.ENDPOINTS, "Spread": SpreadLog(exchange).spread}
 
     def answer(self, request: RestRequest) -> bytes:
@@ -115,13 +118,23 @@ class RestDialect:
 
     def _result(self, request: RestRequest) -> object:
         if request.path.startswith(_PUBLIC):
-            endpoint = self._public.get(request.path.removeprefix(_PUBLIC))
+            method = request.path.removeprefix(_PUBLIC)
+            endpoint = self._public.get(method)
             if endpoint is not None and request.method in ("GET", "POST"):
                 params = from_form(request.query) if request.method == "GET" else _read(request)
+                self._check_public(request.client, method, params.text("pair"))
                 return endpoint(self._exchange, params)
         if request.path.startswith(_PRIVATE) and request.method == "POST":
             return self._private(request)
         raise Refusal("EGeneral:Unknown method")
+
+    def _check_public(self, client: str, method: str, pair: str | None) -> None:
+        per_s = self._exchange.options.quirks.public_calls_per_s
+        if per_s is None:
+            return
+        with suppress(Refusal):  # in whichever spelling: it is the same pair
+            pair = self._exchange.pair(pair or "").symbol
+        self._public_limits.check(client, method, pair, self._exchange.now(), per_s)
 
     def _private(self, request: RestRequest) -> object:
         known = _ENDPOINTS.get(request.path.removeprefix(_PRIVATE))
