@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from conformance_table import CLIENTS, ERRORS
 from conformance_venue import Venue
@@ -11,7 +12,6 @@ from program import wait_until
 
 _FAULTS: Mapping[str, tuple[str, dict[str, object]]] = {
     "a nonce that does not rise": ("invalid-nonce", {}),
-    "REST rate limit": ("rate-limit", {}),
     "engine busy": ("busy", {}),
     "service unavailable": ("unavailable", {}),
     "throttled": ("throttled", {}),
@@ -28,11 +28,23 @@ _MODES = {
     "cancel-only mode": "cancel_only",
     "post-only mode": "post_only",
 }
-FAULTS = tuple(row for row in _FAULTS if row not in _MODES)
-"""What strikes any call."""
+LIMITS = ("engine's rate limit", "REST rate limit")
+"""What is met on an exchange with Kraken's limits."""
 
 MODES = tuple(_MODES)
 """What strikes an order."""
+
+
+_MORE_THAN_ANY_LIMIT = 200
+
+
+def until_refused(call: Callable[[], Any]) -> Any:
+    """Call again and again until it raises, or an answer says why not; that answer."""
+    for _ in range(_MORE_THAN_ANY_LIMIT):
+        answer = call()
+        if answer.get("error"):
+            return answer
+    raise AssertionError("nothing was refused")
 
 
 @contextmanager

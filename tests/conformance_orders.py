@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from conformance_venue import SYMBOL
+from conformance_venue import SYMBOL, Venue
 
 QUANTITY = "0.01"
 MORE = "0.012"
@@ -24,6 +25,7 @@ class Kind:
     rests: bool = True
     flags: str = "fciq"
     time_in_force: str = "gtc"
+    leverage: str = "none"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -44,18 +46,47 @@ KINDS: Mapping[str, Kind] = {
     "conditional close": Kind(order_type="limit"),
     "own id": Kind(order_type="limit"),
     "user reference": Kind(order_type="limit"),
+    "fee in base": Kind(order_type="limit", flags="fcib"),
+    "with a deadline": Kind(order_type="limit"),
+    "on margin": Kind(order_type="limit", leverage="2:1"),
 }
+SOCKET_KINDS: Mapping[str, Kind] = {
+    **KINDS,
+    "on margin": Kind(order_type="limit", leverage="5:1"),
+}
+"""The socket knows margin only as a yes: it is the most that Kraken lends this way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Prices around the market's, on the tick of BTC/USD."""
+    """Prices around the market's, on the tick of BTC/USD, and times around the venue's."""
 
     last: float
+    now: datetime
 
     def at(self, percent: float) -> float:
         """So many percent of the last price."""
         return round(self.last * percent / 100, 1)
+
+    @property
+    def soon(self) -> str:
+        """A deadline that both dialects take."""
+        return _told(self.now + timedelta(seconds=20))
+
+    @property
+    def later(self) -> str:
+        """When an order may expire."""
+        return _told(self.now + timedelta(minutes=10))
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def prices_of(venue: Venue) -> Prices:
+    """As the venue has them now."""
+    now = datetime.fromisoformat(venue.public("SystemStatus")["timestamp"])
+    return Prices(last=venue.last_price(), now=now)
 
 
 def rest_fields(row: str, prices: Prices) -> dict[str, str]:
@@ -88,6 +119,9 @@ def rest_fields(row: str, prices: Prices) -> dict[str, str]:
         },
         "own id": {**limit_buy, "cl_ord_id": "conformance-1"},
         "user reference": {**limit_buy, "userref": "-7"},
+        "fee in base": {**limit_buy, "oflags": "fcib"},
+        "with a deadline": {**limit_buy, "deadline": prices.soon},
+        "on margin": {**limit_buy, "leverage": "2"},
     }
     return fields[row]
 
@@ -115,7 +149,7 @@ def socket_fields(row: str, prices: Prices) -> dict[str, Any]:
         "good till date": {
             **limit_buy,
             "time_in_force": "gtd",
-            "expire_time": "<in ten minutes>",
+            "expire_time": prices.later,
         },
         "iceberg": {**limit_buy, "order_type": "iceberg", "display_qty": 0.002},
         "stop-loss": {**sell, **low},
@@ -142,6 +176,9 @@ def socket_fields(row: str, prices: Prices) -> dict[str, Any]:
         },
         "own id": {**limit_buy, "cl_ord_id": "conformance-1"},
         "user reference": {**limit_buy, "order_userref": -7},
+        "fee in base": {**limit_buy, "fee_preference": "base"},
+        "with a deadline": {**limit_buy, "deadline": prices.soon},
+        "on margin": {**limit_buy, "margin": True},
     }
     return {"symbol": SYMBOL, **fields[row]}
 
@@ -153,4 +190,5 @@ def told_of(order: Mapping[str, Any]) -> Kind:
         rests=order["status"] == "open",
         flags=order["oflags"],
         time_in_force=order["time_in_force"],
+        leverage=order["descr"]["leverage"],
     )

@@ -47,6 +47,7 @@ NOTES: Mapping[str, str] = {
     ),
     "i": "ccxt.pro has no such stream.",
     "j": "python-kraken-sdk finds `Unknown asset` in these words first.",
+    "k": "ccxt and ccxt.pro order a report and see it made, and then take the zip for text.",
 }
 
 
@@ -69,10 +70,14 @@ JOBS = Grid(
             "dead man's switch",
             "page own trades, closed orders and ledger",
             "page public trades and candles",
+            "open, reduce and settle a position",
+            "deposits, withdrawals and transfers",
         ),
+        "exports": ("no (k)", "no (k)", YES, YES),
         "place, amend and cancel over sockets": ("no (c)", YES, "no (a)", YES),
         "order book over sockets": ("no (c)", YES, "no (a)", YES),
         "checksums of the book": ("no (c)", "no (b)", "no (a)", YES),
+        "notice a corrupt checksum": ("no (c)", "no (b)", "no (a)", YES),
         "order by order (level 3)": ("no (c)", "no (i)", "no (a)", YES),
         "ticker, trades and candles over sockets": ("no (c)", YES, "no (a)", YES),
         "own orders and fills over sockets": ("no (c)", YES, "no (a)", YES),
@@ -102,6 +107,9 @@ ORDERS = Grid(
         "conditional close": (YES, YES, YES, YES, YES),
         "own id": (YES, YES, YES, YES, YES),
         "user reference": (YES, "no (h)", YES, YES, YES),
+        "fee in base": (YES, "no (h)", YES, YES, YES),
+        "with a deadline": (YES, "no (h)", YES, YES, YES),
+        "on margin": (YES, "no (h)", YES, YES, YES),
     },
 )
 
@@ -149,6 +157,9 @@ ERRORS = Grid(
         ),
         "REST rate limit": _raised(
             "DDoSProtection", "DDoSProtection", "error (e)", "KrakenApiLimitExceededError"
+        ),
+        "engine's rate limit": _raised(
+            "DDoSProtection", "RateLimitExceeded", "error (e)", "KrakenRateLimitExceededError"
         ),
         "engine busy": _raised(
             "ExchangeNotAvailable", "ExchangeNotAvailable", "error (e)", "error (g)"

@@ -25,11 +25,16 @@ from zoe_tools.paper.home import PaperHome
 from zoe_tools.paper.market_synthetic import SyntheticMarket
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import ns_of
+from zoe_tools.paper.views import PERMISSIONS
 from zoe_tools.runtime.clocks import SystemClock
 
 PATIENCE_S = 30.0
 PAIR, SYMBOL = "XBTUSD", "BTC/USD"
 FUNDS = {"USD": Decimal(1_000_000), "BTC": Decimal(50), "ETH": Decimal(50)}
+_SERVE = ("--json", "paper", "serve")
+_MONEY = ("add-funds", "withdraw-funds", "earn-funds")
+"""What a demo key may not do by itself."""
+
 READER_KEY, READER_SECRET = "reader-of-funds", "cmVhZHMgbm90aGluZyBidXQgZnVuZHM="
 """A key that may do nothing but read balances."""
 
@@ -95,7 +100,11 @@ def _make_accounts(home: PaperHome, funds: Mapping[str, Decimal]) -> None:
         clock = SystemClock()
         market = SyntheticMarket("1", starts_at=ns_of(clock.now()))
         exchange = PaperExchange(market, clock, state=state, seed=1)
-        exchange.create_account("paper", keys.api_key, keys.api_secret, balances=funds)
+        exchange.create_account(
+            *("paper", keys.api_key, keys.api_secret, frozenset({*PERMISSIONS, *_MONEY})),
+            balances=funds,
+            has_margin=True,
+        )
         exchange.create_account("reader", READER_KEY, READER_SECRET, frozenset({"query-funds"}))
         exchange.close()
 
@@ -104,23 +113,16 @@ def _make_accounts(home: PaperHome, funds: Mapping[str, Decimal]) -> None:
 
 
 @contextmanager
-def served(folder: Path, *options: str, funds: Mapping[str, Decimal] = FUNDS) -> Iterator[Venue]:
+def served(
+    folder: Path, *options: str, funds: Mapping[str, Decimal] = FUNDS, limits: str = "--no-limits"
+) -> Iterator[Venue]:
     """`zoe paper serve` in a process of its own; without funds, a fresh home's own account."""
     home = PaperHome(folder / "paper")
     if funds:
         _make_accounts(home, funds)
     with (folder / "stderr").open("w") as errors:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "zoe_tools",
-                "--json",
-                "paper",
-                "serve",
-                "--no-limits",
-                *options,
-            ],
+            [sys.executable, "-m", "zoe_tools", *_SERVE, *limits.split(), *options],
             env={"ZOE_HOME": str(folder), "PATH": os.defpath},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

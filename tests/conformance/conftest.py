@@ -33,6 +33,13 @@ def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """Another one, with the limits of Kraken's lowest tier."""
+    with served(tmp_path_factory.mktemp("strict"), limits="--tier starter") as running:
+        yield running
+
+
 @pytest.fixture
 def shows(record_property: Callable[[str, object], None]) -> Shows:
     """Note that a client passes a row; it counts when the test passes."""

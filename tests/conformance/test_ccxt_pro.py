@@ -13,8 +13,8 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from conformance_errors import MODES, expected, trouble
-from conformance_orders import KINDS, MORE, QUANTITY, Prices, told_of
+from conformance_errors import LIMITS, MODES, expected, trouble
+from conformance_orders import KINDS, MORE, QUANTITY, Prices, prices_of, told_of
 from conformance_table import ERRORS, ORDERS, PRO
 from conformance_venue import READER_KEY, READER_SECRET, SYMBOL, Venue, until
 
@@ -160,7 +160,7 @@ def test_it_places_queries_amends_and_cancels(row: str, venue: Venue, shows: Sho
     """An order of each kind is what was asked for; one that rests keeps its id when amended."""
 
     async def story(client: Any) -> None:
-        order_type, side, amount, price, params = order_of(row, Prices(last=venue.last_price()))
+        order_type, side, amount, price, params = order_of(row, prices_of(venue))
         placed = await client.create_order_ws(SYMBOL, order_type, side, amount, price, params)
         order = await client.fetch_order(placed["id"])
         assert told_of(order["info"]) == KINDS[row]
@@ -339,10 +339,31 @@ async def _meet(row: str, client: Any, price: float) -> None:
             await client.fetch_balance()
 
 
-@pytest.mark.parametrize("row", ERRORS.rows)
+@pytest.mark.parametrize("row", LIMITS)
+def test_it_meets_limits_as_its_own_exceptions(row: str, strict: Venue, shows: Shows) -> None:
+    """Calls over REST, orders over the socket: what decays meanwhile is little."""
+
+    async def story(client: Any) -> str:
+        with pytest.raises(ccxt.BaseError) as caught:
+            await _hammer(client, row)
+        return type(caught.value).__name__
+
+    assert f"`{told(strict, story)}`" == expected(PRO, row)
+    shows(PRO, row)
+
+
+async def _hammer(client: Any, row: str) -> None:
+    while True:
+        if row == "REST rate limit":
+            await client.fetch_balance()
+        else:
+            await client.create_order_ws(SYMBOL, "market", "buy", 0.0001)
+
+
+@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
 def test_it_meets_trouble_as_its_own_exceptions(row: str, venue: Venue, shows: Shows) -> None:
     """Kraken's words become the class that ccxt.pro has for them."""
-    price = Prices(last=venue.last_price()).at(90)
+    price = prices_of(venue).at(90)
 
     async def story(client: Any) -> str:
         with trouble(venue, row), pytest.raises(ccxt.BaseError) as caught:
@@ -370,3 +391,39 @@ def test_it_goes_on_after_a_lost_connection(fault: str, venue: Venue, shows: Sho
 
     told(venue, story)
     shows(PRO, "come back after a lost connection")
+
+
+# --- margin, money and reports -------------------------------------------------------------------
+
+
+def test_it_opens_reduces_and_settles_a_position(venue: Venue, shows: Shows) -> None:
+    """Over REST, as ccxt does: its socket has no field for margin."""
+
+    async def story(client: Any) -> None:
+        lent = {"leverage": 2}
+        await client.create_order(SYMBOL, "market", "buy", 0.02, None, lent)
+        less = {**lent, "reduceOnly": True}
+        await client.create_order(SYMBOL, "market", "sell", 0.01, None, less)
+        (reduced,) = await client.fetch_positions()
+        assert reduced["info"]["vol_closed"] == "0.01000000"
+        await client.create_order(SYMBOL, "settle-position", "sell", 0.01, None, lent)
+        assert await client.fetch_positions() == []
+
+    told(venue, story)
+    shows(PRO, "open, reduce and settle a position")
+
+
+def test_it_moves_money(venue: Venue, shows: Shows) -> None:
+    """Over REST, as ccxt does."""
+
+    async def story(client: Any) -> None:
+        (deposit,) = await client.fetch_deposits("BTC")
+        assert (deposit["amount"], deposit["status"]) == (50, "ok")
+        (known,) = (await client.private_post_withdrawaddresses({"asset": "XBT"}))["result"]
+        key = {"key": known["key"]}
+        withdrawn = await client.withdraw("BTC", 0.1, known["address"], params=key)
+        assert (await client.fetch_withdrawals("BTC"))[0]["id"] == withdrawn["id"]
+        await client.transfer_out("BTC", 0.1)
+
+    told(venue, story)
+    shows(PRO, "deposits, withdrawals and transfers")

@@ -9,10 +9,11 @@ import krakenex
 import pytest
 import requests
 
-from conformance_errors import MODES, expected, trouble
-from conformance_orders import KINDS, MORE, Prices, rest_fields, told_of
+from conformance_errors import LIMITS, MODES, expected, trouble, until_refused
+from conformance_orders import KINDS, MORE, prices_of, rest_fields, told_of
 from conformance_table import ERRORS, KRAKENEX
 from conformance_venue import PAIR, READER_KEY, READER_SECRET, Venue
+from program import let_time_pass, wait_until
 
 Shows = Callable[[str, str], None]
 _PATIENCE_S = 0.3
@@ -30,7 +31,8 @@ class Desk:
         return self.told(self.api.query_public(method, fields))
 
     def private(self, method: str, **fields: Any) -> Any:
-        """The result of a private call; a field's name may need `**{...}`."""
+        """The result of a private call, a millisecond after the last: so it counts its nonces."""
+        let_time_pass(0.001)
         return self.told(self.api.query_private(method, fields))
 
     @staticmethod
@@ -91,7 +93,7 @@ def test_it_places_queries_amends_and_cancels(
     row: str, desk: Desk, venue: Venue, shows: Shows
 ) -> None:
     """An order of each kind is what was asked for; one that rests keeps its id when amended."""
-    fields = rest_fields(row, Prices(last=venue.last_price()))
+    fields = rest_fields(row, prices_of(venue))
     (txid,) = desk.private("AddOrder", pair=PAIR, **fields)["txid"]
 
     assert told_of(desk.order(txid)) == KINDS[row]
@@ -199,6 +201,7 @@ _WORDS = {
     "permission missing": "EGeneral:Permission denied",
     "a nonce that does not rise": "EAPI:Invalid nonce",
     "REST rate limit": "EAPI:Rate limit exceeded",
+    "engine's rate limit": "EOrder:Rate limit exceeded",
     "engine busy": "EService:Busy",
     "service unavailable": "EService:Unavailable",
     "throttled": "EService: Throttled: ",
@@ -235,7 +238,25 @@ def call_of(row: str, desk: Desk, venue: Venue) -> Callable[[], Any]:
     return lambda: desk.api.query_private("Balance", timeout=_PATIENCE_S)
 
 
-@pytest.mark.parametrize("row", ERRORS.rows)
+@pytest.mark.parametrize("row", LIMITS)
+def test_it_meets_limits_in_kraken_s_words(row: str, strict: Venue, shows: Shows) -> None:
+    """Sixty orders, or fifteen calls, and some: what decays meanwhile is little."""
+    desk = Desk(strict)
+    order = {"pair": PAIR, "type": "buy", "ordertype": "market", "volume": "0.0001"}
+    call = ("Balance", {}) if row == "REST rate limit" else ("AddOrder", order)
+
+    def once() -> Any:
+        let_time_pass(0.001)
+        return desk.api.query_private(call[0], dict(call[1]))
+
+    answer = until_refused(once)
+    desk.api.close()
+
+    assert answer["error"] == [_WORDS[row]]
+    shows(KRAKENEX, row)
+
+
+@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
 def test_it_meets_trouble_in_kraken_s_words(
     row: str, desk: Desk, venue: Venue, shows: Shows
 ) -> None:
@@ -259,3 +280,60 @@ def test_it_goes_on_after_a_lost_connection(desk: Desk, venue: Venue, shows: Sho
 
     assert desk.private("Balance")
     shows(KRAKENEX, "come back after a lost connection")
+
+
+# --- margin, money and reports -------------------------------------------------------------------
+
+
+def test_it_opens_reduces_and_settles_a_position(desk: Desk, shows: Shows) -> None:
+    """All there is, by a volume of zero."""
+    order = {"pair": PAIR, "ordertype": "market", "volume": "0.02", "leverage": "2"}
+    desk.private("AddOrder", **order, type="buy")
+    opened = desk.private("OpenPositions", docalcs="true")
+    less = {**order, "volume": "0.01", "type": "sell", "reduce_only": "true"}
+    desk.private("AddOrder", **less)
+    (reduced,) = desk.private("OpenPositions").values()
+    settle = {**order, "ordertype": "settle-position", "volume": "0", "type": "sell"}
+    desk.private("AddOrder", **settle)
+
+    assert [row["vol"] for row in opened.values()] == ["0.02000000"]
+    assert reduced["vol_closed"] == "0.01000000"
+    assert desk.private("OpenPositions") == []
+    assert "ml" not in desk.private("TradeBalance")
+    shows(KRAKENEX, "open, reduce and settle a position")
+
+
+def test_it_moves_money(desk: Desk, shows: Shows) -> None:
+    """Deposits that were made, a withdrawal that is cancelled, and a transfer to futures."""
+    (deposit,) = desk.private("DepositStatus", asset="XBT")
+    (known,) = desk.private("WithdrawAddresses", asset="XBT")
+    withdraw = {"asset": "XBT", "amount": "0.1", "key": known["key"]}
+    limit = desk.private("WithdrawInfo", **withdraw)["limit"]
+    refid = desk.private("Withdraw", **withdraw)["refid"]
+    cancelled = desk.private("WithdrawCancel", asset="XBT", refid=refid)
+    way = {"from": "Spot Wallet", "to": "Futures Wallet"}
+    moved = desk.private("WalletTransfer", asset="XBT", amount="0.1", **way)
+
+    assert (deposit["amount"], deposit["status"]) == ("50.0000000000", "Success")
+    assert float(limit) > 49
+    assert cancelled is True
+    assert [row["refid"] for row in desk.private("WithdrawStatus", asset="XBT")] == [refid]
+    assert moved["refid"]
+    shows(KRAKENEX, "deposits, withdrawals and transfers")
+
+
+def test_it_orders_a_report(desk: Desk, shows: Shows) -> None:
+    """It wants JSON of every answer: the zip is what its session last received."""
+    export = desk.private("AddExport", report="trades", description="all")["id"]
+
+    def status() -> str:
+        rows = desk.private("ExportStatus", report="trades")
+        return str(next(row["status"] for row in rows if row["id"] == export))
+
+    wait_until(lambda: status() == "Processed")
+    with pytest.raises(requests.JSONDecodeError):
+        desk.api.query_private("RetrieveExport", {"id": export})
+
+    assert desk.api.response.content[:2] == b"PK"
+    assert desk.private("RemoveExport", id=export, type="delete") == {"delete": True}
+    shows(KRAKENEX, "exports")

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import requests
-from kraken.spot import Market, Trade, User
+from kraken.spot import Funding, Market, Trade, User
 
-from conformance_errors import MODES, expected, trouble
-from conformance_orders import KINDS, MORE, Prices, rest_fields, told_of
+from conformance_errors import LIMITS, MODES, expected, trouble, until_refused
+from conformance_orders import KINDS, MORE, prices_of, rest_fields, told_of
 from conformance_table import ERRORS, SDK
 from conformance_venue import PAIR, READER_KEY, READER_SECRET, Venue
+from program import wait_until
 
 Shows = Callable[[str, str], None]
 _NAMES = {
@@ -107,7 +108,7 @@ def test_it_places_queries_amends_and_cancels(
     row: str, desk: Desk, venue: Venue, shows: Shows
 ) -> None:
     """An order of each kind is what was asked for; one that rests keeps its id when amended."""
-    txid = placed(desk, rest_fields(row, Prices(last=venue.last_price())))
+    txid = placed(desk, rest_fields(row, prices_of(venue)))
 
     assert told_of(desk.order(txid)) == KINDS[row]
     if KINDS[row].rests:
@@ -235,7 +236,23 @@ def call_of(row: str, desk: Desk, venue: Venue) -> Callable[[], Any]:
     return read
 
 
-@pytest.mark.parametrize("row", ERRORS.rows)
+@pytest.mark.parametrize("row", LIMITS)
+def test_it_meets_limits_as_its_own_exceptions(row: str, strict: Venue, shows: Shows) -> None:
+    """Sixty orders, or fifteen calls, and some: what decays meanwhile is little."""
+    desk = desk_of(strict)
+    order = {"type": "buy", "ordertype": "market", "volume": "0.0001"}
+    calls: dict[str, Callable[[], Any]] = {
+        "REST rate limit": desk.user.get_account_balance,
+        "engine's rate limit": lambda: {"placed": placed(desk, order)},
+    }
+    with pytest.raises(Exception, match="Rate limit exceeded") as caught:
+        until_refused(calls[row])
+
+    assert f"`{type(caught.value).__name__}`" == expected(SDK, row)
+    shows(SDK, row)
+
+
+@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
 def test_it_meets_trouble_as_its_own_exceptions(
     row: str, desk: Desk, venue: Venue, shows: Shows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,3 +279,62 @@ def test_it_goes_on_after_a_lost_connection(desk: Desk, venue: Venue, shows: Sho
 
     assert desk.user.get_account_balance()
     shows(SDK, "come back after a lost connection")
+
+
+# --- margin, money and reports -------------------------------------------------------------------
+
+
+def test_it_opens_reduces_and_settles_a_position(desk: Desk, shows: Shows) -> None:
+    """All there is, by a volume of zero."""
+    order = {"pair": PAIR, "leverage": 2}
+    desk.trade.create_order(**order, ordertype="market", side="buy", volume="0.02")
+    opened = desk.user.get_open_positions(docalcs=True, consolidation="")
+    desk.trade.create_order(
+        **order, ordertype="market", side="sell", volume="0.01", reduce_only=True
+    )
+    (merged,) = desk.user.get_open_positions()
+    (reduced,) = desk.user.get_open_positions(consolidation="").values()
+    desk.trade.create_order(**order, ordertype="settle-position", side="sell", volume="0")
+
+    assert [row["vol"] for row in opened.values()] == ["0.02000000"]
+    assert reduced["vol_closed"] == "0.01000000"
+    assert (merged["pair"], merged["type"]) == ("XXBTZUSD", "buy")
+    assert desk.user.get_open_positions() == []
+    shows(SDK, "open, reduce and settle a position")
+
+
+@pytest.mark.filterwarnings("ignore:The '.*' function uses a deprecated:DeprecationWarning")
+def test_it_moves_money(venue: Venue, shows: Shows) -> None:
+    """Deposits that were made, a withdrawal that is cancelled, and a transfer to futures."""
+    funding = Funding(key=venue.api_key, secret=venue.api_secret, url=venue.rest_url)
+    (deposit,) = funding.get_recent_deposits_status(asset="XBT")
+    (known,) = funding.withdraw_addresses(asset="XBT")
+    withdraw = {"asset": "XBT", "amount": "0.1", "key": known["key"]}
+    limit = funding.get_withdrawal_info(**withdraw)["limit"]
+    refid = funding.withdraw_funds(**withdraw)["refid"]
+    cancelled = funding.cancel_withdraw(asset="XBT", refid=refid)
+    way = {"from_": "Spot Wallet", "to_": "Futures Wallet"}
+    moved = funding.wallet_transfer(asset="XBT", amount="0.1", **way)
+
+    assert (deposit["amount"], deposit["status"]) == ("50.0000000000", "Success")
+    assert float(limit) > 49
+    assert cancelled is True
+    assert [row["refid"] for row in funding.get_recent_withdraw_status(asset="XBT")] == [refid]
+    assert moved["refid"]
+    shows(SDK, "deposits, withdrawals and transfers")
+
+
+def test_it_orders_a_report(desk: Desk, shows: Shows) -> None:
+    """Made in a few seconds, fetched as a zip, deleted."""
+    export = desk.user.request_export_report(report="ledgers", description="all")["id"]
+
+    def status() -> str:
+        rows = desk.user.get_export_report_status(report="ledgers")
+        return str(next(row["status"] for row in rows if row["id"] == export))
+
+    wait_until(lambda: status() == "Processed")
+    report = desk.user.retrieve_export(id_=export)
+
+    assert report.content[:2] == b"PK"
+    assert desk.user.delete_export_report(id_=export, type_="delete") == {"delete": True}
+    shows(SDK, "exports")

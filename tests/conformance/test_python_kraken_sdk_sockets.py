@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
 from kraken.spot import Market, SpotOrderBookClient, SpotWSClient
 
-from conformance_orders import KINDS, MORE, Prices, socket_fields, told_of
+from conformance_orders import MORE, SOCKET_KINDS, prices_of, socket_fields, told_of
 from conformance_table import SDK, SDK_WS
 from conformance_venue import SYMBOL, Venue, until
 
@@ -206,20 +205,17 @@ def test_it_follows_orders_fills_and_balances(line: Line, shows: Shows) -> None:
 # --- orders --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", KINDS)
+@pytest.mark.parametrize("row", SOCKET_KINDS)
 def test_it_places_queries_amends_and_cancels(
     row: str, line: Line, venue: Venue, shows: Shows
 ) -> None:
     """An order of each kind is what was asked for; one that rests keeps its id when amended."""
-    fields = socket_fields(row, Prices(last=venue.last_price()))
-    if "expire_time" in fields:
-        now = datetime.fromisoformat(venue.public("SystemStatus")["timestamp"])
-        fields["expire_time"] = f"{now + timedelta(minutes=10):%Y-%m-%dT%H:%M:%SZ}"
+    fields = socket_fields(row, prices_of(venue))
 
     async def story(talk: Talk) -> None:
         order_id = (await talk.result("add_order", **fields))["order_id"]
-        assert told_of(await talk.order(order_id)) == KINDS[row]
-        if not KINDS[row].rests:
+        assert told_of(await talk.order(order_id)) == SOCKET_KINDS[row]
+        if not SOCKET_KINDS[row].rests:
             return
         amended = await talk.result("amend_order", order_id=order_id, order_qty=float(MORE))
         assert amended["order_id"] == order_id
@@ -305,3 +301,27 @@ def test_its_checksums_hold(
 
     assert set(asyncio.run(run())) == {True}
     shows(SDK, "checksums of the book")
+
+
+def test_it_notices_a_corrupt_checksum(
+    venue: Venue, shows: Shows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and subscribes again by itself."""
+    monkeypatch.setattr(Book, "WS_URL", venue.ws_bases[0])
+    monkeypatch.setattr(Market, "URL", venue.rest_url)
+
+    async def run() -> list[bool]:
+        book = Book(10)
+        async with asyncio.timeout(_PATIENCE_S), book:
+            await book.add_book(pairs=[SYMBOL])
+            await until(lambda: bool(book.verdicts))
+            with venue.failing("checksum-corrupt"):
+                await until(lambda: False in book.verdicts)
+            seen = len(book.verdicts)
+            await until(lambda: len(book.verdicts) > seen)
+        return book.verdicts
+
+    verdicts = asyncio.run(run())
+
+    assert (verdicts.count(False), verdicts[-1]) == (1, True)
+    shows(SDK, "notice a corrupt checksum")
