@@ -16,6 +16,7 @@ from typing_extensions import override
 from exchange_machine import (
     ExchangeMachine,
     accounts,
+    distances,
     picks,
     prices,
     sides,
@@ -23,7 +24,7 @@ from exchange_machine import (
 )
 from paper_desk import d
 from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.order import ConditionalClose, RelativePrice
+from zoe_tools.paper.order import AmendOrder, ConditionalClose, RelativePrice
 from zoe_tools.paper.rest_params import Params
 from zoe_tools.paper.rest_private import balance_ex, open_orders
 from zoe_tools.paper.times import NS
@@ -214,6 +215,16 @@ class SocketMachine(ExchangeMachine):
             limit_price=price,
             cl_ord_id=f"name-{name}",
         )
+
+    @rule(pick=picks, away=distances, offset=distances)
+    def amend_trailing(self, pick: int, away: RelativePrice, offset: RelativePrice) -> None:
+        """New distances, in whichever unit."""
+        order = self._working(pick)
+        if order is None or order.trailing is None:
+            return
+        limit = offset if order.order_type == "trailing-stop-limit" else None
+        request = AmendOrder(order_id=order.order_id, trigger_price=away, limit_price=limit)
+        self._try(lambda: self.exchange.amend_order(order.account_id, request))
 
     @rule(who=accounts, amount=st.integers(1, 5_000))
     def buy_for_so_much(self, who: int, amount: int) -> None:

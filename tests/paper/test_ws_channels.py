@@ -244,3 +244,47 @@ def test_a_tier_decides_how_many_books_order_by_order_may_be_asked_for() -> None
         allowed.append(sum(bucket.pour(LEVEL3_COSTS[1000], START) for _ in range(9)))
 
     assert allowed == [2, 2, 5, 9]
+
+
+def test_a_change_of_mode_is_a_change_of_every_pair() -> None:
+    """The instrument channel tells the pairs again, without the assets."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await desk.connect()
+        await wire.ask("subscribe", channel="instrument")
+        desk.exchange.set_mode("post_only")
+        await settle()
+        return [frame for frame in wire.frames() if frame["channel"] == "instrument"]
+
+    (frame,) = at_desk(story)
+
+    assert (frame["type"], frame["data"]["assets"]) == ("update", [])
+    assert [pair["status"] for pair in frame["data"]["pairs"]] == ["post_only"]
+
+
+@pytest.mark.parametrize(
+    ("params", "pairs"),
+    [
+        ({}, 1),
+        ({"include_tokenized_assets": True}, 1),
+        ({"execution_venue": "international"}, 1),
+        ({"execution_venue": "bitnomial_exchange"}, 0),
+        ({"execution_venue": "moon"}, "EGeneral:Invalid arguments:execution_venue"),
+        (
+            {"include_tokenized_assets": "no"},
+            "EGeneral:Invalid arguments:include_tokenized_assets",
+        ),
+    ],
+)
+def test_the_instrument_channel_knows_its_options(params: Frame, pairs: int | str) -> None:
+    """Another venue's pairs are none of ours."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await desk.connect()
+        return await wire.ask("subscribe", channel="instrument", **params)
+
+    answers = at_desk(story)
+
+    assert pairs == (
+        len(answers[1]["data"]["pairs"]) if answers[0]["success"] else answers[0]["error"]
+    )

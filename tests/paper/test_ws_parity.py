@@ -402,3 +402,65 @@ def test_a_position_is_opened_reduced_and_settled_over_the_socket() -> None:
     assert (position["ordertxid"], position["vol_closed"]) == (opened, "0.05000000")
     assert {told(desk, one)["status"] for one in (opened, reduced, settled)} == {"closed"}
     assert desk.private("OpenPositions") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "error"),
+    [
+        ("batch_add", {}, "Symbol(s) not found"),
+        ("batch_add", {"symbol": "XBT/USD"}, "Currency pair not supported XBT/USD"),
+        ("batch_add", {"symbol": "BTC/USD"}, "Orders(s) not found"),
+        ("batch_add", {"symbol": "BTC/USD", "orders": LIMIT}, "EGeneral:Invalid arguments:orders"),
+        ("batch_add", {"symbol": "BTC/USD", "orders": [1, 2]}, "EGeneral:Invalid arguments:orders"),
+        *(
+            (
+                "batch_add",
+                {"symbol": "BTC/USD", "orders": [LIMIT] * count},
+                "EGeneral:Invalid arguments:orders",
+            )
+            for count in (1, 16)
+        ),
+        (
+            "batch_add",
+            {"symbol": "BTC/USD", "orders": [LIMIT, LIMIT | {"symbol": "BTC/USD"}]},
+            "Unsupported field: 'symbol' for the given msg type: batch_add",
+        ),
+        (
+            "batch_add",
+            {"symbol": "BTC/USD", "orders": [LIMIT, LIMIT], "deadline": "2026-01-05T07:59:59Z"},
+            "EService:Deadline elapsed",
+        ),
+        ("batch_cancel", {}, "Orders(s) not found"),
+        ("batch_cancel", {"orders": ["O"]}, "EGeneral:Invalid arguments:orders"),
+        ("batch_cancel", {"orders": ["O", 7]}, "EGeneral:Invalid arguments:orders"),
+        ("batch_cancel", {"cl_ord_id": ["a", 7]}, "EGeneral:Invalid arguments:cl_ord_id"),
+        ("batch_cancel", {"orders": ["O"] * 51}, "EGeneral:Invalid arguments:orders"),
+        ("batch_cancel", {"orders": ["O", "9" * 30]}, "EOrder:Invalid order"),
+        (
+            "cancel_all",
+            {"symbol": "BTC/USD"},
+            "Unsupported field: 'symbol' for the given msg type: cancel_all",
+        ),
+    ],
+)
+def test_a_batch_that_cannot_be_is_refused(method: str, params: Row, error: str) -> None:
+    """Whole, and nothing is placed."""
+    desk = trading_desk()
+    (answer,) = Pen(desk).ask(method, **params)
+
+    assert (answer["success"], answer["error"]) == (False, error)
+    assert desk.private("OpenOrders") == {"open": {}}
+
+
+def test_a_batch_of_cancels_takes_ids_of_every_kind() -> None:
+    """Order ids and user references in one list, client ids in another; what is open counts."""
+    desk = trading_desk()
+    pen = Pen(desk)
+    by_id = pen.add(**LIMIT)
+    for more in ({"order_userref": -3}, {"order_userref": -3}, {"cl_ord_id": "a"}):
+        pen.add(**LIMIT, **more)
+    kept = pen.add(**LIMIT)
+    (answer,) = pen.ask("batch_cancel", orders=[by_id, "-3", "gone"], cl_ord_id=["a"])
+
+    assert answer["result"] == {"count": 4}
+    assert set(desk.private("OpenOrders")["open"]) == {kept}

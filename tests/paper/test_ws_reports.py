@@ -11,7 +11,7 @@ import pytest
 from paper_desk import RestDesk, ask_for, change, d, snapshot, stop, traded
 from zoe_tools.paper.exchange import ExchangeOptions
 from zoe_tools.paper.ids import iban_of
-from zoe_tools.paper.order import ConditionalClose, PlaceOrder, RelativePrice
+from zoe_tools.paper.order import AmendOrder, ConditionalClose, PlaceOrder, RelativePrice
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.ws_session import Session
 
@@ -203,6 +203,23 @@ def test_a_trailing_stop_tells_how_it_follows_and_when_it_fires() -> None:
     assert (fired["exec_type"], fired["triggers"]["status"]) == ("status", "triggered")
     assert (fired["triggered_price"], fired["triggers"]["last_price"]) == ("70290.0", "70290.0")
     assert (fired["limit_price_type"], fired["limit_price"]) == ("static", "70240.0")
+
+
+def test_an_amended_trailing_stop_tells_its_new_distances_with_their_units() -> None:
+    """In percent before, in quote now: stop and limit."""
+    listener = Listener()
+    listener.listen()
+    order_id = listener.place(trailing(RelativePrice(value=Decimal(-1), is_percent=True)))
+    listener.rows()
+    away = RelativePrice(value=Decimal(600))
+    request = AmendOrder(order_id=order_id, trigger_price=away, limit_price=OFFSET)
+    listener.desk.exchange.amend_order(listener.desk.account_id, request)
+    (row,) = listener.rows()
+
+    assert (row["exec_type"], row["amended"], row["reason"]) == ("amended", True, "User requested")
+    assert (row["limit_price_type"], row["limit_price"]) == ("quote", "-50.0")
+    assert (row["triggers"]["price_type"], row["triggers"]["price"]) == ("quote", "600.0")
+    assert row["triggers"]["actual_price"] == "69400.0"
 
 
 def test_an_iceberg_tells_each_new_slice() -> None:

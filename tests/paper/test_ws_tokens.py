@@ -84,3 +84,18 @@ def test_old_tokens_are_forgotten() -> None:
         return len(desk.exchange.tokens._tokens)
 
     assert at_desk(story) == 16
+
+
+def test_a_connection_hears_one_account() -> None:
+    """A second account's token subscribes to nothing there, but it may trade."""
+
+    async def story(desk: SocketDesk) -> list[object]:
+        desk.exchange.create_account("other", "key2", "c2VjcmV0")
+        other = desk.exchange.issue_token(desk.exchange.principals[1])
+        wire = await subscribed(desk, channel="executions")
+        return [
+            told(await wire.ask("subscribe", channel="balances", token=other)),
+            told(await wire.ask("cancel_all", token=other)),
+        ]
+
+    assert at_desk(story) == ["ESession:Invalid session", {"count": 0}]

@@ -285,8 +285,10 @@ def _amended(event: OrderEvent, spec: PairSpec) -> Row:
     """By the client (`amended`) or by the engine (`restated`): what may have changed, as it is."""
     order = event.order
     row = _head(event, event.kind, _working_status(order)) | _names(order)
-    if order.limit_price is not None:
-        row["limit_price"] = _limit(order, spec)["limit_price"]
+    limit = _limit(order, spec)
+    if limit.get("limit_price_type") == "static":
+        del limit["limit_price_type"]
+    row |= limit
     row["order_qty"] = number(order.quantity, spec.lot_decimals)
     row |= _displayed(order, spec) | _trigger(order, spec)
     if order.is_amended:
