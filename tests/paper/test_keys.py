@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from paper_desk import API_KEY, RestDesk, ScriptedSource, StandingClock, d
+from paper_desk import API_KEY, RestDesk, ScriptedSource, StandingClock, ask_for, d
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.key_terms import KeyTerms, totp_codes
 from zoe_tools.paper.keys import sign
@@ -259,6 +259,25 @@ def test_a_key_with_query_dates_sees_only_the_records_in_between() -> None:
 
     assert (len(everything), seen["count"], len(by_id)) == (5, 2, 2)
     assert sorted(row["time"] for row in by_id.values()) == [at / NS for at in times[:2]]
+
+
+def test_a_key_with_query_dates_finds_no_trade_or_closed_order_outside_by_its_id() -> None:
+    """Open orders are always there to be seen."""
+    desk = KeyDesk()
+    exchange, account_id = desk.desk.exchange, desk.desk.account_id
+    other = exchange.create_account("other", "o", SECRET, balances={"USD": d("1000")})
+    sold = exchange.add_order(account_id, ask_for("sell", "0.001", "60000"))
+    exchange.add_order(other, ask_for("buy", "0.001", "60000"))
+    waits = exchange.add_order(account_id, ask_for("sell", "0.001", "60001"))
+    trades = ",".join(trade.trade_id for trade in exchange.trades(account_id))
+    orders = f"{sold.order_id},{waits.order_id}"
+    seen = []
+    for later in (0, 1):
+        _limit(desk, query_from=desk.clock.ns + later)
+        found = desk.whole("QueryOrders", txid=orders)["result"]
+        seen.append((len(desk.whole("QueryTrades", txid=trades)["result"]), list(found)))
+
+    assert seen == [(1, [sold.order_id, waits.order_id]), (0, [waits.order_id])]
 
 
 @pytest.mark.parametrize("bound", ["start", "end"])

@@ -200,6 +200,11 @@ def _edit(exchange: PaperExchange, account_id: str, order_id: str) -> None:
     )
 
 
+def _edit_by_userref(exchange: PaperExchange, account_id: str, _: str) -> None:
+    exchange.add_order(account_id, ask_for("buy", "0.0001", "60000", userref=5))
+    exchange.edit_order(account_id, EditOrder(symbol="BTC/USD", userref=5, limit_price=d("60001")))
+
+
 def _edit_another(exchange: PaperExchange, account_id: str, order_id: str) -> None:
     exchange.edit_order(account_id, EditOrder(symbol="BTC/USD", order_id=f"{order_id}?"))
 
@@ -228,6 +233,7 @@ def _cancel_all(exchange: PaperExchange, account_id: str, _: str) -> None:
         (_edit, 4, "7"),
         (_edit, 12, "5"),
         (_edit, 100, "1"),
+        (_edit_by_userref, 4, "8"),
         (_edit_another, 4, "1"),
         (_cancel_another, 4, "0"),
         (_add_for_nothing, 4, "1"),
