@@ -15,6 +15,7 @@ from zoe_tools.paper.events import BookEvent
 from zoe_tools.paper.market import Levels, PairSpec
 from zoe_tools.paper.order import ZERO, OrderView, Side
 from zoe_tools.paper.rounding import half_up
+from zoe_tools.paper.triggers import Triggers
 
 
 def other(side: Side) -> Side:
@@ -120,7 +121,7 @@ class PairBook:
         self.spec = spec
         self.source: dict[Side, Ladder] = {"buy": Ladder("buy"), "sell": Ladder("sell")}
         self.resting: dict[Side, list[Resting]] = {"buy": [], "sell": []}
-        self.waiting: dict[str, OrderView] = {}
+        self.waiting = Triggers()
         self.last: Decimal | None = None
         self.changed_at = 0
         self.source_version = 0

@@ -266,17 +266,20 @@ def editable(account: Account, request: EditOrder) -> OrderView:
     Raises:
         Refusal: none or several, or of a kind that cannot be.
     """
-    named = [
-        order
-        for order in account.open.values()
-        if (request.order_id is not None and order.order_id == request.order_id)
-        or (request.order_id is None and order.userref == request.userref is not None)
-    ]
-    if len(named) != 1 or named[0].symbol != request.symbol:
+    if request.order_id is not None:
+        order = account.open.get(request.order_id)
+    else:
+        order = _only_one(account, request.userref)
+    if order is None or order.symbol != request.symbol:
         raise Refusal("EOrder:Invalid order")
-    (order,) = named
     if order.triggered_at is not None or order.close is not None or order.cl_ord_id is not None:
         raise Refusal("EOrder:Invalid order")
     if request.quantity is not None and request.quantity < order.filled:
         raise Refusal("EGeneral:Invalid arguments:volume")
     return order
+
+
+def _only_one(account: Account, userref: int | None) -> OrderView | None:
+    """The open order of this user reference, if it is the only one."""
+    named = [order for order in account.open.values() if order.userref == userref is not None]
+    return named[0] if len(named) == 1 else None

@@ -331,7 +331,7 @@ class Turn(MarginHooks):
         """Activate what the new last prices have reached, until nothing more fires."""
         while self._new_lasts:
             book, last = self._new_lasts.popleft()
-            for order_id in list(book.waiting):
+            for order_id in book.waiting.concerned(last):
                 order = book.waiting.get(order_id)
                 if order is None:
                     continue

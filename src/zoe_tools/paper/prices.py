@@ -93,5 +93,9 @@ def is_hit(order: OrderView, last: Decimal) -> bool:
     trigger = order.trigger_price
     if trigger is None or order.order_type not in TRIGGERED_TYPES:
         return False
-    rises = (order.side == "buy") == (order.order_type in STOPS)
-    return last >= trigger if rises else last <= trigger
+    return last >= trigger if fires_on_rise(order) else last <= trigger
+
+
+def fires_on_rise(order: OrderView) -> bool:
+    """Whether it is a rising price that reaches the trigger (section 13.3)."""
+    return (order.side == "buy") == (order.order_type in STOPS)
