@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -223,3 +224,34 @@ def test_a_market_that_cannot_be_asked_is_the_venue_s_fault(tmp_path: Path) -> N
     """Exit 5."""
     environ = {"KRAKEN_BASE_URL": "http://127.0.0.1:9", "KRAKEN_WS_PUBLIC_URL": "ws://127.0.0.1:9"}
     assert zoe("paper serve --mirror", environ, home=tmp_path).code == 5
+
+
+def test_a_full_disk_ends_it_in_words(tmp_path: Path) -> None:
+    """Exit 7 and one sentence, no traceback: whatever was acknowledged is in the file."""
+    with served(tmp_path, "--speed", "600") as (process, _):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4_096, 4_096))
+        code = process.wait(timeout=60)
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert code == 7
+    assert "state.sqlite cannot be written" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--speed", "inf"),
+        ("--speed", "1e9"),
+        ("--latency", "inf"),
+        ("--faults", "/dev/zero"),
+        ("--quirks", "/dev/zero"),
+        ("--market-params", "/dev/zero"),
+    ],
+)
+def test_what_has_no_end_is_a_usage_error(tmp_path: Path, option: str, value: str) -> None:
+    """Neither a number nor a file."""
+    ran = zoe(f"paper serve {option} {value}", home=tmp_path)
+
+    assert ran.code == 2

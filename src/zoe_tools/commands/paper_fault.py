@@ -13,6 +13,7 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.paper.faults import CATALOGUE, FaultRule
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.paper_admin import ask_exchange
+from zoe_tools.runtime.paper_serving import content_of
 
 _SHOWN = 20
 
@@ -100,8 +101,8 @@ def _checked(rule: dict[str, Any]) -> FaultRule:
 
 def _content(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeError) as error:
+        return content_of(file).decode()
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{file} cannot be read: {error}.") from error
 
 

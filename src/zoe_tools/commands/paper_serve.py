@@ -15,7 +15,7 @@ _IDLE_S = 0.0
 
 _Host = Annotated[str, typer.Option(help="Where to listen; others than this machine need it told.")]
 _Port = Annotated[int, typer.Option(help="0 lets the system choose.", min=0, max=65535)]
-_Speed = Annotated[float, typer.Option(help="Venue seconds per second.", min=0.01)]
+_Speed = Annotated[float, typer.Option(help="Venue seconds per second.", min=0.01, max=10_000)]
 _MarketData = Annotated[
     Path | None, typer.Option(help="Replay this file instead of the synthetic market.")
 ]
@@ -29,7 +29,8 @@ _Mirror = Annotated[
     bool, typer.Option("--mirror", help="Follow the live public market of KRAKEN_WS_PUBLIC_URL.")
 ]
 _Latency = Annotated[
-    float, typer.Option(help="Venue milliseconds until a private request arrives.", min=0)
+    float,
+    typer.Option(help="Venue milliseconds until a private request arrives.", min=0, max=60_000),
 ]
 _Seed = Annotated[int, typer.Option(help="The synthetic market's seed.")]
 _PretendLive = Annotated[

@@ -173,6 +173,8 @@ async def _serve(
         await serve_socket(
             duplex, exchange, is_private=is_private, is_level3=is_level3, client=client
         )
+    except Exception:  # noqa: BLE001 - the socket's last door: logged whole, not on the terminal
+        _log.exception("the paper exchange failed on a socket")
     finally:
         await duplex.close()
 

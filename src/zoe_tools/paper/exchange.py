@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -15,6 +16,7 @@ from itertools import islice
 from typing_extensions import override
 
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.events import (
     EngineEvent,
@@ -308,7 +310,12 @@ class PaperExchange(
     def _flush_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self._flush_if_possible)
+
+    def _flush_if_possible(self) -> None:
+        # whoever has something to tell flushes for itself, and says that it cannot be
+        with suppress(StoreUnavailable):
+            self.flush()
 
     def flush(self) -> None:
         """Put on disk what the order commands have done; nothing of it may leave before."""

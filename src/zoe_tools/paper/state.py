@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from zoe_tools.errors import ConfigError
+from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.paper import history, state_margin
 from zoe_tools.paper.book import PairBook
 from zoe_tools.paper.events import (
@@ -89,6 +89,7 @@ class StateFile:
                 f"The paper exchange's file {path} cannot be used: {error}.",
                 hint="Check the folder's permissions, or run `zoe paper reset`.",
             ) from error
+        self._path = path
         self.archive = history.Archive(self._db)
         self._changed: int = row[0]
         self._encode = msgspec.json.Encoder().encode
@@ -134,11 +135,17 @@ class StateFile:
                 (self._encode(self._with_known_pairs(situation)),),
             )
             self._db.execute("COMMIT")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             self._filed_books.clear()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: sqlite3.Error) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"The paper exchange's file {self._path} cannot be written: {error}.",
+            hint="Make room on the disk and serve it again: what was acknowledged is in the file.",
+        )
 
     def _write_market(self, book: PairBook) -> None:
         """Of a market what has changed; the source's levels are by far the most of it."""
@@ -192,8 +199,15 @@ class StateFile:
         )
 
     def save_key(self, key: ApiKey) -> None:
-        """A nonce is spent for good, and a call counted."""
-        self._write_key(key)
+        """A nonce is spent for good, and a call counted.
+
+        Raises:
+            StoreUnavailable: the file does not know of it.
+        """
+        try:
+            self._write_key(key)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
 
     def forget_key(self, api_key: str) -> None:
         """The key is no more."""

@@ -53,6 +53,8 @@ MIRROR = "mirror"
 PARAMS = "params.json"
 """Where a home keeps the parameters of its made-up market."""
 
+_MOST_BYTES = 1024 * 1024
+
 _EXPOSED = (
     "the paper exchange listens on {}, not on loopback alone: whoever reaches the port can trade "
     "with the demo key, and everything passes in the clear, for there is no TLS."
@@ -106,12 +108,27 @@ def faults_in(file: Path) -> tuple[FaultRule, ...]:
     return _parsed(file, rules_in, "fault file", "docs/commands/paper-fault.md")
 
 
-def _parsed(file: Path, parse: Callable[[bytes], T], kind: str, page: str) -> T:
-    """What the file says; `page` shows one that is right."""
+def content_of(file: Path) -> bytes:
+    """The whole of a small file of settings; a pipe will do too.
+
+    Raises:
+        ConfigError: it cannot be read, or has no end.
+    """
     try:
-        return parse(file.read_bytes())
+        with file.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(f"{file} is too long: {_MOST_BYTES // 1024} KiB are enough.")
+    return content
+
+
+def _parsed(file: Path, parse: Callable[[bytes], T], kind: str, page: str) -> T:
+    """What the file says; `page` shows one that is right."""
+    content = content_of(file)
+    try:
+        return parse(content)
     except Refusal as refusal:
         raise ConfigError(
             f"{file} is no {kind}: {refusal.error.rpartition('arguments:')[2]}.",
@@ -297,10 +314,7 @@ def _keep_params(where: Path, file: Path) -> None:
     Raises:
         ConfigError: the file cannot be read, or makes no sense.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    content = content_of(file)
     params_in(content)
     (folder_of(where) / PARAMS).write_bytes(content)
 
