@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from paper_desk import RestDesk, ask_for, change, d, snapshot, stop, traded
+from paper_desk import BTC_USD, RestDesk, ask_for, change, d, snapshot, stop, traded
 from zoe_tools.paper.exchange import ExchangeOptions
 from zoe_tools.paper.ids import iban_of
+from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import AmendOrder, ConditionalClose, PlaceOrder, RelativePrice
+from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.ws_session import Session
 
@@ -25,10 +28,11 @@ OFFSET = RelativePrice(value=Decimal(-50))
 class Listener:
     """A desk at a market of 70000, and what its private socket says of executions."""
 
-    def __init__(self, **options: Any) -> None:
-        self.desk = RestDesk(options=ExchangeOptions(tier="starter"))
-        self.desk.exchange.hear(snapshot(["69999.9 1.0"], ["70000.1 1.0"]))
-        self.desk.exchange.hear(traded("70000.0", "0.1"))
+    def __init__(self, *, pairs: tuple[PairSpec, ...] = (BTC_USD,), **options: Any) -> None:
+        self.desk = RestDesk(options=ExchangeOptions(tier="starter"), pairs=pairs)
+        if BTC_USD in pairs:
+            self.desk.exchange.hear(snapshot(["69999.9 1.0"], ["70000.1 1.0"]))
+            self.desk.exchange.hear(traded("70000.0", "0.1"))
         self._options = options
         self._heard: list[str] = []
         self._session = Session(self.desk.exchange, self._heard.append, door="private")
@@ -372,3 +376,25 @@ def test_the_rate_counter_is_told_on_request() -> None:
     assert [ack["maxratecount"] for ack in acks] == [60, 60]
     assert [row.get("ratecount") for row in silent.rows()] == [None] * 3
     assert [row["ratecount"] for row in listener.rows()] == ["1.00", "1.00", "8.00"]
+
+
+def test_fees_of_other_quotes_are_told_in_dollars_too() -> None:
+    """At what the quote last traded for; what is listed in `fees` stays in the quote."""
+    pairs = tuple(spec_named(name) for name in ("BTC/EUR", "EUR/USD"))
+    listener = Listener(pairs=pairs)
+    exchange, account_id = listener.desk.exchange, listener.desk.account_id
+    exchange.deposit(account_id, "EUR", d("100000"))
+    for event in (
+        snapshot(["69999.9 1.0"], ["70000.0 1.0"]),
+        replace(traded("1.25", "100"), symbol="EUR/USD"),
+    ):
+        exchange.hear(replace(event, symbol="BTC/EUR") if event.symbol == "BTC/USD" else event)
+    order = exchange.add_order(account_id, ask_for("buy", "0.01", "70000.0", symbol="BTC/EUR"))
+    _, snap = listener.listen(snap_trades=True)
+    exchange.add_order(account_id, ask_for("buy", "0.02", "70000.0", symbol="BTC/EUR"))
+    trade = listener.rows()[2]
+
+    assert [row["fee_usd_equiv"] for row in snap["data"]] == ["3.50000"]
+    assert snap["data"][0]["order_id"] == order.order_id
+    assert trade["fees"] == [{"asset": "EUR", "qty": "5.60000"}]
+    assert trade["fee_usd_equiv"] == "7.00000"

@@ -13,6 +13,7 @@ from zoe_tools.paper.history import Archive
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import ZERO, OrderView, Side
+from zoe_tools.paper.rates import dollar_rate
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.tape import INTERVALS
@@ -143,6 +144,10 @@ class Queries(ABC):
         if interval_minutes not in INTERVALS:
             raise Refusal("EGeneral:Invalid arguments:interval")
         return self._floor.tapes[symbol].bars(interval_minutes, self.now())
+
+    def dollar_rate(self, symbol: str) -> Decimal:
+        """What one unit of the pair's quote is worth in dollars; zero if nothing tells."""
+        return dollar_rate(self._floor, self._floor.pairs[symbol])
 
     def best(
         self, symbol: str

@@ -1,4 +1,4 @@
-"""What a fill counts toward the fee tier: its cost in dollars, by last prices."""
+"""What a fill is worth in dollars, by last prices: toward the fee tier, and as its fee is told."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ def volume_in_dollars(floor: Floor, spec: PairSpec, cost: Decimal) -> Decimal:
         return ZERO
     if spec.quote == _DOLLAR:
         return cost
+    return half_up(cost * dollar_rate(floor, spec), _DECIMALS)
+
+
+def dollar_rate(floor: Floor, spec: PairSpec) -> Decimal:
+    """What one unit of the pair's quote is worth in dollars, told as above."""
+    if spec.quote == _DOLLAR:
+        return Decimal(1)
     worth = _worth(floor, spec)
     if worth is None:
         worth = Decimal(1) if spec.quote in DOLLAR_STABLE else ZERO
-    return half_up(cost * worth, _DECIMALS)
+    return worth
 
 
 def _worth(floor: Floor, spec: PairSpec) -> Decimal | None:

@@ -14,11 +14,14 @@ from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.ids import iban_of
 from zoe_tools.paper.ledger import LedgerRow, TradeView
+from zoe_tools.paper.market import PairSpec
+from zoe_tools.paper.order import OrderView
 from zoe_tools.paper.ws_balances import Row, balance_rows, ledger_row
 from zoe_tools.paper.ws_hub import AccountEvent, hub_of
 from zoe_tools.paper.ws_numbers import data_frame, number
-from zoe_tools.paper.ws_reports import snapshot_row, trade_row, update_row
+from zoe_tools.paper.ws_reports import in_dollars, snapshot_row, trade_row, update_row
 
+_DOLLAR = "USD"
 _TRADES_SHOWN = 50
 _COUNT_DECIMALS = 2
 _OPEN_AND_CLOSE = frozenset({"new", "filled", "canceled", "expired"})
@@ -71,8 +74,7 @@ class PrivateFeed:
         rows: list[Row] = []
         if options.snap_orders:
             rows += [
-                snapshot_row(order, self._exchange.pair(order.symbol))
-                for order in self._exchange.open_orders(self.account_id)
+                self._open_order(order) for order in self._exchange.open_orders(self.account_id)
             ]
         if options.snap_trades:
             trades = self._exchange.trades(self.account_id)
@@ -116,6 +118,7 @@ class PrivateFeed:
             is_condensed=not options.order_status,
             trigger_report=self._exchange.quirks.trigger_report,
         )
+        row = self._in_dollars(row, event.order, spec)
         if options.ratecounter:
             count = self._exchange.rate_count(self.account_id, spec.symbol)
             row[self._exchange.quirks.rate_count_field] = number(count, _COUNT_DECIMALS)
@@ -129,12 +132,24 @@ class PrivateFeed:
     def _past_trade(self, trade: TradeView) -> Row:
         order = self._exchange.order(self.account_id, trade.order_id)
         is_filled = order is not None and order.status == "closed"
-        return trade_row(
+        spec = self._exchange.pair(trade.symbol)
+        row = trade_row(
             trade,
-            self._exchange.pair(trade.symbol),
+            spec,
             userref=order.userref or 0 if order is not None else 0,
             order_status="filled" if is_filled else "partially_filled",
         )
+        return self._in_dollars(row, trade, spec)
+
+    def _open_order(self, order: OrderView) -> Row:
+        spec = self._exchange.pair(order.symbol)
+        return self._in_dollars(snapshot_row(order, spec), order, spec)
+
+    def _in_dollars(self, row: Row, paid: OrderView | TradeView, spec: PairSpec) -> Row:
+        """Fees are told in dollars too, whatever the pair is quoted in; at today's rate."""
+        if spec.quote == _DOLLAR:
+            return row
+        return in_dollars(row, paid, spec, self._exchange.dollar_rate(spec.symbol))
 
     def _send(self, channel: str, kind: str, rows: list[Row]) -> None:
         self._sequences[channel] += 1

@@ -96,12 +96,24 @@ def _working_status(order: OrderView) -> str:
     return "partially_filled" if order.filled else "new"
 
 
+def fee_in_quote(paid: OrderView | TradeView) -> Decimal:
+    """What was paid in fees, that in base at the price of what it was paid for."""
+    price = paid.price if isinstance(paid, TradeView) else paid.average_price
+    return paid.fee + paid.fee_base * price
+
+
+def in_dollars(row: Row, paid: OrderView | TradeView, spec: PairSpec, rate: Decimal) -> Row:
+    """The report of a pair whose quote is no dollar, but worth so many of them."""
+    if "fee_usd_equiv" in row:
+        row["fee_usd_equiv"] = number(fee_in_quote(paid) * rate, spec.cost_decimals)
+    return row
+
+
 def _totals(order: OrderView, spec: PairSpec) -> Row:
-    fee = order.fee + order.fee_base * order.average_price
     return {
         "cum_qty": number(order.filled, spec.lot_decimals),
         "cum_cost": number(order.cost, spec.cost_decimals),
-        "fee_usd_equiv": number(fee, spec.cost_decimals),
+        "fee_usd_equiv": number(fee_in_quote(order), spec.cost_decimals),
         "avg_price": _average(order.average_price, spec),
     }
 
@@ -276,7 +288,7 @@ def trade_row(trade: TradeView, spec: PairSpec, *, userref: int, order_status: s
     return _fill(trade, spec, userref=userref) | {
         "order_status": order_status,
         "timestamp": iso(trade.at),
-        "fee_usd_equiv": number(trade.fee + trade.fee_base * trade.price, spec.cost_decimals),
+        "fee_usd_equiv": number(fee_in_quote(trade), spec.cost_decimals),
         "fees": _fees(trade, spec),
     }
 
