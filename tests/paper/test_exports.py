@@ -136,6 +136,33 @@ def test_a_trades_report_has_a_line_for_each_execution() -> None:
     assert {row["refid"] for row in known.values()} == {first["txid"]}
 
 
+def test_a_trades_report_says_what_became_of_a_position() -> None:
+    """The opening trade has the columns that are empty for others; a stable table all the same."""
+    desk = open_desk()
+    desk.exchange.allow_margin(desk.account_id, has_margin=True)
+    desk.exchange.hear(snapshot(["70000.0 10"], ["70001.0 10"], at=desk.clock.ns))
+    for side, volume in (("buy", "0.5"), ("sell", "0.2")):
+        desk.private(
+            "AddOrder", pair="XBTUSD", type=side, ordertype="market", volume=volume, leverage="5"
+        )
+    export_id = order(desk, "trades")
+    pass_time(desk, DONE_S)
+    plain, _, opening, closing = table(desk, export_id)
+    names = ("margin", "misc", "posstatuscode", "ccost", "cvol", "net", "trades")
+
+    assert [plain[name] for name in names] == ["0.00000", "", "", "", "", "", ""]
+    assert [opening[name] for name in names] == [
+        "7000.10000",
+        "",
+        "open",
+        "14000.00000",
+        "0.20000000",
+        "-0.2000",
+        closing["txid"],
+    ]
+    assert (closing["misc"], closing["posttxid"]) == ("closing", opening["txid"])
+
+
 def test_a_ledgers_report_chains_and_names_the_wallets() -> None:
     """Every row of every wallet: the balance of one follows from the one before."""
     desk = open_desk()
@@ -217,6 +244,18 @@ def test_without_times_a_report_is_of_this_month_until_now() -> None:
     assert len(table(desk, export_id)) == 6
     (row,) = desk.private("ExportStatus", report="ledgers")
     assert row["datastarttm"] == "1767225600"
+
+
+def test_a_report_ends_when_it_is_done_though_it_was_asked_for_longer() -> None:
+    """What happens while it is made is in it, what happens after is not."""
+    desk = open_desk()
+    export_id = order(desk, "ledgers", endtm=str(SECOND + 86_400))
+    pass_time(desk, 1)
+    desk.exchange.deposit(desk.account_id, "USD", d("1"))
+    pass_time(desk, DONE_S)
+    desk.exchange.deposit(desk.account_id, "USD", d("2"))
+
+    assert [row["amount"] for row in table(desk, export_id)][6:] == ["1.0000"]
 
 
 def test_a_report_is_cancelled_while_it_is_made_and_deleted_when_it_is_done() -> None:

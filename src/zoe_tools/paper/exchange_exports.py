@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from zoe_tools.paper.events import ExportEvent
 from zoe_tools.paper.exchange_base import Commands
-from zoe_tools.paper.export_tables import Catalogue, archive, ledger_line, trade_line
 from zoe_tools.paper.exports import Export, ExportFormat, ExportOptions, Report
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.refusal import Refusal
@@ -60,8 +59,8 @@ class ExportCommands(Commands):
         known = reversed(self._floor.account(account_id).exports.values())
         return tuple(one for one in known if one.report == report and _is_kept(one, now))
 
-    def export_content(self, account_id: str, export_id: str) -> bytes:
-        """A processed report as a zip file.
+    def finished_export(self, account_id: str, export_id: str) -> Export:
+        """A report that can be fetched.
 
         Raises:
             Refusal: there is none of this id, or it is not done.
@@ -70,15 +69,7 @@ class ExportCommands(Commands):
         export = self._export(account_id, export_id, now)
         if export.status(now) != "Processed":
             raise Refusal("EGeneral:Invalid arguments:id")
-        known = Catalogue(pair=self.pair, asset=self.asset)
-        if export.report == "trades":
-            trades = self.trades(account_id)
-            return archive(export, (trade_line(x, known) for x in trades if export.holds(x.at)))
-        executions = {trade.trade_id: trade for trade in self.trades(account_id)}
-        rows = (row for row in self.ledger(account_id) if export.holds(row.at))
-        return archive(
-            export, (ledger_line(row, known, executions.get(row.ref_id)) for row in rows)
-        )
+        return export
 
     def remove_export(self, account_id: str, export_id: str, *, is_done: bool) -> None:
         """Cancel a report that is being made, or delete one that `is_done`.

@@ -1,35 +1,24 @@
 """The content of a report: Kraken's own columns of 2026, CSV or TSV, in a zip file.
 
 A report is made of what was there when it was done, so that it is the same however often, and
-after whatever restart, it is fetched.
+after whatever restart, it is fetched. Only what a position has come to is told as of now.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from zoe_tools.paper.currencies import FIAT, STABLE
 from zoe_tools.paper.exports import Export, Report
 from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.rest_format import NO_POSITION, wide
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS, moment_of
 from zoe_tools.paper.views import AssetSpec
 from zoe_tools.paper.wallets import parted, wallet_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
-    """What the names in rows stand for."""
-
-    pair: Callable[[str], PairSpec]
-    asset: Callable[[str], AssetSpec]
-
 
 TRADE_COLUMNS = (
     "txid",
@@ -75,6 +64,19 @@ LEDGER_COLUMNS = (
     "balanceusd",
     "feecurrency",
 )
+_TRADE_NUMBERS = (
+    "price",
+    "cost",
+    "fee",
+    "vol",
+    "margin",
+    "cprice",
+    "ccost",
+    "cfee",
+    "cvol",
+    "cmargin",
+    "net",
+)
 COLUMNS: Mapping[Report, tuple[str, ...]] = {"trades": TRADE_COLUMNS, "ledgers": LEDGER_COLUMNS}
 
 
@@ -93,37 +95,36 @@ def archive(export: Export, lines: Iterable[Mapping[str, str]]) -> bytes:
     return content.getvalue()
 
 
-def trade_line(trade: TradeView, known: Catalogue) -> dict[str, str]:
-    """One execution: texts quoted, numbers plain, what only margin has empty."""
-    spec = known.pair(trade.symbol)
+def trade_line(trade: TradeView, spec: PairSpec, row: Mapping[str, object]) -> dict[str, str]:
+    """One execution, of its REST row: texts quoted, numbers plain, what it has not empty."""
     texts = {
         "txid": trade.trade_id,
         "ordertxid": trade.order_id,
         "pair": spec.wsname,
         "aclass": "forex",
-        "subclass": _kind_of(known.asset(spec.base)),
+        "subclass": _kind_of(spec.base),
         "time": f"{moment_of(trade.at):%Y-%m-%d %H:%M:%S}.{trade.at % NS // 100_000:04d}",
         "type": trade.side,
         "ordertype": trade.order_type,
-        "misc": "",
+        "misc": str(row["misc"]),
         "ledgers": ",".join(trade.ledger_ids),
-        "posttxid": NO_POSITION,
+        "posttxid": str(row["postxid"]),
+        "posstatuscode": str(row.get("posstatus", "")),
+        "trades": _listed(row.get("trades")),
     }
-    numbers = {
-        "price": fixed(trade.price, wide(spec)),
-        "cost": fixed(trade.cost, spec.cost_decimals),
-        "fee": fixed(trade.fee + trade.fee_base, spec.cost_decimals),
-        "vol": fixed(trade.quantity, spec.lot_decimals),
-        "margin": fixed(Decimal(0), spec.cost_decimals),
-    }
+    numbers = {name: str(row[name]) for name in _TRADE_NUMBERS if name in row}
     line = dict.fromkeys(TRADE_COLUMNS, _quoted(""))
     return line | {name: _quoted(text) for name, text in texts.items()} | numbers
 
 
-def ledger_line(row: LedgerRow, known: Catalogue, trade: TradeView | None) -> dict[str, str]:
-    """One ledger row; in dollars where the row itself says what it was worth."""
-    asset = known.asset(row.asset)
-    base = known.asset(parted(row.asset)[0])
+def _listed(names: object) -> str:
+    return ",".join(str(name) for name in names) if isinstance(names, list) else ""
+
+
+def ledger_line(row: LedgerRow, asset: AssetSpec, price: Decimal | None) -> dict[str, str]:
+    """One ledger row; in dollars where it is in dollars, or its trade has a `price` in them."""
+    name, suffix = parted(row.asset)
+    told = asset.altname.removesuffix(suffix)
     wallet = wallet_of(row.asset)
     texts = {
         "txid": row.ledger_id,
@@ -132,30 +133,24 @@ def ledger_line(row: LedgerRow, known: Catalogue, trade: TradeView | None) -> di
         "type": row.type,
         "subtype": row.subtype,
         "aclass": "currency",
-        "subclass": _kind_of(base),
-        "asset": base.altname,
+        "subclass": _kind_of(name),
+        "asset": told,
         "wallet": f"{wallet.kind} / {wallet.wallet_id}",
-        "feecurrency": base.altname if row.fee else "",
+        "feecurrency": told if row.fee else "",
     }
-    rate = _dollars(base, known, trade)
+    rate = Decimal(1) if name == "USD" else price
     numbers = {}
-    for name, value in (("amount", row.amount), ("fee", row.fee), ("balance", row.balance)):
-        numbers[name] = fixed(value, asset.decimals)
-        numbers[f"{name}usd"] = _quoted("") if rate is None else fixed(value * rate, asset.decimals)
+    for column, value in (("amount", row.amount), ("fee", row.fee), ("balance", row.balance)):
+        numbers[column] = fixed(value, asset.decimals)
+        dollars = _quoted("") if rate is None else fixed(value * rate, asset.decimals)
+        numbers[f"{column}usd"] = dollars
     return {name: _quoted(text) for name, text in texts.items()} | numbers
 
 
-def _dollars(asset: AssetSpec, known: Catalogue, trade: TradeView | None) -> Decimal | None:
-    if asset.name == "USD":
-        return Decimal(1)
-    is_priced = trade is not None and known.pair(trade.symbol).quote == "USD"
-    return trade.price if trade is not None and is_priced else None
-
-
-def _kind_of(asset: AssetSpec) -> str:
-    if asset.name in STABLE:
+def _kind_of(asset: str) -> str:
+    if asset in STABLE:
         return "stable_coin"
-    return "fiat" if asset.name in FIAT else "crypto"
+    return "fiat" if asset in FIAT else "crypto"
 
 
 def _quoted(text: str) -> str:

@@ -26,12 +26,14 @@ from zoe_tools.paper.keys import SignedCall
 from zoe_tools.paper.public_limits import PublicLimits
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_market import SpreadLog
-from zoe_tools.paper.rest_params import Params, from_form, from_json
+from zoe_tools.paper.rest_params import Params, from_form, from_json, invalid
 from zoe_tools.paper.rest_private import Endpoint
 from zoe_tools.paper.views import Principal
 
 _PUBLIC = "/0/public/"
 _PRIVATE = "/0/private/"
+_REBASE = ("rebased", "base")
+"""A display switch of stocks as tokens, which may be anywhere; there are none here."""
 _READ_OPEN = ("query-open-trades",)
 _READ_CLOSED = ("query-closed-trades",)
 _CANCEL = ("close-trades", "modify-trades")
@@ -147,6 +149,8 @@ class RestDialect:
             who.require(*permissions)
         if self._exchange.mode == "maintenance":
             raise Refusal("EService:Unavailable")
+        if (params.text("rebase_multiplier") or "rebased") not in _REBASE:
+            raise invalid("rebase_multiplier")
         return endpoint(self._exchange, who, params)
 
     def _who_signed(self, request: RestRequest, nonce: str | None, otp: str | None) -> Principal:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast, get_args
 
 from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.export_tables import COLUMNS
+from zoe_tools.paper.export_tables import COLUMNS, archive, ledger_line, trade_line
 from zoe_tools.paper.exports import Export, ExportFormat, Report
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rest_format import Json
+from zoe_tools.paper.rest_margin import trade_row
 from zoe_tools.paper.rest_params import Params, invalid
 from zoe_tools.paper.times import NS, moment_of, ns_of
 from zoe_tools.paper.views import Principal
@@ -90,7 +92,37 @@ def _second(at: int) -> str:
 
 def retrieve_export(exchange: PaperExchange, who: Principal, params: Params) -> bytes:
     """RetrieveExport: the zip file itself, not JSON."""
-    return exchange.export_content(who.account_id, params.text("id") or "")
+    export = exchange.finished_export(who.account_id, params.text("id") or "")
+    lines = _trade_lines if export.report == "trades" else _ledger_lines
+    return archive(export, lines(exchange, who, export))
+
+
+def _is_in(export: Export, who: Principal, at: int) -> bool:
+    return export.holds(at) and who.terms.shows(at)
+
+
+def _trade_lines(
+    exchange: PaperExchange, who: Principal, export: Export
+) -> Iterator[dict[str, str]]:
+    for trade in exchange.trades(who.account_id, export.from_at - 1):
+        if _is_in(export, who, trade.at):
+            spec = exchange.pair(trade.symbol)
+            row = trade_row(exchange, who, [trade], has_ledgers=True)
+            yield trade_line(trade, spec, row)
+
+
+def _ledger_lines(
+    exchange: PaperExchange, who: Principal, export: Export
+) -> Iterator[dict[str, str]]:
+    since = export.from_at - 1
+    prices = {
+        trade.trade_id: trade.price
+        for trade in exchange.trades(who.account_id, since)
+        if exchange.pair(trade.symbol).quote == "USD"
+    }
+    for row in exchange.ledger(who.account_id, since):
+        if _is_in(export, who, row.at):
+            yield ledger_line(row, exchange.asset(row.asset), prices.get(row.ref_id))
 
 
 def remove_export(exchange: PaperExchange, who: Principal, params: Params) -> Json:

@@ -212,11 +212,10 @@ def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Js
     if not 1 <= len(ids) <= _MOST_QUERIED:
         raise invalid("id")
     named = [exchange.ledger_row(who.account_id, each) for each in ids]
-    return {
-        row.ledger_id: ledger_row(row, exchange.asset(row.asset))
-        for row in named
-        if row is not None and who.terms.shows(row.at)
-    }
+    known = exchange.lag.ledger(
+        [one for one in named if one is not None and who.terms.shows(one.at)], exchange.now()
+    )
+    return {row.ledger_id: ledger_row(row, exchange.asset(row.asset)) for row in known}
 
 
 class _Window:
