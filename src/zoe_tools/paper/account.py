@@ -59,7 +59,8 @@ class _Reserves(dict[str, tuple[str, Decimal]]):
 
     @override
     def __setitem__(self, order_id: str, reserve: tuple[str, Decimal]) -> None:
-        self.pop(order_id, None)
+        if order_id in self:
+            self.pop(order_id)
         asset, amount = reserve
         self.sums[asset] = self.sums.get(asset, ZERO) + amount
         super().__setitem__(order_id, reserve)

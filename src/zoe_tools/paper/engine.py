@@ -154,8 +154,11 @@ class Engine:
         checks.check_shape(request, margin_checks.unbounded(spec) if closes else spec, now)
         checks.check_client_id(account, request)
         draft = draft_of(request, account, book, now)
-        checks.check_price(draft.limit_price, spec)
-        checks.check_price(draft.trigger_price, spec)
+        # a price that was given as a number has been checked with the order's shape
+        if not isinstance(request.limit_price, Decimal):
+            checks.check_price(draft.limit_price, spec)
+        if not isinstance(request.trigger_price, Decimal):
+            checks.check_price(draft.trigger_price, spec)
         if draft.quote_quantity is None and not closes:
             checks.check_cost(draft, draft.quantity, book)
         return draft

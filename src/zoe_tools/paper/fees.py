@@ -17,9 +17,13 @@ _PERCENT = Decimal(100)
 
 
 def tier(rows: tuple[tuple[Decimal, Decimal], ...], volume: Decimal) -> int:
-    """The index of the schedule's row that this volume has reached."""
-    reached = [index for index, (start, _) in enumerate(rows) if volume >= start]
-    return reached[-1] if reached else 0
+    """The index of the schedule's row that this volume has reached; rows rise."""
+    reached = 0
+    for index in range(1, len(rows)):
+        if volume < rows[index][0]:
+            break
+        reached = index
+    return reached
 
 
 def percent(spec: PairSpec, volume: Decimal, *, is_maker: bool) -> Decimal:

@@ -15,6 +15,7 @@ class IdMint:
     def __init__(self, seed: int, counters: dict[str, int] | None = None) -> None:
         self._seed = seed
         self.counters: dict[str, int] = dict(counters or {})
+        self._begun: dict[str, hashlib._Hash] = {}
 
     def count(self, purpose: str) -> int:
         """The next number of this purpose, from 1."""
@@ -53,7 +54,12 @@ class IdMint:
         return "".join(_ALPHABET[byte % 62] for byte in digits[:43])
 
     def _dashed(self, first: str, purpose: str) -> str:
-        text = first + _spell(self._digest(purpose), 16)
+        begun = self._begun.get(purpose)
+        if begun is None:
+            begun = self._begun[purpose] = hashlib.sha256(f"{self._seed}:{purpose}:".encode())
+        digits = begun.copy()
+        digits.update(b"%d" % self.count(purpose))
+        text = first + _spell(digits.digest(), 16)
         return f"{text[:6]}-{text[6:11]}-{text[11:]}"
 
     def _digest(self, purpose: str) -> bytes:

@@ -166,7 +166,7 @@ class Turn(MarginHooks):
         account = self.floor.account(order.account_id)
         account.open[order.order_id] = order
         account.reserves.pop(order.order_id, None)
-        if order.limit_price is None and not order.waits_for_trigger:
+        if order.remaining <= 0 or (order.limit_price is None and not order.waits_for_trigger):
             return
         if order.leverage is not None:
             self._hold_margin(order)
