@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from websockets.sync.client import connect
@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 from command_line import zoe
 from program import wait_until
 from recordings import write_frames
+from zoe_tools.paper.keys import sign
 
 
 @contextmanager
@@ -100,6 +101,27 @@ def test_it_warns_where_others_reach_it(
     assert status == "online"
     assert told["rest_url"].startswith(f"http://{reached}:")
     assert ("can trade" in err, "no TLS" in err) == (warned, warned)
+
+
+@pytest.mark.parametrize(
+    ("words", "answered"),
+    [(("--tier", "starter"), 15), (("--tier", "pro"), 20), (("--no-limits",), 30)],
+)
+def test_it_counts_calls_as_the_tier_says(
+    words: tuple[str, ...], answered: int, tmp_path: Path
+) -> None:
+    """A burst of thirty signed calls; the others are refused in Kraken's words."""
+    path, errors = "/0/private/GetApiKeyInfo", []
+    with served(tmp_path, "--speed", "0.01", *words) as (_, told):
+        for nonce in range(1, 31):
+            body = f"nonce={nonce}".encode()
+            signature = sign(secret=told["api_secret"], path=path, body=body, nonce=str(nonce))
+            headers = {"API-Key": told["api_key"], "API-Sign": signature}
+            request = Request(told["rest_url"] + path, data=body, headers=headers)  # noqa: S310 - ours
+            with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:
+                errors += json.loads(answer.read())["error"]
+
+    assert errors == ["EAPI:Rate limit exceeded"] * (30 - answered)
 
 
 def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:

@@ -139,11 +139,12 @@ def test_the_port_file_says_who_listens_where(tmp_path: Path) -> None:
     """Whole or absent; nonsense reads as absent."""
     home = PaperHome(tmp_path)
     assert read_endpoint(tmp_path) is None
-    home.announce(port=4711, speed=60.0)
+    home.announce(port=4711, speed=60.0, limits=("--tier", "pro"))
     endpoint = read_endpoint(tmp_path)
 
     assert endpoint is not None
     assert (endpoint.port, endpoint.pid, endpoint.speed) == (4711, os.getpid(), 60.0)
+    assert endpoint.limits == ("--tier", "pro")
     assert endpoint.ws_private_url == "ws://127.0.0.1:4711/auth/v2"
     (tmp_path / "port.json").write_text('{"port": "x"')
     assert read_endpoint(tmp_path) is None

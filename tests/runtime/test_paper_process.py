@@ -144,8 +144,8 @@ def test_one_that_was_killed_is_started_again_with_its_keys(home: Path) -> None:
 
 
 def test_one_that_was_killed_comes_back_where_it_was_and_as_fast(home: Path) -> None:
-    """Whoever was connected to it finds it again."""
-    find_or_start(home, options=("--speed", "20"))
+    """Whoever was connected to it finds it again, with the limits it had."""
+    find_or_start(home, options=("--speed", "20", "--no-limits"))
     before = endpoint_of(home)
     os.kill(before.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(before.pid))
@@ -153,6 +153,7 @@ def test_one_that_was_killed_comes_back_where_it_was_and_as_fast(home: Path) -> 
     after = endpoint_of(home)
 
     assert (after.port, after.speed) == (before.port, before.speed)
+    assert after.limits == ("--no-limits",)
     assert after.pid != before.pid
 
 
@@ -201,8 +202,8 @@ def test_one_that_crashes_is_reported_at_once(home: Path, monkeypatch: pytest.Mo
 
 
 def test_a_run_at_another_speed_restarts_it_and_its_time_goes_on(home: Path) -> None:
-    """State and time stay; without a wish it is taken as it runs."""
-    request_paper(settings_of(home), speed=120.0, seed=1)
+    """State, time and limits stay; without a wish it is taken as it runs."""
+    find_or_start(home, options=("--speed", "120", "--tier", "pro"))
     before = endpoint_of(home)
     time_before = find_or_start(home).clock.now()
     request_paper(settings_of(home), speed=None, seed=1)
@@ -211,6 +212,7 @@ def test_a_run_at_another_speed_restarts_it_and_its_time_goes_on(home: Path) -> 
     after = endpoint_of(home)
 
     assert (before.speed, after.speed) == (120.0, 30.0)
+    assert (before.limits, after.limits) == (("--tier", "pro"),) * 2
     wait_until(lambda: not is_alive(before.pid))
     assert find_or_start(home).clock.now() >= time_before
 

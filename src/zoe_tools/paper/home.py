@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +35,16 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an exchange said it listens. `pid` may be long gone."""
+    """Where an exchange said it listens. `pid` may be long gone.
+
+    `limits` are the words of `zoe paper serve` that gave it the limits it had.
+    """
 
     host: str
     port: int
     pid: int
     speed: float
+    limits: tuple[str, ...] = ()
 
     @property
     def rest_url(self) -> str:
@@ -147,9 +151,17 @@ class PaperHome:
         finally:
             os.close(descriptor)
 
-    def announce(self, *, port: int, speed: float, host: str = "127.0.0.1") -> None:
+    def announce(
+        self, *, port: int, speed: float, host: str = "127.0.0.1", limits: Sequence[str] = ()
+    ) -> None:
         """Say where this process listens: written whole or not at all."""
-        values = {"host": host, "port": port, "pid": os.getpid(), "speed": speed}
+        values = {
+            "host": host,
+            "port": port,
+            "pid": os.getpid(),
+            "speed": speed,
+            "limits": list(limits),
+        }
         _written_beside(self._port_path, json.dumps(values)).replace(self._port_path)
 
     def withdraw(self) -> None:
@@ -201,6 +213,7 @@ def read_endpoint(folder: Path) -> Endpoint | None:
             port=int(values["port"]),
             pid=int(values["pid"]),
             speed=float(values["speed"]),
+            limits=tuple(str(word) for word in values.get("limits", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

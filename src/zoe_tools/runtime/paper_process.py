@@ -40,6 +40,7 @@ _POLL_S = 0.05
 _PROOF_TIMEOUT_S = 5.0
 _PROOF_BYTES = 16
 _IDLE_TIMEOUT_S = "600"
+_LIMITS = {"--tier", "--no-limits"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ async def ensure_paper(home: Path) -> PaperVenue:
 def request_paper(settings: Settings, *, speed: float | None, seed: int) -> None:
     """Have the exchange run before a run, at this speed; None takes it as it runs.
 
-    One that runs at another speed is ended and started again: its state stays, its time goes on.
+    One that runs at another speed is ended and started again: its state stays, its time goes on,
+    and so do its limits.
     A live account needs none.
 
     Raises:
@@ -89,7 +91,7 @@ def request_paper(settings: Settings, *, speed: float | None, seed: int) -> None
         account = Account(venue="kraken", mode="paper", fingerprint=fingerprint_of(api_key))
         with hold_account(settings.home, account):
             _end(settings.home, endpoint)
-            find_or_start(settings.home, options=options)
+            find_or_start(settings.home, options=(*options, *endpoint.limits))
         return
     find_or_start(settings.home, options=options)
 
@@ -140,11 +142,11 @@ def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
 
 
 def _as_it_was(home: Path) -> tuple[str, ...]:
-    """Speed and port of an exchange that died: whoever was connected to it finds it again."""
+    """Speed, port and limits of one that died: whoever was connected to it finds it again."""
     left = read_endpoint(folder_of(home))
     if left is None or not _is_free(left.host, left.port):
         return ()
-    return ("--speed", f"{left.speed:g}", "--port", str(left.port))
+    return ("--speed", f"{left.speed:g}", "--port", str(left.port), *left.limits)
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -169,10 +171,10 @@ def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
                 "zoe_tools",
                 "paper",
                 "serve",
-                # a row of commands by hand is no reason to wait: limits are for who asks for them
-                "--no-limits",
                 "--idle-timeout",
                 _IDLE_TIMEOUT_S,
+                # a row of commands by hand is no reason to wait: limits are for who asks for them
+                *(() if _LIMITS & set(options) else ("--no-limits",)),
                 *options,
             ],
             env={"PATH": os.defpath, "ZOE_HOME": str(home), "EDGE_FACTORY_MODE": "paper"},

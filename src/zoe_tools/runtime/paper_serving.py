@@ -226,7 +226,8 @@ async def _serve(
     def announce(port: int) -> None:
         note_clock(where, venue=clock.now(), speed=order.speed)
         host = reached_at(order.host)
-        home.announce(port=port, speed=order.speed, host=host)
+        limits = ("--no-limits",) if order.tier is None else ("--tier", order.tier)
+        home.announce(port=port, speed=order.speed, host=host, limits=limits)
         endpoint = Endpoint(host=host, port=port, pid=os.getpid(), speed=order.speed)
         _tell(printer, endpoint, keys)
 
