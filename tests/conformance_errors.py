@@ -12,6 +12,7 @@ from program import wait_until
 
 _FAULTS: Mapping[str, tuple[str, dict[str, object]]] = {
     "a nonce that does not rise": ("invalid-nonce", {}),
+    "stale token of a socket": ("stale-token", {}),
     "engine busy": ("busy", {}),
     "service unavailable": ("unavailable", {}),
     "throttled": ("throttled", {}),
@@ -33,6 +34,20 @@ LIMITS = ("engine's rate limit", "REST rate limit")
 
 MODES = tuple(_MODES)
 """What strikes an order."""
+
+
+SOCKET_ALONE = "stale token of a socket"
+"""What only a socket can tell."""
+
+
+def met_by(client: str) -> list[str]:
+    """The rows that a client is in and that need no exchange of their own."""
+    column = CLIENTS.index(client)
+    return [
+        row
+        for row, told in ERRORS.rows.items()
+        if row not in LIMITS and not told[column].startswith("no ")
+    ]
 
 
 _MORE_THAN_ANY_LIMIT = 200

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 CCXT, PRO, KRAKENEX = "ccxt", "ccxt.pro", "krakenex"
 SDK, SDK_WS = "python-kraken-sdk", "python-kraken-sdk (sockets)"
 CLIENTS = (CCXT, PRO, KRAKENEX, SDK)
 YES = "yes"
+PINS = Path(__file__).parents[1] / "constraints.txt"
 START, END = "<!-- conformance: made by the suite -->", "<!-- conformance: end -->"
 
 
@@ -82,6 +84,7 @@ JOBS = Grid(
         "ticker, trades and candles over sockets": ("no (c)", YES, "no (a)", YES),
         "own orders and fills over sockets": ("no (c)", YES, "no (a)", YES),
         "balances over sockets": ("no (c)", YES, "no (a)", YES),
+        "own streams again after a lost connection": ("no (c)", YES, "no (a)", YES),
         "come back after a lost connection": (YES, YES, YES, YES),
     },
 )
@@ -161,6 +164,7 @@ ERRORS = Grid(
         "engine's rate limit": _raised(
             "DDoSProtection", "RateLimitExceeded", "error (e)", "KrakenRateLimitExceededError"
         ),
+        "stale token of a socket": ("no (c)", "`AuthenticationError`", "no (a)", "`error` (g)"),
         "engine busy": _raised(
             "ExchangeNotAvailable", "ExchangeNotAvailable", "error (e)", "error (g)"
         ),
@@ -218,8 +222,16 @@ def with_tables(page: str, shown: Collection[tuple[str, str]] | None = None) -> 
     return pattern.sub(lambda _: f"{START}\n{_told(shown)}\n{END}", page)
 
 
+def versions() -> dict[str, str]:
+    """The clients that are installed, as they are pinned."""
+    pinned = dict(line.split("==") for line in PINS.read_text().splitlines() if "==" in line)
+    return {name: pinned[name] for name in (CCXT, KRAKENEX, SDK)}
+
+
 def _told(shown: Collection[tuple[str, str]] | None) -> str:
-    return "\n\n".join([*(_table(grid, shown) for grid in GRIDS), _notes()])
+    tried = ", ".join(f"{name} {version}" for name, version in versions().items())
+    tables = [_table(grid, shown) for grid in GRIDS]
+    return "\n\n".join([f"Tried: {tried}. ccxt.pro is part of ccxt.", *tables, _notes()])
 
 
 def _table(grid: Grid, shown: Collection[tuple[str, str]] | None) -> str:

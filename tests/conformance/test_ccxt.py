@@ -8,9 +8,9 @@ from typing import Any
 import ccxt
 import pytest
 
-from conformance_errors import LIMITS, MODES, expected, trouble, until_refused
+from conformance_errors import LIMITS, MODES, expected, met_by, trouble, until_refused
 from conformance_orders import KINDS, MORE, QUANTITY, Prices, prices_of, told_of
-from conformance_table import CCXT, ERRORS
+from conformance_table import CCXT
 from conformance_venue import READER_KEY, READER_SECRET, SYMBOL, Venue
 from program import wait_until
 
@@ -271,7 +271,7 @@ def test_it_meets_limits_as_its_own_exceptions(row: str, strict: Venue, shows: S
     shows(CCXT, row)
 
 
-@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
+@pytest.mark.parametrize("row", met_by(CCXT))
 def test_it_meets_trouble_as_its_own_exceptions(
     row: str, client: Any, venue: Venue, shows: Shows
 ) -> None:

@@ -13,9 +13,9 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from conformance_errors import LIMITS, MODES, expected, trouble
+from conformance_errors import LIMITS, MODES, SOCKET_ALONE, expected, met_by, trouble
 from conformance_orders import KINDS, MORE, QUANTITY, Prices, prices_of, told_of
-from conformance_table import ERRORS, ORDERS, PRO
+from conformance_table import ORDERS, PRO
 from conformance_venue import READER_KEY, READER_SECRET, SYMBOL, Venue, until
 
 Shows = Callable[[str, str], None]
@@ -262,6 +262,9 @@ def test_it_follows_orders_fills_and_balances(venue: Venue, shows: Shows) -> Non
         await asyncio.sleep(0.3)
         placed = await client.create_order(SYMBOL, "market", "buy", 0.01)
         await asyncio.gather(*watching)
+        resting = await client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)
+        await client.cancel_order(resting["id"])
+        await until(lambda: "canceled" in statuses(client, resting["id"]))
         # a watch tells of one frame; what came meanwhile is in the client's own books
         await until(lambda: client.balance["spot"]["BTC"]["total"] != before)
         mine = [trade for trade in client.myTrades if trade["order"] == placed["id"]]
@@ -273,6 +276,11 @@ def test_it_follows_orders_fills_and_balances(venue: Venue, shows: Shows) -> Non
     told(venue, story)
     shows(PRO, "own orders and fills over sockets")
     shows(PRO, "balances over sockets")
+
+
+def statuses(client: Any, order_id: str) -> set[str]:
+    """What it has heard of an order; later reports, without a symbol, have rows of their own."""
+    return {each["status"] for each in client.orders if each["id"] == order_id}
 
 
 async def _paged(fetch: Callable[..., Awaitable[Any]]) -> list[str]:
@@ -329,6 +337,8 @@ async def _meet(row: str, client: Any, price: float) -> None:
             await client.create_order_ws(*limit, 0.01, price * 1.2, {"postOnly": True})
         case "unknown pair":
             await client.public_get_ticker({"pair": "NONSENSE"})
+        case row if row == SOCKET_ALONE:
+            await client.create_order_ws(*limit, 0.01, price)
         case "unknown order":
             await client.cancel_order_ws("OAAAAA-BBBBB-CCCCCC")
         case "permission missing":
@@ -360,7 +370,7 @@ async def _hammer(client: Any, row: str) -> None:
             await client.create_order_ws(SYMBOL, "market", "buy", 0.0001)
 
 
-@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
+@pytest.mark.parametrize("row", met_by(PRO))
 def test_it_meets_trouble_as_its_own_exceptions(row: str, venue: Venue, shows: Shows) -> None:
     """Kraken's words become the class that ccxt.pro has for them."""
     price = prices_of(venue).at(90)
@@ -391,6 +401,23 @@ def test_it_goes_on_after_a_lost_connection(fault: str, venue: Venue, shows: Sho
 
     told(venue, story)
     shows(PRO, "come back after a lost connection")
+
+
+def test_it_follows_its_balances_again_after_a_lost_connection(venue: Venue, shows: Shows) -> None:
+    """The private socket is another one; the token is still good."""
+
+    async def story(client: Any) -> None:
+        await client.watch_balance()
+        watching = asyncio.ensure_future(client.watch_balance())
+        await asyncio.sleep(0)
+        with venue.failing("ws-close-1006", where="balances"):
+            await client.create_order(SYMBOL, "market", "buy", 0.001)
+            with pytest.raises(ccxt.NetworkError):
+                await watching
+        assert (await client.watch_balance())["BTC"]["total"] > 49
+
+    told(venue, story)
+    shows(PRO, "own streams again after a lost connection")
 
 
 # --- margin, money and reports -------------------------------------------------------------------

@@ -13,9 +13,9 @@ import pytest
 import requests
 from kraken.spot import Funding, Market, Trade, User
 
-from conformance_errors import LIMITS, MODES, expected, trouble, until_refused
+from conformance_errors import LIMITS, MODES, SOCKET_ALONE, expected, met_by, trouble, until_refused
 from conformance_orders import KINDS, MORE, prices_of, rest_fields, told_of
-from conformance_table import ERRORS, SDK
+from conformance_table import SDK
 from conformance_venue import PAIR, READER_KEY, READER_SECRET, Venue
 from program import wait_until
 
@@ -252,7 +252,7 @@ def test_it_meets_limits_as_its_own_exceptions(row: str, strict: Venue, shows: S
     shows(SDK, row)
 
 
-@pytest.mark.parametrize("row", [row for row in ERRORS.rows if row not in LIMITS])
+@pytest.mark.parametrize("row", [row for row in met_by(SDK) if row != SOCKET_ALONE])
 def test_it_meets_trouble_as_its_own_exceptions(
     row: str, desk: Desk, venue: Venue, shows: Shows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

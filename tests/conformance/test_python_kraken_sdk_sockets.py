@@ -196,6 +196,9 @@ def test_it_follows_orders_fills_and_balances(line: Line, shows: Shows) -> None:
         assert sorted(set(changed)) == ["BTC", "USD"]
         numbers = [each["sequence"] for each in frames if each["channel"] == "executions"]
         assert numbers == list(range(1, len(numbers) + 1))
+        for channel in ("executions", "balances"):
+            await talk.unsubscribe(params={"channel": channel})
+        await until(lambda: talk.active_private_subscriptions == [])
 
     line.told(story)
     shows(SDK, "own orders and fills over sockets")
@@ -266,6 +269,36 @@ def test_it_comes_back_and_subscribes_again(fault: str, venue: Venue, shows: Sho
 
     told(venue, story, level3=False)
     shows(SDK, "come back after a lost connection")
+
+
+def test_it_follows_its_balances_again_after_a_lost_connection(venue: Venue, shows: Shows) -> None:
+    """With a fresh token, and a fresh snapshot."""
+
+    async def story(talk: Talk) -> None:
+        await talk.subscribe(params={"channel": "ticker", "symbol": [SYMBOL]})
+        await talk.subscribe(params={"channel": "balances"})
+        await talk.channel("balances", "snapshot")
+        talk.heard.clear()
+        order = {"order_type": "market", "side": "buy", "symbol": SYMBOL, "order_qty": 0.001}
+        with venue.failing("ws-close-1006", where="balances"):
+            await talk.send_message({"method": "add_order", "params": order})
+            await talk.channel("balances", "snapshot")
+
+    told(venue, story, level3=False)
+    shows(SDK, "own streams again after a lost connection")
+
+
+def test_it_hears_of_a_stale_token(line: Line, venue: Venue, shows: Shows) -> None:
+    """The answer says so; the client raises nothing."""
+
+    async def story(talk: Talk) -> dict[str, Any]:
+        with venue.failing("stale-token"):
+            return await talk.ask("cancel_all")
+
+    answer = line.told(story)
+
+    assert (answer["success"], answer["error"]) == (False, "ESession:Invalid session")
+    shows(SDK, "stale token of a socket")
 
 
 # --- the book ------------------------------------------------------------------------------------
