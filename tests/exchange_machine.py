@@ -19,6 +19,7 @@ from zoe_tools.paper.account import Account
 from zoe_tools.paper.events import SystemMode
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.funding import Transfer
+from zoe_tools.paper.ledger import TradeView
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder, RelativePrice
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.state import StateFile
@@ -60,6 +61,11 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     steps: ClassVar[int] = 0
     """Over all runs: a run that did nothing has proved nothing."""
+    funds: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("one", "60000", "1"),
+        ("two", "40000", "0.5"),
+    )
+    """Of each account: name, dollars, bitcoin."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +89,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @initialize()
     def open_accounts(self) -> None:
         """Money, and a market that has traded."""
-        for name, dollars, bitcoin in (("one", "60000", "1"), ("two", "40000", "0.5")):
+        for name, dollars, bitcoin in self.funds:
             balances = {"USD": d(dollars), "BTC": d(bitcoin)}
             key = self.exchange.create_account(name, name, "c2VjcmV0", balances=balances)
             self.account_ids.append(key)
@@ -338,6 +344,32 @@ class ExchangeMachine(RuleBasedStateMachine):
         moves += exchange.movements(account_id, "withdrawal")
         return orders, exchange.trades(account_id), exchange.ledger(account_id), moves
 
+    # --- what is otherwise with margin
+
+    def _may_owe(self, account: Account) -> bool:
+        """Whether a balance may be below zero."""
+        return account.has_margin
+
+    def _borrowed(self, account: Account) -> tuple[Decimal, Decimal]:
+        """Dollars and bitcoin that trades did not move."""
+        del account
+        return Decimal(0), Decimal(0)
+
+    def _extra_fee(self, trade: TradeView) -> Decimal:
+        """What a trade costs beside its rate."""
+        del trade
+        return Decimal(0)
+
+    def _need(self, account: Account, order: OrderView) -> tuple[str, Decimal]:
+        """What an open order must hold: base for a sell; cost and the taker's fee for a buy."""
+        del account
+        if order.side == "sell":
+            return "BTC", order.quantity - order.filled
+        price = order.limit_price or order.trigger_price or Decimal(0)
+        cost = rounded(price * (order.quantity - order.filled), BTC_USD.cost_decimals)
+        fee = rounded(cost * order.taker_pct / _HUNDRED, BTC_USD.cost_decimals)
+        return "USD", rounded(cost + fee, BTC_USD.quote_decimals, ROUND_CEILING)
+
     # --- what always holds
 
     def _accounts(self) -> list[Account]:
@@ -351,7 +383,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             for row in account.ledger.values():
                 running[row.asset] = running.get(row.asset, Decimal(0)) + row.amount - row.fee
                 assert row.balance == running[row.asset]
-                assert row.balance >= 0
+                assert row.balance >= 0 or self._may_owe(account)
             assert running == account.balances
 
     @invariant()
@@ -367,7 +399,10 @@ class ExchangeMachine(RuleBasedStateMachine):
                 sign = 1 if trade.side == "sell" else -1
                 dollars += sign * trade.cost - trade.fee
                 bitcoin -= sign * trade.quantity
-            allowed = d("0.0001") * len(account.trades)
+            borrowed = self._borrowed(account)
+            dollars, bitcoin = dollars + borrowed[0], bitcoin + borrowed[1]
+            settled = sum(row.type == "settled" for row in account.ledger.values())
+            allowed = d("0.0001") * (len(account.trades) + settled)
             assert abs(account.balance("USD") - dollars) <= allowed
             wallets = [account.balance(f"BTC{suffix}") for suffix in ("", ".F", ".B")]
             assert sum(wallets, Decimal(0)) == bitcoin
@@ -396,6 +431,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         for account in self._accounts():
             for order in (*account.open.values(), *account.closed.values()):
                 trades = [account.trades[name] for name in order.trade_ids]
+                if order.order_type == "settle-position":
+                    assert not order.trade_ids
+                    assert order.fee == 0
+                    continue
                 assert order.filled == sum((each.quantity for each in trades), Decimal(0))
                 assert order.cost == sum((each.cost for each in trades), Decimal(0))
                 assert order.fee == sum((each.fee for each in trades), Decimal(0))
@@ -411,21 +450,17 @@ class ExchangeMachine(RuleBasedStateMachine):
                 order = account.open.get(trade.order_id) or account.closed[trade.order_id]
                 rate = order.maker_pct if trade.is_maker else order.taker_pct
                 assert trade.cost == rounded(trade.price * trade.quantity, decimals)
-                assert trade.fee == rounded(trade.cost * rate / _HUNDRED, decimals)
+                expected = rounded(trade.cost * rate / _HUNDRED, decimals)
+                assert trade.fee == expected + self._extra_fee(trade)
 
     @invariant()
     def holds_are_what_open_orders_need(self) -> None:
-        """Computed anew: base for a sell; cost and the taker's fee, rounded up, for a buy."""
+        """Computed anew, and rounded up."""
         for account in self._accounts():
-            needs = {"USD": Decimal(0), "BTC": Decimal(0)}
+            needs = {"USD": Decimal(0), "BTC": Decimal(0), "USD:margin": Decimal(0)}
             for order in account.open.values():
-                if order.side == "sell":
-                    needs["BTC"] += order.quantity - order.filled
-                    continue
-                price = order.limit_price or order.trigger_price or Decimal(0)
-                cost = rounded(price * (order.quantity - order.filled), BTC_USD.cost_decimals)
-                fee = rounded(cost * order.taker_pct / _HUNDRED, BTC_USD.cost_decimals)
-                needs["USD"] += rounded(cost + fee, BTC_USD.quote_decimals, ROUND_CEILING)
+                name, amount = self._need(account, order)
+                needs[name] += amount
             assert {name: account.held(name) for name in needs} == needs
 
     @invariant()

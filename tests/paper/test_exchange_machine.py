@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -12,7 +13,18 @@ from msgspec.structs import replace
 
 from exchange_machine import ExchangeMachine
 from faulty_machine import FaultyMachine
-from zoe_tools.paper import account, book, checks, fees, matching
+from margin_machine import MarginMachine
+from zoe_tools.paper import (
+    account,
+    book,
+    checks,
+    fees,
+    margin,
+    margin_checks,
+    margin_turn,
+    matching,
+    positions,
+)
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import OrderView
 
@@ -52,6 +64,19 @@ def test_money_is_kept_whatever_happens() -> None:
 def test_what_was_told_is_true_while_faults_strike() -> None:
     """Over REST: lost answers, refusals that hide an execution, lag, thinned reads, maintenance."""
     assert run(40, 50, machine=FaultyMachine) > 1_000
+
+
+def test_money_is_kept_on_margin() -> None:
+    """Positions, rollovers, settlements and liquidations among everything else."""
+    assert run(60, 60, machine=MarginMachine) > 1_000
+
+
+@pytest.mark.slow
+def test_money_is_kept_on_margin_over_fifty_thousand_steps() -> None:
+    """The same, for long."""
+    steps = run(1_500, 60, machine=MarginMachine)
+    print(f"{steps} steps")  # noqa: T201 - the figure is the point
+    assert steps >= 50_000
 
 
 @pytest.mark.slow
@@ -130,3 +155,71 @@ def test_a_mutant_is_caught(
     mutant(monkeypatch)
     with pytest.raises(AssertionError):
         run(60, 50, is_shrunk=False)
+
+
+def _lose_what_was_won(patch: pytest.MonkeyPatch) -> None:
+    def profit(**kwargs: Any) -> Decimal:
+        return -margin.profit_of(**kwargs)
+
+    patch.setattr(positions, "profit_of", profit)
+
+
+def _roll_over_twice(patch: pytest.MonkeyPatch) -> None:
+    right = margin_turn.MarginTurn._post_row
+
+    def post(self: margin_turn.MarginTurn, *args: Any) -> None:
+        right(self, *args)
+        if args[1] == "rollover":
+            right(self, *args)
+
+    patch.setattr(margin_turn.MarginTurn, "_post_row", post)
+
+
+def _last_in_first_out(patch: pytest.MonkeyPatch) -> None:
+    right = positions.Shelf.against
+
+    def against(self: positions.Shelf, *args: Any) -> Iterator[positions.Position]:
+        return reversed([*right(self, *args)])
+
+    patch.setattr(positions.Shelf, "against", against)
+
+
+def _hold_half_the_margin(patch: pytest.MonkeyPatch) -> None:
+    right = margin_checks.hold_of
+
+    def half(*args: Any) -> tuple[str, Decimal]:
+        name, amount = right(*args)
+        return name, amount / 2
+
+    patch.setattr(margin_turn, "hold_of", half)
+
+
+def _never_liquidate(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(margin_turn, "is_stopped", lambda *_: False)
+
+
+def _turn_around_while_reducing(patch: pytest.MonkeyPatch) -> None:
+    def most(_: matching.Turn, order: OrderView, *__: Any) -> Decimal:
+        return order.remaining
+
+    patch.setattr(matching.Turn, "_most", most)
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        _lose_what_was_won,
+        _roll_over_twice,
+        _last_in_first_out,
+        _hold_half_the_margin,
+        _never_liquidate,
+        _turn_around_while_reducing,
+    ],
+)
+def test_a_mutant_of_margin_is_caught(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Profit, rollover, order of closing, hold, liquidation, reduce-only: each turns it red."""
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        run(60, 60, is_shrunk=False, machine=MarginMachine)

@@ -45,9 +45,9 @@ def leveraged(side: Side, quantity: str, price: str | None = None, **more: Any) 
     return ask_for(side, quantity, price, **{"leverage": 5, **more})
 
 
-def settle(side: Side, quantity: str) -> PlaceOrder:
+def settle(side: Side, quantity: str, **more: Any) -> PlaceOrder:
     """Repay in kind; 0 is everything."""
-    return ask_for(side, quantity, order_type="settle-position")
+    return ask_for(side, quantity, order_type="settle-position", **more)
 
 
 def positions(desk: Desk) -> list[Position]:
@@ -348,13 +348,13 @@ def test_only_as_much_is_liquidated_as_must_be() -> None:
 
 
 def test_without_anybody_to_buy_it_a_position_stays_until_there_is() -> None:
-    """Nothing is made up; the next trade tries again."""
+    """Nothing is made up; whatever happens next, it is tried again."""
     desk = desk_at()
     desk.place(leveraged("buy", "0.6"))
     desk.hear(snapshot([], ["50001.0 1"]), traded("50000.0", "0.1"))
     assert len(positions(desk)) == 1
 
-    desk.hear(change(bids=["49999.0 10"]), traded("50000.0", "0.1"))
+    desk.hear(change(bids=["49999.0 10"]))
     assert positions(desk) == []
     assert desk.account().balance("USD") < 0
 
@@ -444,6 +444,24 @@ def test_settling_a_short_delivers_it_and_takes_what_it_sold_for() -> None:
     assert [one.remaining for one in positions(desk)] == [d("0.3")]
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [
+        (settle("sell", "0"), "EOrder:Unknown position"),
+        (ask_for("buy", "0.5", "60000.0"), "Insufficient funds"),
+    ],
+)
+def test_a_settlement_of_later_looks_again(meanwhile: PlaceOrder, reason: str) -> None:
+    """The position may be gone by its time, or the money that it takes."""
+    desk = desk_at(usd="50000")
+    desk.place(leveraged("buy", "0.5"))
+    order = desk.place(settle("sell", "0.5", starts_at=START + NS))
+    desk.place(meanwhile)
+    desk.engine.expire(START + NS)
+
+    assert desk.order(order).reason == reason
+
+
 # refusals
 @pytest.mark.parametrize(
     ("request_", "error"),
@@ -454,6 +472,8 @@ def test_settling_a_short_delivers_it_and_takes_what_it_sold_for() -> None:
         (leveraged("sell", "0.8"), "EOrder:Insufficient initial margin"),
         (leveraged("buy", "0.8", "69000.0"), "EOrder:Insufficient initial margin"),
         (leveraged("buy", "0"), "EGeneral:Invalid arguments:volume"),
+        (leveraged("buy", "NaN"), "EGeneral:Invalid arguments:volume"),
+        (leveraged("buy", "-1"), "EGeneral:Invalid arguments:volume"),
         (leveraged("buy", "0", quote_quantity=d("50")), "EGeneral:Invalid arguments:viqc"),
         (leveraged("buy", "251", "1.0"), "EOrder:Margin position size exceeded"),
         (leveraged("sell", "201", "1.0"), "EOrder:Margin position size exceeded"),

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from paper_desk import API_KEY, START, RestDesk, StandingClock, d, snapshot, traded
+from paper_desk import API_KEY, START, RestDesk, ScriptedSource, StandingClock, d, snapshot, traded
 from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.rest_format import NO_POSITION
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.ws_balances import ledger_row
+from zoe_tools.paper.ws_orders import place_request
 from zoe_tools.paper.ws_reports import update_row
 
 MARKET = (snapshot(["70000.0 10"], ["70001.0 10"]), traded("70000.0", "0.5"))
@@ -257,6 +259,17 @@ def test_a_liquidation_says_so(desk: RestDesk) -> None:
     assert desk.private("OpenPositions") == []
 
 
+@pytest.mark.parametrize(("symbol", "leverage"), [("BTC/USD", 5), ("SOL/USD", 4), ("ADA/USD", 3)])
+def test_margin_over_the_socket_is_the_most_there_is_up_to_five(symbol: str, leverage: int) -> None:
+    """Leverage itself cannot be said there (section 11.3)."""
+    source = ScriptedSource(pairs=(spec_named(symbol),))
+    asked = {"order_type": "market", "side": "buy", "symbol": symbol, "order_qty": 1, "token": ""}
+    exchange = PaperExchange(source, StandingClock())
+
+    assert place_request(exchange, {**asked, "margin": True}).leverage == leverage
+    assert place_request(exchange, asked).leverage is None
+
+
 def test_pairs_tell_their_leverages_and_limits(desk: RestDesk) -> None:
     """AssetPairs of section 17.1."""
     row = desk.public("AssetPairs", "pair=XBTUSD")["XXBTZUSD"]
@@ -273,8 +286,9 @@ def test_positions_outlive_the_exchange(tmp_path: Path) -> None:
     desk.exchange.allow_margin(desk.account_id, has_margin=True)
     desk.play()
     opened(desk)
+    desk.private("AddOrder", **{**CLOSE, "ordertype": "limit", "price": "90000", "volume": "0.5"})
     opened(desk, "0.1", type="sell")
-    desk.private("AddOrder", **{**OPEN, "ordertype": "limit", "price": "60000", "volume": "0.1"})
+    assert desk.exchange.standing(desk.account_id, "USD").orders_margin == d("1800")
     before = memory(desk.exchange, desk.account_id)
 
     again = PaperExchange(None, clock, state=StateFile(path), seed=7)

@@ -13,6 +13,7 @@ from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.margin import MarginRules, Standing, is_called, margin_of
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import TRIGGERED_TYPES, ZERO, OrderView, PlaceOrder, Side
+from zoe_tools.paper.positions import Closing
 from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.rounding import ceiling, half_up
 from zoe_tools.paper.valuation import rate, reference_of, standing_of
@@ -30,6 +31,8 @@ def admitted(request: PlaceOrder, account: Account, spec: PairSpec) -> PlaceOrde
     Raises:
         Refusal: not an account for margin, a leverage that is not on offer, or nothing to close.
     """
+    if not request.quantity.is_finite():
+        raise invalid("volume")
     closable = account.positions.closable(spec.symbol, request.side)
     if request.order_type == "settle-position":
         return _settling(request, account, spec, closable)
@@ -128,14 +131,17 @@ def _price(order: OrderView, book: PairBook) -> Decimal | None:
 
 
 def _check_delivery(account: Account, order: OrderView, spec: PairSpec) -> None:
-    """A short gives back base, a long the quote it was bought for."""
     closings = account.positions.closings(spec, order.side, order.quantity)
-    asset, needed = spec.base, order.quantity
-    if order.side == "sell":
-        asset = spec.quote
-        needed = sum((half_up(one.cost, spec.quote_decimals) for one in closings), ZERO)
+    asset, needed = delivery_of(closings, order.side, spec)
     if account.available(asset) < needed:
         raise Refusal("EOrder:Insufficient funds")
+
+
+def delivery_of(closings: list[Closing], side: Side, spec: PairSpec) -> tuple[str, Decimal]:
+    """What settling these takes: a short gives back base, a long the quote it was bought for."""
+    if side == "buy":
+        return spec.base, sum((one.quantity for one in closings), ZERO)
+    return spec.quote, sum((half_up(one.cost, spec.quote_decimals) for one in closings), ZERO)
 
 
 def _check_size(

@@ -14,11 +14,11 @@ from zoe_tools.paper import fees
 from zoe_tools.paper.account import Account
 from zoe_tools.paper.book import PairBook, other
 from zoe_tools.paper.events import MarginEvent, PositionEvent
-from zoe_tools.paper.fills import FILL_OR_KILL, NO_MARGIN
+from zoe_tools.paper.fills import FILL_OR_KILL, NO_FUNDS, NO_MARGIN
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.ledger import LedgerType, OnMargin, TradeView
 from zoe_tools.paper.margin import MarginRules, charge_of, is_stopped, margin_of
-from zoe_tools.paper.margin_checks import hold_of
+from zoe_tools.paper.margin_checks import delivery_of, hold_of
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import ZERO, OrderView
@@ -30,7 +30,9 @@ from zoe_tools.paper.valuation import rate, reference_of, standing_of
 POSITION_CLOSED = "EOrder:Reduce only:Position is closed"
 NO_POSITION = "EOrder:Reduce only:No position exists"
 REDUCED = "Reduce only"
+UNKNOWN_POSITION = "EOrder:Unknown position"
 LIQUIDATED = "Margin liquidation"
+_NOTHING = ("", ZERO)
 
 
 class MarginTurn(Turn):
@@ -89,7 +91,8 @@ class MarginTurn(Turn):
         closable = self._closable(order)
         if order.remaining <= closable:
             return order
-        order = replace(order, quantity=order.filled + closable)
+        shown = min(order.shown, closable)
+        order = replace(order, quantity=order.filled + closable, shown=shown)
         self._keep(order)
         self.note(order, "restated", REDUCED)
         return order
@@ -252,17 +255,23 @@ class MarginTurn(Turn):
         """Settle: what was borrowed goes back in kind, what it bought is the account's."""
         account = self.floor.account(order.account_id)
         spec = self.floor.pairs[order.symbol]
+        closings = account.positions.closings(spec, order.side, order.quantity)
+        if not closings:
+            return self.end(order, "canceled", UNKNOWN_POSITION)
+        asset, needed = delivery_of(closings, order.side, spec)
+        if account.available(asset) < needed:
+            return self.end(order, "canceled", NO_FUNDS)
         sign = 1 if order.side == "sell" else -1
-        cost = ZERO
-        for closing in account.positions.closings(spec, order.side, order.quantity):
-            cost += closing.cost
+        for closing in closings:
             for asset, amount in (
                 (spec.quote, -sign * half_up(closing.cost, spec.quote_decimals)),
                 (spec.base, sign * half_up(closing.quantity, spec.base_decimals)),
             ):
                 self._post_row(account, "settled", asset, amount, closing.position.position_id)
             self._put(account, closing.done(closing.cost, ZERO, ""))
-        order = replace(order, filled=order.quantity, cost=cost)
+        filled = sum((one.quantity for one in closings), ZERO)
+        cost = sum((one.cost for one in closings), ZERO)
+        order = replace(order, quantity=filled, filled=filled, cost=cost)
         order = self.end(order, "closed", None)
         self._rebalance(account, order.symbol)
         return order
@@ -291,7 +300,7 @@ class MarginTurn(Turn):
     def roll_over(self, account: Account, position_id: str) -> None:
         """Charge what a position that is still open owes by now, every four hours (13.7)."""
         position = account.positions.open.get(position_id)
-        if position is None:
+        if position is None or position.rolls_at > self.now:
             return
         spec = self.floor.pairs[position.symbol]
         while position.rolls_at <= self.now:
@@ -305,7 +314,6 @@ class MarginTurn(Turn):
             )
         self._put(account, position)
         self.floor.watch_expiry(position.rolls_at, account.account_id, position_id)
-        self._is_repriced = True
 
     # when prices have moved
     @override
@@ -329,9 +337,9 @@ class MarginTurn(Turn):
     def _unburden(self, account: Account) -> None:
         """The newest orders that need margin go, until there is enough for the others."""
         holding = [
-            account.open[order_id]
-            for order_id, (name, amount) in account.reserves.items()
-            if amount > 0 and account.open[order_id].leverage is not None and name
+            order
+            for order in account.open.values()
+            if order.leverage is not None and account.reserves.get(order.order_id, _NOTHING)[1] > 0
         ]
         while holding and standing_of(self.floor, account).free_for_orders < 0:
             self.end(holding.pop(), "canceled", NO_MARGIN)

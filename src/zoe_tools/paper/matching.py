@@ -62,7 +62,7 @@ class Turn(MarginHooks):
         self._new_lasts: deque[tuple[PairBook, Decimal]] = deque()
         self._closes: deque[tuple[OrderView, Decimal]] = deque()
         self._touched: dict[str, PairBook] = {}
-        self._is_repriced = False
+        self._is_repriced = True
 
     # order life
     def open_order(self, draft: OrderView) -> OrderView:

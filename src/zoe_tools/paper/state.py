@@ -325,6 +325,7 @@ class StateFile:
         self._restore_accounts(floor, kept)
         changed_at = self._restore_books(floor)
         self._restore_orders(floor)
+        state_margin.restore_holds(floor)
         for symbol, book in floor.books.items():
             book.drain(changed_at.get(symbol, 0))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from zoe_tools.paper.events import MarginEvent, PositionEvent
 from zoe_tools.paper.floor import Floor
+from zoe_tools.paper.margin_checks import hold_of
 from zoe_tools.paper.positions import Position
 
 SCHEMA = """
@@ -47,6 +48,16 @@ def restore(database: sqlite3.Connection, floor: Floor) -> None:
         floor.account(position.account_id).positions.put(position)
         floor.exposed.add(position.account_id)
         floor.watch_expiry(position.rolls_at, position.account_id, position.position_id)
+
+
+def restore_holds(floor: Floor) -> None:
+    """What open orders need of margin follows from the positions: it is reckoned, not kept."""
+    for account_id in floor.exposed:
+        account = floor.account(account_id)
+        for order in account.open.values():
+            if order.leverage is not None and order.order_id in account.reserves:
+                spec = floor.pairs[order.symbol]
+                account.reserves[order.order_id] = hold_of(order, account, spec)
 
 
 def position_named(database: sqlite3.Connection, position_id: str) -> Position | None:
