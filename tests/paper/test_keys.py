@@ -188,6 +188,7 @@ def test_a_key_with_addresses_is_good_from_those_alone(
         (KeyTerms(otp="open sesame"), None, DENIED),
         (KeyTerms(totp=TOTP), "000000", "EAPI:Invalid signature"),
         (KeyTerms(totp=TOTP), None, DENIED),
+        (KeyTerms(otp="open sesame"), "säsam", "EAPI:Invalid signature"),
         (KeyTerms(), "not needed", ""),
     ],
 )
@@ -198,6 +199,17 @@ def test_a_key_with_a_second_factor_wants_it_in_every_call(
     fields = {} if otp is None else {"otp": otp}
 
     assert KeyDesk(terms).error("Balance", **fields) == error
+
+
+def test_a_second_factor_that_is_no_text_at_all_is_wrong() -> None:
+    """Half a surrogate in a JSON body."""
+    desk = KeyDesk(KeyTerms(otp="open sesame"))
+    path, body = "/0/private/Balance", '{"nonce":1,"otp":"\\ud800"}'
+    signed = sign(secret=SECRET, path=path, body=body.encode(), nonce="1")
+    kind = {"content_type": "application/json"}
+    answer = desk.desk.raw("POST", path, body=body, api_key=KEY, api_sign=signed, **kind)
+
+    assert answer == {"error": ["EAPI:Invalid signature"]}
 
 
 @pytest.mark.parametrize(
@@ -329,6 +341,7 @@ def test_the_key_itself_can_be_asked_about() -> None:
     "terms",
     [
         KeyTerms(nonce_window=-1),
+        KeyTerms(nonce_window=2**63),
         KeyTerms(ip_allowlist=("localhost",)),
         KeyTerms(query_from=2, query_to=1),
         KeyTerms(otp="a", totp=TOTP),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paper_desk import START, ScriptedSource, StandingClock, ask_for, d, snapshot, traded
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
@@ -16,9 +20,11 @@ from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView
 from zoe_tools.paper.rate_counters import (
     CALL,
     TIERS,
+    EngineCounters,
     Kind,
     Meter,
     TierName,
+    batch_cost,
     charge_rest,
     engine_cost,
     rest_cost,
@@ -237,3 +243,38 @@ def test_without_a_tier_nothing_is_counted() -> None:
     for _ in range(200):
         exchange.add_order(account, ask_for("buy", "0.001", "60000.0"))
     assert exchange.rate_count(account, SYMBOL) == 0
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("add", "amend", "edit", "cancel", "batch")),
+        st.integers(0, 400 * NS),
+        st.integers(0, 60 * NS),
+    ),
+    max_size=60,
+)
+
+
+@given(tier=st.sampled_from(tuple(TIERS)), steps=_STEPS)
+def test_any_row_of_transactions_counts_as_fractions_would(
+    tier: TierName, steps: list[tuple[Kind | Literal["batch"], int, int]]
+) -> None:
+    """Nothing is rounded, whatever is waited; what does not fit is not counted."""
+    counters, rates = EngineCounters(), TIERS[tier]
+    level, now = Fraction(0), 0
+    for kind, age, wait in steps:
+        now += wait
+        level = max(Fraction(0), level - Fraction(wait * rates.engine_decay, 100 * NS))
+        cost = batch_cost(5) if kind == "batch" else engine_cost(kind, age)
+        fits = level + Fraction(cost, CALL) <= rates.engine_calls
+        try:
+            counters.check("A", SYMBOL, cost, now, rates)
+            was_let_in = True
+        except Refusal:
+            was_let_in = False
+        if was_let_in or kind == "cancel":
+            counters.add("A", SYMBOL, cost, now, rates)
+            level += Fraction(cost, CALL)
+
+        assert was_let_in == fits
+        assert Fraction(counters.count("A", SYMBOL, now, rates)) == level

@@ -20,6 +20,8 @@ from zoe_tools.paper.views import ALL_PERMISSIONS, PERMISSIONS
 
 _KEY_BYTES, _SECRET_BYTES, _TOTP_BYTES = 42, 64, 20
 _MOST_NAME = 64
+_LATEST = 2**63
+_LONGEST_S = 10 * 366 * 86_400
 
 
 class KeyOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -115,7 +117,7 @@ def _check(exchange: PaperExchange, order: KeyOrder) -> None:
     unknown = sorted(set(order.permissions) - set(ALL_PERMISSIONS))
     if unknown:
         raise Refusal(f"EGeneral:Invalid arguments:there is no permission {unknown[0]!r}")
-    if order.valid_for_s is not None and not 0 < order.valid_for_s < float("inf"):
+    if order.valid_for_s is not None and not 0 < order.valid_for_s <= _LONGEST_S:
         raise invalid("valid_for_s")
     if not order.opens_account:
         if order.has_margin:
@@ -148,9 +150,12 @@ def _moment(name: str, text: str) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return ns_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+        at = ns_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise invalid(name) from None
+    if not 0 < at < _LATEST:
+        raise invalid(name)
+    return at
 
 
 def _random(count: int) -> str:

@@ -16,6 +16,7 @@ from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
 
 _TOTP_S, _TOTP_DIGITS, _TOTP_DRIFT = 30, 6, 1
+_NONCES = 2**63
 _OUTSIDE = "EGeneral:Invalid arguments"
 """What a live key with a query range answers to a time outside of it."""
 
@@ -45,7 +46,7 @@ class KeyTerms:
         Raises:
             Refusal: `EGeneral:Invalid arguments:<which>`.
         """
-        if self.nonce_window < 0:
+        if not 0 <= self.nonce_window < _NONCES:
             raise Refusal(f"{_OUTSIDE}:nonce_window")
         if self.otp and self.totp:
             raise Refusal(f"{_OUTSIDE}:otp")
@@ -88,7 +89,8 @@ class KeyTerms:
         if told is None:
             raise Refusal("EGeneral:Permission denied")
         known = (self.otp,) if self.otp else totp_codes(self.totp, now)
-        if not any(hmac.compare_digest(each.encode(), told.encode()) for each in known):
+        said = told.encode(errors="replace")
+        if not any(hmac.compare_digest(each.encode(), said) for each in known):
             raise Refusal("EAPI:Invalid signature")
 
     # what is shown
