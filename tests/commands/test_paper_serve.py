@@ -277,3 +277,13 @@ def test_what_has_no_end_is_a_usage_error(tmp_path: Path, option: str, value: st
     ran = zoe(f"paper serve {option} {value}", home=tmp_path)
 
     assert ran.code == 2
+
+
+def test_a_fault_file_that_cannot_be_armed_is_a_usage_error(tmp_path: Path) -> None:
+    """It says which word is wrong."""
+    file = tmp_path / "faults.json"
+    file.write_text('{"name": "busy", "where": "AddOrdr"}')
+    ran = zoe(f"paper serve --faults {file}", home=tmp_path)
+
+    assert ran.code == 2
+    assert "there is no 'AddOrdr' here, is it AddOrder?" in ran.err

@@ -274,6 +274,48 @@ def test_the_operator_arms_shows_and_clears_over_the_wire() -> None:
     assert cleared == {"error": [], "result": {"disarmed": 2}}
 
 
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        ({"name": "busy", "times": 0}, "times"),
+        ({"name": "busy", "where": "AddOrdr"}, "there is no 'AddOrdr' here, is it AddOrder?"),
+        ({"name": "busy", "where": "\x1b[31m"}, "there is no '\\x1b[31m' here"),
+    ],
+)
+def test_a_document_is_armed_whole_or_not_at_all(last: dict[str, Any], why: str) -> None:
+    """And not at a place that there is not: it would never strike."""
+
+    async def story(caller: Caller) -> list[Any]:
+        answer = await caller.admin("faults/arm", json.dumps([{"name": "busy"}, last]))
+        return [answer.status_code, answer.json()["error"], caller.desk.exchange.faults.is_quiet]
+
+    assert calling(story) == [400, [f"EGeneral:Invalid arguments:{why}"], True]
+
+
+@pytest.mark.parametrize("amount", ["1E+30", "1E+999", "NaN", "-1E+999999"])
+@pytest.mark.parametrize("way", ["check", "move"])
+def test_no_amount_is_too_much_for_the_operators_door(way: str, amount: str) -> None:
+    """Refused in words before anything is reckoned with it."""
+
+    async def story(caller: Caller) -> tuple[int, Any]:
+        order = {"action": "deposit", "asset": "USD", "amount": amount}
+        answer = await caller.admin(f"funds/{way}", json.dumps(order))
+        return answer.status_code, answer.json()
+
+    assert calling(story) == (400, {"error": ["EFunding:Invalid amount"]})
+
+
+def test_a_bug_behind_the_operators_door_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logged whole, never a traceback on the terminal."""
+
+    async def story(caller: Caller) -> tuple[int, Any]:
+        monkeypatch.setattr(caller.desk.exchange, "clear_faults", lambda: 1 / 0)
+        answer = await caller.admin("faults/clear")
+        return answer.status_code, answer.json()
+
+    assert calling(story) == (500, {"error": ["EGeneral:Internal error"]})
+
+
 def test_nobody_else_is_let_in() -> None:
     """Neither without the seal nor with another's, nor with the seal of another body."""
 

@@ -137,11 +137,13 @@ def test_anything_else_is_refused(document: str) -> None:
         {"for_s": float("inf")},
         {"times": 0},
         {"times": -1},
+        {"delay_s": -1},
+        {"name": "maintenance", "delay_s": 0},
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
     """Nothing is armed."""
     desk = FaultDesk()
     with pytest.raises(Refusal):
-        desk.arm(FaultRule(name="busy", **fields), START)
+        desk.arm(FaultRule(**{"name": "busy", **fields}), START)
     assert desk.is_quiet

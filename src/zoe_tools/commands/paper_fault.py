@@ -16,18 +16,27 @@ from zoe_tools.runtime.paper_admin import ask_exchange
 from zoe_tools.runtime.paper_serving import content_of
 
 _SHOWN = 20
+_LONGEST_S = 1_000_000_000
 
 _Where = Annotated[
     str, typer.Option(help="Only this method or channel, e.g. AddOrder, add_order, book.")
 ]
 _Times = Annotated[int, typer.Option(help="How often at most; 0: as often as it can.", min=0)]
 _Probability = Annotated[float, typer.Option(help="Each time with this chance.", min=0, max=1)]
-_After = Annotated[float, typer.Option(help="Venue seconds from now.", min=0)]
+_After = Annotated[float, typer.Option(help="Venue seconds from now.", min=0, max=_LONGEST_S)]
 _For = Annotated[
-    float, typer.Option("--for", help="For so many venue seconds; 0: until cleared.", min=0)
+    float,
+    typer.Option(
+        "--for", help="For so many venue seconds; 0: until cleared.", min=0, max=_LONGEST_S
+    ),
 ]
 _Delay = Annotated[
-    float, typer.Option(help="The fault's own seconds: how late, how long, how far.")
+    float,
+    typer.Option(
+        help="The fault's own seconds: how late, how long, how far.",
+        min=-_LONGEST_S,
+        max=_LONGEST_S,
+    ),
 ]
 _Executes = Annotated[
     bool | None,

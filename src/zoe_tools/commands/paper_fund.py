@@ -11,7 +11,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.admin_funds import FundOrder
+from zoe_tools.paper.admin_funds import LONGEST_S, FundOrder
 from zoe_tools.paper.funding import FUTURES
 from zoe_tools.paper.wallets import EARN
 from zoe_tools.render.printer import Printer
@@ -27,7 +27,9 @@ _To = Annotated[
 ]
 _From = Annotated[str, typer.Option("--from", help="Move it back to spot: F, B, M, S or P.")]
 _Fee = Annotated[str, typer.Option(help="What of the amount is a fee.")]
-_After = Annotated[float, typer.Option(help="A deposit's venue seconds on its way.", min=0)]
+_After = Annotated[
+    float, typer.Option(help="A deposit's venue seconds on its way.", min=0, max=LONGEST_S)
+]
 _Owner = Annotated[str, typer.Option(help="Another of the exchange's accounts, by name or id.")]
 
 
@@ -86,7 +88,7 @@ def _order(
     if sum((withdraw, bool(source), bool(target))) > 1:
         raise ConfigError("--withdraw, --from and --to exclude each other.")
     if not asset:
-        if withdraw or source or target:
+        if amount or withdraw or source or target:
             raise ConfigError("What, and how much of it?", hint="zoe paper fund USD 5000")
         return None
     if not amount:

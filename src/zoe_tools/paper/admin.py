@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,8 +19,11 @@ from zoe_tools.paper.admin_funds import move_funds, show_funds
 from zoe_tools.paper.admin_keys import add_key, remove_key, show_keys
 from zoe_tools.paper.bodies import body_of
 from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.fault_places import arm_written
 from zoe_tools.paper.faults import rules_in
 from zoe_tools.paper.refusal import Refusal
+
+_LOG = logging.getLogger(__name__)
 
 SEAL = "zoe-seal"
 """The header that carries the HMAC-SHA256 of path, a line feed and body, as hex."""
@@ -39,7 +43,7 @@ def admin_routes(exchange: PaperExchange, secret: bytes) -> list[Route]:
 
     async def arm(body: str) -> Any:
         """Arm the faults of a document; their numbers."""
-        return {"armed": [exchange.arm_fault(rule) for rule in rules_in(body)]}
+        return {"armed": arm_written(exchange, rules_in(body))}
 
     async def show(_: str) -> Any:
         """What is armed, and what has struck."""
@@ -106,6 +110,9 @@ def _guarded(work: Work, secret: bytes) -> Callable[[Request], Awaitable[Respons
             result = await work(body.decode())
         except (Refusal, UnicodeDecodeError) as error:
             return JSONResponse({"error": [str(error)]}, status_code=400)
+        except Exception:  # noqa: BLE001 - the last door: logged whole, answered in words
+            _LOG.exception("the paper exchange failed on %s", request.url.path)
+            return JSONResponse({"error": ["EGeneral:Internal error"]}, status_code=500)
         return JSONResponse({"error": [], "result": result})
 
     return answer

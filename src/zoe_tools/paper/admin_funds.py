@@ -15,7 +15,7 @@ from zoe_tools.paper.times import iso
 from zoe_tools.paper.views import Principal
 from zoe_tools.paper.wallets import parted
 
-LONGEST_S = 90 * 86_400.0
+LONGEST_S = 90 * 86_400
 
 
 class FundOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +98,7 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
     asset = exchange.asset(order.asset)
     if parted(asset.name)[1]:
         raise Refusal("EFunding:Unknown asset")
+    _check(exchange, who.account_id, order, asset.name)
     before = {row.asset.name: row.balance for row in exchange.balances(who.account_id)}
     changes = [
         {
@@ -109,7 +110,6 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
     ]
     told = {"account_id": who.account_id, "name": who.name, "changes": changes}
     if is_dry:
-        _check(exchange, who.account_id, order, asset.name)
         return told
     return told | {"ref_id": _move(exchange, who.account_id, order, asset.name)}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -191,9 +191,7 @@ class FaultDesk:
         Raises:
             Refusal: the rule makes no sense; the text says which part.
         """
-        _check(rule)
-        if len(self._armed) >= _MOST_RULES:
-            raise Refusal("EGeneral:Invalid arguments:too many faults")
+        self.check((rule,))
         self._numbered += 1
         starts_at = now + int(rule.after_s * NS)
         self._armed.append(
@@ -208,6 +206,17 @@ class FaultDesk:
         )
         _LOG.info("fault %s armed: %s", self._numbered, rule)
         return self._numbered
+
+    def check(self, rules: Sequence[FaultRule]) -> None:
+        """Whether all of these can be armed.
+
+        Raises:
+            Refusal: one makes no sense, or there would be too many.
+        """
+        for rule in rules:
+            _check(rule)
+        if len(self._armed) + len(rules) > _MOST_RULES:
+            raise Refusal("EGeneral:Invalid arguments:too many faults")
 
     def disarm(self, number: int | None = None) -> int:
         """Take back one rule, or all of them; returns how many there were."""
@@ -284,12 +293,16 @@ def _strike(armed: _Armed, where: str, now: int) -> Strike:
     return Strike(name=rule.name, where=where, at=now, delay_s=rule.delay_s, executes=executes)
 
 
+_LEAST_DELAY_S: Mapping[FaultName, float] = {"clock-skew": -1e9, "maintenance": 1e-3}
+"""A clock may be slow; a maintenance that takes no time is none."""
+
+
 def _check(rule: FaultRule) -> None:
     for name, value, least, most in (
         ("probability", rule.probability, 0.0, 1.0),
         ("after_s", rule.after_s, 0.0, 1e9),
         ("for_s", rule.for_s or 0.0, 0.0, 1e9),
-        ("delay_s", rule.delay_s, -1e9, 1e9),
+        ("delay_s", rule.delay_s, _LEAST_DELAY_S.get(rule.name, 0.0), 1e9),
         ("times", float(rule.times or 0), 0.0, 1e9),
     ):
         if not least <= value <= most:

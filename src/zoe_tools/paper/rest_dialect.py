@@ -82,6 +82,8 @@ _ENDPOINTS: Mapping[str, tuple[Endpoint, tuple[str, ...]]] = {
     "CancelAll": (rest_cancels.cancel_all, _CANCEL),
 }
 """Each private method with the permissions of which one suffices (section 2.4)."""
+METHODS = frozenset({*_ENDPOINTS, *rest_public.ENDPOINTS, "Spread"})
+"""Every method, private and public."""
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """Decimals become JSON numbers with all their digits; amounts are strings already."""

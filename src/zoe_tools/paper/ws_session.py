@@ -58,6 +58,8 @@ _METHODS: dict[str, tuple[tuple[str, ...], _Execute]] = {
     "cancel_all_orders_after": (_CANCEL, cancel_all_orders_after),
 }
 """Every method with one answer: which permissions it needs any of, and what does it."""
+METHODS = frozenset({*_METHODS, "cancel_order", "subscribe", "unsubscribe"})
+"""What can be asked for over a socket, but for a ping."""
 _CHANNELS: dict[Door, tuple[str, ...]] = {
     "public": PUBLIC_CHANNELS,
     "private": PRIVATE_CHANNELS,

@@ -21,6 +21,7 @@ from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.fault_places import arm_written
 from zoe_tools.paper.faults import FaultRule, rules_in
 from zoe_tools.paper.home import Endpoint, Keys, PaperHome, reached_at
 from zoe_tools.paper.market import MarketSource
@@ -220,8 +221,7 @@ async def _serve(
         speed=order.speed,
         admin_secret=keys.proof_secret,
     )
-    for rule in order.faults:
-        exchange.arm_fault(rule)
+    _arm(exchange, order.faults)
 
     def announce(port: int) -> None:
         note_clock(where, venue=clock.now(), speed=order.speed)
@@ -243,6 +243,16 @@ async def _serve(
         await (serving if mirror is None else _side_by_side(serving, mirror.run(exchange)))
     finally:
         exchange.close()
+
+
+def _arm(exchange: PaperExchange, rules: tuple[FaultRule, ...]) -> None:
+    try:
+        arm_written(exchange, rules)
+    except Refusal as refusal:
+        raise ConfigError(
+            f"The faults cannot be armed: {refusal.error.rpartition('arguments:')[2]}.",
+            hint="`zoe paper fault` lists what there is.",
+        ) from refusal
 
 
 def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
