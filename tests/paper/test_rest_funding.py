@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paper_desk import START, RestDesk, ScriptedSource, d
+from paper_desk import START, RestDesk, ScriptedSource, d, traded
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.funding import Transfer
 from zoe_tools.paper.state import StateFile
@@ -195,6 +195,17 @@ def test_what_earns_shows_with_its_suffix_and_cannot_be_traded(desk: RestDesk) -
         ("XXBT", "spottostaking", "0.5000000000"),
     ]
     assert len({row["refid"] for row in moved}) == 2
+
+
+def test_what_earns_is_worth_and_no_collateral(desk: RestDesk) -> None:
+    """TradeBalance: `eb` stays, `tb` falls by what cannot be traded."""
+    desk.exchange.hear(traded("70000.0", "1"))
+    before = desk.private("TradeBalance")
+    desk.exchange.transfer(desk.account_id, Transfer(asset="BTC", amount=d("1.5"), target=".B"))
+    after = desk.private("TradeBalance")
+
+    assert (before["eb"], before["tb"]) == ("240000.0000", "240000.0000")
+    assert (after["eb"], after["tb"]) == ("240000.0000", "135000.0000")
 
 
 BTC: Mapping[str, str] = {"asset": "XBT"}

@@ -17,6 +17,7 @@ from zoe_tools.paper.ledger import LedgerRow, TradeView
 from zoe_tools.paper.order import AmendView, OrderView
 
 T = TypeVar("T")
+K = TypeVar("K")
 _LATEST = 2**63 - 1
 
 SCHEMA = """
@@ -155,6 +156,12 @@ class Filed(Sequence[T]):
     @override
     def __reversed__(self) -> Iterator[T]:
         return self._read(self._table.newest_first)
+
+    def briefly(self, kind: type[K]) -> Iterator[K]:
+        """The rows newest first, of each only the fields that this struct has."""
+        decode = msgspec.json.Decoder(kind).decode
+        for (value,) in self._database.execute(self._table.newest_first, self._bounds):
+            yield decode(value)
 
     def _read(self, statement: str) -> Iterator[T]:
         for (value,) in self._database.execute(statement, self._bounds):

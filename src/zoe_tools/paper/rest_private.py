@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import TypeVar
 
 from zoe_tools.paper import fees
 from zoe_tools.paper.exchange import PaperExchange
@@ -18,14 +17,13 @@ from zoe_tools.paper.rest_format import (
     order_row,
 )
 from zoe_tools.paper.rest_margin import TRADE_KINDS, is_of_kind, trade_row
+from zoe_tools.paper.rest_pages import Window, joined, page_of, total_joined, total_of
 from zoe_tools.paper.rest_params import Params, invalid
 from zoe_tools.paper.rounding import fixed
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.tokens import TOKEN_LIFE_S
 from zoe_tools.paper.views import Principal
 
-T = TypeVar("T")
-_PAGE = 50
 _MOST_QUERIED_ORDERS = 50
 _MOST_QUERIED = 20
 _LEDGER_KINDS = frozenset(
@@ -89,14 +87,18 @@ def _order_rows(
     return rows
 
 
-def _matching(orders: Iterable[OrderView], params: Params) -> list[OrderView]:
-    userref, cl_ord_id = params.integer("userref"), params.text("cl_ord_id")
-    return [
+def _ids_of(params: Params) -> tuple[int | None, str | None]:
+    return params.integer("userref"), params.text("cl_ord_id")
+
+
+def _matching(orders: Iterable[OrderView], params: Params) -> Iterator[OrderView]:
+    userref, cl_ord_id = _ids_of(params)
+    return (
         order
         for order in orders
         if (userref is None or order.userref == userref)
         and (cl_ord_id is None or order.cl_ord_id == cl_ord_id)
-    ]
+    )
 
 
 def open_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -110,7 +112,7 @@ def open_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json
 
 def closed_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """ClosedOrders: fifty a page, newest first, `start` exclusive and `end` inclusive."""
-    window = _Window(exchange, who, params)
+    window = Window(exchange, who, params)
     which = params.text("closetime") or "both"
     if which not in ("open", "close", "both"):
         raise invalid("closetime")
@@ -120,13 +122,16 @@ def closed_orders(exchange: PaperExchange, who: Principal, params: Params) -> Js
         known = {"open": [order.opened_at], "close": [closed_at]}
         return known.get(which, [order.opened_at, closed_at])
 
-    known = exchange.closed_orders(who.account_id, window.since)
-    ended = reversed(exchange.lag.closed_orders(known, exchange.now()))
-    found = _matching(
-        (order for order in ended if any(window.holds(at) for at in times(order))), params
+    ended = exchange.lag.closed_orders(
+        exchange.closed_orders(who.account_id, window.since), exchange.now()
     )
-    result: Json = {"closed": _order_rows(exchange, _page_of(found, params), params)}
-    return result | _count(found, params)
+    found = _matching(
+        (one for one in reversed(ended) if any(window.holds(at) for at in times(one))), params
+    )
+    is_all = _ids_of(params) == (None, None) and not window.has_end
+    is_all = is_all and (which == "close" or window.since < 0)
+    rows, count = page_of(found, params, total_of(ended) if is_all else None)
+    return {"closed": _order_rows(exchange, rows, params), **count}
 
 
 def query_orders(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -151,19 +156,23 @@ def trades_history(exchange: PaperExchange, who: Principal, params: Params) -> J
     kind = params.text("type") or "all"
     if kind not in TRADE_KINDS:
         raise invalid("type")
-    window = _Window(exchange, who, params)
+    window = Window(exchange, who, params)
     known = exchange.lag.trades(exchange.trades(who.account_id, window.since), exchange.now())
-    trades = [one for one in known if window.holds(one.at)]
-    if kind != "all":
-        trades = [one for one in trades if is_of_kind(exchange, who, one, kind)]
-    is_consolidated = params.flag("consolidate_taker", default=True)
-    groups = consolidated(trades) if is_consolidated else [[each] for each in trades]
-    groups.reverse()
+    found = (
+        one
+        for one in reversed(known)
+        if window.holds(one.at) and (kind == "all" or is_of_kind(exchange, who, one, kind))
+    )
+    is_joined = params.flag("consolidate_taker", default=True)
+    groups = joined(found) if is_joined else ([each] for each in found)
+    total = total_joined(known) if is_joined else total_of(known)
+    is_all = kind == "all" and not window.has_end
+    page, count = page_of(groups, params, total if is_all else None)
     rows = {
         group[0].trade_id: trade_row(exchange, who, group, has_ledgers=params.flag("ledgers"))
-        for group in _page_of(groups, params)
+        for group in page
     }
-    return {"trades": rows, **_count(groups, params)}
+    return {"trades": rows, **count}
 
 
 def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -184,7 +193,7 @@ def query_trades(exchange: PaperExchange, who: Principal, params: Params) -> Jso
 # ledger
 def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """Ledgers: fifty a page, newest first."""
-    window = _Window(exchange, who, params)
+    window = Window(exchange, who, params)
     names = [name for name in params.names("asset") if name != "all"]
     assets = {exchange.asset(name).name for name in names}
     kind = params.text("type") or "all"
@@ -192,18 +201,18 @@ def ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
         raise invalid("type")
     is_here = (params.text("aclass") or "currency") == "currency"
     known = exchange.lag.ledger(exchange.ledger(who.account_id, window.since), exchange.now())
-    found = [
+    found = (
         row
         for row in reversed(known)
         if is_here
         and window.holds(row.at)
         and (not assets or row.asset in assets)
         and kind in ("all", row.type)
-    ]
-    rows = {
-        row.ledger_id: ledger_row(row, exchange.asset(row.asset)) for row in _page_of(found, params)
-    }
-    return {"ledger": rows, **_count(found, params)}
+    )
+    is_all = is_here and not assets and kind == "all" and not window.has_end
+    page, count = page_of(found, params, total_of(known) if is_all else None)
+    rows = {row.ledger_id: ledger_row(row, exchange.asset(row.asset)) for row in page}
+    return {"ledger": rows, **count}
 
 
 def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Json:
@@ -216,50 +225,6 @@ def query_ledgers(exchange: PaperExchange, who: Principal, params: Params) -> Js
         [one for one in named if one is not None and who.terms.shows(one.at)], exchange.now()
     )
     return {row.ledger_id: ledger_row(row, exchange.asset(row.asset)) for row in known}
-
-
-class _Window:
-    """`start` (exclusive) and `end` (inclusive): seconds, or an id of ours whose time is meant."""
-
-    def __init__(self, exchange: PaperExchange, who: Principal, params: Params) -> None:
-        self._exchange = exchange
-        self._account_id = who.account_id
-        bounds = self._bound(params, "start"), self._bound(params, "end")
-        self._start, self._end = who.terms.window(*bounds)
-
-    def _bound(self, params: Params, name: str) -> int | None:
-        text = params.text(name)
-        if text is None or text[0] not in "OTL":
-            return params.seconds(name)
-        order = self._exchange.order(self._account_id, text)
-        if order is not None:
-            return order.opened_at
-        found = self._exchange.trade(self._account_id, text) or self._exchange.ledger_row(
-            self._account_id, text
-        )
-        if found is None:
-            raise invalid(name)
-        return found.at
-
-    @property
-    def since(self) -> int:
-        """Nothing up to this time is inside."""
-        return -1 if self._start is None else self._start
-
-    def holds(self, at: int) -> bool:
-        """Whether this time is inside."""
-        return (self._start is None or at > self._start) and (self._end is None or at <= self._end)
-
-
-def _page_of(rows: Sequence[T], params: Params) -> Sequence[T]:
-    offset = params.integer("ofs") or 0
-    if offset < 0:
-        raise invalid("ofs")
-    return rows[offset : offset + _PAGE]
-
-
-def _count(rows: Sequence[object], params: Params) -> Json:
-    return {} if params.flag("without_count") else {"count": len(rows)}
 
 
 # the account and its key
