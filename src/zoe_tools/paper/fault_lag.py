@@ -17,6 +17,8 @@ from zoe_tools.paper.order import OrderView
 from zoe_tools.paper.times import NS
 
 _HIDDEN = frozenset({"trade", "filled", "canceled", "expired"})
+_ROOM = 1_000
+"""So many more changes may be hidden before those that REST knows by now are cleared away."""
 
 
 class RestLag:
@@ -26,6 +28,7 @@ class RestLag:
         self._faults = faults
         self._orders: dict[str, tuple[OrderView, int]] = {}
         self._trades: dict[str, int] = {}
+        self._most = _ROOM
 
     def hear(self, event: EngineEvent) -> None:
         """An engine event; while the fault stands, what it changed is hidden for its seconds."""
@@ -34,14 +37,25 @@ class RestLag:
         strike = self._faults.standing("rest-lag", event.at)
         if strike is None:
             return
+        if len(self._orders) + len(self._trades) > self._most:
+            self._forget(event.at)
+            self._most = _ROOM + 2 * (len(self._orders) + len(self._trades))
         until = event.at + int(max(0.0, strike.delay_s) * NS)
-        self._orders.setdefault(event.order.order_id, (_before(event), until))
+        hidden = self._orders.get(event.order.order_id)
+        if hidden is None or hidden[1] <= event.at:
+            self._orders[event.order.order_id] = _before(event), until
         if event.trade is not None:
             self._trades[event.trade.trade_id] = until
 
-    def _lagging(self, now: int) -> dict[str, OrderView]:
+    def _forget(self, now: int) -> None:
+        """What REST has come to know by now."""
         if self._orders:
             self._orders = {name: one for name, one in self._orders.items() if one[1] > now}
+        if self._trades:
+            self._trades = {name: until for name, until in self._trades.items() if until > now}
+
+    def _lagging(self, now: int) -> dict[str, OrderView]:
+        self._forget(now)
         return {name: order for name, (order, _) in self._orders.items()}
 
     def _is_known(self, trade_id: str, now: int) -> bool:
