@@ -22,19 +22,24 @@ class Kind:
     """What QueryOrders tells of an order of this kind, once it is placed."""
 
     order_type: str
-    rests: bool = True
+    status: str = "open"
     flags: str = "fciq"
     time_in_force: str = "gtc"
     leverage: str = "none"
 
+    @property
+    def rests(self) -> bool:
+        """Whether there is something to amend and to cancel."""
+        return self.status != "closed"
+
 
 KINDS: Mapping[str, Kind] = {
-    "market": Kind(order_type="market", rests=False),
-    "market, sized in quote": Kind(order_type="market", rests=False, flags="fciq,viqc"),
+    "market": Kind(order_type="market", status="closed"),
+    "market, sized in quote": Kind(order_type="market", status="closed", flags="fciq,viqc"),
     "limit": Kind(order_type="limit"),
     "post-only": Kind(order_type="limit", flags="post,fciq"),
-    "immediate or cancel": Kind(order_type="limit", rests=False, time_in_force="ioc"),
-    "fill or kill": Kind(order_type="limit", rests=False, time_in_force="fok"),
+    "immediate or cancel": Kind(order_type="limit", status="closed", time_in_force="ioc"),
+    "fill or kill": Kind(order_type="limit", status="closed", time_in_force="fok"),
     "good till date": Kind(order_type="limit", time_in_force="gtd"),
     "iceberg": Kind(order_type="iceberg"),
     "stop-loss": Kind(order_type="stop-loss"),
@@ -43,7 +48,10 @@ KINDS: Mapping[str, Kind] = {
     "take-profit-limit": Kind(order_type="take-profit-limit"),
     "trailing-stop": Kind(order_type="trailing-stop"),
     "trailing-stop-limit": Kind(order_type="trailing-stop-limit"),
+    "trailing-stop by an amount": Kind(order_type="trailing-stop"),
     "conditional close": Kind(order_type="limit"),
+    "scheduled": Kind(order_type="limit", status="pending"),
+    "self-trade rule": Kind(order_type="limit"),
     "own id": Kind(order_type="limit"),
     "user reference": Kind(order_type="limit"),
     "fee in base": Kind(order_type="limit", flags="fcib"),
@@ -111,6 +119,9 @@ def rest_fields(row: str, prices: Prices) -> dict[str, str]:
         "take-profit-limit": {**sell, "price": above, "price2": str(prices.at(109))},
         "trailing-stop": {**sell, "price": "+5%"},
         "trailing-stop-limit": {**sell, "price": "+500", "price2": "-10"},
+        "trailing-stop by an amount": {**sell, "ordertype": "trailing-stop", "price": "+500"},
+        "scheduled": {**limit_buy, "starttm": "+600"},
+        "self-trade rule": {**limit_buy, "stptype": "cancel-both"},
         "conditional close": {
             **limit_buy,
             "close[ordertype]": "stop-loss-limit",
@@ -166,6 +177,13 @@ def socket_fields(row: str, prices: Prices) -> dict[str, Any]:
             "limit_price": -10,
             "limit_price_type": "quote",
         },
+        "trailing-stop by an amount": {
+            **sell,
+            "order_type": "trailing-stop",
+            "triggers": {"reference": "last", "price": 500, "price_type": "quote"},
+        },
+        "scheduled": {**limit_buy, "effective_time": prices.later},
+        "self-trade rule": {**limit_buy, "stp_type": "cancel_both"},
         "conditional close": {
             **limit_buy,
             "conditional": {
@@ -187,7 +205,7 @@ def told_of(order: Mapping[str, Any]) -> Kind:
     """The kind that a row of QueryOrders tells."""
     return Kind(
         order_type=order["descr"]["ordertype"],
-        rests=order["status"] == "open",
+        status=order["status"],
         flags=order["oflags"],
         time_in_force=order["time_in_force"],
         leverage=order["descr"]["leverage"],

@@ -149,6 +149,7 @@ def order_of(row: str, prices: Prices) -> Order:
         "take-profit-limit": ("limit", "sell", amount, prices.at(109), {"takeProfitPrice": above}),
         "trailing-stop": ("market", "sell", amount, None, {"trailingPercent": 5}),
         "trailing-stop-limit": ("limit", "sell", amount, 10, {"trailingLimitAmount": 500}),
+        "trailing-stop by an amount": ("market", "sell", amount, None, {"trailingAmount": 500}),
         "conditional close": (*limit[:4], {"stopLoss": close}),
         "own id": (*limit[:4], {"clientOrderId": "conformance-1"}),
     }

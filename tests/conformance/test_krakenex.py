@@ -102,7 +102,7 @@ def test_it_places_queries_amends_and_cancels(
         amended = desk.order(txid)
         desk.private("CancelOrder", txid=txid)
         told = (float(amended["vol"]), amended["status"], desk.order(txid)["status"])
-        assert told == (float(MORE), "open", "canceled")
+        assert told == (float(MORE), KINDS[row].status, "canceled")
         assert desk.private("OrderAmends", order_id=txid)["count"] == 2
     shows(KRAKENEX, row)
     shows(KRAKENEX, "place, query, amend and cancel over REST")

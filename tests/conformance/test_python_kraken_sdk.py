@@ -116,7 +116,7 @@ def test_it_places_queries_amends_and_cancels(
         amended = desk.order(txid)
         desk.trade.cancel_order(txid)
         told = (float(amended["vol"]), amended["status"], desk.order(txid)["status"])
-        assert told == (float(MORE), "open", "canceled")
+        assert told == (float(MORE), KINDS[row].status, "canceled")
         assert desk.user.get_order_amends(order_id=txid)["count"] == 2
     shows(SDK, row)
     shows(SDK, "place, query, amend and cancel over REST")

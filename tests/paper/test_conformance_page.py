@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from pathlib import Path
 
 import conformance_table as table
 
+_WHOLE = re.MULTILINE | re.DOTALL
 PAGE = Path(__file__).parents[2] / "docs" / "paper.md"
+
+
+def test_ten_minutes_in_one_process_take_no_ten_minutes() -> None:
+    """The page's example, twice: it runs, and comes out the same."""
+    (text,) = re.findall(r"^## Time$.*?^```python\n(.*?)^```$", PAGE.read_text("utf-8"), _WHOLE)
+    told = [io.StringIO(), io.StringIO()]
+    for out in told:
+        with contextlib.redirect_stdout(out):
+            exec(compile(text, str(PAGE), "exec"), {})  # noqa: S102 - the page's own words
+
+    assert told[0].getvalue() == told[1].getvalue()
+    assert re.fullmatch(r"\{'BTC': '0\.1\d*', 'USD': '\d+\.\d+'\}\n", told[0].getvalue())
 
 
 def test_the_page_s_tables_are_as_the_suite_makes_them() -> None:
