@@ -89,12 +89,13 @@ def test_a_key_from_elsewhere_is_not_good_from_here(home: Home) -> None:
 
 def test_accounts_stand_side_by_side_each_with_its_own_money(home: Home) -> None:
     """A new one is empty until it is given some."""
-    key = make(home, "bob", "--owner", "bob", "--new-account")
+    key = make(home, "bob", "--owner", "bob", "--new-account", "--tier", "pro")
     home.here("paper", "fund", "USD", "25", "--owner", "bob", "--execute")
     second = make(home, "bob's reader", "--owner", "bob", "--permission", "query-funds")
 
     assert call(home, key, "Balance", 1)["result"] == {"ZUSD": "25.0000"}
     assert call(home, second, "Balance", 1)["result"] == {"ZUSD": "25.0000"}
+    assert [known(home)[name]["tier"] for name in ("paper", "bob")] == ["", "pro"]
     assert known(home)["bob"]["account_id"] != known(home)["paper"]["account_id"]
 
 
@@ -138,6 +139,7 @@ def test_people_are_told_the_secret_once_and_every_limit(home: Home) -> None:
         (("x", "--new-account"), "owner"),
         (("x", "--owner", "paper", "--new-account"), "an account 'paper' already"),
         (("x", "--margin"), "has_margin"),
+        (("x", "--tier", "pro"), "tier"),
         (("nobody's", "--remove"), "no key"),
         (("paper", "--remove"), "zoe's own key"),
         (("x", "--remove", "--totp"), "nothing else"),

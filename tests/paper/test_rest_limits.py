@@ -17,7 +17,7 @@ import pytest
 from paper_desk import API_KEY, RestDesk, ScriptedSource, ask_for, d
 from paper_socket import SocketDesk, at_desk
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import sign
+from zoe_tools.paper.keys import SignedCall, sign
 from zoe_tools.paper.order import AmendOrder, EditOrder
 from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.rate_counters import TierName
@@ -319,6 +319,49 @@ def test_the_dead_mans_switch_is_charged_to_no_pair_and_has_a_limit_of_its_own()
 
 
 # who shares what
+@pytest.mark.parametrize(
+    ("options", "most", "calls", "open_orders"),
+    [
+        (ExchangeOptions(tier="pro"), 60, "15", 60),
+        (ExchangeOptions(), 125, "0", 70),
+    ],
+)
+def test_an_account_may_have_a_tier_of_its_own(
+    options: ExchangeOptions, most: int, calls: str, open_orders: int, tmp_path: Path
+) -> None:
+    """A starter among pros, after a restart too; without limits it counts nothing."""
+    desk = RestDesk(options=options, state=StateFile(tmp_path / "state.sqlite"))
+    secret = base64.b64encode(b"small").decode()
+    small = desk.exchange.create_account(
+        "small", "small", secret, balances={"USD": d("1000")}, tier="starter"
+    )
+    exchange = PaperExchange(
+        ScriptedSource(),
+        desk.clock,
+        state=StateFile(tmp_path / "state.sqlite"),
+        seed=7,
+        options=options,
+    )
+    path = "/0/private/Balance"
+    for nonce in map(str, range(1, 17)):
+        body = f"nonce={nonce}".encode()
+        signature = sign(secret=secret, path=path, body=body, nonce=nonce)
+        with suppress(Refusal):
+            exchange.authenticate(
+                SignedCall(api_key="small", signature=signature, path=path, body=body, nonce=nonce)
+            )
+    counted = exchange.rest_count("small")
+    for _ in range(70):
+        with suppress(Refusal):
+            exchange.add_order(small, ask_for("buy", "0.0001", "60000"))
+        desk.clock.ns += 2 * NS
+
+    assert exchange.most_rate_count(small) == most
+    assert exchange.most_rate_count(desk.account_id) == (180 if options.tier else 125)
+    assert len(exchange.open_orders(small)) == open_orders
+    assert counted == d(calls)
+
+
 def test_two_keys_of_one_account_share_the_engines_counter_alone() -> None:
     """The REST counter is the key's, the engine's is the account's."""
     desk = limited()

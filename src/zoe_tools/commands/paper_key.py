@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -23,6 +23,10 @@ _NewAccount = Annotated[
     bool, typer.Option("--new-account", help="Open the account of --owner first; it is empty.")
 ]
 _Margin = Annotated[bool, typer.Option("--margin", help="A new account may use leverage.")]
+_Tier = Annotated[
+    Literal["starter", "intermediate", "pro"] | None,
+    typer.Option(help="A new account's own tier; without it the exchange's."),
+]
 _Permission = Annotated[
     list[str] | None,
     typer.Option(
@@ -54,6 +58,7 @@ def paper_key(
     owner: _Owner = "",
     new_account: _NewAccount = False,
     margin: _Margin = False,
+    tier: _Tier = None,
     permission: _Permission = None,
     nonce_window: _Window = 0,
     valid_for: _ValidFor = 0.0,
@@ -83,6 +88,7 @@ def paper_key(
         owner=owner,
         opens_account=new_account,
         has_margin=margin,
+        tier=tier,
         permissions=tuple(permission or ()),
         nonce_window=nonce_window,
         valid_for_s=valid_for or None,
@@ -98,20 +104,21 @@ def paper_key(
         told = ask_exchange(home, "keys/show", hint=_HINT)
         _show(printer, told)
     elif remove:
-        told = _remove(home, order)
-        printer.line(f"The key {told['name']} is forgotten.")
+        told = _remove(printer, home, order)
     else:
-        told = _make(home, order)
-        _announce(printer, told)
+        told = _make(printer, home, order)
     printer.result(told)
     return 0
 
 
-def _make(home: Path, order: KeyOrder) -> dict[str, Any]:
-    return ask_exchange(home, "keys/add", msgspec.json.encode(order).decode(), hint=_HINT)
+def _make(printer: Printer, home: Path, order: KeyOrder) -> dict[str, Any]:
+    body = msgspec.json.encode(order).decode()
+    told = ask_exchange(home, "keys/add", body, hint=_HINT)
+    _announce(printer, told)
+    return told
 
 
-def _remove(home: Path, order: KeyOrder) -> dict[str, Any]:
+def _remove(printer: Printer, home: Path, order: KeyOrder) -> dict[str, Any]:
     if order != KeyOrder(name=order.name):
         raise ConfigError("--remove takes a name and nothing else.")
     own = PaperHome(folder_of(home)).keys().api_key
@@ -119,7 +126,9 @@ def _remove(home: Path, order: KeyOrder) -> dict[str, Any]:
     if any(row["api_key"] == own and order.name in (own, row["name"]) for row in known):
         raise ConfigError("That is zoe's own key; without it nothing here works.")
     body = msgspec.json.encode(KeyName(name=order.name)).decode()
-    return ask_exchange(home, "keys/remove", body, hint=_HINT)
+    told = ask_exchange(home, "keys/remove", body, hint=_HINT)
+    printer.line(f"The key {told['name']} is forgotten.")
+    return told
 
 
 def _announce(printer: Printer, told: dict[str, Any]) -> None:
@@ -139,6 +148,7 @@ def _limits(told: dict[str, Any]) -> list[tuple[str, str]]:
     """What it is limited to, as far as it is."""
     window = told["nonce_window"]
     rows = [
+        ("tier", told["tier"]),
         ("nonce window", str(window) if window else ""),
         ("valid until", told["valid_until"]),
         ("shown from", told["query_from"]),

@@ -16,6 +16,7 @@ from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.movements import Movement
 from zoe_tools.paper.order import ZERO, AmendView, OrderView
 from zoe_tools.paper.positions import Shelf
+from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.rounding import ceiling
 
 V = TypeVar("V")
@@ -104,7 +105,10 @@ class _OpenOrders(dict[str, OrderView]):
 
 
 class Account:
-    """Mutable; only the engine's turns change it. Assets are v2 names."""
+    """Mutable; only the engine's turns change it. Assets are v2 names.
+
+    `tier` is None where the exchange's own applies.
+    """
 
     def __init__(self, account_id: str, name: str) -> None:
         self.account_id = account_id
@@ -120,6 +124,7 @@ class Account:
         self.movements: dict[str, Movement] = {}
         self.exports: dict[str, Export] = {}
         self.has_margin = False
+        self.tier: TierName | None = None
         self.positions = Shelf()
 
     def forget_filed(self, most: int) -> None:

@@ -14,6 +14,7 @@ from zoe_tools.paper.admin_funds import owner_of
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.key_terms import KeyTerms
 from zoe_tools.paper.keys import ApiKey
+from zoe_tools.paper.rate_counters import TierName
 from zoe_tools.paper.refusal import Refusal, invalid
 from zoe_tools.paper.times import NS, iso, ns_of
 from zoe_tools.paper.views import ALL_PERMISSIONS, PERMISSIONS
@@ -27,7 +28,8 @@ _LONGEST_S = 10 * 366 * 86_400
 class KeyOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A key to be made for `owner` (an account's id or name, the home's own without).
 
-    With `opens_account` the account is opened under that name, empty. Without `permissions` the key
+    With `opens_account` the account is opened under that name, empty, with a tier of its own if one
+    is said. Without `permissions` the key
     may trade. `valid_for_s` in venue seconds; the dates as RFC 3339, UTC unless they say otherwise.
     """
 
@@ -35,6 +37,7 @@ class KeyOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     owner: str = ""
     opens_account: bool = False
     has_margin: bool = False
+    tier: TierName | None = None
     permissions: tuple[str, ...] = ()
     nonce_window: int = 0
     valid_for_s: float | None = None
@@ -78,6 +81,7 @@ def add_key(exchange: PaperExchange, body: str) -> dict[str, Any]:
                 api_secret,
                 permissions,
                 has_margin=order.has_margin,
+                tier=order.tier,
                 terms=terms,
             )
         else:
@@ -120,8 +124,8 @@ def _check(exchange: PaperExchange, order: KeyOrder) -> None:
     if order.valid_for_s is not None and not 0 < order.valid_for_s <= _LONGEST_S:
         raise invalid("valid_for_s")
     if not order.opens_account:
-        if order.has_margin:
-            raise invalid("has_margin")
+        if order.has_margin or order.tier is not None:
+            raise invalid("has_margin" if order.has_margin else "tier")
         return
     if not 0 < len(order.owner) <= _MOST_NAME or not order.owner.isprintable():
         raise invalid("owner")
@@ -168,6 +172,7 @@ def _row(exchange: PaperExchange, key: ApiKey) -> dict[str, Any]:
         "name": terms.key_name or who.name,
         "account_id": who.account_id,
         "account": who.name,
+        "tier": exchange.tier_name_of(who.account_id) or "",
         "api_key": who.api_key,
         "permissions": sorted(who.permissions),
         "nonce_window": terms.nonce_window,

@@ -22,6 +22,7 @@ from zoe_tools.paper.margin_turn import MarginTurn
 from zoe_tools.paper.market import BookChange, BookSnapshot, MarketEvent, Print
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder
+from zoe_tools.paper.rate_counters import TIERS
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.valuation import withdrawable
 
@@ -39,12 +40,14 @@ class Engine:
         protection_pct: Decimal | None = Decimal(10),
         holds_before_trigger: bool = True,
         max_open_orders: int = 225,
+        has_tiers: bool = False,
         margin: MarginRules | None = None,
     ) -> None:
         self.floor = floor
         self._protection_pct = protection_pct
         self._holds_before_trigger = holds_before_trigger
         self._max_open_orders = max_open_orders
+        self._has_tiers = has_tiers
         self.margin = margin or MarginRules()
 
     def _turn(self, now: int) -> MarginTurn:
@@ -229,7 +232,10 @@ class Engine:
         return ended, self._latest(account, order.order_id), events
 
     def _check_count(self, account: Account, symbol: str) -> None:
-        if account.working(symbol) >= self._max_open_orders:
+        most = self._max_open_orders
+        if self._has_tiers and account.tier is not None:
+            most = TIERS[account.tier].open_orders
+        if account.working(symbol) >= most:
             raise Refusal("EOrder:Orders limit exceeded")
 
     @staticmethod

@@ -144,6 +144,7 @@ class PaperExchange(
             max_open_orders=(
                 self.options.max_open_orders if self.tier is None else self.tier.open_orders
             ),
+            has_tiers=self.tier is not None,
             margin=self.options.margin,
         )
 

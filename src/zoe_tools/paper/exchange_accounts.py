@@ -11,7 +11,7 @@ from zoe_tools.paper.exchange_base import Commands
 from zoe_tools.paper.key_terms import NO_TERMS, KeyTerms
 from zoe_tools.paper.keys import ApiKey, KeyRing, SignedCall
 from zoe_tools.paper.lockouts import Lockouts
-from zoe_tools.paper.rate_counters import CALL, Tier, charge_rest
+from zoe_tools.paper.rate_counters import CALL, TierName, charge_rest
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
 from zoe_tools.paper.tokens import TokenBook
@@ -27,7 +27,6 @@ class AccountCommands(Commands):
     tokens: TokenBook
     _keys: KeyRing
     _lockouts: Lockouts
-    tier: Tier | None
 
     @abstractmethod
     def _used(self, key: ApiKey) -> None:
@@ -46,11 +45,12 @@ class AccountCommands(Commands):
         balances: Mapping[str, Decimal] | None = None,
         *,
         has_margin: bool = False,
+        tier: TierName | None = None,
         terms: KeyTerms = NO_TERMS,
     ) -> str:
         """A new account with one key; balances by v2 asset name. Returns the account's id.
 
-        Only an account with `has_margin` may use leverage.
+        Only an account with `has_margin` may use leverage. `tier` is None for the exchange's own.
 
         Raises:
             ConfigError: the key exists already, or the secret is not base64.
@@ -61,6 +61,7 @@ class AccountCommands(Commands):
         account_id, events = self._engine.create_account(
             name, balances or {}, self.now(), has_margin=has_margin
         )
+        self._floor.account(account_id).tier = tier
         key = self._new_key(account_id, api_key, api_secret, permissions, terms)
         self._tell(events, (key,))
         return account_id
@@ -154,15 +155,16 @@ class AccountCommands(Commands):
 
     def _spend_and_count(self, key: ApiKey, call: SignedCall, now: int) -> None:
         """A bad nonce is the first thing that is told."""
+        tier = self.tier_of(key.principal.account_id)
         try:
             self._keys.spend(key, call.nonce)
         except Refusal:
-            if self.tier is not None and self.quirks.counts_bad_nonces:
+            if tier is not None and self.quirks.counts_bad_nonces:
                 with suppress(Refusal):
-                    charge_rest(key.calls, call.method, now, self.tier)
+                    charge_rest(key.calls, call.method, now, tier)
             raise
-        if self.tier is not None:
-            charge_rest(key.calls, call.method, now, self.tier)
+        if tier is not None:
+            charge_rest(key.calls, call.method, now, tier)
 
     def _count_failure(self, name: str, now: int) -> None:
         """Of a key, or of an address that knows none; with limits only."""
@@ -178,10 +180,11 @@ class AccountCommands(Commands):
 
     def rest_count(self, api_key: str) -> Decimal:
         """The REST counter of a key now, in calls."""
-        if self.tier is None:
+        key = self._keys.keys[api_key]
+        tier = self.tier_of(key.principal.account_id)
+        if tier is None:
             return Decimal(0)
-        calls = self._keys.keys[api_key].calls
-        return Decimal(calls.decayed(self.now(), self.tier.rest_decay)) / CALL
+        return Decimal(key.calls.decayed(self.now(), tier.rest_decay)) / CALL
 
     def nonce_of(self, api_key: str) -> int:
         """The highest nonce accepted for the key."""

@@ -9,12 +9,23 @@ from zoe_tools.paper.events import EngineEvent
 from zoe_tools.paper.keys import ApiKey
 from zoe_tools.paper.queries import Queries
 from zoe_tools.paper.quirks import Quirks
+from zoe_tools.paper.rate_counters import TIERS, Tier, TierName
 
 
 class Commands(Queries):
     """The changing half of the exchange; every command is on disk before it is answered."""
 
     _engine: Engine
+    tier: Tier | None
+
+    def tier_of(self, account_id: str) -> Tier | None:
+        """What an account may: as its own tier says, else the exchange's; None counts nothing."""
+        own = self._floor.account(account_id).tier
+        return self.tier if self.tier is None or own is None else TIERS[own]
+
+    def tier_name_of(self, account_id: str) -> TierName | None:
+        """The account's own tier; None where the exchange's applies."""
+        return self._floor.account(account_id).tier
 
     @abstractmethod
     def _tell(self, events: list[EngineEvent], keys: tuple[ApiKey, ...] = ()) -> None:

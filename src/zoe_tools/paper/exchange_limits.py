@@ -14,7 +14,6 @@ from zoe_tools.paper.rate_counters import (
     CALL,
     TIERS,
     Kind,
-    Tier,
     engine_cost,
 )
 from zoe_tools.paper.refusal import Refusal
@@ -31,18 +30,16 @@ class Bill:
 class LimitedCommands(Commands):
     """Counts transactions per account and pair (section 3.2); without a tier nothing is counted."""
 
-    tier: Tier | None
-
-    @property
-    def most_rate_count(self) -> int:
+    def most_rate_count(self, account_id: str) -> int:
         """The engine counter's threshold of the tier; the middle one's where nothing is counted."""
-        return (self.tier or TIERS["intermediate"]).engine_calls
+        return (self.tier_of(account_id) or TIERS["intermediate"]).engine_calls
 
     def rate_count(self, account_id: str, symbol: str) -> Decimal:
         """The engine's counter of this account and pair now, in calls."""
-        if self.tier is None:
+        tier = self.tier_of(account_id)
+        if tier is None:
             return Decimal(0)
-        return self._floor.rates.count(account_id, symbol, self.now(), self.tier)
+        return self._floor.rates.count(account_id, symbol, self.now(), tier)
 
     @contextmanager
     def _charged(
@@ -56,7 +53,7 @@ class LimitedCommands(Commands):
             Refusal: `EOrder:Rate limit exceeded`; nothing was counted, nor anything done.
         """
         bill = Bill(fixed, fixed if whole is None else whole)
-        tier = self.tier
+        tier = self.tier_of(account_id)
         if tier is None or (symbol not in self._floor.pairs and symbol != ACCOUNT_WIDE):
             yield bill
             return
@@ -70,28 +67,31 @@ class LimitedCommands(Commands):
             raise
         rates.add(account_id, symbol, bill.whole, now, tier)
 
-    def _charge_cancels(self, orders: Iterable[OrderView], now: int) -> None:
+    def _charge_cancels(self, account_id: str, orders: Iterable[OrderView], now: int) -> None:
         """By the age of each, once they are cancelled: that is counted however much it is."""
-        if self.tier is None:
+        tier = self.tier_of(account_id)
+        if tier is None:
             return
         for order in orders:
             cost = self._cost("cancel", order, now)
-            self._floor.rates.add(order.account_id, order.symbol, cost, now, self.tier)
+            self._floor.rates.add(account_id, order.symbol, cost, now, tier)
 
-    def _check_cancel(self, orders: Iterable[OrderView], now: int) -> None:
+    def _check_cancel(self, account_id: str, orders: Iterable[OrderView], now: int) -> None:
         """Whether a single cancel may be, where it is not always let through."""
-        if self.tier is None or not self.quirks.refuses_cancels:
+        tier = self.tier_of(account_id)
+        if tier is None or not self.quirks.refuses_cancels:
             return
         for order in orders:
             cost = self._cost("cancel", order, now)
-            self._floor.rates.check(order.account_id, order.symbol, cost, now, self.tier)
+            self._floor.rates.check(account_id, order.symbol, cost, now, tier)
 
-    def _charge_cancel_all(self, orders: Iterable[OrderView], now: int) -> None:
-        """A call for each account and pair of these orders."""
-        if self.tier is None:
+    def _charge_cancel_all(self, account_id: str, orders: Iterable[OrderView], now: int) -> None:
+        """A call for each pair of these orders."""
+        tier = self.tier_of(account_id)
+        if tier is None:
             return
-        for account_id, symbol in {(order.account_id, order.symbol) for order in orders}:
-            self._floor.rates.add(account_id, symbol, CALL, now, self.tier)
+        for symbol in {order.symbol for order in orders}:
+            self._floor.rates.add(account_id, symbol, CALL, now, tier)
 
     @staticmethod
     def _cost(kind: Kind, order: OrderView, now: int) -> int:

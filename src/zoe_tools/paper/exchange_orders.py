@@ -75,14 +75,14 @@ class OrderCommands(LimitedCommands):
             named = [] if found is None else [found]
         if not named:
             raise Refusal(self.quirks.unknown_order)
-        self._check_cancel(named, now)
+        self._check_cancel(account_id, named, now)
         return self._cancel(account_id, named, now)
 
     def _cancel(
         self, account_id: str, orders: Sequence[OrderView], now: int
     ) -> tuple[OrderView, ...]:
         ended, events = self._engine.cancel(account_id, [one.order_id for one in orders], now)
-        self._charge_cancels(orders, now)
+        self._charge_cancels(account_id, orders, now)
         self._ordered(events)
         return ended
 
@@ -105,7 +105,7 @@ class OrderCommands(LimitedCommands):
         now = self._catch_up()
         known = tuple(self._floor.account(account_id).open.values())
         ended, events = self._engine.cancel(account_id, [one.order_id for one in known], now)
-        self._charge_cancel_all(known, now)
+        self._charge_cancel_all(account_id, known, now)
         self._ordered(events)
         return len(ended)
 

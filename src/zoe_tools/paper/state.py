@@ -41,6 +41,7 @@ from zoe_tools.paper.rate_counters import Meter
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (account_id TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tiers (account_id TEXT PRIMARY KEY, tier TEXT);
 CREATE TABLE IF NOT EXISTS keys (api_key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS movements (
     number INTEGER PRIMARY KEY, ref_id TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
@@ -197,6 +198,9 @@ class StateFile:
         self._db.execute(
             "INSERT OR REPLACE INTO accounts VALUES (?, ?)", (account.account_id, account.name)
         )
+        self._db.execute(
+            "INSERT OR REPLACE INTO tiers VALUES (?, ?)", (account.account_id, account.tier)
+        )
 
     def save_key(self, key: ApiKey) -> None:
         """A nonce is spent for good, and a call counted.
@@ -332,6 +336,8 @@ class StateFile:
     def _restore_accounts(self, floor: Floor, kept: int) -> None:
         for account_id, name in self._db.execute("SELECT * FROM accounts ORDER BY rowid"):
             floor.open_account(account_id, name)
+        for account_id, tier in self._db.execute("SELECT account_id, tier FROM tiers"):
+            floor.account(account_id).tier = tier
         for account_id, account in floor.accounts.items():
             closed = self.archive.closed_orders(account_id)
             account.closed.restore(closed, kept, lambda order: order.order_id)

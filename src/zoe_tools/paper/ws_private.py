@@ -61,7 +61,7 @@ class PrivateFeed:
     @property
     def most_rate_count(self) -> int:
         """The engine counter's threshold of the account's tier."""
-        return self._exchange.most_rate_count
+        return self._exchange.most_rate_count(self.account_id)
 
     def tell_users(self, channel: str) -> None:
         """From now on every row of this channel says whose it is."""
