@@ -17,6 +17,7 @@ from zoe_tools.paper.margin import (
     margin_of,
     profit_of,
     share_of,
+    terms_text,
 )
 from zoe_tools.paper.positions import Position, Shelf, fill_of, split
 from zoe_tools.paper.times import NS
@@ -74,7 +75,7 @@ def test_margin_is_cost_over_leverage_and_charges_are_percents_of_cost(
 
 def test_the_terms_are_told_in_krakens_words() -> None:
     """Section 7.3."""
-    assert RULES.terms == "0.0200% per 4 hours"
+    assert terms_text(RULES.rollover_pct, RULES.rollover_ns) == "0.0200% per 4 hours"
 
 
 @pytest.mark.parametrize(

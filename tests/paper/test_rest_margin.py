@@ -7,10 +7,21 @@ from typing import Any
 
 import pytest
 
-from paper_desk import API_KEY, START, RestDesk, ScriptedSource, StandingClock, d, snapshot, traded
+from paper_desk import (
+    API_KEY,
+    START,
+    RestDesk,
+    ScriptedSource,
+    StandingClock,
+    ask_for,
+    d,
+    snapshot,
+    traded,
+)
 from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.pair_specs import spec_named
+from zoe_tools.paper.quirks import quirks_in
 from zoe_tools.paper.rest_format import NO_POSITION
 from zoe_tools.paper.state import StateFile
 from zoe_tools.paper.times import NS
@@ -151,7 +162,11 @@ def test_trades_tell_what_they_did_to_positions(desk: RestDesk) -> None:
 
     assert (opening["postxid"], closing["postxid"]) == (position_id, position_id)
     assert (opening["margin"], opening["leverage"], opening["misc"]) == ("7000.10000", "5", "")
-    assert (closing["margin"], closing["leverage"], closing["misc"]) == ("0.00000", "5", "closing")
+    assert (closing["margin"], closing["leverage"], closing["misc"]) == (
+        "2800.00000",
+        "5",
+        "closing",
+    )
     outcome = {name: opening[name] for name in ("posstatus", "cprice", "ccost", "cvol", "net")}
     assert outcome == {
         "posstatus": "open",
@@ -300,6 +315,23 @@ def test_positions_outlive_the_exchange(tmp_path: Path) -> None:
     (opening, _) = again.trades(desk.account_id)
     assert again.position(desk.account_id, opening.trade_id) == position
     assert API_KEY in {key.api_key for key in again.principals}
+
+
+def test_the_terms_of_margin_are_switches() -> None:
+    """Another rate and another period, as a position tells them."""
+    quirks = quirks_in(b'{"margin": {"rollover_pct": 0.015, "rollover_hours": 8}}')
+    exchange = PaperExchange(
+        ScriptedSource(MARKET), StandingClock(), options=ExchangeOptions(quirks=quirks)
+    )
+    account_id = exchange.create_account(
+        "one", "one", "c2VjcmV0", balances={"USD": d("10000")}, has_margin=True
+    )
+    for event in MARKET:
+        exchange.hear(event)
+    exchange.add_order(account_id, ask_for("buy", "0.1", leverage=5))
+    (position,) = exchange.positions(account_id)
+
+    assert (position.rollover_pct, position.rolls_at) == (d("0.015"), START + 2 * FOUR_HOURS)
 
 
 def memory(exchange: PaperExchange, account_id: str) -> Any:

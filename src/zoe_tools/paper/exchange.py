@@ -43,7 +43,6 @@ from zoe_tools.paper.funding import FundingOptions
 from zoe_tools.paper.history import Archive
 from zoe_tools.paper.keys import ApiKey, KeyRing
 from zoe_tools.paper.lockouts import Lockouts
-from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.market import MarketEvent, MarketSource
 from zoe_tools.paper.quirks import Quirks
 from zoe_tools.paper.rate_counters import TIERS, TierName
@@ -76,7 +75,7 @@ class ExchangeOptions:
     `tier`: whose counters of REST calls and order transactions apply, and how many orders may be
     open in a pair; None counts nothing.
     `streams`: how often, how fast and how much a client may ask of the sockets; `funding`: how
-    long money is on its way; `exports`: how long a report takes; `margin`: its terms.
+    long money is on its way; `exports`: how long a report takes.
     """
 
     holds_before_trigger: bool = True
@@ -90,7 +89,6 @@ class ExchangeOptions:
     streams: StreamLimits = field(default_factory=StreamLimits)
     quirks: Quirks = field(default_factory=Quirks)
     funding: FundingOptions = field(default_factory=FundingOptions)
-    margin: MarginRules = field(default_factory=MarginRules)
     exports: ExportOptions = field(default_factory=ExportOptions)
 
 
@@ -145,7 +143,7 @@ class PaperExchange(
                 self.options.max_open_orders if self.tier is None else self.tier.open_orders
             ),
             has_tiers=self.tier is not None,
-            margin=self.options.margin,
+            margin=self.options.quirks.margin,
         )
 
     def _open(self) -> tuple[Floor, int]:

@@ -20,9 +20,9 @@ class OnMargin(Struct, frozen=True, kw_only=True, gc=False):
     """What an execution with leverage did to positions.
 
     `position_id` is the one it opened (its own trade id, or that of the first fill of the same
-    taker), else the first it closed. `borrowed` is the cost, `margin` what it tied up, and
-    `opening_fee` the part of the trade's fee that is for what it opened; `profit` is what it closed
-    made, before fees.
+    taker), else the first it closed. `margin` is the trade's cost over its leverage. `borrowed` is
+    the cost and `opening_fee` the part of the trade's fee that is for what it opened; `profit` is
+    what it closed made, before fees.
     """
 
     leverage: int

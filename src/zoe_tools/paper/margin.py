@@ -6,47 +6,67 @@ percent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.times import NS
 
 _HUNDRED = Decimal(100)
-_NO_POOLS: Mapping[str, Decimal] = {}
+_ZERO = Decimal(0)
+_HOUR_NS = 3600 * NS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarginRules:
+class MarginRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The terms of margin trading at one exchange; percents of the position's cost.
 
-    `opening_pct` is charged once, `rollover_pct` every `rollover_ns` from the opening. At
+    `opening_pct` is charged once, `rollover_pct` every `rollover_hours` from the opening. At
     `call_pct` of margin level nothing more is opened, at `stop_pct` positions are liquidated.
     `allowance`: the most an account may have borrowed, in the exchange's reference currency;
-    `most_positions`: how many it may have; `pools`: how much of an asset there is to lend, to all
-    accounts together. None, and an asset that is not named, is without bound.
+    `most_positions`: how many it may have; `pools`: how much of an asset (v2 name) there is to
+    lend, to all accounts together. None, and an asset that is not named, is without bound.
     """
 
     opening_pct: Decimal = Decimal("0.02")
     rollover_pct: Decimal = Decimal("0.02")
-    rollover_ns: int = 4 * 3600 * NS
+    rollover_hours: int = 4
     call_pct: Decimal = Decimal(80)
     stop_pct: Decimal = Decimal(40)
     allowance: Decimal | None = None
     most_positions: int | None = None
-    pools: Mapping[str, Decimal] = field(default_factory=lambda: _NO_POOLS)
+    pools: dict[str, Decimal] = {}
 
     @property
-    def terms(self) -> str:
-        """`0.0200% per 4 hours`, as a position tells it."""
-        return terms_text(self.rollover_pct, self.rollover_ns)
+    def rollover_ns(self) -> int:
+        """How long a position is good before it is charged again."""
+        return self.rollover_hours * _HOUR_NS
+
+    @property
+    def fault(self) -> str | None:
+        """What no exchange could go by; None if nothing is wrong."""
+        amounts = {
+            "opening_pct": self.opening_pct,
+            "rollover_pct": self.rollover_pct,
+            "stop_pct": self.stop_pct,
+            "call_pct": self.call_pct,
+            "allowance": self.allowance or _ZERO,
+            "most_positions": Decimal(self.most_positions or 0),
+            **{f"pools of {name}": amount for name, amount in self.pools.items()},
+        }
+        wrong = [name for name, value in amounts.items() if not (value.is_finite() and value >= 0)]
+        if wrong:
+            return f"{wrong[0]} must be a number, 0 at least"
+        if self.call_pct < self.stop_pct:
+            return "call_pct must not be below stop_pct"
+        return None if self.rollover_hours >= 1 else "rollover_hours must be at least 1"
 
 
 def terms_text(rollover_pct: Decimal, rollover_ns: int) -> str:
     """`0.0200% per 4 hours`."""
-    return f"{half_up(rollover_pct, 4):f}% per {rollover_ns // (3600 * NS)} hours"
+    return f"{half_up(rollover_pct, 4):f}% per {rollover_ns // _HOUR_NS} hours"
 
 
 def margin_of(spec: PairSpec, cost: Decimal, leverage: int) -> Decimal:

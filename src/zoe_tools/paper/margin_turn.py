@@ -165,6 +165,7 @@ class MarginTurn(Turn):
         self, account: Account, order: OrderView, fill: MarginFill, trade_id: str, *, is_maker: bool
     ) -> OnMargin:
         spec, leverage = self.floor.pairs[order.symbol], order.leverage or 1
+        cost = fill.opening_cost + sum(fill.proceeds, ZERO)
         if fill.opening > 0:
             first = None if is_maker else self._first_of(account, order)
             return OnMargin(
@@ -173,7 +174,7 @@ class MarginTurn(Turn):
                 step="opened",
                 closed=fill.closed,
                 borrowed=fill.opening_cost,
-                margin=margin_of(spec, fill.opening_cost, leverage),
+                margin=margin_of(spec, cost, leverage),
                 opening_fee=charge_of(spec, fill.opening_cost, self._rules.opening_pct),
                 profit=fill.profit,
             )
@@ -182,6 +183,7 @@ class MarginTurn(Turn):
             position_id=fill.closings[0].position.position_id,
             step="closed" if fill.closes_whole else "closing",
             closed=fill.closed,
+            margin=margin_of(spec, cost, leverage),
             profit=fill.profit,
         )
 
@@ -196,6 +198,7 @@ class MarginTurn(Turn):
         told = trade.on_margin
         if told is None:
             return
+        spec = self.floor.pairs[order.symbol]
         first = account.positions.open.get(told.position_id)
         if first is None:
             rolls_at = self.now + self._rules.rollover_ns
@@ -224,7 +227,7 @@ class MarginTurn(Turn):
                 quantity=first.quantity + fill.opening,
                 cost=first.cost + fill.opening_cost,
                 fee=first.fee + fill.opening_share + told.opening_fee,
-                margin=first.margin + told.margin,
+                margin=first.margin + margin_of(spec, fill.opening_cost, told.leverage),
             ),
         )
 

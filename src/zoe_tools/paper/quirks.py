@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.refusal import Refusal
 
 
@@ -25,6 +26,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `lockout_failures` calls with a bad key, signature or nonce within `lockout_s` lock out for as
     long; null: never. `public_calls_per_s`: so many calls a second of each public endpoint an
     address may make, of `Trades`, `OHLC` and `Depth` for each pair; null: as many as it likes.
+    `margin`: what borrowed money costs, and when it is called back.
     """
 
     unknown_order: Literal["EOrder:Invalid order", "EOrder:Unknown order"] = "EOrder:Invalid order"
@@ -39,6 +41,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lockout_failures: int | None = 20
     lockout_s: int = 900
     public_calls_per_s: int | None = None
+    margin: MarginRules = MarginRules()
 
 
 def quirks_in(content: bytes) -> Quirks:
@@ -53,6 +56,8 @@ def quirks_in(content: bytes) -> Quirks:
         raise Refusal(f"EGeneral:Invalid arguments:{error}") from error
     if quirks.status_every_s is not None and quirks.status_every_s <= 0:
         raise Refusal("EGeneral:Invalid arguments:status_every_s must be more than 0")
+    if quirks.margin.fault is not None:
+        raise Refusal(f"EGeneral:Invalid arguments:margin: {quirks.margin.fault}")
     for name in ("lockout_failures", "lockout_s", "public_calls_per_s"):
         number = getattr(quirks, name)
         if number is not None and number < 1:
