@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 from zlib import crc32
 
@@ -490,6 +492,21 @@ def test_nobody_is_listened_for_once_all_have_left() -> None:
     before, after = at_desk(story)
 
     assert (before > 0, after) == (True, 0)
+
+
+def test_an_exchange_that_nobody_has_any_more_is_forgotten() -> None:
+    """What the sockets keep of it goes with it, over however many exchanges of a process."""
+
+    async def story(desk: SocketDesk) -> weakref.ref[object]:
+        desk.hear(BOOK)
+        wire = await desk.connect()
+        await wire.ask("subscribe", channel="book", symbol=["BTC/USD"])
+        return weakref.ref(desk.exchange)
+
+    forgotten = at_desk(story)
+    gc.collect()
+
+    assert forgotten() is None
 
 
 def test_a_reader_that_falls_behind_is_closed_with_1013() -> None:

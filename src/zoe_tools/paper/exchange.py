@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -52,6 +53,7 @@ from zoe_tools.paper.tokens import TokenBook
 from zoe_tools.paper.ws_limits import StreamLimits
 from zoe_tools.ports import Clock
 
+T = TypeVar("T")
 Listener = Callable[[EngineEvent], None]
 StepListener = Callable[[Sequence[EngineEvent]], None]
 _MARKET_STEPS_PER_COMMIT = 500
@@ -124,6 +126,7 @@ class PaperExchange(
         self._used_keys: dict[str, ApiKey] = {}
         self._seed = seed
         self._listeners: list[StepListener] = []
+        self._companions: dict[Any, Any] = {}
         self._keys = KeyRing()
         self._lockouts = Lockouts()
         self.tokens = TokenBook()
@@ -168,6 +171,13 @@ class PaperExchange(
     def quirks(self) -> Quirks:
         """As the options have them."""
         return self.options.quirks
+
+    def companion(self, kind: Callable[[PaperExchange], T]) -> T:
+        """The one of its kind that goes with this exchange, made when it is first asked for."""
+        known: T | None = self._companions.get(kind)
+        if known is None:
+            known = self._companions[kind] = kind(self)
+        return known
 
     # time and life
     @override

@@ -7,7 +7,6 @@ to every connection. It prints nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary
 
 from zoe_tools.paper.events import (
     BookEvent,
@@ -106,12 +105,6 @@ def _prints_of(symbol: str, events: Sequence[EngineEvent]) -> Prints:
     )
 
 
-_HUBS: WeakKeyDictionary[PaperExchange, Hub] = WeakKeyDictionary()
-
-
 def hub_of(exchange: PaperExchange) -> Hub:
     """The one hub of an exchange."""
-    hub = _HUBS.get(exchange)
-    if hub is None:
-        hub = _HUBS[exchange] = Hub(exchange)
-    return hub
+    return exchange.companion(Hub)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 from zoe_tools.paper.events import BookEvent, ModeEvent, PrintEvent
 from zoe_tools.paper.exchange import PaperExchange
@@ -236,15 +235,9 @@ class MarketDesk:
             sink(frame)
 
 
-_DESKS: WeakKeyDictionary[PaperExchange, MarketDesk] = WeakKeyDictionary()
-
-
 def desk_of(exchange: PaperExchange) -> MarketDesk:
     """The one desk of an exchange."""
-    desk = _DESKS.get(exchange)
-    if desk is None:
-        desk = _DESKS[exchange] = MarketDesk(exchange)
-    return desk
+    return exchange.companion(MarketDesk)
 
 
 def _print_row(event: PrintEvent, spec: PairSpec) -> str:
