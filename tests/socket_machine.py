@@ -6,8 +6,10 @@ The client merges rows as they come and knows nothing else; its reading of them 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, ClassVar
+from zlib import crc32
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
@@ -33,6 +35,7 @@ from zoe_tools.paper.wallets import parted, wallet_of
 from zoe_tools.paper.ws_session import Session
 
 Row = dict[str, Any]
+Sides = dict[str, list[tuple[Decimal, Decimal]]]
 maybe_prices = st.none() | prices
 _ENDS = ("filled", "canceled", "expired")
 _TRIGGERED = ("stop-loss", "take-profit", "trailing-stop")
@@ -152,6 +155,103 @@ def _has_fired(order_type: str, misc: str) -> bool:
     return order_type == "trailing-stop-limit" and "stopped" in misc
 
 
+class BookFollower:
+    """A client of the book and of the book order by order, who checks every checksum."""
+
+    def __init__(self, exchange: PaperExchange, who: Principal) -> None:
+        self.heard = 0
+        self._told: list[str] = []
+        self._levels: dict[str, dict[str, str]] = {}
+        self._queues: dict[str, dict[str, dict[str, str]]] = {}
+        self._sessions = [
+            Session(exchange, self._told.append, door="public"),
+            Session(exchange, self._told.append, door="level3"),
+        ]
+        self._ask(0, channel="book", depth=10)
+        self._ask(1, channel="level3", depth=10, token=exchange.issue_token(who))
+
+    def _ask(self, which: int, **params: Any) -> None:
+        request = {"method": "subscribe", "params": {"symbol": ["BTC/USD"], **params}}
+        self._sessions[which].handle(json.dumps(request))
+
+    def catch_up(self) -> None:
+        """Read what has come; each frame's checksum is the one that the client arrives at."""
+        for text in self._told:
+            frame = json.loads(text, parse_float=str)
+            if frame.get("channel") in ("book", "level3"):
+                (row,) = frame["data"]
+                apply = self._apply_levels if frame["channel"] == "book" else self._apply_orders
+                assert apply(row, is_whole=frame["type"] == "snapshot") == row["checksum"]
+        self.heard += len(self._told)
+        self._told.clear()
+
+    def levels(self) -> Sides:
+        """Price and quantity, best first, as the book channel has it."""
+        return _best(self._levels)
+
+    def queues(self) -> Sides:
+        """The same, as the orders of each level add up to."""
+        sums = {
+            side: {price: str(sum(map(Decimal, orders.values()))) for price, orders in rows.items()}
+            for side, rows in self._queues.items()
+        }
+        return _best(sums)
+
+    def _apply_levels(self, row: Row, *, is_whole: bool) -> int:
+        sides = {} if is_whole else self._levels
+        for name in ("bids", "asks"):
+            side = sides.get(name, {})
+            for level in row[name]:
+                side[level["price"]] = level["qty"]
+                if not float(level["qty"]):
+                    del side[level["price"]]
+            kept = sorted(side, key=float, reverse=name == "bids")[:10]
+            sides[name] = {price: side[price] for price in kept}
+        self._levels = sides
+        return _checksum(
+            _digits(price) + _digits(quantity)
+            for name in ("asks", "bids")
+            for price, quantity in sides[name].items()
+        )
+
+    def _apply_orders(self, row: Row, *, is_whole: bool) -> int:
+        sides = {} if is_whole else self._queues
+        for name in ("bids", "asks"):
+            side = sides.setdefault(name, {})
+            for order in row[name]:
+                level = side.setdefault(order["limit_price"], {})
+                if order.get("event") == "delete":
+                    del level[order["order_id"]]
+                else:
+                    level[order["order_id"]] = order["order_qty"]
+                if not level:
+                    del side[order["limit_price"]]
+            kept = sorted(side, key=float, reverse=name == "bids")[:10]
+            sides[name] = {price: side[price] for price in kept}
+        self._queues = sides
+        return _checksum(
+            _digits(price) + _digits(quantity)
+            for name in ("asks", "bids")
+            for price, orders in sides[name].items()
+            for quantity in orders.values()
+        )
+
+
+def _digits(text: str) -> str:
+    return text.replace(".", "").lstrip("0")
+
+
+def _checksum(parts: Iterable[str]) -> int:
+    return crc32("".join(parts).encode())
+
+
+def _best(sides: dict[str, dict[str, str]]) -> Sides:
+    return {
+        name: [(Decimal(price), Decimal(quantity)) for price, quantity in side.items()]
+        for name, side in sides.items()
+    }
+
+
 class SocketMachine(ExchangeMachine):
     """Everything the machine does, heard over the socket."""
 
@@ -161,6 +261,7 @@ class SocketMachine(ExchangeMachine):
     def __init__(self) -> None:
         super().__init__()
         self._followers: dict[str, Follower] = {}
+        self._books: BookFollower | None = None
 
     @override
     def teardown(self) -> None:
@@ -174,6 +275,7 @@ class SocketMachine(ExchangeMachine):
         """The clients connect anew."""
         super().die_and_come_back()
         self._followers.clear()
+        self._books = None
 
     @rule(who=accounts, side=sides, size=sizes, price=prices, away=st.integers(1, 300))
     def place_closing(self, who: int, side: Any, size: Decimal, price: Decimal, away: int) -> None:
@@ -285,6 +387,19 @@ class SocketMachine(ExchangeMachine):
             known = {name: as_rest(row) for name, row in follower.orders.items()}
             assert known == {name: of_rest(row) for name, row in told.items()}
             assert follower.wallets == _wallets(self.exchange, who)
+
+    @invariant()
+    def the_client_knows_the_displayed_book(self) -> None:
+        """Level by level and order by order, and every checksum on the way was right."""
+        if not self.exchange.principals:
+            return
+        if self._books is None:
+            self._books = BookFollower(self.exchange, self.exchange.principals[0])
+        self._books.catch_up()
+        view = self.exchange.book("BTC/USD", 10)
+        shown = {"bids": list(view.bids), "asks": list(view.asks)}
+        assert self._books.levels() == shown
+        assert self._books.queues() == shown
 
     # what the machine watches by itself is proved elsewhere, and not of these orders
     @override

@@ -117,6 +117,25 @@ def test_an_own_order_stands_in_its_queue_and_every_checksum_holds() -> None:
     assert list(client.sides["bids"]["70000.0"]).index(own) == 1
 
 
+def test_a_batch_that_takes_and_rests_at_one_level_keeps_the_queue() -> None:
+    """Its steps are told together, when its last order already stands in the queue."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        desk.hear(BOOK)
+        wire = await desk.connect(is_private=True, is_level3=True)
+        frames = await wire.ask("subscribe", channel="level3", symbol=["BTC/USD"], token=desk.token)
+        taker, maker = ask_for("buy", "0.1", "70000.1"), ask_for("sell", "0.05", "70000.1")
+        desk.exchange.add_batch(desk.account_id, [taker, maker])
+        await settle()
+        return frames + wire.frames()
+
+    told = of(at_desk(story), "level3")
+    client = Queues()
+
+    assert [frame["data"][0]["checksum"] for frame in told] == [client.apply(one) for one in told]
+    assert list(client.sides["asks"]["70000.1"].values()) == ["0.20000000", "0.05000000"]
+
+
 def test_random_changes_keep_the_level3_checksum() -> None:
     """A hundred seeded changes, own orders among them, at depth 10."""
     dice = random.Random(5)

@@ -281,6 +281,10 @@ class PairBook:
                 rows.append((price, size))
         return tuple(rows)
 
+    def shown_at(self, side: Side, price: Decimal) -> Decimal:
+        """What one level displays."""
+        return self._shown_size(side, price, self._own[side])
+
     def best_displayed(self, side: Side) -> tuple[Decimal, Decimal] | None:
         """The first displayed level, without a look at the others."""
         queue = self.resting[side]

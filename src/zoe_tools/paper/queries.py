@@ -160,6 +160,10 @@ class Queries(ABC):
         """The candle of the last print; None before the first."""
         return self._floor.tapes[symbol].latest(interval_minutes)
 
+    def shown(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """The displayed quantity of one level, zero where there is none."""
+        return self._floor.book(symbol).shown_at(side, price)
+
     def queue(self, symbol: str, side: Side, price: Decimal) -> tuple[QueuedOrder, ...]:
         """The accounts' orders that rest at one price, first come first."""
         return tuple(

@@ -8,10 +8,11 @@ traded is taken from the back. Source: kraken-spot sections 10.5, 10.6 and 17.5.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
+from typing import Protocol
 from zlib import crc32
 
 from typing_extensions import override
@@ -27,7 +28,18 @@ from zoe_tools.paper.ws_numbers import checksum_text
 from zoe_tools.paper.ws_windows import Window, checksum_of
 
 LEVEL3_DEPTHS = (10, 100, 1000)
-Queue = Callable[[str, Side, Decimal], tuple[QueuedOrder, ...]]
+
+
+class Live(Protocol):
+    """A book as it is now, which may be a step further than the event that is being told."""
+
+    def shown(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """The displayed quantity of a level, zero where there is none."""
+        ...
+
+    def queue(self, symbol: str, side: Side, price: Decimal) -> tuple[QueuedOrder, ...]:
+        """The accounts' orders that rest at a price, first come first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +99,24 @@ _Window = dict[Decimal, _Level]
 class _Side:
     """One side of the book, order by order."""
 
-    def __init__(self, spec: PairSpec, side: Side, queue: Queue, mint: IdMint) -> None:
+    def __init__(self, spec: PairSpec, side: Side, live: Live, mint: IdMint) -> None:
         self._spec = spec
         self._side: Side = side
-        self._queue = queue
+        self._live = live
         self._mint = mint
         self._prices: list[Decimal] = []
         self._levels: _Window = {}
 
     def replace(self, levels: Levels, at: int) -> None:
         present = {price for price, _ in levels}
-        self.change([(price, ZERO) for price in self._prices if price not in present], at, {})
-        self.change(levels, at, {})
+        self.change([price for price in self._prices if price not in present], at, {})
+        self.change(present, at, {})
 
-    def change(
-        self, levels: Sequence[tuple[Decimal, Decimal]], at: int, traded: dict[Decimal, Decimal]
-    ) -> None:
-        for price, shown in levels:
+    def change(self, prices: Iterable[Decimal], at: int, traded: dict[Decimal, Decimal]) -> None:
+        symbol = self._spec.symbol
+        for price in prices:
+            # not as the event has it: a batch is several steps, and its queues are the last one's
+            shown = self._live.shown(symbol, self._side, price)
             if shown <= 0:
                 if self._levels.pop(price, None) is not None:
                     del self._prices[bisect_left(self._prices, price)]
@@ -112,7 +125,7 @@ class _Side:
             if old is None:
                 insort(self._prices, price)
             told = old.orders if old is not None else ()
-            queued = self._queue(self._spec.symbol, self._side, price)
+            queued = self._live.queue(symbol, self._side, price)
             orders = self._queued(told, queued, shown, traded.get(price, ZERO), at)
             if old is None or orders != told:
                 self._levels[price] = _Level(price, orders, self._spec)
@@ -210,12 +223,12 @@ def _interleaved(
 class Level3Book:
     """One pair, order by order, from a view at the start and the events since."""
 
-    def __init__(self, spec: PairSpec, view: BookView, queue: Queue) -> None:
+    def __init__(self, spec: PairSpec, view: BookView, live: Live) -> None:
         self.spec = spec
         self.at = view.at
         mint = IdMint(crc32(spec.symbol.encode()))
-        self.bids = _Side(spec, "buy", queue, mint)
-        self.asks = _Side(spec, "sell", queue, mint)
+        self.bids = _Side(spec, "buy", live, mint)
+        self.asks = _Side(spec, "sell", live, mint)
         self.bids.replace(view.bids, view.at)
         self.asks.replace(view.asks, view.at)
         self._traded: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
@@ -237,7 +250,8 @@ class Level3Book:
             if event.is_snapshot:
                 side.replace(levels, event.at)
             else:
-                side.change(levels, event.at, self._traded["buy" if name == "buy" else "sell"])
+                prices = [price for price, _ in levels]
+                side.change(prices, event.at, self._traded["buy" if name == "buy" else "sell"])
         self._traded["buy"].clear()
         self._traded["sell"].clear()
         self._checksum = None

@@ -135,7 +135,7 @@ class MarketDesk:
         if book is None:
             self._hub.hear_markets(self._hear)
             view = self._exchange.book(symbol, _WHOLE_BOOK)
-            book = Level3Book(self._spec(symbol), view, self._exchange.queue)
+            book = Level3Book(self._spec(symbol), view, self._exchange)
             self._level3[symbol] = book
         return book
 
