@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_money_can_take_its_time(home: Home) -> None:
     (moving,) = account["moving"]
     assert (moving["asset"], moving["status"]) == ("ETH", "Pending")
     assert owned(home) == before
+
+
+def test_money_goes_to_another_account_and_stays_when_the_exchange_has_rested(
+    tmp_path: Path,
+) -> None:
+    """The command starts an exchange that rests; what it did is there after the next start."""
+    home = Home(folder=tmp_path)
+    try:
+        made = home.zoe("paper", "key", "other", "--owner", "second", "--new-account")
+        assert made.code == 0, made.err
+        paid = home.here("paper", "fund", "BTC", "2", "--owner", "second", "--execute")
+        assert paid.code == 0, paid.err
+        home.stop_exchange()
+        accounts = result_of(home.zoe("--json", "paper", "fund"))["accounts"]
+    finally:
+        home.stop_exchange()
+
+    owned = {"asset": "BTC", "balance": "2.0000000000", "held": "0.0000000000"}
+    assert [one["name"] for one in accounts] == ["paper", "second"]
+    assert accounts[1]["balances"] == [owned]
+    assert all(row["asset"] != "BTC" for row in accounts[0]["balances"])
 
 
 @pytest.mark.parametrize(
