@@ -239,6 +239,8 @@ def test_validate_describes_the_order_and_places_nothing(
         ({"trigger": "index"}, "EGeneral:Invalid arguments:Index unavailable"),
         ({"deadline": "tomorrow"}, "EGeneral:Invalid arguments:deadline"),
         ({"deadline": "2026-01-05T07:59:59Z"}, "EService:Deadline elapsed"),
+        ({"deadline": "2026-01-05T09:00:00Z"}, "EGeneral:Invalid arguments:deadline"),
+        ({"validate": "ture"}, "EGeneral:Invalid arguments:validate"),
         ({"expiretm": "1"}, "EGeneral:Invalid arguments:expiretm"),
         ({"userref": "1.5"}, "EGeneral:Invalid arguments:userref"),
         ({"volume": "99"}, "EOrder:Insufficient funds"),
@@ -384,3 +386,12 @@ def test_a_consumed_level_is_gone_from_depth_until_refreshed(desk: RestDesk) -> 
     asks = desk.public("Depth", "pair=XBTUSD")["XXBTZUSD"]["asks"]
 
     assert [row[:2] for row in asks] == [["70000.10000", "0.200"], ["70000.40000", "0.150"]]
+
+
+@pytest.mark.parametrize("method", ["ClosedOrders", "TradesHistory", "Ledgers"])
+def test_the_end_of_time_is_no_error(desk: RestDesk, method: str) -> None:
+    """Clients ask until the year 2286 when they mean all there is."""
+    until_now = desk.private(method)
+
+    assert desk.private(method, end="9999999999") == until_now
+    assert desk.private(method, start="9999999999")["count"] == 0

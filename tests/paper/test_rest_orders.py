@@ -37,6 +37,10 @@ def as_json(desk: RestDesk, method: str, **fields: Any) -> Any:
     ("fields", "text"),
     [
         ({**BUY, "price": "-10"}, "buy 0.01000000 XBTUSD @ limit 69990.0"),
+        (
+            {**BUY, "ordertype": "iceberg", "price": "69000", "displayvol": "0.001"},
+            "buy 0.01000000 XBTUSD @ iceberg 69000.0",
+        ),
         ({**BUY, "price": "#1%"}, "buy 0.01000000 XBTUSD @ limit 69300.0"),
         ({**BUY, "price": "-0.5%"}, "buy 0.01000000 XBTUSD @ limit 69650.0"),
         (

@@ -67,7 +67,8 @@ def leverage_text(order: OrderView) -> str:
 def _plain_text(order: OrderView, spec: PairSpec) -> str:
     what = f"{order.side} {fixed(order.quantity, spec.lot_decimals)} {spec.altname} @ "
     limit, trigger = order.limit_price, order.trigger_price
-    limit_text = "" if limit is None else f"limit {fixed(limit, spec.pair_decimals)}"
+    limit_word = "iceberg" if order.order_type == "iceberg" else "limit"
+    limit_text = "" if limit is None else f"{limit_word} {fixed(limit, spec.pair_decimals)}"
     if trigger is None:
         return what + (limit_text or _words_of(order.order_type))
     if order.limit_offset is not None:

@@ -64,7 +64,7 @@ def _is_settlement(request: PlaceOrder) -> bool:
 
 def add_order_batch(exchange: PaperExchange, who: Principal, params: Params) -> Json:
     """AddOrderBatch: all are checked before any is placed (section 8.3)."""
-    pair, deadline = params.text("pair"), params.moment("deadline")
+    pair, deadline = params.text("pair"), params.deadline(exchange.told_now())
     if pair is None:
         raise invalid("pair")
     text = params.text("orders")
@@ -122,7 +122,7 @@ def place_request(
         is_reduce_only=params.flag("reduce_only"),
         starts_at=_moment(params, "starttm", now),
         expire_at=_moment(params, "expiretm", now, least_s=_SHORTEST_LIFE_S),
-        deadline=params.moment("deadline"),
+        deadline=params.deadline(exchange.told_now()),
         cl_ord_id=params.text("cl_ord_id"),
         userref=params.integer("userref"),
         self_trade=params.text("stptype"),
@@ -200,7 +200,7 @@ def amend_order(exchange: PaperExchange, who: Principal, params: Params) -> Json
         limit_price=params.price("limit_price"),
         trigger_price=params.price("trigger_price"),
         is_post_only=params.flag("post_only"),
-        deadline=params.moment("deadline"),
+        deadline=params.deadline(exchange.told_now()),
     )
     amend_id, _ = exchange.amend_order(who.account_id, request)
     return {"amend_id": amend_id}
@@ -236,7 +236,7 @@ def edit_order(exchange: PaperExchange, who: Principal, params: Params) -> Json:
         trigger_price=trigger,
         is_post_only="post" in flags if flags else None,
         userref_new=params.integer("userref"),
-        deadline=params.moment("deadline"),
+        deadline=params.deadline(exchange.told_now()),
         is_validate=params.flag("validate"),
     )
     old, new = exchange.edit_order(who.account_id, request)

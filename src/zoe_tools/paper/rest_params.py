@@ -20,8 +20,11 @@ from zoe_tools.paper.times import NS, ns_of
 
 __all__ = ["Params", "from_form", "from_json", "invalid", "orders_in"]
 
-_TRUE = ("true", "1", "yes")
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _LATEST_S = Decimal(10) ** 10
+_DEADLINE_NS = 60 * NS
+_LATEST_NS = 2**63 - 1
+"""The end of all times that fit into 64 bits; whoever asks for later ones means this."""
 _FORM_FIELDS = 1000
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _MEMBER = re.compile(
@@ -44,9 +47,13 @@ class Params:
         return self._values.get(name) or None
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A boolean in any spelling Kraken takes."""
+        """A boolean in any spelling Kraken takes. A misspelled `validate` would trade."""
         value = self.text(name)
-        return default if value is None else value.lower() in _TRUE
+        if value is None:
+            return default
+        if value.lower() not in _FLAGS:
+            raise invalid(name)
+        return _FLAGS[value.lower()]
 
     def integer(self, name: str) -> int | None:
         """A whole number."""
@@ -103,7 +110,7 @@ class Params:
             return None
         if not 0 <= value < _LATEST_S:
             raise invalid(name)
-        return int(value * NS)
+        return min(int(value * NS), _LATEST_NS)
 
     def moment(self, name: str) -> int | None:
         """An RFC 3339 time as nanoseconds."""
@@ -117,6 +124,13 @@ class Params:
         if moment.tzinfo is None:
             raise invalid(name)
         return ns_of(moment)
+
+    def deadline(self, now: int) -> int | None:
+        """A `moment` at most a minute ahead; one that is near or has passed is the engine's."""
+        at = self.moment("deadline")
+        if at is not None and at > now + _DEADLINE_NS:
+            raise invalid("deadline")
+        return at
 
 
 def _decimal(value: str, name: str) -> Decimal:
