@@ -21,8 +21,8 @@ _FAULTS: Mapping[str, tuple[str, dict[str, object]]] = {
     "no answer in time": ("hang", {"times": None}),
     "connection cut": ("accept-then-drop", {"times": None}),
     "maintenance": ("maintenance", {"delay_s": 600}),
-    "cancel-only mode": ("maintenance", {"delay_s": 0.6}),
-    "post-only mode": ("maintenance", {"delay_s": 0.6}),
+    "cancel-only mode": ("maintenance", {"delay_s": 1}),
+    "post-only mode": ("maintenance", {"delay_s": 1}),
 }
 _MODES = {
     "maintenance": "maintenance",

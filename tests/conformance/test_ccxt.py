@@ -155,6 +155,47 @@ def test_it_places_queries_amends_and_cancels(
     shows(CCXT, "place, query, amend and cancel over REST")
 
 
+def test_it_amends_limit_and_trigger_prices(client: Any, shows: Shows) -> None:
+    """In place: the order keeps its id."""
+    limit = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)["id"]
+    stop = client.create_order(SYMBOL, "limit", "sell", 0.01, 49_000, {"stopLossPrice": 50_000})
+    client.edit_order(limit, SYMBOL, "limit", "buy", None, 50_001)
+    client.edit_order(stop["id"], SYMBOL, "limit", "sell", None, 49_001, {"stopLossPrice": 50_002})
+    after = [client.fetch_order(order_id) for order_id in (limit, stop["id"])]
+    client.cancel_all_orders()
+
+    assert [order["price"] for order in after] == [50_001, 49_001]
+    assert after[1]["triggerPrice"] == 50_002
+    shows(CCXT, "amend limit and trigger prices")
+
+
+def test_it_edits_an_order_into_a_new_one(client: Any, shows: Shows) -> None:
+    """Through ccxt's own table of endpoints: its `edit_order` amends."""
+    old = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000)["id"]
+    fields = {"pair": "XBTUSD", "txid": old, "price": "50001"}
+    new = client.private_post_editorder(fields)["result"]["txid"]
+    client.cancel_order(new)
+
+    assert client.fetch_order(old)["status"] == "canceled"
+    assert client.fetch_order(new)["price"] == 50_001
+    shows(CCXT, "edit an order into a new one")
+
+
+def test_it_finds_and_cancels_by_own_id_and_reference(client: Any, shows: Shows) -> None:
+    """Both are filters of what is open, and names to cancel by."""
+    named = {"clientOrderId": "mine-1"}
+    first = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000, named)["id"]
+    second = client.create_order(SYMBOL, "limit", "buy", 0.01, 50_000, {"userref": 77})["id"]
+    by_id = client.fetch_open_orders(SYMBOL, None, None, named)
+    by_reference = client.fetch_open_orders(SYMBOL, None, None, {"userref": 77})
+    client.cancel_order("", None, named)
+    client.cancel_order("", None, {"userref": 77})
+
+    assert [order["id"] for order in (*by_id, *by_reference)] == [first, second]
+    assert client.fetch_open_orders() == []
+    shows(CCXT, "find and cancel by own id and reference")
+
+
 def test_it_places_and_cancels_batches(client: Any, shows: Shows) -> None:
     """AddOrderBatch, CancelOrderBatch and CancelAll."""
     one = {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 0.01}

@@ -215,6 +215,34 @@ def test_it_puts_parameters_where_nobody_reads_them(venue: Venue) -> None:
     assert (order["userref"], order["descr"]["ordertype"]) == (0, "limit")
 
 
+def test_it_amends_prices_and_edits_and_finds_by_own_id(venue: Venue, shows: Shows) -> None:
+    """Amendments over the socket, the rest over REST."""
+
+    async def story(client: Any) -> None:
+        buy, sell = (SYMBOL, "limit", "buy", 0.01), (SYMBOL, "limit", "sell", 0.01)
+        named = {"clientOrderId": "mine-1"}
+        limit = (await client.create_order_ws(*buy, 50_000, named))["id"]
+        await client.edit_order_ws(limit, *buy, 50_001)
+        assert (await client.fetch_open_orders(SYMBOL, None, None, named))[0]["price"] == 50_001
+        stop = (await client.create_order_ws(*sell, 49_000, {"stopLossPrice": 50_000}))["id"]
+        await client.edit_order_ws(stop, *sell, 49_001, {"stopLossPrice": 50_002})
+        after = await client.fetch_order(stop)
+        assert (after["price"], after["triggerPrice"]) == (49_001, 50_002)
+        await client.cancel_order_ws(stop)
+        await client.cancel_order("", None, named)
+        old = (await client.create_order(*buy, 50_000, {"userref": 77}))["id"]
+        fields = {"pair": "XBTUSD", "txid": old, "price": "50001", "userref": "78"}
+        new = (await client.private_post_editorder(fields))["result"]["txid"]
+        (found,) = await client.fetch_open_orders(SYMBOL, None, None, {"userref": 78})
+        await client.cancel_order("", None, {"userref": 78})
+        assert (found["id"], await client.fetch_open_orders()) == (new, [])
+
+    told(venue, story)
+    shows(PRO, "amend limit and trigger prices")
+    shows(PRO, "edit an order into a new one")
+    shows(PRO, "find and cancel by own id and reference")
+
+
 def test_it_cancels_many(venue: Venue, shows: Shows) -> None:
     """By ids, and all; batches and the switch go over REST."""
 

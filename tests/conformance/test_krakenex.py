@@ -108,7 +108,34 @@ def test_it_places_queries_amends_and_cancels(
     shows(KRAKENEX, "place, query, amend and cancel over REST")
 
 
-def test_it_edits_an_order_into_a_new_one(desk: Desk) -> None:
+def test_it_amends_limit_and_trigger_prices(desk: Desk, shows: Shows) -> None:
+    """In place: the order keeps its id."""
+    stop = {"type": "sell", "ordertype": "stop-loss-limit", "volume": "0.01"}
+    prices = {"price": "50000", "price2": "49000"}
+    (txid,) = desk.private("AddOrder", pair=PAIR, **stop, **prices)["txid"]
+    desk.private("AmendOrder", txid=txid, trigger_price="50002", limit_price="49001")
+    told = desk.order(txid)["descr"]
+    desk.private("CancelOrder", txid=txid)
+
+    assert (told["price"], told["price2"]) == ("50002.0", "49001.0")
+    shows(KRAKENEX, "amend limit and trigger prices")
+
+
+def test_it_finds_and_cancels_by_own_id_and_reference(desk: Desk, shows: Shows) -> None:
+    """Both are filters of what is open, and names to cancel by; a reference may name many."""
+    order = {"type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
+    (first,) = desk.private("AddOrder", pair=PAIR, **order, cl_ord_id="mine-1")["txid"]
+    more = [desk.private("AddOrder", pair=PAIR, **order, userref=77)["txid"][0] for _ in range(2)]
+
+    assert list(desk.private("OpenOrders", cl_ord_id="mine-1")["open"]) == [first]
+    assert sorted(desk.private("OpenOrders", userref=77)["open"]) == sorted(more)
+    assert desk.private("CancelOrder", cl_ord_id="mine-1") == {"count": 1}
+    assert desk.private("CancelOrder", txid=77) == {"count": 2}
+    assert [desk.order(txid)["status"] for txid in (first, *more)] == ["canceled"] * 3
+    shows(KRAKENEX, "find and cancel by own id and reference")
+
+
+def test_it_edits_an_order_into_a_new_one(desk: Desk, shows: Shows) -> None:
     """EditOrder, the older way: another id."""
     fields = {"type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
     (txid,) = desk.private("AddOrder", pair=PAIR, **fields)["txid"]
@@ -117,6 +144,7 @@ def test_it_edits_an_order_into_a_new_one(desk: Desk) -> None:
 
     assert (edited["originaltxid"], edited["orders_cancelled"]) == (txid, 1)
     assert desk.order(txid)["status"] == "canceled"
+    shows(KRAKENEX, "edit an order into a new one")
 
 
 def test_it_places_and_cancels_batches(desk: Desk, shows: Shows) -> None:

@@ -122,8 +122,33 @@ def test_it_places_queries_amends_and_cancels(
     shows(SDK, "place, query, amend and cancel over REST")
 
 
+def test_it_amends_limit_and_trigger_prices(desk: Desk, shows: Shows) -> None:
+    """In place: the order keeps its id."""
+    stop = {"type": "sell", "ordertype": "stop-loss-limit", "volume": "0.01"}
+    txid = placed(desk, {**stop, "price": "50000", "price2": "49000"})
+    desk.trade.amend_order(txid=txid, trigger_price="50002", limit_price="49001")
+    told = desk.order(txid)["descr"]
+    desk.trade.cancel_order(txid)
+
+    assert (told["price"], told["price2"]) == ("50002.0", "49001.0")
+    shows(SDK, "amend limit and trigger prices")
+
+
+def test_it_finds_and_cancels_by_own_id_and_reference(desk: Desk, shows: Shows) -> None:
+    """Both are filters of what is open, and names to cancel by."""
+    order = {"type": "buy", "ordertype": "limit", "volume": "0.01", "price": "50000"}
+    first = placed(desk, {**order, "cl_ord_id": "mine-1"})
+    second = placed(desk, {**order, "userref": "77"})
+
+    assert list(desk.user.get_open_orders(cl_ord_id="mine-1")["open"]) == [first]
+    assert list(desk.user.get_open_orders(userref=77)["open"]) == [second]
+    assert desk.trade.cancel_order(cl_ord_id="mine-1") == {"count": 1}
+    assert desk.trade.cancel_order(txid=77) == {"count": 1}
+    shows(SDK, "find and cancel by own id and reference")
+
+
 def test_it_edits_checks_and_truncates(
-    desk: Desk, venue: Venue, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, venue: Venue, monkeypatch: pytest.MonkeyPatch, shows: Shows
 ) -> None:
     """EditOrder, `validate`, and its own rounding, which asks for the pair's decimals."""
     monkeypatch.setattr(Market, "URL", venue.rest_url)
@@ -136,6 +161,7 @@ def test_it_edits_checks_and_truncates(
     assert list(checked) == ["descr"]
     assert made["descr"]["order"] == "buy 0.01234567 XBTUSD @ limit 50000.1"
     assert (edited["originaltxid"], edited["volume"]) == (made["txid"][0], "0.02000000")
+    shows(SDK, "edit an order into a new one")
 
 
 def test_it_places_and_cancels_batches(desk: Desk, shows: Shows) -> None:
