@@ -155,19 +155,23 @@ def _has_fired(order_type: str, misc: str) -> bool:
     return order_type == "trailing-stop-limit" and "stopped" in misc
 
 
-class BookFollower:
-    """A client of the book and of the book order by order, who checks every checksum."""
+class MarketFollower:
+    """A client of both books, who checks every checksum, and of the ticker and the candles."""
 
     def __init__(self, exchange: PaperExchange, who: Principal) -> None:
         self.heard = 0
         self._told: list[str] = []
         self._levels: dict[str, dict[str, str]] = {}
         self._queues: dict[str, dict[str, dict[str, str]]] = {}
+        self.ticker: Row = {}
+        self.candle: Row = {}
         self._sessions = [
             Session(exchange, self._told.append, door="public"),
             Session(exchange, self._told.append, door="level3"),
         ]
         self._ask(0, channel="book", depth=10)
+        self._ask(0, channel="ticker", event_trigger="bbo")
+        self._ask(0, channel="ohlc", interval=1)
         self._ask(1, channel="level3", depth=10, token=exchange.issue_token(who))
 
     def _ask(self, which: int, **params: Any) -> None:
@@ -182,6 +186,11 @@ class BookFollower:
                 (row,) = frame["data"]
                 apply = self._apply_levels if frame["channel"] == "book" else self._apply_orders
                 assert apply(row, is_whole=frame["type"] == "snapshot") == row["checksum"]
+            elif frame.get("channel") == "ticker":
+                (self.ticker,) = frame["data"]
+            elif frame.get("channel") == "ohlc":
+                traded_in = [row for row in frame["data"] if row["trades"]]
+                self.candle = traded_in[-1]
         self.heard += len(self._told)
         self._told.clear()
 
@@ -261,7 +270,7 @@ class SocketMachine(ExchangeMachine):
     def __init__(self) -> None:
         super().__init__()
         self._followers: dict[str, Follower] = {}
-        self._books: BookFollower | None = None
+        self._books: MarketFollower | None = None
 
     @override
     def teardown(self) -> None:
@@ -389,17 +398,25 @@ class SocketMachine(ExchangeMachine):
             assert follower.wallets == _wallets(self.exchange, who)
 
     @invariant()
-    def the_client_knows_the_displayed_book(self) -> None:
-        """Level by level and order by order, and every checksum on the way was right."""
+    def the_client_knows_the_market(self) -> None:
+        """Level by level and order by order, every checksum right; the best; the last candle."""
         if not self.exchange.principals:
             return
         if self._books is None:
-            self._books = BookFollower(self.exchange, self.exchange.principals[0])
+            self._books = MarketFollower(self.exchange, self.exchange.principals[0])
         self._books.catch_up()
         view = self.exchange.book("BTC/USD", 10)
         shown = {"bids": list(view.bids), "asks": list(view.asks)}
         assert self._books.levels() == shown
         assert self._books.queues() == shown
+        told = self.exchange.ticker("BTC/USD")
+        best = (told.bid, told.bid_quantity, told.ask, told.ask_quantity)
+        names = ("bid", "bid_qty", "ask", "ask_qty")
+        assert tuple(d(self._books.ticker[name]) for name in names) == best
+        bar = [one for one in self.exchange.bars("BTC/USD", 1) if one.count][-1]
+        numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume, Decimal(bar.count))
+        fields = ("open", "high", "low", "close", "volume", "trades")
+        assert tuple(d(str(self._books.candle[name])) for name in fields) == numbers
 
     # what the machine watches by itself is proved elsewhere, and not of these orders
     @override
