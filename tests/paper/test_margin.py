@@ -13,7 +13,7 @@ import pytest
 from paper_desk import BTC_USD, START, Desk, ask_for, change, d, snapshot, stop, traded
 from zoe_tools.paper.events import OrderEvent
 from zoe_tools.paper.margin import MarginRules, Standing
-from zoe_tools.paper.order import ConditionalClose, PlaceOrder, Side
+from zoe_tools.paper.order import ConditionalClose, EditOrder, PlaceOrder, Side
 from zoe_tools.paper.positions import Position
 from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.times import NS
@@ -263,6 +263,30 @@ def test_money_that_carries_a_position_cannot_leave() -> None:
     assert stands(desk).free == d("52.8979")
 
 
+def test_amending_moves_what_an_order_holds() -> None:
+    """By the same rules as at entry; a refused amendment changes nothing."""
+    desk = desk_at()
+    order = desk.place(leveraged("buy", "0.1", "60000.0"))
+    assert stands(desk).orders_margin == d("1200")
+
+    desk.amend(order, quantity=d("0.3"), limit_price=d("50000.0"))
+    assert stands(desk).orders_margin == d("3000")
+
+    with pytest.raises(Refusal, match="Insufficient initial margin"):
+        desk.amend(order, quantity=d("1.1"))
+    assert stands(desk).orders_margin == d("3000")
+
+
+def test_an_edited_order_keeps_its_leverage() -> None:
+    """A new order of the same kind in the old one's place (section 8.5)."""
+    desk = desk_at()
+    order = desk.place(leveraged("sell", "0.1", "80000.0"))
+    request = EditOrder(symbol="BTC/USD", order_id=order.order_id, limit_price=d("90000.0"))
+    _, new, _ = desk.engine.edit(desk.account_id, request, desk.now)
+
+    assert (new.leverage, stands(desk).orders_margin) == (5, d("1800"))
+
+
 # rollover
 def test_every_four_hours_a_position_pays_its_rollover() -> None:
     """0.02 % of 35000.50 is 7.0001; by time alone, and as often as it is due."""
@@ -400,6 +424,28 @@ def test_what_rests_to_reduce_is_no_larger_than_its_position() -> None:
         "Reduce only",
         "EOrder:Reduce only:Position is closed",
     ]
+
+
+def test_an_iceberg_that_reduces_never_shows_more_than_there_is() -> None:
+    """Its slice is cut with it."""
+    desk = desk_at()
+    desk.place(leveraged("buy", "0.3"))
+    more = {"order_type": "iceberg", "display_quantity": d("0.2"), "is_reduce_only": True}
+    desk.place(leveraged("sell", "0.3", "75000.0", **more))
+    desk.place(leveraged("sell", "0.25"))
+
+    asks = dict(desk.floor.books["BTC/USD"].displayed("sell", 10))
+    assert asks[d("75000.0")] == d("0.05")
+
+
+def test_all_or_nothing_of_more_than_there_is_to_reduce_is_nothing() -> None:
+    """Fill or kill."""
+    desk = desk_at()
+    desk.place(leveraged("buy", "0.3"))
+    more = {"time_in_force": "fok", "is_reduce_only": True}
+    order = desk.place(leveraged("sell", "0.5", "69000.0", **more))
+
+    assert (order.status, order.filled, order.reason) == ("canceled", d("0"), "Fill or kill")
 
 
 def test_a_stop_that_reduces_looks_for_its_position_when_it_fires() -> None:

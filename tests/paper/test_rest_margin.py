@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.quirks import quirks_in
 from zoe_tools.paper.rest_format import NO_POSITION
 from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.times import NS, moment_of
 from zoe_tools.paper.ws_balances import ledger_row
 from zoe_tools.paper.ws_orders import place_request
 from zoe_tools.paper.ws_reports import update_row
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
 
 MARKET = (snapshot(["70000.0 10"], ["70001.0 10"]), traded("70000.0", "0.5"))
 OPEN = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "leverage": "5"}
@@ -220,6 +223,32 @@ def test_rollovers_come_with_time_and_are_in_the_ledger(desk: RestDesk) -> None:
         "fee": "7.0001",
         "balance": "99845.9978",
     }
+
+
+def test_a_rollover_comes_on_time_though_nothing_happens() -> None:
+    """The market opened the position and falls silent: a timer of its own, set by the fill."""
+    silence = 5 * 3600 * NS
+    script = (
+        *MARKET,
+        traded("65000.0", "1", at=START + 10 * NS),
+        traded("65000.0", "1", at=START + silence),
+    )
+
+    async def watch() -> list[int]:
+        exchange = PaperExchange(ScriptedSource(script), VirtualClock(moment_of(START)))
+        balances = {"USD": d("10000")}
+        account_id = exchange.create_account(
+            "one", "one", "c2VjcmV0", balances=balances, has_margin=True
+        )
+        running = asyncio.create_task(exchange.run())
+        await asyncio.sleep(5)
+        exchange.add_order(account_id, ask_for("buy", "0.1", "66000.0", leverage=5))
+        await running
+        return [row.at for row in exchange.ledger(account_id)]
+
+    times = run_virtual(watch())
+
+    assert times[-2:] == [START + 10 * NS, START + 10 * NS + FOUR_HOURS]
 
 
 def told_by(desk: RestDesk) -> list[EngineEvent]:

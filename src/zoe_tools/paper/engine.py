@@ -48,7 +48,7 @@ class Engine:
         self._holds_before_trigger = holds_before_trigger
         self._max_open_orders = max_open_orders
         self._has_tiers = has_tiers
-        self.margin = margin or MarginRules()
+        floor.margin = margin or MarginRules()
 
     def _turn(self, now: int) -> MarginTurn:
         self.floor.now = now = max(self.floor.now, now)
@@ -57,7 +57,6 @@ class Engine:
             now,
             protection_pct=self._protection_pct,
             holds_before_trigger=self._holds_before_trigger,
-            rules=self.margin,
         )
 
     # the market
@@ -181,7 +180,7 @@ class Engine:
         if order.leverage is None:
             checks.check_funds(account, order, book, has_hold=self._holds_before_trigger)
         else:
-            margin_checks.check_collateral(self.floor, account, order, book, self.margin)
+            margin_checks.check_collateral(self.floor, account, order, book)
 
     def place_batch(
         self, account_id: str, requests: Sequence[PlaceOrder], now: int

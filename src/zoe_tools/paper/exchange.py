@@ -237,6 +237,7 @@ class PaperExchange(
         self._floor_expire(event.at)
         self._moved.add(event.symbol)
         self._tell(self._engine.market(event))
+        self._ring()
 
     @override
     def save(self) -> None:

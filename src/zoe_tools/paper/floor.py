@@ -10,6 +10,7 @@ from zoe_tools.paper.account import Account
 from zoe_tools.paper.book import PairBook
 from zoe_tools.paper.events import SystemMode
 from zoe_tools.paper.ids import IdMint
+from zoe_tools.paper.margin import MarginRules
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.order import OrderView
 from zoe_tools.paper.rate_counters import EngineCounters
@@ -36,6 +37,7 @@ class Floor:
         self.dead_men: dict[str, int] = {}
         self.rates = EngineCounters()
         self.planned_modes: list[tuple[int, SystemMode]] = []
+        self.margin = MarginRules()
         self.exposed: set[str] = set()
         """Accounts that have, or lately had, positions or orders on margin."""
         self._expiries: list[tuple[int, str, str]] = []

@@ -102,9 +102,7 @@ def hold_of(order: OrderView, account: Account, spec: PairSpec) -> tuple[str, De
     return margin_key(spec.quote), ceiling(margin, spec.quote_decimals)
 
 
-def check_collateral(
-    floor: Floor, account: Account, order: OrderView, book: PairBook, rules: MarginRules
-) -> None:
+def check_collateral(floor: Floor, account: Account, order: OrderView, book: PairBook) -> None:
     """The account can carry what the order would open, or deliver what it settles.
 
     Raises:
@@ -116,6 +114,7 @@ def check_collateral(
     opening = opening_of(order, account)
     if opening <= 0:
         return
+    rules = floor.margin
     standing = standing_of(floor, account)
     if is_called(standing, rules):
         raise Refusal("EOrder:Margin level too low")

@@ -15,9 +15,8 @@ from zoe_tools.paper.account import Account
 from zoe_tools.paper.book import PairBook, other
 from zoe_tools.paper.events import MarginEvent, PositionEvent
 from zoe_tools.paper.fills import FILL_OR_KILL, NO_FUNDS, NO_MARGIN
-from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.ledger import LedgerType, OnMargin, TradeView
-from zoe_tools.paper.margin import MarginRules, charge_of, is_stopped, margin_of
+from zoe_tools.paper.margin import charge_of, is_stopped, margin_of
 from zoe_tools.paper.margin_checks import delivery_of, hold_of
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.matching import Turn
@@ -37,20 +36,6 @@ _NOTHING = ("", ZERO)
 
 class MarginTurn(Turn):
     """One step of an exchange with margin."""
-
-    def __init__(
-        self,
-        floor: Floor,
-        now: int,
-        *,
-        protection_pct: Decimal | None,
-        holds_before_trigger: bool,
-        rules: MarginRules,
-    ) -> None:
-        super().__init__(
-            floor, now, protection_pct=protection_pct, holds_before_trigger=holds_before_trigger
-        )
-        self._rules = rules
 
     def allow_margin(self, account: Account, *, has_margin: bool) -> None:
         """Let the account open positions, or no more."""
@@ -175,7 +160,7 @@ class MarginTurn(Turn):
                 closed=fill.closed,
                 borrowed=fill.opening_cost,
                 margin=margin_of(spec, cost, leverage),
-                opening_fee=charge_of(spec, fill.opening_cost, self._rules.opening_pct),
+                opening_fee=charge_of(spec, fill.opening_cost, self.floor.margin.opening_pct),
                 profit=fill.profit,
             )
         return OnMargin(
@@ -201,7 +186,7 @@ class MarginTurn(Turn):
         spec = self.floor.pairs[order.symbol]
         first = account.positions.open.get(told.position_id)
         if first is None:
-            rolls_at = self.now + self._rules.rollover_ns
+            rolls_at = self.now + self.floor.margin.rollover_ns
             first = Position(
                 position_id=told.position_id,
                 account_id=account.account_id,
@@ -215,8 +200,8 @@ class MarginTurn(Turn):
                 fee=ZERO,
                 margin=ZERO,
                 leverage=told.leverage,
-                rollover_pct=self._rules.rollover_pct,
-                rollover_ns=self._rules.rollover_ns,
+                rollover_pct=self.floor.margin.rollover_pct,
+                rollover_ns=self.floor.margin.rollover_ns,
                 rolls_at=rolls_at,
             )
             self.floor.watch_expiry(rolls_at, account.account_id, first.position_id)
@@ -350,7 +335,7 @@ class MarginTurn(Turn):
     def _liquidate(self, account: Account) -> None:
         """Close positions at the market, oldest first, until the level is above the stop."""
         dry: set[str] = set()
-        while is_stopped(standing_of(self.floor, account), self._rules):
+        while is_stopped(standing_of(self.floor, account), self.floor.margin):
             for order in [*account.open.values()]:
                 if order.leverage is not None:
                     self.end(order, "canceled", LIQUIDATED)
