@@ -19,6 +19,7 @@ from zoe_tools.paper import (
     book,
     checks,
     fees,
+    funding,
     margin,
     margin_checks,
     margin_turn,
@@ -152,6 +153,43 @@ def test_a_mutant_is_caught(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rounding, hold, queue, fee side, partial fill: each turns the machine red."""
+    mutant(monkeypatch)
+    with pytest.raises(AssertionError):
+        run(60, 50, is_shrunk=False)
+
+
+def _keep_the_fee_of_what_came_back(patch: pytest.MonkeyPatch) -> None:
+    right = funding._post
+
+    def post(turn: Any, whose: Any, movement: Any, amount: Decimal, fee: Decimal) -> None:
+        right(turn, whose, movement, amount, max(fee, Decimal(0)))
+
+    patch.setattr(funding, "_post", post)
+
+
+def _credit_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
+    def stages(now: int, _: float) -> tuple[tuple[int, str], ...]:
+        return ((now, "Success"), (now + 1, "Success"))
+
+    patch.setattr(funding, "_arrival", stages)
+
+
+def _earn_twice(patch: pytest.MonkeyPatch) -> None:
+    right = funding._legs
+
+    def legs(*args: Any) -> list[Any]:
+        return [(suffix, why, max(moved, moved * 2)) for suffix, why, moved in right(*args)]
+
+    patch.setattr(funding, "_legs", legs)
+
+
+@pytest.mark.parametrize(
+    "mutant", [_keep_the_fee_of_what_came_back, _credit_before_it_is_there, _earn_twice]
+)
+def test_a_mutant_of_funding_is_caught(
+    mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Withdrawal, deposit, transfer: each turns the machine red."""
     mutant(monkeypatch)
     with pytest.raises(AssertionError):
         run(60, 50, is_shrunk=False)

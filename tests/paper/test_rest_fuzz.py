@@ -19,6 +19,7 @@ from paper_desk import API_KEY, API_SECRET, START, RestDesk, snapshot, traded
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.keys import sign
 from zoe_tools.paper.times import NS
+from zoe_tools.paper.views import ALL_PERMISSIONS
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 REQUESTS = 10_000
@@ -38,7 +39,10 @@ PRIVATE = words(
     "Balance BalanceEx CreditLines TradeBalance OpenOrders ClosedOrders QueryOrders OrderAmends",
     "TradesHistory QueryTrades OpenPositions Ledgers QueryLedgers TradeVolume Level3 AddOrder",
     "AddOrderBatch AmendOrder EditOrder CancelOrder CancelOrderBatch CancelAll",
-    "CancelAllOrdersAfter GetWebSocketsToken GetApiKeyInfo Nonsense",
+    "CancelAllOrdersAfter GetWebSocketsToken GetApiKeyInfo Nonsense DepositMethods",
+    "DepositAddresses DepositStatus WithdrawMethods WithdrawAddresses WithdrawInfo Withdraw",
+    "WithdrawStatus WithdrawCancel WalletTransfer AddExport ExportStatus RetrieveExport",
+    "RemoveExport",
 )
 FIELDS = words(
     "pair asset info interval since count depth grouping type ordertype volume price price2 txid",
@@ -46,7 +50,8 @@ FIELDS = words(
     "timeinforce starttm expiretm deadline displayvol leverage reduce_only validate trigger",
     "stptype ofs start end closetime consolidate_taker without_count trades ledgers id timeout",
     "order_id order_qty limit_price trigger_price display_qty post_only aclass orders[0][type]",
-    "orders[1][price] consolidation docalcs nonce otp",
+    "orders[1][price] consolidation docalcs nonce otp key amount max_fee address method network",
+    "refid cursor limit new from to report description format fields endtm rebase_multiplier",
 )
 WORDS: tuple[object, ...] = (
     *words(
@@ -55,7 +60,7 @@ WORDS: tuple[object, ...] = (
         "0 -0 1 -1 0.5 70000 69999.99999 +1% -5 #2% % + - # 1e400 -1e400 1E-400 NaN sNaN inf",
         "0x10 1_000 \u0661\u0662 1,2,3 ,,, None null OXXXXX-XXXXX-XXXXXX T L O",
         "2026-01-05T08:00:30Z 0001-01-01T00:00:00+23:59 9999-12-31T23:59:59Z",
-        "+0 +3600 +1e9 31536000000 86400",
+        "+0 +3600 +1e9 31536000000 86400 XBT.F ZUSD paper-xbt Bitcoin ledgers trades TSV delete",
     ),
     "",
     " ",
@@ -120,6 +125,7 @@ METHODS = ("GET", "POST", "POST", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "
 
 BUY: dict[str, object] = {"type": "buy", "ordertype": "limit", "volume": "0.001", "price": "60000"}
 STOP: dict[str, object] = {"type": "sell", "ordertype": "stop-loss-limit", "volume": "0.001"}
+SPOT_TO_FUTURES: dict[str, object] = {"from": "Spot Wallet", "to": "Futures Wallet"}
 GOOD: tuple[tuple[str, dict[str, object]], ...] = (
     ("AddOrder", {**BUY, "close[ordertype]": "stop-loss", "close[price]": "-5%"}),
     ("AddOrder", {**BUY, "timeinforce": "GTD", "expiretm": "+60", "oflags": "post"}),
@@ -136,6 +142,11 @@ GOOD: tuple[tuple[str, dict[str, object]], ...] = (
     ("CancelAllOrdersAfter", {"timeout": "60"}),
     ("QueryOrders", {"trades": "true", "userref": "-7"}),
     ("OrderAmends", {}),
+    ("Withdraw", {"asset": "XBT", "key": "paper-xbt", "amount": "0.01", "max_fee": "1"}),
+    ("WithdrawStatus", {"asset": "XBT", "cursor": "true", "limit": "2", "start": "1"}),
+    ("DepositAddresses", {"asset": "XBT", "method": "Bitcoin", "new": "true"}),
+    ("WalletTransfer", {"asset": "XBT", "amount": "0.01", **SPOT_TO_FUTURES}),
+    ("AddExport", {"report": "ledgers", "description": "all", "fields": "txid,fee"}),
     ("Ledgers", {"asset": "XBT,ZUSD", "type": "trade", "ofs": "1"}),
     ("ClosedOrders", {"closetime": "open", "start": "1", "end": "2000000000"}),
 )
@@ -241,7 +252,9 @@ def test_ten_thousand_fuzzed_requests_are_all_answered(caplog: pytest.LogCapture
     """Status 200, an `error` list of Kraken's grammar, nothing logged, the money still there."""
     caplog.set_level(logging.WARNING)
     desk = RestDesk(
-        snapshot(["69999.0 5.0"], ["70001.0 5.0"]), traded("70000.0", "0.5", at=START + NS)
+        snapshot(["69999.0 5.0"], ["70001.0 5.0"]),
+        traded("70000.0", "0.5", at=START + NS),
+        permissions=frozenset(ALL_PERMISSIONS),
     )
     desk.play()
     monkey = Monkey(20260105)

@@ -98,21 +98,22 @@ def deposit(
 ) -> Movement:
     """Money comes: at once, or `Pending` for half of `takes_s` and `Settled` for the other half."""
     spec = turn.floor.assets[asset]
-    half = int(takes_s * NS / 2)
-    stages: Stages = (
-        ((turn.now + half, "Settled"), (turn.now + 2 * half, "Success"))
-        if half
-        else ((turn.now, "Success"),)
-    )
     number = turn.floor.mint.counters.get(address_counter(account, spec), 1)
     movement = _movement(turn, account, spec, amount, fee)
     movement = replace(
         movement,
         status="Pending",
-        due=stages,
+        due=_arrival(turn.now, takes_s),
         info=address(account.account_id, spec, number),
     )
     return _begin(turn, account, movement)
+
+
+def _arrival(now: int, takes_s: float) -> Stages:
+    half = int(takes_s * NS / 2)
+    if not half:
+        return ((now, "Success"),)
+    return ((now + half, "Settled"), (now + 2 * half, "Success"))
 
 
 def address_counter(account: Account, spec: AssetSpec) -> str:
@@ -254,13 +255,7 @@ def transfer(turn: Records, account: Account, order: Transfer) -> str:
     spec = turn.floor.assets[order.asset]
     amount = half_up(order.amount, spec.decimals)
     ref_id = turn.floor.mint.deposit()
-    if order.target == FUTURES:
-        legs = [("", "spottofutures", -amount)]
-    elif order.source:
-        legs = [(order.source, "stakingtospot", -amount), ("", "spotfromstaking", amount)]
-    else:
-        legs = [("", "spottostaking", -amount), (order.target, "stakingfromspot", amount)]
-    for suffix, subtype, moved in legs:
+    for suffix, subtype, moved in _legs(order, amount):
         turn.post(
             account,
             ledger_id=turn.floor.mint.ledger(),
@@ -272,3 +267,12 @@ def transfer(turn: Records, account: Account, order: Transfer) -> str:
             fee=half_up(ZERO, spec.decimals),
         )
     return ref_id
+
+
+def _legs(order: Transfer, amount: Decimal) -> list[tuple[str, str, Decimal]]:
+    """(suffix, subtype, amount) of the rows of a transfer."""
+    if order.target == FUTURES:
+        return [("", "spottofutures", -amount)]
+    if order.source:
+        return [(order.source, "stakingtospot", -amount), ("", "spotfromstaking", amount)]
+    return [("", "spottostaking", -amount), (order.target, "stakingfromspot", amount)]
