@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from paper_desk import snapshot
 from paper_socket import SocketDesk, Wire, at_desk
+from zoe_tools.paper.faults import FaultRule
 
 Frame = dict[str, Any]
 
@@ -193,6 +194,26 @@ def test_integers_are_numbers_too() -> None:
     (answer,) = answered(LIMIT | {"limit_price": 60000, "deadline": "2026-01-05T08:00:59.5Z"})
 
     assert answer["success"] is True
+
+
+def test_deadlines_are_by_the_clock_that_the_exchange_tells() -> None:
+    """Two minutes ahead: half a minute from then is near, half a minute from now has passed."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await trading(desk)
+        desk.exchange.arm_fault(FaultRule(name="clock-skew", for_s=60, delay_s=120))
+        order = LIMIT | {"token": desk.token}
+        return [
+            *await wire.ask("add_order", **order, deadline="2026-01-05T08:02:30Z"),
+            *await wire.ask("add_order", **order, deadline="2026-01-05T08:00:30Z"),
+            *await wire.ask("add_order", **order, deadline="2026-01-05T08:03:30Z"),
+        ]
+
+    assert [answer.get("error") for answer in at_desk(story)] == [
+        None,
+        "EService:Deadline elapsed",
+        "EGeneral:Invalid arguments:deadline",
+    ]
 
 
 def test_a_cancel_is_answered_once_for_every_id() -> None:

@@ -155,7 +155,7 @@ class Fields:
             raise invalid(name) from error
 
     def deadline(self, now: int) -> int | None:
-        """At most a minute ahead; one that is near or has passed is left to the engine."""
+        """At most a minute ahead of the time that is told; near and past ones are the engine's."""
         at = self.time("deadline")
         if at is not None and at > now + _DEADLINE_LIMIT_NS:
             raise invalid("deadline")

@@ -104,7 +104,7 @@ def place_request(exchange: PaperExchange, params: Params) -> PlaceOrder:
         is_reduce_only=fields.flag("reduce_only"),
         starts_at=fields.time("effective_time"),
         expire_at=fields.time("expire_time"),
-        deadline=fields.deadline(now),
+        deadline=fields.deadline(exchange.told_now()),
         cl_ord_id=fields.text("cl_ord_id"),
         userref=fields.integer("order_userref"),
         self_trade=_dashed(fields, "stp_type"),
@@ -189,7 +189,7 @@ def amend_order(exchange: PaperExchange, account_id: str, params: Params) -> Res
         limit_price=fields.price("limit_price", default=unit),
         trigger_price=fields.price("trigger_price", default=unit),
         is_post_only=fields.flag("post_only"),
-        deadline=fields.deadline(exchange.now()),
+        deadline=fields.deadline(exchange.told_now()),
     )
     amend_id, _ = exchange.amend_order(account_id, request)
     named = {"order_id": order_id} if order_id is not None else {"cl_ord_id": cl_ord_id}
@@ -225,7 +225,7 @@ def edit_order(exchange: PaperExchange, account_id: str, params: Params) -> Resu
         is_post_only=fields.flag("post_only") if fields.has("post_only") else None,
         fee_asset=fee,
         userref_new=fields.integer("order_userref"),
-        deadline=fields.deadline(exchange.now()),
+        deadline=fields.deadline(exchange.told_now()),
         is_validate=fields.flag("validate"),
     )
     ended, new = exchange.edit_order(account_id, request)
