@@ -302,6 +302,7 @@ class MarginTurn(Turn):
             )
         self._put(account, position)
         self.floor.watch_expiry(position.rolls_at, account.account_id, position_id)
+        self._is_repriced = True
 
     # when prices have moved
     @override

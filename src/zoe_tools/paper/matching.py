@@ -62,7 +62,7 @@ class Turn(MarginHooks):
         self._new_lasts: deque[tuple[PairBook, Decimal]] = deque()
         self._closes: deque[tuple[OrderView, Decimal]] = deque()
         self._touched: dict[str, PairBook] = {}
-        self._is_repriced = True
+        self._is_repriced = False
 
     # order life
     def open_order(self, draft: OrderView) -> OrderView:
@@ -183,6 +183,7 @@ class Turn(MarginHooks):
     def touch(self, book: PairBook) -> None:
         """The book may have changed on display."""
         self._touched[book.spec.symbol] = book
+        self._is_repriced = True
 
     # taking
     def _take(
@@ -321,7 +322,6 @@ class Turn(MarginHooks):
         self.events.append(printed)
         self.floor.tapes[symbol].add(printed)
         book.last = event.price
-        self._is_repriced = True
         self.touch(book)
         if book.waiting:
             self._new_lasts.append((book, event.price))
