@@ -134,6 +134,12 @@ GOOD: tuple[tuple[str, dict[str, object]], ...] = (
     ("AddOrder", {**BUY, "ordertype": "iceberg", "volume": "0.01", "displayvol": "0.001"}),
     ("AddOrder", {**STOP, "price": "#1%", "price2": "-2%", "userref": "-7", "trigger": "last"}),
     ("AddOrder", {**STOP, "ordertype": "trailing-stop", "price": "+1%", "starttm": "+5"}),
+    ("AddOrder", {**BUY, "leverage": "5", "price": "75000"}),
+    ("AddOrder", {**STOP, "ordertype": "market", "volume": "0", "leverage": "5"}),
+    ("AddOrder", {**STOP, "ordertype": "settle-position", "volume": "0.0001"}),
+    ("AddOrder", {**BUY, "type": "sell", "leverage": "3:1", "reduce_only": "true"}),
+    ("OpenPositions", {"docalcs": "true", "consolidation": "market"}),
+    ("TradeBalance", {"asset": "XBT"}),
     ("AddOrderBatch", {"orders": [BUY, {**STOP, "price": "60000", "price2": "59000"}]}),
     ("AmendOrder", {"order_qty": "0.002", "limit_price": "59000.5"}),
     ("EditOrder", {"volume": "0.003", "price": "58000"}),
@@ -256,6 +262,7 @@ def test_ten_thousand_fuzzed_requests_are_all_answered(caplog: pytest.LogCapture
         traded("70000.0", "0.5", at=START + NS),
         permissions=frozenset(ALL_PERMISSIONS),
     )
+    desk.exchange.allow_margin(desk.account_id, has_margin=True)
     desk.play()
     monkey = Monkey(20260105)
     app = create_app(desk.exchange, proof_secret=b"x")
@@ -282,6 +289,7 @@ def test_ten_thousand_fuzzed_requests_are_all_answered(caplog: pytest.LogCapture
 
     assert [record.getMessage() for record in caplog.records] == []
     assert good > REQUESTS // 10
+    assert {"margin", "settled"} <= {row.type for row in desk.exchange.ledger(desk.account_id)}
     assert took < SECONDS
     _is_sound(desk)
 
