@@ -108,7 +108,7 @@ def test_a_reopened_exchange_tells_the_whole_history(tmp_path: Path, kept: int) 
 
 
 def test_an_older_file_is_read_to_the_end(tmp_path: Path) -> None:
-    """Rows without account or time, and markets in one piece, are mended when it is opened."""
+    """Rows without account or time, pairs and markets in one piece: mended when it is opened."""
     path = tmp_path / "state.sqlite"
     desk = _traded_a_lot(StateFile(path), FORGETFUL)
     before = _told(desk)
@@ -119,6 +119,12 @@ def test_an_older_file_is_read_to_the_end(tmp_path: Path) -> None:
             "'$.ahead', json(CAST(ahead AS TEXT)), '$.last', last, '$.changed_at', changed_at) "
             "AS BLOB)"
         )
+        database.execute(
+            "UPDATE meta SET value = CAST(json_set(CAST(value AS TEXT), '$.pairs', "
+            "(SELECT json(CAST(value AS TEXT)) FROM meta WHERE name = 'pairs')) AS BLOB) "
+            "WHERE name = 'situation'"
+        )
+        database.execute("DELETE FROM meta WHERE name = 'pairs'")
         for table, *columns in (
             ("orders", "account_id", "ended"),
             ("trades", "account_id", "at"),

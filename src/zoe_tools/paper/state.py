@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.paper import history, state_margin
@@ -50,6 +51,8 @@ CREATE TABLE IF NOT EXISTS exports (
 CREATE TABLE IF NOT EXISTS prints (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 _PRINTS_RESTORED = 200_000
+_PAGES_IN_LOG = 4_000
+"""What is written over and over goes from the log into the file once in so many pages."""
 Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
 
@@ -81,6 +84,7 @@ class StateFile:
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={_PAGES_IN_LOG}")
             self._db.execute(f"PRAGMA synchronous={synchronous}")
             self._db.executescript(_SCHEMA + state_margin.SCHEMA)
             history.prepare(self._db)
@@ -95,7 +99,6 @@ class StateFile:
         self._changed: int = row[0]
         self._encode = msgspec.json.Encoder().encode
         self._pairs: tuple[PairSpec, ...] | None = None
-        self._pairs_text = msgspec.Raw(b"")
         self._filed_books: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
@@ -131,13 +134,11 @@ class StateFile:
                 self._write_account(floor, key)
             for key in used:
                 self._write_key(key)
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('situation', ?)",
-                (self._encode(self._with_known_pairs(situation)),),
-            )
+            self._write_situation(situation)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._filed_books.clear()
+            self._pairs = None
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise self._unwritable(error) from error
@@ -182,15 +183,15 @@ class StateFile:
             }
         )
 
-    def _with_known_pairs(self, situation: Situation) -> dict[str, object]:
-        """The situation with its pairs as text: they seldom change, and are most of it."""
+    def _write_situation(self, situation: Situation) -> None:
+        """The pairs by themselves: they seldom change, and are most of it."""
         if self._pairs is not situation.pairs:
             self._pairs = situation.pairs
-            self._pairs_text = msgspec.Raw(self._encode(situation.pairs))
-        fields: dict[str, object] = {
-            name: getattr(situation, name) for name in situation.__struct_fields__
-        }
-        return fields | {"pairs": self._pairs_text}
+            self._write_meta("pairs", self._encode(situation.pairs))
+        self._write_meta("situation", self._encode(replace(situation, pairs=())))
+
+    def _write_meta(self, name: str, value: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def _write_account(self, floor: Floor, key: ApiKey) -> None:
         self._write_key(key)
@@ -286,8 +287,14 @@ class StateFile:
     # reading
     def situation(self) -> Situation | None:
         """What the file last said of the exchange; None for a new file."""
-        row = self._db.execute("SELECT value FROM meta WHERE name='situation'").fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Situation)
+        found = dict(self._db.execute("SELECT name, value FROM meta"))
+        if "situation" not in found:
+            return None
+        situation = msgspec.json.decode(found["situation"], type=Situation)
+        # an older file has them inside
+        if "pairs" in found:
+            situation.pairs = msgspec.json.decode(found["pairs"], type=tuple[PairSpec, ...])
+        return situation
 
     def latest_moment(self) -> int:
         """The latest time the exchange is known to have had, in ns; 0 for a new file.
