@@ -35,6 +35,11 @@ class Child:
     port: int
     keys: list[dict[str, str]]
 
+    def cpu_s(self) -> float:
+        """Seconds of a core that it has used so far."""
+        told = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").split()
+        return (int(told[13]) + int(told[14])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
 def child(state: Path, *, server_core: int = 0, own_core: int = 1) -> Iterator[Child]:

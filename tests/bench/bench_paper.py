@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from paper_load import child, mix, rest_load, say, ws_load
+from paper_load import Child, child, mix, rest_load, say, ws_load
 from zoe_tools.paper.engine import Engine
 from zoe_tools.paper.floor import Floor
 from zoe_tools.paper.order import AmendOrder, PlaceOrder
@@ -19,6 +21,8 @@ from zoe_tools.paper.pair_specs import spec_named
 from zoe_tools.paper.times import NS
 
 START = 1_767_600_000 * NS
+TRIES = 3
+Load = Callable[[Child, int], Coroutine[Any, Any, float]]
 RICH = {"USD": Decimal(10) ** 9, "BTC": Decimal(10) ** 5}
 
 
@@ -63,9 +67,20 @@ def engine_rate(rounds: int) -> float:
     return operations / (time.perf_counter() - began)
 
 
+def best_of(state: Path, load: Load, count: int) -> tuple[float, float]:
+    """The best rate of three servers, orders a second, and microseconds of its core an order."""
+    found: list[tuple[float, float]] = []
+    for number in range(TRIES):
+        with child(state / f"paper{number}.sqlite") as target:
+            before = target.cpu_s()
+            rate = asyncio.run(load(target, count))
+            found.append((rate, (target.cpu_s() - before) / count * 1e6))
+    return max(found)
+
+
 def bench_the_engine_alone() -> None:
     """Twenty thousand order operations a second."""
-    rate = max(engine_rate(10_000) for _ in range(3))
+    rate = max(engine_rate(10_000) for _ in range(TRIES))
 
     say("engine alone", rate, "operations/s", 20_000)
     assert rate >= 20_000
@@ -73,17 +88,17 @@ def bench_the_engine_alone() -> None:
 
 def bench_orders_over_rest(tmp_path: Path) -> None:
     """Seven hundred signed orders a second."""
-    with child(tmp_path / "paper.sqlite") as target:
-        rate = asyncio.run(rest_load(target, 4_000))
+    rate, used = best_of(tmp_path, rest_load, 4_000)
 
     say("REST", rate, "orders/s", 700)
+    say("the server's core for one of them", used, "us at most", 1e6 / 700)
     assert rate >= 700
 
 
 def bench_orders_over_websocket(tmp_path: Path) -> None:
     """Two thousand orders a second."""
-    with child(tmp_path / "paper.sqlite") as target:
-        rate = asyncio.run(ws_load(target, 10_000))
+    rate, used = best_of(tmp_path, ws_load, 10_000)
 
     say("WebSocket", rate, "orders/s", 2_000)
+    say("the server's core for one of them", used, "us at most", 1e6 / 2_000)
     assert rate >= 2_000
