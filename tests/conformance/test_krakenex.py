@@ -197,6 +197,7 @@ def test_it_pages_what_it_did(desk: Desk, shows: Shows) -> None:
         row_count,
     ]
     assert set(ids) <= set(orders)
+    assert len(desk.private("TradesHistory")["trades"]) == 50
     assert list(desk.private("QueryTrades", txid=trades[0])) == trades[:1]
     assert list(desk.private("QueryLedgers", id=rows[0])) == rows[:1]
     shows(KRAKENEX, "page own trades, closed orders and ledger")
