@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -287,3 +288,53 @@ def test_a_fault_file_that_cannot_be_armed_is_a_usage_error(tmp_path: Path) -> N
 
     assert ran.code == 2
     assert "there is no 'AddOrdr' here, is it AddOrder?" in ran.err
+
+
+def signed(told: dict[str, str], method: str, nonce: int, **fields: Any) -> dict[str, Any]:
+    """The answer to a private call."""
+    path = f"/0/private/{method}"
+    body = json.dumps({"nonce": str(nonce), **fields}).encode()
+    signature = sign(secret=told["api_secret"], path=path, body=body, nonce=str(nonce))
+    headers = {
+        "API-Key": told["api_key"],
+        "API-Sign": signature,
+        "Content-Type": "application/json",
+    }
+    request = Request(  # noqa: S310 - our own exchange on loopback
+        told["rest_url"] + path, data=body, headers=headers
+    )
+    with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
+        loaded: dict[str, Any] = json.loads(answer.read())
+    return loaded
+
+
+def test_without_limits_no_order_is_one_too_many(tmp_path: Path) -> None:
+    """Not even the 226th, which no tier would let in."""
+    order = {"ordertype": "limit", "type": "buy", "volume": "0.0001", "price": "10000"}
+    with served(tmp_path, "--no-limits") as (_, told):
+        answers = [
+            signed(told, "AddOrderBatch", number, pair="XBTUSD", orders=[order] * 15)
+            for number in range(1, 17)
+        ]
+        count = signed(told, "CancelAll", 17)["result"]["count"]
+
+    assert [answer["error"] for answer in answers] == [[]] * 16
+    assert count == 240
+
+
+def test_what_strangers_send_is_no_matter_for_the_terminal(tmp_path: Path) -> None:
+    """It is in the log."""
+    with served(tmp_path) as (process, told):
+        where = urlsplit(told["rest_url"])
+        assert where.hostname is not None
+        with socket.create_connection((where.hostname, where.port or 0), timeout=30) as stranger:
+            stranger.sendall(b"GARBAGE\r\n\r\n")
+            answer = stranger.recv(64)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert "HTTP" not in said
+    assert "Invalid HTTP request" in (tmp_path / "logs" / "zoe.log").read_text()

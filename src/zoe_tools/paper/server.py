@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -15,6 +16,8 @@ from typing_extensions import override
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import DROP
 from zoe_tools.paper.exchange import PaperExchange
+
+_LOG = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S = 600.0
 _FRAME_BYTES = 1024 * 1024
@@ -51,6 +54,14 @@ class _Activity:
     def idle_s(self) -> float:
         """Seconds of the machine since the last request ended and the last socket closed."""
         return 0.0 if self._open else asyncio.get_running_loop().time() - self._last
+
+
+class _Told(logging.Handler):
+    """Takes what the web server has to say into the exchange's log, off the operator's terminal."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        _LOG.handle(record)
 
 
 class _Server(uvicorn.Server):
@@ -90,6 +101,7 @@ async def serve(
         ConfigError: the port is taken or may not be used.
     """
     listener = _bind(host, port)
+    logging.getLogger("uvicorn").handlers = [_Told(logging.WARNING)]
     exchange.group_commits()
     with listener:
         bound = int(listener.getsockname()[1])

@@ -55,6 +55,8 @@ PARAMS = "params.json"
 """Where a home keeps the parameters of its made-up market."""
 
 _MOST_BYTES = 1024 * 1024
+_UNCOUNTED = 2**63
+"""Open orders of a pair where no tier says how many there may be."""
 
 _EXPOSED = (
     "the paper exchange listens on {}, not on loopback alone: whoever reaches the port can trade "
@@ -261,6 +263,7 @@ def _options(order: ServeOrder, *, is_mirror: bool) -> ExchangeOptions:
         wait_for_subscriber=order.waits,
         latency_s=order.latency_s,
         tier=order.tier,
+        max_open_orders=_UNCOUNTED,
         quirks=order.quirks,
         streams=limits_of(order.tier),
     )
