@@ -26,6 +26,7 @@ from zoe_tools.runtime.virtual_loop import run_virtual
 BOOK = snapshot(["69999.0 1.00000000"], ["70000.1 0.30000000", "70000.4 0.15000000"])
 SECOND = START // NS
 DONE_S = 5
+DATA = Path(__file__).parents[2] / "../shared/data/zcrypto-kraken"
 
 
 def open_desk(state: StateFile | None = None) -> RestDesk:
@@ -361,6 +362,20 @@ def test_over_http_a_report_is_a_file_and_a_refusal_is_not() -> None:
     assert refused.json() == {"error": ["EGeneral:Invalid arguments:id"]}
     assert file.headers["content-type"] == "application/octet-stream"
     assert unpacked(file.content)[0] == "trades.csv"
+
+
+@pytest.mark.parametrize("report", ["trades", "ledgers"])
+def test_the_columns_are_those_of_kraken_to_the_letter(report: str) -> None:
+    """The first line of an export of 2026, quotes and order."""
+    file = DATA / f"window-1-{report}.csv"
+    if not file.exists():
+        pytest.skip("the exports are not on this machine (../shared/data/zcrypto-kraken)")
+    desk = open_desk()
+    export_id = order(desk, report)
+    pass_time(desk, DONE_S)
+    _, text = unpacked(content(desk, export_id))
+
+    assert text.splitlines()[0] == file.read_text().splitlines()[0]
 
 
 def test_exports_need_their_permission() -> None:
