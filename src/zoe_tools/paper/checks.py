@@ -27,7 +27,9 @@ from zoe_tools.paper.refusal import Refusal
 from zoe_tools.paper.rounding import ceiling, fits, half_up
 
 LARGEST = Decimal(10) ** 12
-"""No price or quantity beyond it: keeps all arithmetic inside the exact 28 digits."""
+"""No price or quantity beyond it."""
+_LARGEST_COST = Decimal(10) ** 20
+"""Nobody owns as much: keeps all arithmetic inside the exact 28 digits."""
 _SMALLEST = Decimal(1).scaleb(-18)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 _FREE = re.compile(r"[\x21-\x7e]{1,18}")
@@ -177,6 +179,8 @@ def check_cost(order: OrderView, quantity: Decimal, book: PairBook) -> None:
     price = price or book.best_any(other(order.side)) or book.last
     if price is not None and price * quantity < book.spec.costmin:
         raise Refusal("EOrder:Cost minimum not met")
+    if price is not None and price * quantity > _LARGEST_COST:
+        raise Refusal("EOrder:Insufficient funds")
 
 
 def check_client_id(account: Account, request: PlaceOrder) -> None:
