@@ -53,8 +53,10 @@ test: setup-test
 acceptance: setup-test
 	@$(PY) -m pytest -q -n $(JOBS) -m slow tests
 
+# A client that waits for ever is ended after a minute, and the run with it.
 conformance: $(CLIENTS)/.stamp
-	@$(CLIENTS)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --table tests/conformance
+	@$(CLIENTS)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --table tests/conformance \
+	  -o faulthandler_timeout=60 -o faulthandler_exit_on_timeout=true
 
 check: setup-check
 	@$(VENV)/bin/ruff check .

@@ -12,7 +12,7 @@ import requests
 from conformance_errors import LIMITS, MODES, expected, met_by, trouble, until_refused
 from conformance_orders import KINDS, MORE, prices_of, rest_fields, told_of
 from conformance_table import KRAKENEX
-from conformance_venue import PAIR, READER_KEY, READER_SECRET, Venue
+from conformance_venue import PAIR, PATIENCE_S, READER_KEY, READER_SECRET, Venue
 from program import let_time_pass, wait_until
 
 Shows = Callable[[str, str], None]
@@ -28,12 +28,12 @@ class Desk:
 
     def public(self, method: str, **fields: Any) -> Any:
         """The result of a public call."""
-        return self.told(self.api.query_public(method, fields))
+        return self.told(self.api.query_public(method, fields, PATIENCE_S))
 
     def private(self, method: str, **fields: Any) -> Any:
         """The result of a private call, a millisecond after the last: so it counts its nonces."""
         let_time_pass(0.001)
-        return self.told(self.api.query_private(method, fields))
+        return self.told(self.api.query_private(method, fields, PATIENCE_S))
 
     @staticmethod
     def told(answer: Any) -> Any:

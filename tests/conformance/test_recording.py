@@ -18,7 +18,7 @@ from program import SHARED_DATA
 Shows = Callable[[str, str], None]
 RECORDING = SHARED_DATA / "crossbook" / "kraken_btcusd_sample.frames.tsv"
 DEPTH = 25
-_PATIENCE_S = 60.0
+_PATIENCE_S = 40.0
 _SILENCE_S = 1.5
 """Far longer than any gap of the recording at the speed it is played."""
 
