@@ -62,7 +62,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table, on the one process that has heard of every test."""
-    if hasattr(session.config, "workerinput") or not session.config.getoption("--table"):
+    if hasattr(session.config, "workerinput") or not session.config.getoption(
+        "--table", default=False
+    ):
         return
     PAGE.write_text(table.with_tables(PAGE.read_text("utf-8"), _SHOWN), "utf-8")
     missing = table.missing(_SHOWN)
