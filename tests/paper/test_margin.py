@@ -189,6 +189,23 @@ def test_a_conditional_close_closes_the_position_on_margin() -> None:
     assert booked(desk)[-1][:3] == ("margin", "USD", "-110.1000")
 
 
+def test_a_batch_opens_what_its_next_member_reduces() -> None:
+    """Positions are the engine's to judge, order by order (section 13.5)."""
+    desk = desk_at()
+    requests = [
+        leveraged("sell", "0.1", "75000.0", is_reduce_only=True),
+        leveraged("buy", "0.1"),
+        leveraged("sell", "0.1", "75000.0", is_reduce_only=True),
+    ]
+    answers, _ = desk.engine.place_batch(desk.account_id, requests, desk.now)
+
+    assert [getattr(one, "error", "taken") for one in answers] == [
+        "EOrder:Reduce only:No position exists",
+        "taken",
+        "taken",
+    ]
+
+
 # how an account stands
 def test_the_standing_adds_up() -> None:
     """0.5 long from 70001, last 72000; every figure by the formulas of section 6."""
@@ -250,6 +267,17 @@ def test_resting_orders_go_when_there_is_no_margin_for_them_any_more() -> None:
 
     assert desk.order(first).status == "open"
     assert desk.order(second).reason == NO_INITIAL_MARGIN
+
+
+def test_what_secures_a_position_is_not_spent_on_what_does_not() -> None:
+    """Half of 0.1 bitcoin's worth would be lost as collateral: 3500.05 of 2852.90 that are free."""
+    desk = desk_at(spec=replace(BTC_USD, base_collateral=d("0.5")))
+    desk.place(leveraged("buy", "0.5"))
+    with pytest.raises(Refusal, match="EOrder:Insufficient funds"):
+        desk.place(ask_for("buy", "0.1"))
+
+    assert desk.place(ask_for("buy", "0.08")).status == "closed"
+    assert desk.place(ask_for("sell", "0.08")).status == "closed"
 
 
 def test_money_that_carries_a_position_cannot_leave() -> None:
@@ -377,6 +405,10 @@ def test_without_anybody_to_buy_it_a_position_stays_until_there_is() -> None:
     desk.place(leveraged("buy", "0.6"))
     desk.hear(snapshot([], ["50001.0 1"]), traded("50000.0", "0.1"))
     assert len(positions(desk)) == 1
+
+    other = desk.open_account("other", usd="100000")
+    desk.place(ask_for("buy", "0.1", "49000.0"), other)
+    assert [one.remaining for one in positions(desk)] == [d("0.5")]
 
     desk.hear(change(bids=["49999.0 10"]))
     assert positions(desk) == []

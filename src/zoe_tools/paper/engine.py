@@ -179,6 +179,8 @@ class Engine:
         book = self.floor.book(order.symbol)
         if order.leverage is None:
             checks.check_funds(account, order, book, has_hold=self._holds_before_trigger)
+            if account.account_id in self.floor.exposed:
+                margin_checks.check_spot(self.floor, account, order, book)
         else:
             margin_checks.check_collateral(self.floor, account, order, book)
 
@@ -198,7 +200,7 @@ class Engine:
         if len(set(names)) < len(names):
             raise Refusal("EGeneral:Invalid arguments:cl_ord_id")
         for one in requests:
-            self._checked(account_id, one, now)
+            self._check_member(account_id, one, now)
         answers: list[OrderView | Refusal] = []
         events: list[EngineEvent] = []
         for one in requests:
@@ -210,6 +212,14 @@ class Engine:
             answers.append(order)
             events += said
         return answers, events
+
+    def _check_member(self, account_id: str, request: PlaceOrder, now: int) -> None:
+        """A member of a batch is valid; what it is to reduce may be opened by the one before."""
+        try:
+            self._checked(account_id, request, now)
+        except Refusal as refusal:
+            if refusal.error not in margin_checks.OF_POSITIONS:
+                raise
 
     def edit(
         self, account_id: str, request: EditOrder, now: int

@@ -38,6 +38,8 @@ class Floor:
         self.rates = EngineCounters()
         self.planned_modes: list[tuple[int, SystemMode]] = []
         self.margin = MarginRules()
+        self.is_stranded = False
+        """Whether somebody is to be liquidated, and nobody was on the other side."""
         self.exposed: set[str] = set()
         """Accounts that have, or lately had, positions or orders on margin."""
         self._expiries: list[tuple[int, str, str]] = []

@@ -19,6 +19,9 @@ from zoe_tools.paper.rounding import ceiling, half_up
 from zoe_tools.paper.valuation import rate, reference_of, standing_of
 
 NO_POSITION = "EOrder:Reduce only:No position exists"
+UNKNOWN_POSITION = "EOrder:Unknown position"
+OF_POSITIONS = frozenset({NO_POSITION, UNKNOWN_POSITION})
+"""What a batch cannot know of its members beforehand: one may open what the next reduces."""
 NO_MARGIN = "EOrder:Insufficient initial margin"
 
 
@@ -64,7 +67,7 @@ def _settling(
     request: PlaceOrder, account: Account, spec: PairSpec, closable: Decimal
 ) -> PlaceOrder:
     if not closable:
-        raise Refusal("EOrder:Unknown position")
+        raise Refusal(UNKNOWN_POSITION)
     if request.quantity > closable:
         raise invalid("volume")
     oldest = next(account.positions.against(spec.symbol, request.side))
@@ -122,6 +125,24 @@ def check_collateral(floor: Floor, account: Account, order: OrderView, book: Pai
     cost = half_up((_price(order, book) or ZERO) * opening, book.spec.cost_decimals)
     _check_loans(floor, account, order, (opening, cost), book.spec, rules)
     _check_margin(floor, account, order, cost, standing)
+
+
+def check_spot(floor: Floor, account: Account, order: OrderView, book: PairBook) -> None:
+    """An order without leverage does not turn what secures positions into what does not.
+
+    Raises:
+        Refusal: `EOrder:Insufficient funds`.
+    """
+    base, quote = floor.assets[book.spec.base], floor.assets[book.spec.quote]
+    lost = quote.collateral - base.collateral
+    if order.side == "sell":
+        lost = -lost
+    if lost <= 0:
+        return
+    cost = order.quote_quantity or (_price(order, book) or ZERO) * order.remaining
+    worth = cost * (rate(floor, quote.name, reference_of(floor)) or ZERO)
+    if worth * lost > standing_of(floor, account).free_for_orders:
+        raise Refusal("EOrder:Insufficient funds")
 
 
 def _price(order: OrderView, book: PairBook) -> Decimal | None:

@@ -17,7 +17,7 @@ from zoe_tools.paper.events import MarginEvent, PositionEvent
 from zoe_tools.paper.fills import FILL_OR_KILL, NO_FUNDS, NO_MARGIN
 from zoe_tools.paper.ledger import LedgerType, OnMargin, TradeView
 from zoe_tools.paper.margin import charge_of, is_stopped, margin_of
-from zoe_tools.paper.margin_checks import delivery_of, hold_of
+from zoe_tools.paper.margin_checks import NO_POSITION, UNKNOWN_POSITION, delivery_of, hold_of
 from zoe_tools.paper.market import PairSpec
 from zoe_tools.paper.matching import Turn
 from zoe_tools.paper.order import ZERO, OrderView
@@ -27,9 +27,7 @@ from zoe_tools.paper.rounding import half_up
 from zoe_tools.paper.valuation import rate, reference_of, standing_of
 
 POSITION_CLOSED = "EOrder:Reduce only:Position is closed"
-NO_POSITION = "EOrder:Reduce only:No position exists"
 REDUCED = "Reduce only"
-UNKNOWN_POSITION = "EOrder:Unknown position"
 LIQUIDATED = "Margin liquidation"
 _NOTHING = ("", ZERO)
 
@@ -308,11 +306,13 @@ class MarginTurn(Turn):
     @override
     def _watch_margin(self) -> None:
         """Cancel what cannot be carried any more, liquidate what has fallen to the stop."""
-        while self._is_repriced:
-            self._is_repriced = False
+        is_due = self._is_repriced or self.floor.is_stranded
+        while is_due:
+            self._is_repriced = self.floor.is_stranded = False
             for account_id in sorted(self.floor.exposed):
                 self._check_account(self.floor.account(account_id))
             self._run_on()
+            is_due = self._is_repriced
 
     def _check_account(self, account: Account) -> None:
         if not account.positions.open and not any(
@@ -344,6 +344,7 @@ class MarginTurn(Turn):
                 (each for each in account.positions.open.values() if each.symbol not in dry), None
             )
             if position is None:
+                self.floor.is_stranded = True
                 return
             book = self.floor.books[position.symbol]
             if book.best_any(position.side) is None:

@@ -47,6 +47,7 @@ def restore(database: sqlite3.Connection, floor: Floor) -> None:
         position = _decode(value)
         floor.account(position.account_id).positions.put(position)
         floor.exposed.add(position.account_id)
+        floor.is_stranded = True
         floor.watch_expiry(position.rolls_at, position.account_id, position.position_id)
 
 
