@@ -1,7 +1,7 @@
 """Days of a made-up market with a trade a second, and a client that trades all the while.
 
 Run as `python paper_week.py STATE_FILE DAYS [CORE]`; prints one JSON line per simulated day:
-`day`, `took_s`, `rss_mib` and `orders`. Every ten seconds the client cancels its order and places
+`day`, `took_s`, `cpu_s`, `rss_mib` and `orders`. Every ten seconds the client cancels its order and places
 another, every minute it takes, every hour it reads its histories and asks for its balances.
 """
 
@@ -109,13 +109,14 @@ async def _live(state: Path, days: int) -> None:
     client = Client(exchange)
     running = asyncio.create_task(exchange.run())
     for day in range(1, days + 1):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         for turn in range(DAY_S // TURN_S):
             await clock.sleep(TURN_S)
             client.trade(turn)
         told = {
             "day": day,
             "took_s": round(time.perf_counter() - began, 2),
+            "cpu_s": round(time.process_time() - used, 2),
             "rss_mib": round(_rss_mib(), 1),
             "orders": client.orders,
         }
