@@ -1,8 +1,8 @@
 """Days of a made-up market with a trade a second, and a client that trades all the while.
 
 Run as `python paper_week.py STATE_FILE DAYS [CORE]`; prints one JSON line per simulated day:
-`day`, `took_s`, `cpu_s`, `rss_mib` and `orders`. Every ten seconds the client cancels its order and places
-another, every minute it takes, every hour it reads its histories and asks for its balances.
+`day`, `took_s`, `cpu_s`, `rss_mib` and `orders`. Every ten seconds the client cancels its order and
+places another, every minute it takes, every hour it reads its histories and its balances.
 """
 
 from __future__ import annotations
