@@ -6,10 +6,8 @@ The client merges rows as they come and knows nothing else; its reading of them 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, ClassVar
-from zlib import crc32
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
@@ -24,6 +22,7 @@ from exchange_machine import (
     sides,
     sizes,
 )
+from paper_books import Levels, Queues
 from paper_desk import d
 from zoe_tools.paper.exchange import PaperExchange
 from zoe_tools.paper.order import AmendOrder, ConditionalClose, RelativePrice
@@ -161,8 +160,8 @@ class MarketFollower:
     def __init__(self, exchange: PaperExchange, who: Principal) -> None:
         self.heard = 0
         self._told: list[str] = []
-        self._levels: dict[str, dict[str, str]] = {}
-        self._queues: dict[str, dict[str, dict[str, str]]] = {}
+        self._levels = Levels()
+        self._queues = Queues()
         self.ticker: Row = {}
         self.candle: Row = {}
         self._sessions = [
@@ -182,10 +181,12 @@ class MarketFollower:
         """Read what has come; each frame's checksum is the one that the client arrives at."""
         for text in self._told:
             frame = json.loads(text, parse_float=str)
-            if frame.get("channel") in ("book", "level3"):
+            if frame.get("channel") == "book":
                 (row,) = frame["data"]
-                apply = self._apply_levels if frame["channel"] == "book" else self._apply_orders
-                assert apply(row, is_whole=frame["type"] == "snapshot") == row["checksum"]
+                is_whole = frame["type"] == "snapshot"
+                assert self._levels.apply(row, is_whole=is_whole) == row["checksum"]
+            elif frame.get("channel") == "level3":
+                assert self._queues.apply(frame) == frame["data"][0]["checksum"]
             elif frame.get("channel") == "ticker":
                 (self.ticker,) = frame["data"]
             elif frame.get("channel") == "ohlc":
@@ -196,62 +197,15 @@ class MarketFollower:
 
     def levels(self) -> Sides:
         """Price and quantity, best first, as the book channel has it."""
-        return _best(self._levels)
+        return _best(self._levels.sides)
 
     def queues(self) -> Sides:
         """The same, as the orders of each level add up to."""
         sums = {
             side: {price: str(sum(map(Decimal, orders.values()))) for price, orders in rows.items()}
-            for side, rows in self._queues.items()
+            for side, rows in self._queues.sides.items()
         }
         return _best(sums)
-
-    def _apply_levels(self, row: Row, *, is_whole: bool) -> int:
-        sides = {} if is_whole else self._levels
-        for name in ("bids", "asks"):
-            side = sides.get(name, {})
-            for level in row[name]:
-                side[level["price"]] = level["qty"]
-                if not float(level["qty"]):
-                    del side[level["price"]]
-            kept = sorted(side, key=float, reverse=name == "bids")[:10]
-            sides[name] = {price: side[price] for price in kept}
-        self._levels = sides
-        return _checksum(
-            _digits(price) + _digits(quantity)
-            for name in ("asks", "bids")
-            for price, quantity in sides[name].items()
-        )
-
-    def _apply_orders(self, row: Row, *, is_whole: bool) -> int:
-        sides = {} if is_whole else self._queues
-        for name in ("bids", "asks"):
-            side = sides.setdefault(name, {})
-            for order in row[name]:
-                level = side.setdefault(order["limit_price"], {})
-                if order.get("event") == "delete":
-                    del level[order["order_id"]]
-                else:
-                    level[order["order_id"]] = order["order_qty"]
-                if not level:
-                    del side[order["limit_price"]]
-            kept = sorted(side, key=float, reverse=name == "bids")[:10]
-            sides[name] = {price: side[price] for price in kept}
-        self._queues = sides
-        return _checksum(
-            _digits(price) + _digits(quantity)
-            for name in ("asks", "bids")
-            for price, orders in sides[name].items()
-            for quantity in orders.values()
-        )
-
-
-def _digits(text: str) -> str:
-    return text.replace(".", "").lstrip("0")
-
-
-def _checksum(parts: Iterable[str]) -> int:
-    return crc32("".join(parts).encode())
 
 
 def _best(sides: dict[str, dict[str, str]]) -> Sides:

@@ -6,8 +6,8 @@ import asyncio
 import json
 import random
 from typing import Any
-from zlib import crc32
 
+from paper_books import Queues
 from paper_desk import ask_for, change, snapshot, traded
 from paper_socket import SocketDesk, Wire, at_desk, settle
 from zoe_tools.paper.exchange import ExchangeOptions
@@ -20,40 +20,6 @@ BOOK = snapshot(["70000.0 1.2", "69999.5 0.4"], ["70000.1 0.3", "70000.4 0.15"])
 def of(frames: list[Frame], channel: str) -> list[Frame]:
     """The data frames of one channel."""
     return [frame for frame in frames if frame.get("channel") == channel]
-
-
-class Queues:
-    """An independent level3 client: queues by price, checksum from the wire's text."""
-
-    def __init__(self) -> None:
-        self.sides: dict[str, dict[str, dict[str, str]]] = {"bids": {}, "asks": {}}
-
-    def apply(self, frame: Frame) -> int:
-        """Take in one frame; the checksum after it."""
-        row = frame["data"][0]
-        if frame["type"] == "snapshot":
-            self.sides = {"bids": {}, "asks": {}}
-        for name, side in self.sides.items():
-            for order in row[name]:
-                level = side.setdefault(order["limit_price"], {})
-                if order.get("event") == "delete":
-                    del level[order["order_id"]]
-                else:
-                    level[order["order_id"]] = order["order_qty"]
-                if not level:
-                    del side[order["limit_price"]]
-        return self.checksum()
-
-    def checksum(self) -> int:
-        """Section 10.6 for orders."""
-        text = ""
-        for name in ("asks", "bids"):
-            side = self.sides[name]
-            for price in sorted(side, key=float, reverse=name == "bids")[:10]:
-                for quantity in side[price].values():
-                    text += price.replace(".", "").lstrip("0")
-                    text += quantity.replace(".", "").lstrip("0")
-        return crc32(text.encode())
 
 
 def test_every_trade_tells_the_running_candle() -> None:

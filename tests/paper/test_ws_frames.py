@@ -7,10 +7,10 @@ import json
 import random
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
+from paper_books import Levels
 from paper_socket import Wire, settle
 from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.market_file import open_market
@@ -54,38 +54,10 @@ def replayed(path: Path, depth: int) -> list[Row]:
     return run_virtual(story())
 
 
-class Client:
-    """An independent subscriber: applies, cuts, and computes the checksum from the wire's text."""
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-        self.sides: dict[str, dict[str, str]] = {"bids": {}, "asks": {}}
-
-    def apply(self, row: Row) -> int:
-        """Take in one frame; the checksum after it."""
-        for name, side in self.sides.items():
-            for level in row[name]:
-                if float(level["qty"]):
-                    side[level["price"]] = level["qty"]
-                else:
-                    side.pop(level["price"], None)
-            best = sorted(side, key=float, reverse=name == "bids")[: self.depth]
-            self.sides[name] = {price: side[price] for price in best}
-        return self.checksum()
-
-    def checksum(self) -> int:
-        """Section 10.6, over the texts as they came."""
-        text = ""
-        for name in ("asks", "bids"):
-            for price, quantity in list(self.sides[name].items())[:10]:
-                text += price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
-        return crc32(text.encode())
-
-
 def _recording(path: Path, frames: int) -> None:
     """A made-up recording of depth 25 with true checksums, levels entering and falling out."""
     dice = random.Random(5)
-    client = Client(25)
+    client = Levels(25)
     lines = ['1\t{"method":"subscribe","result":{"channel":"book","depth":25,"symbol":"BTC/USD"}}']
     for number in range(frames):
         row: Row = {"symbol": "BTC/USD", "bids": [], "asks": []}
@@ -114,7 +86,7 @@ def test_a_subscriber_of_any_depth_can_follow_by_its_own_means(depth: int, tmp_p
     """Apply, cut, sum: every checksum sent is the one that a client arrives at."""
     path = tmp_path / "made.frames.tsv"
     _recording(path, 400)
-    client = Client(depth)
+    client = Levels(depth)
     rows = replayed(path, depth)
 
     assert [client.apply(row) for row in rows] == [row["checksum"] for row in rows]
@@ -141,7 +113,7 @@ def test_the_real_recording_gives_all_2052_checksums() -> None:
     path = REAL / "kraken_btcusd_sample.frames.tsv"
     if not path.exists():
         pytest.skip("the recorded market data is not here")
-    rows, client = replayed(path, 25), Client(25)
+    rows, client = replayed(path, 25), Levels(25)
 
     assert len(rows) == 2052
     assert [row["checksum"] for row in rows] == [row["checksum"] for row in recorded(path)]
