@@ -19,13 +19,13 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from program import wait_until
-from zoe_tools.paper.admin import SEAL, seal
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.admin.door import SEAL, seal
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
 from zoe_tools.paper.home import PaperHome
-from zoe_tools.paper.market_synthetic import SyntheticMarket
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import ns_of
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.markets.synthetic import SyntheticMarket
+from zoe_tools.paper.values.times import ns_of
+from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.clocks import SystemClock
 
 PATIENCE_S = 30.0

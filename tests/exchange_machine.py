@@ -15,15 +15,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from typing_extensions import override
 
 from paper_desk import BTC_USD, ScriptedSource, StandingClock, change, d, snapshot, traded
-from zoe_tools.paper.account import Account
-from zoe_tools.paper.events import SystemMode
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.funding import Transfer
-from zoe_tools.paper.ledger import TradeView
-from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView, PlaceOrder, RelativePrice
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.account import Account
+from zoe_tools.paper.engine.funding import Transfer
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.events import SystemMode
+from zoe_tools.paper.values.ledger import TradeView
+from zoe_tools.paper.values.order import AmendOrder, EditOrder, OrderView, PlaceOrder, RelativePrice
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 SYMBOL = "BTC/USD"
 TRIGGERED = {

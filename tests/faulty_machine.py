@@ -16,12 +16,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 from exchange_machine import ExchangeMachine, accounts, picks, prices, sides, sizes
-from zoe_tools.paper import fault_answers
-from zoe_tools.paper.fault_answers import Reply
-from zoe_tools.paper.faults import CATALOGUE, ConnectionDropped, FaultName, FaultRule, Stage
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.order import OrderView
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
+from zoe_tools.paper.exchange.faults import (
+    CATALOGUE,
+    ConnectionDropped,
+    FaultName,
+    FaultRule,
+    Stage,
+)
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.rest import fault_answers
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
+from zoe_tools.paper.rest.fault_answers import Reply
+from zoe_tools.paper.values.order import OrderView
 
 SECRET = "c2VjcmV0"
 """Of both accounts' keys."""

@@ -25,12 +25,12 @@ from exchange_machine import (
     sizes,
 )
 from paper_desk import BTC_USD, d, snapshot, traded
-from zoe_tools.paper.account import Account
-from zoe_tools.paper.events import SystemMode
-from zoe_tools.paper.ledger import TradeView
-from zoe_tools.paper.order import OrderView
-from zoe_tools.paper.positions import Position
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.account import Account
+from zoe_tools.paper.values.events import SystemMode
+from zoe_tools.paper.values.ledger import TradeView
+from zoe_tools.paper.values.order import OrderView
+from zoe_tools.paper.values.positions import Position
+from zoe_tools.paper.values.times import NS
 
 FOUR_HOURS = 4 * 3600 * NS
 STOP = d("40")

@@ -16,15 +16,18 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from zoe_tools.paper.account import Account
-from zoe_tools.paper.engine import Engine
-from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.floor import Floor
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.ledger import LedgerRow, TradeView
-from zoe_tools.paper.margin import MarginRules
-from zoe_tools.paper.market import (
+from zoe_tools.paper.engine.account import Account
+from zoe_tools.paper.engine.engine import Engine
+from zoe_tools.paper.engine.floor import Floor
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
+from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, OrderEvent
+from zoe_tools.paper.values.ledger import LedgerRow, TradeView
+from zoe_tools.paper.values.margin import MarginRules
+from zoe_tools.paper.values.market import (
     BookChange,
     BookSnapshot,
     Levels,
@@ -33,12 +36,9 @@ from zoe_tools.paper.market import (
     Print,
     TakerSide,
 )
-from zoe_tools.paper.order import AmendOrder, OrderView, PlaceOrder, Side
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS, moment_of
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.values.order import AmendOrder, OrderView, PlaceOrder, Side
+from zoe_tools.paper.values.times import NS, moment_of
+from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.virtual_loop import run_virtual
 

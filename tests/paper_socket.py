@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from paper_desk import BTC_USD, START, d
 from zoe_tools.domain.cadence import Cadence
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.market import MarketEvent, PairSpec
-from zoe_tools.paper.times import moment_of
-from zoe_tools.paper.views import PERMISSIONS
-from zoe_tools.paper.ws import serve_socket
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.values.market import MarketEvent, PairSpec
+from zoe_tools.paper.values.times import moment_of
+from zoe_tools.paper.values.views import PERMISSIONS
+from zoe_tools.paper.ws.connection import serve_socket
 from zoe_tools.ports import FrameClosed
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair

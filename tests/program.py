@@ -27,11 +27,11 @@ from zoe_tools.domain.plan import canonical_json
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
 from zoe_tools.paper.home import Keys, PaperHome, read_endpoint
-from zoe_tools.paper.market_synthetic import SyntheticMarket
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import ns_of
+from zoe_tools.paper.markets.synthetic import SyntheticMarket
+from zoe_tools.paper.values.times import ns_of
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.paper_process import ensure_paper

@@ -24,14 +24,14 @@ from exchange_machine import (
 )
 from paper_books import Levels, Queues
 from paper_desk import d
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.order import AmendOrder, ConditionalClose, RelativePrice
-from zoe_tools.paper.rest_params import Params
-from zoe_tools.paper.rest_private import balance_ex, open_orders
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.views import Principal
-from zoe_tools.paper.wallets import parted, wallet_of
-from zoe_tools.paper.ws_session import Session
+from zoe_tools.paper.engine.wallets import parted, wallet_of
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.rest.params import Params
+from zoe_tools.paper.rest.private import balance_ex, open_orders
+from zoe_tools.paper.values.order import AmendOrder, ConditionalClose, RelativePrice
+from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.values.views import Principal
+from zoe_tools.paper.ws.session import Session
 
 Row = dict[str, Any]
 Sides = dict[str, list[tuple[Decimal, Decimal]]]

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from paper_load import Child, child, mix, rest_load, say, ws_load
-from zoe_tools.paper.engine import Engine
-from zoe_tools.paper.floor import Floor
-from zoe_tools.paper.order import AmendOrder, PlaceOrder
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.engine import Engine
+from zoe_tools.paper.engine.floor import Floor
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.order import AmendOrder, PlaceOrder
+from zoe_tools.paper.values.times import NS
 
 START = 1_767_600_000 * NS
 TRIES = 3

@@ -15,11 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.pair_specs import spec_named
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.exchange.stream_limits import UNLIMITED
+from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.server import event_loop, serve
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.ws_limits import UNLIMITED
 from zoe_tools.runtime.clocks import SystemClock
 
 ACCOUNTS = ("maker", "taker")

@@ -16,15 +16,15 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode
 
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams
-from zoe_tools.paper.order import AmendOrder, OrderType, PlaceOrder, Side
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS, moment_of
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.markets.synthetic import SyntheticMarket, SyntheticParams
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
+from zoe_tools.paper.values.order import AmendOrder, OrderType, PlaceOrder, Side
+from zoe_tools.paper.values.times import NS, moment_of
+from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 

@@ -12,9 +12,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 
 from program import Home, result_of
+from zoe_tools.paper.exchange.keys import sign
 from zoe_tools.paper.home import read_endpoint
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.paper_process import ensure_paper
 
 

@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 from command_line import zoe
 from program import wait_until
 from recordings import write_frames
-from zoe_tools.paper.keys import sign
+from zoe_tools.paper.exchange.keys import sign
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.market_synthetic import SyntheticMarket
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.markets.synthetic import SyntheticMarket
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 

@@ -34,7 +34,7 @@ from zoe_tools.domain.stream import (
 from zoe_tools.errors import VenueRejected
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
-from zoe_tools.paper.ws import serve_socket
+from zoe_tools.paper.ws.connection import serve_socket
 from zoe_tools.ports import FrameDuplex
 from zoe_tools.runtime.duplex import MemoryDuplex, duplex_pair
 

@@ -13,9 +13,9 @@ import pytest
 
 from paper_desk import API_KEY, API_SECRET, START, RestDesk, snapshot, traded
 from zoe_tools.paper.app import create_app
+from zoe_tools.paper.exchange.keys import sign
 from zoe_tools.paper.inprocess import InProcessSockets
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -116,7 +116,7 @@ def test_a_huge_body_is_not_read_to_its_end(path: str, status: int, most: int) -
 
 def test_a_fault_inside_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a traceback over the wire."""
-    monkeypatch.setattr("zoe_tools.paper.rest_dialect.from_form", lambda _: 1 / 0)
+    monkeypatch.setattr("zoe_tools.paper.rest.dialect.from_form", lambda _: 1 / 0)
 
     async def act(client: httpx.AsyncClient) -> httpx.Response:
         return await client.get("/0/public/Time")

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper_desk import Desk, ask_for, change, d, snapshot, stop, traded
-from zoe_tools.paper.account import Account, reserve_for
-from zoe_tools.paper.order import ConditionalClose, PlaceOrder, RelativePrice
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rounding import half_up
+from zoe_tools.paper.engine.account import Account, reserve_for
+from zoe_tools.paper.values.order import ConditionalClose, PlaceOrder, RelativePrice
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.rounding import half_up
 
 CENT = Decimal("0.0001")
 _prices = st.integers(695, 705).map(lambda hundreds: f"{hundreds}00.0")

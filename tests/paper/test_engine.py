@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from paper_desk import BTC_USD, START, Desk, ask_for, change, d, levels, snapshot, stop, traded
-from zoe_tools.paper.events import BookEvent, OrderEvent
-from zoe_tools.paper.order import Side
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.events import BookEvent, OrderEvent
+from zoe_tools.paper.values.order import Side
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 BIDS = ("69999.9 1.00000000", "69999.8 2.00000000")
 ASKS = ("70000.1 1.00000000", "70000.2 2.00000000")

@@ -20,11 +20,17 @@ from paper_desk import (
     stop,
     traded,
 )
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.order import ConditionalClose, EditOrder, OrderView, PlaceOrder, RelativePrice
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.order import (
+    ConditionalClose,
+    EditOrder,
+    OrderView,
+    PlaceOrder,
+    RelativePrice,
+)
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from paper_desk import (
     traded,
 )
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.events import BookEvent, EngineEvent, OrderEvent, PrintEvent
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS, moment_of
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.values.events import BookEvent, EngineEvent, OrderEvent, PrintEvent
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS, moment_of
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual

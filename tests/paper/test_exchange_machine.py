@@ -14,20 +14,19 @@ from msgspec.structs import replace
 from exchange_machine import ExchangeMachine
 from faulty_machine import FaultyMachine
 from margin_machine import MarginMachine
-from zoe_tools.paper import (
+from zoe_tools.paper.engine import (
     account,
     book,
     checks,
     fees,
     funding,
-    margin,
     margin_checks,
     margin_turn,
     matching,
-    positions,
 )
-from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import OrderView
+from zoe_tools.paper.values import margin, positions
+from zoe_tools.paper.values.market import PairSpec
+from zoe_tools.paper.values.order import OrderView
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 

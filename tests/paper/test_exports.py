@@ -15,12 +15,12 @@ import pytest
 
 from paper_desk import API_KEY, API_SECRET, START, RestDesk, ScriptedSource, ask_for, d, snapshot
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.funding import Transfer
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.funding import Transfer
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
+from zoe_tools.paper.values.times import NS
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 BOOK = snapshot(["69999.0 1.00000000"], ["70000.1 0.30000000", "70000.4 0.15000000"])

@@ -9,7 +9,7 @@ import pytest
 
 from paper_desk import ask_for, change, snapshot
 from paper_socket import SocketDesk, Wire, at_desk, settle
-from zoe_tools.paper.faults import FaultRule
+from zoe_tools.paper.exchange.faults import FaultRule
 
 Frame = dict[str, Any]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paper_desk import START, Desk, ask_for, d, snapshot, traded
-from zoe_tools.paper.fault_lag import RestLag
-from zoe_tools.paper.faults import FaultDesk, FaultRule
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.fault_lag import RestLag
+from zoe_tools.paper.exchange.faults import FaultDesk, FaultRule
+from zoe_tools.paper.values.times import NS
 
 LAG_S, FILLS = 10, 1_500
 

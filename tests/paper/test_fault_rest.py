@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from paper_desk import API_KEY, API_SECRET, RestDesk, snapshot
-from zoe_tools.paper.admin import SEAL, seal
+from zoe_tools.paper.admin.door import SEAL, seal
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.faults import FaultRule
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.venue import in_process_transport
 from zoe_tools.runtime.virtual_loop import run_virtual

@@ -7,9 +7,16 @@ from typing import Any, get_args
 import pytest
 
 from paper_desk import START
-from zoe_tools.paper.faults import CATALOGUE, FaultDesk, FaultName, FaultRule, Stage, rules_in
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.faults import (
+    CATALOGUE,
+    FaultDesk,
+    FaultName,
+    FaultRule,
+    Stage,
+    rules_in,
+)
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 
 def armed(**fields: Any) -> FaultDesk:

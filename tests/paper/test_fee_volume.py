@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from paper_desk import START, RestDesk, ScriptedSource, d, levels
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.fees import VolumeWindow
-from zoe_tools.paper.market import BookSnapshot, PairSpec, Print
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.rates import volume_in_dollars
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.fees import VolumeWindow
+from zoe_tools.paper.engine.rates import volume_in_dollars
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.market import BookSnapshot, PairSpec, Print
+from zoe_tools.paper.values.times import NS
 
 HOUR, DAY = 3_600 * NS, 86_400 * NS
 SYMBOLS = ("BTC/USD", "BTC/EUR", "BTC/USDT", "ETH/USD", "ETH/EUR", "EUR/USD", "USDT/USD")

@@ -17,12 +17,12 @@ from typing_extensions import override
 from paper_desk import START, ask_for, d
 from paper_socket import KEY, SECRET, ScriptedMarket, settle
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import SignedCall, sign
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import moment_of
-from zoe_tools.paper.views import PERMISSIONS
-from zoe_tools.paper.ws import serve_socket
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import SignedCall, sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.times import moment_of
+from zoe_tools.paper.values.views import PERMISSIONS
+from zoe_tools.paper.ws.connection import serve_socket
 from zoe_tools.ports import FrameClosed
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from paper_desk import RestDesk, StandingClock, ask_for, d, snapshot
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.order import AmendOrder
-from zoe_tools.paper.rest_dialect import RestDialect
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.rest.dialect import RestDialect
+from zoe_tools.paper.values.order import AmendOrder
+from zoe_tools.paper.values.times import NS
 
 KEPT = 2
 ROUNDS = 12

@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 import pytest
 
 from paper_desk import API_KEY, RestDesk, ScriptedSource, StandingClock, ask_for, d
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.key_terms import KeyTerms, totp_codes
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.quirks import Quirks
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rest_dialect import _ENDPOINTS, RestDialect, RestRequest
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.views import ALL_PERMISSIONS, PERMISSIONS
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.rest.dialect import _ENDPOINTS, RestDialect, RestRequest
+from zoe_tools.paper.values.key_terms import KeyTerms, totp_codes
+from zoe_tools.paper.values.quirks import Quirks
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.values.views import ALL_PERMISSIONS, PERMISSIONS
 
 KEY, SECRET = "limited", base64.b64encode(b"the limited key's").decode()
 DENIED, BAD_NONCE = "EGeneral:Permission denied", "EAPI:Invalid nonce"

@@ -10,9 +10,9 @@ import pytest
 from paper_desk import START
 from paper_socket import KEY, SECRET, ScriptedMarket, Wire
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.venue import in_process_transport
 from zoe_tools.runtime.virtual_loop import run_virtual

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from paper_desk import BTC_USD, START, Desk, ask_for, change, d, snapshot, stop, traded
-from zoe_tools.paper.events import OrderEvent
-from zoe_tools.paper.margin import MarginRules, Standing
-from zoe_tools.paper.order import ConditionalClose, EditOrder, PlaceOrder, Side
-from zoe_tools.paper.positions import Position
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.valuation import standing_of
+from zoe_tools.paper.engine.valuation import standing_of
+from zoe_tools.paper.values.events import OrderEvent
+from zoe_tools.paper.values.margin import MarginRules, Standing
+from zoe_tools.paper.values.order import ConditionalClose, EditOrder, PlaceOrder, Side
+from zoe_tools.paper.values.positions import Position
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 FOUR_HOURS = 4 * 3600 * NS
 NO_INITIAL_MARGIN = (

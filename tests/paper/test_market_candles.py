@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoe_tools.errors import MarketDataError
-from zoe_tools.paper.market import BookSnapshot, MarketEvent, Print
-from zoe_tools.paper.market_candles import CandleReplay, CandleRow, read_candles
-from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.markets.candles import CandleReplay, CandleRow, read_candles
+from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.market import BookSnapshot, MarketEvent, Print
+from zoe_tools.paper.values.times import NS
 
 ETH = spec_named("ETH/USD")
 HOUR = 3600

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from zoe_tools.errors import MarketDataError
-from zoe_tools.paper.market import BookChange, BookSnapshot, Print
-from zoe_tools.paper.market_candles import CandleReplay
-from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.market_frames import FramesReplay
-from zoe_tools.paper.market_trades import TradesReplay
-from zoe_tools.paper.pair_specs import PAIRS, spec_named
+from zoe_tools.paper.markets.candles import CandleReplay
+from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.markets.frames import FramesReplay
+from zoe_tools.paper.markets.pair_specs import PAIRS, spec_named
+from zoe_tools.paper.markets.trades import TradesReplay
+from zoe_tools.paper.values.market import BookChange, BookSnapshot, Print
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 ROWS = (

@@ -9,10 +9,10 @@ from itertools import islice, pairwise
 import pytest
 
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.market import BookChange, BookSnapshot, Levels, MarketEvent, Print
-from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.markets.synthetic import SyntheticMarket, SyntheticParams, params_in
+from zoe_tools.paper.values.market import BookChange, BookSnapshot, Levels, MarketEvent, Print
+from zoe_tools.paper.values.times import NS
 
 START = 1_767_600_000 * NS
 HOUR = 3600

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from paper_desk import BTC_USD, START, d
-from zoe_tools.paper.margin import (
+from zoe_tools.paper.values.margin import (
     MarginRules,
     Standing,
     charge_of,
@@ -19,8 +19,8 @@ from zoe_tools.paper.margin import (
     share_of,
     terms_text,
 )
-from zoe_tools.paper.positions import Position, Shelf, fill_of, split
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.positions import Position, Shelf, fill_of, split
+from zoe_tools.paper.values.times import NS
 
 RULES = MarginRules()
 LONG = Position(

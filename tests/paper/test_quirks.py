@@ -12,8 +12,8 @@ import pytest
 from paper_desk import snapshot, stop, traded
 from paper_socket import SocketDesk, at_desk, settle
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.exchange import ExchangeOptions
-from zoe_tools.paper.quirks import Quirks, quirks_in
+from zoe_tools.paper.exchange.exchange import ExchangeOptions
+from zoe_tools.paper.values.quirks import Quirks, quirks_in
 from zoe_tools.runtime.paper_serving import quirks_of
 
 Frame = dict[str, Any]

@@ -14,10 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paper_desk import START, ScriptedSource, StandingClock, ask_for, d, snapshot, traded
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import SignedCall, sign
-from zoe_tools.paper.order import AmendOrder, EditOrder, OrderView
-from zoe_tools.paper.rate_counters import (
+from zoe_tools.paper.engine.rate_counters import (
     CALL,
     TIERS,
     EngineCounters,
@@ -29,9 +26,12 @@ from zoe_tools.paper.rate_counters import (
     engine_cost,
     rest_cost,
 )
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import SignedCall, sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.order import AmendOrder, EditOrder, OrderView
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 SECRET = base64.b64encode(b"a secret").decode()
 SYMBOL = "BTC/USD"

@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 
 from paper_desk import START, Desk, ask_for, d, snapshot, stop, traded
-from zoe_tools.paper.events import SystemMode
-from zoe_tools.paper.order import ConditionalClose, OrderType, PlaceOrder, Price, RelativePrice
-from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.values.events import SystemMode
+from zoe_tools.paper.values.order import (
+    ConditionalClose,
+    OrderType,
+    PlaceOrder,
+    Price,
+    RelativePrice,
+)
+from zoe_tools.paper.values.refusal import Refusal
 
 
 def _desk() -> Desk:

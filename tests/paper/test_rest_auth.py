@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from paper_desk import API_KEY, RestDesk
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.values.views import PERMISSIONS
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
 VECTORS = [

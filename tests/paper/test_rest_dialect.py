@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from paper_desk import API_KEY, START, RestDesk, change, snapshot, traded
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.rest_dialect import RestRequest
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.rest.dialect import RestRequest
+from zoe_tools.paper.values.times import NS
 
 BIDS = ("69999.9 1.00000000", "69999.8 0.00040000")
 ASKS = ("70000.1 0.30000000", "70000.4 0.15000000")

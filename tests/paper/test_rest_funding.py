@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from paper_desk import START, RestDesk, ScriptedSource, d, traded
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.funding import Transfer
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.views import PERMISSIONS
+from zoe_tools.paper.engine.funding import Transfer
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.values.views import PERMISSIONS
 
 EVERYTHING = frozenset((*PERMISSIONS, "add-funds", "withdraw-funds"))
 

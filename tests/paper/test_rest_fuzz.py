@@ -17,9 +17,9 @@ import pytest
 from paper_asgi import Call, asked
 from paper_desk import API_KEY, API_SECRET, START, RestDesk, snapshot, traded
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.keys import sign
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.views import ALL_PERMISSIONS
+from zoe_tools.paper.exchange.keys import sign
+from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.values.views import ALL_PERMISSIONS
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 REQUESTS = 10_000

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paper_desk import START, RestDesk, snapshot, traded
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.times import NS
 
 T0 = START // NS
 CLIENT_ID = "11112222-3333-4444-8555-666677778888"

@@ -12,7 +12,7 @@ import pytest
 from paper_asgi import Call, asked
 from paper_desk import API_KEY, API_SECRET, RestDesk, snapshot, traded
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.keys import sign
+from zoe_tools.paper.exchange.keys import sign
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 FORM = b"application/x-www-form-urlencoded"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from paper_desk import START, RestDesk, ask_for, change, d, snapshot
-from zoe_tools.paper.exchange import ExchangeOptions
-from zoe_tools.paper.faults import FaultRule
-from zoe_tools.paper.funding import Transfer
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.funding import Transfer
+from zoe_tools.paper.exchange.exchange import ExchangeOptions
+from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.times import NS
 
 SECOND = START // NS
 CLIENT_ID = "6d1b345e-2821-40e2-ad83-4ecb18a06876"

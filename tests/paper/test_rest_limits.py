@@ -16,15 +16,15 @@ import pytest
 
 from paper_desk import API_KEY, RestDesk, ScriptedSource, ask_for, d
 from paper_socket import SocketDesk, at_desk
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.keys import SignedCall, sign
-from zoe_tools.paper.order import AmendOrder, EditOrder
-from zoe_tools.paper.quirks import Quirks
-from zoe_tools.paper.rate_counters import TierName
-from zoe_tools.paper.refusal import Refusal
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.engine.rate_counters import TierName
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.keys import SignedCall, sign
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
+from zoe_tools.paper.values.order import AmendOrder, EditOrder
+from zoe_tools.paper.values.quirks import Quirks
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import NS
 
 TOO_MANY = "EGeneral:Too many requests"
 OVER = "EAPI:Rate limit exceeded"

@@ -19,16 +19,16 @@ from paper_desk import (
     snapshot,
     traded,
 )
-from zoe_tools.paper.events import EngineEvent, LedgerEvent, OrderEvent
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.quirks import quirks_in
-from zoe_tools.paper.rest_format import NO_POSITION
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS, moment_of
-from zoe_tools.paper.ws_balances import ledger_row
-from zoe_tools.paper.ws_orders import place_request
-from zoe_tools.paper.ws_reports import update_row
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, OrderEvent
+from zoe_tools.paper.values.ledger import NO_POSITION
+from zoe_tools.paper.values.quirks import quirks_in
+from zoe_tools.paper.values.times import NS, moment_of
+from zoe_tools.paper.ws.balances import ledger_row
+from zoe_tools.paper.ws.orders import place_request
+from zoe_tools.paper.ws.reports import update_row
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paper_desk import START, RestDesk, change, snapshot, traded
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.times import NS
 
 BIDS = ("69999.9 1.00000000", "69999.1 0.50000000", "69990.0 2.00000000")
 ASKS = ("70000.1 0.30000000", "70000.9 0.15000000", "70011.0 4.00000000")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from paper_desk import StandingClock
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.market_trades import read_trades
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.markets.trades import read_trades
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 DATA = Path(__file__).parents[2] / "../shared/data/nautilus"

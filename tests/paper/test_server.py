@@ -17,11 +17,11 @@ import websockets
 from paper_desk import START, RestDesk, StandingClock, snapshot
 from zoe_tools.errors import ConfigError, MarketDataError
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.faults import FaultRule
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.paper.home import PaperHome, read_endpoint
 from zoe_tools.paper.server import serve
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import ScaledClock
 
 

@@ -23,13 +23,13 @@ from paper_desk import (
     traded,
 )
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.events import EngineEvent
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.faults import FaultRule
-from zoe_tools.paper.market import MarketEvent
-from zoe_tools.paper.order import AmendOrder, PlaceOrder
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.events import EngineEvent
+from zoe_tools.paper.values.market import MarketEvent
+from zoe_tools.paper.values.order import AmendOrder, PlaceOrder
+from zoe_tools.paper.values.times import NS
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 SCRIPT: tuple[MarketEvent, ...] = (

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from paper_load import Child, child, connect, mix, order_message, ws_frame
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.state import StateFile
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
 from zoe_tools.runtime.clocks import SystemClock
 
 _BEFORE_THE_KILL = 300

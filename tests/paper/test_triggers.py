@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from paper_desk import Desk, ask_for, d, snapshot, stop, traded
-from zoe_tools.paper.order import OrderType, OrderView, RelativePrice
-from zoe_tools.paper.prices import is_hit
-from zoe_tools.paper.triggers import Triggers
+from zoe_tools.paper.engine.prices import is_hit
+from zoe_tools.paper.engine.triggers import Triggers
+from zoe_tools.paper.values.order import OrderType, OrderView, RelativePrice
 
 TYPES: tuple[OrderType, ...] = ("stop-loss", "take-profit", "trailing-stop")
 

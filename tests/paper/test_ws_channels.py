@@ -8,9 +8,9 @@ import pytest
 
 from paper_desk import START, ask_for, change, d, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
-from zoe_tools.paper.rate_counters import TierName
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.ws_limits import LEVEL3_COSTS, Bucket, limits_of
+from zoe_tools.paper.engine.rate_counters import TierName
+from zoe_tools.paper.exchange.stream_limits import LEVEL3_COSTS, Bucket, limits_of
+from zoe_tools.paper.values.times import NS
 
 Frame = dict[str, Any]
 MINUTE = 60 * NS

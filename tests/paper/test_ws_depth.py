@@ -10,8 +10,8 @@ from typing import Any
 from paper_books import Queues
 from paper_desk import ask_for, change, snapshot, traded
 from paper_socket import SocketDesk, Wire, at_desk, settle
-from zoe_tools.paper.exchange import ExchangeOptions
-from zoe_tools.paper.ws_limits import StreamLimits
+from zoe_tools.paper.exchange.exchange import ExchangeOptions
+from zoe_tools.paper.exchange.stream_limits import StreamLimits
 
 Frame = dict[str, Any]
 BOOK = snapshot(["70000.0 1.2", "69999.5 0.4"], ["70000.1 0.3", "70000.4 0.15"])

@@ -12,9 +12,9 @@ import pytest
 
 from paper_books import Levels
 from paper_socket import Wire, settle
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 

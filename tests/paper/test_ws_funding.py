@@ -8,7 +8,7 @@ import pytest
 
 from paper_desk import d
 from paper_socket import SocketDesk, Wire, at_desk, settle
-from zoe_tools.paper.funding import FUTURES, Transfer
+from zoe_tools.paper.engine.funding import FUTURES, Transfer
 
 Frame = dict[str, Any]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paper_desk import snapshot
 from paper_socket import SocketDesk, Wire, at_desk
-from zoe_tools.paper.faults import FaultRule
+from zoe_tools.paper.exchange.faults import FaultRule
 
 Frame = dict[str, Any]
 

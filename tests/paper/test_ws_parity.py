@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paper_desk import RestDesk, snapshot, traded
-from zoe_tools.paper.ws_session import Session
+from zoe_tools.paper.ws.session import Session
 
 Row = dict[str, Any]
 

@@ -9,8 +9,8 @@ import pytest
 
 from paper_desk import ask_for, snapshot, stop, traded
 from paper_socket import SocketDesk, Wire, at_desk, settle
-from zoe_tools.paper.order import AmendOrder
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.order import AmendOrder
+from zoe_tools.paper.values.times import NS
 
 Frame = dict[str, Any]
 

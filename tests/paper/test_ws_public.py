@@ -12,8 +12,8 @@ import pytest
 
 from paper_desk import START, ask_for, change, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
-from zoe_tools.paper.exchange import ExchangeOptions
-from zoe_tools.paper.ws_limits import StreamLimits
+from zoe_tools.paper.exchange.exchange import ExchangeOptions
+from zoe_tools.paper.exchange.stream_limits import StreamLimits
 
 Frame = dict[str, Any]
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from paper_desk import BTC_USD, RestDesk, ask_for, change, d, snapshot, stop, traded
-from zoe_tools.paper.exchange import ExchangeOptions
-from zoe_tools.paper.ids import iban_of
-from zoe_tools.paper.market import PairSpec
-from zoe_tools.paper.order import AmendOrder, ConditionalClose, PlaceOrder, RelativePrice
-from zoe_tools.paper.pair_specs import spec_named
-from zoe_tools.paper.times import NS
-from zoe_tools.paper.ws_session import Session
+from zoe_tools.paper.engine.ids import iban_of
+from zoe_tools.paper.exchange.exchange import ExchangeOptions
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.market import PairSpec
+from zoe_tools.paper.values.order import AmendOrder, ConditionalClose, PlaceOrder, RelativePrice
+from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.ws.session import Session
 
 Row = dict[str, Any]
 MINUTE = 60 * NS

@@ -8,7 +8,7 @@ import pytest
 
 from paper_desk import snapshot
 from paper_socket import SocketDesk, Wire, at_desk
-from zoe_tools.paper.times import NS
+from zoe_tools.paper.values.times import NS
 
 Frame = dict[str, Any]
 LATER = 901 * NS

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from socket_machine import SocketMachine
-from zoe_tools.paper import ws_reports
+from zoe_tools.paper.ws import reports as ws_reports
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 

@@ -14,11 +14,11 @@ from paper_desk import BTC_USD, START, ask_for, change, d, snapshot, traded
 from paper_socket import ScriptedMarket, settle
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.inprocess import InProcessSockets
-from zoe_tools.paper.market import MarketEvent
-from zoe_tools.paper.market_mirror import MirroredMarket
-from zoe_tools.paper.times import moment_of
+from zoe_tools.paper.markets.mirror import MirroredMarket
+from zoe_tools.paper.values.market import MarketEvent
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.mirror import Mirror

@@ -10,7 +10,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.faults import CATALOGUE, FaultRule
+from zoe_tools.paper.exchange.faults import CATALOGUE, FaultRule
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.paper_admin import ask_exchange
 from zoe_tools.runtime.paper_serving import content_of

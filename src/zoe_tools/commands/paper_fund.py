@@ -11,9 +11,9 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.admin_funds import LONGEST_S, FundOrder
-from zoe_tools.paper.funding import FUTURES
-from zoe_tools.paper.wallets import EARN
+from zoe_tools.paper.admin.funds import LONGEST_S, FundOrder
+from zoe_tools.paper.engine.funding import FUTURES
+from zoe_tools.paper.engine.wallets import EARN
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.paper_admin import ask_exchange
 

@@ -10,7 +10,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.admin_keys import KeyName, KeyOrder
+from zoe_tools.paper.admin.keys import KeyName, KeyOrder
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.paper_admin import ask_exchange

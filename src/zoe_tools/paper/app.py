@@ -20,14 +20,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from zoe_tools.paper import fault_answers
-from zoe_tools.paper.admin import admin_routes
-from zoe_tools.paper.bodies import body_of
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.faults import ConnectionDropped
-from zoe_tools.paper.rest_dialect import RestDialect, RestRequest, encode
-from zoe_tools.paper.times import iso
-from zoe_tools.paper.ws import serve_socket
+from zoe_tools.paper.admin.door import admin_routes
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.exchange.faults import ConnectionDropped
+from zoe_tools.paper.rest import fault_answers
+from zoe_tools.paper.rest.bodies import body_of
+from zoe_tools.paper.rest.dialect import RestDialect, RestRequest, encode
+from zoe_tools.paper.values.times import iso
+from zoe_tools.paper.ws.connection import serve_socket
 from zoe_tools.ports import FrameClosed
 
 _log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.ws import serve_socket
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.ws.connection import serve_socket
 from zoe_tools.ports import FrameDuplex
 
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from zoe_tools.errors import ConfigError
 from zoe_tools.paper.app import DROP
-from zoe_tools.paper.exchange import PaperExchange
+from zoe_tools.paper.exchange.exchange import PaperExchange
 
 _LOG = logging.getLogger(__name__)
 

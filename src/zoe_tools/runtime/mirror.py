@@ -30,9 +30,16 @@ from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
-from zoe_tools.paper.events import SystemMode
-from zoe_tools.paper.exchange import PaperExchange
-from zoe_tools.paper.market import BookChange, BookSnapshot, Levels, MarketEvent, PairSpec, Print
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.values.events import SystemMode
+from zoe_tools.paper.values.market import (
+    BookChange,
+    BookSnapshot,
+    Levels,
+    MarketEvent,
+    PairSpec,
+    Print,
+)
 from zoe_tools.ports import Clock, Connect, Feed
 from zoe_tools.runtime.duplex import connect_socket
 

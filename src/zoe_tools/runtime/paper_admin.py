@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from zoe_tools.errors import ConfigError, VenueUnavailable
-from zoe_tools.paper.admin import SEAL, seal
+from zoe_tools.paper.admin.door import SEAL, seal
 from zoe_tools.paper.home import PaperHome, read_endpoint
 from zoe_tools.runtime.paper_process import find_or_start, folder_of
 

@@ -19,22 +19,22 @@ from typing import TypeVar
 
 from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
+from zoe_tools.paper.admin.fault_places import arm_written
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
-from zoe_tools.paper.fault_places import arm_written
-from zoe_tools.paper.faults import FaultRule, rules_in
+from zoe_tools.paper.engine.rate_counters import TierName
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.faults import FaultRule, rules_in
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.exchange.stream_limits import limits_of
 from zoe_tools.paper.home import Endpoint, Keys, PaperHome, reached_at
-from zoe_tools.paper.market import MarketSource
-from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.market_mirror import MirroredMarket
-from zoe_tools.paper.market_synthetic import SyntheticMarket, SyntheticParams, params_in
-from zoe_tools.paper.quirks import Quirks, quirks_in
-from zoe_tools.paper.rate_counters import TierName
-from zoe_tools.paper.refusal import Refusal
+from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.markets.mirror import MirroredMarket
+from zoe_tools.paper.markets.synthetic import SyntheticMarket, SyntheticParams, params_in
 from zoe_tools.paper.server import event_loop, resolved, serve
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import moment_of, ns_of
-from zoe_tools.paper.ws_limits import limits_of
+from zoe_tools.paper.values.market import MarketSource
+from zoe_tools.paper.values.quirks import Quirks, quirks_in
+from zoe_tools.paper.values.refusal import Refusal
+from zoe_tools.paper.values.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 from zoe_tools.runtime.mirror import Mirror, open_mirror

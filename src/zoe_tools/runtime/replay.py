@@ -23,14 +23,14 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.exchange.stream_limits import UNLIMITED
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.paper.inprocess import InProcessSockets
-from zoe_tools.paper.market import MarketSource
-from zoe_tools.paper.market_file import open_market
-from zoe_tools.paper.state import StateFile
-from zoe_tools.paper.times import moment_of
-from zoe_tools.paper.ws_limits import UNLIMITED
+from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.values.market import MarketSource
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.ports import Narrator
 from zoe_tools.runtime.cadences import cadence_for, stretched_policy
 from zoe_tools.runtime.clocks import VirtualClock

@@ -19,7 +19,7 @@ from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
-from zoe_tools.paper.faults import ConnectionDropped
+from zoe_tools.paper.exchange.faults import ConnectionDropped
 from zoe_tools.ports import Clock, Connect
 from zoe_tools.runtime.paper_process import ensure_paper
 

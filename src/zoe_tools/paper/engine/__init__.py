@@ -1,0 +1,1 @@
+"""The matching engine: pure steps over a floor of accounts and books."""

@@ -1,0 +1,1 @@
+"""The exchange as its dialects see it: commands, queries, keys, limits, and its memory on disk."""

@@ -1,0 +1,65 @@
+"""Opens a recorded market, whichever of the known formats the file has.
+
+The suffix decides where it is one of ours, the first line where it is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from zoe_tools.errors import MarketDataError
+from zoe_tools.paper.markets.candles import read_candles
+from zoe_tools.paper.markets.frames import read_frames
+from zoe_tools.paper.markets.trades import read_trades
+from zoe_tools.paper.values.market import MarketSource
+
+_FORMATS = (
+    "Known are Kraken's bulk candles (ETHUSD_60.csv), REST Trades (.json) and recorded v2 frames "
+    "(.frames.tsv)."
+)
+_Read = Callable[[Path, str], MarketSource]
+_BY_SUFFIX: tuple[tuple[str, _Read], ...] = (
+    (".frames.tsv", read_frames),
+    (".csv", read_candles),
+    (".json", read_trades),
+)
+_BY_CONTENT: tuple[tuple[re.Pattern[str], _Read], ...] = (
+    (re.compile(r"\d+\t\{"), read_frames),
+    (re.compile(r"\s*\{"), read_trades),
+    (re.compile(r"[\d.]+(,[^,\n]*){6}(\n|$)"), read_candles),
+)
+
+
+def open_market(path: Path) -> MarketSource:
+    """The market that a file holds, read and checked as a whole.
+
+    Raises:
+        MarketDataError: it cannot be read, has no known format, or a line of it is wrong.
+    """
+    content = b""
+    try:
+        if path.exists() and not path.is_file():
+            raise MarketDataError(f"{path} cannot be read: it is no regular file.", hint=_FORMATS)
+        content = path.read_bytes()
+        text = content.decode("utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MarketDataError(
+            f"{path} cannot be read: {reason}.", hint="Check the path and its permissions."
+        ) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MarketDataError(f"{path}, line {line}: this is not text.", hint=_FORMATS) from error
+    return _reader_of(path, text)(path, text)
+
+
+def _reader_of(path: Path, text: str) -> _Read:
+    for suffix, read in _BY_SUFFIX:
+        if path.name.lower().endswith(suffix):
+            return read
+    for pattern, read in _BY_CONTENT:
+        if pattern.match(text):
+            return read
+    raise MarketDataError(f"{path} has no format that can be replayed.", hint=_FORMATS)
