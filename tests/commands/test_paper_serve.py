@@ -338,3 +338,21 @@ def test_what_strangers_send_is_no_matter_for_the_terminal(tmp_path: Path) -> No
     assert answer.startswith(b"HTTP/1.1 400")
     assert "HTTP" not in said
     assert "Invalid HTTP request" in (tmp_path / "logs" / "zoe.log").read_text()
+
+
+def test_keys_that_the_exchange_does_not_know_are_told(tmp_path: Path) -> None:
+    """Somebody deleted the key file: the key in it is new, and good for nothing."""
+    with served(tmp_path) as (process, first):
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    (tmp_path / "paper" / "keys.json").unlink()
+    with served(tmp_path) as (process, second):
+        answer = signed(second, "Balance", 1)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert first["api_key"] != second["api_key"]
+    assert answer == {"error": ["EAPI:Invalid key"]}
+    assert "does not know its home's own key; `zoe paper key NAME` makes another" in said

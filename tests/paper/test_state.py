@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,38 @@ def test_a_file_that_cannot_be_opened_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_text("this is no database, and long enough to show it" * 50)
     with pytest.raises(ConfigError, match="cannot be used") as caught:
         StateFile(tmp_path / "state.sqlite")
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE meta SET value = '{}' WHERE name = 'situation'",
+        "UPDATE meta SET value = x'ff00' WHERE name = 'situation'",
+        "UPDATE keys SET value = 'null'",
+        "UPDATE markets SET last = 'much'",
+        "UPDATE markets SET value = '[]'",
+        "UPDATE orders SET value = '{}', ended = NULL",
+        "UPDATE ledger SET value = x'ff'",
+    ],
+)
+def test_a_damaged_file_is_a_clear_error(tmp_path: Path, damage: str) -> None:
+    """With a hint, exit code 2; never a bug of zoe."""
+    path = tmp_path / "state.sqlite"
+    _busy_desk(path).exchange.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(damage)
+
+    def reopened(state: StateFile) -> None:
+        state.last_prices()
+        PaperExchange(None, StandingClock(), state=state)
+
+    with (
+        closing(StateFile(path)) as state,
+        pytest.raises(ConfigError, match="is damaged") as caught,
+    ):
+        reopened(state)
 
     assert caught.value.hint
 

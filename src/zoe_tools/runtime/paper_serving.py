@@ -63,6 +63,8 @@ _EXPOSED = (
     "with the demo key, and everything passes in the clear, for there is no TLS."
 )
 
+_KEYLESS = "this exchange does not know its home's own key; `zoe paper key NAME` makes another."
+
 STARTING_BALANCES: Mapping[str, Decimal] = {"USD": Decimal(10_000)}
 """What a fresh paper account holds."""
 
@@ -214,9 +216,9 @@ async def _serve(
     exchange = PaperExchange(source, clock, state=state, seed=order.seed, options=options)
     keys = home.keys()
     if saved is None:
-        quotes = {pair.quote for pair in exchange.pairs}
-        balances = dict.fromkeys(sorted(quotes), STARTING_BALANCES["USD"])
-        exchange.create_account("paper", keys.api_key, keys.api_secret, balances=balances)
+        _open_account(exchange, keys)
+    elif keys.api_key not in {one.api_key for one in exchange.principals}:
+        printer.warn(_KEYLESS, always_seen=True)
     app = create_app(
         exchange,
         proof_secret=None if order.pretend_live else keys.proof_secret,
@@ -245,6 +247,13 @@ async def _serve(
         await (serving if mirror is None else _side_by_side(serving, mirror.run(exchange)))
     finally:
         exchange.close()
+
+
+def _open_account(exchange: PaperExchange, keys: Keys) -> None:
+    """The home's own account, with money to begin with in every currency that is paid in."""
+    quotes = {pair.quote for pair in exchange.pairs}
+    balances = dict.fromkeys(sorted(quotes), STARTING_BALANCES["USD"])
+    exchange.create_account("paper", keys.api_key, keys.api_secret, balances=balances)
 
 
 def _arm(exchange: PaperExchange, rules: tuple[FaultRule, ...]) -> None:

@@ -6,7 +6,8 @@ What a reply or a notification has told is in the file before it was told.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -285,16 +286,31 @@ class StateFile:
         )
 
     # reading
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, msgspec.MsgspecError, ArithmeticError) as error:
+            raise ConfigError(
+                f"The paper exchange's file {self._path} is damaged: {error}.",
+                hint="`zoe paper reset --execute` makes room for a fresh exchange.",
+            ) from error
+
     def situation(self) -> Situation | None:
-        """What the file last said of the exchange; None for a new file."""
-        found = dict(self._db.execute("SELECT name, value FROM meta"))
-        if "situation" not in found:
-            return None
-        situation = msgspec.json.decode(found["situation"], type=Situation)
-        # an older file has them inside
-        if "pairs" in found:
-            situation.pairs = msgspec.json.decode(found["pairs"], type=tuple[PairSpec, ...])
-        return situation
+        """What the file last said of the exchange; None for a new file.
+
+        Raises:
+            ConfigError: the file is damaged; so of everything below.
+        """
+        with self._reading():
+            found = dict(self._db.execute("SELECT name, value FROM meta"))
+            if "situation" not in found:
+                return None
+            situation = msgspec.json.decode(found["situation"], type=Situation)
+            # an older file has them inside
+            if "pairs" in found:
+                situation.pairs = msgspec.json.decode(found["pairs"], type=tuple[PairSpec, ...])
+            return situation
 
     def latest_moment(self) -> int:
         """The latest time the exchange is known to have had, in ns; 0 for a new file.
@@ -308,16 +324,15 @@ class StateFile:
 
     def last_prices(self) -> dict[str, Decimal]:
         """The last traded price of each pair that ever traded."""
-        found = {}
-        for symbol, last in self._db.execute("SELECT symbol, last FROM markets"):
-            if last is not None:
-                found[symbol] = Decimal(last)
-        return found
+        with self._reading():
+            rows = self._db.execute("SELECT symbol, last FROM markets WHERE last IS NOT NULL")
+            return {symbol: Decimal(last) for symbol, last in rows}
 
     def api_keys(self) -> list[ApiKey]:
         """All API keys with their nonces."""
-        rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")
-        return [msgspec.json.decode(value, type=ApiKey) for (value,) in rows]
+        with self._reading():
+            rows = self._db.execute("SELECT value FROM keys ORDER BY rowid")
+            return [msgspec.json.decode(value, type=ApiKey) for (value,) in rows]
 
     def position(self, position_id: str) -> Position | None:
         """One position, open or closed."""
@@ -333,9 +348,10 @@ class StateFile:
         floor.mint.counters.update(situation.counters)
         for account_id, at in situation.dead_men.items():
             floor.arm_dead_man(account_id, at)
-        self._restore_accounts(floor, kept)
-        changed_at = self._restore_books(floor)
-        self._restore_orders(floor)
+        with self._reading():
+            self._restore_accounts(floor, kept)
+            changed_at = self._restore_books(floor)
+            self._restore_orders(floor)
         state_margin.restore_holds(floor)
         for symbol, book in floor.books.items():
             book.drain(changed_at.get(symbol, 0))
