@@ -101,20 +101,18 @@ class PublicChannels:
         if instrument is None:
             return
         book = self._books.get(row.symbol)
-        bids = [(level.price, level.qty) for level in row.bids]
-        asks = [(level.price, level.qty) for level in row.asks]
         if is_snapshot:
             book = OrderBook(
                 price_decimals=instrument.price_decimals,
                 quantity_decimals=instrument.quantity_decimals,
                 depth=self._depth,
             )
-            book.replace(bids, asks)
+            book.replace(row.bids, row.asks)
             self._books[row.symbol] = book
         elif book is None:
             return  # stale: what comes before the fresh snapshot says nothing
         else:
-            book.update(bids, asks)
+            book.update(row.bids, row.asks)
         if book.checksum() != row.checksum:
             await self._on_mismatch(row.symbol, now)
             return

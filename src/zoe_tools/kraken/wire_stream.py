@@ -6,6 +6,7 @@ Unknown fields are ignored, absent ones are None. Source: kraken-spot sections 1
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 import msgspec
 
@@ -32,14 +33,14 @@ class AckResult(msgspec.Struct, frozen=True):
     symbol: str | None = None
 
 
-class LevelRow(msgspec.Struct, frozen=True):
-    """One level of the book channel."""
+class LevelRow(msgspec.Struct, frozen=True, gc=False):
+    """One level of the book channel; quantity 0 removes it."""
 
     price: Decimal
     qty: Decimal
 
 
-class BookRow(msgspec.Struct, frozen=True):
+class BookRow(msgspec.Struct, frozen=True, gc=False):
     """One book snapshot or update."""
 
     symbol: str
@@ -47,6 +48,14 @@ class BookRow(msgspec.Struct, frozen=True):
     asks: list[LevelRow] = []
     checksum: int = -1
     timestamp: str = ""
+
+
+class BookFrame(msgspec.Struct, frozen=True, gc=False):
+    """A whole frame of the book channel."""
+
+    channel: Literal["book"]
+    type: Literal["snapshot", "update"]
+    data: list[BookRow]
 
 
 class TickerRow(msgspec.Struct, frozen=True):
@@ -161,6 +170,7 @@ class AmendedResult(msgspec.Struct, frozen=True):
 
 FRAME = msgspec.json.Decoder(Frame)
 ACK = msgspec.json.Decoder(AckResult)
+BOOK_FRAME = msgspec.json.Decoder(BookFrame)
 BOOK = msgspec.json.Decoder(list[BookRow])
 TICKER = msgspec.json.Decoder(list[TickerRow])
 TRADE = msgspec.json.Decoder(list[TradeRow])
