@@ -49,6 +49,18 @@ def test_it_refuses_while_the_exchange_is_served(tmp_path: Path) -> None:
         assert (tmp_path / "paper" / "keys.json").exists()
 
 
+def test_a_dry_run_promises_nothing_while_the_exchange_is_served(tmp_path: Path) -> None:
+    """What --execute would refuse is refused when it is only looked at, too."""
+    paper = PaperHome(tmp_path / "paper")
+    paper.keys()
+    with paper.locked():
+        ran = zoe("paper reset", home=tmp_path)
+
+    assert ran.code == 2
+    assert "already serves" in ran.err
+    assert "--execute" not in ran.out
+
+
 def test_it_never_touches_a_live_account(tmp_path: Path) -> None:
     """Whatever the mode says, it means the paper exchange."""
     ran = zoe("paper reset", {"EDGE_FACTORY_MODE": "live"}, home=tmp_path)

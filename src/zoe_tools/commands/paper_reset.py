@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.runtime.paper_process import reset_paper
+from zoe_tools.runtime.paper_process import check_unserved, reset_paper
 
 _DONE, _FINDINGS = 0, 3
 
@@ -41,6 +41,7 @@ def paper_reset(
         reset_paper(settings.home)
         printer.line(f"Deleted {len(found)} files.")
     else:
+        check_unserved(settings.home)
         printer.line("DRY RUN: nothing was changed.")
         printer.line("To carry it out: zoe paper reset --execute")
     code = _FINDINGS if found and not execute else _DONE

@@ -86,6 +86,11 @@ class PaperHome:
         """Whether there ever was an exchange here."""
         return self._keys_path.exists()
 
+    @property
+    def was_served(self) -> bool:
+        """Whether an exchange ever held this folder, or does now."""
+        return self._lock_path.exists()
+
     def keys(self, *, seed: str | None = None) -> Keys:
         """The home's keys, made at the first call; from the seed where a run must repeat itself.
 

@@ -239,6 +239,18 @@ def _clock_told_by(endpoint: Endpoint) -> ScaledClock:
 # --- resetting -----------------------------------------------------------------------------------
 
 
+def check_unserved(home: Path) -> None:
+    """Whether the exchange's folder could be deleted now; changes nothing.
+
+    Raises:
+        ConfigError: it is being served.
+    """
+    paper = PaperHome(folder_of(home))
+    if paper.was_served:
+        with paper.locked():
+            pass
+
+
 def reset_paper(home: Path) -> None:
     """Delete the exchange's state and keys.
 
