@@ -53,6 +53,14 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(home: Home) -> None:
     assert owned(home) == before
 
 
+def test_small_letters_are_good_enough_for_the_operator(home: Home) -> None:
+    """Of the asset, in any of its spellings."""
+    ran = home.here("paper", "fund", "xbt", "1")
+
+    assert ran.code == 3
+    assert "  - BTC: " in ran.out
+
+
 def test_money_comes_and_goes_and_the_venue_tells_it(home: Home) -> None:
     """A deposit with its fee, a withdrawal, a move that earns and a move back."""
     before, known = owned(home), rows_at_the_venue(home)

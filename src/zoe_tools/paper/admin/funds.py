@@ -13,7 +13,7 @@ from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.values.refusal import Refusal
 from zoe_tools.paper.values.rounding import fixed
 from zoe_tools.paper.values.times import iso
-from zoe_tools.paper.values.views import Principal
+from zoe_tools.paper.values.views import AssetSpec, Principal
 
 LONGEST_S = 90 * 86_400
 
@@ -95,7 +95,7 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
     if not 0 <= order.after_s <= LONGEST_S:
         raise Refusal("EGeneral:Invalid arguments:after_s")
     who = owner_of(exchange, order.owner)
-    asset = exchange.asset(order.asset)
+    asset = _asset(exchange, order.asset)
     if parted(asset.name)[1]:
         raise Refusal("EFunding:Unknown asset")
     _check(exchange, who.account_id, order, asset.name)
@@ -112,6 +112,14 @@ def move_funds(exchange: PaperExchange, body: str, *, is_dry: bool) -> dict[str,
     if is_dry:
         return told
     return told | {"ref_id": _move(exchange, who.account_id, order, asset.name)}
+
+
+def _asset(exchange: PaperExchange, name: str) -> AssetSpec:
+    """As Kraken spells it, or as a hand in a hurry does."""
+    try:
+        return exchange.asset(name)
+    except Refusal:
+        return exchange.asset(name.upper())
 
 
 def owner_of(exchange: PaperExchange, name: str) -> Principal:
