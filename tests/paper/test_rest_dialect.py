@@ -395,3 +395,11 @@ def test_the_end_of_time_is_no_error(desk: RestDesk, method: str) -> None:
 
     assert desk.private(method, end="9999999999") == until_now
     assert desk.private(method, start="9999999999")["count"] == 0
+
+
+@pytest.mark.parametrize("method", ["ClosedOrders", "TradesHistory", "Ledgers"])
+def test_a_page_beyond_all_rows_is_empty(desk: RestDesk, method: str) -> None:
+    """However far beyond."""
+    count = desk.private(method)["count"]
+
+    assert desk.private(method, ofs="9" * 20)["count"] == count

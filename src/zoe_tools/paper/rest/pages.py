@@ -6,6 +6,7 @@ long history is on disk.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -72,7 +73,7 @@ def page_of(
     if offset < 0:
         raise invalid("ofs")
     rows = iter(newest_first)
-    skipped = sum(1 for _ in islice(rows, offset))
+    skipped = sum(1 for _ in islice(rows, min(offset, sys.maxsize)))
     page = list(islice(rows, PAGE))
     if params.flag("without_count"):
         return page, {}
