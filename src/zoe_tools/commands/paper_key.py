@@ -10,7 +10,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.errors import ConfigError
-from zoe_tools.paper.admin.keys import KeyName, KeyOrder
+from zoe_tools.paper.admin.keys import LONGEST_S, KeyName, KeyOrder
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.paper_admin import ask_exchange
@@ -36,7 +36,9 @@ _Permission = Annotated[
     ),
 ]
 _Window = Annotated[int, typer.Option(help="How far below the highest a nonce may be.", min=0)]
-_ValidFor = Annotated[float, typer.Option(help="Venue seconds until it expires; 0: never.", min=0)]
+_ValidFor = Annotated[
+    float, typer.Option(help="Venue seconds until it expires; 0: never.", min=0, max=LONGEST_S)
+]
 _From = Annotated[str, typer.Option(help="Nothing before this time is shown to it.")]
 _To = Annotated[str, typer.Option(help="Nothing after this time is shown to it.")]
 _Ip = Annotated[

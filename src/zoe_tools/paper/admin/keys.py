@@ -22,7 +22,7 @@ from zoe_tools.paper.values.views import ALL_PERMISSIONS, PERMISSIONS
 _KEY_BYTES, _SECRET_BYTES, _TOTP_BYTES = 42, 64, 20
 _MOST_NAME = 64
 _LATEST = 2**63
-_LONGEST_S = 10 * 366 * 86_400
+LONGEST_S = 10 * 366 * 86_400
 
 
 class KeyOrder(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -121,7 +121,7 @@ def _check(exchange: PaperExchange, order: KeyOrder) -> None:
     unknown = sorted(set(order.permissions) - set(ALL_PERMISSIONS))
     if unknown:
         raise Refusal(f"EGeneral:Invalid arguments:there is no permission {unknown[0]!r}")
-    if order.valid_for_s is not None and not 0 < order.valid_for_s <= _LONGEST_S:
+    if order.valid_for_s is not None and not 0 < order.valid_for_s <= LONGEST_S:
         raise invalid("valid_for_s")
     if not order.opens_account:
         if order.has_margin or order.tier is not None:
