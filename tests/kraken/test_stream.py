@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feed_rig import HEARTBEAT, NEW, STAMP, TICKER, Rig, execution, nothing, run
+from feed_rig import HEARTBEAT, NEW, ORDER, STAMP, TICKER, Rig, execution, nothing, run
 
 from builders import BTC, d
 from zoe_tools.domain.fill import Fill
@@ -211,8 +211,9 @@ def test_numbers_that_do_not_follow_are_a_gap_and_a_fresh_start(
     rig = run(script, private=True)
     order = [type(each) for each in rig.events if isinstance(each, Gap | StreamDown)]
 
-    assert [gap.channel for gap in rig.of(Gap)] == ["executions"], name
-    assert order == [Gap, StreamDown]
+    # First what is missing on the channel, then for how long the wire was away.
+    assert [gap.channel for gap in rig.of(Gap)] == ["executions", ""], name
+    assert order == [Gap, StreamDown, Gap]
     assert len(rig.private.ends) == 2
     assert rig.private.requests[-1]["params"]["token"] == "token-2"
     assert [len(each.reports) for each in rig.of(ExecutionsSnapshot)] == [1]
@@ -375,6 +376,33 @@ def test_a_price_that_is_no_price_drops_the_wire(price: str) -> None:
         await asyncio.sleep(0.5)
 
     assert "does not parse" in run(script, depth=10).of(StreamDown)[0].reason
+
+
+@pytest.mark.parametrize(("first", "is_gap"), [(1, False), (2, True)], ids=["overlaps", "beyond"])
+def test_a_snapshot_that_does_not_reach_back_to_what_we_know_says_so(
+    first: int, *, is_gap: bool
+) -> None:
+    """It tells the last fifty fills. Where all are news, there may be more."""
+
+    def fills(numbers: range) -> list[dict[str, Any]]:
+        return [
+            {**TRADE, "order_id": ORDER, "exec_id": f"T{number}", "timestamp": STAMP}
+            for number in numbers
+        ]
+
+    async def script(rig: Rig) -> None:
+        frame = {"channel": "executions", "type": "snapshot", "sequence": 1}
+        await rig.private.send({**frame, "data": fills(range(1, 2))})
+        await asyncio.sleep(0.1)
+        await rig.private.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+        await rig.private.send({**frame, "data": fills(range(first, first + 50))})
+
+    rig = run(script, private=True)
+    told = [each.fill.fill_id for each in rig.of(ExecutionReport) if each.fill]
+
+    assert [each.channel for each in rig.of(Gap)] == (["", "executions"] if is_gap else [""])
+    assert sorted(told) == sorted({f"T{number}" for number in (1, *range(first, first + 50))})
 
 
 # --- real frames ---------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ class StreamDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Messages may be missing between `since` and `until`."""
+    """Messages may be missing between `since` and `until`; `channel` "" is the whole wire."""
 
     wire: Wire
     channel: str

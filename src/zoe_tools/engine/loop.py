@@ -135,7 +135,7 @@ class TradingLoop:
                     await self._private_is_up(now)
             case StreamDown(wire=wire):
                 self._tell_wire(now, wire, is_up=False)
-            case Gap(wire="private"):
+            case Gap(wire="private", channel=channel) if channel:
                 await self._catch_up(now)
             case _:
                 pass

@@ -1,14 +1,21 @@
-"""Private frames to events: executions and balances, their sequences checked."""
+"""Private frames to events: executions and balances, their sequences checked.
+
+An execution is handed on once, by its id, however often snapshots and new connections repeat it.
+Source: kraken-spot sections 11.1 and 11.2.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
+    ExecutionReport,
     ExecutionsSnapshot,
     Gap,
     StreamEvent,
@@ -20,6 +27,12 @@ from zoe_tools.kraken.wire_stream import BALANCES, EXECUTIONS, STATUS, Frame
 from zoe_tools.ports import Clock
 
 Emit = Callable[[StreamEvent], Awaitable[None]]
+
+SNAPSHOT_FILLS = 50
+"""A snapshot tells so many of the latest fills; where all of them are news, older ones may be
+missing."""
+REMEMBERED_FILLS = 20_000
+"""Ids of fills that were handed on. Far more than a snapshot repeats."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +54,7 @@ class PrivateChannels:
         self._emit = emit
         self._decoder = ExecutionDecoder()
         self._last: dict[str, _Heard] = {}
+        self._told: OrderedDict[FillId, datetime] = OrderedDict()
 
     def reset(self) -> None:
         """The wire is lost: sequences start over with the next connection."""
@@ -95,16 +109,37 @@ class PrivateChannels:
         is_snapshot = frame.type == "snapshot"
         rows = EXECUTIONS.decode(frame.data)
         reports = [self._decoder.report(row, is_snapshot=is_snapshot, now=now) for row in rows]
-        if not is_snapshot:
-            for report in reports:
-                await self._emit(report)
-            return
-        # Orders first: a fill is booked to an order that is known by then.
-        orders = tuple(each for each in reports if each.fill is None)
-        await self._emit(ExecutionsSnapshot(reports=orders))
+        if is_snapshot:
+            await self._warn_of_lost_fills(reports, now)
+            # Orders first: a fill is booked to an order that is known by then.
+            orders = tuple(each for each in reports if each.fill is None)
+            await self._emit(ExecutionsSnapshot(reports=orders))
+            reports = [each for each in reports if each.fill is not None]
         for report in reports:
-            if report.fill is not None:
+            if self._is_news(report, now):
                 await self._emit(report)
+
+    def _is_news(self, report: ExecutionReport, now: datetime) -> bool:
+        """Whether the report is no fill that was handed on before."""
+        if report.fill is None:
+            return True
+        if report.fill.fill_id in self._told:
+            return False
+        self._told[report.fill.fill_id] = now
+        if len(self._told) > REMEMBERED_FILLS:
+            self._told.popitem(last=False)
+        return True
+
+    async def _warn_of_lost_fills(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
+        """A full snapshot without a fill that we know does not reach back to where we were."""
+        fills = {report.fill.fill_id for report in reports if report.fill is not None}
+        if not self._told or len(fills) < SNAPSHOT_FILLS or fills & self._told.keys():
+            return
+        since = next(reversed(self._told.values()))
+        cause = f"more fills than the {len(fills)} of the snapshot"
+        await self._emit(
+            Gap(wire="private", channel="executions", since=since, until=now, cause=cause)
+        )
 
     async def _on_balances(self, frame: Frame) -> None:
         rows = BALANCES.decode(frame.data)

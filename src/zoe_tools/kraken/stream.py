@@ -17,7 +17,7 @@ from datetime import datetime
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.stream import ChecksumTally, StreamDown, StreamEvent, StreamUp, Wire
+from zoe_tools.domain.stream import ChecksumTally, Gap, StreamDown, StreamEvent, StreamUp, Wire
 from zoe_tools.kraken.connection import Connection, Subscription
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.private_channels import PrivateChannels
@@ -241,15 +241,30 @@ class _WireHandler:
         self._wire = wire
         self._on_frame = on_frame
         self._on_reset = on_reset
+        self._heard_at: datetime | None = None
+        self._is_away = False
 
     async def on_frame(self, frame: Frame) -> None:
+        self._heard_at = self._feed.now()
         await self._on_frame(frame)
 
     async def on_up(self) -> None:
+        if self._is_away and self._heard_at is not None:
+            await self._feed.announce(
+                Gap(
+                    wire=self._wire,
+                    channel="",
+                    since=self._heard_at,
+                    until=self._feed.now(),
+                    cause="the wire was away",
+                )
+            )
+        self._is_away = False
         await self._feed.announce(StreamUp(wire=self._wire, at=self._feed.now()))
 
     async def on_down(self, reason: str) -> None:
         self._on_reset()
+        self._is_away = True
         if self._wire == "private" and self._feed.orders is not None:
             self._feed.orders.on_lost(reason)
         await self._feed.announce(StreamDown(wire=self._wire, at=self._feed.now(), reason=reason))
