@@ -11,6 +11,7 @@ from zoe_tools.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
+from zoe_tools.kraken import strange
 from zoe_tools.kraken.errors import LOCKOUT_S, TABLE, error_for, errors_in, is_warning, row_for
 
 NO = """
@@ -164,3 +165,66 @@ def test_no_definite_no_is_called_retryable_by_itself() -> None:
         error: type[VenueError] = row.error
         if row.ambiguous and row.is_retryable:
             assert error is VenueUnavailable
+
+
+LATER = """
+EAPI:Rate limit exceeded | EAuth:Rate limit exceeded | EAuth:Too many requests
+EGeneral:Temporary lockout | EGeneral:Too many requests | EService: Throttled: 1767614460
+EService:Market in cancel_only mode | EService:Market in post_only mode
+EService:Market in limit_only mode | EOrder:Insufficient margin | EOrder:Orders limit exceeded
+EOrder:Rate limit exceeded | EOrder:Domain rate limit exceeded | Exceeded msg rate
+"""
+READS = """
+EGeneral:Internal error | EGeneral:Internal error:7 | EDatabase:Internal error
+EService:Unavailable | EService:Busy | EService:Timeout | EEarnings:Busy | EEarnings:Busy:later
+"""
+AFTER_A_NEW = {
+    "EAPI:Invalid nonce": "new_nonce",
+    "EAPI:Invalid token": "new_token",
+    "ESession:Invalid session": "new_token",
+    "Token(s) not found": "new_token",
+}
+NEVER_BUT_OPEN = ("EService:Deadline elapsed", "EOrder:Reduce only:Position is closed")
+
+
+def flags_of(text: str) -> tuple[str, bool]:
+    """When the venue's table lets the same call be sent again, and whether an order may exist."""
+    if text in listed(LATER):
+        return "later", False
+    if text in listed(READS):
+        return "read", True
+    return AFTER_A_NEW.get(text, "never"), text in NEVER_BUT_OPEN
+
+
+@pytest.mark.parametrize(
+    "text", sorted({*listed(NO), *listed(WAIT), *listed(OPEN), *listed(LATER), *listed(READS)})
+)
+def test_every_string_has_the_flags_of_the_venues_table(text: str) -> None:
+    """Retryable and ambiguous, string by string (kraken-spot section 9)."""
+    row = row_for(text)
+    retry, is_ambiguous = ("later", False) if text.startswith("EService:Thr") else flags_of(text)
+
+    assert row is not None
+    assert (retry, is_ambiguous) == (row.retry, row.ambiguous)
+    assert row.is_retryable is (retry in {"later", "read"})
+
+
+def test_a_strange_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Verbatim, the first time; a known one is not."""
+    strange.forget()
+    for _ in range(3):
+        error_for(["EOrder:Something new", "EService:Busy"], is_write=True)
+
+    assert ["EOrder:Something new" in each.getMessage() for each in caplog.records] == [True]
+
+
+def test_a_venue_of_new_words_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What is remembered is bounded, and so is what is logged."""
+    strange.forget()
+    for number in range(strange.MOST + 10):
+        strange.noted("a test", "x" * 500 + str(number))
+        strange.noted("a test", str(number))
+    strange.forget()
+
+    assert len(caplog.records) == strange.MOST
+    assert max(len(each.getMessage()) for each in caplog.records) < 300

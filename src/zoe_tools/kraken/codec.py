@@ -29,7 +29,7 @@ from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMo
 from zoe_tools.domain.money import ZERO, decimal_of, quantum
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.errors import VenueMisbehaved
-from zoe_tools.kraken import wire
+from zoe_tools.kraken import strange, wire
 
 T = TypeVar("T")
 
@@ -86,6 +86,8 @@ def seconds_of(moment: datetime) -> Decimal:
 def status_of(text: str, vol_exec: Decimal) -> OrderStatus:
     """Our word for the status of an order (kraken-spot section 7.1); `vol_exec` in base."""
     status = _STATUSES.get(text, OrderStatus.UNKNOWN)
+    if status is OrderStatus.UNKNOWN:
+        strange.noted("an order's status", text)
     if status is OrderStatus.OPEN and vol_exec > ZERO:
         return OrderStatus.PARTIALLY_FILLED
     return status
@@ -95,6 +97,7 @@ def _order_type(text: str) -> OrderType:
     try:
         return OrderType(text)
     except ValueError:
+        strange.noted("a type of order", text)
         return OrderType.UNKNOWN
 
 
@@ -110,6 +113,7 @@ def mode_of(row: wire.SystemStatus) -> VenueMode:
     try:
         return VenueMode(row.status)
     except ValueError:
+        strange.noted("the venue's mode", row.status)
         return VenueMode.UNKNOWN
 
 
@@ -188,6 +192,7 @@ def _instrument_status(row: wire.PairRow) -> InstrumentStatus:
     try:
         return InstrumentStatus(row.status)
     except ValueError:
+        strange.noted("an instrument's status", row.status)
         return InstrumentStatus.UNKNOWN
 
 

@@ -19,6 +19,7 @@ from zoe_tools.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
+from zoe_tools.kraken import strange
 
 ErrorClass = type[VenueRejected] | type[VenueThrottled] | type[VenueUnavailable]
 Retry = Literal["never", "later", "read", "new_nonce", "new_token"]
@@ -248,6 +249,9 @@ def error_for(texts: Sequence[str], *, is_write: bool, now_s: float | None = Non
     errors = errors_in(texts) or tuple(texts) or ("",)
     sentence = f"Kraken answered: {'; '.join(errors)}."
     judged = [(text, row_for(text)) for text in errors]
+    for text, row in judged:
+        if row is None:
+            strange.noted("an error", normalised(text))
     for text, row in judged:
         if is_write and (row is None or row.ambiguous):
             return OutcomeUnknown(

@@ -7,10 +7,11 @@ busy account cannot keep the reader from reaching the bottom (kraken-spot sectio
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from zoe_tools.kraken.codec import seconds_of
 
@@ -39,6 +40,58 @@ def _second_after(seconds: Decimal) -> str:
     return str(int(seconds) + 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCursor:
+    """Where to go on reading a history: rows up to `end` (unix seconds), `offset` of them passed.
+
+    It may be kept and used by a later process: rows that arrived meanwhile lie after `end`, or push
+    older rows down, so that going on brings twins at worst, and misses none.
+    """
+
+    end: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage(Generic[R]):
+    """One page: rows by id, newest first, and where to go on; None once the history is read."""
+
+    rows: Mapping[str, R]
+    cursor: PageCursor | None
+
+
+async def each_page(
+    fetch: Callable[[dict[str, str]], Awaitable[Page[R]]],
+    params: Mapping[str, str],
+    time_of_row: Callable[[R], Decimal],
+    cursor: PageCursor | None = None,
+) -> AsyncIterator[HistoryPage[R]]:
+    """The pages from `cursor` (None: from the newest row) to the oldest row.
+
+    `fetch` reads the page that its parameters name. Rows may come twice (see the module), so
+    whoever keeps them drops twins by id. The end is an offset beyond all rows, a short page, or,
+    where the venue tells no total, a page that brought nothing new.
+    """
+    seen: set[str] = set()
+    asked = dict(params) if cursor is None else {**params, "end": cursor.end}
+    offset = 0 if cursor is None else cursor.offset
+    while True:
+        page, total = await fetch(asked if offset == 0 else {**asked, "ofs": str(offset)})
+        is_stale = page.keys() <= seen
+        seen.update(page)
+        offset += len(page)
+        if "end" not in asked and page:
+            asked["end"] = _second_after(max(time_of_row(row) for row in page.values()))
+        # A page of twins only is no end while the venue counts more rows than were passed: as many
+        # rows as a page holds have arrived since the last one. An uncounted one would be for ever.
+        is_last = len(page) < PAGE_ROWS or (is_stale if total is None else offset >= total)
+        yield HistoryPage(
+            rows=page, cursor=None if is_last else PageCursor(end=asked["end"], offset=offset)
+        )
+        if is_last:
+            return
+
+
 async def read_pages(
     fetch: Callable[[dict[str, str]], Awaitable[Page[R]]],
     params: Mapping[str, str],
@@ -46,15 +99,6 @@ async def read_pages(
 ) -> dict[str, R]:
     """All rows, by id, in the order seen. `fetch` reads the page that its parameters name."""
     rows: dict[str, R] = {}
-    asked = dict(params)
-    offset = 0
-    while True:
-        page, total = await fetch(asked if offset == 0 else {**asked, "ofs": str(offset)})
-        fresh = {key: row for key, row in page.items() if key not in rows}
-        rows.update(fresh)
-        offset += len(page)
-        # No new row on a full page: the venue repeats itself, and would do so for ever.
-        if len(page) < PAGE_ROWS or not fresh or (total is not None and offset >= total):
-            return rows
-        if "end" not in asked:
-            asked["end"] = _second_after(max(time_of_row(row) for row in page.values()))
+    async for page in each_page(fetch, params, time_of_row):
+        rows.update((key, row) for key, row in page.rows.items() if key not in rows)
+    return rows
