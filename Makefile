@@ -5,6 +5,7 @@
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
 #   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
+#   make cassettes   record the client's conversations with the paper exchange anew
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements
 #   make docs    write what --help says into docs/commands
@@ -36,7 +37,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance conformance check bench docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance conformance cassettes check bench docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,6 +58,10 @@ acceptance: setup-test
 conformance: $(CLIENTS)/.stamp
 	@$(CLIENTS)/bin/python -m pytest -q -n $(JOBS) --dist loadfile --table tests/conformance \
 	  -o faulthandler_timeout=60 -o faulthandler_exit_on_timeout=true
+
+# The same bytes every time: a difference afterwards is a change of the client or of the exchange.
+cassettes: setup-test
+	@PYTHONPATH=tests $(PY) tests/kraken/recorded.py
 
 check: setup-check
 	@$(VENV)/bin/ruff check .
