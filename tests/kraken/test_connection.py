@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from feed_rig import HEARTBEAT, TICKER, Rig, nothing, run
+from feed_rig import HEARTBEAT, START, TICKER, Rig, nothing, run
 from stream_server import Answer, StreamServer
 from websockets.asyncio.server import ServerConnection, serve
 
+from builders import make_instrument, make_request
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.stream import QuoteUpdate, StreamDown, StreamUp
 from zoe_tools.errors import VenueError, VenueRejected, VenueThrottled, VenueUnavailable
 from zoe_tools.kraken.connection import Connection, ConnectionState, Stopwatch, Subscription
@@ -61,6 +63,65 @@ def test_a_missing_acknowledgement_is_not_waited_for_for_ever() -> None:
     assert rig.of(StreamUp) == []
     assert "did not acknowledge trade BTC/USD in 10 s" in rig.of(StreamDown)[0].reason
     assert len(rig.public.ends) == 2
+
+
+def test_an_acknowledgement_that_was_lost_is_asked_for_once_more() -> None:
+    """Of that symbol and channel only, and without giving up the wire."""
+
+    async def mute_once(server: StreamServer, request: dict[str, Any]) -> bool:
+        is_trade = bool(request.get("params", {}).get("channel") == "trade")
+        return is_trade and sum("trade" in text for text in server.texts) == 1
+
+    async def script(rig: Rig) -> None:
+        await rig.beat(12)
+
+    rig = run(script, answers=(mute_once,))
+    asked = [each["params"]["channel"] for each in rig.public.requests if "params" in each]
+
+    assert asked == ["ticker", "trade", "trade"]
+    assert rig.public.requests[-1]["params"] == rig.public.requests[1]["params"]
+    assert [len(rig.of(StreamUp)), len(rig.of(StreamDown))] == [1, 0]
+
+
+def test_deadlines_are_told_by_the_venues_clock() -> None:
+    """Acknowledgements carry its time; ours is twenty seconds behind, and nobody need mend it."""
+
+    async def ahead(server: StreamServer, request: dict[str, Any]) -> bool:
+        there = (rigs[0].clock.now() + timedelta(seconds=20)).isoformat()
+        times = {"time_in": there, "time_out": there, "req_id": request["req_id"]}
+        if request["method"] == "subscribe":
+            symbols = request["params"].get("symbol", [None])
+            for each in symbols:
+                result = {"channel": request["params"]["channel"], "symbol": each}
+                await server.send(
+                    {"method": "subscribe", "success": True, "result": result, **times}
+                )
+        elif request["method"] == "add_order":
+            result = {"order_id": "OAAAAA-AAAAA-AAAAA1"}
+            await server.send({"method": "add_order", "success": True, "result": result, **times})
+        return True
+
+    rigs: list[Rig] = []
+
+    async def script(rig: Rig) -> None:
+        rigs.append(rig)
+        for server in (rig.public, rig.private):
+            server.answers.append(ahead)
+            await server.ends[-1].close(1001, "going away")
+        await asyncio.sleep(1)
+        assert rig.feed.orders is not None
+        await rig.feed.orders.place(
+            make_request(),
+            ClientOrderId("ours"),
+            rig.clock.now() + timedelta(seconds=5),
+            make_instrument(),
+        )
+
+    rig = run(script, private=True)
+    deadline = datetime.fromisoformat(rig.private.requests[-1]["params"]["deadline"])
+
+    assert abs(rig.feed.server_time.offset - timedelta(seconds=20)) < timedelta(milliseconds=2)
+    assert abs(deadline - (START + timedelta(seconds=26.1))) < timedelta(milliseconds=2)
 
 
 def test_a_subscription_that_stands_already_counts_as_acknowledged() -> None:

@@ -2,16 +2,19 @@
 
     DOWN -> CONNECTING -> SUBSCRIBING -> UP -> DOWN (wait, and again); CLOSED is for good
 
-Every subscription is acknowledged one symbol at a time before the connection counts as up. What
-the frames mean is the handler's business. Source: kraken-spot sections 3.3, 10 and 13.6.
+Every subscription is acknowledged one symbol at a time before the connection counts as up; one
+that is not is asked for once more, and then costs the wire. Answers also tell the venue's time.
+What the frames mean is the handler's business. Source: kraken-spot sections 3.3, 10 and 13.6.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 from typing import NoReturn, Protocol
 
@@ -25,8 +28,10 @@ from zoe_tools.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
+from zoe_tools.kraken.codec_stream import time_of
 from zoe_tools.kraken.errors import error_for, row_for
 from zoe_tools.kraken.reconnect import ReconnectPolicy
+from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.kraken.stream_requests import json_text
 from zoe_tools.kraken.wire_stream import ACK, FRAME, Frame
 from zoe_tools.ports import Clock, Connect, FrameClosed, FrameDuplex
@@ -125,8 +130,10 @@ class Connection:
         cadence: Cadence,
         policy: ReconnectPolicy,
         token: Callable[[], Awaitable[str]] | None = None,
+        server_time: ServerTime | None = None,
     ) -> None:
         self.token = ""
+        self.server_time = server_time or ServerTime()
         self._state = ConnectionState.DOWN
         self._url = url
         self._subscriptions = subscriptions
@@ -138,7 +145,9 @@ class Connection:
         self._fetch_token = token
         self._duplex: FrameDuplex | None = None
         self._unacknowledged: dict[Ack, Stopwatch] = {}
+        self._asked_again: set[Ack] = set()
         self._asked: dict[int, Subscription] = {}
+        self._sent_at: dict[int, datetime] = {}
         self._listening: Stopwatch | None = None
         self._was_up = False
         self._request_number = 0
@@ -178,6 +187,7 @@ class Connection:
         self._request_number += 1
         number = self._request_number
         request = {"method": method, "params": dict(params), "req_id": number}
+        self._sent_at[number] = self._clock.now()
         await self._duplex.send(json_text(request))
         return number
 
@@ -241,7 +251,9 @@ class Connection:
         self._duplex = duplex
         self._listening = None
         self._unacknowledged.clear()
+        self._asked_again.clear()
         self._asked.clear()
+        self._sent_at.clear()
         tasks = [
             asyncio.create_task(self._listen(duplex)),
             asyncio.create_task(self._watch()),
@@ -276,6 +288,20 @@ class Connection:
             self._unacknowledged[ack] = Stopwatch(self._clock)
         await self.send("subscribe", subscription.params(self.token))
 
+    async def _ask_again(self, limit_s: float) -> None:
+        """What was not acknowledged in half the time is asked for once more, symbol by symbol."""
+        for ack, watch in list(self._unacknowledged.items()):
+            if ack in self._asked_again or watch.seconds() < limit_s / 2:
+                continue
+            self._asked_again.add(ack)
+            channel, symbol = ack
+            for each in self._subscriptions:
+                if each.channel == channel and (symbol is None or symbol in each.symbols):
+                    one = replace(each, symbols=() if symbol is None else (symbol,))
+                    _LOG.warning("%s %s is not acknowledged: asked again", channel, symbol or "")
+                    self._asked[self.next_request_number] = one
+                    await self.send("subscribe", one.params(self.token))
+
     async def _watch(self) -> NoReturn:
         """A live subscription is never silent for long: heartbeats come every second."""
         limit_s = self._cadence.stream_silence_s
@@ -288,13 +314,15 @@ class Connection:
             if overdue:
                 names = " ".join(filter(None, overdue[0]))
                 raise VenueUnavailable(f"The venue did not acknowledge {names} in {limit_s:.0f} s.")
-            longest_s = max([silent_s, *(seconds for seconds, _ in waits)])
-            await self._clock.sleep(max(limit_s - longest_s, limit_s / 10))
+            await self._ask_again(limit_s)
+            waits_s = limit_s / 10 if waits else limit_s - silent_s
+            await self._clock.sleep(max(waits_s, limit_s / 10))
 
     async def _ping(self, duplex: FrameDuplex) -> NoReturn:
         while True:
             await self._clock.sleep(self._cadence.stream_ping_s)
             self._request_number += 1
+            self._sent_at[self._request_number] = self._clock.now()
             await duplex.send(json_text({"method": "ping", "req_id": self._request_number}))
 
     # --- frames ----------------------------------------------------------------------------------
@@ -306,6 +334,8 @@ class Connection:
             # A proxy's own words, e.g. `CloudFlare WebSocket proxy restarting`.
             _LOG.warning("a frame that is not a JSON object: %.200s", text)
             return
+        if frame.req_id in self._sent_at and frame.req_id is not None:
+            self._learn_time(frame, self._sent_at.pop(frame.req_id))
         if frame.method == "subscribe":
             await self._on_ack(frame)
         elif frame.method in ("unsubscribe", "ping", "pong") or not (frame.channel or frame.method):
@@ -319,6 +349,17 @@ class Connection:
                     f"A {frame.channel or frame.method} frame does not parse: {error}."
                 ) from error
 
+    def _learn_time(self, frame: Frame, sent: datetime) -> None:
+        """The venue's clock, from an answer that tells when it was asked and when it answered."""
+        with contextlib.suppress(VenueMisbehaved):  # a time that is none teaches nothing
+            if frame.time_in and frame.time_out:
+                self.server_time.observe(
+                    sent=sent,
+                    received=self._clock.now(),
+                    earliest=time_of(frame.time_out),
+                    latest=time_of(frame.time_in),
+                )
+
     async def _on_ack(self, frame: Frame) -> None:
         asked = self._asked.get(frame.req_id or 0)
         if frame.success:
@@ -330,6 +371,7 @@ class Connection:
             self._refused(frame.error or _NO_REASON)
         for ack in acks:
             self._unacknowledged.pop(ack, None)
+            self._asked_again.discard(ack)
         if not self._unacknowledged and self.state is ConnectionState.SUBSCRIBING:
             self._move(ConnectionState.UP)
             self._was_up = True

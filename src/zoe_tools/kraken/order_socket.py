@@ -63,8 +63,8 @@ class OrderSocket:
             request,
             instrument,
             client_order_id=client_order_id,
-            deadline=deadline,
-            now=self._clock.now(),
+            deadline=self._at_venue(deadline),
+            now=self._at_venue(self._clock.now()),
         )
         placed = _result(PLACED, await self._ask("add_order", params))
         if not placed.order_id:
@@ -75,7 +75,12 @@ class OrderSocket:
         self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
     ) -> str:
         """Change one order in place; returns the amend id."""
-        params = amend_order_params(amendment, instrument, deadline=deadline, now=self._clock.now())
+        params = amend_order_params(
+            amendment,
+            instrument,
+            deadline=self._at_venue(deadline),
+            now=self._at_venue(self._clock.now()),
+        )
         return _result(AMENDED, await self._ask("amend_order", params)).amend_id
 
     async def cancel(self, venue_order_id: VenueOrderId) -> int:
@@ -95,6 +100,10 @@ class OrderSocket:
         for future in waiting.values():
             if not future.done():
                 future.set_result(_Lost(reason))
+
+    def _at_venue(self, ours: datetime) -> datetime:
+        """Deadlines are judged by the venue's clock."""
+        return self._connection.server_time.at_venue(ours)
 
     async def _ask(self, method: OrderMethod, params: Mapping[str, object]) -> Frame:
         if not self.is_up:

@@ -24,9 +24,12 @@ from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
 from zoe_tools.kraken.pages import Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
+from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
 
 IDS_AT_ONCE = 50
+TIME_STEP = timedelta(seconds=1)
+"""Time is told in whole seconds."""
 CATALOGUE_AGE = timedelta(hours=1)
 """How old a catalogue may be that somebody asks for; for printing prices any will do."""
 
@@ -68,6 +71,7 @@ class KrakenSpot:
     def __init__(self, rest: RestClient, clock: Clock, *, orders: OrderWire | None = None) -> None:
         self._rest = rest
         self._clock = clock
+        self.time = ServerTime()
         self._orders = orders
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
@@ -76,10 +80,15 @@ class KrakenSpot:
     # public
 
     async def server_time(self) -> datetime:
-        """The venue's clock, in whole seconds."""
+        """The venue's clock, in whole seconds. From then on deadlines are told by it."""
+        sent = self._clock.now()
         answer = await self._rest.public("Time", {}, wire.ServerTime)
         with codec.understanding("Time"):
-            return codec.time_of(answer.unixtime)
+            told = codec.time_of(answer.unixtime)
+        self.time.observe(
+            sent=sent, received=self._clock.now(), earliest=told, latest=told + TIME_STEP
+        )
+        return told
 
     async def mode(self) -> VenueMode:
         """The venue's overall state."""
@@ -275,8 +284,8 @@ class KrakenSpot:
             request,
             instrument,
             client_order_id=client_order_id,
-            deadline=deadline,
-            now=self._clock.now(),
+            deadline=self.time.at_venue(deadline),
+            now=self.time.at_venue(self._clock.now()),
         )
         answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=True)
         if len(answer.txid) != 1:
@@ -303,7 +312,12 @@ class KrakenSpot:
                 return await self._orders.amend(amendment, deadline, instrument)
             except VenueUnavailable:
                 pass  # As in `place`.
-        params = amend_params(amendment, instrument, deadline=deadline, now=self._clock.now())
+        params = amend_params(
+            amendment,
+            instrument,
+            deadline=self.time.at_venue(deadline),
+            now=self.time.at_venue(self._clock.now()),
+        )
         answer = await self._rest.private("AmendOrder", params, wire.Amended, is_write=True)
         return answer.amend_id
 

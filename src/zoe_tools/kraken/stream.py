@@ -23,6 +23,7 @@ from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.private_channels import PrivateChannels
 from zoe_tools.kraken.public_channels import PublicChannels
 from zoe_tools.kraken.reconnect import AttemptBudget, ReconnectPolicy
+from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.kraken.wire_stream import Frame
 from zoe_tools.ports import Clock, Connect
 
@@ -97,8 +98,10 @@ class KrakenFeed:
         instruments: Mapping[Symbol, Instrument],
         subscriptions: FeedSubscriptions,
         rng: random.Random,
+        server_time: ServerTime | None = None,
     ) -> None:
         self._clock = clock
+        self.server_time = server_time or ServerTime()
         self._queue: asyncio.Queue[StreamEvent | _Failed | _Ended] = asyncio.Queue(QUEUE_EVENTS)
         self._is_closed = False
         self._public = PublicChannels(
@@ -205,6 +208,7 @@ class KrakenFeed:
                 cadence=cadence,
                 policy=policy,
                 token=token,
+                server_time=self.server_time,
             )
         )
 

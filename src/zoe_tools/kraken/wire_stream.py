@@ -24,6 +24,8 @@ class Frame(msgspec.Struct, frozen=True):
     req_id: int | None = None
     sequence: int | None = None
     symbol: str | None = None
+    time_in: str = ""
+    time_out: str = ""
 
 
 class AckResult(msgspec.Struct, frozen=True):

@@ -107,6 +107,7 @@ def make_feed(
             book_depth=BOOK_DEPTH,
             instruments=True,
         ),
+        server_time=venue.time,
         rng=random.Random(seed),  # noqa: S311 - jitter of reconnects, not a secret
     )
 
