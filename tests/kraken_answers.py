@@ -9,7 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
+import msgspec
 
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot, OrderWire
@@ -61,6 +64,14 @@ PAIRS: dict[str, Any] = {
     "XTZUSD": pair_row("XTZUSD", None, "XTZ", "ZUSD", pair_decimals=4, status=None),
     "XBTUSDT": pair_row("XBTUSDT", "XBT/USDT", "XXBT", "USDT", status="resting"),
 }
+
+
+def catalogue() -> InstrumentCatalogue:
+    """The catalogue of the rows above."""
+    return codec.catalogue_of(
+        msgspec.json.decode(body_of(ASSETS), type=dict[str, wire.AssetRow]),
+        msgspec.json.decode(body_of(PAIRS), type=dict[str, wire.PairRow]),
+    )
 
 
 def order_row(**changes: Any) -> Any:

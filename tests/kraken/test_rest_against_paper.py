@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
-import kraken_answers as kraken
 from builders import d
+from paper_venue import visited
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.money import plain
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
 from zoe_tools.errors import VenueRejected
-from zoe_tools.kraken.nonce import NonceSource
-from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.paper.app import create_app
-from zoe_tools.paper.exchange.exchange import PaperExchange
-from zoe_tools.paper.markets.synthetic import SyntheticMarket
 from zoe_tools.runtime.clocks import VirtualClock
-from zoe_tools.runtime.virtual_loop import run_virtual
 
 BTC = Symbol("BTC/USD")
-STARTS_AT = int(kraken.EPOCH.timestamp()) * 10**9
 
 
 def traded(use: Callable[[KrakenSpot, VirtualClock], Awaitable[Any]]) -> Any:
-    """What a use of the client brings, two minutes after the exchange opened."""
-
-    async def run() -> Any:
-        clock = VirtualClock(kraken.EPOCH)
-        exchange = PaperExchange(SyntheticMarket(seed=1, starts_at=STARTS_AT), clock)
-        exchange.create_account("paper", "key", kraken.SECRET, balances={"USD": Decimal(100_000)})
-        pump = asyncio.create_task(exchange.run())
-        rest = RestClient(
-            "http://paper",
-            api_key="key",
-            api_secret=kraken.SECRET,
-            clock=clock,
-            coordination=NonceSource(clock),
-            transport=httpx.ASGITransport(app=create_app(exchange, proof_secret=None)),
-            unlimited=True,
-        )
-        await clock.sleep(120)
-        try:
-            return await use(KrakenSpot(rest, clock), clock)
-        finally:
-            pump.cancel()
-            with suppress(asyncio.CancelledError):
-                await pump
-            await rest.aclose()
-
-    return run_virtual(run())
+    """What a use of the venue port brings."""
+    return visited(lambda venue: use(venue.spot, venue.clock))
 
 
 def order(kind: OrderType, limit_price: Decimal | None = None) -> OrderRequest:

@@ -101,7 +101,12 @@ def _order_type(text: str) -> OrderType:
         return OrderType.UNKNOWN
 
 
-def _side(text: str) -> Side:
+def side_of(text: str) -> Side:
+    """Kraken's word for a side, `buy` or `b`.
+
+    Raises:
+        ValueError: it is neither.
+    """
     side = _SIDES.get(text)
     if side is None:
         raise ValueError(f"{text!r} is neither buy nor sell")
@@ -304,7 +309,7 @@ def trades_of(
         PublicTrade(
             symbol=instrument.symbol,
             trade_id=row.trade_id,
-            side=_side(row.side),
+            side=side_of(row.side),
             price=row.price,
             quantity=row.quantity,
             traded_at=time_of(row.time),
@@ -368,7 +373,7 @@ def order_of(order_id: str, row: wire.OrderRow, catalogue: InstrumentCatalogue) 
         venue_order_id=VenueOrderId(order_id),
         client_order_id=ClientOrderId(row.cl_ord_id) if row.cl_ord_id else None,
         symbol=symbol_of(row.descr.pair, catalogue),
-        side=_side(row.descr.type),
+        side=side_of(row.descr.type),
         order_type=order_type,
         status=status_of(row.status, row.vol_exec),
         quantity=row.vol,
@@ -420,7 +425,7 @@ def fill_of(fill_id: str, row: wire.FillRow, catalogue: InstrumentCatalogue) -> 
         fill_id=FillId(fill_id),
         venue_order_id=VenueOrderId(row.ordertxid),
         symbol=symbol_of(row.pair, catalogue),
-        side=_side(row.type),
+        side=side_of(row.type),
         quantity=row.vol,
         price=row.price,
         cost=row.cost,

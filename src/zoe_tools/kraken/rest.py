@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 import msgspec
@@ -191,6 +191,8 @@ class RestClient:
         return self._understood(response.content, method, answer, is_write=is_write)
 
     def _understood(self, content: bytes, method: str, answer: type[T], *, is_write: bool) -> T:
+        if answer is bytes and not content.startswith(b"{"):
+            return cast("T", content)  # RetrieveExport: a file; its refusals are JSON as ever.
         try:
             envelope = _decoder(wire.Envelope).decode(content)
             if errors.errors_in(envelope.error):

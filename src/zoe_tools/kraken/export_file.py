@@ -1,0 +1,125 @@
+"""The files of Kraken's export reports: a zip with one table, rows as domain values. Pure.
+
+Columns are found by their names, and further ones are tolerated: the venue has added to them more
+than once. What is not whole and readable raises `VenueMisbehaved`; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.money import ZERO, decimal_of
+from zoe_tools.errors import VenueMisbehaved
+from zoe_tools.kraken.codec import canonical_asset, side_of, symbol_of, understanding
+
+V = TypeVar("V")
+
+MOST_BYTES = 1_000_000_000
+"""A table beyond this is not unpacked: a small zip file can claim to hold anything."""
+
+_MAIN_WALLET = "spot / main"
+_TIMES = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
+
+
+def fills_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[Fill]:
+    """The executions of a `trades` report, in the file's order (kraken-spot section 6).
+
+    Raises:
+        VenueMisbehaved: the file or a row of it makes no sense.
+    """
+    return _values(content, lambda row: _fill_of(row, catalogue))
+
+
+def entries_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[LedgerEntry]:
+    """The rows of a `ledgers` report, in the file's order.
+
+    The report names an asset apart from its wallet; a row of another wallet than the main one is
+    told under `<asset>@<wallet>`, for it is no balance that could be traded.
+
+    Raises:
+        VenueMisbehaved: the file or a row of it makes no sense.
+    """
+    return _values(content, lambda row: _entry_of(row, catalogue))
+
+
+def _values(content: bytes, value_of: Callable[[Mapping[str, str]], V]) -> Iterator[V]:
+    with understanding("RetrieveExport"), _table(content) as table:
+        first = table.readline()
+        separator = "\t" if "\t" in first else ","
+        try:
+            names = next(csv.reader([first], delimiter=separator, strict=True), [])
+            for cells in csv.reader(table, delimiter=separator, strict=True):
+                yield value_of(dict(zip(names, cells, strict=True)))
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+
+
+def _table(content: bytes) -> io.TextIOWrapper:
+    """The one table of the zip file, checked against its checksum before a row is believed."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            (info,) = archive.infolist()
+            if info.file_size > MOST_BYTES:
+                raise ValueError(f"{info.file_size} bytes are too many")
+            table = archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError):
+        raise VenueMisbehaved(
+            "The export report is no whole zip file.", hint="Fetch it again."
+        ) from None
+    return io.TextIOWrapper(io.BytesIO(table), encoding="utf-8", newline="")
+
+
+def _moment(text: str) -> datetime:
+    for form in _TIMES:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise ValueError(f"{text!r} is no time")
+
+
+def _number(text: str) -> Decimal:
+    return decimal_of(text) if text else ZERO
+
+
+def _fill_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> Fill:
+    instrument = catalogue.find(row["pair"])
+    return Fill(
+        fill_id=FillId(row["txid"]),
+        venue_order_id=VenueOrderId(row["ordertxid"]),
+        symbol=symbol_of(row["pair"], catalogue),
+        side=side_of(row["type"]),
+        quantity=decimal_of(row["vol"]),
+        price=decimal_of(row["price"]),
+        cost=decimal_of(row["cost"]),
+        fee=decimal_of(row["fee"]),
+        fee_asset=instrument.quote if instrument is not None else "",
+        filled_at=_moment(row["time"]),
+    )
+
+
+def _entry_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> LedgerEntry:
+    asset = canonical_asset(row["asset"], catalogue)
+    wallet = row.get("wallet", "")
+    return LedgerEntry(
+        ledger_id=LedgerId(row["txid"]),
+        refid=row["refid"],
+        booked_at=_moment(row["time"]),
+        kind=row["type"],
+        subtype=row["subtype"],
+        asset=asset if wallet in {"", _MAIN_WALLET} else f"{asset}@{wallet}",
+        amount=decimal_of(row["amount"]),
+        fee=decimal_of(row["fee"]),
+        balance=_number(row["balance"]),
+    )

@@ -1,0 +1,237 @@
+"""The payloads of Kraken's account, funding, earn and export methods (kraken-spot section 6).
+
+Shapes only, as in wire.py: exact decimals, unknown fields tolerated, enumerations left as text.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from zoe_tools.kraken.wire import FillRow, LedgerRow, Row
+
+
+class TradeBalanceRow(Row, frozen=True):
+    """TradeBalance; `ml` is absent without positions."""
+
+    eb: Decimal
+    tb: Decimal
+    m: Decimal
+    n: Decimal
+    c: Decimal
+    v: Decimal
+    e: Decimal
+    mf: Decimal
+    ml: Decimal | None = None
+    uv: Decimal | None = None
+
+
+class FeeStandingRow(Row, frozen=True):
+    """A pair's row of TradeVolume, in percent; no next tier on the last one."""
+
+    fee: Decimal
+    nextfee: Decimal | None = None
+    nextvolume: Decimal | None = None
+
+
+class TradeVolume(Row, frozen=True):
+    """TradeVolume; fees only of the pairs asked for."""
+
+    currency: str
+    volume: Decimal
+    fees: dict[str, FeeStandingRow] | None = None
+    fees_maker: dict[str, FeeStandingRow] | None = None
+
+
+class PositionRow(Row, frozen=True):
+    """A row of OpenPositions; `rollovertm` is text, `net` has a sign and comes with docalcs."""
+
+    ordertxid: str
+    pair: str
+    time: Decimal
+    type: str
+    cost: Decimal
+    fee: Decimal
+    vol: Decimal
+    vol_closed: Decimal
+    margin: Decimal
+    rollovertm: Decimal | None = None
+    value: Decimal | None = None
+    net: Decimal | None = None
+
+
+Positions = dict[str, PositionRow] | list[PositionRow]
+"""OpenPositions: by position id; an empty list when there are none."""
+
+
+class AmendRow(Row, frozen=True):
+    """A row of OrderAmends; `timestamp` in nanoseconds."""
+
+    amend_id: str
+    amend_type: str
+    order_qty: Decimal
+    remaining_qty: Decimal
+    timestamp: int
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    display_qty: Decimal | None = None
+    reason: str | None = None
+
+
+class OrderAmends(Row, frozen=True):
+    """OrderAmends, oldest first."""
+
+    amends: list[AmendRow]
+
+
+class CreditRow(Row, frozen=True):
+    """An asset's row of CreditLines."""
+
+    balance: Decimal
+    credit_limit: Decimal
+    credit_used: Decimal
+    available_credit: Decimal
+
+
+class CreditLines(Row, frozen=True):
+    """CreditLines, of accounts that have one; null of all others."""
+
+    asset_details: dict[str, CreditRow]
+
+
+QueriedFills = dict[str, FillRow]
+"""QueryTrades."""
+QueriedLedger = dict[str, LedgerRow]
+"""QueryLedgers."""
+
+
+# --- funding
+
+
+class DepositMethodRow(Row, frozen=True):
+    """A row of DepositMethods; `limit` is false where there is none."""
+
+    method: str
+    limit: Decimal | bool | None = None
+    fee: Decimal | None = None
+    minimum: Decimal | None = None
+
+
+class WithdrawMethodRow(Row, frozen=True):
+    """A row of WithdrawMethods."""
+
+    asset: str
+    method: str
+    network: str | None = None
+    minimum: Decimal | None = None
+
+
+class MovementRow(Row, frozen=True):
+    """A record of DepositStatus or WithdrawStatus; the fee may be missing."""
+
+    method: str
+    asset: str
+    refid: str
+    amount: Decimal
+    time: Decimal
+    status: str
+    txid: str | None = None
+    info: str | None = None
+    fee: Decimal | None = None
+    network: str | None = None
+    status_prop: str | None = msgspec.field(name="status-prop", default=None)
+
+
+class MovementPage(Row, frozen=True):
+    """A page of either, asked with `cursor`. The name of the withdrawals' list is not certain."""
+
+    deposit: list[MovementRow] | None = None
+    withdrawal: list[MovementRow] | None = None
+    withdrawals: list[MovementRow] | None = None
+    next_cursor: str | None = None
+
+
+Movements = list[MovementRow] | MovementPage
+"""DepositStatus and WithdrawStatus: a list, or a page of one."""
+
+
+# --- earn
+
+
+class EarnPending(Row, frozen=True):
+    """Earn/AllocateStatus and Earn/DeallocateStatus."""
+
+    pending: bool
+
+
+class EarnAmount(Row, frozen=True):
+    """An amount in the asset itself and in the currency of the answer."""
+
+    native: Decimal
+    converted: Decimal
+
+
+class EarnAmounts(Row, frozen=True):
+    """What is allocated, all states together."""
+
+    total: EarnAmount
+
+
+class EarnAllocationRow(Row, frozen=True):
+    """One strategy's allocation."""
+
+    strategy_id: str
+    native_asset: str
+    amount_allocated: EarnAmounts
+    total_rewarded: EarnAmount
+
+
+class EarnAllocations(Row, frozen=True):
+    """A page of Earn/Allocations."""
+
+    items: list[EarnAllocationRow]
+    converted_asset: str = ""
+    next_cursor: str | None = None
+
+
+# --- exports
+
+
+class ExportAdded(Row, frozen=True):
+    """AddExport."""
+
+    id: str
+
+
+class ExportRow(Row, frozen=True):
+    """A row of ExportStatus; times are texts of unix seconds, "0" where not yet known."""
+
+    id: str
+    descr: str
+    format: str
+    report: str
+    status: str
+    createdtm: Decimal
+    expiretm: Decimal
+    datastarttm: Decimal
+    dataendtm: Decimal
+
+
+class ExportRemoved(Row, frozen=True):
+    """RemoveExport: one of the two is true."""
+
+    delete: bool = False
+    cancel: bool = False
+
+
+Totals = dict[str, Decimal]
+"""Balance."""
+CreditAnswer: Any = CreditLines | None
+PositionsAnswer: Any = Positions
+MovementsAnswer: Any = Movements
+"""The three that are one shape or another: what a decoder takes, but no class."""
+DepositMethods = list[DepositMethodRow]
+WithdrawMethods = list[WithdrawMethodRow]
+ExportRows = list[ExportRow]

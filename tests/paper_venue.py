@@ -1,0 +1,87 @@
+"""The REST client on a paper exchange in the same loop, under virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+import kraken_answers as kraken
+from zoe_tools.kraken.account_reads import AccountReads
+from zoe_tools.kraken.exports import KrakenExports
+from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.rest import RestClient
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.paper.app import create_app
+from zoe_tools.paper.exchange.exchange import PaperExchange
+from zoe_tools.paper.markets.synthetic import SyntheticMarket
+from zoe_tools.paper.values.views import PERMISSIONS
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
+
+STARTS_AT = int(kraken.EPOCH.timestamp()) * 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperVenue:
+    """All of the client, and the exchange behind it."""
+
+    exchange: PaperExchange
+    account: str
+    clock: VirtualClock
+    rest: RestClient
+    spot: KrakenSpot
+    reads: AccountReads
+    exports: KrakenExports
+
+
+def visited(use: Callable[[PaperVenue], Awaitable[Any]]) -> Any:
+    """What a use of the client brings, two minutes after the exchange opened with 100,000 USD."""
+
+    async def run() -> Any:
+        clock = VirtualClock(kraken.EPOCH)
+        exchange = PaperExchange(SyntheticMarket(seed=1, starts_at=STARTS_AT), clock)
+        account = exchange.create_account(
+            "paper",
+            "key",
+            kraken.SECRET,
+            permissions=frozenset(PERMISSIONS) | {"add-funds", "withdraw-funds", "earn-funds"},
+            balances={"USD": Decimal(100_000)},
+            has_margin=True,
+        )
+        pump = asyncio.create_task(exchange.run())
+        rest = RestClient(
+            "http://paper",
+            api_key="key",
+            api_secret=kraken.SECRET,
+            clock=clock,
+            coordination=NonceSource(clock),
+            transport=httpx.ASGITransport(app=create_app(exchange, proof_secret=None)),
+            unlimited=True,
+        )
+        spot = KrakenSpot(rest, clock)
+        await clock.sleep(120)
+        try:
+            return await use(
+                PaperVenue(
+                    exchange=exchange,
+                    account=account,
+                    clock=clock,
+                    rest=rest,
+                    spot=spot,
+                    reads=AccountReads(rest, spot.catalogue),
+                    exports=KrakenExports(rest, clock, spot.catalogue),
+                )
+            )
+        finally:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
+            await rest.aclose()
+
+    return run_virtual(run())
