@@ -300,10 +300,15 @@ def test_only_a_book_that_verifies_is_handed_on() -> None:
     async def script(rig: Rig) -> None:
         await rig.public.send(book_frame(RIGHT))
         await rig.public.send(book_frame(RIGHT + 1, "update"))
+        await asyncio.sleep(0.1)
+        assert rig.feed.is_stale(BTC)
         for _ in range(5):
             await rig.public.send(book_frame(RIGHT, "update"))
         await asyncio.sleep(0.1)
+        assert rig.feed.is_stale(BTC)
         await rig.public.send(book_frame(RIGHT))
+        await asyncio.sleep(0.1)
+        assert not rig.feed.is_stale(BTC)
         await rig.beat(30)
 
     rig = run(script, depth=10)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.order import Side
 
 
@@ -72,4 +72,23 @@ class Book:
     symbol: Symbol
     bids: tuple[BookLevel, ...]
     asks: tuple[BookLevel, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestingOrder:
+    """Anybody's order, as the book order by order shows it."""
+
+    venue_order_id: VenueOrderId
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersBook:
+    """A book order by order: best price first, and at one price the first to be filled first."""
+
+    symbol: Symbol
+    bids: tuple[RestingOrder, ...]
+    asks: tuple[RestingOrder, ...]
     as_of: datetime

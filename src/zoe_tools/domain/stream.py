@@ -12,14 +12,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
+from zoe_tools.domain.market import Book, OrdersBook, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 
-Wire = Literal["public", "private"]
+Wire = Literal["public", "private", "level3"]
 
 
 class ExecutionKind(StrEnum):
@@ -86,6 +87,20 @@ class BookUpdate:
     """A book whose checksum was verified; unverified books are never handed on."""
 
     book: Book
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersBookUpdate:
+    """A book order by order whose checksum was verified."""
+
+    book: OrdersBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleUpdate:
+    """Candles, oldest first; one is final once its successor has appeared, and the last never."""
+
+    candles: tuple[Candle, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +174,8 @@ StreamEvent = (
     | QuoteUpdate
     | TradeUpdate
     | BookUpdate
+    | OrdersBookUpdate
+    | CandleUpdate
     | BalanceUpdate
     | BalancesSnapshot
     | VenueModeUpdate

@@ -46,14 +46,14 @@ class _Side:
         keys = self._keys
         price_decimals, quantity_decimals = self._places
         for row in rows:
-            price_digits = _digits(row.price, price_decimals)
+            price_digits = digits(row.price, price_decimals)
             key = self._sign * int(price_digits or "0")
             at = bisect_left(keys, key)
             is_known = at < len(keys) and keys[at] == key
             if at < CHECKED_LEVELS:
                 self._checked = None
             if row.qty:
-                piece = price_digits + _digits(row.qty, quantity_decimals)
+                piece = price_digits + digits(row.qty, quantity_decimals)
                 if is_known:
                     self._pieces[at], self._rows[at], self._values[at] = piece, row, None
                 else:
@@ -148,17 +148,17 @@ class OrderBook:
         return _Side(is_bid=False, **self._parts), _Side(is_bid=True, **self._parts)
 
 
-def _digits(value: Decimal, decimals: int) -> str:
+def digits(value: Decimal, decimals: int) -> str:
     """The wire text without its dot and without leading zeros.
 
     Raises:
         ArithmeticError: the value cannot be written with so many decimals.
     """
     whole, _, fraction = str(value).partition(".")
-    digits = whole + fraction
-    if len(fraction) != decimals or not digits.isdigit():  # rare: an exponent, or no number
+    text = whole + fraction
+    if len(fraction) != decimals or not text.isdigit():  # rare: an exponent, or no number
         if not value.is_finite() or value < 0:
             raise ArithmeticError(f"{value} has no place in a book")
         # Quantizing bounds the length, whatever the exponent says.
-        digits = plain(value.quantize(quantum(decimals))).replace(".", "")
-    return digits.lstrip("0")
+        text = plain(value.quantize(quantum(decimals))).replace(".", "")
+    return text.lstrip("0")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill, Liquidity
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
@@ -23,7 +24,7 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
+from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, RestingOrder, VenueMode
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport, InstrumentsUpdate
@@ -32,6 +33,8 @@ from zoe_tools.kraken.wire_stream import (
     BalanceRow,
     ExecutionRow,
     InstrumentsRow,
+    OhlcRow,
+    OrderRow,
     TickerRow,
     TradeRow,
 )
@@ -52,6 +55,7 @@ _KINDS = {kind.value: kind for kind in ExecutionKind}
 _TYPES = {kind.value: kind for kind in OrderType}
 _SIDES = {side.value: side for side in Side}
 _STATUS_WORDS = {status.value: status for status in InstrumentStatus}
+_TIMEFRAMES = {timeframe.minutes: timeframe for timeframe in Timeframe}
 _MODES = {mode.value: mode for mode in VenueMode}
 
 _LOG = logging.getLogger(__name__)
@@ -107,6 +111,37 @@ def trade_of(row: TradeRow) -> PublicTrade:
         price=row.price,
         quantity=row.qty,
         traded_at=time_of(row.timestamp),
+    )
+
+
+def candle_of(row: OhlcRow) -> Candle:
+    """The candle as it stands; nothing on the wire says that it is final.
+
+    Raises:
+        VenueMisbehaved: a length that nobody subscribes.
+    """
+    timeframe = _TIMEFRAMES.get(row.interval)
+    if timeframe is None:
+        raise VenueMisbehaved(f"The venue sent a candle of {row.interval} minutes.")
+    return Candle(
+        symbol=Symbol(row.symbol),
+        timeframe=timeframe,
+        opened_at=time_of(row.interval_begin),
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        vwap=row.vwap,
+        volume=row.volume,
+        count=row.trades,
+        is_final=False,
+    )
+
+
+def resting_order_of(row: OrderRow) -> RestingOrder:
+    """One order of the level3 book."""
+    return RestingOrder(
+        venue_order_id=VenueOrderId(row.order_id), price=row.limit_price, quantity=row.order_qty
     )
 
 

@@ -1,41 +1,46 @@
-"""Public frames to events: tickers, prints, checked books, the state of pairs and of the venue.
+"""Public frames to events: tickers, prints, candles, checked books, the state of pairs and venue.
 
-A book whose checksum fails is subscribed once more and stays silent until its fresh snapshot. When
-that does not help the wire is dropped, because asking again and again is what the venue bans.
+A book whose checksum fails is stale and silent until a fresh snapshot of it verifies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.stream import (
     BookUpdate,
-    ChecksumTally,
-    Gap,
+    CandleUpdate,
     QuoteUpdate,
-    StreamEvent,
     TradeUpdate,
     VenueModeUpdate,
 )
-from zoe_tools.errors import VenueMisbehaved
-from zoe_tools.kraken.book import CHECKED_LEVELS, OrderBook
+from zoe_tools.kraken.book import OrderBook
 from zoe_tools.kraken.codec_stream import (
     book_value,
+    candle_of,
     mode_of,
     quote_of,
     statuses_of,
     time_of,
     trade_of,
 )
-from zoe_tools.kraken.connection import Connection, Stopwatch, Subscription
-from zoe_tools.kraken.wire_stream import BOOK, INSTRUMENTS, STATUS, TICKER, TRADE, BookRow, Frame
+from zoe_tools.kraken.mending import Emit, Mending
+from zoe_tools.kraken.wire_stream import (
+    BOOK,
+    INSTRUMENTS,
+    OHLC,
+    STATUS,
+    TICKER,
+    TRADE,
+    BookRow,
+    Frame,
+)
 from zoe_tools.ports import Clock
-
-Emit = Callable[[StreamEvent], Awaitable[None]]
 
 
 class PublicChannels:
@@ -50,25 +55,30 @@ class PublicChannels:
         clock: Clock,
         emit: Emit,
     ) -> None:
-        self.tally = ChecksumTally()
+        self.mending = Mending(
+            "public",
+            "book",
+            {"depth": depth, "snapshot": True},
+            patience_s=patience_s,
+            clock=clock,
+            emit=emit,
+        )
         self._instruments = instruments
         self._depth = depth or 0
-        self._patience_s = patience_s
         self._clock = clock
         self._emit = emit
         self._books: dict[str, OrderBook] = {}
-        self._good_at: dict[str, datetime] = {}
-        self._mended: dict[str, Stopwatch] = {}
-        self._connection: Connection | None = None
+        self._running: dict[str, Candle] = {}
 
-    def attach(self, connection: Connection) -> None:
-        """The connection on which a book is subscribed once more."""
-        self._connection = connection
+    def is_stale(self, symbol: Symbol) -> bool:
+        """Whether the book has no verified state now."""
+        return symbol not in self._books
 
     def reset(self) -> None:
         """The wire is lost: every book starts over with a snapshot."""
         self._books.clear()
-        self._mended.clear()
+        self._running.clear()
+        self.mending.reset()
 
     async def on_frame(self, frame: Frame) -> None:
         """One data frame; channels we do not know are passed over.
@@ -77,7 +87,7 @@ class PublicChannels:
             VenueMisbehaved: a book cannot be mended on this wire.
         """
         now = self._clock.now()
-        self._check_mended()
+        self.mending.check(self._books)
         match frame.channel:
             case "ticker":
                 for row in TICKER.decode(frame.data):
@@ -88,6 +98,9 @@ class PublicChannels:
             case "book":
                 for book in BOOK.decode(frame.data):
                     await self._on_book(book, is_snapshot=frame.type == "snapshot", now=now)
+            case "ohlc":
+                candles = [candle_of(row) for row in OHLC.decode(frame.data)]
+                await self._emit(CandleUpdate(candles=tuple(self._with_finals(candles))))
             case "status":
                 for status in STATUS.decode(frame.data):
                     await self._emit(VenueModeUpdate(mode=mode_of(status.system)))
@@ -114,51 +127,28 @@ class PublicChannels:
         else:
             book.update(row.bids, row.asks)
         if book.checksum() != row.checksum:
-            await self._on_mismatch(row.symbol, now)
+            del self._books[row.symbol]
+            await self.mending.failed(row.symbol, now)
             return
-        self.tally = replace(self.tally, verified=self.tally.verified + 1)
-        self._good_at[row.symbol] = now
+        self.mending.verified(row.symbol, now)
         await self._emit(
             BookUpdate(
                 book=book_value(
                     row.symbol,
-                    book.bids(CHECKED_LEVELS),
-                    book.asks(CHECKED_LEVELS),
+                    book.bids(self._depth),
+                    book.asks(self._depth),
                     time_of(row.timestamp) if row.timestamp else now,
                 )
             )
         )
 
-    async def _on_mismatch(self, symbol: str, now: datetime) -> None:
-        self.tally = replace(self.tally, failed=self.tally.failed + 1)
-        self._books.pop(symbol, None)
-        await self._emit(
-            Gap(
-                wire="public",
-                channel="book",
-                symbol=Symbol(symbol),
-                since=self._good_at.get(symbol, now),
-                until=now,
-                cause="checksum mismatch",
-            )
-        )
-        if symbol in self._mended or self._connection is None:
-            raise VenueMisbehaved(f"The {symbol} book fails its checksum time and again.")
-        self._mended[symbol] = Stopwatch(self._clock)
-        await self._connection.resubscribe(
-            Subscription(
-                channel="book",
-                symbols=(symbol,),
-                options={"depth": self._depth, "snapshot": True},
-            )
-        )
-
-    def _check_mended(self) -> None:
-        """Books that were subscribed once more must have their snapshot in time, and be right."""
-        if not self._mended:
-            return
-        over = [each for each, watch in self._mended.items() if watch.seconds() >= self._patience_s]
-        for symbol in over:
-            del self._mended[symbol]
-            if symbol not in self._books:
-                raise VenueMisbehaved(f"No fresh snapshot of the {symbol} book came.")
+    def _with_finals(self, candles: list[Candle]) -> Iterator[Candle]:
+        """Each candle, after the one before it, which is final by that."""
+        for candle in candles:
+            before = self._running.get(candle.symbol)
+            if before is not None and candle.opened_at < before.opened_at:
+                continue
+            if before is not None and candle.opened_at > before.opened_at:
+                yield replace(before, is_final=True)
+            self._running[candle.symbol] = candle
+        yield from (self._running[symbol] for symbol in {each.symbol: None for each in candles})

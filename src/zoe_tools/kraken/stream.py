@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.stream import ChecksumTally, Gap, StreamDown, StreamEvent, StreamUp, Wire
 from zoe_tools.kraken.connection import Connection, Subscription
+from zoe_tools.kraken.level3_channel import Level3Channel
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.private_channels import PrivateChannels
 from zoe_tools.kraken.public_channels import PublicChannels
@@ -33,13 +35,18 @@ QUEUE_EVENTS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSubscriptions:
-    """What to follow; `book_depth` None follows no books."""
+    """What to follow; None follows no books, no candles, no books order by order.
+
+    Depths in levels a side: 10, 25, 100, 500 or 1000 for books, 10, 100 or 1000 order by order.
+    """
 
     symbols: tuple[Symbol, ...]
     ticker: bool = True
     trades: bool = True
     book_depth: int | None = 25
     instruments: bool = False
+    candles: Timeframe | None = None
+    level3_depth: int | None = None
 
     def public(self) -> tuple[Subscription, ...]:
         """The public subscriptions."""
@@ -50,9 +57,16 @@ class FeedSubscriptions:
             wanted.append(self._of("trade", {"snapshot": False}))
         if self.book_depth is not None:
             wanted.append(self._of("book", {"depth": self.book_depth, "snapshot": True}))
+        if self.candles is not None:
+            options = {"interval": self.candles.minutes, "snapshot": True}
+            wanted.append(self._of("ohlc", options))
         if self.instruments:
             wanted.append(Subscription(channel="instrument", options={"snapshot": True}))
         return tuple(wanted)
+
+    def level3(self) -> tuple[Subscription, ...]:
+        """The subscriptions of the level3 connection."""
+        return (self._of("level3", {"depth": self.level3_depth, "snapshot": True}),)
 
     def _of(self, channel: str, options: Mapping[str, object]) -> Subscription:
         return Subscription(channel=channel, symbols=self.symbols, options=options)
@@ -83,6 +97,17 @@ class _Ended:
     """The feed was closed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wiring:
+    """What the connections of one feed share."""
+
+    connect: Connect
+    cadence: Cadence
+    rng: random.Random
+    token: Callable[[], Awaitable[str]] | None
+    budget: AttemptBudget
+
+
 class KrakenFeed:
     """Implements `ports.Feed`; `orders` sends orders over the private wire while it is up."""
 
@@ -99,6 +124,7 @@ class KrakenFeed:
         subscriptions: FeedSubscriptions,
         rng: random.Random,
         server_time: ServerTime | None = None,
+        level3_url: str | None = None,
     ) -> None:
         self._clock = clock
         self.server_time = server_time or ServerTime()
@@ -111,39 +137,43 @@ class KrakenFeed:
             clock=clock,
             emit=self.announce,
         )
-        budget = AttemptBudget()
         self._connections: list[Connection] = []
-        self._add(
+        wiring = _Wiring(
+            connect=connect, cadence=cadence, rng=rng, token=token, budget=AttemptBudget()
+        )
+        connection = self._add(
+            wiring,
             "public",
             public_url,
             subscriptions.public(),
             self._public.on_frame,
             self._public.reset,
-            connect=connect,
-            cadence=cadence,
-            policy=ReconnectPolicy(rng, budget),
         )
-        self._public.attach(self._connections[0])
+        self._public.mending.attach(connection)
         self.orders: OrderSocket | None = None
         if private_url is not None:
             private = PrivateChannels(clock=clock, emit=self.announce)
-            self._add(
-                "private",
-                private_url,
-                PRIVATE,
-                self._private_frame(private),
-                private.reset,
-                connect=connect,
-                cadence=cadence,
-                policy=ReconnectPolicy(rng, budget),
-                token=token,
-            )
-            self.orders = OrderSocket(self._connections[1], clock)
+            on_frame = self._private_frame(private)
+            connection = self._add(wiring, "private", private_url, PRIVATE, on_frame, private.reset)
+            self.orders = OrderSocket(connection, clock)
+        self._level3: Level3Channel | None = None
+        if level3_url is not None and subscriptions.level3_depth is not None:
+            self._level3 = self._level3_at(level3_url, wiring, subscriptions, instruments)
 
     @property
     def checksums(self) -> ChecksumTally:
-        """Book checksums so far."""
-        return self._public.tally
+        """Book checksums so far, of whole levels and order by order."""
+        told = self._public.mending.tally
+        if self._level3 is None:
+            return told
+        more = self._level3.mending.tally
+        return ChecksumTally(
+            verified=told.verified + more.verified, failed=told.failed + more.failed
+        )
+
+    def is_stale(self, symbol: Symbol) -> bool:
+        """Whether the book is not vouched for now: its wire is away, or its checksum failed."""
+        return self._public.is_stale(symbol)
 
     async def events(self) -> AsyncIterator[StreamEvent]:
         """Stream events until `close`. One reader.
@@ -186,31 +216,46 @@ class KrakenFeed:
 
     def _add(
         self,
+        wiring: _Wiring,
         wire: Wire,
         url: str,
         subscriptions: tuple[Subscription, ...],
         on_frame: Callable[[Frame], Awaitable[None]],
         on_reset: Callable[[], None],
-        *,
-        connect: Connect,
-        cadence: Cadence,
-        policy: ReconnectPolicy,
-        token: Callable[[], Awaitable[str]] | None = None,
-    ) -> None:
-        handler = _WireHandler(self, wire, on_frame, on_reset)
-        self._connections.append(
-            Connection(
-                url,
-                subscriptions,
-                handler,
-                connect=connect,
-                clock=self._clock,
-                cadence=cadence,
-                policy=policy,
-                token=token,
-                server_time=self.server_time,
-            )
+    ) -> Connection:
+        connection = Connection(
+            url,
+            subscriptions,
+            _WireHandler(self, wire, on_frame, on_reset),
+            connect=wiring.connect,
+            clock=self._clock,
+            cadence=wiring.cadence,
+            policy=ReconnectPolicy(wiring.rng, wiring.budget),
+            token=None if wire == "public" else wiring.token,
+            server_time=self.server_time,
         )
+        self._connections.append(connection)
+        return connection
+
+    def _level3_at(
+        self,
+        url: str,
+        wiring: _Wiring,
+        subscriptions: FeedSubscriptions,
+        instruments: Mapping[Symbol, Instrument],
+    ) -> Level3Channel:
+        channel = Level3Channel(
+            instruments,
+            depth=subscriptions.level3_depth or 0,
+            patience_s=wiring.cadence.stream_silence_s,
+            clock=self._clock,
+            emit=self.announce,
+        )
+        connection = self._add(
+            wiring, "level3", url, subscriptions.level3(), channel.on_frame, channel.reset
+        )
+        channel.mending.attach(connection)
+        return channel
 
     def _private_frame(self, private: PrivateChannels) -> Callable[[Frame], Awaitable[None]]:
         async def on_frame(frame: Frame) -> None:

@@ -60,6 +60,41 @@ class BookFrame(msgspec.Struct, frozen=True, gc=False):
     data: list[BookRow]
 
 
+class OrderRow(msgspec.Struct, frozen=True, gc=False):
+    """One order of the level3 channel; snapshots say no event."""
+
+    order_id: str
+    limit_price: Decimal
+    order_qty: Decimal
+    timestamp: str = ""
+    event: str = "add"
+
+
+class Level3Row(msgspec.Struct, frozen=True, gc=False):
+    """One level3 snapshot or update."""
+
+    symbol: str
+    bids: list[OrderRow] = []
+    asks: list[OrderRow] = []
+    checksum: int = -1
+    timestamp: str = ""
+
+
+class OhlcRow(msgspec.Struct, frozen=True):
+    """The running candle, or one of a snapshot; `interval` in minutes."""
+
+    symbol: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    vwap: Decimal
+    volume: Decimal
+    trades: int
+    interval_begin: str
+    interval: int
+
+
 class TickerRow(msgspec.Struct, frozen=True):
     """One ticker."""
 
@@ -174,6 +209,8 @@ FRAME = msgspec.json.Decoder(Frame)
 ACK = msgspec.json.Decoder(AckResult)
 BOOK_FRAME = msgspec.json.Decoder(BookFrame)
 BOOK = msgspec.json.Decoder(list[BookRow])
+LEVEL3 = msgspec.json.Decoder(list[Level3Row])
+OHLC = msgspec.json.Decoder(list[OhlcRow])
 TICKER = msgspec.json.Decoder(list[TickerRow])
 TRADE = msgspec.json.Decoder(list[TradeRow])
 EXECUTIONS = msgspec.json.Decoder(list[ExecutionRow])
