@@ -21,6 +21,7 @@ from zoe_tools.errors import (
     OutcomeUnknown,
     VenueError,
     VenueMisbehaved,
+    VenueRejected,
     VenueThrottled,
     VenueUnavailable,
 )
@@ -49,8 +50,8 @@ _NOTHING_LEFT = (
 """What httpx raises only before the first byte of a request is written."""
 
 
-class _InvalidNonce(Exception):
-    """The answer that allows a resend."""
+class _InvalidNonce(VenueRejected):
+    """The answer that allows a resend; to an unsigned call, a rejection as any other."""
 
 
 class RestClient:
@@ -197,7 +198,8 @@ class RestClient:
             envelope = _decoder(wire.Envelope).decode(content)
             if errors.errors_in(envelope.error):
                 if envelope.error == [errors.INVALID_NONCE]:
-                    raise _InvalidNonce
+                    known = errors.error_for(envelope.error, is_write=is_write)
+                    raise _InvalidNonce(known.message, hint=known.hint, code=errors.INVALID_NONCE)
                 now_s = float(seconds_of(self._clock.now()))
                 raise errors.error_for(envelope.error, is_write=is_write, now_s=now_s)
             for warning in envelope.error:
