@@ -7,7 +7,7 @@
 #   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
 #   make cassettes   record the client's conversations with the paper exchange anew
 #   make smoke   twenty seconds of paper trading
-#   make bench   measurements
+#   make bench   measurements; beside clients by others after `make bench-peers`
 #   make docs    write what --help says into docs/commands
 #   make clean   remove everything made here
 
@@ -23,6 +23,7 @@ ZOE := $(CURDIR)/$(VENV)/bin/zoe
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(PY) -m pip --quiet install -c constraints.txt
 JOBS ?= 2
+BENCHES := -q -s -o python_files='bench_*.py' -o python_functions='bench_*'
 
 # A home of its own for every demo: nothing is left from the last one, and nothing of yours is touched.
 PAPER_ENV := env -u I_UNDERSTAND_LIVE -u KRAKEN_API_KEY -u KRAKEN_API_SECRET -u DATABASE_URL \
@@ -37,7 +38,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance conformance cassettes check bench docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,8 +71,13 @@ check: setup-check
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m pytest -q tests/test_architecture.py tests/packaging
 
+# The client is measured beside those of others where they are installed: `make bench-peers` does it.
 bench: setup-test
-	@$(PY) -m pytest -q -s -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench
+	@$(PY) -m pytest $(BENCHES) tests/bench --ignore=tests/bench/bench_client.py
+	@python=$(CLIENTS)/bin/python; [ -e $(CLIENTS)/.stamp ] || python=$(PY); \
+	  $$python -m pytest $(BENCHES) tests/bench/bench_client.py
+
+bench-peers: $(CLIENTS)/.stamp
 
 docs: setup
 	@$(PY) tests/help_blocks.py
@@ -111,7 +117,7 @@ $(CLIENTS)/.stamp: pyproject.toml constraints.txt | $(PY)
 	@grep -v -e '^uvloop==' -e '^idna==' constraints.txt > $(CLIENTS)/constraints.txt
 	@PIP_CONSTRAINT=$(CLIENTS)/constraints.txt PIP_BUILD_CONSTRAINT=$(CLIENTS)/constraints.txt \
 	  PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet --python $(CLIENTS)/bin/python \
-	  install -c $(CLIENTS)/constraints.txt -e ".[test,conformance]"
+	  install -c $(CLIENTS)/constraints.txt -e ".[test,conformance,bench]"
 	@touch $@
 
 # Some systems ship Python without ensurepip: there the environment gets its pip from the system's.

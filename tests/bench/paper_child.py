@@ -22,7 +22,7 @@ from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.server import event_loop, serve
 from zoe_tools.runtime.clocks import SystemClock
 
-ACCOUNTS = ("maker", "taker")
+ACCOUNTS = ("maker", "taker", "zoe", "ccxt", "sdk", "raw")
 RICH = {"USD": Decimal(10) ** 9, "BTC": Decimal(10) ** 5}
 
 
