@@ -6,11 +6,11 @@ virtual clocks. Nothing here knows how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -23,6 +23,8 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.stream import ChecksumTally, StreamEvent
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -81,7 +83,18 @@ class Coordination(Protocol):
     """What processes that share one API key must agree on."""
 
     def nonce(self) -> AbstractAsyncContextManager[int]:
-        """A nonce, strictly greater than all before; hold the context until the reply is in."""
+        """A nonce, strictly greater than all before; hold the context until the reply is in.
+
+        A holder whose reply takes longer than a lease is not waited for.
+        """
+        ...
+
+    async def change(self, step: Callable[[bytes], tuple[bytes, T]]) -> T:
+        """Step the key's shared note at once for all; returns what the step says.
+
+        `step` is pure and quick: the note as it was (empty at first) gives the note as it shall be.
+        What is in the note is the client's.
+        """
         ...
 
 

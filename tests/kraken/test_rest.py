@@ -294,13 +294,13 @@ def test_a_public_call_carries_no_key() -> None:
 
 
 def test_the_rest_counter_is_kept_without_being_told() -> None:
-    """A starter's sixteenth call waits about three seconds; an order waits for nobody."""
+    """A starter's fifteenth call waits three seconds (one is kept free); an order does not."""
     venue = everything(kraken.success({"open": {}, **PLACED}))
 
     async def run() -> tuple[float, float]:
         client = kraken.client(venue, unlimited=False, tier="starter")
         loop = asyncio.get_running_loop()
-        for _ in range(15):
+        for _ in range(14):
             await read(client)
         waiting = asyncio.create_task(read(client))
         await asyncio.sleep(0)

@@ -1,43 +1,62 @@
 """Kraken's two counters as values: how full they are, what a call adds, how long to wait.
 
-Pure: `now` is handed in, and waiting is the caller's. Seconds throughout. The counts are about
-pace, not money, so they are floats. Source: kraken-spot sections 3.1 and 3.2.
+Pure and exact: `now` is handed in, waiting is the caller's, and a count is an integer of
+1e-8 calls, so that a hundredth of a call per second is whole at any microsecond.
+Source: kraken-spot sections 3.1 and 3.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.errors import ConfigError
 
-Transaction = Literal["add", "amend", "cancel"]
+Transaction = Literal["add", "amend", "edit", "cancel"]
+
+CALL = 100_000_000
+"""One call, in the counters' unit."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """What a verification level allows; decays are per second."""
+    """What a verification level allows: calls, and hundredths of a call that decay per second."""
 
-    rest_max: float
-    rest_decay: float
-    engine_max: float
-    engine_decay: float
+    rest_calls: int
+    rest_decay: int
+    engine_calls: int
+    engine_decay: int
     max_open_orders: int
 
 
 TIERS: Mapping[str, Tier] = {
     "starter": Tier(
-        rest_max=15, rest_decay=0.33, engine_max=60, engine_decay=1.0, max_open_orders=60
+        rest_calls=15, rest_decay=33, engine_calls=60, engine_decay=100, max_open_orders=60
     ),
     "intermediate": Tier(
-        rest_max=20, rest_decay=0.5, engine_max=125, engine_decay=2.34, max_open_orders=80
+        rest_calls=20, rest_decay=50, engine_calls=125, engine_decay=234, max_open_orders=80
     ),
     "pro": Tier(
-        rest_max=20, rest_decay=1.0, engine_max=180, engine_decay=3.75, max_open_orders=225
+        rest_calls=20, rest_decay=100, engine_calls=180, engine_decay=375, max_open_orders=225
     ),
 }
+
+REST_MARGIN = CALL
+"""Left free of the REST counter: processes that share a key do not read their clocks alike."""
+
+ACCOUNT_WIDE = Symbol("")
+"""The pair of what is charged to none."""
+
+_RESERVED_PART = 4
+"""One part in so many of a pair's counter is kept for cancels and protection."""
 
 _ENGINE_METHODS = frozenset(
     {"AddOrder", "AddOrderBatch", "AmendOrder", "EditOrder"}
@@ -46,9 +65,17 @@ _ENGINE_METHODS = frozenset(
 _HISTORY_METHODS = frozenset({"Ledgers", "QueryLedgers", "TradesHistory", "QueryTrades"})
 _LOOK_UPS = frozenset({"OpenOrders", "ClosedOrders"})
 
-_ADD_COST = 1.0
-_AMEND_AGES = ((5.0, 3.0), (10.0, 2.0), (15.0, 1.0))
-_CANCEL_AGES = ((5.0, 8.0), (10.0, 6.0), (15.0, 5.0), (45.0, 4.0), (90.0, 2.0), (300.0, 1.0))
+_FIXED: Mapping[Transaction, int] = {"add": 1, "amend": 1, "edit": 1, "cancel": 0}
+_BY_AGE: Mapping[Transaction, tuple[tuple[float, int], ...]] = {
+    "add": (),
+    "amend": ((5.0, 3), (10.0, 2), (15.0, 1)),
+    "edit": ((5.0, 6), (10.0, 5), (15.0, 4), (45.0, 2), (90.0, 1)),
+    "cancel": ((5.0, 8), (10.0, 6), (15.0, 5), (45.0, 4), (90.0, 2), (300.0, 1)),
+}
+"""(younger than so many seconds, calls) besides the fixed part."""
+
+FORGOTTEN_AFTER_S = 300.0
+"""From this age on an order costs nothing more to cancel."""
 
 
 def tier_of(name: str) -> Tier:
@@ -65,65 +92,145 @@ def tier_of(name: str) -> Tier:
         ) from error
 
 
-def rest_cost(method: str, *, by_client_id: bool = False) -> float:
+def rest_cost(method: str, *, by_client_id: bool = False) -> int:
     """What a private call adds to the REST counter; order calls add nothing to it.
 
     `by_client_id`: a look-up of one order, which costs as much as history does.
     """
     if method in _ENGINE_METHODS:
-        return 0.0
+        return 0
     if method in _HISTORY_METHODS or (by_client_id and method in _LOOK_UPS):
-        return 2.0
-    return 1.0
+        return 2 * CALL
+    return CALL
 
 
-def engine_cost(transaction: Transaction, *, age_s: float = 0.0) -> float:
+def engine_cost(transaction: Transaction, *, age_s: float = 0.0) -> int:
     """What a transaction adds to its pair's counter.
 
     `age_s`: seconds since the order was placed or last amended.
     """
-    if transaction == "add":
-        return _ADD_COST
-    if transaction == "amend":
-        return _ADD_COST + _by_age(_AMEND_AGES, age_s)
-    return _by_age(_CANCEL_AGES, age_s)
+    late = next((calls for below_s, calls in _BY_AGE[transaction] if age_s < below_s), 0)
+    return (_FIXED[transaction] + late) * CALL
 
 
-def _by_age(steps: tuple[tuple[float, float], ...], age_s: float) -> float:
-    return next((cost for below_s, cost in steps if age_s < below_s), 0.0)
+def batch_cost(orders: int) -> int:
+    """What a batch of new orders adds to its pair's counter: half a call each."""
+    return orders * CALL // 2
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Whole microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallCounter:
-    """A counter that calls fill and time empties. The REST counter, or one pair's at the engine."""
+    """A counter that calls fill and time empties: the REST counter, or one pair's at the engine.
 
-    maximum: float
-    decay: float
-    count: float = 0.0
-    counted_at: datetime | None = None
+    `maximum` and `count` in 1e-8 calls, `decay` in hundredths of a call per second, which is the
+    same number of units per microsecond; `counted_at` in microseconds since 1970.
+    """
 
-    def level(self, now: datetime) -> float:
-        """How full it is now."""
+    maximum: int
+    decay: int
+    count: int = 0
+    counted_at: int | None = None
+
+    def level(self, now: datetime) -> int:
+        """How full it is now. A clock that steps back forgives nothing."""
         if self.counted_at is None:
             return self.count
-        elapsed_s = max((now - self.counted_at).total_seconds(), 0.0)
-        return max(self.count - elapsed_s * self.decay, 0.0)
+        elapsed = max(microseconds_of(now) - self.counted_at, 0)
+        return max(self.count - elapsed * self.decay, 0)
 
-    def after(self, now: datetime, cost: float) -> CallCounter:
+    def after(self, now: datetime, cost: int) -> CallCounter:
         """The counter once a call of that cost is made."""
-        return replace(self, count=self.level(now) + cost, counted_at=now)
+        return replace(self, count=self.level(now) + cost, counted_at=self._later(now))
 
-    def wait_s(self, now: datetime, cost: float) -> float:
-        """How long to wait until such a call fits; 0 if it fits now."""
+    def settled(self, now: datetime, cost: int) -> CallCounter:
+        """The counter once the call's answer is in.
+
+        The venue may have counted it as late as that, so that as yet nothing of it has decayed.
+        """
+        return replace(self, count=max(self.level(now), cost), counted_at=self._later(now))
+
+    def wait_s(self, now: datetime, cost: int) -> float:
+        """Seconds to wait until such a call fits; 0 if it fits now."""
         over = self.level(now) + cost - self.maximum
-        return over / self.decay if over > 0 else 0.0
+        return -(-over // self.decay) / _MICROSECONDS if over > 0 else 0.0
+
+    def _later(self, now: datetime) -> int:
+        return max(microseconds_of(now), self.counted_at or 0)
 
 
 def rest_counter(tier: Tier) -> CallCounter:
-    """An empty REST counter of the tier."""
-    return CallCounter(maximum=tier.rest_max, decay=tier.rest_decay)
+    """An empty REST counter of the tier, as the venue has it."""
+    return CallCounter(maximum=tier.rest_calls * CALL, decay=tier.rest_decay)
 
 
 def engine_counter(tier: Tier) -> CallCounter:
-    """An empty counter of one pair at the matching engine."""
-    return CallCounter(maximum=tier.engine_max, decay=tier.engine_decay)
+    """An empty counter of one pair at the matching engine, as the venue has it."""
+    return CallCounter(maximum=tier.engine_calls * CALL, decay=tier.engine_decay)
+
+
+def reserved_room(tier: Tier) -> int:
+    """What new risk leaves free of a pair's counter, for cancels and protection."""
+    return tier.engine_calls * CALL // _RESERVED_PART
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCall:
+    """One call of a plan: a REST `method`, or a `transaction` with a pair's order of an age.
+
+    `is_urgent`: a cancel or protection, which may use the reserved room.
+    """
+
+    method: str = ""
+    transaction: Transaction | None = None
+    symbol: Symbol | None = None
+    age_s: float = 0.0
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCost:
+    """What a plan's calls cost in 1e-8 calls, and the seconds until the last of them may go."""
+
+    rest: int
+    engine: Mapping[Symbol, int]
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Where the counters of a key stand; a pair that is missing is at zero."""
+
+    rest: CallCounter
+    engine: Mapping[Symbol, CallCounter] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def plan_cost(
+    calls: Sequence[PlannedCall], *, tier: Tier, counters: Counters, now: datetime
+) -> PlanCost:
+    """What these calls cost one after another, and how long the counters make them wait.
+
+    Answers are taken to come at once; orders grow older while the plan waits.
+    """
+    rest, engine = counters.rest, dict(counters.engine)
+    spent: dict[Symbol, int] = {}
+    at, rest_spent = now, 0
+    for call in calls:
+        if call.transaction is None:
+            cost = rest_cost(call.method)
+            at += timedelta(seconds=rest.wait_s(at, cost + REST_MARGIN))
+            rest, rest_spent = rest.after(at, cost), rest_spent + cost
+            continue
+        symbol = call.symbol or ACCOUNT_WIDE
+        counter = engine.get(symbol, engine_counter(tier))
+        age_s = call.age_s + (at - now).total_seconds()
+        cost = engine_cost(call.transaction, age_s=age_s)
+        if not call.is_urgent:
+            at += timedelta(seconds=counter.wait_s(at, cost + reserved_room(tier)))
+        engine[symbol] = counter.after(at, cost)
+        spent[symbol] = spent.get(symbol, 0) + cost
+    return PlanCost(rest=rest_spent, engine=spent, wait_s=(at - now).total_seconds())

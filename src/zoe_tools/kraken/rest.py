@@ -26,6 +26,7 @@ from zoe_tools.errors import (
     VenueUnavailable,
 )
 from zoe_tools.kraken import errors, limits, signing, wire
+from zoe_tools.kraken.budgets import LONGEST_WAIT_S, Budgets
 from zoe_tools.kraken.codec import seconds_of
 from zoe_tools.ports import Clock, Coordination
 
@@ -33,9 +34,6 @@ T = TypeVar("T")
 
 READ_TRIES = 3
 NONCE_RESENDS = 3
-LONGEST_WAIT_S = 10.0
-"""A read that the venue wants to wait longer than this is given up, and the operator told."""
-
 _BACKOFF_S = (0.5, 2.0)
 _CONNECT_TIMEOUT_S = 5.0
 _OK = 200
@@ -58,7 +56,8 @@ class RestClient:
     """One base URL and at most one key. Private calls go out one at a time.
 
     `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
-    the REST counter, for a venue that has none. `transport` replaces the network.
+    the counters, for a venue that has none. `transport` replaces the network. `coordination` is
+    shared by all clients of a key.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class RestClient:
         self._coordination = coordination
         self._transport = transport
         self._timeout_s = timeout_s
-        self._counter = None if unlimited else limits.rest_counter(limits.tier_of(tier))
+        self.budgets = Budgets(coordination, clock, None if unlimited else limits.tier_of(tier))
         self._client: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -135,46 +134,63 @@ class RestClient:
     async def _signed(
         self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
     ) -> T:
-        for _ in range(NONCE_RESENDS):
+        for _ in range(NONCE_RESENDS + 1):
             try:
                 return await self._signed_once(method, params, answer, is_write=is_write)
             except _InvalidNonce:
-                _LOG.info("%s met an invalid nonce and is sent with a new one", method)
-        try:
-            return await self._signed_once(method, params, answer, is_write=is_write)
-        except _InvalidNonce:
-            raise errors.error_for([errors.INVALID_NONCE], is_write=is_write) from None
+                _LOG.info("%s met an invalid nonce", method)
+                await self.budgets.nonce_refused()
+            except VenueThrottled as error:
+                await self.budgets.refused(error)
+                raise
+        raise errors.error_for([errors.INVALID_NONCE], is_write=is_write)
 
     async def _signed_once(
         self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
     ) -> T:
+        cost = limits.rest_cost(method, by_client_id="cl_ord_id" in params)
+        await self._heed_pause(is_write=is_write)
+        while True:
+            async with self._coordination.nonce() as number:
+                # In the slot: who has room is the next on the wire, and is counted as such.
+                wait_s = await self.budgets.take_call(cost)
+                if not wait_s:
+                    try:
+                        request = self._request(method, params, number)
+                        return await self._exchange(request, method, answer, is_write=is_write)
+                    finally:
+                        await self.budgets.settle_call(cost)
+            # Out of the slot: orders cost nothing here, and must not queue behind this wait.
+            await self._clock.sleep(wait_s)
+
+    def _request(self, method: str, params: signing.Params, number: int) -> httpx.Request:
         if not self._api_key or self._secret is None:
             raise ConfigError(
                 f"{method} needs an API key, and none is set.",
                 hint="Set KRAKEN_API_KEY and KRAKEN_API_SECRET.",
             )
-        # Before taking a nonce: orders cost nothing here, and must not queue behind this wait.
-        await self._afford(limits.rest_cost(method, by_client_id="cl_ord_id" in params))
-        async with self._coordination.nonce() as number:
-            path, nonce = f"/0/private/{method}", str(number)
-            body, content_type = signing.encoded(nonce, params)
-            sign = signing.signature(path=path, nonce=nonce, body=body, secret=self._secret)
-            headers = {"API-Key": self._api_key, "API-Sign": sign, "Content-Type": content_type}
-            request = self._http().build_request(
-                "POST", self._base_url + path, content=body, headers=headers
-            )
-            return await self._exchange(request, method, answer, is_write=is_write)
+        path, nonce = f"/0/private/{method}", str(number)
+        body, content_type = signing.encoded(nonce, params)
+        sign = signing.signature(path=path, nonce=nonce, body=body, secret=self._secret)
+        headers = {"API-Key": self._api_key, "API-Sign": sign, "Content-Type": content_type}
+        return self._http().build_request(
+            "POST", self._base_url + path, content=body, headers=headers
+        )
 
-    async def _afford(self, cost: float) -> None:
-        """Wait until the REST counter has room, and charge it.
+    async def _heed_pause(self, *, is_write: bool) -> None:
+        """Be silent as long as the venue asked this key to; a write is not kept until it is old.
 
-        Between the look and the charge nothing is awaited, so two calls cannot take one room.
+        Raises:
+            VenueThrottled: that is too long; nothing was sent.
         """
-        if self._counter is None or cost <= 0:
-            return
-        while (wait_s := self._counter.wait_s(self._clock.now(), cost)) > 0:
+        while (wait_s := await self.budgets.check_pause()) > 0:
+            if is_write or wait_s > LONGEST_WAIT_S:
+                raise VenueThrottled(
+                    f"Kraken asked this key to wait for {wait_s:.0f} s more; nothing was sent.",
+                    hint="Wait, and see whether another program uses the same key.",
+                    retry_after_s=wait_s,
+                )
             await self._clock.sleep(wait_s)
-        self._counter = self._counter.after(self._clock.now(), cost)
 
     async def _exchange(
         self, request: httpx.Request, method: str, answer: type[T], *, is_write: bool

@@ -18,7 +18,7 @@ from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, Side, VenueOrder
 from zoe_tools.errors import OutcomeUnknown, VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
@@ -275,6 +275,23 @@ class KrakenSpot:
     ) -> VenueOrderId:
         """Place one order; returns the venue's id. Acceptance is not a fill."""
         instrument = await self._instrument_to_write(request.symbol)
+        # On spot a sale ends risk: it leaves at once, as stops and cancels do.
+        is_urgent = request.side is Side.SELL or request.order_type.is_stop
+        budgets = self._rest.budgets
+        await budgets.take_transaction(
+            "add", symbol=request.symbol, is_urgent=is_urgent, deadline=deadline
+        )
+        placed = await self._place(request, client_order_id, deadline, instrument)
+        await budgets.changed(placed, request.symbol)
+        return placed
+
+    async def _place(
+        self,
+        request: OrderRequest,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+        instrument: Instrument,
+    ) -> VenueOrderId:
         if self._orders is not None and self._orders.is_up:
             try:
                 return await self._orders.place(request, client_order_id, deadline, instrument)
@@ -307,6 +324,21 @@ class KrakenSpot:
     async def amend(self, amendment: OrderAmendment, *, deadline: datetime) -> str:
         """Change a resting order in place; returns the amend id."""
         instrument = await self._instrument_to_write(amendment.symbol)
+        budgets = self._rest.budgets
+        await budgets.take_transaction(
+            "amend",
+            symbol=amendment.symbol,
+            order_id=amendment.venue_order_id,
+            is_urgent=amendment.limit_price is None or amendment.trigger_price is not None,
+            deadline=deadline,
+        )
+        amend_id = await self._amend(amendment, deadline, instrument)
+        await budgets.changed(amendment.venue_order_id, amendment.symbol)
+        return amend_id
+
+    async def _amend(
+        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
+    ) -> str:
         if self._orders is not None and self._orders.is_up:
             try:
                 return await self._orders.amend(amendment, deadline, instrument)
@@ -327,6 +359,7 @@ class KrakenSpot:
         `VenueRejected` with `EOrder:Unknown order` or `EOrder:Invalid order` means that it was not
         open any more. It may have filled.
         """
+        await self._rest.budgets.take_transaction("cancel", order_id=venue_order_id, is_urgent=True)
         if self._orders is not None and self._orders.is_up:
             try:
                 return await self._orders.cancel(venue_order_id)
@@ -347,6 +380,8 @@ class KrakenSpot:
             raise ValueError(f"{len(venue_order_ids)} orders are more than {IDS_AT_ONCE}")
         if not venue_order_ids:
             return 0
+        for each in venue_order_ids:
+            await self._rest.budgets.take_transaction("cancel", order_id=each, is_urgent=True)
         answer = await self._rest.private(
             "CancelOrderBatch", {"orders": list(venue_order_ids)}, wire.Cancelled, is_write=True
         )

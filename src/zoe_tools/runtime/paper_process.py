@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,8 @@ class PaperVenue:
     ws_private_url: str
     keys: Keys
     clock: Clock
+    tier: str | None = None
+    """Whose limits it has; None: it counts nothing."""
 
 
 def folder_of(home: Path) -> Path:
@@ -138,7 +140,12 @@ def find_or_start(home: Path, options: tuple[str, ...] = ()) -> PaperVenue:
         ws_private_url=endpoint.ws_private_url,
         keys=PaperHome(folder_of(home)).keys(),
         clock=_clock_told_by(endpoint),
+        tier=_tier_in(endpoint.limits),
     )
+
+
+def _tier_in(limits: Sequence[str]) -> str | None:
+    return limits[1] if limits[:1] == ("--tier",) else None
 
 
 def _as_it_was(home: Path) -> tuple[str, ...]:

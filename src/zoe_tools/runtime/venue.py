@@ -11,16 +11,18 @@ import httpx
 from typing_extensions import override
 
 from zoe_tools.config import Settings
+from zoe_tools.domain.account import fingerprint_of
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.errors import ConfigError
+from zoe_tools.kraken.coordination import FileCoordination
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
 from zoe_tools.paper.exchange.faults import ConnectionDropped
-from zoe_tools.ports import Clock, Connect
+from zoe_tools.ports import Clock, Connect, Coordination
 from zoe_tools.runtime.paper_process import ensure_paper
 
 BOOK_DEPTH = 25
@@ -52,6 +54,7 @@ async def open_venue(
         settings.kraken_ws_private_url,
     )
     key, secret = settings.kraken_api_key, settings.kraken_api_secret
+    tier: str | None = settings.kraken_tier
     if settings.mode == "paper":
         # Named by the operator it is paper for sure, and the address is another account's.
         is_named = settings.source_of("EDGE_FACTORY_MODE").startswith("account ")
@@ -64,20 +67,28 @@ async def open_venue(
         paper = await ensure_paper(settings.home)
         base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_private_url
         key, secret, clock = paper.keys.api_key, paper.keys.api_secret, paper.clock
+        tier = paper.tier
     rest = RestClient(
         base_url,
         api_key=key,
         api_secret=secret,
         clock=clock,
-        coordination=NonceSource(clock),
-        tier=settings.kraken_tier,
-        unlimited=settings.mode == "paper",
+        coordination=_coordination(settings, key, clock),
+        tier=tier or settings.kraken_tier,
+        unlimited=tier is None,
     )
     try:
         wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
         yield KrakenSpot(rest, clock), wires, clock
     finally:
         await rest.aclose()
+
+
+def _coordination(settings: Settings, key: str | None, clock: Clock) -> Coordination:
+    """What is shared with the home's other processes; of no key there is nothing to share."""
+    if not key:
+        return NonceSource(clock)
+    return FileCoordination(settings.home, fingerprint_of(key), clock)
 
 
 def make_feed(

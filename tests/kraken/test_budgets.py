@@ -1,0 +1,191 @@
+"""The budgets of a key: who waits, who never does, and what all who share the key are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import kraken_answers as kraken
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.errors import VenueThrottled
+from zoe_tools.kraken import wire
+from zoe_tools.kraken.budgets import Budgets
+from zoe_tools.kraken.limits import CALL, TIERS
+from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.rest import RestClient
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
+
+BTC = Symbol("BTC/USD")
+OPEN = kraken.success({"open": {}})
+
+
+def with_budgets(use: Callable[[Budgets, VirtualClock], Awaitable[Any]]) -> Any:
+    """What a use of a starter's budgets brings."""
+
+    async def run() -> Any:
+        clock = VirtualClock(kraken.EPOCH)
+        return await use(Budgets(NonceSource(clock), clock, TIERS["starter"]), clock)
+
+    return run_virtual(run())
+
+
+async def add(budgets: Budgets, *, is_urgent: bool = False) -> None:
+    """Charge a new order."""
+    await budgets.take_transaction("add", symbol=BTC, is_urgent=is_urgent)
+
+
+async def level(budgets: Budgets, clock: VirtualClock) -> float:
+    """How full the pair's counter is, in calls."""
+    standing = await budgets.standing()
+    assert standing is not None
+    return standing.engine[BTC].level(clock.now()) / CALL
+
+
+def test_new_risk_waits_where_exits_go_at_once() -> None:
+    """A starter's pair holds 60: entries stop at 45, stops and cancels go on."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> tuple[list[float], float]:
+        times = []
+        loop = asyncio.get_running_loop()
+        for _ in range(45):
+            await add(budgets)
+        for is_urgent in (True, False):
+            await add(budgets, is_urgent=is_urgent)
+            times.append(loop.time())
+        return times, await level(budgets, clock)
+
+    assert with_budgets(use) == ([0.0, 2.0], 45.0)
+
+
+def test_a_cancel_costs_by_the_age_of_its_order() -> None:
+    """Placed, amended after 7 s, cancelled 36 s later: the venue's own example."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> list[float]:
+        levels = []
+        order = VenueOrderId("O1")
+        for transaction, idle_s in (("add", 0), ("amend", 7), ("cancel", 36)):
+            await clock.sleep(idle_s)
+            symbol = None if transaction == "cancel" else BTC
+            await budgets.take_transaction(
+                transaction,  # type: ignore[arg-type]
+                symbol=symbol,
+                order_id=order,
+                is_urgent=True,
+            )
+            await budgets.changed(order, BTC)
+            levels.append(await level(budgets, clock))
+        return levels
+
+    assert with_budgets(use) == [1.0, 3.0, 4.0]
+
+
+def test_an_entry_that_would_come_too_late_is_refused_before_it_is_sent() -> None:
+    """Its deadline passes before there is room."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> VenueThrottled:
+        for _ in range(50):
+            await add(budgets, is_urgent=True)
+        with pytest.raises(VenueThrottled, match="nothing was sent") as raised:
+            await budgets.take_transaction(
+                "add", symbol=BTC, is_urgent=False, deadline=clock.now() + timedelta(seconds=5)
+            )
+        return raised.value
+
+    assert with_budgets(use).retry_after_s == 6.0
+
+
+def clients(venue: kraken.Script, clock: VirtualClock) -> tuple[RestClient, RestClient]:
+    """Two that share a key."""
+    shared = NonceSource(clock)
+    return (
+        kraken.client(venue, clock=clock, coordination=shared, unlimited=False, tier="pro"),
+        kraken.client(venue, clock=clock, coordination=shared, unlimited=False, tier="pro"),
+    )
+
+
+async def read(client: RestClient) -> Any:
+    """A read."""
+    return await client.private("OpenOrders", {}, wire.OpenOrders, is_write=False)
+
+
+def test_a_throttled_key_is_silent_until_the_time_that_the_venue_named() -> None:
+    """Also the client that was not told itself."""
+    until = int(kraken.EPOCH.timestamp()) + 7
+    venue = kraken.Script(
+        OpenOrders=[kraken.failure(f"EService: Throttled: {until}"), OPEN],
+    )
+
+    async def run() -> list[float]:
+        one, other = clients(venue, VirtualClock(kraken.EPOCH))
+        loop = asyncio.get_running_loop()
+
+        async def timed(client: RestClient) -> float:
+            await read(client)
+            return loop.time()
+
+        first = asyncio.create_task(timed(one))
+        await asyncio.sleep(0.1)
+        return [await first, await timed(other)]
+
+    assert min(run_virtual(run())) >= 7.0
+    assert len(venue.requests) == 3
+
+
+def test_nobody_asks_while_the_key_is_locked_out() -> None:
+    """Asking would prolong it; after a quarter of an hour it is over."""
+    venue = kraken.Script(OpenOrders=[kraken.failure("EGeneral:Temporary lockout"), OPEN])
+
+    async def run() -> int:
+        clock = VirtualClock(kraken.EPOCH)
+        one, other = clients(venue, clock)
+        for client in (one, other):
+            with pytest.raises(VenueThrottled):
+                await read(client)
+        sent = len(venue.requests)
+        await clock.sleep(901)
+        await read(other)
+        return sent
+
+    assert run_virtual(run()) == 1
+
+
+def test_many_invalid_nonces_are_too_few_to_lock_the_key() -> None:
+    """Whatever two clients try for an hour, less than 20 fail in a quarter of an hour."""
+    times: list[float] = []
+
+    def refuse(_: Any) -> Any:
+        times.append(asyncio.get_running_loop().time())
+        return kraken.failure("EAPI:Invalid nonce")
+
+    venue = kraken.Script(OpenOrders=refuse)
+
+    async def run() -> None:
+        clock = VirtualClock(kraken.EPOCH)
+        pair = clients(venue, clock)
+        while asyncio.get_running_loop().time() < 3600:
+            for client in pair:
+                with pytest.raises(Exception, match=r"nonce|wait"):
+                    await read(client)
+                await clock.sleep(1)
+
+    run_virtual(run())
+
+    most = max(sum(at - 900 < each <= at for each in times) for at in times)
+    assert 10 < most < 20
+
+
+def test_a_refusal_of_the_venue_fills_our_counter() -> None:
+    """Somebody else uses the key; the next call waits for room."""
+    venue = kraken.Script(OpenOrders=[kraken.failure("EAPI:Rate limit exceeded"), OPEN])
+
+    async def run() -> float:
+        one, _ = clients(venue, VirtualClock(kraken.EPOCH))
+        await read(one)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(run()) >= 2.0
