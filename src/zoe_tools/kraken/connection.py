@@ -350,8 +350,11 @@ class Connection:
                 ) from error
 
     def _learn_time(self, frame: Frame, sent: datetime) -> None:
-        """The venue's clock, from an answer that tells when it was asked and when it answered."""
-        with contextlib.suppress(VenueMisbehaved):  # a time that is none teaches nothing
+        """The venue's clock, from an answer that tells when it was asked and when it answered.
+
+        A time that is none teaches nothing.
+        """
+        with contextlib.suppress(VenueMisbehaved, OverflowError):
             if frame.time_in and frame.time_out:
                 self.server_time.observe(
                     sent=sent,

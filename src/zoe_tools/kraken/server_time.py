@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 _GRAIN = timedelta(milliseconds=1)
 """What times lose when they are written."""
+_BELIEVED = timedelta(days=1)
+"""A clock that is further off than this is not measured but broken."""
 
 
 class ServerTime:
@@ -43,7 +45,7 @@ class ServerTime:
             latest: A time that it had not passed when the request came.
         """
         least, most = earliest - received - _GRAIN, latest - sent + _GRAIN
-        if least > most:
+        if least > most or abs(least) > _BELIEVED:
             return  # our clock was set meanwhile, or the venue's is out of its mind
         if least > self._most or most < self._least:
             self._least, self._most = least, most  # a clock was set: what was known is void

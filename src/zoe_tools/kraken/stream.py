@@ -19,7 +19,9 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.stream import ChecksumTally, Gap, StreamDown, StreamEvent, StreamUp, Wire
+from zoe_tools.kraken.book import DEPTHS
 from zoe_tools.kraken.connection import Connection, Subscription
+from zoe_tools.kraken.level3 import LEVEL3_DEPTHS
 from zoe_tools.kraken.level3_channel import Level3Channel
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.private_channels import PrivateChannels
@@ -47,6 +49,12 @@ class FeedSubscriptions:
     instruments: bool = False
     candles: Timeframe | None = None
     level3_depth: int | None = None
+
+    def __post_init__(self) -> None:
+        """Depths that the venue does not serve are refused before a byte leaves."""
+        for depth, served in ((self.book_depth, DEPTHS), (self.level3_depth, LEVEL3_DEPTHS)):
+            if depth is not None and depth not in served:
+                raise ValueError(f"No book of {depth} levels is served; there are {served}.")
 
     def public(self) -> tuple[Subscription, ...]:
         """The public subscriptions."""
