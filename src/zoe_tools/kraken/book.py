@@ -30,7 +30,7 @@ DEPTHS = (10, 25, 100, 500, 1000)
 class _Side:
     """Levels of one side, best first, in lists that run in step."""
 
-    __slots__ = ("_checked", "_keys", "_pieces", "_places", "_rows", "_sign", "_values")
+    __slots__ = ("_checked", "_keys", "_pieces", "_places", "_rows", "_sign", "_told", "_values")
 
     def __init__(self, *, is_bid: bool, price_decimals: int, quantity_decimals: int) -> None:
         self._sign = -1 if is_bid else 1
@@ -40,10 +40,12 @@ class _Side:
         self._rows: list[LevelRow] = []
         self._values: list[BookLevel | None] = []
         self._checked: bytes | None = None
+        self._told: tuple[BookLevel, ...] | None = None
 
     def apply(self, rows: Sequence[LevelRow], depth: int) -> None:
         """Take the rows in order, then cut: no delete is sent for levels that fall out."""
         keys = self._keys
+        self._told = None
         price_decimals, quantity_decimals = self._places
         for row in rows:
             price_digits = digits(row.price, price_decimals)
@@ -68,11 +70,14 @@ class _Side:
 
     def levels(self, count: int) -> tuple[BookLevel, ...]:
         """The best levels. A value is made when it is first looked at, and only once."""
+        if self._told is not None and len(self._told) == min(count, len(self._rows)):
+            return self._told
         for at, value in enumerate(self._values[:count]):
             if value is None:
                 row = self._rows[at]
                 self._values[at] = BookLevel(price=row.price, quantity=row.qty)
-        return tuple(cast("list[BookLevel]", self._values[:count]))
+        self._told = tuple(cast("list[BookLevel]", self._values[:count]))
+        return self._told
 
     def checked(self) -> bytes:
         """The checksum text of the ten best levels."""
