@@ -22,14 +22,14 @@ import pytest
 
 from paper_load import Child, child
 
-if not (importlib.util.find_spec("ccxt") and importlib.util.find_spec("kraken")):
-    pytest.skip(
-        "ccxt and python-kraken-sdk are not installed: `make bench-peers` does it",
-        allow_module_level=True,
-    )
+ARE_HERE = bool(importlib.util.find_spec("ccxt") and importlib.util.find_spec("kraken"))
+pytestmark = pytest.mark.skipif(
+    not ARE_HERE, reason="ccxt and python-kraken-sdk are not installed: `make bench-peers` does it"
+)
 
-import client_books
-from client_orders import Send, ways
+if ARE_HERE:
+    import client_books
+    from client_orders import Send, ways
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT.parent / "shared/data/crossbook/kraken_btcusd_sample.frames.tsv"
