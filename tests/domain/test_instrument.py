@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import Asset, FeeTier, Instrument, InstrumentCatalogue
+from zoe_tools.domain.instrument import (
+    Asset,
+    AssetForm,
+    FeeTier,
+    Instrument,
+    InstrumentCatalogue,
+    InstrumentStatus,
+)
 from zoe_tools.errors import UnknownInstrument
 
 TIERS = (
@@ -203,3 +211,79 @@ def test_narrowing_keeps_the_assets_and_only_the_wanted_pairs() -> None:
     assert narrowed.find("BTC/USD") is None
     assert narrowed.asset("XBT") is BTC
     assert len(CATALOGUE) == 2
+
+
+def asset(name: str, venue_id: str, altname: str) -> Asset:
+    """An asset of eight decimals."""
+    return Asset(name=name, venue_id=venue_id, altname=altname, decimals=8, display_decimals=5)
+
+
+FORMS = InstrumentCatalogue(
+    (),
+    (
+        BTC,
+        USD,
+        asset("DOGE", "XXDG", "XDG"),
+        asset("DOT", "DOT", "DOT"),
+        asset("DOT28.S", "DOT28.S", "DOT28.S"),
+        asset("BTC.M", "XBT.M", "XBT.M"),
+        *(asset(name, name, name) for name in ("XION", "ZETA", "ZEUS", "XTZ", "ION", "ETA")),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name", "form"),
+    [
+        ("XBT", "BTC", None),
+        ("XXBT", "BTC", None),
+        ("btc", "BTC", None),
+        ("XDG", "DOGE", None),
+        ("XION", "XION", None),
+        ("ZETA", "ZETA", None),
+        ("ZEUS", "ZEUS", None),
+        ("XTZ", "XTZ", None),
+        ("ZUSD", "USD", None),
+        ("DOT.S", "DOT", AssetForm.STAKED),
+        ("XBT.M", "BTC", AssetForm.REWARDED),
+        ("XXBT.F", "BTC", AssetForm.AUTO_EARNING),
+        ("BTC.F", "BTC", AssetForm.AUTO_EARNING),
+        ("USD.B", "USD", AssetForm.YIELDING),
+        ("XBT.T", "BTC", AssetForm.TOKENIZED),
+        ("DOT.P", "DOT", AssetForm.BONDED),
+        ("USD.HOLD", "USD", AssetForm.ON_HOLD),
+        ("zeus.s", "ZEUS", AssetForm.STAKED),
+        ("DOT28.S", "DOT28.S", None),
+    ],
+)
+def test_a_name_is_looked_up_and_never_taken_apart(
+    spelling: str, name: str, form: AssetForm | None
+) -> None:
+    """An X or a Z in front belongs to the name; a suffix is a form only of what is listed."""
+    found = FORMS.form_of(spelling)
+
+    assert found is not None
+    assert (name, form) == (found[0].name, found[1])
+
+
+@pytest.mark.parametrize("spelling", ["", ".", ".S", "XEUS", "EUS", "XXION", "DOT.Q", "NEW.S", "S"])
+def test_what_is_not_listed_is_nothing(spelling: str) -> None:
+    """No guess is made."""
+    assert FORMS.form_of(spelling) is None
+
+
+def test_a_change_of_state_is_told_once() -> None:
+    """Another state, a pair that is gone, a pair that is new; nothing of what stayed."""
+    halted = replace(BTC_USD, status=InstrumentStatus.CANCEL_ONLY)
+    new = replace(BTC_USD, symbol=Symbol("SOL/USD"), venue_id="SOLUSD", altname="SOLUSD")
+    after = InstrumentCatalogue((halted, new), (BTC, USD))
+
+    assert after.changes_since(CATALOGUE) == (
+        (Symbol("BTC/USD"), InstrumentStatus.CANCEL_ONLY),
+        (Symbol("ETH/USD"), InstrumentStatus.DELISTED),
+        (Symbol("SOL/USD"), InstrumentStatus.ONLINE),
+    )
+    kept = after.succeeding(CATALOGUE)
+    assert kept.changes_since(after.succeeding(CATALOGUE)) == ()
+    assert kept.resolve("XETHZUSD").status is InstrumentStatus.DELISTED
+    assert after.succeeding(after) is after

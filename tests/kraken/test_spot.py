@@ -14,7 +14,7 @@ import kraken_answers as kraken
 from builders import d
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
-from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
 from zoe_tools.errors import (
@@ -165,6 +165,30 @@ def test_the_catalogue_is_read_once_and_again_after_an_hour() -> None:
     ask(script, use)
 
     assert len(script.seen("AssetPairs")) == 2
+
+
+def test_a_pair_that_changes_or_leaves_the_list_is_told() -> None:
+    """Once each; what left keeps its name, and what comes back is told as well."""
+    post_only = {**kraken.PAIRS["XXBTZUSD"], "status": "post_only"}
+    fewer = {key: row for key, row in kraken.PAIRS.items() if key != "XETHZUSD"}
+    lists = [kraken.PAIRS, {**fewer, "XXBTZUSD": post_only}, fewer, kraken.PAIRS]
+    script = kraken.Script(AssetPairs=[kraken.success(each) for each in lists])
+
+    async def told(venue: KrakenSpot) -> Any:
+        await venue.catalogue()
+        changes = [dict((await venue.instrument_changes()).statuses) for _ in range(4)]
+        return changes, (await venue.catalogue()).resolve("XETHZUSD").symbol
+
+    online, gone = InstrumentStatus.ONLINE, InstrumentStatus.DELISTED
+    assert ask(script, told) == (
+        [
+            {"BTC/USD": InstrumentStatus.POST_ONLY, "ETH/USD": gone},
+            {"BTC/USD": online},
+            {"ETH/USD": online},
+            {},
+        ],
+        "ETH/USD",
+    )
 
 
 def test_an_empty_catalogue_is_not_believed() -> None:

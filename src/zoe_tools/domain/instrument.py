@@ -39,6 +39,21 @@ class InstrumentStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class AssetForm(StrEnum):
+    """Forms in which the venue keeps an asset, by the suffix of the name (kraken-spot section 4).
+
+    None of them can be sold; the asset itself is what trades.
+    """
+
+    STAKED = "S"
+    REWARDED = "M"
+    AUTO_EARNING = "F"
+    YIELDING = "B"
+    TOKENIZED = "T"
+    BONDED = "P"
+    ON_HOLD = "HOLD"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """One asset: `name` is canonical (`BTC`), `venue_id` the venue's (`XXBT`)."""
@@ -121,6 +136,9 @@ class Instrument:
         return quantity >= self.min_quantity and price * quantity >= self.min_cost
 
 
+_FORMS = frozenset(form.value for form in AssetForm)
+
+
 @dataclass(frozen=True, slots=True)
 class InstrumentCatalogue:
     """All instruments and assets of the venue, findable by any of their names."""
@@ -169,6 +187,48 @@ class InstrumentCatalogue:
     def asset(self, spelling: str) -> Asset | None:
         """The asset so called (`XXBT`, `XBT` and `BTC` are one), or None."""
         return self._asset_by_name.get(spelling.upper())
+
+    def form_of(self, spelling: str) -> tuple[Asset, AssetForm | None] | None:
+        """The asset behind a name, and the form it is in; None for the asset itself.
+
+        `XBT.F` is BTC that earns. Only what stands before the dot in a name of the venue's own
+        list counts: `DOT28.S` is no form of an asset DOT28 that does not exist. None: unknown.
+        """
+        stem, _, suffix = spelling.rpartition(".")
+        base = self.asset(stem) if stem else None
+        if base is not None and suffix.upper() in _FORMS:
+            return base, AssetForm(suffix.upper())
+        found = self.asset(spelling)
+        return None if found is None else (found, None)
+
+    def changes_since(
+        self, before: InstrumentCatalogue
+    ) -> tuple[tuple[Symbol, InstrumentStatus], ...]:
+        """What one may now do with which instruments, where that is another thing than before.
+
+        An instrument that is gone from the venue's list is delisted; one that is new has its state.
+        """
+        known = {each.symbol: each.status for each in before}
+        now = {each.symbol: each.status for each in self}
+        gone = {symbol: InstrumentStatus.DELISTED for symbol in known if symbol not in now}
+        return tuple(
+            (symbol, status)
+            for symbol, status in sorted({**now, **gone}.items())
+            if known.get(symbol) is not status
+        )
+
+    def succeeding(self, before: InstrumentCatalogue) -> InstrumentCatalogue:
+        """The same catalogue with those of `before` that are gone, delisted.
+
+        So an order of last year keeps its name when its pair has left the list.
+        """
+        mine = {each.symbol for each in self.instruments}
+        gone = tuple(
+            replace(each, status=InstrumentStatus.DELISTED)
+            for each in before.instruments
+            if each.symbol not in mine
+        )
+        return InstrumentCatalogue(self.instruments + gone, self.assets) if gone else self
 
     def with_statuses(self, statuses: Mapping[Symbol, InstrumentStatus]) -> InstrumentCatalogue:
         """The same instruments in their new states; itself when nothing changed."""

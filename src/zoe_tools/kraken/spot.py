@@ -19,6 +19,7 @@ from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, Side, VenueOrder
+from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import OutcomeUnknown, VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
@@ -97,6 +98,16 @@ class KrakenSpot:
     async def catalogue(self) -> InstrumentCatalogue:
         """All instruments and assets, read again when older than an hour."""
         return await self._catalogue_not_older_than(CATALOGUE_AGE)
+
+    async def instrument_changes(self) -> InstrumentsUpdate:
+        """Read the catalogue anew: what one may now do with which instruments, where it changed.
+
+        Nothing is told of the first reading. A pair that left the list is delisted, and keeps its
+        name in this catalogue, so that old orders can still be read.
+        """
+        before = await self._known()
+        now = await self._catalogue_not_older_than(timedelta(seconds=-1))
+        return InstrumentsUpdate(statuses=now.changes_since(before))
 
     async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Top of book and last trade of each, in the order asked."""
@@ -408,7 +419,8 @@ class KrakenSpot:
             cached = self._catalogue
             if cached is not None and (age is None or now - self._catalogue_read_at <= age):
                 return cached
-            self._catalogue = await self._read_catalogue()
+            fresh = await self._read_catalogue()
+            self._catalogue = fresh if cached is None else fresh.succeeding(cached)
             self._catalogue_read_at = now
             return self._catalogue
 
