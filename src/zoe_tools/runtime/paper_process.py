@@ -39,6 +39,7 @@ START_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _PROOF_TIMEOUT_S = 5.0
 _PROOF_BYTES = 16
+_CLOCK_ASKS = 3
 _IDLE_TIMEOUT_S = "600"
 _LIMITS = {"--tier", "--no-limits"}
 
@@ -230,17 +231,25 @@ def _get(endpoint: Endpoint, path: str) -> Mapping[str, object] | None:
 
 
 def _clock_told_by(endpoint: Endpoint) -> ScaledClock:
-    """The exchange hands out the time.
+    """The exchange hands out the time: the quickest of some answers tells it best.
+
+    Processes that share a key share budgets too, and at sixty times the speed a slow answer would
+    set their clocks seconds apart.
 
     Raises:
         VenueUnavailable: it went away meanwhile.
     """
-    told = _get(endpoint, "/zoe/clock")
-    if told is None:
-        raise VenueUnavailable("The paper exchange went away.")
-    return ScaledClock(
-        epoch=datetime.fromisoformat(str(told["now"])), speed=float(str(told["speed"]))
-    )
+    found: list[tuple[float, ScaledClock]] = []
+    for _ in range(_CLOCK_ASKS):
+        asked_at = time.monotonic()
+        told = _get(endpoint, "/zoe/clock")
+        if told is None:
+            raise VenueUnavailable("The paper exchange went away.")
+        clock = ScaledClock(
+            epoch=datetime.fromisoformat(str(told["now"])), speed=float(str(told["speed"]))
+        )
+        found.append((time.monotonic() - asked_at, clock))
+    return min(found, key=lambda answer: answer[0])[1]
 
 
 # --- resetting -----------------------------------------------------------------------------------
