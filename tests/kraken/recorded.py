@@ -27,12 +27,14 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side, TimeInForce
 from zoe_tools.errors import VenueRejected
+from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.markets.synthetic import SyntheticMarket
+from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -137,11 +139,35 @@ async def _account(venue: KrakenSpot, clock: VirtualClock) -> None:
     assert await venue.ledger(since=opened)
 
 
+async def _records(venue: KrakenSpot, clock: VirtualClock) -> None:
+    """The rest of what the account can be asked: fees, margin, changes of orders, funding."""
+    reads = AccountReads(venue._rest, venue.catalogue)
+    placed = await _placed(venue, clock, _order(limit_price=Decimal(30000)), 1)
+    change = OrderAmendment(venue_order_id=placed, symbol=BTC, limit_price=Decimal(31000))
+    await venue.amend(change, deadline=clock.now() + timedelta(seconds=5))
+    await _placed(venue, clock, _order(order_type=OrderType.MARKET), 2)
+    await clock.sleep(5)
+    fills, entries = await venue.fills(), await venue.ledger()
+    assert len(await reads.amends(placed)) == 2
+    assert len(await reads.fills([each.fill_id for each in fills])) == len(fills)
+    assert len(await reads.ledger_entries([each.ledger_id for each in entries])) == len(entries)
+    await reads.totals()
+    await reads.credit_lines()
+    await reads.margin_standing()
+    await reads.fee_standing([BTC])
+    await reads.borrowed_positions()
+    await reads.deposit_methods("BTC")
+    await reads.withdraw_methods()
+    assert [page async for page, _ in reads.movements("deposit", asset="XBT")]
+    assert [page async for page, _ in reads.movements("withdrawal")] == [()]
+
+
 STORIES: dict[str, Story] = {
     "account": _account,
     "market": _market,
     "order-kinds": _kinds,
     "orders": _orders,
+    "records": _records,
 }
 
 
@@ -248,7 +274,12 @@ async def _told_to_paper(story: Story) -> None:
     clock = VirtualClock(kraken.EPOCH)
     exchange = PaperExchange(SyntheticMarket(seed=1, starts_at=_STARTS_AT), clock, seed=1)
     exchange.create_account(
-        "recorded", API_KEY, SECRET, balances={"USD": Decimal(100_000), "BTC": Decimal(2)}
+        "recorded",
+        API_KEY,
+        SECRET,
+        frozenset({*PERMISSIONS, "add-funds", "withdraw-funds", "earn-funds"}),
+        {"USD": Decimal(100_000), "BTC": Decimal(2)},
+        has_margin=True,
     )
     pump = asyncio.create_task(exchange.run())
     try:
