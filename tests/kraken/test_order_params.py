@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from builders import BTC, NOON, d, make_instrument
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side, TimeInForce
+from zoe_tools.domain.order import (
+    ConditionalClose,
+    OrderAmendment,
+    OrderRequest,
+    OrderTerms,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from zoe_tools.errors import VenueRejected
 from zoe_tools.kraken.order_params import (
     NOT_SENT,
@@ -94,8 +102,13 @@ def test_each_kind_of_order_is_said_in_the_venues_words(
         request(order_type=OrderType.LIMIT),
         request(order_type=OrderType.STOP_LOSS, limit_price=d("1")),
         request(order_type=OrderType.STOP_LOSS_LIMIT, trigger_price=d("1")),
-        request(order_type=OrderType.TRAILING_STOP, trigger_price=d("1")),
+        request(order_type=OrderType.TRAILING_STOP, limit_price=d("1")),
         request(order_type=OrderType.ICEBERG, limit_price=d("1")),
+        request(terms=OrderTerms(display_quantity=d("0.001"))),
+        request(terms=OrderTerms(expires_at=NOON)),
+        request(terms=OrderTerms(is_quantity_in_quote=True)),
+        request(terms=OrderTerms(close=ConditionalClose(order_type=OrderType.MARKET))),
+        request(terms=OrderTerms(close=ConditionalClose(order_type=OrderType.LIMIT))),
         request(order_type=OrderType.UNKNOWN),
         request(time_in_force=TimeInForce.GTD),
         request(quantity=d("0.000000001")),

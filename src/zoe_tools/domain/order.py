@@ -46,6 +46,11 @@ class OrderType(StrEnum):
         return self in _STOPS
 
     @property
+    def is_trailing(self) -> bool:
+        """Whether the order's prices are distances."""
+        return self in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+
+    @property
     def is_triggered(self) -> bool:
         """Whether the order sleeps until a trigger price is reached."""
         return self in _STOPS or self in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
@@ -96,9 +101,51 @@ _TERMINAL = frozenset(
 OrderPurpose = Literal["entry", "exit", "stop", "take_profit", "flatten", "repair"]
 
 
+class SelfTrade(StrEnum):
+    """Which order goes when two of the account's own would trade with each other."""
+
+    CANCEL_NEWEST = "cancel-newest"
+    CANCEL_OLDEST = "cancel-oldest"
+    CANCEL_BOTH = "cancel-both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionalClose:
+    """The order that each fill opens on the other side; prices as those of `OrderRequest`."""
+
+    order_type: OrderType
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTerms:
+    """What few orders ask for (kraken-spot section 8.1).
+
+    `display_quantity` in base, of an iceberg; `is_quantity_in_quote` for market buys; `leverage` 5
+    is five to one; `starts_at` and `expires_at` in whole seconds; with a `userref` the order
+    carries no client id, for the venue takes one of the two.
+    """
+
+    display_quantity: Decimal | None = None
+    is_quantity_in_quote: bool = False
+    leverage: int | None = None
+    fee_in: Literal["quote", "base"] = "quote"
+    trigger_by: Literal["last", "index"] = "last"
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    self_trade: SelfTrade | None = None
+    close: ConditionalClose | None = None
+    userref: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One order to be placed. `quantity` in base; `limit_price`, `trigger_price` in quote."""
+    """One order to be placed. `quantity` in base; `limit_price`, `trigger_price` in quote.
+
+    Of trailing types both are distances: of the trigger from the market, of the limit from the
+    trigger. `terms` None asks for nothing out of the ordinary.
+    """
 
     symbol: Symbol
     side: Side
@@ -110,6 +157,7 @@ class OrderRequest:
     post_only: bool = False
     reduce_only: bool = False
     purpose: OrderPurpose = "entry"
+    terms: OrderTerms | None = None
 
     @property
     def reduces_risk(self) -> bool:

@@ -8,19 +8,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, TimeInForce
+from zoe_tools.domain.order import (
+    ConditionalClose,
+    OrderAmendment,
+    OrderRequest,
+    OrderTerms,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.kraken.order_params import (
+    check,
     deadline_text,
-    order_params,
+    limit_offset,
     price_text,
     quantity_text,
     refused,
+    volume_text,
 )
 
 EARLIEST_DEADLINE = timedelta(milliseconds=500)
@@ -44,32 +55,79 @@ def add_order_params(
     deadline: datetime,
     now: datetime,
 ) -> dict[str, object]:
-    """The parameters of add_order, without the token. Fees are always asked for in quote.
+    """The parameters of add_order, without the token. Fees are asked for in quote unless told.
 
     Raises:
         VenueRejected: the request cannot be expressed, or its deadline is too near.
+        VenueUnavailable: only REST can say it.
     """
-    order_params(request, instrument)  # what REST could not say is not said here either
+    terms = check(request)  # what REST could not say is not said here either
+    if terms.leverage is not None or request.time_in_force is TimeInForce.FOK:
+        raise VenueUnavailable("The socket cannot say leverage or fill-or-kill: nothing was sent.")
+    quantity = "cash_order_qty" if terms.is_quantity_in_quote else "order_qty"
     params: dict[str, object] = {
         "order_type": request.order_type.value,
         "side": request.side.value,
         "symbol": request.symbol,
-        "order_qty": _quantity(request.quantity, instrument),
-        "fee_preference": "quote",
-        "cl_ord_id": client_order_id,
+        quantity: Number(volume_text(request, instrument)),
+        "fee_preference": terms.fee_in,
         "deadline": deadline_text(deadline, now, earliest=EARLIEST_DEADLINE),
     }
+    if terms.userref is None:
+        params["cl_ord_id"] = client_order_id
+    else:
+        params["order_userref"] = terms.userref
+    kind = request.order_type
     if request.limit_price is not None:
-        params["limit_price"] = _price(request.limit_price, instrument)
+        params |= _limit(kind, request.side, request.limit_price, instrument)
     if request.trigger_price is not None:
+        unit = "quote" if kind.is_trailing else "static"
         price = _price(request.trigger_price, instrument)
-        params["triggers"] = {"reference": "last", "price": price, "price_type": "static"}
+        params["triggers"] = {"reference": terms.trigger_by, "price": price, "price_type": unit}
     if request.time_in_force is not TimeInForce.GTC:
         params["time_in_force"] = request.time_in_force.value
     if request.post_only:
         params["post_only"] = True
     if request.reduce_only:
         params["reduce_only"] = True
+    if request.terms is not None:
+        params |= _terms(request, terms, instrument)
+    return params
+
+
+def _limit(
+    kind: OrderType, side: Side, price: Decimal, instrument: Instrument
+) -> dict[str, object]:
+    """A limit price; of a trailing stop its signed distance from the trigger."""
+    text = price_text(price, instrument)
+    if not kind.is_trailing:
+        return {"limit_price": Number(text)}
+    sign = "-" if limit_offset(side) == "-" else ""
+    return {"limit_price": Number(sign + text), "limit_price_type": "quote"}
+
+
+def _terms(request: OrderRequest, terms: OrderTerms, instrument: Instrument) -> dict[str, object]:
+    params: dict[str, object] = {}
+    if terms.display_quantity is not None:
+        params["display_qty"] = _quantity(terms.display_quantity, instrument)
+    for name, at in (("effective_time", terms.starts_at), ("expire_time", terms.expires_at)):
+        if at is not None:
+            params[name] = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if terms.self_trade is not None:
+        params["stp_type"] = terms.self_trade.value.replace("-", "_")
+    if terms.close is not None:
+        params["conditional"] = _close(terms.close, request.side.opposite, instrument)
+    return params
+
+
+def _close(close: ConditionalClose, side: Side, instrument: Instrument) -> dict[str, object]:
+    kind = close.order_type
+    params: dict[str, object] = {"order_type": kind.value}
+    if close.limit_price is not None:
+        params |= _limit(kind, side, close.limit_price, instrument)
+    if close.trigger_price is not None:
+        params["trigger_price"] = _price(close.trigger_price, instrument)
+        params["trigger_price_type"] = "quote" if kind.is_trailing else "static"
     return params
 
 
