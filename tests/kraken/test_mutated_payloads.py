@@ -22,6 +22,7 @@ from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
 from zoe_tools.errors import VenueError, VenueMisbehaved
 from zoe_tools.kraken import strange
+from zoe_tools.kraken.account_orders import BulkOrders
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.exports import KrakenExports
 from zoe_tools.kraken.nonce import NonceSource
@@ -56,6 +57,7 @@ class Desk:
     spot: KrakenSpot
     reads: AccountReads
     exports: KrakenExports
+    bulk: BulkOrders
     clock: VirtualClock
 
 
@@ -173,6 +175,19 @@ CASES: tuple[tuple[str, Any, Use], ...] = (
     ),
     ("CancelOrder", {"count": 1}, lambda k: k.spot.cancel(ORDER_ID)),
     ("CancelOrderBatch", {"count": 1}, lambda k: k.spot.cancel_batch([ORDER_ID])),
+    (
+        "AddOrderBatch",
+        {"orders": [{"txid": ORDER_ID}, {"error": "EOrder:Insufficient funds"}]},
+        lambda k: k.bulk.place(
+            [(CLIENT_ID, BUY), (CLIENT_ID, BUY)], deadline=k.clock.now() + timedelta(seconds=30)
+        ),
+    ),
+    ("CancelAll", {"count": 1}, lambda k: k.bulk.cancel_all()),
+    (
+        "CancelAllOrdersAfter",
+        {"currentTime": "2026-01-05T12:00:00Z", "triggerTime": "0"},
+        lambda k: k.bulk.cancel_all_after(60),
+    ),
     ("Balance", {"ZUSD": "1.0", "XXBT": "2"}, lambda k: k.reads.totals()),
     (
         "CreditLines",
@@ -310,7 +325,13 @@ def told(seed: int, rounds: int) -> Counter[str]:
         async def known() -> Any:
             return catalogue
 
-        desk = Desk(spot, AccountReads(rest, known), KrakenExports(rest, clock, known), clock)
+        desk = Desk(
+            spot,
+            AccountReads(rest, known),
+            KrakenExports(rest, clock, known),
+            BulkOrders(rest, clock, known),
+            clock,
+        )
         count: Counter[str] = Counter()
         for number in range(rounds):
             method, payload, use = CASES[number % len(CASES)]
@@ -356,6 +377,7 @@ def test_every_case_is_right_before_it_is_broken() -> None:
             spot,
             AccountReads(rest, spot.catalogue),
             KrakenExports(rest, clock, spot.catalogue),
+            BulkOrders(rest, clock, spot.catalogue),
             clock,
         )
         for _, _, use in CASES:

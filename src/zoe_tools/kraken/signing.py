@@ -18,8 +18,8 @@ from zoe_tools.errors import ConfigError
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-Params = Mapping[str, str | Sequence[str]]
-"""Request parameters besides the nonce: texts, or lists of texts."""
+Params = Mapping[str, str | Sequence[str] | Sequence[Mapping[str, str]]]
+"""Request parameters besides the nonce: texts, or lists of texts or of orders."""
 
 
 def secret_bytes(api_secret: str) -> bytes:

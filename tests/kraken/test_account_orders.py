@@ -1,0 +1,133 @@
+"""Orders in bulk: batches, all at once, and the countdown that cancels them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import kraken_answers as kraken
+from builders import d
+from paper_venue import PaperVenue, visited
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol
+from zoe_tools.domain.order import OrderRequest, OrderType, Side
+from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.kraken.account_orders import BatchMember, BulkOrders
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
+
+BTC = Symbol("BTC/USD")
+SOON = timedelta(seconds=5)
+
+
+def bid(number: int, quantity: str = "0.01", symbol: Symbol = BTC) -> Any:
+    """A bid far below the market, with its client id."""
+    request = OrderRequest(
+        symbol=symbol,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        quantity=d(quantity),
+        limit_price=d("30000"),
+    )
+    return ClientOrderId(f"11112222-3333-4444-8555-{number:012d}"), request
+
+
+def bulk(venue: PaperVenue) -> BulkOrders:
+    """Orders in bulk on the paper exchange."""
+    return BulkOrders(venue.rest, venue.clock, venue.spot.catalogue)
+
+
+def test_a_batch_is_placed_in_order_and_each_goes_its_own_way() -> None:
+    """One without funds leaves the others alive; one that makes no sense has all refused."""
+
+    async def use(venue: PaperVenue) -> None:
+        orders = bulk(venue)
+        first, poor, last = await orders.place(
+            [bid(1), bid(2, "90"), bid(3)], deadline=venue.clock.now() + SOON
+        )
+
+        resting = {each.client_order_id: each for each in await venue.spot.open_orders()}
+        assert resting[bid(1)[0]].venue_order_id == first.venue_order_id
+        assert resting[bid(3)[0]].venue_order_id == last.venue_order_id
+        assert poor.venue_order_id is None
+        assert isinstance(poor.error, VenueRejected)
+        assert poor.error.code == "EOrder:Insufficient funds"
+        with pytest.raises(VenueRejected, match="minimum"):
+            await orders.place([bid(4), bid(5, "0.00000001")], deadline=venue.clock.now() + SOON)
+        assert len(await venue.spot.open_orders()) == 2
+        assert await orders.cancel_all() == 2
+        assert await orders.cancel_all() == 0
+
+    visited(use)
+
+
+def test_the_countdown_cancels_unless_it_is_said_again_or_switched_off() -> None:
+    """It is the account's: nothing here needs to stay connected."""
+
+    async def use(venue: PaperVenue) -> None:
+        orders = bulk(venue)
+        await orders.place([bid(1), bid(2)], deadline=venue.clock.now() + SOON)
+        for seconds in (60, 60, 0):
+            await orders.cancel_all_after(seconds)
+            await venue.clock.sleep(40)
+        await venue.clock.sleep(100)
+        assert len(await venue.spot.open_orders()) == 2
+
+        await orders.cancel_all_after(30)
+        await venue.clock.sleep(31)
+        assert await venue.spot.open_orders() == ()
+
+    visited(use)
+
+
+def ask(script: kraken.Script, use: Callable[[BulkOrders], Awaitable[Any]]) -> Any:
+    """The answer to one call."""
+
+    async def run() -> Any:
+        clock = VirtualClock(kraken.EPOCH)
+        rest = kraken.client(script, clock=clock)
+        return await use(BulkOrders(rest, clock, KrakenSpot(rest, clock).catalogue))
+
+    return run_virtual(run())
+
+
+def test_what_the_venue_does_not_tell_of_an_order_is_unknown() -> None:
+    """Neither id nor error, a strange error, or fewer orders than were sent."""
+    rows = [{"descr": {}}, {"error": "EOrder:Something new"}]
+    script = kraken.Script(
+        AddOrderBatch=[kraken.success({"orders": rows}), kraken.success({"orders": rows[:1]})]
+    )
+
+    async def twice(orders: BulkOrders) -> tuple[BatchMember, ...]:
+        told = await orders.place([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
+        with pytest.raises(OutcomeUnknown, match="1 of the 2"):
+            await orders.place([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
+        return told
+
+    members = ask(script, twice)
+
+    assert [each.client_order_id for each in members] == [bid(1)[0], bid(2)[0]]
+    assert [type(each.error) for each in members] == [OutcomeUnknown, OutcomeUnknown]
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [
+        [],
+        [bid(1)],
+        [bid(number) for number in range(16)],
+        [bid(1), bid(2, symbol=Symbol("ETH/USD"))],
+    ],
+)
+def test_what_is_no_batch_is_not_sent(orders: Any) -> None:
+    """Two to fifteen orders of one instrument."""
+    script = kraken.Script()
+
+    with pytest.raises(ValueError, match="no batch"):
+        ask(script, lambda bulk: bulk.place(orders, deadline=kraken.EPOCH + SOON))
+    with pytest.raises(ValueError, match="no countdown"):
+        ask(script, lambda bulk: bulk.cancel_all_after(86_400))
+    assert script.requests == []
