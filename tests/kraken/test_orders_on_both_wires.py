@@ -165,3 +165,29 @@ def test_an_order_till_a_date_ends_then_by_either_wire(name: str) -> None:
 
     assert told[0] == told[1]
     assert told[2:] == [0, 0]
+
+
+def test_all_orders_go_by_either_wire_at_once_or_when_the_switch_goes_off() -> None:
+    """The switch is set, extended and disarmed; nothing is open after a cancel of all."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        for number, venue in enumerate((both.by_rest, both.by_socket)):
+            began = client.clock.now()
+            await both.of(venue, order(), 2 * number)
+            ends = await venue.cancel_all_after(60)
+            assert ends is not None
+            assert 59 <= (ends - began).total_seconds() <= 61
+            assert await venue.cancel_all_after(0) is None
+            assert await venue.cancel_all() == 1
+            assert await venue.cancel_all() == 0
+            with pytest.raises(VenueRejected, match="Invalid timeout"):
+                await venue.cancel_all_after(86400)
+
+            await both.of(venue, order(), 2 * number + 1)
+            await venue.cancel_all_after(2)
+            await client.clock.sleep(5)
+            assert await venue.open_orders() == ()
+        await both.rest.aclose()
+
+    at_venue(story)

@@ -470,6 +470,16 @@ class Socket:
         self._enter(f"cancel {venue_order_id}")
         return 1
 
+    async def cancel_all(self) -> int:
+        """Cancel all."""
+        self._enter("cancel all")
+        return 0
+
+    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
+        """Set the switch."""
+        self._enter(f"cancel all after {timeout_s}")
+        return None
+
 
 async def use_all(venue: KrakenSpot) -> tuple[str, str, int]:
     """Place, amend, cancel."""

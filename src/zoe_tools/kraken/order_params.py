@@ -20,7 +20,7 @@ from zoe_tools.domain.order import (
     Side,
     TimeInForce,
 )
-from zoe_tools.errors import VenueRejected
+from zoe_tools.errors import OutcomeUnknown, VenueRejected
 
 NOT_SENT = "zoe:not-sent"
 """The code of a refusal that zoe makes in the venue's place, because the answer is certain."""
@@ -133,6 +133,20 @@ def volume_text(request: OrderRequest, instrument: Instrument) -> str:
 def limit_offset(side: Side) -> str:
     """The sign of a trailing stop's limit: a sale's lies below its trigger."""
     return "-" if side is Side.SELL else "+"
+
+
+def trigger_time_of(text: str) -> datetime | None:
+    """When the dead man's switch goes off; None where it is disarmed.
+
+    Raises:
+        OutcomeUnknown: it is no time, so whether the switch is set is not known.
+    """
+    if text in ("", "0"):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as error:
+        raise OutcomeUnknown(f"Kraken's switch goes off at {text!r}, which is no time.") from error
 
 
 def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, str]:

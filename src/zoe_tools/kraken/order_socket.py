@@ -20,7 +20,9 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest
 from zoe_tools.errors import OutcomeUnknown, VenueUnavailable
 from zoe_tools.kraken.connection import Connection, ConnectionState
 from zoe_tools.kraken.errors import error_for
+from zoe_tools.kraken.order_params import trigger_time_of
 from zoe_tools.kraken.stream_requests import OrderMethod, add_order_params, amend_order_params
+from zoe_tools.kraken.wire import Cancelled, Countdown
 from zoe_tools.kraken.wire_stream import AMENDED, PLACED, Frame
 from zoe_tools.ports import Clock, FrameClosed
 
@@ -29,6 +31,8 @@ REPLY_TIMEOUT_S = 10.0
 with the clock."""
 
 T = TypeVar("T")
+_CANCELLED = msgspec.json.Decoder(Cancelled)
+_COUNTDOWN = msgspec.json.Decoder(Countdown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,15 @@ class OrderSocket:
         """Cancel one order; returns 1. A refusal may mean that it has filled."""
         await self._ask("cancel_order", {"order_id": [venue_order_id]})
         return 1
+
+    async def cancel_all(self) -> int:
+        """Cancel every open order of the account; returns how many."""
+        return _result(_CANCELLED, await self._ask("cancel_all", {})).count
+
+    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
+        """Set the dead man's switch; see `spot.KrakenSpot.cancel_all_after`."""
+        frame = await self._ask("cancel_all_orders_after", {"timeout": timeout_s})
+        return trigger_time_of(_result(_COUNTDOWN, frame).trigger)
 
     def on_reply(self, frame: Frame) -> None:
         """An answer arrived; one that nobody waits for any more is passed over."""

@@ -22,7 +22,12 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest, Side, VenueOrde
 from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import OutcomeUnknown, VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
-from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
+from zoe_tools.kraken.order_params import (
+    amend_params,
+    order_params,
+    placement_params,
+    trigger_time_of,
+)
 from zoe_tools.kraken.pages import Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
@@ -63,6 +68,14 @@ class OrderWire(Protocol):
 
     async def cancel(self, venue_order_id: VenueOrderId) -> int:
         """Cancel one order; returns how many were cancelled."""
+        ...
+
+    async def cancel_all(self) -> int:
+        """Cancel every open order; returns how many."""
+        ...
+
+    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
+        """Set the dead man's switch; returns when it goes off."""
         ...
 
 
@@ -380,6 +393,32 @@ class KrakenSpot:
             "CancelOrder", {"txid": venue_order_id}, wire.Cancelled, is_write=True
         )
         return answer.count
+
+    async def cancel_all(self) -> int:
+        """Cancel every open order of the account, whoever placed it; returns how many."""
+        if self._orders is not None and self._orders.is_up:
+            try:
+                return await self._orders.cancel_all()
+            except VenueUnavailable:
+                pass  # As in `place`.
+        return (await self._rest.private("CancelAll", {}, wire.Cancelled, is_write=True)).count
+
+    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
+        """Set or extend the dead man's switch by whole seconds; returns when it goes off.
+
+        It cancels all orders of the account, stops too. Zero disarms it, and gives None. Source:
+        kraken-spot section 8.7.
+        """
+        if self._orders is not None and self._orders.is_up:
+            try:
+                return await self._orders.cancel_all_after(timeout_s)
+            except VenueUnavailable:
+                pass  # As in `place`.
+        params = {"timeout": str(timeout_s)}
+        answer = await self._rest.private(
+            "CancelAllOrdersAfter", params, wire.Countdown, is_write=True
+        )
+        return trigger_time_of(answer.trigger)
 
     async def cancel_batch(self, venue_order_ids: Sequence[VenueOrderId]) -> int:
         """Cancel up to 50 orders at once; returns how many were cancelled.

@@ -37,7 +37,9 @@ from zoe_tools.kraken.order_params import (
 EARLIEST_DEADLINE = timedelta(milliseconds=500)
 """The socket takes nearer deadlines than REST does."""
 
-OrderMethod = Literal["add_order", "amend_order", "cancel_order"]
+OrderMethod = Literal[
+    "add_order", "amend_order", "cancel_order", "cancel_all", "cancel_all_orders_after"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,8 +269,14 @@ class Amended(Row, frozen=True):
     amend_id: str
 
 
+class Countdown(Row, frozen=True):
+    """CancelAllOrdersAfter, alike over both wires; disarmed, the trigger is "0" or missing."""
+
+    trigger: str = msgspec.field(name="triggerTime", default="0")
+
+
 class Cancelled(Row, frozen=True):
-    """CancelOrder and CancelOrderBatch."""
+    """CancelOrder, CancelOrderBatch and CancelAll."""
 
     count: int
 
