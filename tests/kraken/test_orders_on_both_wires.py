@@ -22,11 +22,12 @@ from zoe_tools.domain.order import (
     Side,
     TimeInForce,
 )
-from zoe_tools.errors import VenueRejected
+from zoe_tools.errors import OutcomeUnknown, VenueRejected
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
+from zoe_tools.paper.exchange.faults import FaultName, FaultRule
 
 INSTRUMENT = make_instrument(altname="XBTUSD")
 TRIGGERED = {"trigger_price": d("58000")}
@@ -188,6 +189,27 @@ def test_all_orders_go_by_either_wire_at_once_or_when_the_switch_goes_off() -> N
             await venue.cancel_all_after(2)
             await client.clock.sleep(5)
             assert await venue.open_orders() == ()
+        await both.rest.aclose()
+
+    at_venue(story)
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_done"),
+    [("accept-then-drop", 1), ("reply-lost-before", 0), ("reply-lost-after", 1), ("busy", 0)],
+)
+def test_a_lost_answer_is_an_unknown_outcome_and_nothing_goes_by_the_other_wire(
+    fault: FaultName, is_done: int
+) -> None:
+    """Done or not, only the venue's records tell; a second placement would be a second order."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        await both.by_socket.catalogue()
+        client.desk.exchange.arm_fault(FaultRule(name=fault, where="add_order"))
+        with pytest.raises(OutcomeUnknown):
+            await both.of(both.by_socket, order(), 1)
+        assert len(await both.by_socket.open_orders()) == is_done
         await both.rest.aclose()
 
     at_venue(story)
