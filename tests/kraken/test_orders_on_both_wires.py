@@ -9,12 +9,13 @@ import httpx
 import pytest
 from test_stream_against_paper import Client, at_venue
 
-from builders import d, make_instrument, make_request
+from builders import BTC, d, make_instrument, make_request
 from paper_desk import traded
 from paper_socket import KEY, SECRET
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.order import (
     ConditionalClose,
+    OrderAmendment,
     OrderRequest,
     OrderTerms,
     OrderType,
@@ -210,6 +211,27 @@ def test_a_lost_answer_is_an_unknown_outcome_and_nothing_goes_by_the_other_wire(
         with pytest.raises(OutcomeUnknown):
             await both.of(both.by_socket, order(), 1)
         assert len(await both.by_socket.open_orders()) == is_done
+        await both.rest.aclose()
+
+    at_venue(story)
+
+
+def test_an_amendment_shows_less_of_an_iceberg_and_never_takes_by_either_wire() -> None:
+    """What it shows is changed in place; a post-only price across the market is refused."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        for number, venue in enumerate((both.by_rest, both.by_socket)):
+            deadline = client.clock.now() + timedelta(seconds=5)
+            name = ClientOrderId(f"11112222-3333-4444-8555-{number:012d}")
+            placed = await venue.place(ORDERS["iceberg"], client_order_id=name, deadline=deadline)
+            less = OrderAmendment(venue_order_id=placed, symbol=BTC, display_quantity=d("0.0001"))
+            await venue.amend(less, deadline=deadline)
+            across = OrderAmendment(
+                venue_order_id=placed, symbol=BTC, limit_price=d("61000"), post_only=True
+            )
+            with pytest.raises(VenueRejected, match="Post only"):
+                await venue.amend(across, deadline=deadline)
         await both.rest.aclose()
 
     at_venue(story)

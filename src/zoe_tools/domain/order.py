@@ -169,7 +169,8 @@ class OrderRequest:
 class OrderAmendment:
     """A change in place of a resting order; None leaves a value as it is.
 
-    `quantity` is the order's new total quantity, fills included.
+    `quantity` is the order's new total quantity, fills included; `display_quantity` what an iceberg
+    shows. With `post_only` a price that would trade at once is refused.
     """
 
     venue_order_id: VenueOrderId
@@ -177,6 +178,8 @@ class OrderAmendment:
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
+    display_quantity: Decimal | None = None
+    post_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,10 @@ def amend_params(
         params["limit_price"] = price_text(amendment.limit_price, instrument)
     if amendment.trigger_price is not None:
         params["trigger_price"] = price_text(amendment.trigger_price, instrument)
+    if amendment.display_quantity is not None:
+        params["display_qty"] = quantity_text(amendment.display_quantity, instrument)
     if len(params) == 1:
         raise refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
+    if amendment.post_only:
+        params["post_only"] = "true"
     return params | {"deadline": deadline_text(deadline, now)}

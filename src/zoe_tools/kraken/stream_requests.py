@@ -148,8 +148,12 @@ def amend_order_params(
         params["limit_price"] = _price(amendment.limit_price, instrument)
     if amendment.trigger_price is not None:
         params["trigger_price"] = _price(amendment.trigger_price, instrument)
+    if amendment.display_quantity is not None:
+        params["display_qty"] = _quantity(amendment.display_quantity, instrument)
     if not params:
         raise refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
+    if amendment.post_only:
+        params["post_only"] = True
     params["order_id"] = amendment.venue_order_id
     params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
     return params
