@@ -14,6 +14,7 @@ import httpx
 import kraken_answers as kraken
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.exports import KrakenExports
+from zoe_tools.kraken.market_reads import MarketReads
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
@@ -38,6 +39,7 @@ class PaperVenue:
     spot: KrakenSpot
     reads: AccountReads
     exports: KrakenExports
+    market: MarketReads
 
 
 def visited(use: Callable[[PaperVenue], Awaitable[Any]]) -> Any:
@@ -76,6 +78,7 @@ def visited(use: Callable[[PaperVenue], Awaitable[Any]]) -> Any:
                     spot=spot,
                     reads=AccountReads(rest, spot.catalogue),
                     exports=KrakenExports(rest, clock, spot.catalogue),
+                    market=MarketReads(rest, clock, spot.catalogue),
                 )
             )
         finally:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+import kraken_answers as kraken
 from builders import d
 from paper_venue import PaperVenue, visited
 from zoe_tools.domain.funding import FundsMovement, MovementStatus
@@ -171,15 +172,59 @@ def test_deposits_and_withdrawals_are_read() -> None:
         assert deposit.status is MovementStatus.SUCCESS
         assert await all_movements(venue) == []
 
-        (where,) = await venue.rest.private(
-            "WithdrawAddresses", {"asset": "XBT"}, list, is_write=False
-        )
-        order = {"asset": "XBT", "key": where["key"], "amount": "0.5"}
+        (where,) = await venue.reads.withdraw_addresses("XBT")
+        order = {"asset": "XBT", "key": where.key, "amount": "0.5"}
         refid = (await venue.rest.private("Withdraw", order, dict, is_write=True))["refid"]
         (leaving,) = await all_movements(venue)
         assert (leaving.refid, leaving.asset, leaving.kind) == (refid, "BTC", "withdrawal")
         assert leaving.fee is not None
         assert leaving.amount + leaving.fee == d("0.5")
         assert not leaving.status.is_done
+
+    visited(use)
+
+
+def test_addresses_and_the_terms_of_a_withdrawal_are_read_and_nothing_moves() -> None:
+    """Where an asset comes in and goes out, and what a withdrawal would bring."""
+
+    async def use(venue: PaperVenue) -> None:
+        venue.exchange.deposit(venue.account, "BTC", d("2"))
+        (way_in,) = await venue.reads.deposit_methods("BTC")
+        venue.exchange.new_address(venue.account, venue.exchange.asset("XBT"))
+
+        entrances = await venue.reads.deposit_addresses("BTC", way_in.method)
+        (exit_,) = await venue.reads.withdraw_addresses("BTC")
+        terms = await venue.reads.withdrawal_terms("BTC", exit_.key, d("0.5"))
+
+        assert {(each.kind, each.asset, each.method) for each in entrances} == {
+            ("deposit", "BTC", way_in.method)
+        }
+        assert entrances[0].is_fresh
+        assert entrances[0].expires_at is None
+        assert (exit_.kind, exit_.asset, exit_.is_verified) == ("withdrawal", "BTC", True)
+        assert (terms.asset, terms.arrives + terms.fee) == ("BTC", d("0.5"))
+        assert terms.limit + terms.fee == d("2")
+        assert len(await venue.reads.withdraw_addresses()) > 1
+        assert await all_movements(venue) == []
+        with pytest.raises(VenueRejected, match="Unknown withdraw key"):
+            await venue.reads.withdrawal_terms("BTC", "nobody's", d("0.5"))
+
+    visited(use)
+
+
+def test_all_of_the_key_is_read() -> None:
+    """Its end, its window of nonces, the addresses and the past it is limited to."""
+
+    async def use(venue: PaperVenue) -> None:
+        plain_key = await venue.spot.key_info()
+
+        assert "query-funds" in plain_key.permissions
+        assert (plain_key.nonce_window, plain_key.allowed_addresses) == (0, ())
+        assert (plain_key.valid_until, plain_key.query_from, plain_key.query_to) == (None,) * 3
+        assert plain_key.nonce is not None
+        assert plain_key.nonce > 0
+        assert plain_key.created_at == kraken.EPOCH
+        assert plain_key.last_used_at == venue.clock.now().replace(microsecond=0)
+        assert plain_key.iban
 
     visited(use)

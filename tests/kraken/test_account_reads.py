@@ -10,7 +10,7 @@ import pytest
 
 import kraken_answers as kraken
 from builders import d
-from zoe_tools.domain.funding import MovementStatus
+from zoe_tools.domain.funding import EarnLock, MovementStatus
 from zoe_tools.domain.identifiers import FillId, Symbol
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import strange
@@ -116,6 +116,75 @@ def test_earn_is_read_to_its_last_page() -> None:
     assert ask(script, lambda reads: reads.is_earn_pending("E", "Allocate")) is True
     with pytest.raises(VenueMisbehaved):
         ask(kraken.Script(Allocations=kraken.success(pages[0])), lambda r: r.earn_allocations())
+
+
+STRATEGY: dict[str, Any] = {
+    "id": "ESXUM7H-SJHQ6-KOQNNI",
+    "asset": "XDG",
+    "lock_type": {
+        "type": "bonded",
+        "payout_frequency": 604800,
+        "bonding_period": 0,
+        "bonding_rewards": False,
+        "unbonding_period": 1814400,
+    },
+    "apr_estimate": {"low": "5.0000", "high": "8.0000"},
+    "user_min_allocation": "0.01",
+    "allocation_fee": "0.0000",
+    "deallocation_fee": 0,
+    "auto_compound": {"type": "enabled"},
+    "yield_source": {"type": "staking"},
+    "can_allocate": False,
+    "can_deallocate": True,
+    "allocation_restriction_info": ["tier"],
+}
+
+
+def test_ways_to_earn_are_read_to_the_last_page() -> None:
+    """Yields in percent a year, periods as lengths; a strange lock is unknown."""
+    bare = {"id": "E2", "asset": "XTZ", "lock_type": {"type": "odd"}, "can_allocate": True}
+    pages = [
+        {"items": [STRATEGY], "next_cursor": "2"},
+        {"items": [bare | {"can_deallocate": True}], "next_cursor": None},
+    ]
+    script = kraken.Script(Strategies=[kraken.success(page) for page in pages])
+
+    full, sparse = ask(script, lambda reads: reads.earn_strategies("DOGE"))
+
+    assert (full.asset, full.lock, full.source) == ("DOGE", EarnLock.BONDED, "staking")
+    assert (full.yield_low_pct, full.yield_high_pct) == (d("5"), d("8"))
+    assert (full.bonding, full.unbonding) == (timedelta(0), timedelta(days=21))
+    assert (full.may_allocate, full.may_deallocate, full.restrictions) == (False, True, ("tier",))
+    assert (full.minimum, full.maximum, full.allocation_fee_pct) == (d("0.01"), None, d("0"))
+    assert (sparse.lock, sparse.yield_low_pct, sparse.unbonding) == (EarnLock.UNKNOWN, None, None)
+    assert [each.get("cursor") for each in script.seen("Strategies")] == [None, "2"]
+
+
+def test_addresses_carry_the_memo_their_network_wants() -> None:
+    """A number or a text, called memo or tag."""
+    out = {"address": "r", "asset": "XXBT", "method": "B", "key": "mine", "verified": False}
+    script = kraken.Script(
+        DepositAddresses=kraken.success(
+            [
+                {"address": "a", "expiretm": "0", "new": True, "tag": 1361101127},
+                {"address": "b", "expiretm": 1767700000, "memo": "m"},
+            ]
+        ),
+        WithdrawAddresses=kraken.success([out]),
+    )
+
+    fresh, used = ask(script, lambda reads: reads.deposit_addresses("XDG", "Dogecoin"))
+    (exit_,) = ask(script, lambda reads: reads.withdraw_addresses("XBT"))
+
+    assert (fresh.asset, fresh.memo, fresh.is_fresh, fresh.expires_at) == (
+        "DOGE",
+        "1361101127",
+        True,
+        None,
+    )
+    assert (used.memo, used.is_fresh) == ("m", False)
+    assert used.expires_at is not None
+    assert (exit_.key, exit_.is_verified, exit_.memo) == ("mine", False, "")
 
 
 def test_a_line_of_credit_is_read() -> None:

@@ -25,6 +25,7 @@ from zoe_tools.kraken import strange
 from zoe_tools.kraken.account_orders import BulkOrders
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.exports import KrakenExports
+from zoe_tools.kraken.market_reads import MarketReads
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
@@ -57,12 +58,33 @@ class Desk:
     spot: KrakenSpot
     reads: AccountReads
     exports: KrakenExports
+    market: MarketReads
     bulk: BulkOrders
     clock: VirtualClock
 
 
 Use = Callable[[Desk], Awaitable[Any]]
 _TOP = {"a": ["2.0", "1", "0.5"], "b": ["1.0", "1", "0.4"], "c": ["1.5", "0.1"]}
+_DAY = {
+    "v": ["1", "2"],
+    "p": ["1", "2"],
+    "t": [1, 2],
+    "l": ["1", "2"],
+    "h": ["1", "2"],
+    "o": "1",
+}
+_RESTING = {"price": "1", "qty": "2", "order_id": "O", "timestamp": 1765622008594292000}
+_STRATEGY = {
+    "id": "E",
+    "asset": "XXDG",
+    "lock_type": {"type": "bonded", "bonding_period": 0, "unbonding_period": 1814400},
+    "apr_estimate": {"low": "5.0", "high": "8.0"},
+    "allocation_fee": "0",
+    "can_allocate": True,
+    "can_deallocate": True,
+    "yield_source": {"type": "staking"},
+    "allocation_restriction_info": ["tier"],
+}
 _CLOSED = kraken.order_row(status="closed", closetm=1767600200.5, vol_exec="0.002", reason=None)
 _MOVED = {
     "method": "Bitcoin",
@@ -147,7 +169,15 @@ CASES: tuple[tuple[str, Any, Use], ...] = (
     ),
     (
         "GetApiKeyInfo",
-        {"api_key_name": "a", "permissions": ["query-funds"]},
+        {
+            "api_key_name": "a",
+            "permissions": ["query-funds"],
+            "nonce": "1774350056123",
+            "nonceWindow": "0",
+            "valid_until": "1767700000",
+            "ip_allowlist": [""],
+            "last_used": None,
+        },
         lambda k: k.spot.key_info(),
     ),
     ("GetWebSocketsToken", {"token": "abc"}, lambda k: k.spot.websocket_token()),
@@ -210,6 +240,34 @@ CASES: tuple[tuple[str, Any, Use], ...] = (
     ("WithdrawMethods", [{"asset": "XXBT", "method": "B"}], lambda k: k.reads.withdraw_methods()),
     ("DepositStatus", {"deposit": [_MOVED]}, lambda k: drained(k.reads.movements("deposit"))),
     ("WithdrawStatus", [_MOVED], lambda k: drained(k.reads.movements("withdrawal"))),
+    (
+        "DepositAddresses",
+        [{"address": "a", "expiretm": "0", "new": True, "tag": 7}],
+        lambda k: k.reads.deposit_addresses("XBT", "B"),
+    ),
+    (
+        "WithdrawAddresses",
+        [{"address": "a", "asset": "XXBT", "method": "B", "key": "k", "verified": True}],
+        lambda k: k.reads.withdraw_addresses(),
+    ),
+    (
+        "WithdrawInfo",
+        {"method": "B", "limit": "1", "amount": "0.5", "fee": "0.1"},
+        lambda k: k.reads.withdrawal_terms("XBT", "k", d("0.6")),
+    ),
+    ("Spread", {"XXBTZUSD": [[1, "1", "2"]], "last": 1}, lambda k: k.market.spreads(BTC)),
+    (
+        "GroupedBook",
+        {"pair": "BTC/USD", "grouping": 1, "bids": [{"price": "1", "qty": "2"}], "asks": []},
+        lambda k: k.market.grouped_book(BTC),
+    ),
+    (
+        "Level3",
+        {"pair": "BTC/USD", "bids": [_RESTING], "asks": []},
+        lambda k: k.market.orders_book(BTC),
+    ),
+    ("Ticker", {"XXBTZUSD": _TOP | _DAY}, lambda k: k.market.day_statistics([BTC])),
+    ("Strategies", {"items": [_STRATEGY]}, lambda k: k.reads.earn_strategies()),
     ("AllocateStatus", {"pending": True}, lambda k: k.reads.is_earn_pending("E", "Allocate")),
     ("Allocations", {"items": [_EARN], "next_cursor": None}, lambda k: k.reads.earn_allocations()),
     (
@@ -329,6 +387,7 @@ def told(seed: int, rounds: int) -> Counter[str]:
             spot,
             AccountReads(rest, known),
             KrakenExports(rest, clock, known),
+            MarketReads(rest, clock, known),
             BulkOrders(rest, clock, known),
             clock,
         )
@@ -377,6 +436,7 @@ def test_every_case_is_right_before_it_is_broken() -> None:
             spot,
             AccountReads(rest, spot.catalogue),
             KrakenExports(rest, clock, spot.catalogue),
+            MarketReads(rest, clock, spot.catalogue),
             BulkOrders(rest, clock, spot.catalogue),
             clock,
         )

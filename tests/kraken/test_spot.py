@@ -12,6 +12,7 @@ import pytest
 
 import kraken_answers as kraken
 from builders import d
+from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
@@ -24,6 +25,7 @@ from zoe_tools.errors import (
     VenueRejected,
     VenueUnavailable,
 )
+from zoe_tools.kraken import codec
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Venue
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -200,16 +202,58 @@ def test_an_empty_catalogue_is_not_believed() -> None:
 # --- the account
 
 
-@pytest.mark.parametrize("name", ["api_key_name", "apiKeyName"])
-def test_the_keys_permissions_are_read_in_both_styles(name: str) -> None:
-    """The documentation shows one style, a live account the other."""
-    script = kraken.Script(
-        GetApiKeyInfo=kraken.success({name: "paper", "permissions": ["query-funds"]})
+KEY: dict[str, Any] = {
+    "api_key_name": "paper",
+    "api_key": "AbC",
+    "nonce": "1774350056123",
+    "nonce_window": "5000",
+    "permissions": ["query-funds"],
+    "iban": "AA00 N00G 0000 0000",
+    "valid_until": "1767700000",
+    "query_from": "1767600000",
+    "query_to": "0",
+    "created_time": "1722132642",
+    "modified_time": "1722132643",
+    "ip_allowlist": ["10.0.0.1", ""],
+    "last_used": None,
+}
+
+
+def camel(name: str) -> str:
+    """`api_key_name` as `apiKeyName`."""
+    first, *others = name.split("_")
+    return first + "".join(each.title() for each in others)
+
+
+@pytest.mark.parametrize("style", [str, camel])
+def test_all_of_the_key_is_read_in_both_styles(style: Callable[[str], str]) -> None:
+    """The documentation shows one style, a live account the other; zero and null are no limit."""
+    answer = {style(name): value for name, value in KEY.items()}
+
+    info = ask(kraken.Script(GetApiKeyInfo=kraken.success(answer)), lambda venue: venue.key_info())
+
+    assert info == KeyInfo(
+        name="paper",
+        permissions=frozenset({"query-funds"}),
+        nonce=1774350056123,
+        nonce_window=5000,
+        valid_until=codec.time_of(d("1767700000")),
+        query_from=codec.time_of(d("1767600000")),
+        query_to=None,
+        allowed_addresses=("10.0.0.1",),
+        created_at=codec.time_of(d("1722132642")),
+        modified_at=codec.time_of(d("1722132643")),
+        last_used_at=None,
+        iban="AA00 N00G 0000 0000",
     )
 
-    info = ask(script, lambda venue: venue.key_info())
 
-    assert (info.name, info.permissions) == ("paper", frozenset({"query-funds"}))
+def test_a_key_without_permissions_in_its_answer_is_no_key_that_may_nothing() -> None:
+    """What is not told is not taken for none."""
+    script = kraken.Script(GetApiKeyInfo=kraken.success({"api_key_name": "paper"}))
+
+    with pytest.raises(VenueMisbehaved, match="GetApiKeyInfo"):
+        ask(script, lambda venue: venue.key_info())
 
 
 def test_a_token_is_handed_on_and_an_empty_one_refused() -> None:

@@ -22,7 +22,7 @@ def backfill(
     *,
     symbol: Annotated[str, typer.Option("--symbol", help="One instrument, any spelling.")],
     timeframe: Annotated[
-        str, typer.Option("--tf", help="1m, 5m, 15m, 1h, 4h or 1d.")
+        str, typer.Option("--tf", help="1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w or 15d.")
     ] = Timeframe.H1.value,
     execute: Annotated[bool, typer.Option("--execute", help="Write the candles.")] = False,
 ) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from zoe_tools.domain.identifiers import AccountId
@@ -32,13 +33,25 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyInfo:
-    """What the venue says about the API key in use.
+    """What the venue says about the API key in use (kraken-spot section 2.5); None is no limit.
 
-    `permissions` holds Kraken's tokens, e.g. `modify-trades` (kraken-spot section 2.4).
+    `permissions` holds Kraken's tokens, e.g. `modify-trades` (section 2.4). `nonce` is the highest
+    accepted so far; one may come up to `nonce_window` late. Records are shown from `query_from` to
+    `query_to`. `allowed_addresses` are IP addresses and networks; none at all allows every one.
     """
 
     name: str
     permissions: frozenset[str]
+    nonce: int | None = None
+    nonce_window: int = 0
+    valid_until: datetime | None = None
+    query_from: datetime | None = None
+    query_to: datetime | None = None
+    allowed_addresses: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    last_used_at: datetime | None = None
+    iban: str = ""
 
 
 def fingerprint_of(api_key: str) -> str:

@@ -11,14 +11,21 @@ from zoe_tools.domain.identifiers import Symbol
 
 
 class Timeframe(Enum):
-    """The candle lengths zoe keeps; the value is the name operators type."""
+    """The candle lengths there are (kraken-spot section 5), shortest first.
+
+    The value is the name operators type. All begin at whole multiples of themselves since 1970, so
+    that a week begins on Thursday.
+    """
 
     M1 = "1m"
     M5 = "5m"
     M15 = "15m"
+    M30 = "30m"
     H1 = "1h"
     H4 = "4h"
     D1 = "1d"
+    W1 = "1w"
+    D15 = "15d"
 
     @property
     def minutes(self) -> int:
@@ -35,9 +42,12 @@ _MINUTES = {
     Timeframe.M1: 1,
     Timeframe.M5: 5,
     Timeframe.M15: 15,
+    Timeframe.M30: 30,
     Timeframe.H1: 60,
     Timeframe.H4: 240,
     Timeframe.D1: 1440,
+    Timeframe.W1: 10080,
+    Timeframe.D15: 21600,
 }
 
 

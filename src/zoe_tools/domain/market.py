@@ -77,11 +77,12 @@ class Book:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestingOrder:
-    """Anybody's order, as the book order by order shows it."""
+    """Anybody's order, as the book order by order shows it; `placed_at` is None where not told."""
 
     venue_order_id: VenueOrderId
     price: Decimal
     quantity: Decimal
+    placed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +92,37 @@ class OrdersBook:
     symbol: Symbol
     bids: tuple[RestingOrder, ...]
     asks: tuple[RestingOrder, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadChange:
+    """A new best bid or best ask; `changed_at` in whole seconds, so that several may share one."""
+
+    symbol: Symbol
+    changed_at: datetime
+    bid: Decimal
+    ask: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turnover:
+    """What was traded in a stretch of time: `volume` in base, prices in quote."""
+
+    volume: Decimal
+    vwap: Decimal
+    trades: int
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayStatistics:
+    """A pair's day: since midnight UTC, whose first price is `open`, and over the last 24 hours."""
+
+    symbol: Symbol
+    open: Decimal
+    last: Decimal
+    today: Turnover
+    last_24h: Turnover
     as_of: datetime

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, TypeVar
 
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.funding import EarnAllocation, FundingMethod, FundsMovement, MovementKind
+from zoe_tools.domain.funding import (
+    EarnAllocation,
+    EarnStrategy,
+    FundingAddress,
+    FundingMethod,
+    FundsMovement,
+    MovementKind,
+    WithdrawalTerms,
+)
 from zoe_tools.domain.identifiers import FillId, LedgerId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
@@ -22,11 +31,14 @@ from zoe_tools.domain.margin import (
     FeeStanding,
     MarginStanding,
 )
+from zoe_tools.domain.money import plain
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import codec, codec_account, wire_account
 from zoe_tools.kraken.codec import understanding
 from zoe_tools.kraken.pages import range_params
 from zoe_tools.kraken.rest import RestClient
+
+V = TypeVar("V")
 
 ROWS_AT_ONCE = 20
 """QueryTrades and QueryLedgers take so many ids."""
@@ -149,6 +161,42 @@ class AccountReads:
         )
         return tuple(codec_account.withdraw_method_of(row, catalogue) for row in rows)
 
+    async def deposit_addresses(self, asset: str, method: str) -> tuple[FundingAddress, ...]:
+        """DepositAddresses: where `asset` is paid in by `method`; none is made."""
+        catalogue = await self._catalogue()
+        rows = await self._rest.private(
+            "DepositAddresses",
+            {"asset": asset, "method": method},
+            wire_account.DepositAddresses,
+            is_write=False,
+        )
+        name = codec.canonical_asset(asset, catalogue)
+        with understanding("DepositAddresses"):
+            return tuple(codec_account.deposit_address_of(name, method, row) for row in rows)
+
+    async def withdraw_addresses(self, asset: str | None = None) -> tuple[FundingAddress, ...]:
+        """WithdrawAddresses: where `asset`, or anything, may be paid out to."""
+        catalogue = await self._catalogue()
+        params = {} if asset is None else {"asset": asset}
+        rows = await self._rest.private(
+            "WithdrawAddresses", params, wire_account.WithdrawAddresses, is_write=False
+        )
+        return tuple(codec_account.withdraw_address_of(row, catalogue) for row in rows)
+
+    async def withdrawal_terms(self, asset: str, key: str, amount: Decimal) -> WithdrawalTerms:
+        """WithdrawInfo: what a withdrawal of `amount` to the address `key` would bring.
+
+        It asks, and withdraws nothing.
+        """
+        catalogue = await self._catalogue()
+        row = await self._rest.private(
+            "WithdrawInfo",
+            {"asset": asset, "key": key, "amount": plain(amount)},
+            wire_account.WithdrawInfo,
+            is_write=False,
+        )
+        return codec_account.withdrawal_terms_of(codec.canonical_asset(asset, catalogue), row)
+
     async def movements(
         self,
         kind: MovementKind,
@@ -201,23 +249,50 @@ class AccountReads:
         )
         return answer.pending
 
+    async def earn_strategies(self, asset: str | None = None) -> tuple[EarnStrategy, ...]:
+        """Earn/Strategies: the ways to earn, on `asset` or on anything, all pages."""
+        catalogue = await self._catalogue()
+        params = {} if asset is None else {"asset": asset}
+
+        async def page(asked: dict[str, str]) -> tuple[list[EarnStrategy], str | None]:
+            answer = await self._rest.private(
+                "Earn/Strategies", asked, wire_account.EarnStrategies, is_write=False
+            )
+            with understanding("Earn/Strategies"):
+                found = [codec_account.strategy_of(row, catalogue) for row in answer.items]
+            return found, answer.next_cursor
+
+        return await _all_of("Earn/Strategies", page, params)
+
     async def earn_allocations(self) -> tuple[EarnAllocation, ...]:
         """Earn/Allocations: what each strategy holds, all pages, empty ones left out."""
         catalogue = await self._catalogue()
-        params = {"hide_zero_allocations": "true"}
-        found: list[EarnAllocation] = []
-        seen: set[str] = set()
-        while True:
-            page = await self._rest.private(
-                "Earn/Allocations", params, wire_account.EarnAllocations, is_write=False
+
+        async def page(asked: dict[str, str]) -> tuple[list[EarnAllocation], str | None]:
+            answer = await self._rest.private(
+                "Earn/Allocations", asked, wire_account.EarnAllocations, is_write=False
             )
-            found += [codec_account.allocation_of(row, catalogue) for row in page.items]
-            if not page.next_cursor:
-                return tuple(found)
-            if page.next_cursor in seen:
-                raise VenueMisbehaved("Kraken repeats a page of Earn/Allocations.")
-            seen.add(page.next_cursor)
-            params = {**params, "cursor": page.next_cursor}
+            found = [codec_account.allocation_of(row, catalogue) for row in answer.items]
+            return found, answer.next_cursor
+
+        return await _all_of("Earn/Allocations", page, {"hide_zero_allocations": "true"})
+
+
+async def _all_of(
+    method: str,
+    page: Callable[[dict[str, str]], Awaitable[tuple[list[V], str | None]]],
+    params: dict[str, str],
+) -> tuple[V, ...]:
+    """The rows of all pages; a cursor that comes again is not followed for ever."""
+    found, following = await page(params)
+    seen: set[str] = set()
+    while following:
+        if following in seen:
+            raise VenueMisbehaved(f"Kraken repeats a page of {method}.")
+        seen.add(following)
+        rows, following = await page({**params, "cursor": following})
+        found += rows
+    return tuple(found)
 
 
 def _parted(ids: Sequence[str]) -> list[str]:

@@ -7,11 +7,14 @@ under the name the venue printed. A payload that makes no sense raises `VenueMis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
+
+import msgspec
 
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -36,6 +39,8 @@ T = TypeVar("T")
 V2_NAMES: Mapping[str, str] = {"XBT": "BTC", "XDG": "DOGE"}
 """Altnames that the streaming API, and so zoe, calls otherwise (kraken-spot section 4)."""
 
+_API_KEY_INFO = msgspec.json.Decoder(wire.ApiKeyInfo)
+_CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000
 _SIDES: Mapping[str, Side] = {"buy": Side.BUY, "b": Side.BUY, "sell": Side.SELL, "s": Side.SELL}
@@ -57,7 +62,7 @@ def understanding(what: str) -> Iterator[None]:
     """Turns whatever a nonsensical payload breaks into `VenueMisbehaved`, naming the payload."""
     try:
         yield
-    except (ValueError, ArithmeticError, LookupError) as error:
+    except (ValueError, ArithmeticError, LookupError, msgspec.MsgspecError) as error:
         raise VenueMisbehaved(
             f"Kraken's answer to {what} makes no sense: {error}.",
             hint="Run the command again; if it stays so, the venue has changed its answers.",
@@ -344,11 +349,33 @@ def row_of(answer: Mapping[str, T], instrument: Instrument) -> T:
 # --- the account
 
 
-def key_info_of(row: wire.ApiKeyInfo) -> KeyInfo:
-    """The key's name and permissions."""
+def key_info_of(fields: wire.ApiKeyFields) -> KeyInfo:
+    """All that is told of the key, but the key itself.
+
+    Raises:
+        ValueError, MsgspecError: a time or a number of nonsense.
+    """
+    named = {_CAPITAL.sub(r"_\1", name).lower(): value for name, value in fields.items()}
+    row = _API_KEY_INFO.decode(msgspec.json.encode(named))
     return KeyInfo(
-        name=row.api_key_name or row.api_key_name_camel, permissions=frozenset(row.permissions)
+        name=row.api_key_name,
+        permissions=frozenset(row.permissions),
+        nonce=None if row.nonce is None else int(row.nonce),
+        nonce_window=int(row.nonce_window or 0),
+        valid_until=_set_time(row.valid_until),
+        query_from=_set_time(row.query_from),
+        query_to=_set_time(row.query_to),
+        allowed_addresses=tuple(each for each in row.ip_allowlist or () if each),
+        created_at=_set_time(row.created_time),
+        modified_at=_set_time(row.modified_time),
+        last_used_at=_set_time(row.last_used),
+        iban=row.iban or "",
     )
+
+
+def _set_time(seconds: Decimal | None) -> datetime | None:
+    """A time of which zero and nothing say that it is not set."""
+    return time_of(seconds) if seconds else None
 
 
 def balances_of(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.domain.funding import (
     EarnAllocation,
+    EarnLock,
+    EarnStrategy,
+    FundingAddress,
     FundingMethod,
     FundsMovement,
     MovementKind,
     MovementStatus,
+    WithdrawalTerms,
 )
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -22,6 +27,7 @@ from zoe_tools.domain.margin import (
     MarginStanding,
     PairFees,
 )
+from zoe_tools.domain.money import ZERO
 from zoe_tools.kraken import strange
 from zoe_tools.kraken import wire_account as wire
 from zoe_tools.kraken.codec import canonical_asset, row_of, side_of, symbol_of, time_of
@@ -207,11 +213,101 @@ def withdraw_method_of(
     )
 
 
+def _memo(row: wire.DepositAddressRow | wire.WithdrawAddressRow) -> str:
+    """Networks call it memo or tag; numbers may come as such."""
+    found = row.memo if row.memo is not None else row.tag
+    return "" if found is None else str(found)
+
+
+def deposit_address_of(asset: str, method: str, row: wire.DepositAddressRow) -> FundingAddress:
+    """Where `asset` (canonical name) is paid in by `method`.
+
+    Raises:
+        ValueError: an end that is no time.
+    """
+    return FundingAddress(
+        kind="deposit",
+        asset=asset,
+        method=method,
+        address=row.address,
+        memo=_memo(row),
+        is_fresh=row.new,
+        expires_at=time_of(row.expiretm) if row.expiretm else None,
+    )
+
+
+def withdraw_address_of(
+    row: wire.WithdrawAddressRow, catalogue: InstrumentCatalogue
+) -> FundingAddress:
+    """Where an asset may be paid out to."""
+    return FundingAddress(
+        kind="withdrawal",
+        asset=canonical_asset(row.asset, catalogue),
+        method=row.method,
+        address=row.address,
+        memo=_memo(row),
+        key=row.key,
+        is_verified=row.verified,
+    )
+
+
+def withdrawal_terms_of(asset: str, row: wire.WithdrawInfo) -> WithdrawalTerms:
+    """What a withdrawal of `asset` (canonical name) would bring."""
+    return WithdrawalTerms(
+        asset=asset, method=row.method, limit=row.limit, arrives=row.amount, fee=row.fee
+    )
+
+
+# --- earn
+
+
+def strategy_of(row: wire.EarnStrategyRow, catalogue: InstrumentCatalogue) -> EarnStrategy:
+    """A way to earn; a lock zoe does not know is UNKNOWN.
+
+    Raises:
+        ValueError: a period of nonsense.
+    """
+    estimate = row.apr_estimate or wire.EarnYieldRow()
+    return EarnStrategy(
+        strategy_id=row.id,
+        asset=canonical_asset(row.asset, catalogue),
+        lock=_lock(row.lock_type.type),
+        yield_low_pct=estimate.low,
+        yield_high_pct=estimate.high,
+        minimum=row.user_min_allocation,
+        maximum=row.user_cap,
+        allocation_fee_pct=row.allocation_fee,
+        deallocation_fee_pct=row.deallocation_fee,
+        bonding=_period(row.lock_type.bonding_period),
+        unbonding=_period(row.lock_type.unbonding_period),
+        may_allocate=row.can_allocate,
+        may_deallocate=row.can_deallocate,
+        source=row.yield_source.type if row.yield_source is not None else "",
+        restrictions=tuple(row.allocation_restriction_info or ()),
+    )
+
+
+def _lock(text: str) -> EarnLock:
+    try:
+        return EarnLock(text)
+    except ValueError:
+        strange.noted("the lock of an earn strategy", text)
+        return EarnLock.UNKNOWN
+
+
+def _period(seconds: Decimal | None) -> timedelta | None:
+    """A length of time; `time_of` bounds it as it bounds times."""
+    return None if seconds is None else time_of(seconds) - time_of(ZERO)
+
+
 def allocation_of(row: wire.EarnAllocationRow, catalogue: InstrumentCatalogue) -> EarnAllocation:
     """What one strategy holds."""
+    amounts = row.amount_allocated
     return EarnAllocation(
         strategy_id=row.strategy_id,
         asset=canonical_asset(row.native_asset, catalogue),
-        allocated=row.amount_allocated.total.native,
+        allocated=amounts.total.native,
         rewarded=row.total_rewarded.native,
+        bonding=amounts.bonding.native if amounts.bonding is not None else ZERO,
+        unbonding=amounts.unbonding.native if amounts.unbonding is not None else ZERO,
     )

@@ -171,10 +171,10 @@ class KrakenSpot:
     # private reads
 
     async def key_info(self) -> KeyInfo:
-        """The key's name and permissions."""
-        return codec.key_info_of(
-            await self._rest.private("GetApiKeyInfo", {}, wire.ApiKeyInfo, is_write=False)
-        )
+        """What the key may, from where, until when, and which of the past it is shown."""
+        fields = await self._rest.private("GetApiKeyInfo", {}, wire.ApiKeyFields, is_write=False)
+        with codec.understanding("GetApiKeyInfo"):
+            return codec.key_info_of(fields)
 
     async def websocket_token(self) -> str:
         """A token for the private streams; it must be used within 15 minutes."""

@@ -288,8 +288,78 @@ class Token(Row, frozen=True):
 
 
 class ApiKeyInfo(Row, frozen=True):
-    """GetApiKeyInfo; its names are documented in two styles, and both are read."""
+    """GetApiKeyInfo, under its snake_case names; times are texts of unix seconds, "0" for unset."""
 
     permissions: list[str]
     api_key_name: str = ""
-    api_key_name_camel: str = msgspec.field(name="apiKeyName", default="")
+    nonce: Decimal | None = None
+    nonce_window: Decimal | None = None
+    iban: str | None = None
+    valid_until: Decimal | None = None
+    query_from: Decimal | None = None
+    query_to: Decimal | None = None
+    created_time: Decimal | None = None
+    modified_time: Decimal | None = None
+    ip_allowlist: list[str] | None = None
+    last_used: Decimal | None = None
+
+
+ApiKeyFields = dict[str, msgspec.Raw]
+"""GetApiKeyInfo as it comes: its names are documented in two styles, and both are read."""
+
+
+# --- the market, beyond what the venue port asks for
+
+
+class DayRow(Row, frozen=True):
+    """A row of Ticker with its statistics: today's since midnight UTC, and the last 24 hours'."""
+
+    c: LastTrade
+    v: tuple[Decimal, Decimal]
+    p: tuple[Decimal, Decimal]
+    t: tuple[int, int]
+    l: tuple[Decimal, Decimal]  # noqa: E741 - the venue's name
+    h: tuple[Decimal, Decimal]
+    o: Decimal
+
+
+class SpreadRow(ArrayRow, frozen=True):
+    """A row of Spread: unix seconds, best bid, best ask."""
+
+    time: Decimal
+    bid: Decimal
+    ask: Decimal
+
+
+Spreads = dict[str, list[SpreadRow] | int]
+"""Spread: the rows under the pair's name, oldest first, and `last` in seconds."""
+
+
+class GroupRow(Row, frozen=True):
+    """A level of GroupedBook."""
+
+    price: Decimal
+    qty: Decimal
+
+
+class GroupedBook(Row, frozen=True):
+    """GroupedBook: the best levels first, `grouping` ticks each."""
+
+    bids: list[GroupRow]
+    asks: list[GroupRow]
+
+
+class RestingRow(Row, frozen=True):
+    """An order of Level3; `timestamp` in nanoseconds."""
+
+    price: Decimal
+    qty: Decimal
+    order_id: str
+    timestamp: int
+
+
+class Level3(Row, frozen=True):
+    """Level3: the best price first, and at one price the first in the queue."""
+
+    bids: list[RestingRow]
+    asks: list[RestingRow]

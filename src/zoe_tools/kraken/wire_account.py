@@ -128,6 +128,37 @@ class WithdrawMethodRow(Row, frozen=True):
     minimum: Decimal | None = None
 
 
+class DepositAddressRow(Row, frozen=True):
+    """A row of DepositAddresses; `expiretm` is "0" or 0 for never, `new` says it is unused."""
+
+    address: str
+    expiretm: Decimal = Decimal(0)
+    new: bool = False
+    memo: str | int | None = None
+    tag: str | int | None = None
+
+
+class WithdrawAddressRow(Row, frozen=True):
+    """A row of WithdrawAddresses."""
+
+    address: str
+    asset: str
+    method: str
+    key: str
+    verified: bool = True
+    memo: str | int | None = None
+    tag: str | int | None = None
+
+
+class WithdrawInfo(Row, frozen=True):
+    """WithdrawInfo: `amount` is what arrives."""
+
+    method: str
+    limit: Decimal
+    amount: Decimal
+    fee: Decimal
+
+
 class MovementRow(Row, frozen=True):
     """A record of DepositStatus or WithdrawStatus; the fee may be missing."""
 
@@ -173,10 +204,18 @@ class EarnAmount(Row, frozen=True):
     converted: Decimal
 
 
+class EarnPart(Row, frozen=True):
+    """What is on its way in or out, in the asset itself; empty where nothing is."""
+
+    native: Decimal = Decimal(0)
+
+
 class EarnAmounts(Row, frozen=True):
-    """What is allocated, all states together."""
+    """What is allocated: all states together, and what is on its way in or out."""
 
     total: EarnAmount
+    bonding: EarnPart | None = None
+    unbonding: EarnPart | None = None
 
 
 class EarnAllocationRow(Row, frozen=True):
@@ -193,6 +232,51 @@ class EarnAllocations(Row, frozen=True):
 
     items: list[EarnAllocationRow]
     converted_asset: str = ""
+    next_cursor: str | None = None
+
+
+class EarnLockRow(Row, frozen=True):
+    """`lock_type` of a strategy; periods in seconds."""
+
+    type: str
+    bonding_period: Decimal | None = None
+    unbonding_period: Decimal | None = None
+
+
+class EarnYieldRow(Row, frozen=True):
+    """`apr_estimate` of a strategy, in percent."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+class EarnSourceRow(Row, frozen=True):
+    """`yield_source` of a strategy."""
+
+    type: str = ""
+
+
+class EarnStrategyRow(Row, frozen=True):
+    """A row of Earn/Strategies; fees in percent, absent limits are none."""
+
+    id: str
+    asset: str
+    lock_type: EarnLockRow
+    can_allocate: bool
+    can_deallocate: bool
+    apr_estimate: EarnYieldRow | None = None
+    user_min_allocation: Decimal | None = None
+    user_cap: Decimal | None = None
+    allocation_fee: Decimal = Decimal(0)
+    deallocation_fee: Decimal = Decimal(0)
+    yield_source: EarnSourceRow | None = None
+    allocation_restriction_info: list[str] | None = None
+
+
+class EarnStrategies(Row, frozen=True):
+    """A page of Earn/Strategies."""
+
+    items: list[EarnStrategyRow]
     next_cursor: str | None = None
 
 
@@ -256,5 +340,7 @@ PositionsAnswer: Any = Positions
 MovementsAnswer: Any = Movements
 """The three that are one shape or another: what a decoder takes, but no class."""
 DepositMethods = list[DepositMethodRow]
+DepositAddresses = list[DepositAddressRow]
+WithdrawAddresses = list[WithdrawAddressRow]
 WithdrawMethods = list[WithdrawMethodRow]
 ExportRows = list[ExportRow]

@@ -186,7 +186,7 @@ def timeframe_for(granularity_s: float) -> Timeframe:
     for timeframe in Timeframe:
         if timeframe.length.total_seconds() >= per_candle_s * 0.9:
             return timeframe
-    return Timeframe.D1
+    return Timeframe.D15
 
 
 def _run_id(order: ReplayOrder) -> str:
