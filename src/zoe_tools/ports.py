@@ -20,8 +20,9 @@ from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
-from zoe_tools.domain.plan import Plan, StepOutcome
+from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.stream import ChecksumTally, StreamEvent
 
 T = TypeVar("T")
@@ -94,6 +95,25 @@ class Coordination(Protocol):
 
         `step` is pure and quick: the note as it was (empty at first) gives the note as it shall be.
         What is in the note is the client's.
+        """
+        ...
+
+
+class Pricing(Protocol):
+    """Knows what the venue's limits make of a plan."""
+
+    async def priced(
+        self,
+        plan: Plan,
+        *,
+        looks: Sequence[VenueRead],
+        proofs: Callable[[VenueStep], Sequence[VenueRead]],
+    ) -> Plan:
+        """The plan with the rate-limit cost of each step and of all, and how long it will wait.
+
+        `looks` are made before the first step, `proofs` after each; answers are taken to come at
+        once and to be good. Where the venue has no limits, or they cannot be told, the plan comes
+        back as it is. Nothing is charged.
         """
         ...
 

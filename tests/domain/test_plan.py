@@ -25,6 +25,7 @@ from zoe_tools.domain.plan import (
     canonical_json,
     jsonable,
 )
+from zoe_tools.domain.rate_cost import PlanRateCost, RateCost
 from zoe_tools.domain.trading_state import KillLevel
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def test_the_canonical_json_is_one_line_with_sorted_keys_and_plain_decimals() ->
     expected = (
         '{"client_order_id":null,"kind":"CancelOrder","position_id":null,'
         '"preconditions":[{"kind":"OrderStillOpen","remaining_quantity":"0.00000001",'
-        '"venue_order_id":"OQCLML-BW3P3-BUCMWZ"}],"purpose":"entry","reason":"kill",'
+        '"venue_order_id":"OQCLML-BW3P3-BUCMWZ"}],"purpose":"entry","rate_cost":null,"reason":"kill",'
         '"symbol":"BTC/USD","venue_order_id":"OQCLML-BW3P3-BUCMWZ"}'
     )
     assert expected == canonical_json(step)
@@ -115,6 +116,16 @@ def test_equal_plans_have_equal_hashes() -> None:
 def test_every_change_of_a_plan_changes_its_hash(changed: Plan) -> None:
     """Nothing that an operator read can be swapped under the same hash."""
     assert plan_of(stop_order()).plan_hash != changed.plan_hash
+
+
+def test_what_the_limits_make_of_a_plan_is_no_part_of_what_it_does() -> None:
+    """A priced plan is the same plan: equal, under the same hash."""
+    plan = plan_of(stop_order())
+    step = replace(stop_order(), rate_cost=RateCost(engine=Decimal(1), symbol=Symbol("BTC/USD")))
+    priced = replace(plan, steps=(step,), rate_cost=PlanRateCost(wait_s=Decimal("2.5")))
+
+    assert (priced, priced.plan_hash) == (plan, plan.plan_hash)
+    assert '"wait_s":"2.5"' in canonical_json(priced)
 
 
 def test_the_order_of_the_steps_is_part_of_the_plan() -> None:

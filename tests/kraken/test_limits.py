@@ -18,9 +18,9 @@ from zoe_tools.kraken.limits import (
     Counters,
     PlannedCall,
     Transaction,
+    call_costs,
     engine_cost,
     engine_counter,
-    plan_cost,
     rest_cost,
     rest_counter,
     tier_of,
@@ -165,12 +165,12 @@ def test_a_plan_knows_its_cost_and_its_wait_before_it_runs() -> None:
         PlannedCall(transaction="cancel", symbol=Symbol("BTC/USD"), age_s=4, is_urgent=True),
     ]
 
-    cost = plan_cost([*looks, *orders], tier=tier, counters=counters, now=NOON)
+    costs = call_costs([*looks, *orders], tier=tier, counters=counters, now=NOON)
 
     # The tenth look must leave the margin; the cancelled order is seven seconds old by then.
-    assert cost.rest == 10 * CALL
-    assert cost.engine == {Symbol("BTC/USD"): 7 * CALL}
-    assert cost.wait_s == 3.030304
+    assert [each.cost // CALL for each in costs] == [1] * 10 + [1, 6]
+    assert [each.wait_us for each in costs] == [0] * 9 + [3_030_304, 0, 0]
+    assert {each.symbol for each in costs[10:]} == {Symbol("BTC/USD")}
 
 
 def test_new_risk_in_a_plan_waits_for_the_room_that_is_kept_for_exits() -> None:
@@ -181,5 +181,9 @@ def test_new_risk_in_a_plan_waits_for_the_room_that_is_kept_for_exits() -> None:
     entry = PlannedCall(transaction="add", symbol=Symbol("BTC/USD"))
     leaving = replace(entry, is_urgent=True)
 
-    assert plan_cost([entry], tier=tier, counters=counters, now=NOON).wait_s == 1.0
-    assert plan_cost([leaving], tier=tier, counters=counters, now=NOON).wait_s == 0.0
+    waits = [
+        call_costs([each], tier=tier, counters=counters, now=NOON)[0].wait_us
+        for each in (entry, leaving)
+    ]
+
+    assert waits == [1_000_000, 0]

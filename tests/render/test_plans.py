@@ -11,6 +11,7 @@ import pytest
 
 from builders import (
     BTC,
+    ETH,
     NOON,
     PAPER,
     d,
@@ -42,6 +43,7 @@ from zoe_tools.domain.plan import (
     StepOutcome,
     WriteCandles,
 )
+from zoe_tools.domain.rate_cost import PlanRateCost
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.render.plans import PlanPrinter
@@ -139,6 +141,36 @@ def test_a_plan_shows_what_why_and_the_money_at_stake(width: int) -> None:
     assert "2 steps, 2 of them at the venue; orders worth 29024." in text
     assert "note: BTC: 2 unmanaged" in text
     assert max(len(line) for line in text.splitlines()) <= width
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        (
+            PlanRateCost(rest=d("3"), engine=((BTC, d("1")),)),
+            "cost 3 REST points, 1 engine point BTC/USD, no wait.",
+        ),
+        (
+            PlanRateCost(rest=d("1"), engine=((BTC, d("0.5")), (ETH, d("8"))), wait_s=d("3.031")),
+            (
+                "cost 1 REST point, 0.5 engine points BTC/USD, 8 engine points ETH/USD, "
+                "a wait of 3.1 s."
+            ),
+        ),
+        (None, ""),
+    ],
+)
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_plan_shows_in_a_line_what_it_takes_of_the_limits(
+    width: int, cost: PlanRateCost | None, expected: str
+) -> None:
+    """Points and waiting, before anything is done; nothing where the venue counts nothing."""
+    shown, out = approver(width=width)
+    shown.show_plan(plan_with(place(), rate_cost=cost))
+
+    _, _, below = out.getvalue().partition("1 of them at the venue.\n")
+    assert " ".join(below.split()) == expected
+    assert max(len(line) for line in out.getvalue().splitlines()) <= width
 
 
 def test_a_dry_run_ends_with_the_line_that_would_do_it() -> None:

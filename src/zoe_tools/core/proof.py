@@ -14,8 +14,10 @@ from enum import StrEnum
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.money import short
-from zoe_tools.domain.order import OrderAmendment, OrderPurpose, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderType, TimeInForce, VenueOrder
+from zoe_tools.domain.plan import PlaceOrder, VenueStep
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.rate_cost import VenueRead
 
 LOOKS_NEEDED = 2
 """How often the venue must have been asked, after the wait, before silence counts."""
@@ -73,6 +75,15 @@ def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
     if kind is IntentKind.PLACE and purpose == "stop":
         return RULES["place a protective stop"]
     return RULES[kind.value]
+
+
+def reads_to_prove(step: VenueStep) -> tuple[VenueRead, ...]:
+    """What the venue is asked when all goes well: the order, and the fills of one that trades."""
+    trades_at_once = isinstance(step, PlaceOrder) and (
+        step.request.order_type is OrderType.MARKET
+        or step.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    )
+    return (VenueRead.ORDERS, VenueRead.FILLS) if trades_at_once else (VenueRead.ORDERS,)
 
 
 class Verdict(StrEnum):

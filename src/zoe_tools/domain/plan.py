@@ -1,14 +1,15 @@
 """A plan: typed steps, each one change, with its reason and what must still be true.
 
 Plans are values: the same snapshot gives the same plan, byte for byte. `Plan.plan_hash` is the
-SHA-256 of the canonical JSON and holds nothing about the host.
+SHA-256 of the canonical JSON and holds nothing about the host, nor what the venue's limits make of
+the plan at the moment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -27,6 +28,7 @@ from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.rate_cost import PlanRateCost, RateCost
 from zoe_tools.domain.trading_state import KillLevel
 
 # --- preconditions -------------------------------------------------------------------------------
@@ -72,6 +74,7 @@ class PlaceOrder:
     preconditions: tuple[Precondition, ...] = ()
     notional: Decimal = ZERO
     """Money at stake, in quote."""
+    rate_cost: RateCost | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class AmendOrder:
     purpose: OrderPurpose = "stop"
     position_id: PositionId | None = None
     preconditions: tuple[Precondition, ...] = ()
+    rate_cost: RateCost | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,7 @@ class CancelOrder:
     purpose: OrderPurpose = "entry"
     position_id: PositionId | None = None
     preconditions: tuple[Precondition, ...] = ()
+    rate_cost: RateCost | None = field(default=None, compare=False)
 
 
 # --- steps: in the store -------------------------------------------------------------------------
@@ -197,7 +202,10 @@ Step = VenueStep | StoreStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a command would do, in order. `notes` say what was left alone, and why."""
+    """What a command would do, in order. `notes` say what was left alone, and why.
+
+    `rate_cost`, like that of each step at the venue, is there once the venue's limits were asked.
+    """
 
     command: str
     account: Account
@@ -205,6 +213,7 @@ class Plan:
     expires_at: datetime
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+    rate_cost: PlanRateCost | None = field(default=None, compare=False)
 
     @property
     def is_empty(self) -> bool:
@@ -213,8 +222,15 @@ class Plan:
 
     @property
     def plan_hash(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+        """SHA-256 of the canonical JSON, of what is done and not of what it costs just now."""
+        return hashlib.sha256(canonical_json(self._without_costs()).encode()).hexdigest()
+
+    def _without_costs(self) -> Plan:
+        steps = tuple(
+            replace(step, rate_cost=None) if isinstance(step, VenueStep) else step
+            for step in self.steps
+        )
+        return replace(self, steps=steps, rate_cost=None)
 
 
 class OutcomeState(StrEnum):

@@ -21,6 +21,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.trading_state import ARMED, TradingState
 from zoe_tools.errors import VenueUnavailable
 
@@ -55,6 +56,18 @@ def value_of(part: Reading[T] | Missing, what: str) -> T:
     if isinstance(part, Missing):
         raise VenueUnavailable(f"Cannot decide without {what}: {part.reason}.")
     return part.value
+
+
+def reads_in(snapshot: Snapshot) -> tuple[VenueRead, ...]:
+    """What of the account was asked for it, and is asked again by looking again."""
+    parts = (
+        (VenueRead.OPEN_ORDERS, snapshot.open_orders),
+        (VenueRead.CLOSED_ORDERS, snapshot.closed_orders),
+        (VenueRead.FILLS, snapshot.fills),
+        (VenueRead.LEDGER, snapshot.ledger),
+        (VenueRead.BALANCES, snapshot.balances),
+    )
+    return tuple(read for read, part in parts if part is not NOT_GATHERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,17 @@ journal, send, prove. A dry run ends after show.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
+from zoe_tools.core.proof import reads_to_prove
 from zoe_tools.core.risk import veto
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import IntentId
-from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.rate_cost import VenueRead
+from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
@@ -25,7 +27,7 @@ from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.recheck import demand_unchanged
 from zoe_tools.gate.recover import Recovery, recover
-from zoe_tools.ports import Approver, Clock, Venue
+from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
 
 _LOG = logging.getLogger(__name__)
@@ -51,12 +53,15 @@ class Gate:
         host: str,
         live_consent: bool,
         proof: Proof | None = None,
+        pricing: Pricing | None = None,
     ) -> None:
         self._venue = venue
         self._store = store
         self._clock = clock
         self._approver = approver
         self._policy = policy
+        self._pricing = pricing
+        self._is_proved_by_stream = proof is not None
         self._live_consent = live_consent
         self._in_flight: set[IntentId] = set()
         self._carrier = Carrier(
@@ -87,17 +92,30 @@ class Gate:
             StoreError: the journal cannot be written; nothing more was sent.
         """
         refusals = veto(plan, snapshot)
-        self._approver.show_plan(plan)
+        looks = () if regather is None else reads_in(snapshot)
+        shown = await self._priced(plan, looks)
+        self._approver.show_plan(shown)
         if not execute or plan.is_empty:
-            return Receipt(plan=plan, refusals=refusals, is_executed=execute)
+            return Receipt(plan=shown, refusals=refusals, is_executed=execute)
         demand_consent(plan, live_consent=self._live_consent)
         fresh = plan
         if regather is not None:
             seen, fresh = await regather()
             refusals = veto(fresh, seen)
         demand_unchanged(plan, fresh, now=self._clock.now())
+        told = shown if fresh is plan else await self._priced(fresh, ())
         outcomes = await self._carrier.carry(fresh, refusals)
-        return Receipt(plan=fresh, outcomes=outcomes, refusals=refusals, is_executed=True)
+        return Receipt(plan=told, outcomes=outcomes, refusals=refusals, is_executed=True)
+
+    async def _priced(self, plan: Plan, looks: Sequence[VenueRead]) -> Plan:
+        """What the plan will cost at the venue's limits; carried out is the plan as it was made."""
+        if self._pricing is None or plan.is_empty:
+            return plan
+
+        def proofs(step: VenueStep) -> Sequence[VenueRead]:
+            return () if self._is_proved_by_stream else reads_to_prove(step)
+
+        return await self._pricing.priced(plan, looks=looks, proofs=proofs)
 
     async def record_report(self, report: ExecutionReport) -> None:
         """Book one row of the executions stream; rows about other people's orders are ignored.

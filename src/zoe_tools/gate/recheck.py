@@ -20,7 +20,9 @@ PRICE_TOLERANCE_PCT = Decimal(1)
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
 )
-_NOT_COMPARED = frozenset({"reason", "evidence", "opened_at", "closed_at", "position_id"})
+_NOT_COMPARED = frozenset(
+    {"reason", "evidence", "opened_at", "closed_at", "position_id", "rate_cost"}
+)
 
 
 def demand_unchanged(shown: Plan, fresh: Plan, *, now: datetime) -> None:

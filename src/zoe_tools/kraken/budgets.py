@@ -7,17 +7,20 @@ mean. Cancels and protection are counted and never held back (kraken-spot sectio
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.plan import Plan, VenueStep
+from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.errors import VenueThrottled, ZoeError
-from zoe_tools.kraken import limits
+from zoe_tools.kraken import limits, prices
 from zoe_tools.kraken.errors import LOCKOUT_S
 from zoe_tools.kraken.limits import CallCounter, Counters, Tier, Transaction
+from zoe_tools.kraken.prices import Standing
 from zoe_tools.ports import Clock, Coordination
 
 T = TypeVar("T")
@@ -63,16 +66,36 @@ class Budgets:
         return self._tier is not None
 
     async def standing(self) -> Counters | None:
-        """Where the counters stand, for `limits.plan_cost`; None where nothing is counted."""
+        """Where the counters stand; None where nothing is counted."""
         tier = self._tier
+        return None if tier is None else await self._look(lambda note: _counters(note, tier))
+
+    async def priced(
+        self,
+        plan: Plan,
+        *,
+        looks: Sequence[VenueRead],
+        proofs: Callable[[VenueStep], Sequence[VenueRead]],
+    ) -> Plan:
+        """See `ports.Pricing`."""
+        tier, now = self._tier, self._clock.now()
         if tier is None:
-            return None
-        return await self._look(
-            lambda note: Counters(
-                rest=_rest(note, tier),
-                engine={Symbol(name): _engine(note, tier, name) for name in note.engine},
+            return plan
+
+        def view(note: _Note) -> Standing:
+            return Standing(
+                tier=tier,
+                counters=_counters(note, tier),
+                ages_s={VenueOrderId(each): _age_s(row, now) for each, row in note.orders.items()},
+                silent_us=max(0, note.paused_until - limits.microseconds_of(now)),
             )
-        )
+
+        try:
+            standing = await self._look(view)
+        except ZoeError as error:
+            _LOG.warning("what the plan costs cannot be told: %s", error.message)
+            return plan
+        return prices.priced(plan, looks=looks, proofs=proofs, standing=standing, now=now)
 
     async def take_call(self, cost: int) -> float:
         """Charge a REST call, or say how many seconds to wait before asking again."""
@@ -251,6 +274,13 @@ def _note_in(text: bytes) -> _Note:
         return msgspec.json.decode(text, type=_Note)
     except msgspec.DecodeError:
         return _Note()
+
+
+def _counters(note: _Note, tier: Tier) -> Counters:
+    return Counters(
+        rest=_rest(note, tier),
+        engine={Symbol(name): _engine(note, tier, name) for name in note.engine},
+    )
 
 
 def _rest(note: _Note, tier: Tier) -> CallCounter:

@@ -193,12 +193,15 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanCost:
-    """What a plan's calls cost in 1e-8 calls, and the seconds until the last of them may go."""
+class CallCost:
+    """What one call of a plan costs in 1e-8 calls, and the microseconds that it waits for room.
 
-    rest: int
-    engine: Mapping[Symbol, int]
-    wait_s: float
+    `symbol` is the pair whose counter it is; None means the REST counter.
+    """
+
+    cost: int
+    symbol: Symbol | None
+    wait_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,28 +212,34 @@ class Counters:
     engine: Mapping[Symbol, CallCounter] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def plan_cost(
+def call_costs(
     calls: Sequence[PlannedCall], *, tier: Tier, counters: Counters, now: datetime
-) -> PlanCost:
-    """What these calls cost one after another, and how long the counters make them wait.
+) -> tuple[CallCost, ...]:
+    """What these calls cost one after another, and how long the counters make each wait.
 
     Answers are taken to come at once; orders grow older while the plan waits.
     """
     rest, engine = counters.rest, dict(counters.engine)
-    spent: dict[Symbol, int] = {}
-    at, rest_spent = now, 0
+    costs: list[CallCost] = []
+    at = now
     for call in calls:
-        if call.transaction is None:
-            cost = rest_cost(call.method)
-            at += timedelta(seconds=rest.wait_s(at, cost + REST_MARGIN))
-            rest, rest_spent = rest.after(at, cost), rest_spent + cost
-            continue
-        symbol = call.symbol or ACCOUNT_WIDE
-        counter = engine.get(symbol, engine_counter(tier))
-        age_s = call.age_s + (at - now).total_seconds()
-        cost = engine_cost(call.transaction, age_s=age_s)
-        if not call.is_urgent:
-            at += timedelta(seconds=counter.wait_s(at, cost + reserved_room(tier)))
-        engine[symbol] = counter.after(at, cost)
-        spent[symbol] = spent.get(symbol, 0) + cost
-    return PlanCost(rest=rest_spent, engine=spent, wait_s=(at - now).total_seconds())
+        symbol = None if call.transaction is None else call.symbol or ACCOUNT_WIDE
+        counter = rest if symbol is None else engine.get(symbol, engine_counter(tier))
+        cost, room = _asked_by(call, older_s=(at - now).total_seconds(), tier=tier)
+        wait = timedelta(seconds=0.0 if room is None else counter.wait_s(at, room))
+        at += wait
+        if symbol is None:
+            rest = rest.after(at, cost)
+        else:
+            engine[symbol] = counter.after(at, cost)
+        costs.append(CallCost(cost=cost, symbol=symbol, wait_us=wait // _MICROSECOND))
+    return tuple(costs)
+
+
+def _asked_by(call: PlannedCall, *, older_s: float, tier: Tier) -> tuple[int, int | None]:
+    """(cost, room that must be free first); None: it does not wait for room."""
+    if call.transaction is None:
+        cost = rest_cost(call.method)
+        return cost, cost + REST_MARGIN if cost else None
+    cost = engine_cost(call.transaction, age_s=call.age_s + older_s)
+    return cost, None if call.is_urgent else cost + reserved_room(tier)

@@ -6,9 +6,11 @@ A dry run always ends with what was not done and the line that would do it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
 
-from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.money import ONE, ZERO, short
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, Step, StepOutcome
+from zoe_tools.domain.rate_cost import PlanRateCost
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.steps import StepText, describe
@@ -66,6 +68,8 @@ class PlanPrinter:
                 f"{len(texts)} steps, {at_venue} of them at the venue"
                 + (f"; orders worth {short(stake)}." if stake else ".")
             )
+            if at_venue and plan.rate_cost is not None:
+                printer.wrapped("cost ", f"{_cost(plan.rate_cost)}.")
         for note in plan.notes:
             printer.wrapped("  note: ", note)
 
@@ -104,6 +108,19 @@ class PlanPrinter:
             "outcomes": receipt.outcomes,
             "refusals": receipt.refusals,
         }
+
+
+def _cost(cost: PlanRateCost) -> str:
+    """What the plan takes of the venue's limits: 2 REST points, 1 engine point BTC/USD, no wait."""
+    told = [f"{short(cost.rest)} REST {_noun(cost.rest)}"]
+    told += [f"{short(each)} engine {_noun(each)} {symbol}" for symbol, each in cost.engine]
+    wait_s = cost.wait_s.quantize(Decimal("0.1"), rounding=ROUND_CEILING)
+    told.append(f"a wait of {short(wait_s)} s" if wait_s else "no wait")
+    return ", ".join(told)
+
+
+def _noun(points: Decimal) -> str:
+    return "point" if points == ONE else "points"
 
 
 def _rows(texts: Sequence[StepText]) -> list[tuple[str, str, str, str, str]]:

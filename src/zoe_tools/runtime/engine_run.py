@@ -120,6 +120,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         host=platform.node(),
         live_consent=plan.live_consent,
         proof=sightings.proof,
+        pricing=plan.wires.rest.budgets,
     )
     return LoopParts(
         account=plan.account,

@@ -32,6 +32,7 @@ def open_gate(
         host=platform.node(),
         live_consent=context.settings.live_consent,
         proof=proof,
+        pricing=None if context.wires is None else context.wires.rest.budgets,
     )
 
 
