@@ -14,8 +14,9 @@ import msgspec
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.order_entry import OrderWire
 from zoe_tools.kraken.rest import RestClient
-from zoe_tools.kraken.spot import KrakenSpot, OrderWire
+from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.runtime.clocks import VirtualClock
 
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="

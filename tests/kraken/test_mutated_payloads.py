@@ -19,10 +19,9 @@ import kraken_answers as kraken
 from builders import d
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol, VenueOrderId
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.domain.order import OrderAmendment, OrderEdit, OrderRequest, OrderType, Side
 from zoe_tools.errors import VenueError, VenueMisbehaved
 from zoe_tools.kraken import strange
-from zoe_tools.kraken.account_orders import BulkOrders
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.exports import KrakenExports
 from zoe_tools.kraken.market_reads import MarketReads
@@ -43,6 +42,9 @@ BUY = OrderRequest(
     quantity=d("0.01"),
     limit_price=d("60000"),
 )
+EDIT = OrderEdit(
+    venue_order_id=ORDER_ID, symbol=BTC, order_type=OrderType.LIMIT, limit_price=d("61000")
+)
 CHANGE = OrderAmendment(venue_order_id=ORDER_ID, symbol=BTC, limit_price=d("61000"))
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 2**70, 1.5, -0.0, 1e300, "", " ", "0", "-1", "NaN", "sNaN"),
@@ -59,7 +61,6 @@ class Desk:
     reads: AccountReads
     exports: KrakenExports
     market: MarketReads
-    bulk: BulkOrders
     clock: VirtualClock
 
 
@@ -208,15 +209,20 @@ CASES: tuple[tuple[str, Any, Use], ...] = (
     (
         "AddOrderBatch",
         {"orders": [{"txid": ORDER_ID}, {"error": "EOrder:Insufficient funds"}]},
-        lambda k: k.bulk.place(
+        lambda k: k.spot.place_batch(
             [(CLIENT_ID, BUY), (CLIENT_ID, BUY)], deadline=k.clock.now() + timedelta(seconds=30)
         ),
     ),
-    ("CancelAll", {"count": 1}, lambda k: k.bulk.cancel_all()),
+    (
+        "EditOrder",
+        {"status": "ok", "txid": "O2", "originaltxid": ORDER_ID, "orders_cancelled": 1},
+        lambda k: k.spot.edit(EDIT, deadline=k.clock.now() + timedelta(seconds=30)),
+    ),
+    ("CancelAll", {"count": 1}, lambda k: k.spot.cancel_all()),
     (
         "CancelAllOrdersAfter",
         {"currentTime": "2026-01-05T12:00:00Z", "triggerTime": "0"},
-        lambda k: k.bulk.cancel_all_after(60),
+        lambda k: k.spot.cancel_all_after(60),
     ),
     ("Balance", {"ZUSD": "1.0", "XXBT": "2"}, lambda k: k.reads.totals()),
     (
@@ -388,7 +394,6 @@ def told(seed: int, rounds: int) -> Counter[str]:
             AccountReads(rest, known),
             KrakenExports(rest, clock, known),
             MarketReads(rest, clock, known),
-            BulkOrders(rest, clock, known),
             clock,
         )
         count: Counter[str] = Counter()
@@ -437,7 +442,6 @@ def test_every_case_is_right_before_it_is_broken() -> None:
             AccountReads(rest, spot.catalogue),
             KrakenExports(rest, clock, spot.catalogue),
             MarketReads(rest, clock, spot.catalogue),
-            BulkOrders(rest, clock, spot.catalogue),
             clock,
         )
         for _, _, use in CASES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,15 +17,24 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.domain.order import (
+    OrderAmendment,
+    OrderEdit,
+    OrderName,
+    OrderRequest,
+    OrderType,
+    Side,
+)
 from zoe_tools.errors import (
     OutcomeUnknown,
     UnknownInstrument,
+    VenueError,
     VenueMisbehaved,
     VenueRejected,
     VenueUnavailable,
 )
 from zoe_tools.kraken import codec
+from zoe_tools.kraken.order_answers import BatchMember, CancelResult, EditedOrder, NewOrder
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Venue
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -494,13 +503,35 @@ class Socket:
     async def place(
         self,
         request: OrderRequest,
-        client_order_id: ClientOrderId,
+        client_order_id: ClientOrderId | None,
         deadline: datetime,
         instrument: Instrument,
     ) -> VenueOrderId:
         """Place."""
         self._enter(f"place {request.quantity} {instrument.symbol} {client_order_id} {deadline}")
         return VenueOrderId("OSOCKET")
+
+    async def validate(self, request: OrderRequest, instrument: Instrument) -> str:
+        """Check."""
+        self._enter(f"validate {request.quantity} {instrument.symbol}")
+        return ""
+
+    async def place_batch(
+        self, orders: Sequence[NewOrder], deadline: datetime, instrument: Instrument
+    ) -> tuple[BatchMember, ...]:
+        """Place several."""
+        self._enter(f"place batch {len(orders)} {instrument.symbol} {deadline}")
+        return tuple(
+            BatchMember(client_order_id=name, venue_order_id=VenueOrderId(f"OSOCKET{number}"))
+            for number, (name, _) in enumerate(orders)
+        )
+
+    async def validate_batch(
+        self, orders: Sequence[NewOrder], deadline: datetime, instrument: Instrument
+    ) -> tuple[BatchMember, ...]:
+        """Check several."""
+        self._enter(f"validate batch {len(orders)} {instrument.symbol} {deadline}")
+        return ()
 
     async def amend(
         self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
@@ -509,10 +540,29 @@ class Socket:
         self._enter(f"amend {amendment.venue_order_id} {instrument.symbol} {deadline}")
         return "TSOCKET"
 
-    async def cancel(self, venue_order_id: VenueOrderId) -> int:
+    async def edit(
+        self, edit: OrderEdit, deadline: datetime, instrument: Instrument
+    ) -> EditedOrder:
+        """Edit."""
+        self._enter(f"edit {edit.venue_order_id} {instrument.symbol} {deadline}")
+        return EditedOrder(
+            venue_order_id=VenueOrderId("OSOCKET"), original_order_id=edit.venue_order_id
+        )
+
+    async def cancel(self, name: OrderName) -> int:
         """Cancel."""
-        self._enter(f"cancel {venue_order_id}")
+        self._enter(f"cancel {name.text}")
         return 1
+
+    async def cancel_each(self, names: Sequence[OrderName]) -> tuple[CancelResult, ...]:
+        """Cancel each."""
+        self._enter(f"cancel each {len(names)}")
+        return tuple(CancelResult(name=name, count=1) for name in names)
+
+    async def cancel_batch(self, names: Sequence[OrderName]) -> int:
+        """Cancel several."""
+        self._enter(f"cancel batch {len(names)}")
+        return len(names)
 
     async def cancel_all(self) -> int:
         """Cancel all."""
@@ -525,61 +575,106 @@ class Socket:
         return None
 
 
-async def use_all(venue: KrakenSpot) -> tuple[str, str, int]:
-    """Place, amend, cancel."""
-    change = OrderAmendment(venue_order_id=ORDER_ID, symbol=BTC, quantity=Decimal("0.02"))
-    return (
-        await venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE),
-        await venue.amend(change, deadline=DEADLINE),
-        await venue.cancel(ORDER_ID),
-    )
+Use = Callable[[KrakenSpot], Coroutine[Any, Any, Any]]
+CHANGE = OrderAmendment(venue_order_id=ORDER_ID, symbol=BTC, quantity=Decimal("0.02"))
+EDIT = OrderEdit(
+    venue_order_id=ORDER_ID, symbol=BTC, order_type=OrderType.LIMIT, quantity=Decimal("0.02")
+)
+TWO = (VenueOrderId("O1"), OrderName(client_order_id=CLIENT_ID))
+PAIR: tuple[NewOrder, ...] = ((CLIENT_ID, BUY), (ClientOrderId("another"), BUY))
+WRITES: dict[str, tuple[str, Any, Use]] = {
+    "place": (
+        "AddOrder",
+        {"descr": {"order": "buy it"}, "txid": [ORDER_ID]},
+        lambda venue: venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE),
+    ),
+    "place batch": (
+        "AddOrderBatch",
+        {"orders": [{"txid": "O1"}, {"txid": "O2"}]},
+        lambda venue: venue.place_batch(PAIR, deadline=DEADLINE),
+    ),
+    "amend": (
+        "AmendOrder",
+        {"amend_id": "TREST"},
+        lambda venue: venue.amend(CHANGE, deadline=DEADLINE),
+    ),
+    "edit": (
+        "EditOrder",
+        {"status": "ok", "txid": "O2", "originaltxid": ORDER_ID, "orders_cancelled": 1},
+        lambda venue: venue.edit(EDIT, deadline=DEADLINE),
+    ),
+    "cancel": ("CancelOrder", {"count": 1}, lambda venue: venue.cancel(ORDER_ID)),
+    "cancel each": ("CancelOrder", {"count": 1}, lambda venue: venue.cancel_each(TWO)),
+    "cancel batch": ("CancelOrderBatch", {"count": 2}, lambda venue: venue.cancel_batch(TWO)),
+    "cancel all after": (
+        "CancelAllOrdersAfter",
+        {"triggerTime": "0"},
+        lambda venue: venue.cancel_all_after(60),
+    ),
+    "cancel all": ("CancelAll", {"count": 7}, lambda venue: venue.cancel_all()),
+}
+"""Every write: REST's method, its answer, and how it is asked for."""
 
 
-def orders_through(socket: Socket) -> tuple[tuple[str, str, int], kraken.Script]:
-    """What the three writes return, and what REST saw."""
-    script = kraken.Script(
-        AddOrder=PLACED,
-        AmendOrder=kraken.success({"amend_id": "TREST"}),
-        CancelOrder=kraken.success({"count": 7}),
-    )
+def sent(name: str, socket: Socket) -> tuple[int, Exception | None]:
+    """How often REST was asked for one write, and what it raised."""
+    method, answer, use = WRITES[name]
+    script = kraken.Script(**{method: kraken.success(answer)})
 
-    async def run() -> tuple[str, str, int]:
-        return await use_all(kraken.spot(script, orders=socket))
+    async def run() -> Exception | None:
+        try:
+            await use(kraken.spot(script, orders=socket))
+        except VenueError as error:
+            return error
+        return None
 
-    return run_virtual(run()), script
+    error = run_virtual(run())
+    return len(script.seen(method)), error
 
 
-def test_orders_go_by_the_socket_while_it_is_up() -> None:
-    """Protective orders need no nonce there."""
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_goes_by_the_socket_while_it_is_up(name: str) -> None:
+    """And by nothing else: protective orders need no nonce there."""
     socket = Socket()
 
-    result, script = orders_through(socket)
-
-    assert result == ("OSOCKET", "TSOCKET", 1)
-    assert len(socket.calls) == 3
-    assert script.seen("AddOrder") == []
+    assert sent(name, socket) == (0, None)
+    assert [call.startswith(name) for call in socket.calls] == [True]
 
 
-@pytest.mark.parametrize(
-    "socket", [Socket(is_up=False), Socket(fault=VenueUnavailable("closed under us"))]
-)
-def test_orders_go_by_rest_where_the_socket_provably_sent_nothing(socket: Socket) -> None:
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("state", ["down", "closing"])
+def test_a_write_goes_by_rest_where_the_socket_provably_sent_nothing(name: str, state: str) -> None:
     """Down, or closed before the frame left."""
-    result, _ = orders_through(socket)
+    socket = Socket(is_up=state != "down", fault=VenueUnavailable("closed under us"))
+    asked, error = sent(name, socket)
 
-    assert result == (ORDER_ID, "TREST", 7)
+    assert error is None
+    assert asked == (2 if name == "cancel each" else 1)
 
 
+@pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("fault", [OutcomeUnknown("lost"), VenueRejected("no", code="EOrder:x")])
-def test_nothing_that_may_have_left_by_the_socket_goes_by_rest_as_well(fault: Exception) -> None:
+def test_nothing_that_may_have_left_by_the_socket_goes_by_rest_as_well(
+    name: str, fault: Exception
+) -> None:
     """That would be a second order."""
     socket = Socket(fault=fault)
-    script = kraken.Script(AddOrder=PLACED)
+
+    assert sent(name, socket) == (0, fault)
+    assert len(socket.calls) == 1
+
+
+def test_what_is_only_checked_is_asked_again_by_rest() -> None:
+    """Nothing can happen twice; the socket says no more than that the order would do."""
+    script = kraken.Script(AddOrder=kraken.success({"descr": {"order": "buy it"}}))
+    told: list[str] = []
 
     async def run() -> None:
-        venue = kraken.spot(script, orders=socket)
-        await venue.place(BUY, client_order_id=CLIENT_ID, deadline=DEADLINE)
+        lost = Socket(fault=VenueUnavailable("no answer"))
+        told.append(await kraken.spot(script, orders=Socket()).validate(BUY))
+        told.append(await kraken.spot(script, orders=lost).validate(BUY))
 
-    with pytest.raises(type(fault)):
-        run_virtual(run())
-    assert script.seen("AddOrder") == []
+    run_virtual(run())
+
+    assert told == ["", "buy it"]
+    assert [each["validate"] for each in script.seen("AddOrder")] == ["true"]

@@ -110,12 +110,31 @@ class SelfTrade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceOffset:
+    """A price told as a distance from the last one, which the venue works out (section 8.1).
+
+    `distance`, more than zero, is in quote, or in percent if `is_percent`. `direction` "+" lies
+    above, "-" below, "#" where side and type of the order have it. A trailing stop's trigger is
+    "+" of the market on either side; its limit is "+" or "-" of the trigger.
+    """
+
+    distance: Decimal
+    direction: Literal["+", "-", "#"]
+    is_percent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionalClose:
-    """The order that each fill opens on the other side; prices as those of `OrderRequest`."""
+    """The order that each fill opens on the other side (kraken-spot section 8.2).
+
+    Prices as those of `OrderRequest`, offsets as those of `OrderTerms`.
+    """
 
     order_type: OrderType
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
+    limit_offset: PriceOffset | None = None
+    trigger_offset: PriceOffset | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +142,9 @@ class OrderTerms:
     """What few orders ask for (kraken-spot section 8.1).
 
     `display_quantity` in base, of an iceberg; `is_quantity_in_quote` for market buys; `leverage` 5
-    is five to one; `starts_at` and `expires_at` in whole seconds; with a `userref` the order
-    carries no client id, for the venue takes one of the two.
+    is five to one; `starts_at` and `expires_at` in whole seconds. `limit_offset` and
+    `trigger_offset` stand for the request's price, never beside it. An order with a `userref`, a
+    number of 32 bits that several orders may share, carries no client id.
     """
 
     display_quantity: Decimal | None = None
@@ -137,6 +157,8 @@ class OrderTerms:
     self_trade: SelfTrade | None = None
     close: ConditionalClose | None = None
     userref: int | None = None
+    limit_offset: PriceOffset | None = None
+    trigger_offset: PriceOffset | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +192,8 @@ class OrderAmendment:
     """A change in place of a resting order; None leaves a value as it is.
 
     `quantity` is the order's new total quantity, fills included; `display_quantity` what an iceberg
-    shows. With `post_only` a price that would trade at once is refused.
+    shows. With `post_only` a price that would trade at once is refused. An offset, "+" or "-",
+    stands for the price of its name.
     """
 
     venue_order_id: VenueOrderId
@@ -180,6 +203,60 @@ class OrderAmendment:
     trigger_price: Decimal | None = None
     display_quantity: Decimal | None = None
     post_only: bool = False
+    limit_offset: PriceOffset | None = None
+    trigger_offset: PriceOffset | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEdit:
+    """A new order, with a new id, in the place of a resting one (kraken-spot section 8.5).
+
+    None leaves a value as it was. `order_type` is that of the order. `quantity` is the new order's:
+    what has filled stays with the old one. The new one has no client id, and `userref` or none. The
+    venue edits no order that was triggered, closes another, or carries a client id. Without
+    `post_only` nothing is said of that flag.
+    """
+
+    venue_order_id: VenueOrderId
+    symbol: Symbol
+    order_type: OrderType
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    display_quantity: Decimal | None = None
+    limit_offset: PriceOffset | None = None
+    trigger_offset: PriceOffset | None = None
+    post_only: bool = False
+    userref: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderName:
+    """What a cancel may call an order by: its id, our id, or the number that several may share.
+
+    Raises:
+        ValueError: not exactly one of the three.
+    """
+
+    venue_order_id: VenueOrderId | None = None
+    client_order_id: ClientOrderId | None = None
+    userref: int | None = None
+
+    def __post_init__(self) -> None:
+        """See the class."""
+        told = (self.venue_order_id, self.client_order_id, self.userref)
+        if len(told) - told.count(None) != 1:
+            raise ValueError(f"{self} is not one name of an order")
+
+    @classmethod
+    def of(cls, name: VenueOrderId | OrderName) -> OrderName:
+        """A name as it is, an id as a name."""
+        return name if isinstance(name, OrderName) else cls(venue_order_id=name)
+
+    @property
+    def text(self) -> str:
+        """The name alone."""
+        return str(self.venue_order_id or self.client_order_id or self.userref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

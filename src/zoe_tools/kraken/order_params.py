@@ -1,32 +1,42 @@
-"""Orders and amendments as the parameters of Kraken's trading methods (kraken-spot section 8).
+"""Orders, amendments and edits as the parameters of Kraken's REST methods (kraken-spot section 8).
 
-Pure. Prices and quantities are printed with exactly the instrument's decimals and never rounded: a
-value that does not fit is refused here, before a byte leaves.
+Pure, and shared with the socket's: what is refused here is refused over both wires. Prices and
+quantities are printed with exactly the instrument's decimals and never rounded: a value that does
+not fit is refused before a byte leaves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.money import plain, quantum
+from zoe_tools.domain.money import plain, quantum, short
 from zoe_tools.domain.order import (
+    ConditionalClose,
     OrderAmendment,
+    OrderEdit,
     OrderRequest,
     OrderTerms,
     OrderType,
+    PriceOffset,
     Side,
     TimeInForce,
 )
-from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.errors import VenueRejected
+from zoe_tools.kraken.order_answers import NewOrder
+from zoe_tools.kraken.signing import Params
 
 NOT_SENT = "zoe:not-sent"
 """The code of a refusal that zoe makes in the venue's place, because the answer is certain."""
 EARLIEST_DEADLINE = timedelta(seconds=2)
 LATEST_DEADLINE = timedelta(seconds=58)
 """The venue takes deadlines from 2 to 60 seconds ahead; two are left for a difference of clocks."""
+FEWEST_ORDERS, MOST_ORDERS = 2, 15
+"""How many orders a batch may hold."""
 
 _NEEDS_LIMIT = frozenset(
     {OrderType.LIMIT, OrderType.ICEBERG, OrderType.STOP_LOSS_LIMIT}
@@ -35,7 +45,20 @@ _NEEDS_LIMIT = frozenset(
 _NO_CLOSE = frozenset(
     {OrderType.MARKET, OrderType.ICEBERG, OrderType.SETTLE_POSITION, OrderType.UNKNOWN}
 )
+_PERCENT_DECIMALS = 4
+"""As many as the venue's own descriptions show of a percentage."""
+_USERREF_LIMIT = 2**31
 NO_TERMS = OrderTerms()
+
+Price = Decimal | PriceOffset
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """An order's prices: those of trailing types are offsets, those of others may be."""
+
+    limit: Price | None
+    trigger: Price | None
 
 
 def refused(sentence: str) -> VenueRejected:
@@ -96,7 +119,6 @@ def check(request: OrderRequest) -> OrderTerms:
     kind, terms = request.order_type, request.terms or NO_TERMS
     if kind is OrderType.UNKNOWN:
         raise refused("zoe places no order of a type that it does not know.")
-    _check_prices(kind, request.limit_price, request.trigger_price)
     if (kind is OrderType.ICEBERG) != (terms.display_quantity is not None):
         raise refused("An iceberg, and no other order, needs a quantity to show.")
     if (request.time_in_force is TimeInForce.GTD) != (terms.expires_at is not None):
@@ -104,17 +126,133 @@ def check(request: OrderRequest) -> OrderTerms:
     is_market_buy = kind is OrderType.MARKET and request.side is Side.BUY
     if terms.is_quantity_in_quote and not (is_market_buy and terms.leverage is None):
         raise refused("Only a market buy without leverage has its quantity in quote.")
-    if terms.close is not None:
-        if terms.close.order_type in _NO_CLOSE:
-            raise refused(f"A {terms.close.order_type.value} order closes no other.")
-        _check_prices(terms.close.order_type, terms.close.limit_price, terms.close.trigger_price)
+    if terms.close is not None and terms.close.order_type in _NO_CLOSE:
+        raise refused(f"A {terms.close.order_type.value} order closes no other.")
     return terms
 
 
-def _check_prices(kind: OrderType, limit: Decimal | None, trigger: Decimal | None) -> None:
-    for price, is_needed in ((limit, kind in _NEEDS_LIMIT), (trigger, kind.is_triggered)):
-        if is_needed and price is None:
-            raise refused(f"A {kind.value} order needs a price that is missing.")
+def check_name(terms: OrderTerms, client_order_id: ClientOrderId | None) -> None:
+    """See that an order has one name by which its answer can be looked up, should it be lost.
+
+    Raises:
+        VenueRejected: it has a client id and a user reference, or neither, or one that is none.
+    """
+    if (terms.userref is None) == (client_order_id is None):
+        raise refused("An order carries a client id or a user reference, and exactly one of them.")
+    check_userref(terms.userref)
+
+
+def check_userref(userref: int | None) -> None:
+    """See that a user reference is a signed number of 32 bits.
+
+    Raises:
+        VenueRejected: it is none.
+    """
+    if userref is not None and not -_USERREF_LIMIT <= userref < _USERREF_LIMIT:
+        raise refused(f"{userref} is no user reference: they have 32 bits.")
+
+
+def prices_of(request: OrderRequest, terms: OrderTerms) -> Prices:
+    """The prices of a new order.
+
+    Raises:
+        VenueRejected: one is missing, out of place, told twice, or an offset that cannot be.
+    """
+    prices = Prices(
+        _told(request.limit_price, terms.limit_offset),
+        _told(request.trigger_price, terms.trigger_offset),
+    )
+    return _checked(request.order_type, request.side, prices)
+
+
+def close_prices_of(close: ConditionalClose, side: Side) -> Prices:
+    """The prices of the order that closes one of this side; raises as `prices_of` does."""
+    prices = Prices(
+        _told(close.limit_price, close.limit_offset),
+        _told(close.trigger_price, close.trigger_offset),
+    )
+    return _checked(close.order_type, side.opposite, prices)
+
+
+def edit_prices_of(edit: OrderEdit) -> Prices:
+    """The prices that an edit changes; raises as `prices_of` does, but for those that it leaves."""
+    prices = Prices(
+        _told(edit.limit_price, edit.limit_offset), _told(edit.trigger_price, edit.trigger_offset)
+    )
+    return _checked(edit.order_type, None, prices)
+
+
+def amend_prices_of(amendment: OrderAmendment) -> Prices:
+    """The prices that an amendment changes (section 8.4).
+
+    Raises:
+        VenueRejected: one is told twice, or an offset has no sign.
+    """
+    prices = Prices(
+        _told(amendment.limit_price, amendment.limit_offset),
+        _told(amendment.trigger_price, amendment.trigger_offset),
+    )
+    for price in (prices.limit, prices.trigger):
+        if isinstance(price, PriceOffset) and price.direction == "#":
+            raise refused("An amendment's offset lies above or below: the venue takes no '#' here.")
+    return prices
+
+
+def _told(price: Decimal | None, offset: PriceOffset | None) -> Price | None:
+    if price is not None and offset is not None:
+        raise refused("A price is told twice: as a number and as an offset.")
+    return offset if price is None else price
+
+
+def _checked(kind: OrderType, side: Side | None, prices: Prices) -> Prices:
+    """`side` None is an edit, which may leave prices as they are."""
+    named = (
+        (prices.limit, "limit", kind in _NEEDS_LIMIT),
+        (prices.trigger, "trigger", kind.is_triggered),
+    )
+    for price, name, has_it in named:
+        if price is None and has_it and side is not None:
+            raise refused(f"A {kind.value} order needs a {name} price, which is missing.")
+        if price is not None and not has_it:
+            raise refused(f"A {kind.value} order has no {name} price.")
+    return _trailing(side, prices) if kind.is_trailing else prices
+
+
+def _trailing(side: Side | None, prices: Prices) -> Prices:
+    """Distances as offsets: of the trigger from the market, of the limit from the trigger.
+
+    A sale's limit lies below its trigger, where no sign is told.
+    """
+    limit, trigger = prices.limit, prices.trigger
+    if isinstance(trigger, Decimal):
+        trigger = PriceOffset(distance=trigger, direction="+")
+    if isinstance(limit, Decimal):
+        if side is None:
+            raise refused("An edit tells the limit of a trailing stop as an offset.")
+        limit = PriceOffset(distance=limit, direction="-" if side is Side.SELL else "+")
+    if trigger is not None and trigger.direction != "+":
+        raise refused("The distance of a trailing stop is told with a '+', whatever its side.")
+    if limit is not None and limit.direction == "#":
+        raise refused("The limit of a trailing stop lies above or below its trigger: '+' or '-'.")
+    return Prices(limit, trigger)
+
+
+def offset_text(offset: PriceOffset, instrument: Instrument) -> str:
+    """An offset's distance without its sign: in the instrument's decimals, or in percent.
+
+    Raises:
+        VenueRejected: it has too many decimals.
+    """
+    if not offset.is_percent:
+        return price_text(offset.distance, instrument)
+    return short(Decimal(_fixed(offset.distance, _PERCENT_DECIMALS, "percentage")))
+
+
+def _price_words(price: Price, instrument: Instrument) -> str:
+    """A price as REST spells it: `60000.0`, `+500.0`, `-1%`, `#10.0`."""
+    if isinstance(price, Decimal):
+        return price_text(price, instrument)
+    return price.direction + offset_text(price, instrument) + "%" * price.is_percent
 
 
 def volume_text(request: OrderRequest, instrument: Instrument) -> str:
@@ -130,27 +268,8 @@ def volume_text(request: OrderRequest, instrument: Instrument) -> str:
     return quantity_text(request.quantity, instrument)
 
 
-def limit_offset(side: Side) -> str:
-    """The sign of a trailing stop's limit: a sale's lies below its trigger."""
-    return "-" if side is Side.SELL else "+"
-
-
-def trigger_time_of(text: str) -> datetime | None:
-    """When the dead man's switch goes off; None where it is disarmed.
-
-    Raises:
-        OutcomeUnknown: it is no time, so whether the switch is set is not known.
-    """
-    if text in ("", "0"):
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
-        raise OutcomeUnknown(f"Kraken's switch goes off at {text!r}, which is no time.") from error
-
-
 def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, str]:
-    """AddOrder's parameters besides client id, deadline and `validate`.
+    """AddOrder's parameters besides name, deadline and `validate`.
 
     Raises:
         VenueRejected: the request cannot be expressed: a type zoe does not place, a missing price,
@@ -163,10 +282,7 @@ def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, str
         "ordertype": request.order_type.value,
         "volume": volume_text(request, instrument),
     }
-    prices = _price_params(
-        request.order_type, request.side, request.limit_price, request.trigger_price, instrument
-    )
-    params.update(prices)
+    params |= _price_params(request.order_type, prices_of(request, terms), instrument)
     params["oflags"] = _flags(request, terms)
     if request.time_in_force is not TimeInForce.GTC:
         params["timeinforce"] = request.time_in_force.value.upper()
@@ -182,21 +298,14 @@ def _flags(request: OrderRequest, terms: OrderTerms) -> str:
     return ",".join(flags + ["viqc"] * terms.is_quantity_in_quote)
 
 
-def _price_params(
-    kind: OrderType,
-    side: Side,
-    limit: Decimal | None,
-    trigger: Decimal | None,
-    instrument: Instrument,
-) -> dict[str, str]:
-    """`price` and `price2`: the trigger comes first where there is one."""
-    texts: list[str] = []
-    if trigger is not None and kind.is_triggered:
-        texts.append("+" * kind.is_trailing + price_text(trigger, instrument))
-    if limit is not None and kind in _NEEDS_LIMIT:
-        sign = limit_offset(side) if kind.is_trailing else ""
-        texts.append(sign + price_text(limit, instrument))
-    return dict(zip(("price", "price2"), texts, strict=False))
+def _price_params(kind: OrderType, prices: Prices, instrument: Instrument) -> dict[str, str]:
+    """`price` and `price2`: the trigger is the first of the types that have one."""
+    named = {"price": prices.limit}
+    if kind.is_triggered:
+        named = {"price": prices.trigger, "price2": prices.limit}
+    return {
+        name: _price_words(price, instrument) for name, price in named.items() if price is not None
+    }
 
 
 def _terms_params(
@@ -215,15 +324,9 @@ def _terms_params(
     if terms.self_trade is not None:
         params["stptype"] = terms.self_trade.value
     if terms.close is not None:
-        close = terms.close
-        prices = _price_params(
-            close.order_type,
-            request.side.opposite,
-            close.limit_price,
-            close.trigger_price,
-            instrument,
-        )
-        params["close[ordertype]"] = close.order_type.value
+        kind = terms.close.order_type
+        prices = _price_params(kind, close_prices_of(terms.close, request.side), instrument)
+        params["close[ordertype]"] = kind.value
         params |= {f"close[{name}]": text for name, text in prices.items()}
     return params
 
@@ -232,19 +335,66 @@ def placement_params(
     request: OrderRequest,
     instrument: Instrument,
     *,
-    client_order_id: ClientOrderId,
+    client_order_id: ClientOrderId | None,
     deadline: datetime,
     now: datetime,
 ) -> dict[str, str]:
     """AddOrder's parameters.
 
     Raises:
-        VenueRejected: the request cannot be expressed, or its deadline is too near.
+        VenueRejected: the request cannot be expressed, has not one name, or its deadline is too
+            near.
     """
-    userref = request.terms.userref if request.terms is not None else None
-    name = {"cl_ord_id": str(client_order_id)} if userref is None else {"userref": str(userref)}
-    params = order_params(request, instrument)
-    return params | name | {"deadline": deadline_text(deadline, now)}
+    named = _named(request, instrument, client_order_id)
+    return named | {"deadline": deadline_text(deadline, now)}
+
+
+def _named(
+    request: OrderRequest, instrument: Instrument, client_order_id: ClientOrderId | None
+) -> dict[str, str]:
+    terms = request.terms or NO_TERMS
+    check_name(terms, client_order_id)
+    name = {"cl_ord_id": str(client_order_id)}
+    if terms.userref is not None:
+        name = {"userref": str(terms.userref)}
+    return order_params(request, instrument) | name
+
+
+def batch_params(
+    orders: Sequence[NewOrder],
+    instrument: Instrument,
+    *,
+    deadline: datetime,
+    now: datetime,
+    is_check: bool = False,
+) -> Params:
+    """AddOrderBatch's parameters, as JSON has them: true numbers, flags and objects.
+
+    Raises:
+        VenueRejected: as `placement_params`, of any of the orders.
+    """
+    members = [_named(request, instrument, client_id) for client_id, request in orders]
+    params: dict[str, object] = {
+        "pair": instrument.altname,
+        "orders": [_member(each) for each in members],
+        "deadline": deadline_text(deadline, now),
+    }
+    return params | {"validate": True} if is_check else params
+
+
+def _member(params: dict[str, str]) -> dict[str, object]:
+    member: dict[str, object] = {}
+    close: dict[str, str] = {}
+    for name, text in params.items():
+        if name.startswith("close["):
+            close[name[len("close[") : -1]] = text
+        elif name == "userref":
+            member[name] = int(text)
+        elif name == "reduce_only":
+            member[name] = True
+        elif name != "pair":
+            member[name] = text
+    return member | {"close": close} if close else member
 
 
 def amend_params(
@@ -257,16 +407,56 @@ def amend_params(
             near.
     """
     params: dict[str, str] = {"txid": amendment.venue_order_id}
+    prices = amend_prices_of(amendment)
     if amendment.quantity is not None:
         params["order_qty"] = quantity_text(amendment.quantity, instrument)
-    if amendment.limit_price is not None:
-        params["limit_price"] = price_text(amendment.limit_price, instrument)
-    if amendment.trigger_price is not None:
-        params["trigger_price"] = price_text(amendment.trigger_price, instrument)
+    if prices.limit is not None:
+        params["limit_price"] = _price_words(prices.limit, instrument)
+    if prices.trigger is not None:
+        params["trigger_price"] = _price_words(prices.trigger, instrument)
     if amendment.display_quantity is not None:
         params["display_qty"] = quantity_text(amendment.display_quantity, instrument)
     if len(params) == 1:
         raise refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
     if amendment.post_only:
         params["post_only"] = "true"
+    return params | {"deadline": deadline_text(deadline, now)}
+
+
+def check_edit(edit: OrderEdit) -> Prices:
+    """The prices of an edit that makes sense; both wires refuse the same ones.
+
+    Raises:
+        VenueRejected: nothing is to change, or what the order's type does not have.
+    """
+    prices = edit_prices_of(edit)
+    if edit.display_quantity is not None and edit.order_type is not OrderType.ICEBERG:
+        raise refused("Only an iceberg shows a part of its quantity.")
+    changes = (prices.limit, prices.trigger, edit.quantity, edit.display_quantity, edit.userref)
+    if changes.count(None) == len(changes) and not edit.post_only:
+        raise refused(f"The edit of {edit.venue_order_id} changes nothing.")
+    check_userref(edit.userref)
+    return prices
+
+
+def edit_params(
+    edit: OrderEdit, instrument: Instrument, *, deadline: datetime, now: datetime
+) -> dict[str, str]:
+    """EditOrder's parameters: what is to change, and nothing else.
+
+    Raises:
+        VenueRejected: as `check_edit`, or a value has too many decimals, or the deadline is too
+            near.
+    """
+    prices = check_edit(edit)
+    params = {"pair": instrument.altname, "txid": str(edit.venue_order_id)}
+    if edit.quantity is not None:
+        params["volume"] = quantity_text(edit.quantity, instrument)
+    if edit.display_quantity is not None:
+        params["displayvol"] = quantity_text(edit.display_quantity, instrument)
+    params |= _price_params(edit.order_type, prices, instrument)
+    if edit.post_only:
+        params["oflags"] = "post"
+    if edit.userref is not None:
+        params["userref"] = str(edit.userref)
     return params | {"deadline": deadline_text(deadline, now)}

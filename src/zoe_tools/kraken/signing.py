@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from zoe_tools.errors import ConfigError
@@ -18,8 +18,8 @@ from zoe_tools.errors import ConfigError
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-Params = Mapping[str, str | Sequence[str] | Sequence[Mapping[str, str]]]
-"""Request parameters besides the nonce: texts, or lists of texts or of orders."""
+Params = Mapping[str, object]
+"""Request parameters besides the nonce: texts, or whatever JSON has in a batch."""
 
 
 def secret_bytes(api_secret: str) -> bytes:
@@ -59,12 +59,9 @@ def signature(*, path: str, nonce: str, body: str, secret: bytes) -> str:
 def encoded(nonce: str, params: Params) -> tuple[str, str]:
     """The body to sign and send, nonce first, and its content type.
 
-    Form-encoded; as JSON where a parameter is a list, because the batch methods are documented with
-    JSON bodies only.
+    Form-encoded; as JSON where a parameter is no text, because the batch methods are documented
+    with JSON bodies only.
     """
     if any(not isinstance(value, str) for value in params.values()):
-        fields = {
-            name: value if isinstance(value, str) else list(value) for name, value in params.items()
-        }
-        return json.dumps({"nonce": nonce, **fields}, separators=(",", ":")), JSON
+        return json.dumps({"nonce": nonce, **params}, separators=(",", ":")), JSON
     return urlencode({"nonce": nonce, **params}), FORM

@@ -1,7 +1,8 @@
 """Kraken Spot as `ports.Venue`: domain values in, domain values out.
 
 It knows which method answers which question, and nothing of HTTP (rest.py) or payloads (codec.py).
-It decides nothing: no order is changed, retried or held back here.
+It decides nothing: no order is changed, retried or held back; which wire takes it, order_entry.py
+says.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -18,19 +18,14 @@ from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, Side, VenueOrder
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.stream import InstrumentsUpdate
-from zoe_tools.errors import OutcomeUnknown, VenueMisbehaved, VenueRejected, VenueUnavailable
+from zoe_tools.errors import VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
-from zoe_tools.kraken.order_params import (
-    amend_params,
-    order_params,
-    placement_params,
-    trigger_time_of,
-)
+from zoe_tools.kraken.order_answers import is_gone
+from zoe_tools.kraken.order_entry import OrderEntry, OrderWire
 from zoe_tools.kraken.pages import Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
-from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
 
 IDS_AT_ONCE = 50
@@ -39,54 +34,15 @@ TIME_STEP = timedelta(seconds=1)
 CATALOGUE_AGE = timedelta(hours=1)
 """How old a catalogue may be that somebody asks for; for printing prices any will do."""
 
-_GONE = ("EOrder:Unknown order", "EOrder:Invalid order")
 
+class KrakenSpot(OrderEntry):
+    """Implements `ports.Venue`: reads here, by REST; writes as `order_entry.OrderEntry` has them.
 
-class OrderWire(Protocol):
-    """A socket that takes orders; the errors are those of `ports.Venue`'s writes."""
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it would take an order now."""
-        ...
-
-    async def place(
-        self,
-        request: OrderRequest,
-        client_order_id: ClientOrderId,
-        deadline: datetime,
-        instrument: Instrument,
-    ) -> VenueOrderId:
-        """Place one order."""
-        ...
-
-    async def amend(
-        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
-    ) -> str:
-        """Change a resting order; returns the amend id."""
-        ...
-
-    async def cancel(self, venue_order_id: VenueOrderId) -> int:
-        """Cancel one order; returns how many were cancelled."""
-        ...
-
-    async def cancel_all(self) -> int:
-        """Cancel every open order; returns how many."""
-        ...
-
-    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
-        """Set the dead man's switch; returns when it goes off."""
-        ...
-
-
-class KrakenSpot:
-    """Implements `ports.Venue`. Orders go by `orders` while it is up, by REST otherwise."""
+    Orders go by `orders` while it is up, by REST otherwise.
+    """
 
     def __init__(self, rest: RestClient, clock: Clock, *, orders: OrderWire | None = None) -> None:
-        self._rest = rest
-        self._clock = clock
-        self.time = ServerTime()
-        self._orders = orders
+        super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders)
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
         self._reading = asyncio.Lock()
@@ -242,7 +198,7 @@ class KrakenSpot:
                 "QueryOrders", {"txid": ",".join(ids)}, dict[str, wire.OrderRow], is_write=False
             )
         except VenueRejected as error:
-            if not error.code.startswith(_GONE):
+            if not is_gone(error.code):
                 raise
         if len(ids) == 1:
             return {}
@@ -288,155 +244,6 @@ class KrakenSpot:
         found.sort(key=lambda each: each.booked_at, reverse=True)
         return tuple(each for each in found if _is_within(each.booked_at, since, until))
 
-    # writes
-
-    async def place(
-        self,
-        request: OrderRequest,
-        *,
-        client_order_id: ClientOrderId,
-        deadline: datetime,
-    ) -> VenueOrderId:
-        """Place one order; returns the venue's id. Acceptance is not a fill."""
-        instrument = await self._instrument_to_write(request.symbol)
-        # On spot a sale ends risk: it leaves at once, as stops and cancels do.
-        is_urgent = request.side is Side.SELL or request.order_type.is_stop
-        budgets = self._rest.budgets
-        await budgets.take_transaction(
-            "add", symbol=request.symbol, is_urgent=is_urgent, deadline=deadline
-        )
-        placed = await self._place(request, client_order_id, deadline, instrument)
-        await budgets.changed(placed, request.symbol)
-        return placed
-
-    async def _place(
-        self,
-        request: OrderRequest,
-        client_order_id: ClientOrderId,
-        deadline: datetime,
-        instrument: Instrument,
-    ) -> VenueOrderId:
-        if self._orders is not None and self._orders.is_up:
-            try:
-                return await self._orders.place(request, client_order_id, deadline, instrument)
-            except VenueUnavailable:
-                pass  # Provably nothing left by the socket: REST may carry it.
-        params = placement_params(
-            request,
-            instrument,
-            client_order_id=client_order_id,
-            deadline=self.time.at_venue(deadline),
-            now=self.time.at_venue(self._clock.now()),
-        )
-        answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=True)
-        if len(answer.txid) != 1:
-            raise OutcomeUnknown(f"Kraken took the order and named {len(answer.txid)} ids for it.")
-        return VenueOrderId(answer.txid[0])
-
-    async def validate(self, request: OrderRequest) -> str:
-        """Ask the venue to check an order without placing it; returns its description of it."""
-        instrument = await self._instrument_to_write(request.symbol)
-        params = order_params(request, instrument) | {"validate": "true"}
-        # Not a write: nothing can happen, so it may be asked again.
-        answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=False)
-        if answer.txid:
-            raise OutcomeUnknown(
-                f"Kraken was asked only to check an order, and named the id {answer.txid[0]}."
-            )
-        return answer.descr.order
-
-    async def amend(self, amendment: OrderAmendment, *, deadline: datetime) -> str:
-        """Change a resting order in place; returns the amend id."""
-        instrument = await self._instrument_to_write(amendment.symbol)
-        budgets = self._rest.budgets
-        await budgets.take_transaction(
-            "amend",
-            symbol=amendment.symbol,
-            order_id=amendment.venue_order_id,
-            is_urgent=amendment.limit_price is None or amendment.trigger_price is not None,
-            deadline=deadline,
-        )
-        amend_id = await self._amend(amendment, deadline, instrument)
-        await budgets.changed(amendment.venue_order_id, amendment.symbol)
-        return amend_id
-
-    async def _amend(
-        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
-    ) -> str:
-        if self._orders is not None and self._orders.is_up:
-            try:
-                return await self._orders.amend(amendment, deadline, instrument)
-            except VenueUnavailable:
-                pass  # As in `place`.
-        params = amend_params(
-            amendment,
-            instrument,
-            deadline=self.time.at_venue(deadline),
-            now=self.time.at_venue(self._clock.now()),
-        )
-        answer = await self._rest.private("AmendOrder", params, wire.Amended, is_write=True)
-        return answer.amend_id
-
-    async def cancel(self, venue_order_id: VenueOrderId) -> int:
-        """Cancel one order; returns how many were cancelled.
-
-        `VenueRejected` with `EOrder:Unknown order` or `EOrder:Invalid order` means that it was not
-        open any more. It may have filled.
-        """
-        await self._rest.budgets.take_transaction("cancel", order_id=venue_order_id, is_urgent=True)
-        if self._orders is not None and self._orders.is_up:
-            try:
-                return await self._orders.cancel(venue_order_id)
-            except VenueUnavailable:
-                pass  # As in `place`.
-        answer = await self._rest.private(
-            "CancelOrder", {"txid": venue_order_id}, wire.Cancelled, is_write=True
-        )
-        return answer.count
-
-    async def cancel_all(self) -> int:
-        """Cancel every open order of the account, whoever placed it; returns how many."""
-        if self._orders is not None and self._orders.is_up:
-            try:
-                return await self._orders.cancel_all()
-            except VenueUnavailable:
-                pass  # As in `place`.
-        return (await self._rest.private("CancelAll", {}, wire.Cancelled, is_write=True)).count
-
-    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
-        """Set or extend the dead man's switch by whole seconds; returns when it goes off.
-
-        It cancels all orders of the account, stops too. Zero disarms it, and gives None. Source:
-        kraken-spot section 8.7.
-        """
-        if self._orders is not None and self._orders.is_up:
-            try:
-                return await self._orders.cancel_all_after(timeout_s)
-            except VenueUnavailable:
-                pass  # As in `place`.
-        params = {"timeout": str(timeout_s)}
-        answer = await self._rest.private(
-            "CancelAllOrdersAfter", params, wire.Countdown, is_write=True
-        )
-        return trigger_time_of(answer.trigger)
-
-    async def cancel_batch(self, venue_order_ids: Sequence[VenueOrderId]) -> int:
-        """Cancel up to 50 orders at once; returns how many were cancelled.
-
-        Raises:
-            ValueError: more than 50: what half of them became could not be told in one answer.
-        """
-        if len(venue_order_ids) > IDS_AT_ONCE:
-            raise ValueError(f"{len(venue_order_ids)} orders are more than {IDS_AT_ONCE}")
-        if not venue_order_ids:
-            return 0
-        for each in venue_order_ids:
-            await self._rest.budgets.take_transaction("cancel", order_id=each, is_urgent=True)
-        answer = await self._rest.private(
-            "CancelOrderBatch", {"orders": list(venue_order_ids)}, wire.Cancelled, is_write=True
-        )
-        return answer.count
-
     # the catalogue
 
     async def _known(self) -> InstrumentCatalogue:
@@ -445,7 +252,7 @@ class KrakenSpot:
     async def _instrument(self, symbol: Symbol) -> Instrument:
         return (await self._known()).resolve(symbol)
 
-    async def _instrument_to_write(self, symbol: Symbol) -> Instrument:
+    async def _instrument_or_nothing_sent(self, symbol: Symbol) -> Instrument:
         """As `_instrument`; an unreadable catalogue means that nothing of the write was sent."""
         try:
             return await self._instrument(symbol)

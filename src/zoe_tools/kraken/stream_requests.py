@@ -7,6 +7,7 @@ before a byte leaves, by the same rules as over REST. Source: kraken-spot sectio
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,18 +18,28 @@ from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.order import (
     ConditionalClose,
     OrderAmendment,
+    OrderEdit,
     OrderRequest,
     OrderTerms,
-    OrderType,
+    PriceOffset,
     Side,
     TimeInForce,
 )
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.kraken.order_answers import NewOrder
 from zoe_tools.kraken.order_params import (
+    NO_TERMS,
+    Price,
+    Prices,
+    amend_prices_of,
     check,
+    check_edit,
+    check_name,
+    close_prices_of,
     deadline_text,
-    limit_offset,
+    offset_text,
     price_text,
+    prices_of,
     quantity_text,
     refused,
     volume_text,
@@ -38,7 +49,14 @@ EARLIEST_DEADLINE = timedelta(milliseconds=500)
 """The socket takes nearer deadlines than REST does."""
 
 OrderMethod = Literal[
-    "add_order", "amend_order", "cancel_order", "cancel_all", "cancel_all_orders_after"
+    "add_order",
+    "amend_order",
+    "edit_order",
+    "cancel_order",
+    "cancel_all",
+    "cancel_all_orders_after",
+    "batch_add",
+    "batch_cancel",
 ]
 
 
@@ -49,42 +67,29 @@ class Number:
     text: str
 
 
-def add_order_params(
-    request: OrderRequest,
-    instrument: Instrument,
-    *,
-    client_order_id: ClientOrderId,
-    deadline: datetime,
-    now: datetime,
-) -> dict[str, object]:
-    """The parameters of add_order, without the token. Fees are asked for in quote unless told.
+def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, object]:
+    """The parameters of an order besides symbol, name, deadline, `validate` and token.
+
+    Fees are asked for in quote unless told.
 
     Raises:
-        VenueRejected: the request cannot be expressed, or its deadline is too near.
+        VenueRejected: the request cannot be expressed.
         VenueUnavailable: only REST can say it.
     """
     terms = check(request)  # what REST could not say is not said here either
     if terms.leverage is not None or request.time_in_force is TimeInForce.FOK:
-        raise VenueUnavailable("The socket cannot say leverage or fill-or-kill: nothing was sent.")
+        raise only_rest("leverage or fill-or-kill")
     quantity = "cash_order_qty" if terms.is_quantity_in_quote else "order_qty"
     params: dict[str, object] = {
         "order_type": request.order_type.value,
         "side": request.side.value,
-        "symbol": request.symbol,
         quantity: Number(volume_text(request, instrument)),
         "fee_preference": terms.fee_in,
-        "deadline": deadline_text(deadline, now, earliest=EARLIEST_DEADLINE),
     }
-    if terms.userref is None:
-        params["cl_ord_id"] = client_order_id
-    else:
-        params["order_userref"] = terms.userref
-    kind = request.order_type
-    if request.limit_price is not None:
-        params |= _limit(kind, request.side, request.limit_price, instrument)
-    if request.trigger_price is not None:
-        unit = "quote" if kind.is_trailing else "static"
-        price = _price(request.trigger_price, instrument)
+    prices = prices_of(request, terms)
+    params |= _limit(prices, instrument, is_trailing=request.order_type.is_trailing)
+    if prices.trigger is not None:
+        price, unit = _number(prices.trigger, instrument)
         params["triggers"] = {"reference": terms.trigger_by, "price": price, "price_type": unit}
     if request.time_in_force is not TimeInForce.GTC:
         params["time_in_force"] = request.time_in_force.value
@@ -92,20 +97,87 @@ def add_order_params(
         params["post_only"] = True
     if request.reduce_only:
         params["reduce_only"] = True
-    if request.terms is not None:
-        params |= _terms(request, terms, instrument)
+    return params | _terms(request, terms, instrument) if request.terms is not None else params
+
+
+def only_rest(what: str) -> VenueUnavailable:
+    """The socket has no words for it, so provably nothing left by it."""
+    return VenueUnavailable(f"The socket cannot say {what}: nothing was sent.")
+
+
+def add_order_params(
+    request: OrderRequest,
+    instrument: Instrument,
+    *,
+    client_order_id: ClientOrderId | None,
+    deadline: datetime,
+    now: datetime,
+) -> dict[str, object]:
+    """The parameters of add_order, without the token.
+
+    Raises:
+        VenueRejected: the request cannot be expressed, has not one name, or its deadline is too
+            near.
+        VenueUnavailable: only REST can say it.
+    """
+    params = _named(request, instrument, client_order_id)
+    params["symbol"] = request.symbol
+    params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
     return params
 
 
-def _limit(
-    kind: OrderType, side: Side, price: Decimal, instrument: Instrument
+def check_order_params(request: OrderRequest, instrument: Instrument) -> dict[str, object]:
+    """The parameters of an add_order that is only checked; raises as `order_params` does."""
+    return order_params(request, instrument) | {"symbol": request.symbol, "validate": True}
+
+
+def batch_add_params(
+    orders: Sequence[NewOrder],
+    instrument: Instrument,
+    *,
+    deadline: datetime,
+    now: datetime,
+    is_check: bool = False,
 ) -> dict[str, object]:
-    """A limit price; of a trailing stop its signed distance from the trigger."""
-    text = price_text(price, instrument)
-    if not kind.is_trailing:
-        return {"limit_price": Number(text)}
-    sign = "-" if limit_offset(side) == "-" else ""
-    return {"limit_price": Number(sign + text), "limit_price_type": "quote"}
+    """The parameters of batch_add, without the token; raises as `add_order_params` does."""
+    params: dict[str, object] = {
+        "symbol": instrument.symbol,
+        "orders": [_named(request, instrument, client_id) for client_id, request in orders],
+        "deadline": deadline_text(deadline, now, earliest=EARLIEST_DEADLINE),
+    }
+    return params | {"validate": True} if is_check else params
+
+
+def _named(
+    request: OrderRequest, instrument: Instrument, client_order_id: ClientOrderId | None
+) -> dict[str, object]:
+    terms = request.terms or NO_TERMS
+    check_name(terms, client_order_id)
+    params = order_params(request, instrument)
+    if terms.userref is None:
+        return params | {"cl_ord_id": client_order_id}
+    return params | {"order_userref": terms.userref}
+
+
+def _number(price: Price, instrument: Instrument) -> tuple[Number, str]:
+    """A price and its unit; an offset is a signed number."""
+    if isinstance(price, Decimal):
+        return Number(price_text(price, instrument)), "static"
+    if price.direction == "#":
+        raise only_rest("an offset without a sign")
+    sign = "-" if price.direction == "-" else ""
+    number = Number(sign + offset_text(price, instrument))
+    return number, "pct" if price.is_percent else "quote"
+
+
+def _limit(prices: Prices, instrument: Instrument, *, is_trailing: bool) -> dict[str, object]:
+    """A limit price; only a trailing stop's is an offset, which says its unit."""
+    if prices.limit is None:
+        return {}
+    if isinstance(prices.limit, PriceOffset) and not is_trailing:
+        raise only_rest("the offset of a limit price")
+    number, unit = _number(prices.limit, instrument)
+    return {"limit_price": number} | ({"limit_price_type": unit} if is_trailing else {})
 
 
 def _terms(request: OrderRequest, terms: OrderTerms, instrument: Instrument) -> dict[str, object]:
@@ -118,18 +190,19 @@ def _terms(request: OrderRequest, terms: OrderTerms, instrument: Instrument) -> 
     if terms.self_trade is not None:
         params["stp_type"] = terms.self_trade.value.replace("-", "_")
     if terms.close is not None:
-        params["conditional"] = _close(terms.close, request.side.opposite, instrument)
+        params["conditional"] = _close(terms.close, request.side, instrument)
     return params
 
 
 def _close(close: ConditionalClose, side: Side, instrument: Instrument) -> dict[str, object]:
-    kind = close.order_type
-    params: dict[str, object] = {"order_type": kind.value}
-    if close.limit_price is not None:
-        params |= _limit(kind, side, close.limit_price, instrument)
-    if close.trigger_price is not None:
-        params["trigger_price"] = _price(close.trigger_price, instrument)
-        params["trigger_price_type"] = "quote" if kind.is_trailing else "static"
+    """The order that closes one of this side; either of its prices may be an offset."""
+    params: dict[str, object] = {"order_type": close.order_type.value}
+    prices = close_prices_of(close, side)
+    for name, price in (("limit_price", prices.limit), ("trigger_price", prices.trigger)):
+        if price is not None:
+            params[name], unit = _number(price, instrument)
+            if unit != "static":
+                params[f"{name}_type"] = unit
     return params
 
 
@@ -140,14 +213,17 @@ def amend_order_params(
 
     Raises:
         VenueRejected: nothing is to change, a value does not fit, the deadline is too near.
+        VenueUnavailable: only REST can say it.
     """
     params: dict[str, object] = {}
+    prices = amend_prices_of(amendment)
     if amendment.quantity is not None:
         params["order_qty"] = _quantity(amendment.quantity, instrument)
-    if amendment.limit_price is not None:
-        params["limit_price"] = _price(amendment.limit_price, instrument)
-    if amendment.trigger_price is not None:
-        params["trigger_price"] = _price(amendment.trigger_price, instrument)
+    params |= _limit(prices, instrument, is_trailing=False)
+    if prices.trigger is not None:
+        params["trigger_price"], unit = _number(prices.trigger, instrument)
+        if unit != "static":
+            params["trigger_price_type"] = unit
     if amendment.display_quantity is not None:
         params["display_qty"] = _quantity(amendment.display_quantity, instrument)
     if not params:
@@ -159,8 +235,34 @@ def amend_order_params(
     return params
 
 
-def _price(price: Decimal, instrument: Instrument) -> Number:
-    return Number(price_text(price, instrument))
+def edit_order_params(
+    edit: OrderEdit, instrument: Instrument, *, deadline: datetime, now: datetime
+) -> dict[str, object]:
+    """The parameters of edit_order, without the token: what is to change, and nothing else.
+
+    Raises:
+        VenueRejected: as `order_params.check_edit`, or a value does not fit, or the deadline is too
+            near.
+        VenueUnavailable: only REST can say it.
+    """
+    prices = check_edit(edit)
+    if isinstance(prices.limit, PriceOffset):
+        raise only_rest("the offset of an edited limit price")
+    params: dict[str, object] = {"order_id": edit.venue_order_id, "symbol": instrument.symbol}
+    if edit.quantity is not None:
+        params["order_qty"] = _quantity(edit.quantity, instrument)
+    if edit.display_quantity is not None:
+        params["display_qty"] = _quantity(edit.display_quantity, instrument)
+    params |= _limit(prices, instrument, is_trailing=False)
+    if prices.trigger is not None:
+        price, unit = _number(prices.trigger, instrument)
+        params["triggers"] = {"price": price, "price_type": unit}
+    if edit.post_only:
+        params["post_only"] = True
+    if edit.userref is not None:
+        params["order_userref"] = edit.userref
+    params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
+    return params
 
 
 def _quantity(quantity: Decimal, instrument: Instrument) -> Number:

@@ -283,26 +283,6 @@ class EarnStrategies(Row, frozen=True):
 # --- orders in bulk
 
 
-class BatchRow(Row, frozen=True):
-    """An order of AddOrderBatch: its id as plain text, or its error."""
-
-    txid: str | None = None
-    error: str | None = None
-
-
-class PlacedBatch(Row, frozen=True):
-    """AddOrderBatch, in the order sent."""
-
-    orders: list[BatchRow]
-
-
-class Countdown(Row, frozen=True):
-    """CancelAllOrdersAfter; `triggerTime` is "0" or missing once it is switched off."""
-
-    current_time: str = msgspec.field(name="currentTime")
-    trigger_time: str = msgspec.field(name="triggerTime", default="0")
-
-
 # --- exports
 
 

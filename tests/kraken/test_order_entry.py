@@ -14,9 +14,8 @@ from paper_venue import PaperVenue, visited
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
-from zoe_tools.kraken.account_orders import BatchMember, BulkOrders
+from zoe_tools.kraken.order_answers import BatchMember
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 BTC = Symbol("BTC/USD")
@@ -35,17 +34,12 @@ def bid(number: int, quantity: str = "0.01", symbol: Symbol = BTC) -> Any:
     return ClientOrderId(f"11112222-3333-4444-8555-{number:012d}"), request
 
 
-def bulk(venue: PaperVenue) -> BulkOrders:
-    """Orders in bulk on the paper exchange."""
-    return BulkOrders(venue.rest, venue.clock, venue.spot.catalogue)
-
-
 def test_a_batch_is_placed_in_order_and_each_goes_its_own_way() -> None:
     """One without funds leaves the others alive; one that makes no sense has all refused."""
 
     async def use(venue: PaperVenue) -> None:
-        orders = bulk(venue)
-        first, poor, last = await orders.place(
+        orders = venue.spot
+        first, poor, last = await orders.place_batch(
             [bid(1), bid(2, "90"), bid(3)], deadline=venue.clock.now() + SOON
         )
 
@@ -56,7 +50,9 @@ def test_a_batch_is_placed_in_order_and_each_goes_its_own_way() -> None:
         assert isinstance(poor.error, VenueRejected)
         assert poor.error.code == "EOrder:Insufficient funds"
         with pytest.raises(VenueRejected, match="minimum"):
-            await orders.place([bid(4), bid(5, "0.00000001")], deadline=venue.clock.now() + SOON)
+            await orders.place_batch(
+                [bid(4), bid(5, "0.00000001")], deadline=venue.clock.now() + SOON
+            )
         assert len(await venue.spot.open_orders()) == 2
         assert await orders.cancel_all() == 2
         assert await orders.cancel_all() == 0
@@ -68,8 +64,8 @@ def test_the_countdown_cancels_unless_it_is_said_again_or_switched_off() -> None
     """It is the account's: nothing here needs to stay connected."""
 
     async def use(venue: PaperVenue) -> None:
-        orders = bulk(venue)
-        await orders.place([bid(1), bid(2)], deadline=venue.clock.now() + SOON)
+        orders = venue.spot
+        await orders.place_batch([bid(1), bid(2)], deadline=venue.clock.now() + SOON)
         for seconds in (60, 60, 0):
             await orders.cancel_all_after(seconds)
             await venue.clock.sleep(40)
@@ -83,13 +79,11 @@ def test_the_countdown_cancels_unless_it_is_said_again_or_switched_off() -> None
     visited(use)
 
 
-def ask(script: kraken.Script, use: Callable[[BulkOrders], Awaitable[Any]]) -> Any:
+def ask(script: kraken.Script, use: Callable[[KrakenSpot], Awaitable[Any]]) -> Any:
     """The answer to one call."""
 
     async def run() -> Any:
-        clock = VirtualClock(kraken.EPOCH)
-        rest = kraken.client(script, clock=clock)
-        return await use(BulkOrders(rest, clock, KrakenSpot(rest, clock).catalogue))
+        return await use(kraken.spot(script))
 
     return run_virtual(run())
 
@@ -101,10 +95,10 @@ def test_what_the_venue_does_not_tell_of_an_order_is_unknown() -> None:
         AddOrderBatch=[kraken.success({"orders": rows}), kraken.success({"orders": rows[:1]})]
     )
 
-    async def twice(orders: BulkOrders) -> tuple[BatchMember, ...]:
-        told = await orders.place([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
+    async def twice(orders: KrakenSpot) -> tuple[BatchMember, ...]:
+        told = await orders.place_batch([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
         with pytest.raises(OutcomeUnknown, match="1 of the 2"):
-            await orders.place([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
+            await orders.place_batch([bid(1), bid(2)], deadline=kraken.EPOCH + SOON)
         return told
 
     members = ask(script, twice)
@@ -127,7 +121,5 @@ def test_what_is_no_batch_is_not_sent(orders: Any) -> None:
     script = kraken.Script()
 
     with pytest.raises(ValueError, match="no batch"):
-        ask(script, lambda bulk: bulk.place(orders, deadline=kraken.EPOCH + SOON))
-    with pytest.raises(ValueError, match="no countdown"):
-        ask(script, lambda bulk: bulk.cancel_all_after(86_400))
+        ask(script, lambda venue: venue.place_batch(orders, deadline=kraken.EPOCH + SOON))
     assert script.requests == []
