@@ -470,7 +470,12 @@ class Desk:
     policy: Policy
 
     def gate(
-        self, *, command: str = "run", live_consent: bool = False, proof: Proof | None = None
+        self,
+        *,
+        command: str = "run",
+        live_consent: bool = False,
+        proof: Proof | None = None,
+        pid: int = 1,
     ) -> Gate:
         """The gate for one command."""
         return Gate(
@@ -484,6 +489,7 @@ class Desk:
             operator="tester",
             host="testhost",
             live_consent=live_consent,
+            pid=pid,
             proof=proof,
         )
 

@@ -35,8 +35,9 @@ def check_tp_coverage(ctx: typer.Context) -> int:
 
 async def _check(context: Context, printer: Printer) -> int:
     snapshot = await context.look(_NEEDS)
-    lease = await context.store.run(lambda transaction: transaction.lease())
-    loop_is_running = is_running(lease, snapshot.taken_at)
+    loop_is_running = await context.store.run(
+        lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
+    )
     rows = assess(snapshot, loop_is_running=loop_is_running)
     code = _FINDINGS if any(row.coverage is not Coverage.OK for row in rows) else 0
     printer.account(context.account)

@@ -50,6 +50,9 @@ def run(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and record, send nothing.")
     ] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait for the loop that runs, and take over from it.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
 ) -> int:
     """Run the trading loop on the account.
@@ -78,6 +81,7 @@ def run(
             duration_s=_duration(for_) if for_ else None,
             cycles=cycles,
             is_shadow=shadow,
+            is_standby=standby,
             operator=invocation.environ.get("USER", ""),
             seed=seed,
         )

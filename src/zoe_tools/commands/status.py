@@ -29,6 +29,7 @@ class _Screen:
     now: datetime
     trading_state: TradingState
     lease: Lease | None
+    lease_now: datetime
     heartbeats: tuple[Heartbeat, ...]
     positions: tuple[Position, ...]
     orders: tuple[OrderRecord, ...]
@@ -70,6 +71,7 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
         now=now,
         trading_state=effective_trading_state(transaction),
         lease=transaction.lease(),
+        lease_now=transaction.lease_time(now),
         heartbeats=heartbeats,
         positions=transaction.positions(open_only=True),
         orders=transaction.orders(open_only=True),
@@ -128,7 +130,7 @@ def _trading(screen: _Screen) -> str:
 
 
 def _is_running(screen: _Screen) -> bool:
-    return is_running(screen.lease, screen.now)
+    return is_running(screen.lease, screen.lease_now)
 
 
 def _loop(settings: Settings, screen: _Screen) -> str:
@@ -137,7 +139,7 @@ def _loop(settings: Settings, screen: _Screen) -> str:
         return "disabled by EDGE_FACTORY_MODE"
     if lease is None:
         return "not running"
-    renewed = age(lease.renewed_at, screen.now)
+    renewed = age(lease.renewed_at, screen.lease_now)
     if not _is_running(screen):
         return f"not running; last seen on {lease.host}, pid {lease.pid}, {renewed} ago"
     return f"running on {lease.host}, pid {lease.pid}; lease renewed {renewed} ago"

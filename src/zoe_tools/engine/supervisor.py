@@ -62,8 +62,11 @@ async def supervise(
     readiness: Readiness | None = None,
     watcher: Watcher | None = None,
     farewell: Farewell | None = None,
+    is_standby: bool = False,
 ) -> tuple[TradingLoop, LoopTally]:
     """Run until `stop` is set; returns the loop and what it counted.
+
+    `is_standby`: wait for an account that another loop holds, instead of being refused.
 
     Raises:
         AccountBusy: another loop holds the account.
@@ -71,7 +74,12 @@ async def supervise(
         VenueUnavailable: the streams did not come up in time.
         ZoeError: what ended a task; of several, that which must be dealt with first.
     """
-    await _take_lease(parts, holder, is_gone)
+    lease = await _lease(parts, holder, is_gone, stop if is_standby else None)
+    if lease is None:
+        await parts.feed.close()
+        loop = TradingLoop(parts)
+        return loop, loop.tally()
+    parts.gate.trade_under(lease)
     started = parts.clock.now()
     await parts.store.run(
         lambda tx: tx.record_boot(holder.run_id, started, None, "running", {"host": holder.host})
@@ -127,23 +135,57 @@ def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
             yield error
 
 
-async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> None:
+async def _lease(
+    parts: LoopParts, holder: Holder, is_gone: IsGone, stop: asyncio.Event | None
+) -> Lease | None:
+    """The account's lease; with `stop` one waits for it, and gets None when told to stop first.
+
+    Raises:
+        AccountBusy: another loop holds it, and one does not wait.
+    """
+    told: Lease | None = None
+    while True:
+        lease = await _take_lease(parts, holder, is_gone)
+        if lease.holder == holder.run_id:
+            return lease
+        if stop is None:
+            raise AccountBusy(
+                f"A loop runs on this account: {_described(parts, lease)}.",
+                hint="Stop it with SIGTERM, wait for it with --standby, or look: `zoe status`.",
+            )
+        if stop.is_set():
+            return None
+        if told is None or told.token != lease.token:
+            told = lease
+            note = f"Standing by: a loop runs on this account, {_described(parts, lease)}."
+            parts.narrator.show_note(parts.clock.now(), note)
+        await parts.clock.sleep(parts.cadence.state_poll_s)
+
+
+def _described(parts: LoopParts, lease: Lease) -> str:
+    age_s = (parts.clock.now() - lease.acquired_at).total_seconds()
+    return f"host {lease.host}, pid {lease.pid}, for {age_s:.0f} s"
+
+
+async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> Lease:
+    """The lease as it then stands, ours or not.
+
+    One that ran out is not taken while an order sent under it may still reach the venue.
+    """
     now = parts.clock.now()
     ttl_s = parts.cadence.health_s * LEASE_BEATS
 
     def take(transaction: Transaction) -> Lease:
-        standing = transaction.lease()
+        standing = transaction.lease(pinned=True)
         if standing is not None and is_gone(standing):
             transaction.release_lease(standing.holder)
+        elif standing is not None and any(
+            intent.deadline > now for intent in transaction.unresolved_intents()
+        ):
+            return standing
         return transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s)
 
-    lease = await parts.store.run(take)
-    if lease.holder != holder.run_id:
-        age_s = (now - lease.acquired_at).total_seconds()
-        raise AccountBusy(
-            f"A loop runs on this account: host {lease.host}, pid {lease.pid}, for {age_s:.0f} s.",
-            hint="Stop it with SIGTERM, or watch it with `zoe status`.",
-        )
+    return await parts.store.run(take)
 
 
 async def _run_tasks(

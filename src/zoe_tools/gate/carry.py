@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime
 
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
@@ -28,7 +28,16 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.policy import Policy
 from zoe_tools.gate.books import book_proved, sighting_of_order
-from zoe_tools.gate.journal import Author, Entry, Withheld, claim, intent_id_of, journal, mark
+from zoe_tools.gate.fence import Fence, FencedOff, Withheld
+from zoe_tools.gate.journal import (
+    Author,
+    Entry,
+    claim,
+    deadline_of,
+    intent_id_of,
+    journal,
+    mark,
+)
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.store_steps import apply_store_steps
@@ -86,6 +95,7 @@ class Carrier:
     prover: Prover
     proof: Proof | None
     in_flight: set[IntentId]
+    fence: Fence | None = None
 
     async def carry(self, plan: Plan, refusals: Sequence[Refusal]) -> tuple[StepOutcome, ...]:
         """Every step in order; one outcome each, shown as soon as it is known."""
@@ -134,14 +144,30 @@ class Carrier:
         self.in_flight.add(intent_id)
         try:
             entry = await self.store.run(
-                lambda tx: journal(tx, plan, index, author=self.author, policy=self.policy, now=now)
+                lambda tx: journal(
+                    tx,
+                    plan,
+                    index,
+                    author=self.author,
+                    policy=self.policy,
+                    now=now,
+                    fence=self.fence,
+                )
             )
-            await self.store.run(lambda tx: claim(tx, entry, at=self.clock.now()))
+            await self._claim(step, entry)
             return await self._sent(step, entry)
         except Withheld as error:
-            return _outcome(step, OutcomeState.SKIPPED, str(error), code="PRECONDITION")
+            return _outcome(step, OutcomeState.SKIPPED, str(error), code=error.code)
         finally:
             self.in_flight.discard(intent_id)
+
+    async def _claim(self, step: VenueStep, entry: Entry) -> None:
+        at = self.clock.now()
+        try:
+            await self.store.run(lambda tx: claim(tx, step, entry, at=at, fence=self.fence))
+        except FencedOff as error:
+            await self._mark(entry, IntentState.DENIED, f"it was never sent: {error}")
+            raise
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
         reply = await send(self.venue, step, entry)
@@ -188,16 +214,30 @@ class Carrier:
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
         judgement = await self.prover.resolve(entry, patient=False)
         if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry):
-            # The first one is dead by its deadline; the second needs one of its own.
-            deadline = self.clock.now() + timedelta(seconds=self.policy.order_deadline_s)
-            entry = replace(entry, intent=replace(entry.intent, deadline=deadline))
-            # On the disk before it is on the wire: silence counts only after the last deadline.
-            await self.store.run(lambda tx: tx.extend_intent(entry.intent.intent_id, deadline))
+            try:
+                entry = await self._prolonged(step, entry)
+            except Withheld as error:
+                return await self._judged(step, entry, judgement, error.code)
             again = await send(self.venue, step, entry)
             if again.answer is Answer.YES:
                 return await self._answered(step, entry, again)
             judgement = await self.prover.resolve(entry, patient=False)
         return await self._judged(step, entry, judgement, reply.code)
+
+    async def _prolonged(self, step: VenueStep, entry: Entry) -> Entry:
+        """The first one is dead by its deadline; the second needs one of its own.
+
+        On the disk before it is on the wire: silence counts only after the last deadline.
+        """
+        now, intent_id = self.clock.now(), entry.intent.intent_id
+
+        def extend(transaction: Transaction) -> datetime:
+            deadline = deadline_of(transaction, step, policy=self.policy, now=now, fence=self.fence)
+            transaction.extend_intent(intent_id, deadline)
+            return deadline
+
+        deadline = await self.store.run(extend)
+        return replace(entry, intent=replace(entry.intent, deadline=deadline))
 
     async def _may_go_again(self, entry: Entry) -> bool:
         """Cancels at once; a protective stop under its own id, once the first one must be dead."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
 from zoe_tools.core.risk import veto
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import VenueRead
@@ -22,6 +24,7 @@ from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
+from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
@@ -52,6 +55,7 @@ class Gate:
         operator: str,
         host: str,
         live_consent: bool,
+        pid: int = 0,
         proof: Proof | None = None,
         pricing: Pricing | None = None,
     ) -> None:
@@ -70,11 +74,16 @@ class Gate:
             clock=clock,
             approver=approver,
             policy=policy,
-            author=Author(account=account, command=command, operator=operator, host=host),
+            author=Author(account=account, command=command, operator=operator, host=host, pid=pid),
             prover=Prover(venue=venue, clock=clock, policy=policy),
             proof=proof,
             in_flight=self._in_flight,
         )
+
+    def trade_under(self, lease: Lease) -> None:
+        """From now on nothing is sent without this lease; to cancel an entry needs none."""
+        fence = Fence(holder=lease.holder, token=lease.token)
+        self._carrier = replace(self._carrier, fence=fence)
 
     async def carry_out(
         self,

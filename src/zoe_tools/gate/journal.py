@@ -17,6 +17,7 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
 from zoe_tools.domain.plan import (
     AmendOrder,
@@ -28,6 +29,15 @@ from zoe_tools.domain.plan import (
     canonical_json,
 )
 from zoe_tools.domain.policy import Policy
+from zoe_tools.gate.fence import (
+    Fence,
+    LockHolder,
+    Withheld,
+    demand_lock,
+    demand_token,
+    latest_deadline,
+    take_lock,
+)
 from zoe_tools.store.journal import IllegalTransition
 from zoe_tools.store.store import Transaction
 
@@ -43,18 +53,25 @@ class Author:
     command: str
     operator: str
     host: str
+    pid: int = 0
+
+    @property
+    def lock_holder(self) -> LockHolder:
+        """The process, as other processes are told of it."""
+        name = f"zoe {self.command} (pid {self.pid} on {self.host})"
+        return LockHolder(name=name, host=self.host, pid=self.pid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A journaled step: its intent, and for a place the order record that goes with it."""
+    """A journaled step: its intent, for a place the order record that goes with it.
+
+    `lock` is the instrument's, where the step adds risk; it is given back with the outcome.
+    """
 
     intent: Intent
     record: OrderRecord | None = None
-
-
-class Withheld(Exception):
-    """A step that may not go out now; the sentence says why. Nothing was journaled."""
+    lock: Lease | None = None
 
 
 def intent_id_of(account_id: AccountId, plan_hash: str, step_index: int) -> IntentId:
@@ -82,62 +99,112 @@ def journal(
     author: Author,
     policy: Policy,
     now: datetime,
+    fence: Fence | None = None,
 ) -> Entry:
     """Check what must still be true, and write the intent (and the order it will become).
 
     Raises:
-        Withheld: a precondition no longer holds, another order already does the step's work, or
-            this very step of this very plan was carried out before.
+        Withheld: a precondition no longer holds, another order already does the step's work,
+            this very step of this very plan was carried out before, the loop lost its lease, or
+            another process trades the instrument.
     """
     step = plan.steps[index]
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
     _demand_preconditions(transaction, step)
-    account_id = author.account.account_id
-    plan_hash = plan.plan_hash
-    intent_id = intent_id_of(account_id, plan_hash, index)
+    intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
-    client_order_id = None
-    if isinstance(step, PlaceOrder):
-        epoch = transaction.store_epoch()
-        client_order_id = client_order_id_of(account_id, epoch, intent_id, 1)
+    deadline = deadline_of(transaction, step, policy=policy, now=now, fence=fence)
+    intent = _intent_of(plan, index, step, author, intent_id, now=now, deadline=deadline)
+    lock = take_lock(
+        transaction,
+        step,
+        intent.symbol,
+        holder=author.lock_holder,
+        planned_at=plan.created_at,
+        now=now,
+        life=deadline - now,
+    )
+    if not isinstance(step, PlaceOrder):
+        transaction.record_intent(intent)
+        return Entry(intent=intent, lock=lock)
+    epoch = transaction.store_epoch()
+    client_order_id = client_order_id_of(intent.account_id, epoch, intent_id, intent.attempt)
+    intent = replace(intent, client_order_id=client_order_id)
+    record = _order_of(step, intent, client_order_id)
+    transaction.record_intent(intent)
+    transaction.record_order(record)
+    return Entry(intent=intent, record=record, lock=lock)
+
+
+def _intent_of(
+    plan: Plan,
+    index: int,
+    step: VenueStep,
+    author: Author,
+    intent_id: IntentId,
+    *,
+    now: datetime,
+    deadline: datetime,
+) -> Intent:
     symbol, side, purpose, venue_order_id = _about(step)
-    intent = Intent(
+    return Intent(
         intent_id=intent_id,
-        account_id=account_id,
+        account_id=author.account.account_id,
         kind=_kind(step),
         state=IntentState.JOURNALED,
         command=author.command,
-        plan_hash=plan_hash,
+        plan_hash=plan.plan_hash,
         step_index=index,
         symbol=symbol,
         side=side,
         purpose=purpose,
         payload=canonical_json(step),
-        deadline=now + timedelta(seconds=policy.order_deadline_s),
+        deadline=deadline,
         created_at=now,
         updated_at=now,
-        client_order_id=client_order_id,
         venue_order_id=venue_order_id,
         position_id=step.position_id,
         operator=author.operator,
         host=author.host,
     )
-    transaction.record_intent(intent)
-    if not isinstance(step, PlaceOrder) or client_order_id is None:
-        return Entry(intent=intent)
-    record = _order_of(step, intent, client_order_id)
-    transaction.record_order(record)
-    return Entry(intent=intent, record=record)
 
 
-def claim(transaction: Transaction, entry: Entry, *, at: datetime) -> None:
+def deadline_of(
+    transaction: Transaction,
+    step: VenueStep,
+    *,
+    policy: Policy,
+    now: datetime,
+    fence: Fence | None,
+) -> datetime:
+    """Until when the venue may take what is sent now.
+
+    Raises:
+        Withheld: the loop lost its lease, or it is about to run out.
+    """
+    usual = now + timedelta(seconds=policy.order_deadline_s)
+    latest = latest_deadline(transaction, step, fence, now)
+    return usual if latest is None else min(usual, latest)
+
+
+def claim(
+    transaction: Transaction,
+    step: VenueStep,
+    entry: Entry,
+    *,
+    at: datetime,
+    fence: Fence | None = None,
+) -> None:
     """Take the journaled intent to send it: from here on nobody else may call it never sent.
 
     Raises:
-        Withheld: somebody has settled it meanwhile; nothing may be sent.
+        Withheld: somebody has settled it meanwhile, or took the loop's lease or the instrument's
+            lock; nothing may be sent.
     """
+    demand_token(transaction, step, fence)
+    demand_lock(transaction, entry.intent.symbol, entry.lock, at)
     intent_id = entry.intent.intent_id
     try:
         transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence="")
@@ -166,6 +233,8 @@ def mark(
         evidence=evidence,
         venue_order_id=venue_order_id,
     )
+    if entry.lock is not None:
+        transaction.release_trade_lock(entry.intent.symbol, entry.lock.holder, at)
     if is_news and entry.record is not None:
         _follow(transaction, entry.record, state, at=at, evidence=evidence, venue_id=venue_order_id)
 

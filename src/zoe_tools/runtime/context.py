@@ -137,7 +137,13 @@ async def open_context(
             venue, wires, clock = await stack.enter_async_context(open_venue(settings, clock))
         runner: StoreRunner | None = None
         if needs_store:
-            runner = WriterThread(Store.open(settings.database_url, account, clock_now=clock.now()))
+            store = Store.open(
+                settings.database_url,
+                account,
+                clock_now=clock.now(),
+                shares_clock=settings.mode == "live",
+            )
+            runner = WriterThread(store)
             stack.push_async_callback(runner.close)
         yield Context(
             settings=settings,

@@ -49,6 +49,7 @@ class RunPlan:
     operator: str = ""
     live_consent: bool = False
     is_shadow: bool = False
+    is_standby: bool = False
     readiness: Readiness | None = None
     watcher: Watcher | None = None
     farewell: Farewell | None = None
@@ -70,6 +71,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         readiness=plan.readiness,
         watcher=plan.watcher,
         farewell=plan.farewell,
+        is_standby=plan.is_standby,
     )
     marks = marks_of(loop)
     started = tally.started_at
@@ -118,6 +120,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         command="run",
         operator=plan.operator,
         host=platform.node(),
+        pid=os.getpid(),
         live_consent=plan.live_consent,
         proof=sightings.proof,
         pricing=plan.wires.rest.budgets,

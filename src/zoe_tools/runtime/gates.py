@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 
@@ -30,6 +31,7 @@ def open_gate(
         command=command,
         operator=operator_of(environ),
         host=platform.node(),
+        pid=os.getpid(),
         live_consent=context.settings.live_consent,
         proof=proof,
         pricing=None if context.wires is None else context.wires.rest.budgets,

@@ -26,10 +26,12 @@ from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
-from zoe_tools.runtime.loop_lock import hold_account
+from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
 
 CYCLE_CHECK_S = 0.05
+STANDBY_POLL_S = 0.25
+"""How often a standby looks whether the loop of its own host is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class RunOrder:
     duration_s: float | None = None
     cycles: int | None = None
     is_shadow: bool = False
+    is_standby: bool = False
     operator: str = ""
     seed: int = 0
 
@@ -73,17 +76,23 @@ def run_live(
         if audit is not None:
             found.append(await asyncio.to_thread(audit))
 
-    async def main() -> RunResult:
+    async def main(lock: AccountLock) -> RunResult:
         async with open_context(settings) as context:
-            return await _run(context, order, narrator, farewell)
+            return await _run(context, order, narrator, farewell, lock)
 
-    with hold_account(settings.home, account):
-        result = asyncio.run(main())
+    with AccountLock(settings.home, account) as lock:
+        if not order.is_standby:
+            lock.take()
+        result = asyncio.run(main(lock))
     return result, found[0] if found else None
 
 
 async def _run(
-    context: Context, order: RunOrder, narrator: Narrator, farewell: Farewell
+    context: Context,
+    order: RunOrder,
+    narrator: Narrator,
+    farewell: Farewell,
+    lock: AccountLock,
 ) -> RunResult:
     if context.wires is None:
         raise ConfigError("The context was opened without wires.")
@@ -106,12 +115,26 @@ async def _run(
         operator=order.operator,
         live_consent=context.settings.live_consent,
         is_shadow=order.is_shadow,
+        is_standby=order.is_standby,
         readiness=_readiness(context, order),
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
     )
     with _stopping_on_signals(stop):
+        await _wait_for_host(lock, narrator, context.clock, stop)
         return await run_engine(plan, stop)
+
+
+async def _wait_for_host(
+    lock: AccountLock, narrator: Narrator, clock: Clock, stop: asyncio.Event
+) -> None:
+    """A standby waits for the loop of its own host; told to stop, it goes on to end in order."""
+    is_told = False
+    while not stop.is_set() and not lock.try_take():
+        if not is_told:
+            narrator.show_note(clock.now(), f"Standing by: a loop runs here, pid {lock.holder}.")
+            is_told = True
+        await asyncio.sleep(STANDBY_POLL_S)
 
 
 def _readiness(context: Context, order: RunOrder) -> Readiness | None:

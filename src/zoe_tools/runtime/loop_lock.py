@@ -11,35 +11,83 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
 
 
+class AccountLock:
+    """The account's lock on this host: taken, waited for, and let go with the block.
+
+    Raises:
+        ConfigError: on entering; the lock file cannot be made.
+    """
+
+    def __init__(self, home: Path, account: Account) -> None:
+        self._path = home / f"loop-{account.account_id}.lock"
+        self._account = account
+        self._descriptor = -1
+        self._is_ours = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"The loop's lock {self._path} cannot be made: {error.strerror}.",
+                hint="Make ZOE_HOME writable, or run `zoe init`.",
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def holder(self) -> str:
+        """The pid that the holder wrote down."""
+        return os.pread(self._descriptor, 32, 0).decode(errors="replace") or "unknown"
+
+    def try_take(self) -> bool:
+        """Take it, if nobody else has it; what is ours stays ours."""
+        if self._is_ours:
+            return True
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._is_ours = True
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+        return True
+
+    def take(self) -> None:
+        """Take it.
+
+        Raises:
+            AccountBusy: another process holds it; the sentence names its pid.
+        """
+        if self.try_take():
+            return
+        here = f"pid {self.holder} on this host ({os.uname().nodename})"
+        raise AccountBusy(
+            f"A loop runs on {self._account.title}: {here}.",
+            hint="Stop it with SIGTERM, wait for it with --standby, or look: `zoe status`.",
+        )
+
+
 @contextlib.contextmanager
 def hold_account(home: Path, account: Account) -> Iterator[None]:
-    """Hold the account's lock while the loop runs.
+    """Hold the account's lock for the block.
 
     Raises:
         AccountBusy: another process holds it; the sentence names its pid.
         ConfigError: the lock file cannot be made.
     """
-    path = home / f"loop-{account.account_id}.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"The loop's lock {path} cannot be made: {error.strerror}.",
-            hint="Make ZOE_HOME writable, or run `zoe init`.",
-        ) from error
-    try:
-        _lock(descriptor, account)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with AccountLock(home, account) as lock:
+        lock.take()
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_gone(lease: Lease) -> bool:
@@ -58,14 +106,3 @@ def is_gone(lease: Lease) -> bool:
 def is_running(lease: Lease | None, now: datetime) -> bool:
     """Whether the lease stands for a loop that can still act; a killed one leaves its lease."""
     return lease is not None and lease.expires_at > now and not is_gone(lease)
-
-
-def _lock(descriptor: int, account: Account) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "unknown"
-        raise AccountBusy(
-            f"A loop runs on {account.title}: pid {holder} on this host ({os.uname().nodename}).",
-            hint="Stop it with SIGTERM, or watch it with `zoe status`.",
-        ) from error

@@ -241,5 +241,5 @@ def _read_store(transaction: Transaction, revision: str, now: datetime) -> Store
         revision=revision,
         trading_state=effective_trading_state(transaction),
         unresolved_intents=len(transaction.unresolved_intents()),
-        lease=lease if is_running(lease, now) else None,
+        lease=lease if is_running(lease, transaction.lease_time(now)) else None,
     )

@@ -1,18 +1,34 @@
-"""One trading loop an account: a lease with a token that grows, taken in a single statement."""
+"""Who may act: one trading loop an account, and one process at a time for new risk on a symbol.
+
+Both are leases: a row that runs out by itself, with a token that grows with every new holder. Each
+is taken in a single statement, so that of two that want it one gets it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Row, Table, func, or_, select, update
 
-from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.observation import Lease
 from zoe_tools.store.rows import insert_new
-from zoe_tools.store.tables import ENGINE_LEASES
+from zoe_tools.store.tables import ENGINE_LEASES, TRADE_LOCKS
 
 NOBODY = ""
+
+
+def database_time(connection: Connection) -> datetime | None:
+    """The clock of a database that several hosts share; None for a file on one machine."""
+    if connection.dialect.name == "sqlite":
+        return None
+    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return found
+
+
+# --- the loop's lease ----------------------------------------------------------------------------
 
 
 def acquire(
@@ -25,14 +41,7 @@ def acquire(
     ttl_s: float,
 ) -> Lease:
     """Take the lease if it is free, expired or ours; returns it as it then stands."""
-    values: dict[str, Any] = {
-        "holder": holder,
-        "host": host,
-        "pid": pid,
-        "acquired_at": now,
-        "renewed_at": now,
-        "expires_at": now + timedelta(seconds=ttl_s),
-    }
+    values = _values(holder, host, pid, now, ttl_s)
     if not insert_new(connection, ENGINE_LEASES, {"account_id": account_id, "token": 1, **values}):
         table = ENGINE_LEASES
         connection.execute(
@@ -74,12 +83,94 @@ def release(connection: Connection, account_id: AccountId, holder: str) -> bool:
     return changed.rowcount == 1
 
 
-def lease(connection: Connection, account_id: AccountId) -> Lease | None:
-    """The lease as it stands; None if nobody has it."""
-    table = ENGINE_LEASES
-    row = connection.execute(select(table).where(table.c.account_id == account_id)).first()
-    if row is None or row.holder == NOBODY:
-        return None
+def lease(connection: Connection, account_id: AccountId, *, pinned: bool = False) -> Lease | None:
+    """The lease as it stands; None if nobody has it.
+
+    `pinned` keeps it as it is until the transaction ends: a takeover has to wait for it.
+    """
+    statement = select(ENGINE_LEASES).where(ENGINE_LEASES.c.account_id == account_id)
+    row = connection.execute(statement.with_for_update(read=True) if pinned else statement).first()
+    return None if row is None or row.holder == NOBODY else _lease_of(row)
+
+
+# --- the lock of one instrument ------------------------------------------------------------------
+
+
+def acquire_lock(
+    connection: Connection,
+    account_id: AccountId,
+    symbol: Symbol,
+    holder: str,
+    host: str,
+    pid: int,
+    now: datetime,
+    ttl_s: float,
+) -> Lease:
+    """Take the lock of an instrument if it is free, expired or ours; returns it as it then stands.
+
+    Whoever had it last stays in the row: `Lease.expires_at` then says when that ended.
+    """
+    table = TRADE_LOCKS
+    values = _values(holder, host, pid, now, ttl_s)
+    key = {"account_id": account_id, "symbol": symbol}
+    if not insert_new(connection, table, {**key, "token": 1, **values}):
+        connection.execute(
+            update(table)
+            .where(
+                _is_lock(table, key),
+                or_(table.c.holder == holder, table.c.expires_at <= now),
+            )
+            .values(token=table.c.token + 1, **values)
+        )
+    found = lock(connection, account_id, symbol)
+    if found is None:
+        raise RuntimeError("the lock vanished in the transaction that took it")
+    return found
+
+
+def release_lock(
+    connection: Connection, account_id: AccountId, symbol: Symbol, holder: str, now: datetime
+) -> bool:
+    """End the lock now; False if it was not this holder's."""
+    table = TRADE_LOCKS
+    changed = connection.execute(
+        update(table).where(
+            _is_lock(table, {"account_id": account_id, "symbol": symbol}),
+            table.c.holder == holder,
+            table.c.expires_at > now,
+        ),
+        {"expires_at": now},
+    )
+    return changed.rowcount == 1
+
+
+def lock(
+    connection: Connection, account_id: AccountId, symbol: Symbol, *, pinned: bool = False
+) -> Lease | None:
+    """The lock as it was last taken, over or not; None if it never was. `pinned` as for `lease`."""
+    statement = select(TRADE_LOCKS).where(
+        _is_lock(TRADE_LOCKS, {"account_id": account_id, "symbol": symbol})
+    )
+    row = connection.execute(statement.with_for_update() if pinned else statement).first()
+    return None if row is None else _lease_of(row)
+
+
+def _is_lock(table: Table, key: Mapping[str, str]) -> Any:
+    return (table.c.account_id == key["account_id"]) & (table.c.symbol == key["symbol"])
+
+
+def _values(holder: str, host: str, pid: int, now: datetime, ttl_s: float) -> dict[str, Any]:
+    return {
+        "holder": holder,
+        "host": host,
+        "pid": pid,
+        "acquired_at": now,
+        "renewed_at": now,
+        "expires_at": now + timedelta(seconds=ttl_s),
+    }
+
+
+def _lease_of(row: Row[Any]) -> Lease:
     return Lease(
         holder=row.holder,
         host=row.host,

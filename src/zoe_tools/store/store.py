@@ -58,9 +58,12 @@ from zoe_tools.store.database import Synchronous, engine_for, translated_errors
 class Transaction:
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
 
-    def __init__(self, connection: Connection, account: Account) -> None:
+    def __init__(
+        self, connection: Connection, account: Account, *, shares_clock: bool = False
+    ) -> None:
         self._connection = connection
         self._account = account
+        self._shares_clock = shares_clock
 
     @property
     def account_id(self) -> AccountId:
@@ -334,23 +337,52 @@ class Transaction:
         """Every start of the loop, oldest first."""
         return observations.boots(self._connection, self.account_id)
 
-    # --- the lease of the loop -------------------------------------------------------------------
+    # --- leases ----------------------------------------------------------------------------------
+
+    def lease_time(self, now: datetime) -> datetime:
+        """The time that leases are reckoned in: a shared database's own clock, else `now`."""
+        if not self._shares_clock:
+            return now
+        return leases.database_time(self._connection) or now
 
     def acquire_lease(self, holder: str, host: str, pid: int, now: datetime, ttl_s: float) -> Lease:
         """Take the account's lease, or see who has it: compare the answer's `holder`."""
-        return leases.acquire(self._connection, self.account_id, holder, host, pid, now, ttl_s)
+        at = self.lease_time(now)
+        return leases.acquire(self._connection, self.account_id, holder, host, pid, at, ttl_s)
 
     def renew_lease(self, holder: str, now: datetime, ttl_s: float) -> bool:
         """Keep the lease for `ttl_s` seconds from now; False if somebody else has it."""
-        return leases.renew(self._connection, self.account_id, holder, now, ttl_s)
+        at = self.lease_time(now)
+        return leases.renew(self._connection, self.account_id, holder, at, ttl_s)
 
     def release_lease(self, holder: str) -> bool:
         """Give the lease back; False if it was not this holder's."""
         return leases.release(self._connection, self.account_id, holder)
 
-    def lease(self) -> Lease | None:
-        """The lease as it stands, expired or not; None when nobody took it or it was given back."""
-        return leases.lease(self._connection, self.account_id)
+    def lease(self, *, pinned: bool = False) -> Lease | None:
+        """The lease as it stands, expired or not; None when nobody took it or it was given back.
+
+        `pinned`: nobody can take it over before this transaction ends.
+        """
+        return leases.lease(self._connection, self.account_id, pinned=pinned)
+
+    def acquire_trade_lock(
+        self, symbol: Symbol, holder: str, host: str, pid: int, now: datetime, ttl_s: float
+    ) -> Lease:
+        """Take the lock of an instrument, or see who has it: compare the answer's `holder`."""
+        at = self.lease_time(now)
+        return leases.acquire_lock(
+            self._connection, self.account_id, symbol, holder, host, pid, at, ttl_s
+        )
+
+    def release_trade_lock(self, symbol: Symbol, holder: str, now: datetime) -> bool:
+        """End the lock of an instrument now; False if it was not this holder's, or is over."""
+        at = self.lease_time(now)
+        return leases.release_lock(self._connection, self.account_id, symbol, holder, at)
+
+    def trade_lock(self, symbol: Symbol, *, pinned: bool = False) -> Lease | None:
+        """The lock of an instrument as it was last taken, over or not. `pinned` as for `lease`."""
+        return leases.lock(self._connection, self.account_id, symbol, pinned=pinned)
 
     # --- proof -----------------------------------------------------------------------------------
 
@@ -362,9 +394,10 @@ class Transaction:
 class Store:
     """A store, open for one account. One thread at a time; transactions do not nest."""
 
-    def __init__(self, engine: Engine, account: Account) -> None:
+    def __init__(self, engine: Engine, account: Account, *, shares_clock: bool = False) -> None:
         self._engine = engine
         self._account = account
+        self._shares_clock = shares_clock
         self._is_busy = False
 
     @classmethod
@@ -378,11 +411,13 @@ class Store:
         epoch_seed: str | None = None,
         read_only: bool = False,
         busy_timeout_s: float = 5.0,
+        shares_clock: bool = False,
     ) -> Store:
         """Open an up-to-date store and register the account in it (unless `read_only`).
 
         `epoch_seed` makes the epoch of a new store repeatable: virtual time only. Anything less
-        than synchronous FULL is for throw-away runs.
+        than synchronous FULL is for throw-away runs. `shares_clock`: leases are reckoned in the
+        database's own time, where it has one; only where that runs at the speed of the venue's.
 
         Raises:
             SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
@@ -399,7 +434,7 @@ class Store:
             except BaseException:
                 engine.dispose()
                 raise
-        return cls(engine, account)
+        return cls(engine, account, shares_clock=shares_clock)
 
     @classmethod
     def remembered(cls, url: str) -> tuple[Account, ...]:
@@ -433,7 +468,7 @@ class Store:
         self._is_busy = True
         try:
             with translated_errors(self._engine.url), self._engine.begin() as connection:
-                yield Transaction(connection, self._account)
+                yield Transaction(connection, self._account, shares_clock=self._shares_clock)
         finally:
             self._is_busy = False
 

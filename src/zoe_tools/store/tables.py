@@ -24,7 +24,7 @@ from sqlalchemy import (
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = MetaData(
@@ -347,6 +347,20 @@ ENGINE_LEASES = Table(
     _time("expires_at"),
 )
 
+TRADE_LOCKS = Table(
+    "trade_locks",
+    METADATA,
+    _account(is_key=True),
+    _key("symbol"),
+    _text("holder"),
+    _text("host"),
+    Column("pid", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
+    Column("token", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
+    _time("acquired_at"),
+    _time("renewed_at"),
+    _time("expires_at"),
+)
+
 APPEND_ONLY = (ORDER_EVENTS, CRYPTO_FILLS, LEDGER_ENTRIES)
 """Tables whose rows a trigger protects from UPDATE and DELETE."""
 
@@ -354,6 +368,7 @@ NO_BUSINESS = (
     STORE_META,
     ACCOUNTS,
     ENGINE_LEASES,
+    TRADE_LOCKS,
     CRYPTO_RECONCILIATION_EVENTS,
     HEALTH_HEARTBEAT,
     BOOT_AUDIT,

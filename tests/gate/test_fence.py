@@ -1,0 +1,254 @@
+"""Who may add risk: a loop under its lease, and one process at a time on an instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from unittest import mock
+
+import pytest
+
+from builders import BTC, ETH, d, make_position, make_request, make_stop_request, place
+from fakes import Desk, at_the_desk
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.observation import Lease
+from zoe_tools.domain.plan import AdoptPosition, CancelOrder, OutcomeState, Plan, Step, StepOutcome
+from zoe_tools.gate.gate import Gate
+from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
+
+RESTING = make_request(limit_price=d("59000.0"))
+TTL_S = 30.0
+
+
+async def take_lease(desk: Desk, holder: str, *, ttl_s: float = TTL_S) -> Lease:
+    """The account's lease, for a holder."""
+    return await desk.read(
+        lambda tx: tx.acquire_lease(holder, "testhost", 1, desk.clock.now(), ttl_s)
+    )
+
+
+async def lose_lease(desk: Desk) -> None:
+    """Somebody else has it from now on."""
+    await desk.clock.sleep(TTL_S)
+    await take_lease(desk, "other")
+
+
+async def carry(desk: Desk, gate: Gate, *steps: Step) -> tuple[StepOutcome, ...]:
+    """Plan now, and carry it out."""
+    snapshot = await desk.look()
+    receipt = await gate.carry_out(desk.plan(*steps), snapshot=snapshot, execute=True)
+    return receipt.outcomes
+
+
+async def leased_gate(desk: Desk, *, ttl_s: float = TTL_S) -> Gate:
+    """A gate that trades under the lease."""
+    gate = desk.gate()
+    gate.trade_under(await take_lease(desk, "mine", ttl_s=ttl_s))
+    return gate
+
+
+class TakenOver:
+    """The desk's store; as soon as an intent is journaled, somebody else takes the lease."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._run = desk.store.run
+        self._is_lost = False
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """As `StoreRunner.run`."""
+        result = await self._run(work)
+        if not self._is_lost and await self._run(lambda tx: bool(tx.intents())):
+            self._is_lost = True
+            await self._run(lambda tx: tx.release_lease("mine"))
+            await take_lease(self._desk, "other")
+        return result
+
+
+# --- the lease -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ttl_s", "life_s"),
+    [pytest.param(30.0, 5.0, id="long lease"), pytest.param(4.0, 3.0, id="short lease")],
+)
+def test_an_order_is_dead_a_second_before_the_lease_it_was_sent_under(
+    tmp_path: Path, ttl_s: float, life_s: float
+) -> None:
+    """The deadline is <= lease expiry - 1 s, and never later than it would be without a lease."""
+
+    async def story(desk: Desk) -> timedelta:
+        gate = await leased_gate(desk, ttl_s=ttl_s)
+        await carry(desk, gate, place(RESTING))
+        (intent,) = await desk.read(lambda tx: tx.intents())
+        return intent.deadline - intent.created_at
+
+    assert at_the_desk(tmp_path, story) == timedelta(seconds=life_s)
+
+
+def test_a_loop_that_lost_its_lease_sends_no_order(tmp_path: Path) -> None:
+    """The token has grown: whoever took over is the one who trades."""
+
+    async def story(desk: Desk) -> tuple[StepOutcome, list[tuple[str, str]]]:
+        gate = await leased_gate(desk)
+        await lose_lease(desk)
+        (outcome,) = await carry(desk, gate, place(RESTING))
+        return outcome, desk.venue.writes
+
+    outcome, writes = at_the_desk(tmp_path, story)
+
+    assert (outcome.state, outcome.code, writes) == (OutcomeState.SKIPPED, "LEASE_LOST", [])
+
+
+def test_the_same_holder_after_somebody_else_is_a_stranger_to_its_old_token(tmp_path: Path) -> None:
+    """A name alone proves nothing: between the two somebody else has traded."""
+
+    async def story(desk: Desk) -> StepOutcome:
+        gate = await leased_gate(desk)
+        await lose_lease(desk)
+        await desk.clock.sleep(TTL_S)
+        await take_lease(desk, "mine")
+        (outcome,) = await carry(desk, gate, place(RESTING))
+        return outcome
+
+    assert at_the_desk(tmp_path, story).code == "LEASE_LOST"
+
+
+def test_a_lease_about_to_end_lets_no_order_out(tmp_path: Path) -> None:
+    """There would be no second left for the venue to take it."""
+
+    async def story(desk: Desk) -> tuple[StepOutcome, int]:
+        gate = await leased_gate(desk, ttl_s=1.9)
+        (outcome,) = await carry(desk, gate, place(RESTING))
+        return outcome, len(await desk.read(lambda tx: tx.intents()))
+
+    outcome, journaled = at_the_desk(tmp_path, story)
+
+    assert (outcome.code, journaled) == ("LEASE_LOST", 0)
+
+
+def test_a_takeover_between_journal_and_send_denies_the_intent(tmp_path: Path) -> None:
+    """The second look at the token is the one that counts; nothing is left open behind it."""
+
+    async def story(desk: Desk) -> tuple[StepOutcome, list[IntentState], list[tuple[str, str]]]:
+        gate = await leased_gate(desk)
+        snapshot = await desk.look()
+        loses = TakenOver(desk)
+        plan = desk.plan(place(RESTING))
+        with mock.patch.object(desk.store, "run", loses.run):
+            receipt = await gate.carry_out(plan, snapshot=snapshot, execute=True)
+        states = [each.state for each in await desk.read(lambda tx: tx.intents())]
+        return receipt.outcomes[0], states, desk.venue.writes
+
+    outcome, states, writes = at_the_desk(tmp_path, story)
+
+    assert (outcome.code, states, writes) == ("LEASE_LOST", [IntentState.DENIED], [])
+
+
+@pytest.mark.parametrize(
+    ("purpose", "is_sent"),
+    [pytest.param("entry", True, id="entry"), pytest.param("stop", False, id="stop")],
+)
+def test_without_the_lease_an_entry_may_still_be_cancelled_and_a_stop_not(
+    tmp_path: Path, purpose: str, *, is_sent: bool
+) -> None:
+    """To take a stop away and not be able to place the next one would leave a position bare."""
+
+    async def story(desk: Desk) -> bool:
+        gate = await leased_gate(desk)
+        await carry(desk, gate, place(RESTING))
+        (resting,) = desk.venue.resting
+        await lose_lease(desk)
+        desk.venue.calls.clear()
+        cancel = CancelOrder(
+            venue_order_id=resting.venue_order_id,
+            symbol=BTC,
+            reason="test",
+            purpose=purpose,  # type: ignore[arg-type]
+        )
+        await carry(desk, gate, cancel)
+        return bool(desk.venue.writes)
+
+    assert at_the_desk(tmp_path, story) is is_sent
+
+
+# --- the lock of an instrument -------------------------------------------------------------------
+
+
+async def two_plans(desk: Desk, symbol_of_second: Symbol = BTC) -> StepOutcome:
+    """Two processes plan on the same world; the first trades, then the second."""
+    first, second = desk.gate(pid=1), desk.gate(command="sync-positions", pid=2)
+    snapshot = await desk.look()
+    theirs = replace(RESTING, symbol=symbol_of_second, limit_price=d("2900.00"))
+    late: Plan = desk.plan(place(RESTING if symbol_of_second == BTC else theirs), command="x")
+    await desk.clock.sleep(1)
+    await carry(desk, first, place(RESTING))
+    await desk.clock.sleep(1)
+    receipt = await second.carry_out(late, snapshot=snapshot, execute=True)
+    return receipt.outcomes[0]
+
+
+def test_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path) -> None:
+    """What the first did, the second plan does not know: it has to be made anew."""
+    outcome = at_the_desk(tmp_path, two_plans)
+
+    assert (outcome.state, outcome.code) == (OutcomeState.SKIPPED, "INSTRUMENT_LOCKED")
+    assert "traded BTC/USD after this plan was made" in outcome.evidence
+
+
+def test_another_instrument_is_not_locked(tmp_path: Path) -> None:
+    """The lock is one instrument's."""
+    outcome = at_the_desk(tmp_path, lambda desk: two_plans(desk, ETH))
+
+    assert outcome.state is OutcomeState.DONE
+
+
+def test_a_plan_made_after_the_other_process_was_done_goes(tmp_path: Path) -> None:
+    """The lock is given back with the outcome, not kept until it runs out."""
+
+    async def story(desk: Desk) -> StepOutcome:
+        await carry(desk, desk.gate(pid=1), place(RESTING))
+        await desk.clock.sleep(0.1)
+        (outcome,) = await carry(desk, desk.gate(pid=2), place(RESTING))
+        return outcome
+
+    assert at_the_desk(tmp_path, story).state is OutcomeState.DONE
+
+
+def test_a_lock_in_another_hand_stops_an_entry_and_no_stop(tmp_path: Path) -> None:
+    """Locks stop new risk, never its reduction."""
+
+    async def story(desk: Desk) -> tuple[StepOutcome, ...]:
+        desk.venue.totals["BTC"] = d("0.5")
+        position = make_position(quantity=d("0.5"))
+        await desk.do(AdoptPosition(position=position, reason="test"))
+        await desk.read(
+            lambda tx: tx.acquire_trade_lock(BTC, "other", "there", 7, desk.clock.now(), 600)
+        )
+        stop = place(make_stop_request(quantity=d("0.5")), position_id=position.position_id)
+        return await carry(desk, desk.gate(), place(RESTING), stop)
+
+    entry, stop = at_the_desk(tmp_path, story)
+
+    assert (entry.code, stop.state) == ("INSTRUMENT_LOCKED", OutcomeState.DONE)
+    assert entry.evidence == "other is trading BTC/USD at this moment"
+
+
+def test_a_lock_that_ran_out_is_taken(tmp_path: Path) -> None:
+    """A process that was killed holds nobody up for longer than its order could have lived."""
+
+    async def story(desk: Desk) -> StepOutcome:
+        await desk.read(
+            lambda tx: tx.acquire_trade_lock(BTC, "dead", "there", 7, desk.clock.now(), 6)
+        )
+        await desk.clock.sleep(6.1)
+        (outcome,) = await carry(desk, desk.gate(), place(RESTING))
+        return outcome
+
+    assert at_the_desk(tmp_path, story).state is OutcomeState.DONE
