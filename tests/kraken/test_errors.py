@@ -216,15 +216,3 @@ def test_a_strange_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
         error_for(["EOrder:Something new", "EService:Busy"], is_write=True)
 
     assert ["EOrder:Something new" in each.getMessage() for each in caplog.records] == [True]
-
-
-def test_a_venue_of_new_words_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """What is remembered is bounded, and so is what is logged."""
-    strange.forget()
-    for number in range(strange.MOST + 10):
-        strange.noted("a test", "x" * 500 + str(number))
-        strange.noted("a test", str(number))
-    strange.forget()
-
-    assert len(caplog.records) == strange.MOST
-    assert max(len(each.getMessage()) for each in caplog.records) < 300

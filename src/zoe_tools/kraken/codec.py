@@ -32,14 +32,14 @@ from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMo
 from zoe_tools.domain.money import ZERO, decimal_of, quantum
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.errors import VenueMisbehaved
-from zoe_tools.kraken import strange, wire
+from zoe_tools.kraken import shapes, strange, wire
 
 T = TypeVar("T")
 
 V2_NAMES: Mapping[str, str] = {"XBT": "BTC", "XDG": "DOGE"}
 """Altnames that the streaming API, and so zoe, calls otherwise (kraken-spot section 4)."""
 
-_API_KEY_INFO = msgspec.json.Decoder(wire.ApiKeyInfo)
+_API_KEY_INFO = shapes.Reader("GetApiKeyInfo", wire.ApiKeyInfo)
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000

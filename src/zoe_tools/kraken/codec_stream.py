@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill, Liquidity
@@ -29,6 +30,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport, InstrumentsUpdate
 from zoe_tools.errors import VenueMisbehaved
+from zoe_tools.kraken import strange
 from zoe_tools.kraken.wire_stream import (
     BalanceRow,
     ExecutionRow,
@@ -38,6 +40,8 @@ from zoe_tools.kraken.wire_stream import (
     TickerRow,
     TradeRow,
 )
+
+V = TypeVar("V")
 
 REMEMBERED_ORDERS = 10_000
 """Orders whose rich rows are kept to complete later sparse ones."""
@@ -61,6 +65,16 @@ _MODES = {mode.value: mode for mode in VenueMode}
 _LOG = logging.getLogger(__name__)
 
 
+def _known(words: Mapping[str, V], word: str, unknown: V, what: str) -> V:
+    """What a word of the venue's means here; one that is not known is told once."""
+    found = words.get(word)
+    if found is None:
+        if word:
+            strange.noted(what, word)
+        return unknown
+    return found
+
+
 def time_of(text: str) -> datetime:
     """An RFC 3339 time as aware UTC; nanoseconds are cut to microseconds.
 
@@ -75,15 +89,20 @@ def time_of(text: str) -> datetime:
 
 
 def mode_of(text: str) -> VenueMode:
-    """The venue's overall state."""
-    return _MODES.get(text, VenueMode.UNKNOWN)
+    """The venue's overall state; a word that is not known is UNKNOWN."""
+    return _known(_MODES, text, VenueMode.UNKNOWN, "the venue's mode")
 
 
 def statuses_of(row: InstrumentsRow) -> InstrumentsUpdate:
     """Status by symbol; a word that is not known is UNKNOWN, and blocks new risk."""
     return InstrumentsUpdate(
         statuses=tuple(
-            (Symbol(pair.symbol), _STATUS_WORDS.get(pair.status, InstrumentStatus.UNKNOWN))
+            (
+                Symbol(pair.symbol),
+                _known(
+                    _STATUS_WORDS, pair.status, InstrumentStatus.UNKNOWN, "an instrument's status"
+                ),
+            )
             for pair in row.pairs
         )
     )
@@ -188,23 +207,25 @@ class ExecutionDecoder:
 
     def report(self, row: ExecutionRow, *, is_snapshot: bool, now: datetime) -> ExecutionReport:
         """One report; a row of an order never seen before stays as sparse as it is."""
-        known = self._learn(row)
-        kind = _KINDS.get(row.exec_type, ExecutionKind.UNKNOWN)
+        of_order = self._learn(row)
+        kind = _known(_KINDS, row.exec_type, ExecutionKind.UNKNOWN, "a kind of execution report")
         return ExecutionReport(
             kind=kind,
-            status=_STATUSES.get(row.order_status, OrderStatus.UNKNOWN),
+            status=_known(
+                _STATUSES, row.order_status, OrderStatus.UNKNOWN, "an order's status in a stream"
+            ),
             venue_order_id=VenueOrderId(row.order_id),
             reported_at=time_of(row.timestamp) if row.timestamp else now,
-            client_order_id=known.client_order_id,
-            symbol=known.symbol,
-            side=known.side,
-            order_type=known.order_type,
-            quantity=known.quantity,
-            limit_price=known.limit_price,
-            trigger_price=known.trigger_price,
+            client_order_id=of_order.client_order_id,
+            symbol=of_order.symbol,
+            side=of_order.side,
+            order_type=of_order.order_type,
+            quantity=of_order.quantity,
+            limit_price=of_order.limit_price,
+            trigger_price=of_order.trigger_price,
             cumulative_quantity=row.cum_qty,
             average_price=row.avg_price,
-            fill=_fill_of(row, known, now),
+            fill=_fill_of(row, of_order, now),
             reason=row.reason or row.cancel_reason or "",
             is_snapshot=is_snapshot,
         )
@@ -220,8 +241,10 @@ class ExecutionDecoder:
             known.symbol = Symbol(row.symbol)
         if row.side:
             known.side = _side(row.side)
-        if row.order_type in _TYPES:
-            known.order_type = _TYPES[row.order_type]
+        if row.order_type:
+            known.order_type = _known(
+                _TYPES, row.order_type, OrderType.UNKNOWN, "a type of order in a stream"
+            )
         if row.order_qty is not None:
             known.quantity = row.order_qty
         if row.limit_price is not None:

@@ -28,10 +28,12 @@ from zoe_tools.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
+from zoe_tools.kraken import strange
 from zoe_tools.kraken.codec_stream import time_of
 from zoe_tools.kraken.errors import error_for, row_for
 from zoe_tools.kraken.reconnect import ReconnectPolicy
 from zoe_tools.kraken.server_time import ServerTime
+from zoe_tools.kraken.shapes import note_unknown
 from zoe_tools.kraken.stream_requests import json_text
 from zoe_tools.kraken.wire_stream import ACK, FRAME, Frame
 from zoe_tools.ports import Clock, Connect, FrameClosed, FrameDuplex
@@ -40,6 +42,8 @@ POLICY_VIOLATION = 1008
 """The one close code after which trying again is pointless."""
 
 _LOG = logging.getLogger(__name__)
+_UNWATCHED = frozenset({"book", "level3", "heartbeat"})
+"""Too many to look each over for fields that nobody knows; books are, where they start."""
 _STANDS_ALREADY = "Already subscribed"
 _NO_REASON = "refused without a reason"
 
@@ -334,6 +338,8 @@ class Connection:
             # A proxy's own words, e.g. `CloudFlare WebSocket proxy restarting`.
             _LOG.warning("a frame that is not a JSON object: %.200s", text)
             return
+        if frame.channel not in _UNWATCHED:
+            note_unknown("a frame", Frame, text)
         if frame.req_id in self._sent_at and frame.req_id is not None:
             self._learn_time(frame, self._sent_at.pop(frame.req_id))
         if frame.method == "subscribe":
@@ -368,6 +374,8 @@ class Connection:
         if frame.success:
             result = ACK.decode(frame.result) if frame.result else None
             acks: tuple[Ack, ...] = ((result.channel, result.symbol),) if result else ()
+            for warning in (result.warnings if result else None) or ():
+                strange.noted("a warning of an acknowledgement", warning)
         elif frame.error == _STANDS_ALREADY and asked is not None:
             acks = asked.acks(frame.symbol)
         else:

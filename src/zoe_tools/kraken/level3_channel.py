@@ -11,6 +11,7 @@ from zoe_tools.domain.stream import OrdersBookUpdate
 from zoe_tools.kraken.codec_stream import resting_order_of, time_of
 from zoe_tools.kraken.level3 import Level3Book
 from zoe_tools.kraken.mending import Emit, Mending
+from zoe_tools.kraken.shapes import note_unknown
 from zoe_tools.kraken.wire_stream import LEVEL3, Frame, Level3Row
 from zoe_tools.ports import Clock
 
@@ -54,6 +55,8 @@ class Level3Channel:
         """
         self.mending.check(self._books)
         if frame.channel == "level3":
+            if frame.type == "snapshot":
+                note_unknown("level3", list[Level3Row], frame.data)
             for row in LEVEL3.decode(frame.data):
                 await self._on_book(row, is_snapshot=frame.type == "snapshot")
 

@@ -33,6 +33,7 @@ from zoe_tools.kraken.order_answers import (
     placed_by_a_check,
     trigger_time_of,
 )
+from zoe_tools.kraken.shapes import Reader
 from zoe_tools.kraken.stream_requests import (
     OrderMethod,
     add_order_params,
@@ -353,7 +354,7 @@ def _rows(frame: Frame) -> list[BatchRow]:
     return rows.orders if isinstance(rows, PlacedBatch) else rows
 
 
-def _result(decoder: msgspec.json.Decoder[T], frame: Frame) -> T:
+def _result(decoder: msgspec.json.Decoder[T] | Reader[T], frame: Frame) -> T:
     """The result of an answer that says yes."""
     try:
         return decoder.decode(frame.result)

@@ -30,6 +30,7 @@ from zoe_tools.kraken.codec_stream import (
     trade_of,
 )
 from zoe_tools.kraken.mending import Emit, Mending
+from zoe_tools.kraken.shapes import note_unknown
 from zoe_tools.kraken.wire_stream import (
     BOOK,
     INSTRUMENTS,
@@ -96,6 +97,7 @@ class PublicChannels:
                 rows = TRADE.decode(frame.data)
                 await self._emit(TradeUpdate(trades=tuple(trade_of(row) for row in rows)))
             case "book":
+                _look_over(frame)
                 for book in BOOK.decode(frame.data):
                     await self._on_book(book, is_snapshot=frame.type == "snapshot", now=now)
             case "ohlc":
@@ -152,3 +154,9 @@ class PublicChannels:
                 yield replace(before, is_final=True)
             self._running[candle.symbol] = candle
         yield from (self._running[symbol] for symbol in {each.symbol: None for each in candles})
+
+
+def _look_over(frame: Frame) -> None:
+    """Tell unknown fields of a book where it starts: its updates are too many to look at each."""
+    if frame.type == "snapshot":
+        note_unknown("book", list[BookRow], frame.data)

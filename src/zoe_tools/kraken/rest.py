@@ -28,7 +28,7 @@ from zoe_tools.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
-from zoe_tools.kraken import errors, limits, signing, wire
+from zoe_tools.kraken import errors, limits, shapes, signing, wire
 from zoe_tools.kraken.budgets import LONGEST_WAIT_S, Budgets
 from zoe_tools.kraken.codec import seconds_of
 from zoe_tools.ports import Clock, Coordination
@@ -264,7 +264,7 @@ class RestClient:
                 raise errors.error_for(envelope.error, is_write=is_write, now_s=now_s)
             for warning in envelope.error:
                 _LOG.warning("%s was answered with the warning %s", method, warning)
-            return _decoder(answer).decode(envelope.result)
+            value = _decoder(answer).decode(envelope.result)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             sentence = f"The answer to {method} cannot be read: {error}."
             if is_write:
@@ -272,6 +272,8 @@ class RestClient:
             raise VenueMisbehaved(
                 sentence, hint="Check KRAKEN_BASE_URL and the venue's status page."
             ) from error
+        shapes.note_unknown(method, answer, envelope.result)
+        return value
 
     def _transport_now(self) -> httpx.AsyncBaseTransport:
         """The connection pool, made on first use.

@@ -7,7 +7,7 @@ and enumerations stay text, because the venue adds to both. Source: kraken-spot 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -17,8 +17,18 @@ Decimals = Annotated[int, msgspec.Meta(ge=0, le=24)]
 _MAX_EXPONENT = 40
 
 
+def names(text: str) -> frozenset[str]:
+    """The names in a text, for a struct's `unread`."""
+    return frozenset(text.split())
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all payloads: refuses decimals that are not finite or absurdly large."""
+    """The base of all payloads: refuses decimals that are not finite or absurdly large.
+
+    `unread` are fields that the venue documents and zoe has no use for: they are not strange.
+    """
+
+    unread: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -50,17 +60,23 @@ class Envelope(Row, frozen=True):
 class ServerTime(Row, frozen=True):
     """Time: whole seconds."""
 
+    unread: ClassVar[frozenset[str]] = names("rfc1123")
+
     unixtime: Decimal
 
 
 class SystemStatus(Row, frozen=True):
     """SystemStatus."""
 
+    unread: ClassVar[frozenset[str]] = names("timestamp msg")
+
     status: str
 
 
 class AssetRow(Row, frozen=True):
     """A row of Assets."""
+
+    unread: ClassVar[frozenset[str]] = names("aclass status collateral_value margin_rate")
 
     altname: str
     decimals: Decimals
@@ -76,6 +92,12 @@ class FeeRow(ArrayRow, frozen=True):
 
 class PairRow(Row, frozen=True):
     """A row of AssetPairs; what old or odd rows leave out is None."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "aclass_base aclass_quote lot lot_multiplier leverage_buy leverage_sell "
+        "fee_volume_currency margin_call margin_stop long_position_limit "
+        "short_position_limit execution_venue"
+    )
 
     altname: str
     base: str
@@ -109,6 +131,8 @@ class LastTrade(ArrayRow, frozen=True):
 
 class TickerRow(Row, frozen=True):
     """A row of Ticker."""
+
+    unread: ClassVar[frozenset[str]] = names("v p t l h o")
 
     a: Top
     b: Top
@@ -164,12 +188,16 @@ Prints = dict[str, list[PrintRow] | str | int]
 class BalanceRow(Row, frozen=True):
     """A row of BalanceEx."""
 
+    unread: ClassVar[frozenset[str]] = names("credit credit_used")
+
     balance: Decimal
     hold_trade: Decimal = Decimal(0)
 
 
 class OrderDescription(Row, frozen=True):
     """`descr` of an order. Prices are texts: they may be relative (`+1.0000%`)."""
+
+    unread: ClassVar[frozenset[str]] = names("aclass leverage order close")
 
     pair: str
     type: str
@@ -180,6 +208,11 @@ class OrderDescription(Row, frozen=True):
 
 class OrderRow(Row, frozen=True):
     """An order of OpenOrders, ClosedOrders or QueryOrders; `price` is the average fill price."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "refid userref starttm expiretm trigger margin misc oflags time_in_force trades "
+        "sender_sub_id amended link_id"
+    )
 
     status: str
     opentm: Decimal
@@ -212,6 +245,11 @@ class ClosedOrders(Row, frozen=True):
 class FillRow(Row, frozen=True):
     """A row of TradesHistory."""
 
+    unread: ClassVar[frozenset[str]] = names(
+        "postxid aclass ordertype tradeordertype margin leverage misc trade_id ledgers "
+        "posstatus cprice ccost cfee cvol cmargin net trades"
+    )
+
     ordertxid: str
     pair: str
     time: Decimal
@@ -233,6 +271,8 @@ class TradesHistory(Row, frozen=True):
 class LedgerRow(Row, frozen=True):
     """A row of Ledgers."""
 
+    unread: ClassVar[frozenset[str]] = names("aclass")
+
     refid: str
     time: Decimal
     type: str
@@ -253,11 +293,15 @@ class Ledgers(Row, frozen=True):
 class PlacedDescription(Row, frozen=True):
     """The venue's own words for an order."""
 
+    unread: ClassVar[frozenset[str]] = names("close")
+
     order: str = ""
 
 
 class Placed(Row, frozen=True):
     """AddOrder; `txid` is absent when the order was only validated."""
+
+    unread: ClassVar[frozenset[str]] = names("cl_ord_id")
 
     descr: PlacedDescription = PlacedDescription()
     txid: list[str] = []
@@ -272,11 +316,15 @@ class Amended(Row, frozen=True):
 class Countdown(Row, frozen=True):
     """CancelAllOrdersAfter, alike over both wires; disarmed, the trigger is "0" or missing."""
 
+    unread: ClassVar[frozenset[str]] = names("currentTime")
+
     trigger: str = msgspec.field(name="triggerTime", default="0")
 
 
 class Cancelled(Row, frozen=True):
     """CancelOrder, CancelOrderBatch and CancelAll."""
+
+    unread: ClassVar[frozenset[str]] = names("pending")
 
     count: int
 
@@ -284,11 +332,15 @@ class Cancelled(Row, frozen=True):
 class Token(Row, frozen=True):
     """GetWebSocketsToken."""
 
+    unread: ClassVar[frozenset[str]] = names("expires")
+
     token: str
 
 
 class ApiKeyInfo(Row, frozen=True):
     """GetApiKeyInfo, under its snake_case names; times are texts of unix seconds, "0" for unset."""
+
+    unread: ClassVar[frozenset[str]] = names("api_key")
 
     permissions: list[str]
     api_key_name: str = ""
@@ -313,6 +365,8 @@ ApiKeyFields = dict[str, msgspec.Raw]
 
 class DayRow(Row, frozen=True):
     """A row of Ticker with its statistics: today's since midnight UTC, and the last 24 hours'."""
+
+    unread: ClassVar[frozenset[str]] = names("a b")
 
     c: LastTrade
     v: tuple[Decimal, Decimal]
@@ -345,6 +399,8 @@ class GroupRow(Row, frozen=True):
 class GroupedBook(Row, frozen=True):
     """GroupedBook: the best levels first, `grouping` ticks each."""
 
+    unread: ClassVar[frozenset[str]] = names("pair grouping")
+
     bids: list[GroupRow]
     asks: list[GroupRow]
 
@@ -360,6 +416,8 @@ class RestingRow(Row, frozen=True):
 
 class Level3(Row, frozen=True):
     """Level3: the best price first, and at one price the first in the queue."""
+
+    unread: ClassVar[frozenset[str]] = names("pair")
 
     bids: list[RestingRow]
     asks: list[RestingRow]

@@ -6,15 +6,17 @@ Shapes only, as in wire.py: exact decimals, unknown fields tolerated, enumeratio
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from zoe_tools.kraken.wire import FillRow, LedgerRow, Row
+from zoe_tools.kraken.wire import FillRow, LedgerRow, Row, names
 
 
 class TradeBalanceRow(Row, frozen=True):
     """TradeBalance; `ml` is absent without positions."""
+
+    unread: ClassVar[frozenset[str]] = names("mfo")
 
     eb: Decimal
     tb: Decimal
@@ -30,6 +32,8 @@ class TradeBalanceRow(Row, frozen=True):
 
 class FeeStandingRow(Row, frozen=True):
     """A pair's row of TradeVolume, in percent; no next tier on the last one."""
+
+    unread: ClassVar[frozenset[str]] = names("minfee maxfee tiervolume")
 
     fee: Decimal
     nextfee: Decimal | None = None
@@ -47,6 +51,8 @@ class TradeVolume(Row, frozen=True):
 
 class PositionRow(Row, frozen=True):
     """A row of OpenPositions; `rollovertm` is text, `net` has a sign and comes with docalcs."""
+
+    unread: ClassVar[frozenset[str]] = names("posstatus class ordertype terms misc oflags leverage")
 
     ordertxid: str
     pair: str
@@ -69,6 +75,8 @@ Positions = dict[str, PositionRow] | list[PositionRow]
 class AmendRow(Row, frozen=True):
     """A row of OrderAmends; `timestamp` in nanoseconds."""
 
+    unread: ClassVar[frozenset[str]] = names("post_only")
+
     amend_id: str
     amend_type: str
     order_qty: Decimal
@@ -82,6 +90,8 @@ class AmendRow(Row, frozen=True):
 
 class OrderAmends(Row, frozen=True):
     """OrderAmends, oldest first."""
+
+    unread: ClassVar[frozenset[str]] = names("count")
 
     amends: list[AmendRow]
 
@@ -98,6 +108,8 @@ class CreditRow(Row, frozen=True):
 class CreditLines(Row, frozen=True):
     """CreditLines, of accounts that have one; null of all others."""
 
+    unread: ClassVar[frozenset[str]] = names("limits_monitor")
+
     asset_details: dict[str, CreditRow]
 
 
@@ -113,6 +125,8 @@ QueriedLedger = dict[str, LedgerRow]
 class DepositMethodRow(Row, frozen=True):
     """A row of DepositMethods; `limit` is false where there is none."""
 
+    unread: ClassVar[frozenset[str]] = names("gen-address address-setup-fee")
+
     method: str
     limit: Decimal | bool | None = None
     fee: Decimal | None = None
@@ -121,6 +135,8 @@ class DepositMethodRow(Row, frozen=True):
 
 class WithdrawMethodRow(Row, frozen=True):
     """A row of WithdrawMethods."""
+
+    unread: ClassVar[frozenset[str]] = names("network_id fee limits")
 
     asset: str
     method: str
@@ -162,6 +178,8 @@ class WithdrawInfo(Row, frozen=True):
 class MovementRow(Row, frozen=True):
     """A record of DepositStatus or WithdrawStatus; the fee may be missing."""
 
+    unread: ClassVar[frozenset[str]] = names("aclass key originators")
+
     method: str
     asset: str
     refid: str
@@ -200,6 +218,8 @@ class EarnPending(Row, frozen=True):
 class EarnAmount(Row, frozen=True):
     """An amount in the asset itself and in the currency of the answer."""
 
+    unread: ClassVar[frozenset[str]] = names("allocation_count allocations")
+
     native: Decimal
     converted: Decimal
 
@@ -207,11 +227,15 @@ class EarnAmount(Row, frozen=True):
 class EarnPart(Row, frozen=True):
     """What is on its way in or out, in the asset itself; empty where nothing is."""
 
+    unread: ClassVar[frozenset[str]] = names("converted allocation_count allocations")
+
     native: Decimal = Decimal(0)
 
 
 class EarnAmounts(Row, frozen=True):
     """What is allocated: all states together, and what is on its way in or out."""
+
+    unread: ClassVar[frozenset[str]] = names("pending exit_queue allocated")
 
     total: EarnAmount
     bonding: EarnPart | None = None
@@ -220,6 +244,8 @@ class EarnAmounts(Row, frozen=True):
 
 class EarnAllocationRow(Row, frozen=True):
     """One strategy's allocation."""
+
+    unread: ClassVar[frozenset[str]] = names("payout")
 
     strategy_id: str
     native_asset: str
@@ -230,6 +256,8 @@ class EarnAllocationRow(Row, frozen=True):
 class EarnAllocations(Row, frozen=True):
     """A page of Earn/Allocations."""
 
+    unread: ClassVar[frozenset[str]] = names("total_allocated total_rewarded")
+
     items: list[EarnAllocationRow]
     converted_asset: str = ""
     next_cursor: str | None = None
@@ -237,6 +265,11 @@ class EarnAllocations(Row, frozen=True):
 
 class EarnLockRow(Row, frozen=True):
     """`lock_type` of a strategy; periods in seconds."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "payout_frequency bonding_period_variable bonding_rewards "
+        "unbonding_period_variable unbonding_rewards exit_queue_period"
+    )
 
     type: str
     bonding_period: Decimal | None = None
@@ -259,6 +292,8 @@ class EarnSourceRow(Row, frozen=True):
 class EarnStrategyRow(Row, frozen=True):
     """A row of Earn/Strategies; fees in percent, absent limits are none."""
 
+    unread: ClassVar[frozenset[str]] = names("auto_compound")
+
     id: str
     asset: str
     lock_type: EarnLockRow
@@ -280,9 +315,6 @@ class EarnStrategies(Row, frozen=True):
     next_cursor: str | None = None
 
 
-# --- orders in bulk
-
-
 # --- exports
 
 
@@ -294,6 +326,10 @@ class ExportAdded(Row, frozen=True):
 
 class ExportRow(Row, frozen=True):
     """A row of ExportStatus; times are texts of unix seconds, "0" where not yet known."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "subtype flags fields starttm endtm completedtm aclass asset"
+    )
 
     id: str
     descr: str

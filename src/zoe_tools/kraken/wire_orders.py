@@ -5,13 +5,17 @@ Every field that zoe can do without has a default; what it cannot read is the re
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
-from zoe_tools.kraken.wire import Row
+from zoe_tools.kraken.wire import Row, names
 
 
 class BatchRow(Row, frozen=True):
     """An order of a batch: its id, as REST or as the socket calls it, or its error."""
+
+    unread: ClassVar[frozenset[str]] = names("descr close order_userref warnings")
 
     txid: str | None = None
     order_id: str | None = None
@@ -33,6 +37,10 @@ class PlacedBatch(Row, frozen=True):
 class Edited(Row, frozen=True):
     """EditOrder and edit_order: the new order and the old one; an error where REST has one."""
 
+    unread: ClassVar[frozenset[str]] = names(
+        "status volume price price2 descr newuserref olduserref warnings"
+    )
+
     txid: str = ""
     order_id: str = ""
     originaltxid: str = ""
@@ -53,6 +61,8 @@ class Edited(Row, frozen=True):
 
 class CancelledOne(Row, frozen=True):
     """One of the answers to cancel_order: the order by the name that was used."""
+
+    unread: ClassVar[frozenset[str]] = names("order_userref warnings")
 
     order_id: str | None = None
     cl_ord_id: str | None = None

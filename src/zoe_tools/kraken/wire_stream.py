@@ -6,13 +6,18 @@ Unknown fields are ignored, absent ones are None. Source: kraken-spot sections 1
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
+
+from zoe_tools.kraken.shapes import Reader
+from zoe_tools.kraken.wire import names
 
 
 class Frame(msgspec.Struct, frozen=True):
     """The outside of every frame: a method's answer or a channel's data."""
+
+    unread: ClassVar[frozenset[str]] = names("timestamp status Error")
 
     channel: str = ""
     type: str = ""
@@ -31,8 +36,15 @@ class Frame(msgspec.Struct, frozen=True):
 class AckResult(msgspec.Struct, frozen=True):
     """What a subscription's acknowledgement echoes."""
 
+    unread: ClassVar[frozenset[str]] = names(
+        "depth interval snapshot event_trigger include_tokenized_assets execution_venue "
+        "snap_orders snap_trades snapshot_trades order_status ratecounter maxratecount users "
+        "rebased"
+    )
+
     channel: str = ""
     symbol: str | None = None
+    warnings: list[str] | None = None
 
 
 class LevelRow(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +95,8 @@ class Level3Row(msgspec.Struct, frozen=True, gc=False):
 class OhlcRow(msgspec.Struct, frozen=True):
     """The running candle, or one of a snapshot; `interval` in minutes."""
 
+    unread: ClassVar[frozenset[str]] = names("timestamp")
+
     symbol: str
     open: Decimal
     high: Decimal
@@ -98,6 +112,8 @@ class OhlcRow(msgspec.Struct, frozen=True):
 class TickerRow(msgspec.Struct, frozen=True):
     """One ticker."""
 
+    unread: ClassVar[frozenset[str]] = names("volume vwap low high change change_pct")
+
     symbol: str
     bid: Decimal
     bid_qty: Decimal
@@ -109,6 +125,8 @@ class TickerRow(msgspec.Struct, frozen=True):
 
 class TradeRow(msgspec.Struct, frozen=True):
     """One public print."""
+
+    unread: ClassVar[frozenset[str]] = names("ord_type")
 
     symbol: str
     side: str
@@ -128,12 +146,24 @@ class FeeRow(msgspec.Struct, frozen=True):
 class TriggersRow(msgspec.Struct, frozen=True):
     """The trigger of a conditional order."""
 
+    unread: ClassVar[frozenset[str]] = names(
+        "reference price_type peak_price last_price status timestamp"
+    )
+
     price: Decimal | None = None
     actual_price: Decimal | None = None
 
 
 class ExecutionRow(msgspec.Struct, frozen=True):
     """One row of the executions channel; sparse rows carry little."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "order_userref trade_id limit_price_type time_in_force margin post_only "
+        "reduce_only no_mpp display_qty display_qty_remain effective_time expire_time "
+        "fee_ccy_pref sender_sub_id ext_ord_id ord_ref_id cash_order_qty contingent "
+        "margin_borrow ext_exec_id position_status cum_cost fee_usd_equiv amended "
+        "liquidated user trigger triggered_price"
+    )
 
     order_id: str
     exec_type: str
@@ -162,6 +192,10 @@ class ExecutionRow(msgspec.Struct, frozen=True):
 class BalanceRow(msgspec.Struct, frozen=True):
     """A row of the balances channel: an asset (snapshot) or a ledger entry (update)."""
 
+    unread: ClassVar[frozenset[str]] = names(
+        "asset_class wallets category wallet_type wallet_id user"
+    )
+
     asset: str
     balance: Decimal
     ledger_id: str | None = None
@@ -176,11 +210,19 @@ class BalanceRow(msgspec.Struct, frozen=True):
 class StatusRow(msgspec.Struct, frozen=True):
     """The venue's overall state."""
 
+    unread: ClassVar[frozenset[str]] = names("api_version connection_id version")
+
     system: str = ""
 
 
 class PairRow(msgspec.Struct, frozen=True):
     """One pair of the instrument channel; its figures come from AssetPairs."""
+
+    unread: ClassVar[frozenset[str]] = names(
+        "base quote qty_precision qty_increment price_precision cost_precision marginable "
+        "has_index cost_min margin_initial position_limit_long position_limit_short "
+        "tick_size price_increment qty_min execution_venue"
+    )
 
     symbol: str
     status: str = ""
@@ -189,11 +231,15 @@ class PairRow(msgspec.Struct, frozen=True):
 class InstrumentsRow(msgspec.Struct, frozen=True):
     """The instrument channel's data: an object, unlike the others."""
 
+    unread: ClassVar[frozenset[str]] = names("assets")
+
     pairs: list[PairRow] = []
 
 
 class PlacedResult(msgspec.Struct, frozen=True):
     """The answer to add_order and cancel_order."""
+
+    unread: ClassVar[frozenset[str]] = names("order_userref warnings")
 
     order_id: str = ""
     cl_ord_id: str | None = None
@@ -202,20 +248,22 @@ class PlacedResult(msgspec.Struct, frozen=True):
 class AmendedResult(msgspec.Struct, frozen=True):
     """The answer to amend_order."""
 
+    unread: ClassVar[frozenset[str]] = names("order_id cl_ord_id warnings")
+
     amend_id: str = ""
 
 
 FRAME = msgspec.json.Decoder(Frame)
-ACK = msgspec.json.Decoder(AckResult)
+ACK = Reader("an acknowledgement", AckResult)
 BOOK_FRAME = msgspec.json.Decoder(BookFrame)
 BOOK = msgspec.json.Decoder(list[BookRow])
 LEVEL3 = msgspec.json.Decoder(list[Level3Row])
-OHLC = msgspec.json.Decoder(list[OhlcRow])
-TICKER = msgspec.json.Decoder(list[TickerRow])
-TRADE = msgspec.json.Decoder(list[TradeRow])
-EXECUTIONS = msgspec.json.Decoder(list[ExecutionRow])
-BALANCES = msgspec.json.Decoder(list[BalanceRow])
-INSTRUMENTS = msgspec.json.Decoder(InstrumentsRow)
-STATUS = msgspec.json.Decoder(list[StatusRow])
-PLACED = msgspec.json.Decoder(PlacedResult)
-AMENDED = msgspec.json.Decoder(AmendedResult)
+OHLC = Reader("ohlc", list[OhlcRow])
+TICKER = Reader("ticker", list[TickerRow])
+TRADE = Reader("trade", list[TradeRow])
+EXECUTIONS = Reader("executions", list[ExecutionRow])
+BALANCES = Reader("balances", list[BalanceRow])
+INSTRUMENTS = Reader("instrument", InstrumentsRow)
+STATUS = Reader("status", list[StatusRow])
+PLACED = Reader("an answer to an order", PlacedResult)
+AMENDED = Reader("an answer to an amendment", AmendedResult)
