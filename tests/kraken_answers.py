@@ -14,7 +14,7 @@ import msgspec
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.nonce import NonceSource
-from zoe_tools.kraken.order_entry import OrderWire
+from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.runtime.clocks import VirtualClock

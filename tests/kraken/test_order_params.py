@@ -22,15 +22,8 @@ from zoe_tools.domain.order import (
     TimeInForce,
 )
 from zoe_tools.errors import VenueRejected
-from zoe_tools.kraken.order_params import (
-    NOT_SENT,
-    amend_params,
-    deadline_text,
-    order_params,
-    placement_params,
-    price_text,
-    quantity_text,
-)
+from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
+from zoe_tools.kraken.order_rules import NOT_SENT, deadline_text, price_text, quantity_text
 
 INSTRUMENT = make_instrument(altname="XBTUSD")
 

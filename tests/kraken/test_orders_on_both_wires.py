@@ -28,7 +28,7 @@ from zoe_tools.domain.order import (
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.order_answers import BatchMember
-from zoe_tools.kraken.order_params import NOT_SENT
+from zoe_tools.kraken.order_rules import NOT_SENT
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app

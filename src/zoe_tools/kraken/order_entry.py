@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
@@ -28,14 +28,14 @@ from zoe_tools.kraken.order_answers import (
     trigger_time_of,
 )
 from zoe_tools.kraken.order_params import (
-    FEWEST_ORDERS,
-    MOST_ORDERS,
     amend_params,
     batch_params,
     edit_params,
     order_params,
     placement_params,
 )
+from zoe_tools.kraken.order_rules import FEWEST_ORDERS, MOST_ORDERS
+from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
@@ -45,76 +45,6 @@ T = TypeVar("T")
 MOST_CANCELS = 50
 """How many names a cancel of several may hold."""
 _LOG = logging.getLogger(__name__)
-
-
-class OrderWire(Protocol):
-    """A socket that takes orders; the errors are those of `ports.Venue`'s writes.
-
-    `VenueUnavailable` says that provably nothing left by it, or that nothing could have happened.
-    """
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it would take an order now."""
-        ...
-
-    async def place(
-        self,
-        request: OrderRequest,
-        client_order_id: ClientOrderId | None,
-        deadline: datetime,
-        instrument: Instrument,
-    ) -> VenueOrderId:
-        """Place one order."""
-        ...
-
-    async def validate(self, request: OrderRequest, instrument: Instrument) -> str:
-        """Have an order checked; returns what is said of it, which may be nothing."""
-        ...
-
-    async def place_batch(
-        self, orders: Sequence[NewOrder], deadline: datetime, instrument: Instrument
-    ) -> tuple[BatchMember, ...]:
-        """Place several orders of one instrument."""
-        ...
-
-    async def validate_batch(
-        self, orders: Sequence[NewOrder], deadline: datetime, instrument: Instrument
-    ) -> tuple[BatchMember, ...]:
-        """Have several orders of one instrument checked."""
-        ...
-
-    async def amend(
-        self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument
-    ) -> str:
-        """Change a resting order; returns the amend id."""
-        ...
-
-    async def edit(
-        self, edit: OrderEdit, deadline: datetime, instrument: Instrument
-    ) -> EditedOrder:
-        """Put a new order in the place of a resting one."""
-        ...
-
-    async def cancel(self, name: OrderName) -> int:
-        """Cancel what one name names; returns how many."""
-        ...
-
-    async def cancel_each(self, names: Sequence[OrderName]) -> tuple[CancelResult, ...]:
-        """Cancel several orders and tell of each; no user references."""
-        ...
-
-    async def cancel_batch(self, names: Sequence[OrderName]) -> int:
-        """Cancel several orders at once; returns how many there were."""
-        ...
-
-    async def cancel_all(self) -> int:
-        """Cancel every open order; returns how many."""
-        ...
-
-    async def cancel_all_after(self, timeout_s: int) -> datetime | None:
-        """Set the dead man's switch; returns when it goes off."""
-        ...
 
 
 class OrderEntry:

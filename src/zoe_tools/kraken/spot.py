@@ -23,7 +23,8 @@ from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.order_answers import is_gone
-from zoe_tools.kraken.order_entry import OrderEntry, OrderWire
+from zoe_tools.kraken.order_entry import OrderEntry
+from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.pages import Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.ports import Clock

@@ -27,7 +27,7 @@ from zoe_tools.domain.order import (
 )
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.kraken.order_answers import NewOrder
-from zoe_tools.kraken.order_params import (
+from zoe_tools.kraken.order_rules import (
     NO_TERMS,
     Price,
     Prices,
