@@ -15,15 +15,28 @@ from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import (
     ConditionalClose,
     OrderAmendment,
+    OrderEdit,
     OrderRequest,
     OrderTerms,
     OrderType,
+    PriceOffset,
     Side,
     TimeInForce,
 )
-from zoe_tools.errors import VenueRejected
-from zoe_tools.kraken.order_params import amend_params, order_params, placement_params
+from zoe_tools.errors import VenueRejected, VenueUnavailable
+from zoe_tools.kraken.order_answers import NewOrder
+from zoe_tools.kraken.order_params import (
+    amend_params,
+    batch_params,
+    edit_params,
+    order_params,
+    placement_params,
+)
 from zoe_tools.kraken.order_rules import NOT_SENT, deadline_text, price_text, quantity_text
+from zoe_tools.kraken.signing import encoded
+from zoe_tools.kraken.stream_requests import add_order_params, batch_add_params, json_text
+from zoe_tools.paper.rest.params import from_form
+from zoe_tools.paper.values.order import RelativePrice
 
 INSTRUMENT = make_instrument(altname="XBTUSD")
 
@@ -37,6 +50,26 @@ def request(**changes: Any) -> OrderRequest:
         "quantity": d("0.01"),
     }
     return OrderRequest(**{**values, **changes})
+
+
+def away(direction: Any, distance: str, unit: str = "") -> PriceOffset:
+    """So far from the last price, in quote or in percent."""
+    return PriceOffset(distance=d(distance), direction=direction, is_percent=unit == "%")
+
+
+def limited(**changes: Any) -> OrderRequest:
+    """A limited sale."""
+    return request(order_type=OrderType.LIMIT, **changes)
+
+
+def trailing(**terms: Any) -> OrderRequest:
+    """A trailing stop with a limit."""
+    return request(order_type=OrderType.TRAILING_STOP_LIMIT, terms=OrderTerms(**terms))
+
+
+def closed(**prices: Any) -> OrderTerms:
+    """Closed at a limit."""
+    return OrderTerms(close=ConditionalClose(order_type=OrderType.LIMIT, **prices))
 
 
 SCENARIOS: list[tuple[str, OrderRequest, dict[str, str]]] = [
@@ -75,6 +108,21 @@ SCENARIOS: list[tuple[str, OrderRequest, dict[str, str]]] = [
         ),
         {"ordertype": "take-profit-limit", "price": "80000.0", "price2": "79900.0"},
     ),
+    (
+        "limit below the last",
+        limited(terms=OrderTerms(limit_offset=away("-", "100.5"))),
+        {"ordertype": "limit", "price": "-100.5"},
+    ),
+    (
+        "limit where it rests",
+        limited(terms=OrderTerms(limit_offset=away("#", "1.50", "%"))),
+        {"ordertype": "limit", "price": "#1.5%"},
+    ),
+    (
+        "trailing stop with a limit",
+        trailing(trigger_offset=away("+", "1", "%"), limit_offset=away("-", "100")),
+        {"ordertype": "trailing-stop-limit", "price": "+1%", "price2": "-100.0"},
+    ),
     ("reduce only", request(reduce_only=True), {"ordertype": "market", "reduce_only": "true"}),
 ]
 
@@ -104,6 +152,22 @@ def test_each_kind_of_order_is_said_in_the_venues_words(
         request(terms=OrderTerms(close=ConditionalClose(order_type=OrderType.LIMIT))),
         request(order_type=OrderType.UNKNOWN),
         request(time_in_force=TimeInForce.GTD),
+        request(limit_price=d("60000")),
+        request(trigger_price=d("60000")),
+        request(order_type=OrderType.LIMIT, limit_price=d("1"), trigger_price=d("1")),
+        request(terms=OrderTerms(limit_offset=away("+", "1"))),
+        limited(limit_price=d("1"), terms=OrderTerms(limit_offset=away("+", "1"))),
+        limited(terms=OrderTerms(limit_offset=away("+", "0"))),
+        limited(terms=OrderTerms(limit_offset=away("+", "-1"))),
+        limited(terms=OrderTerms(limit_offset=away("+", "0.05"))),
+        limited(terms=OrderTerms(limit_offset=away("+", "0.00001", "%"))),
+        limited(terms=OrderTerms(limit_offset=away("+", "NaN", "%"))),
+        trailing(trigger_offset=away("-", "500")),
+        trailing(trigger_offset=away("#", "500")),
+        trailing(trigger_offset=away("+", "500"), limit_offset=away("#", "5")),
+        trailing(limit_offset=away("-", "5")),
+        request(terms=closed(limit_price=d("1"), trigger_price=d("1"))),
+        request(terms=closed(limit_price=d("1"), limit_offset=away("+", "1"))),
         request(quantity=d("0.000000001")),
         request(quantity=d("0")),
         request(quantity=d("-1")),
@@ -177,3 +241,127 @@ def test_an_amendment_says_what_changes_and_nothing_else() -> None:
         amend_params(
             OrderAmendment(venue_order_id=order, symbol=BTC), INSTRUMENT, deadline=NOON, now=NOON
         )
+
+
+offsets = st.builds(
+    PriceOffset,
+    distance=st.decimals(min_value="0.1", max_value="1e9", places=1),
+    direction=st.sampled_from(["+", "-", "#"]),
+    is_percent=st.booleans(),
+)
+
+
+@given(offsets)
+def test_an_offset_is_read_by_the_venue_as_it_was_meant(offset: PriceOffset) -> None:
+    """Through the form's escapes too: a bare plus would be a blank."""
+    said = order_params(limited(terms=OrderTerms(limit_offset=offset)), INSTRUMENT)
+    body, _ = encoded("1", said)
+    signed = -offset.distance if offset.direction == "-" else offset.distance
+
+    assert from_form(body).price("price") == RelativePrice(
+        value=signed, is_percent=offset.is_percent, is_unsigned=offset.direction == "#"
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        limited(terms=OrderTerms(limit_offset=away("+", "1"))),
+        limited(limit_price=d("60000"), time_in_force=TimeInForce.FOK),
+        limited(limit_price=d("60000"), terms=OrderTerms(leverage=2)),
+        request(order_type=OrderType.STOP_LOSS, terms=OrderTerms(trigger_offset=away("#", "500"))),
+    ],
+)
+def test_what_the_socket_has_no_words_for_is_said_by_rest(asked: OrderRequest) -> None:
+    """Provably nothing left by the socket, of one order or of a batch with it."""
+    order_params(asked, INSTRUMENT)
+    name, until = ClientOrderId("ours"), NOON + timedelta(seconds=5)
+    with pytest.raises(VenueUnavailable, match="nothing was sent"):
+        add_order_params(asked, INSTRUMENT, client_order_id=name, deadline=until, now=NOON)
+    with pytest.raises(VenueUnavailable, match="nothing was sent"):
+        batch_add_params([(name, request()), (name, asked)], INSTRUMENT, deadline=until, now=NOON)
+
+
+def test_a_batch_is_json_with_true_numbers_flags_and_objects() -> None:
+    """Pair, deadline and `validate` are the batch's; a close is an object; a reference a number."""
+    close = ConditionalClose(
+        order_type=OrderType.STOP_LOSS_LIMIT, trigger_price=d("5"), limit_offset=away("-", "1", "%")
+    )
+    orders: list[NewOrder] = [
+        (ClientOrderId("ours"), limited(limit_price=d("60000"), reduce_only=True)),
+        (None, limited(limit_price=d("60000"), terms=OrderTerms(userref=-7, close=close))),
+    ]
+    until = NOON + timedelta(seconds=5)
+    params = batch_params(orders, INSTRUMENT, deadline=until, now=NOON, is_check=True)
+    said = {"ordertype": "limit", "type": "sell", "volume": "0.01000000", "oflags": "fciq"}
+    said["price"] = "60000.0"
+
+    assert params == {
+        "pair": "XBTUSD",
+        "orders": [
+            said | {"cl_ord_id": "ours", "reduce_only": True},
+            said
+            | {
+                "userref": -7,
+                "close": {"ordertype": "stop-loss-limit", "price": "5.0", "price2": "-1%"},
+            },
+        ],
+        "deadline": "2026-01-05T12:00:05.000000Z",
+        "validate": True,
+    }
+    unchecked = batch_params(orders, INSTRUMENT, deadline=until, now=NOON)
+    assert "validate" not in unchecked
+    assert encoded("1", unchecked)[0].startswith('{"nonce":"1","pair":"XBTUSD","orders":[{"type"')
+
+
+def test_the_socket_tells_the_batch_once_what_its_orders_share() -> None:
+    """Symbol and deadline are no member's."""
+    orders: list[NewOrder] = [(ClientOrderId("ours"), limited(limit_price=d("60000")))] * 2
+    until = NOON + timedelta(seconds=5)
+    text = json_text(batch_add_params(orders, INSTRUMENT, deadline=until, now=NOON))
+    member = (
+        '{"order_type":"limit","side":"sell","order_qty":0.01000000,"fee_preference":"quote",'
+        '"limit_price":60000.0,"cl_ord_id":"ours"}'
+    )
+
+    assert text == (
+        f'{{"symbol":"BTC/USD","orders":[{member},{member}],'
+        '"deadline":"2026-01-05T12:00:05.000000Z"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"quantity": d("0.02")}, {"volume": "0.02000000"}),
+        ({"limit_price": d("5")}, {"price2": "5.0"}),
+        ({"trigger_price": d("6"), "limit_price": d("5")}, {"price": "6.0", "price2": "5.0"}),
+        ({"trigger_offset": away("-", "2", "%")}, {"price": "-2%"}),
+        ({"userref": 0, "post_only": True}, {"userref": "0", "oflags": "post"}),
+    ],
+)
+def test_an_edit_says_what_changes_and_nothing_else(
+    changes: dict[str, Any], said: dict[str, str]
+) -> None:
+    """Which price is the first depends on the order's type."""
+    order = VenueOrderId("OAAAAA-BBBBB-CCCCC4")
+    kind = OrderType.STOP_LOSS_LIMIT
+    edit = OrderEdit(venue_order_id=order, symbol=BTC, order_type=kind, **changes)
+    params = edit_params(edit, INSTRUMENT, deadline=NOON + timedelta(seconds=5), now=NOON)
+
+    common = {"pair": "XBTUSD", "txid": order, "deadline": "2026-01-05T12:00:05.000000Z"}
+    assert params == common | said
+
+
+def test_an_amendments_offset_has_a_sign() -> None:
+    """`#` is for new orders alone."""
+    order, until = VenueOrderId("OAAAAA-BBBBB-CCCCC4"), NOON + timedelta(seconds=5)
+    for direction, words in (("+", "+2%"), ("-", "-2%")):
+        change = OrderAmendment(
+            venue_order_id=order, symbol=BTC, limit_offset=away(direction, "2", "%")
+        )
+        said = amend_params(change, INSTRUMENT, deadline=until, now=NOON)
+        assert said["limit_price"] == words
+    unsigned = OrderAmendment(venue_order_id=order, symbol=BTC, trigger_offset=away("#", "2"))
+    with pytest.raises(VenueRejected, match="no '#'"):
+        amend_params(unsigned, INSTRUMENT, deadline=until, now=NOON)

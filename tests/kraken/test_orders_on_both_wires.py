@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -290,6 +292,109 @@ def test_an_amendment_shows_less_of_an_iceberg_and_never_takes_by_either_wire() 
             )
             with pytest.raises(VenueRejected, match="Post only"):
                 await venue.amend(across, deadline=deadline)
+        await both.rest.aclose()
+
+    at_venue(story)
+
+
+AMENDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "limit below the last": ("limit", {"limit_offset": away("-", "2", "%")}),
+    "limit above the last": ("limit sale", {"limit_offset": away("+", "1500")}),
+    "trigger above the last": ("stop", {"trigger_offset": away("+", "3", "%")}),
+    "both": (
+        "stop limit",
+        {"trigger_offset": away("+", "2500"), "limit_offset": away("+", "2600")},
+    ),
+    "distance": ("trailing", {"trigger_offset": away("+", "700")}),
+    "distance in percent": ("trailing limit", {"trigger_offset": away("+", "2", "%")}),
+    "limit beside the trigger": ("trailing limit", {"limit_offset": away("+", "25")}),
+}
+
+
+@pytest.mark.parametrize("name", AMENDED)
+def test_an_offset_amends_an_order_to_the_same_by_either_wire(name: str) -> None:
+    """The venue works it out of the same last price."""
+    kind, changes = AMENDED[name]
+    request = {**ORDERS, "limit sale": order(limit_price=d("61000"), side=Side.SELL)}[kind]
+    told: list[Any] = []
+
+    async def story(client: Client) -> None:
+        client.desk.hear(traded("60000.1", "0.5", "buy"))
+        both = Told(client)
+        for number, venue in enumerate((both.by_rest, both.by_socket)):
+            name = client_id(request, number)
+            placed = await venue.place(request, client_order_id=name, deadline=both.deadline)
+            before = await both.row(placed)
+            change = OrderAmendment(venue_order_id=placed, symbol=BTC, **changes)
+            await venue.amend(change, deadline=both.deadline)
+            told.append(await both.row(placed))
+            assert told[-1] != before
+            await venue.cancel(placed)
+        await both.rest.aclose()
+
+    at_venue(story)
+
+    assert told[0] == told[1]
+
+
+class Counted:
+    """How many writes went by REST, in front of a client."""
+
+    def __init__(self, rest: RestClient) -> None:
+        self.writes = 0
+        self._private = rest.private
+        rest.private = self.private  # type: ignore[method-assign]
+
+    async def private(self, method: str, params: Any, answer: Any, *, is_write: bool) -> Any:
+        """Count it and pass it on."""
+        self.writes += is_write
+        return await self._private(method, params, answer, is_write=is_write)
+
+
+def test_orders_go_by_rest_while_the_socket_is_away_and_by_the_socket_once_it_is_back() -> None:
+    """One after another, each once: the venue has as many as were asked for."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        counted = Counted(both.rest)
+        venue = both.by_socket
+        await both.of(venue, order(), 1)
+        by_rest = [counted.writes]
+        await client.ends[-1].close(1001, "going away")
+        for _ in takewhile(lambda _: client.orders.is_up, range(100)):
+            await asyncio.sleep(0)
+        is_up = [client.orders.is_up]
+        await both.of(venue, order(), 2)
+        by_rest.append(counted.writes)
+        await client.clock.sleep(30)
+        is_up.append(client.orders.is_up)
+        await both.of(venue, order(), 3)
+        by_rest.append(counted.writes)
+
+        assert (by_rest, is_up) == ([0, 1, 1], [False, True])
+        assert len(await venue.open_orders()) == 3
+        await both.rest.aclose()
+
+    at_venue(story)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_socket_that_drops_under_an_order_leaves_it_unknown_and_rest_alone(
+    *, is_done: bool
+) -> None:
+    """The next order goes by REST; the one under way is never sent again."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        counted = Counted(both.rest)
+        fault: FaultName = "accept-then-drop" if is_done else "reply-lost-before"
+        await both.by_socket.catalogue()
+        client.desk.exchange.arm_fault(FaultRule(name=fault, where="add_order"))
+        with pytest.raises(OutcomeUnknown):
+            await both.of(both.by_socket, order(), 1)
+        assert counted.writes == 0
+        await both.of(both.by_socket, order(), 2)
+        assert len(await both.by_socket.open_orders()) == 1 + is_done
         await both.rest.aclose()
 
     at_venue(story)
