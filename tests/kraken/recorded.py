@@ -25,10 +25,22 @@ import vcr
 import kraken_answers as kraken
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side, TimeInForce
+from zoe_tools.domain.order import (
+    ConditionalClose,
+    OrderAmendment,
+    OrderEdit,
+    OrderName,
+    OrderRequest,
+    OrderTerms,
+    OrderType,
+    PriceOffset,
+    Side,
+    TimeInForce,
+)
 from zoe_tools.errors import VenueRejected
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.order_answers import NewOrder
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
@@ -162,12 +174,58 @@ async def _records(venue: KrakenSpot, clock: VirtualClock) -> None:
     assert [page async for page, _ in reads.movements("withdrawal")] == [()]
 
 
+async def _several(venue: KrakenSpot, clock: VirtualClock) -> None:
+    """Orders in batches, edited, priced by the last price, cancelled by each kind of name, or all.
+
+    With a conditional close and the dead man's switch.
+    """
+
+    def soon() -> Any:
+        return clock.now() + timedelta(seconds=5)
+
+    ends = ConditionalClose(
+        order_type=OrderType.STOP_LOSS_LIMIT,
+        trigger_offset=_away("-", "2", is_percent=True),
+        limit_offset=_away("-", "2.5", is_percent=True),
+    )
+    shared = OrderTerms(userref=7, close=ends)
+    orders: list[NewOrder] = [
+        (_client_id(1), _order(limit_price=Decimal(30000))),
+        (None, _order(limit_price=Decimal(30000), terms=shared)),
+        (_client_id(3), _order(terms=OrderTerms(limit_offset=_away("#", "5", is_percent=True)))),
+        (None, _order(limit_price=Decimal(29000), terms=OrderTerms(userref=8))),
+    ]
+    checked = await venue.validate_batch(orders, deadline=soon())
+    assert [each.error for each in checked] == [None] * 4
+    members = await venue.place_batch(orders, deadline=soon())
+    editable = members[3].venue_order_id
+    assert editable is not None
+    edit = OrderEdit(
+        venue_order_id=editable,
+        symbol=BTC,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal("0.02"),
+        limit_offset=_away("-", "5000"),
+        post_only=True,
+        userref=8,
+    )
+    assert (await venue.edit(edit, deadline=soon())).original_order_id == editable
+    assert await venue.cancel(OrderName(client_order_id=_client_id(1))) == 1
+    assert await venue.cancel(OrderName(userref=7)) == 1
+    ours = OrderName(client_order_id=_client_id(3))
+    assert await venue.cancel_batch([editable, ours, OrderName(userref=8)]) == 2
+    assert await venue.cancel_all_after(60) is not None
+    assert await venue.cancel_all_after(0) is None
+    assert await venue.cancel_all() == 0
+
+
 STORIES: dict[str, Story] = {
     "account": _account,
     "market": _market,
     "order-kinds": _kinds,
     "orders": _orders,
     "records": _records,
+    "several-orders": _several,
 }
 
 
@@ -181,6 +239,10 @@ def _order(**fields: Any) -> OrderRequest:
         **fields,
     }
     return OrderRequest(**given)
+
+
+def _away(direction: Any, distance: str, *, is_percent: bool = False) -> PriceOffset:
+    return PriceOffset(distance=Decimal(distance), direction=direction, is_percent=is_percent)
 
 
 def _client_id(number: int) -> ClientOrderId:
