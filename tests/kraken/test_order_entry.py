@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 import kraken_answers as kraken
 from builders import d
 from paper_venue import PaperVenue, visited
-from zoe_tools.domain.identifiers import ClientOrderId, Symbol
-from zoe_tools.domain.order import OrderRequest, OrderType, Side
-from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, PriceOffset, Side
+from zoe_tools.errors import OutcomeUnknown, VenueRejected, VenueThrottled
 from zoe_tools.kraken.order_answers import BatchMember
 from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 BTC = Symbol("BTC/USD")
 SOON = timedelta(seconds=5)
+AWAY = PriceOffset(distance=d("1"), direction="+")
 
 
 def bid(number: int, quantity: str = "0.01", symbol: Symbol = BTC) -> Any:
@@ -86,6 +89,39 @@ def ask(script: kraken.Script, use: Callable[[KrakenSpot], Awaitable[Any]]) -> A
         return await use(kraken.spot(script))
 
     return run_virtual(run())
+
+
+AMENDS: list[tuple[dict[str, Any], bool]] = [
+    ({"limit_price": d("1")}, False),
+    ({"limit_offset": AWAY}, False),
+    ({"limit_price": d("1"), "quantity": d("1")}, False),
+    ({"quantity": d("1")}, True),
+    ({"trigger_price": d("1")}, True),
+    ({"trigger_offset": AWAY}, True),
+    ({"trigger_offset": AWAY, "limit_offset": AWAY}, True),
+]
+
+
+@pytest.mark.parametrize(("changes", "is_sent"), AMENDS)
+def test_only_an_amendment_that_protects_goes_when_the_budget_of_its_pair_is_used_up(
+    changes: dict[str, Any], *, is_sent: bool
+) -> None:
+    """An entry that is priced anew waits; a stop that is moved does not."""
+    script = kraken.Script(AmendOrder=kraken.success({"amend_id": "T"}))
+    change = OrderAmendment(venue_order_id=VenueOrderId("O1"), symbol=BTC, **changes)
+
+    async def run() -> None:
+        clock = VirtualClock(kraken.EPOCH)
+        rest = kraken.client(script, clock=clock, unlimited=False)
+        for _ in range(60):
+            await rest.budgets.take_transaction("add", symbol=BTC, is_urgent=True)
+        deadline = clock.now() + SOON
+        with nullcontext() if is_sent else pytest.raises(VenueThrottled):
+            await KrakenSpot(rest, clock).amend(change, deadline=deadline)
+
+    run_virtual(run())
+
+    assert len(script.seen("AmendOrder")) == is_sent
 
 
 def test_what_the_venue_does_not_tell_of_an_order_is_unknown() -> None:

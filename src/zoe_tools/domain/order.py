@@ -244,8 +244,7 @@ class OrderName:
 
     def __post_init__(self) -> None:
         """See the class."""
-        told = (self.venue_order_id, self.client_order_id, self.userref)
-        if len(told) - told.count(None) != 1:
+        if len([each for each in self._told() if each is not None]) != 1:
             raise ValueError(f"{self} is not one name of an order")
 
     @classmethod
@@ -256,7 +255,10 @@ class OrderName:
     @property
     def text(self) -> str:
         """The name alone."""
-        return str(self.venue_order_id or self.client_order_id or self.userref)
+        return next(str(each) for each in self._told() if each is not None)
+
+    def _told(self) -> tuple[str | int | None, ...]:
+        return self.venue_order_id, self.client_order_id, self.userref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,7 +235,7 @@ class OrderEntry:
             "amend",
             symbol=amendment.symbol,
             order_id=amendment.venue_order_id,
-            is_urgent=amendment.limit_price is None or amendment.trigger_price is not None,
+            is_urgent=_protects(amendment),
             deadline=deadline,
         )
         amend_id = await self._by_either_wire(
@@ -401,6 +401,13 @@ class OrderEntry:
 def _is_urgent(request: OrderRequest) -> bool:
     """On spot a sale ends risk: it leaves at once, as stops and cancels do."""
     return request.side is Side.SELL or request.order_type.is_stop
+
+
+def _protects(amendment: OrderAmendment) -> bool:
+    """A stop's trigger or any order's size; a limit alone is an entry that is priced anew."""
+    moves_trigger = amendment.trigger_price is not None or amendment.trigger_offset is not None
+    moves_limit = amendment.limit_price is not None or amendment.limit_offset is not None
+    return moves_trigger or not moves_limit
 
 
 def _symbol_of(orders: Sequence[NewOrder]) -> Symbol:
