@@ -8,7 +8,7 @@
 #   make cassettes   record the client's conversations with the paper exchange anew
 #   make smoke   twenty seconds of paper trading
 #   make bench   measurements; beside clients by others after `make bench-peers`
-#   make docs    write what --help says into docs/commands
+#   make docs    write what --help says into docs/commands, and the JSON schemas
 #   make clean   remove everything made here
 
 SHELL := /bin/sh
@@ -81,6 +81,7 @@ bench-peers: $(CLIENTS)/.stamp
 
 docs: setup
 	@$(PY) tests/help_blocks.py
+	@$(PY) tests/schema_files.py
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \

@@ -27,6 +27,7 @@ SOURCE = ROOT / "src" / "zoe_tools"
 DOCS = ROOT / "docs"
 
 WITHOUT_DECISION = {
+    "apply": "the decision is that of the command whose plan it is, made again",
     "config show": "shows settings; there is nothing to decide",
     "db status": "shows what the migrations say",
     "db upgrade": "runs migrations, which decide for themselves",
@@ -40,8 +41,8 @@ WITHOUT_DECISION = {
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
-SHARED = {"invocation"}
-"""Modules of `commands/` that are no command: what every command is handed."""
+SHARED = {"invocation", "planning"}
+"""Modules of `commands/` that are no command: what every command, or every planning one, has."""
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])

@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "check-tp-coverage": "Show how much of each position its stop and its target cover.",
     "reconcile": "Compare our books with the venue's own records, and explain every difference.",
     "backfill": "Find the candles that the store lacks, and fetch those that the venue still has.",
+    "apply": "Carry out a saved plan, if planning again gives the same.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
     "resume": "Allow new risk again after a kill, if the checklist is clean.",

@@ -27,6 +27,7 @@ invariants are not in this tree: they are bugs, and crash (exit 1).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -69,10 +70,25 @@ class PlanError(ZoeError):
     exit_code = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """One thing that is no longer as planned; `step` counts from 1, 0 is the plan as a whole."""
+
+    step: int
+    what: str
+    was: str
+    now: str
+    allowed: str
+
+
 class PlanStale(PlanError):
-    """The world moved between the plan and the act."""
+    """The world moved between the plan and the act; `moved` lists what."""
 
     default_hint = "Run the command again and read the new plan."
+
+    def __init__(self, message: str, *, hint: str = "", moved: tuple[Moved, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.moved = moved
 
 
 class PlanRefused(PlanError):

@@ -25,8 +25,8 @@ async def sync(
 ) -> tuple[int, str]:
     """Run the command; its exit code and what it printed."""
     context, invocation, out = command_io(desk, "sync-positions", live_consent=consent)
-    wanted = (_adoption(adopt),) if adopt else ()
-    code = await _sync(context, invocation, wanted=wanted, cost=None, execute=execute)
+    arguments = (("adopt", adopt),) if adopt else ()
+    code = await _sync(context, invocation, arguments, execute=execute)
     return code, out.getvalue()
 
 

@@ -13,9 +13,17 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+    value_of,
+)
 from zoe_tools.config import Settings
 from zoe_tools.core.kill import plan_kill, plan_latch
-from zoe_tools.domain.plan import OutcomeState, Plan
+from zoe_tools.domain.plan import Arguments, OutcomeState, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import (
@@ -28,7 +36,7 @@ from zoe_tools.errors import (
 )
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import cancel_without_journal
-from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.gate import Gate, Regather
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gather import Need, gather_store
@@ -43,6 +51,7 @@ from zoe_tools.runtime.known_accounts import (
     run_with_books,
 )
 from zoe_tools.runtime.paper_process import is_paper_running
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 ROUNDS = 6
 """How often the venue is looked at again before the result counts as unproved."""
@@ -61,6 +70,7 @@ class Order:
     level: KillLevel
     reason: str
     execute: bool
+    kept: Keeping = NOT_KEPT
 
 
 def kill(
@@ -80,6 +90,9 @@ def kill(
     execute: Annotated[
         bool, typer.Option("--execute", help="Really stop; without it nothing is stopped.")
     ] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
 ) -> int:
     """Stop trading: latch the level, cancel what could add risk, prove it at the venue.
 
@@ -92,7 +105,8 @@ def kill(
       zoe --account live kill --level flatten --reason "strange fills" --execute
     """
     invocation: Invocation = ctx.obj
-    order = Order(level=_level(level), reason=reason, execute=execute)
+    kept = keeping(out, valid_for, force=force, execute=execute)
+    order = Order(level=_level(level), reason=reason, execute=execute, kept=kept)
     named = invocation.named_settings()
     try:
         known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
@@ -100,11 +114,35 @@ def kill(
             settings = known[0].settings or named[0]
             return run_with_context(settings, lambda context: _kill(context, invocation, order))
         if known:
+            _demand_one(kept)
             return _kill_all(invocation, named[0], known, order)
     except StoreError as error:
         invocation.printer().warn(f"The store is gone, nothing can be latched: {error.message}")
         return _kill_blindly(invocation, reachable_accounts(named), order)
     return _nothing_known(invocation, named[0])
+
+
+def planner(context: Context, arguments: Arguments) -> Regather:
+    """How this command looks and plans on one account, at the `level`, for the `reason`.
+
+    Raises:
+        ConfigError: there is no such level.
+    """
+    level = _level(value_of(arguments, "level"))
+
+    async def look() -> tuple[Snapshot, Plan]:
+        snapshot = await context.look(_NEEDS)
+        return snapshot, plan_kill(snapshot, level, value_of(arguments, "reason"))
+
+    return with_arguments(look, arguments)
+
+
+def _demand_one(kept: Keeping) -> None:
+    if kept.path is not None:
+        raise ConfigError(
+            "A plan is saved for one account whose venue can be asked.",
+            hint="Name it with --account; `zoe kill --execute` stops all of them without a plan.",
+        )
 
 
 def _is_up(known: KnownAccount) -> bool:
@@ -130,11 +168,12 @@ def _nothing_known(invocation: Invocation, settings: Settings) -> int:
 async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
     approver = PlanPrinter(
         invocation.printer(),
-        invitation=_line(order, invocation.options.account),
+        invitation=order.kept.invitation(_line(order, invocation.options.account)),
         closing=_NOTHING,
     )
     invocation.printer().account(context.account)
-    return approver.finish(await _kill_account(context, invocation, approver, order))
+    receipt = await _kill_account(context, invocation, approver, order)
+    return approver.finish(receipt, saved=order.kept.keep(receipt.plan))
 
 
 def _line(order: Order, account: str = "") -> str:
@@ -153,8 +192,9 @@ async def _kill_account(
     """
     gate = open_gate(context, approver=approver, command="kill", environ=invocation.environ)
     if not order.execute:
-        snapshot = await context.look(_NEEDS)
-        plan = plan_kill(snapshot, order.level, order.reason)
+        arguments = (("level", order.level.label), ("reason", order.reason))
+        snapshot, plan = await planner(context, arguments)()
+        plan = order.kept.lasting(plan)
         return await gate.carry_out(plan, snapshot=snapshot, execute=False)
     needs_consent = (
         order.level is KillLevel.FLATTEN

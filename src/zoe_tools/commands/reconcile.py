@@ -8,14 +8,24 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+)
 from zoe_tools.core.reconcile import Finding, Reconciliation
 from zoe_tools.domain.money import short
-from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot_hash import sealed
+from zoe_tools.gate.gate import Regather
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 from zoe_tools.runtime.readiness import reconcile_once, reconcile_twice
 from zoe_tools.store.store import Transaction
 
@@ -29,6 +39,9 @@ def reconcile(
     execute: Annotated[
         bool, typer.Option("--execute", help="Resolve intents and book what the venue proves.")
     ] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
 ) -> int:
     """Compare our books with the venue's own records, and explain every difference.
 
@@ -41,12 +54,26 @@ def reconcile(
       zoe reconcile --execute
     """
     invocation: Invocation = ctx.obj
+    kept = keeping(out, valid_for, force=force, execute=execute)
     return run_with_context(
-        invocation.settings(), lambda context: _reconcile(context, invocation, execute=execute)
+        invocation.settings(),
+        lambda context: _reconcile(context, invocation, execute=execute, kept=kept),
     )
 
 
-async def _reconcile(context: Context, invocation: Invocation, *, execute: bool) -> int:
+def planner(context: Context, arguments: Arguments = ()) -> Regather:
+    """How this command looks and plans."""
+
+    async def look() -> tuple[Snapshot, Plan]:
+        snapshot, result = await reconcile_twice(context)
+        return snapshot, _plan(snapshot, result)
+
+    return with_arguments(look, arguments)
+
+
+async def _reconcile(
+    context: Context, invocation: Invocation, *, execute: bool, kept: Keeping = NOT_KEPT
+) -> int:
     printer = invocation.printer()
     printer.account(context.account)
     approver = PlanPrinter(printer, invitation="zoe reconcile --execute")
@@ -59,7 +86,8 @@ async def _reconcile(context: Context, invocation: Invocation, *, execute: bool)
         await gate.carry_out(plan, snapshot=snapshot, execute=True)
         snapshot, result = await reconcile_once(context)
     await _note(context, snapshot, result)
-    return _report(printer, snapshot, result, execute=execute)
+    saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
+    return _report(printer, snapshot, result, execute=execute, saved=saved)
 
 
 def _plan(snapshot: Snapshot, result: Reconciliation) -> Plan:
@@ -96,7 +124,9 @@ async def _note(context: Context, snapshot: Snapshot, result: Reconciliation) ->
     await context.store.run(work)
 
 
-def _report(printer: Printer, snapshot: Snapshot, result: Reconciliation, *, execute: bool) -> int:
+def _report(
+    printer: Printer, snapshot: Snapshot, result: Reconciliation, *, execute: bool, saved: str
+) -> int:
     code = _exit_code(result, execute=execute)
     printer.heading(f"{len(result.findings)} discrepancies")
     if result.findings:
@@ -108,6 +138,8 @@ def _report(printer: Printer, snapshot: Snapshot, result: Reconciliation, *, exe
         printer.wrapped("  note: ", note)
     if result.steps and not execute:
         printer.line(f"{len(result.steps)} of them can be booked: zoe reconcile --execute")
+    if saved:
+        printer.line(saved)
     printer.result(
         {
             "taken_at": snapshot.taken_at,

@@ -7,13 +7,22 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+)
 from zoe_tools.core.recover_sl import plan_recover_sl
-from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 _NEEDS = frozenset({Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
 
@@ -22,6 +31,9 @@ def recover_sl(
     ctx: typer.Context,
     *,
     execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
 ) -> int:
     """Find and link each position's stop at the venue, and place a missing one.
 
@@ -31,22 +43,36 @@ def recover_sl(
     Examples:
       zoe recover-sl
       zoe recover-sl --execute
+      zoe recover-sl --out stops.plan --valid-for 3d
     """
     invocation: Invocation = ctx.obj
+    kept = keeping(out, valid_for, force=force, execute=execute)
     return run_with_context(
-        invocation.settings(), lambda context: _recover(context, invocation, execute=execute)
+        invocation.settings(),
+        lambda context: _recover(context, invocation, execute=execute, kept=kept),
     )
 
 
-async def _recover(context: Context, invocation: Invocation, *, execute: bool) -> int:
+def planner(context: Context, arguments: Arguments = ()) -> Regather:
+    """How this command looks and plans."""
+
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(_NEEDS)
         return snapshot, plan_recover_sl(snapshot)
 
-    approver = PlanPrinter(invocation.printer(), invitation="zoe recover-sl --execute")
+    return with_arguments(look, arguments)
+
+
+async def _recover(
+    context: Context, invocation: Invocation, *, execute: bool, kept: Keeping = NOT_KEPT
+) -> int:
+    look = planner(context)
+    line = kept.invitation("zoe recover-sl --execute")
+    approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="recover-sl", environ=invocation.environ)
     if execute:
         await gate.recover()
     snapshot, plan = await look()
+    plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    return approver.finish(receipt)
+    return approver.finish(receipt, saved=kept.keep(plan))

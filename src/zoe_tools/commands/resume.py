@@ -8,17 +8,27 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+    value_of,
+)
 from zoe_tools.core.kill import plan_resume
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import PlanRefused
+from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 _NEEDS = frozenset({Need.MODE, Need.BALANCES, Need.OPEN_ORDERS})
 
@@ -30,6 +40,9 @@ def resume(
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "ordered by the operator",
     execute: Annotated[bool, typer.Option("--execute", help="Really re-arm.")] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
 ) -> int:
     """Allow new risk again after a kill, if the checklist is clean.
 
@@ -43,9 +56,10 @@ def resume(
       zoe resume --reason "cause found and fixed" --execute
     """
     invocation: Invocation = ctx.obj
+    kept = keeping(out, valid_for, force=force, execute=execute)
     settings = invocation.settings()
     code = run_with_context(
-        settings, lambda context: _resume(context, invocation, reason, execute=execute)
+        settings, lambda context: _resume(context, invocation, reason, execute=execute, kept=kept)
     )
     _name_others(invocation, account_of(settings))
     return code
@@ -67,13 +81,28 @@ async def _state_of(context: Context) -> TradingState:
     return await context.store.run(effective_trading_state)
 
 
-async def _resume(context: Context, invocation: Invocation, reason: str, *, execute: bool) -> int:
+def planner(context: Context, arguments: Arguments = ()) -> Regather:
+    """How this command looks and plans; `reason` is for the record."""
+
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(_NEEDS)
-        return snapshot, plan_resume(snapshot, reason)
+        return snapshot, plan_resume(snapshot, value_of(arguments, "reason"))
 
+    return with_arguments(look, arguments)
+
+
+async def _resume(
+    context: Context,
+    invocation: Invocation,
+    reason: str,
+    *,
+    execute: bool,
+    kept: Keeping = NOT_KEPT,
+) -> int:
+    look = planner(context, (("reason", reason),))
     invocation.printer().account(context.account)
-    approver = PlanPrinter(invocation.printer(), invitation="zoe resume --execute")
+    line = kept.invitation("zoe resume --execute")
+    approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
     if execute:
         await gate.recover()
@@ -84,5 +113,6 @@ async def _resume(context: Context, invocation: Invocation, reason: str, *, exec
             f"Trading stays at {snapshot.trading_state.level.label}: " + " ".join(plan.notes),
             hint="Clear the list, then run `zoe resume` again.",
         )
+    plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    return approver.finish(receipt)
+    return approver.finish(receipt, saved=kept.keep(plan))

@@ -10,16 +10,28 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+    value_of,
+    values_of,
+)
 from zoe_tools.core.sync_positions import plan_sync_positions, shortages
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import decimal_of
-from zoe_tools.domain.plan import Plan
-from zoe_tools.domain.snapshot import Snapshot, value_of
+from zoe_tools.domain.plan import Arguments, Plan
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import value_of as reading_of
 from zoe_tools.errors import ConfigError
+from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 from zoe_tools.runtime.readiness import SECOND_LOOK_S
 
 _NEEDS = frozenset(
@@ -49,6 +61,9 @@ def sync_positions(
         ),
     ] = "",
     execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
 ) -> int:
     """Bring the registry of positions in line with the real fills, and protect each position.
 
@@ -58,47 +73,67 @@ def sync_positions(
       zoe sync-positions
       zoe sync-positions --execute
       zoe sync-positions --adopt BTC/USD=0.5 --price 61250 --execute
+      zoe sync-positions --out monday.plan --valid-for 3d
     """
     invocation: Invocation = ctx.obj
-    wanted = tuple(_adoption(text) for text in adopt or ())
-    cost = _number(price, "--price") if price else None
-    settings = invocation.settings()
-    return run_with_context(
-        settings,
-        lambda context: _sync(context, invocation, wanted=wanted, cost=cost, execute=execute),
+    arguments = (
+        *(("adopt", text) for text in adopt or ()),
+        *((("price", price),) if price else ()),
     )
+    _wanted(arguments)  # what is mistyped is told before anything is opened
+    kept = keeping(out, valid_for, force=force, execute=execute)
+    return run_with_context(
+        invocation.settings(),
+        lambda context: _sync(context, invocation, arguments, execute=execute, kept=kept),
+    )
+
+
+def planner(context: Context, arguments: Arguments = ()) -> Regather:
+    """How this command looks and plans; `adopt` may repeat, `price` is the cost per unit.
+
+    Raises:
+        ConfigError: an argument is no adoption, or no price.
+    """
+    wanted, cost = _wanted(arguments)
+
+    async def look() -> tuple[Snapshot, Plan]:
+        catalogue = await context.venue.catalogue()
+        adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
+        snapshot = await context.look(_NEEDS, adopted=adopted)
+        return snapshot, plan_sync_positions(snapshot, adopt_price=cost)
+
+    return with_arguments(look, arguments)
 
 
 async def _sync(
     context: Context,
     invocation: Invocation,
+    arguments: Arguments = (),
     *,
-    wanted: tuple[tuple[str, Decimal], ...],
-    cost: Decimal | None,
     execute: bool,
+    kept: Keeping = NOT_KEPT,
 ) -> int:
     invocation.printer().account(context.account)
     catalogue = await context.venue.catalogue()
-    adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
-
-    async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await context.look(_NEEDS, adopted=adopted)
-        return snapshot, plan_sync_positions(snapshot, adopt_price=cost)
-
-    approver = PlanPrinter(invocation.printer(), invitation=_invitation(wanted, cost))
+    for name, _ in _wanted(arguments)[0]:
+        catalogue.resolve(name)  # an unknown name is refused before anything is done
+    look = planner(context, arguments)
+    line = kept.invitation(_invitation(arguments))
+    approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(
         context, approver=approver, command="sync-positions", environ=invocation.environ
     )
     if execute:
         await gate.recover()
     snapshot, plan = await look()
+    plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    code = approver.finish(receipt)
+    code = approver.finish(receipt, saved=kept.keep(plan))
     return code or (_FINDINGS if _lacking(snapshot) and await _is_lasting(look) else 0)
 
 
 def _lacking(snapshot: Snapshot) -> bool:
-    held = value_of(snapshot.balances, "the balances")
+    held = reading_of(snapshot.balances, "the balances")
     return bool(shortages(snapshot.positions, held))
 
 
@@ -109,10 +144,18 @@ async def _is_lasting(look: Callable[[], Awaitable[tuple[Snapshot, Plan]]]) -> b
     return _lacking(snapshot)
 
 
-def _invitation(wanted: tuple[tuple[str, Decimal], ...], cost: Decimal | None) -> str:
-    options = "".join(f" --adopt {name}={quantity:f}" for name, quantity in wanted)
-    price = f" --price {cost:f}" if cost is not None else ""
-    return f"zoe sync-positions{options}{price} --execute"
+def _invitation(arguments: Arguments) -> str:
+    options = "".join(f" --{name} {text}" for name, text in arguments)
+    return f"zoe sync-positions{options} --execute"
+
+
+def _wanted(arguments: Arguments) -> tuple[tuple[tuple[Symbol, Decimal], ...], Decimal | None]:
+    """What to adopt, and at which cost per unit."""
+    price = value_of(arguments, "price")
+    return (
+        tuple(_adoption(text) for text in values_of(arguments, "adopt")),
+        _number(price, "--price") if price else None,
+    )
 
 
 def _adoption(text: str) -> tuple[Symbol, Decimal]:

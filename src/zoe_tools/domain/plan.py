@@ -199,12 +199,17 @@ StoreStep = (
 )
 Step = VenueStep | StoreStep
 
+Arguments = tuple[tuple[str, str], ...]
+"""Options of a command as name and text, e.g. `(("adopt", "BTC/USD=0.5"),)`; a name may repeat."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a command would do, in order. `notes` say what was left alone, and why.
 
-    `rate_cost`, like that of each step at the venue, is there once the venue's limits were asked.
+    `arguments` are the command's own, by option, for planning again; `snapshot_hash` names what
+    the plan was made of. `rate_cost`, like that of each step at the venue, is there once the
+    venue's limits were asked.
     """
 
     command: str
@@ -213,6 +218,8 @@ class Plan:
     expires_at: datetime
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+    arguments: Arguments = ()
+    snapshot_hash: str = ""
     rate_cost: PlanRateCost | None = field(default=None, compare=False)
 
     @property
@@ -223,9 +230,10 @@ class Plan:
     @property
     def plan_hash(self) -> str:
         """SHA-256 of the canonical JSON, of what is done and not of what it costs just now."""
-        return hashlib.sha256(canonical_json(self._without_costs()).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self.without_costs()).encode()).hexdigest()
 
-    def _without_costs(self) -> Plan:
+    def without_costs(self) -> Plan:
+        """The plan as its hash knows it, and as it is saved: without what it costs just now."""
         steps = tuple(
             replace(step, rate_cost=None) if isinstance(step, VenueStep) else step
             for step in self.steps

@@ -30,6 +30,8 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
+    NEVER_HAPPENED,
+    NOT_SENT,
     Author,
     Entry,
     claim,
@@ -40,6 +42,7 @@ from zoe_tools.gate.journal import (
 )
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
+from zoe_tools.gate.standing import NOTHING_YET, Standing
 from zoe_tools.gate.store_steps import apply_store_steps
 from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -97,19 +100,33 @@ class Carrier:
     in_flight: set[IntentId]
     fence: Fence | None = None
 
-    async def carry(self, plan: Plan, refusals: Sequence[Refusal]) -> tuple[StepOutcome, ...]:
-        """Every step in order; one outcome each, shown as soon as it is known."""
+    async def carry(
+        self,
+        plan: Plan,
+        refusals: Sequence[Refusal],
+        standing: Standing = NOTHING_YET,
+    ) -> tuple[StepOutcome, ...]:
+        """Every step in order; one outcome each, shown as soon as it is known.
+
+        What an earlier run settled, by `standing`, is told and not done again.
+        """
         denied = {refusal.step_index: refusal for refusal in refusals}
         trouble = Trouble()
         outcomes: list[StepOutcome] = []
         together: list[StoreStep] = []
         for index, step in enumerate(plan.steps):
-            if index in denied:
+            known = standing.settled.get(index)
+            if known is not None:
+                outcomes += await self._flush(together)
+                outcomes.append(self._shown(known))
+                if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+                    trouble.note(step, known.state)
+            elif index in denied:
                 outcomes += await self._flush(together)
                 outcomes.append(self._shown(_denied(step, denied[index])))
             elif isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
                 outcomes += await self._flush(together)
-                outcome = self._shown(await self._at_venue(plan, index, step, trouble))
+                outcome = self._shown(await self._at_venue(plan, index, step, trouble, standing))
                 trouble.note(step, outcome.state)
                 outcomes.append(outcome)
             else:
@@ -133,14 +150,15 @@ class Carrier:
         return outcome
 
     async def _at_venue(
-        self, plan: Plan, index: int, step: VenueStep, trouble: Trouble
+        self, plan: Plan, index: int, step: VenueStep, trouble: Trouble, standing: Standing
     ) -> StepOutcome:
         reason = trouble.forbids(step)
         if reason:
             return _outcome(step, OutcomeState.SKIPPED, reason, code="DEPENDS")
         now = self.clock.now()
+        attempt = standing.attempts.get(index, 1)
         # Known to be ours before it is in the journal: a recovery beside us must not touch it.
-        intent_id = intent_id_of(self.author.account.account_id, plan.plan_hash, index)
+        intent_id = intent_id_of(self.author.account.account_id, plan.plan_hash, index, attempt)
         self.in_flight.add(intent_id)
         try:
             entry = await self.store.run(
@@ -152,6 +170,8 @@ class Carrier:
                     policy=self.policy,
                     now=now,
                     fence=self.fence,
+                    attempt=attempt,
+                    planned_at=standing.looked_at,
                 )
             )
             await self._claim(step, entry)
@@ -175,7 +195,7 @@ class Carrier:
             case Answer.YES:
                 return await self._answered(step, entry, reply)
             case Answer.NOT_SENT:
-                await self._mark(entry, IntentState.REJECTED, f"not sent: {reply.words}")
+                await self._mark(entry, IntentState.REJECTED, NOT_SENT + reply.words)
                 return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code)
             case Answer.NO:
                 return await self._refused(step, entry, reply)
@@ -273,7 +293,7 @@ class Carrier:
                     entry=entry,
                 )
             case Verdict.NOT_DONE:
-                await self._mark(entry, IntentState.REJECTED, judgement.evidence)
+                await self._mark(entry, IntentState.REJECTED, NEVER_HAPPENED + judgement.evidence)
                 return _outcome(
                     step, OutcomeState.REJECTED, judgement.evidence, code=code, entry=entry
                 )

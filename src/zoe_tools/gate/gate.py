@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
@@ -20,7 +21,9 @@ from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.snapshot import Snapshot, reads_in
+from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.errors import PlanRefused
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
@@ -28,8 +31,9 @@ from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
-from zoe_tools.gate.recheck import demand_unchanged
+from zoe_tools.gate.recheck import PRICE_TOLERANCE_PCT, demand_alive, demand_unchanged
 from zoe_tools.gate.recover import Recovery, recover
+from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
 
@@ -63,6 +67,7 @@ class Gate:
         self._store = store
         self._clock = clock
         self._approver = approver
+        self._account = account
         self._policy = policy
         self._pricing = pricing
         self._is_proved_by_stream = proof is not None
@@ -100,6 +105,7 @@ class Gate:
             PlanStale: the plan expired, or planning again gives other steps.
             StoreError: the journal cannot be written; nothing more was sent.
         """
+        plan = sealed(plan, snapshot)
         refusals = veto(plan, snapshot)
         looks = () if regather is None else reads_in(snapshot)
         shown = await self._priced(plan, looks)
@@ -110,6 +116,7 @@ class Gate:
         fresh = plan
         if regather is not None:
             seen, fresh = await regather()
+            fresh = sealed(fresh, seen)
             refusals = veto(fresh, seen)
         demand_unchanged(plan, fresh, now=self._clock.now())
         told = shown if fresh is plan else await self._priced(fresh, ())
@@ -125,6 +132,54 @@ class Gate:
             return () if self._is_proved_by_stream else reads_to_prove(step)
 
         return await self._pricing.priced(plan, looks=looks, proofs=proofs)
+
+    async def apply(
+        self,
+        plan: Plan,
+        *,
+        look: Regather,
+        execute: bool,
+        resume: bool = False,
+        tolerance_pct: Decimal = PRICE_TOLERANCE_PCT,
+    ) -> Receipt:
+        """Show a plan that was saved earlier; when `execute`, carry out exactly its steps.
+
+        It must be what planning again gives now, prices within the tolerance. With `resume` the
+        steps that an earlier run settled are told and not done again; only the others are compared.
+
+        Raises:
+            ConsentMissing, StoreError: see `carry_out`.
+            PlanStale: it expired, is another account's, or the world moved.
+            PlanRefused: it was begun before, and nobody says `resume`.
+        """
+        demand_alive(plan, now=self._clock.now())
+        if execute:
+            await self.recover()
+        account_id = self._account.account_id
+        standing = await self._store.run(lambda tx: standing_of(tx, plan, account_id))
+        if standing.is_begun and not resume:
+            raise PlanRefused(
+                "This plan was carried out before, or in part: the journal knows"
+                f" {len(standing.settled) + len(standing.attempts)} of its steps.",
+                hint="Add --resume to see what became of them and to do the rest.",
+            )
+        snapshot, fresh = await look()
+        if resume:
+            standing = with_books(standing, plan, fresh)
+        settled = frozenset(standing.settled)
+        shown = await self._priced(plan, reads_in(snapshot))
+        self._approver.show_plan(shown)
+        demand_unchanged(
+            plan, fresh, now=self._clock.now(), tolerance_pct=tolerance_pct, settled=settled
+        )
+        refusals = tuple(each for each in veto(plan, snapshot) if each.step_index not in settled)
+        if not execute or plan.is_empty:
+            earlier = tuple(standing.settled[index] for index in sorted(settled))
+            return Receipt(plan=shown, outcomes=earlier, refusals=refusals, is_executed=execute)
+        demand_consent(plan, live_consent=self._live_consent)
+        standing = replace(standing, looked_at=fresh.created_at)
+        outcomes = await self._carrier.carry(plan, refusals, standing)
+        return Receipt(plan=shown, outcomes=outcomes, refusals=refusals, is_executed=True)
 
     async def record_report(self, report: ExecutionReport) -> None:
         """Book one row of the executions stream; rows about other people's orders are ignored.

@@ -41,6 +41,11 @@ from zoe_tools.gate.fence import (
 from zoe_tools.store.journal import IllegalTransition
 from zoe_tools.store.store import Transaction
 
+NEVER_HAPPENED = "it never happened: "
+"""How the evidence begins of an intent that the venue's records prove to be no order."""
+NOT_SENT = "not sent: "
+"""How it begins of one of which no byte left."""
+
 _AFTER_JOURNALED = frozenset({IntentState.SENT, IntentState.DENIED})
 _LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
@@ -74,9 +79,12 @@ class Entry:
     lock: Lease | None = None
 
 
-def intent_id_of(account_id: AccountId, plan_hash: str, step_index: int) -> IntentId:
-    """The id of one step of one plan of one account."""
-    return IntentId(_digest(account_id, plan_hash, str(step_index)).hex()[:32])
+def intent_id_of(
+    account_id: AccountId, plan_hash: str, step_index: int, attempt: int = 1
+) -> IntentId:
+    """The id of one step of one plan of one account; of each attempt at it, from the second on."""
+    again = () if attempt == 1 else (str(attempt),)
+    return IntentId(_digest(account_id, plan_hash, str(step_index), *again).hex()[:32])
 
 
 def client_order_id_of(
@@ -100,29 +108,36 @@ def journal(
     policy: Policy,
     now: datetime,
     fence: Fence | None = None,
+    attempt: int = 1,
+    planned_at: datetime | None = None,
 ) -> Entry:
     """Check what must still be true, and write the intent (and the order it will become).
 
+    An `attempt` after the first has ids of its own. `planned_at` is when the world was last looked
+    at for this plan; None: when it was made.
+
     Raises:
         Withheld: a precondition no longer holds, another order already does the step's work,
-            this very step of this very plan was carried out before, the loop lost its lease, or
+            this very attempt at this very step was made before, the loop lost its lease, or
             another process trades the instrument.
     """
     step = plan.steps[index]
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
     _demand_preconditions(transaction, step)
-    intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index)
+    intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
     deadline = deadline_of(transaction, step, policy=policy, now=now, fence=fence)
-    intent = _intent_of(plan, index, step, author, intent_id, now=now, deadline=deadline)
+    intent = _intent_of(
+        plan, index, step, author, intent_id, attempt=attempt, now=now, deadline=deadline
+    )
     lock = take_lock(
         transaction,
         step,
         intent.symbol,
         holder=author.lock_holder,
-        planned_at=plan.created_at,
+        planned_at=planned_at or plan.created_at,
         now=now,
         life=deadline - now,
     )
@@ -145,6 +160,7 @@ def _intent_of(
     author: Author,
     intent_id: IntentId,
     *,
+    attempt: int,
     now: datetime,
     deadline: datetime,
 ) -> Intent:
@@ -164,6 +180,7 @@ def _intent_of(
         deadline=deadline,
         created_at=now,
         updated_at=now,
+        attempt=attempt,
         venue_order_id=venue_order_id,
         position_id=step.position_id,
         operator=author.operator,

@@ -1,80 +1,249 @@
 """The second look: is the plan that was shown still the plan one would make now?
 
 Quantities, ids, sides and levels must be equal exactly. Prices that follow the market may have
-moved a little; reasons and times are not compared.
+moved a little. Words and times of making are not compared, nor what a step costs in rate limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.domain.money import HUNDRED
-from zoe_tools.domain.plan import Plan, Step, jsonable
-from zoe_tools.errors import PlanStale
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.money import HUNDRED, short
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    LinkStop,
+    PlaceOrder,
+    Plan,
+    RecordFill,
+    RecordOrder,
+    ResolveIntent,
+    SetTradingState,
+    Step,
+    WriteCandles,
+    jsonable,
+)
+from zoe_tools.errors import Moved, PlanStale
 
 PRICE_TOLERANCE_PCT = Decimal(1)
 """How far a price may have moved between showing and doing."""
 
+EXACTLY = "exactly"
+_NOTHING = "-"
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
 )
-_NOT_COMPARED = frozenset(
-    {"reason", "evidence", "opened_at", "closed_at", "position_id", "rate_cost"}
-)
+_NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost"})
+_MADE_NOW = {"AdoptPosition": "position.opened_at", "AdjustPosition": "after.closed_at"}
+"""By kind of step: a time that is only that of the planning."""
 
 
-def demand_unchanged(shown: Plan, fresh: Plan, *, now: datetime) -> None:
-    """Pass, or list what moved.
+def demand_unchanged(
+    shown: Plan,
+    fresh: Plan,
+    *,
+    now: datetime,
+    tolerance_pct: Decimal = PRICE_TOLERANCE_PCT,
+    settled: frozenset[int] = frozenset(),
+) -> None:
+    """Pass, or list what moved; see `moved_since`.
 
     Raises:
         PlanStale: the plan has expired, or planning again gives other steps.
     """
-    if now > shown.expires_at:
-        raise PlanStale(f"The plan expired at {shown.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
-    moved = tuple(differences(shown, fresh))
+    demand_alive(shown, now=now)
+    moved = moved_since(shown, fresh, tolerance_pct=tolerance_pct, settled=settled)
     if moved:
-        raise PlanStale("The world moved since the plan: " + "; ".join(moved) + ".")
+        told = "; ".join(_sentence(each) for each in moved[:_MOST_TOLD])
+        more = len(moved) - _MOST_TOLD
+        raise PlanStale(
+            f"The world moved since the plan: {told}{f'; and {more} more' if more > 0 else ''}.",
+            moved=moved,
+        )
 
 
-def differences(shown: Plan, fresh: Plan) -> Iterator[str]:
-    """One sentence for everything that is no longer as it was shown."""
+_MOST_TOLD = 4
+
+
+def demand_alive(plan: Plan, *, now: datetime) -> None:
+    """Pass while the plan has not expired.
+
+    Raises:
+        PlanStale: it has.
+    """
+    if now > plan.expires_at:
+        raise PlanStale(f"The plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def moved_since(
+    shown: Plan,
+    fresh: Plan,
+    *,
+    tolerance_pct: Decimal = PRICE_TOLERANCE_PCT,
+    settled: frozenset[int] = frozenset(),
+) -> tuple[Moved, ...]:
+    """Everything that is no longer as it was shown.
+
+    Steps are paired by what they are about. Those of the indices `settled` are over: whether they
+    would be planned again is of no interest.
+    """
     if shown.account != fresh.account:
-        yield f"the account was {shown.account.title} and is {fresh.account.title}"
-    if len(shown.steps) != len(fresh.steps):
-        yield f"there were {len(shown.steps)} steps and are {len(fresh.steps)}"
-        return
-    for number, (before, after) in enumerate(zip(shown.steps, fresh.steps, strict=True), start=1):
-        yield from (f"step {number}: {each}" for each in _step_differences(before, after))
+        was, now = shown.account.title, fresh.account.title
+        return (Moved(step=0, what="account", was=was, now=now, allowed=EXACTLY),)
+    pairs, fresh_alone = _paired(shown.steps, fresh.steps)
+    found: list[Moved] = []
+    for index, before in enumerate(shown.steps):
+        after = pairs.get(index)
+        if index in settled:
+            continue
+        if after is None:
+            found.append(_gone(index + 1, before))
+        else:
+            found += _step_differences(
+                index + 1, before, fresh.steps[after], (shown, fresh), tolerance_pct
+            )
+    found += [_new(fresh.steps[index]) for index in fresh_alone]
+    return tuple(found) or _other_order(pairs, settled)
 
 
-def _step_differences(before: Step, after: Step) -> Iterator[str]:
-    old, new = dict(_leaves(jsonable(before))), dict(_leaves(jsonable(after)))
+def _paired(shown: Sequence[Step], fresh: Sequence[Step]) -> tuple[dict[int, int], tuple[int, ...]]:
+    """Index shown -> index now; and which of now stand alone."""
+    waiting: dict[tuple[str, ...], list[int]] = {}
+    for index, step in enumerate(fresh):
+        waiting.setdefault(subject_of(step), []).append(index)
+    pairs: dict[int, int] = {}
+    for index, step in enumerate(shown):
+        found = waiting.get(subject_of(step))
+        if found:
+            pairs[index] = found.pop(0)
+    alone = sorted(index for rest in waiting.values() for index in rest)
+    return pairs, tuple(alone)
+
+
+def subject_of(step: Step) -> tuple[str, ...]:
+    """What a step is about: steps of two plans with the same subject are compared."""
+    return type(step).__name__, *_subject(step)
+
+
+def _subject(step: Step) -> tuple[str, ...]:
+    found: tuple[str, ...]
+    match step:
+        case PlaceOrder(request=request):
+            found = (request.symbol, request.side.value, request.purpose)
+        case AmendOrder(amendment=amendment):
+            found = (amendment.venue_order_id,)
+        case CancelOrder(venue_order_id=venue_order_id):
+            found = (venue_order_id,)
+        case AdoptPosition(position=position) | AdjustPosition(after=position):
+            found = (position.symbol,)
+        case LinkStop(order=order) | RecordOrder(order=order):
+            found = (order.venue_order_id,)
+        case RecordFill(fill=fill):
+            found = (fill.fill_id,)
+        case ResolveIntent(intent_id=intent_id):
+            found = (intent_id,)
+        case WriteCandles(symbol=symbol, timeframe=timeframe):
+            found = (symbol, timeframe.value)
+        case SetTradingState():
+            found = ()
+    return found
+
+
+def _gone(number: int, step: Step) -> Moved:
+    return Moved(step=number, what="step", was=_title(step), now=_NOTHING, allowed=EXACTLY)
+
+
+def _new(step: Step) -> Moved:
+    return Moved(step=0, what="step", was=_NOTHING, now=_title(step), allowed=EXACTLY)
+
+
+def _title(step: Step) -> str:
+    return " ".join(subject_of(step))
+
+
+def _other_order(pairs: Mapping[int, int], settled: frozenset[int]) -> tuple[Moved, ...]:
+    """A cancel before a place is not a place before a cancel."""
+    order = [now for was, now in sorted(pairs.items()) if was not in settled]
+    if order == sorted(order):
+        return ()
+    was, now = (" ".join(str(each + 1) for each in numbers) for numbers in (sorted(order), order))
+    return (Moved(step=0, what="order of steps", was=was, now=now, allowed=EXACTLY),)
+
+
+def _step_differences(
+    number: int, before: Step, after: Step, plans: tuple[Plan, Plan], tolerance_pct: Decimal
+) -> Iterator[Moved]:
+    old, new = (
+        dict(_leaves(_named(jsonable(step), plan), made_now=_MADE_NOW.get(type(step).__name__, "")))
+        for step, plan in zip((before, after), plans, strict=True)
+    )
     for path in sorted(old.keys() | new.keys()):
         was, now = old.get(path), new.get(path)
         if was == now:
             continue
-        name = path.rpartition(".")[2]
-        if name in _PRICES and _is_near(was, now):
+        is_price = path.rpartition(".")[2] in _PRICES
+        if is_price and _is_near(was, now, tolerance_pct):
             continue
-        yield f"{path.lstrip('.')} was {was} and is {now}"
+        allowed = f"+-{short(tolerance_pct)} %" if is_price else EXACTLY
+        yield Moved(step=number, what=path, was=_told(was), now=_told(now), allowed=allowed)
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+def _named(value: object, plan: Plan) -> object:
+    """The step's JSON, where positions that the plan itself adopts go by their instrument.
+
+    Their own ids are made of the moment of planning.
+    """
+    adopted: dict[str, PositionId | str] = {
+        step.position.position_id: f"adopted {step.position.symbol}"
+        for step in plan.steps
+        if isinstance(step, AdoptPosition)
+    }
+    return _replaced(value, adopted) if adopted else value
+
+
+def _replaced(value: object, names: Mapping[str, str]) -> object:
+    if isinstance(value, dict):
+        return {key: _replaced(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, names) for each in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _leaves(value: object, path: str = "", *, made_now: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for key, each in value.items():
-            if key not in _NOT_COMPARED:
-                yield from _leaves(each, f"{path}.{key}")
+            below = f"{path}.{key}" if path else key
+            if key not in _NOT_COMPARED and below != made_now:
+                yield from _leaves(each, below, made_now=made_now)
     elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _leaves(each, f"{path}.{index}")
+        yield f"{path}, how many", len(value)
+        for index, each in enumerate(value, start=1):
+            yield from _leaves(each, f"{path} {index}", made_now=made_now)
     else:
         yield path, value
 
 
-def _is_near(was: object, now: object) -> bool:
+def _is_near(was: object, now: object, tolerance_pct: Decimal) -> bool:
     if not isinstance(was, str) or not isinstance(now, str):
         return False
     old, new = Decimal(was), Decimal(now)
-    return abs(new - old) * HUNDRED <= PRICE_TOLERANCE_PCT * abs(old)
+    return abs(new - old) * HUNDRED <= tolerance_pct * abs(old)
+
+
+def _told(value: object) -> str:
+    return _NOTHING if value is None else str(value)
+
+
+def _sentence(moved: Moved) -> str:
+    where = f"step {moved.step}: " if moved.step else ""
+    return f"{where}{moved.what} was {moved.was} and is {moved.now}"
+
+
+def prices_in(moved: Iterable[Moved]) -> bool:
+    """Whether it is prices alone that moved, which a wider tolerance would allow."""
+    return all(each.what.rpartition(".")[2] in _PRICES for each in moved)

@@ -28,7 +28,7 @@ from zoe_tools.gate.books import (
     record_execution,
     sighting_of_order,
 )
-from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.gate.journal import NEVER_HAPPENED, Entry, mark
 from zoe_tools.gate.prove import Prover
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -152,7 +152,7 @@ def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, str]:
         case Verdict.NOT_DONE | Verdict.UNKNOWN if never_sent:
             return IntentState.DENIED, f"it was never sent: {judgement.evidence}"
         case Verdict.NOT_DONE:
-            return IntentState.REJECTED, f"it never happened: {judgement.evidence}"
+            return IntentState.REJECTED, NEVER_HAPPENED + judgement.evidence
         case Verdict.UNKNOWN:
             return IntentState.UNKNOWN, judgement.evidence
 

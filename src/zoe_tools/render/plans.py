@@ -85,18 +85,24 @@ class PlanPrinter:
             f"{lead}{styled}  ", told + code, lead_width=len(lead) + len(state.ljust(8)) + 2
         )
 
-    def finish(self, receipt: Receipt) -> int:
-        """Refusals, the last word, and the JSON envelope; returns the exit code."""
-        self._printer.result(self.close(receipt), exit_code=receipt.exit_code)
+    def finish(self, receipt: Receipt, *, saved: str = "") -> int:
+        """Refusals, the last word, and the JSON envelope; returns the exit code.
+
+        `saved` is a sentence about the file that the plan was kept in, if it was.
+        """
+        self._printer.result(self.close(receipt, saved=saved), exit_code=receipt.exit_code)
         return receipt.exit_code
 
-    def close(self, receipt: Receipt) -> dict[str, object]:
+    def close(self, receipt: Receipt, *, saved: str = "") -> dict[str, object]:
         """Refusals and the last word; returns what the envelope says of the plan."""
         printer = self._printer
         for refusal in receipt.refusals:
             printer.wrapped(
                 "refused: ", f"step {refusal.step_index + 1}: {refusal.message} ({refusal.code})"
             )
+        if saved:
+            printer.line()
+            printer.wrapped("", saved)
         if self._invitation and receipt.plan.steps and not receipt.is_executed:
             printer.line()
             printer.line(printer.styled(self._closing, "bold"))

@@ -19,7 +19,7 @@ from typing import TextIO
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.money import plain
-from zoe_tools.errors import ZoeError
+from zoe_tools.errors import Moved, PlanStale, ZoeError
 from zoe_tools.observe.redaction import REDACTOR
 
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -75,7 +75,13 @@ class Printer:
             self._write(self.err, f"{sentence}\n")
 
     def error(self, error: ZoeError) -> None:
-        """One sentence and its hint; with --json the error object on stdout as well."""
+        """One sentence and its hint; with --json the error object on stdout as well.
+
+        What moved since a plan is a table, and data.
+        """
+        moved = error.moved if isinstance(error, PlanStale) else ()
+        if moved:
+            self._moved(moved)
         self._write(self.err, f"{self.styled('error:', 'red', 'bold')} {error.message}\n")
         if error.hint:
             self._write(self.err, f"hint: {error.hint}\n")
@@ -85,8 +91,16 @@ class Printer:
                 "message": error.message,
                 "hint": error.hint,
                 "code": str(getattr(error, "code", "")),
+                **({"moved": moved} if moved else {}),
             }
             self._envelope({"error": told, "exit_code": error.exit_code})
+
+    def _moved(self, moved: Sequence[Moved]) -> None:
+        self.heading("What moved since the plan was made")
+        self.table(
+            (">step", "what", "was", "is", "!allowed"),
+            [(each.step or "-", each.what, each.was, each.now, each.allowed) for each in moved],
+        )
 
     def account_missing(self, mode: str, why: str) -> None:
         """Name the mode where no account can be named yet, and say why."""
