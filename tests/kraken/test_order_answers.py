@@ -14,6 +14,7 @@ from zoe_tools.errors import OutcomeUnknown, VenueError, VenueRejected
 from zoe_tools.kraken.order_answers import (
     EditedOrder,
     NewOrder,
+    check_edit_unmade,
     checked_of,
     edited_of,
     is_gone,
@@ -129,6 +130,15 @@ def test_an_edit_is_made_where_it_names_a_new_order_for_the_old_one(
     else:
         with pytest.raises(expected):
             edited_of(row, OLD)
+
+
+def test_an_edit_that_was_only_checked_names_no_order() -> None:
+    """A no is a no; a new id means that it was made after all."""
+    check_edit_unmade(EDITED.decode('{"order_id": "", "original_order_id": "OLD"}'))
+    with pytest.raises(VenueRejected):
+        check_edit_unmade(EDITED.decode('{"error_message": "EOrder:Insufficient funds"}'))
+    with pytest.raises(OutcomeUnknown, match="named the id NEW"):
+        check_edit_unmade(EDITED.decode('{"txid": "NEW"}'))
 
 
 @pytest.mark.parametrize(

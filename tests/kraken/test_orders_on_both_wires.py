@@ -587,6 +587,8 @@ def test_an_edit_makes_the_same_new_order_by_either_wire(name: str) -> None:
         both = Told(client)
         for venue in (both.by_rest, both.by_socket):
             old = await venue.place(request, client_order_id=None, deadline=both.deadline)
+            await venue.validate_edit(edit_of(old, **changes), deadline=both.deadline)
+            assert [each.venue_order_id for each in await venue.open_orders()] == [old]
             edited = await venue.edit(edit_of(old, **changes), deadline=both.deadline)
             assert edited.original_order_id == old != edited.venue_order_id
             gone, new = await both.row(old), await both.row(edited.venue_order_id)
@@ -620,8 +622,9 @@ def test_what_cannot_be_edited_is_refused_by_either_wire_and_stays() -> None:
                 ({"display_quantity": d("1")}, "Only an iceberg"),
                 ({"userref": 2**31}, "32 bits"),
             ):
-                with pytest.raises(VenueRejected, match=words):
-                    await venue.edit(edit_of(old, **changes), deadline=both.deadline)
+                for act in (venue.edit, venue.validate_edit):
+                    with pytest.raises(VenueRejected, match=words):
+                        await act(edit_of(old, **changes), deadline=both.deadline)
             assert [each.venue_order_id for each in await venue.open_orders()] == [old]
             await venue.cancel_all()
         await both.rest.aclose()

@@ -549,6 +549,12 @@ class Socket:
             venue_order_id=VenueOrderId("OSOCKET"), original_order_id=edit.venue_order_id
         )
 
+    async def validate_edit(
+        self, edit: OrderEdit, deadline: datetime, instrument: Instrument
+    ) -> None:
+        """Check an edit."""
+        self._enter(f"validate edit {edit.venue_order_id} {instrument.symbol} {deadline}")
+
     async def cancel(self, name: OrderName) -> int:
         """Cancel."""
         self._enter(f"cancel {name.text}")
@@ -662,6 +668,41 @@ def test_nothing_that_may_have_left_by_the_socket_goes_by_rest_as_well(
 
     assert sent(name, socket) == (0, fault)
     assert len(socket.calls) == 1
+
+
+CHECKS: dict[str, tuple[str, Any, Use]] = {
+    "validate": ("AddOrder", {"descr": {"order": "buy it"}}, lambda venue: venue.validate(BUY)),
+    "validate batch": (
+        "AddOrderBatch",
+        {"orders": [{"descr": {}}, {"descr": {}}]},
+        lambda venue: venue.validate_batch(PAIR, deadline=DEADLINE),
+    ),
+    "validate edit": (
+        "EditOrder",
+        {"status": "ok", "originaltxid": ORDER_ID},
+        lambda venue: venue.validate_edit(EDIT, deadline=DEADLINE),
+    ),
+}
+"""Every check: as `WRITES`."""
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_goes_by_either_wire_and_says_that_it_is_one(name: str) -> None:
+    """By the socket while it is up; what is lost there is asked again by REST."""
+    method, answer, use = CHECKS[name]
+    script = kraken.Script(**{method: kraken.success(answer)})
+    sockets = Socket(), Socket(fault=VenueUnavailable("no answer")), Socket(is_up=False)
+
+    async def run() -> None:
+        for socket in sockets:
+            await use(kraken.spot(script, orders=socket))
+
+    run_virtual(run())
+
+    assert [len(socket.calls) for socket in sockets] == [1, 1, 0]
+    assert sockets[0].calls[0].startswith(name)
+    bodies = [each.content for each in script.requests if each.url.path.endswith(method)]
+    assert [b"validate" in each and b"true" in each for each in bodies] == [True, True]
 
 
 def test_what_is_only_checked_is_asked_again_by_rest() -> None:

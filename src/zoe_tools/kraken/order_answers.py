@@ -135,6 +135,19 @@ def edited_of(row: Edited, asked: VenueOrderId) -> EditedOrder:
     return EditedOrder(venue_order_id=VenueOrderId(row.id), original_order_id=asked)
 
 
+def check_edit_unmade(row: Edited) -> None:
+    """See that an edit was only checked, and would do.
+
+    Raises:
+        OutcomeUnknown: a new order was named, so perhaps it was made.
+        VenueError: the venue's no.
+    """
+    if row.id:
+        raise placed_by_a_check(row.id)
+    if row.error_message:
+        raise error_for([row.error_message], is_write=False)
+
+
 def trigger_time_of(text: str) -> datetime | None:
     """When the dead man's switch goes off; None where it is disarmed.
 

@@ -21,6 +21,7 @@ from zoe_tools.kraken.order_answers import (
     CancelResult,
     EditedOrder,
     NewOrder,
+    check_edit_unmade,
     checked_of,
     edited_of,
     members_of,
@@ -253,11 +254,7 @@ class OrderEntry:
         instrument = await self._instrument_to_write(edit.symbol)
 
         async def by_rest() -> EditedOrder:
-            at, now = self._at_venue(deadline), self._now_at_venue()
-            params = edit_params(edit, instrument, deadline=at, now=now)
-            answer = await self._rest.private(
-                "EditOrder", params, wire_orders.Edited, is_write=True
-            )
+            answer = await self._edit_by_rest(edit, instrument, deadline)
             return edited_of(answer, edit.venue_order_id)
 
         await self._rest.budgets.take_transaction(
@@ -272,6 +269,32 @@ class OrderEntry:
         )
         await self._rest.budgets.changed(edited.venue_order_id, edit.symbol)
         return edited
+
+    async def validate_edit(self, edit: OrderEdit, *, deadline: datetime) -> None:
+        """Ask the venue to check an edit without making it; returns if it would do.
+
+        It is no write, as `validate`.
+
+        Raises:
+            OutcomeUnknown: the venue named a new order all the same.
+        """
+        instrument = await self._instrument_to_write(edit.symbol)
+
+        async def by_rest() -> None:
+            check_edit_unmade(await self._edit_by_rest(edit, instrument, deadline, is_check=True))
+
+        await self._by_either_wire(
+            lambda socket: socket.validate_edit(edit, deadline, instrument), by_rest
+        )
+
+    async def _edit_by_rest(
+        self, edit: OrderEdit, instrument: Instrument, deadline: datetime, *, is_check: bool = False
+    ) -> wire_orders.Edited:
+        at, now = self._at_venue(deadline), self._now_at_venue()
+        params = edit_params(edit, instrument, deadline=at, now=now, is_check=is_check)
+        return await self._rest.private(
+            "EditOrder", params, wire_orders.Edited, is_write=not is_check
+        )
 
     # cancels
 

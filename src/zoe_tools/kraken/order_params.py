@@ -203,7 +203,12 @@ def amend_params(
 
 
 def edit_params(
-    edit: OrderEdit, instrument: Instrument, *, deadline: datetime, now: datetime
+    edit: OrderEdit,
+    instrument: Instrument,
+    *,
+    deadline: datetime,
+    now: datetime,
+    is_check: bool = False,
 ) -> dict[str, str]:
     """EditOrder's parameters: what is to change, and nothing else.
 
@@ -222,4 +227,5 @@ def edit_params(
         params["oflags"] = "post"
     if edit.userref is not None:
         params["userref"] = str(edit.userref)
-    return params | {"deadline": deadline_text(deadline, now)}
+    params["deadline"] = deadline_text(deadline, now)
+    return params | {"validate": "true"} if is_check else params

@@ -26,6 +26,7 @@ from zoe_tools.kraken.order_answers import (
     CancelResult,
     EditedOrder,
     NewOrder,
+    check_edit_unmade,
     checked_of,
     edited_of,
     is_gone,
@@ -68,7 +69,13 @@ class _Lost:
 
 
 class OrderSocket:
-    """Order entry on the connection that also carries executions."""
+    """Order entry on the connection that also carries executions (kraken-spot section 11.3).
+
+    Quantities are in base, prices in quote; deadlines are aware UTC by our clock and told by the
+    venue's. Every method raises as `ports.Venue` says of writes: `VenueUnavailable` where nothing
+    left by this wire (it is down, or has no words for it), `OutcomeUnknown` where something may
+    have. The checks change nothing, and have only `VenueUnavailable` for what is lost.
+    """
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
@@ -142,14 +149,22 @@ class OrderSocket:
         self, edit: OrderEdit, deadline: datetime, instrument: Instrument
     ) -> EditedOrder:
         """Put a new order in the place of one; see `order_entry.OrderEntry.edit`."""
-        params = edit_order_params(
-            edit,
-            instrument,
-            deadline=self._at_venue(deadline),
-            now=self._at_venue(self._clock.now()),
-        )
+        params = self._edit(edit, deadline, instrument, is_check=False)
         answer = _result(EDITED, await self._ask("edit_order", params))
         return edited_of(answer, edit.venue_order_id)
+
+    async def validate_edit(
+        self, edit: OrderEdit, deadline: datetime, instrument: Instrument
+    ) -> None:
+        """Have an edit checked; see `order_entry.OrderEntry.validate_edit`."""
+        params = self._edit(edit, deadline, instrument, is_check=True)
+        check_edit_unmade(_result(EDITED, await self._check("edit_order", params)))
+
+    def _edit(
+        self, edit: OrderEdit, deadline: datetime, instrument: Instrument, *, is_check: bool
+    ) -> dict[str, object]:
+        at, now = self._at_venue(deadline), self._at_venue(self._clock.now())
+        return edit_order_params(edit, instrument, deadline=at, now=now, is_check=is_check)
 
     async def amend(
         self, amendment: OrderAmendment, deadline: datetime, instrument: Instrument

@@ -61,6 +61,12 @@ class OrderWire(Protocol):
         """Put a new order in the place of a resting one."""
         ...
 
+    async def validate_edit(
+        self, edit: OrderEdit, deadline: datetime, instrument: Instrument
+    ) -> None:
+        """Have an edit checked."""
+        ...
+
     async def cancel(self, name: OrderName) -> int:
         """Cancel what one name names; returns how many."""
         ...

@@ -236,7 +236,12 @@ def amend_order_params(
 
 
 def edit_order_params(
-    edit: OrderEdit, instrument: Instrument, *, deadline: datetime, now: datetime
+    edit: OrderEdit,
+    instrument: Instrument,
+    *,
+    deadline: datetime,
+    now: datetime,
+    is_check: bool = False,
 ) -> dict[str, object]:
     """The parameters of edit_order, without the token: what is to change, and nothing else.
 
@@ -262,7 +267,7 @@ def edit_order_params(
     if edit.userref is not None:
         params["order_userref"] = edit.userref
     params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
-    return params
+    return params | {"validate": True} if is_check else params
 
 
 def _quantity(quantity: Decimal, instrument: Instrument) -> Number:
