@@ -32,7 +32,7 @@ from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, Symbol, VenueOrderId
-from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import (
@@ -46,6 +46,7 @@ from zoe_tools.domain.order import (
 from zoe_tools.domain.plan import Plan, Step, StepOutcome
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
 from zoe_tools.gate.carry import Proof
 from zoe_tools.gate.gate import Gate
@@ -98,6 +99,7 @@ class FakeVenue:
             builders.ETH: (Decimal("2999.9"), Decimal("3000.1")),
         }
         self.state = VenueMode.ONLINE
+        self.statuses: dict[Symbol, InstrumentStatus] = {}
         self.blind_s = 0.0
         self.before_place: Callable[[], Awaitable[None]] | None = None
         self.mangle: Callable[[VenueOrder], VenueOrder] | None = None
@@ -193,6 +195,16 @@ class FakeVenue:
         """As constructed."""
         self._enter("catalogue")
         return self._catalogue
+
+    async def instrument_statuses(self) -> InstrumentsUpdate:
+        """`statuses`; the instruments not in it are as constructed."""
+        self._enter("instrument_statuses")
+        return InstrumentsUpdate(
+            statuses=tuple(
+                (each.symbol, self.statuses.get(each.symbol, each.status))
+                for each in self._catalogue
+            )
+        )
 
     async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """From `prices`."""

@@ -23,7 +23,7 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.rate_cost import VenueRead
-from zoe_tools.domain.stream import ChecksumTally, StreamEvent
+from zoe_tools.domain.stream import ChecksumTally, InstrumentsUpdate, StreamEvent
 
 T = TypeVar("T")
 
@@ -137,6 +137,10 @@ class Venue(Protocol):
 
     async def catalogue(self) -> InstrumentCatalogue:
         """All instruments and assets."""
+        ...
+
+    async def instrument_statuses(self) -> InstrumentsUpdate:
+        """What one may do with each instrument, read anew; what left the list is delisted."""
         ...
 
     async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:

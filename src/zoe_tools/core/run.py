@@ -16,7 +16,7 @@ from zoe_tools.core.position_orders import place_exit, place_stop
 from zoe_tools.core.risk import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
-from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
@@ -29,6 +29,12 @@ from zoe_tools.domain.trading_state import KillLevel
 
 ENTRY_SLACK_PCT = Decimal("0.1")
 """How far above the ask an entry's limit may reach: marketable, and no worse."""
+
+_OPEN_TO_ENTRIES = frozenset({InstrumentStatus.ONLINE, InstrumentStatus.LIMIT_ONLY})
+"""Where the venue takes a limit order that may trade at once."""
+
+_CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
+"""Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
 
 _CENT = Decimal("0.01")
 
@@ -229,19 +235,29 @@ def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:
             continue
         is_old = world.snapshot.taken_at - order.created_at >= lifetime
         is_stopped = all_of_them or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN
-        if (is_old or is_stopped) and order.venue_order_id is not None:
+        instrument = world.catalogue.find(order.symbol)
+        is_closed = instrument is not None and instrument.status in _CLOSED_TO_ENTRIES
+        if (is_old or is_stopped or is_closed) and order.venue_order_id is not None:
             yield CancelOrder(
                 venue_order_id=order.venue_order_id,
                 client_order_id=order.client_order_id,
                 symbol=order.symbol,
                 purpose="entry",
-                reason="its time is over" if is_old else "entries are stopped",
+                reason=_why(is_old=is_old, is_stopped=is_stopped),
             )
+
+
+def _why(*, is_old: bool, is_stopped: bool) -> str:
+    if is_old:
+        return "its time is over"
+    return "entries are stopped" if is_stopped else "the venue takes no entries there"
 
 
 def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
     """The entry order, or why there is none."""
     instrument = world.catalogue.resolve(decision.symbol)
+    if instrument.status not in _OPEN_TO_ENTRIES:
+        return f"the venue has it at {instrument.status.value}"
     quote = world.quotes.get(decision.symbol)
     if quote is None:
         return "no fresh quote"

@@ -19,6 +19,7 @@ class Cadence:
     cycle_s: float = 1.0
     health_s: float = 5.0
     state_poll_s: float = 0.5
+    instruments_s: float = 300.0
 
     def stretched(self, factor: float) -> Cadence:
         """Every period multiplied by `factor` (at least 1)."""
@@ -30,4 +31,5 @@ class Cadence:
             cycle_s=self.cycle_s * by,
             health_s=self.health_s * by,
             state_poll_s=self.state_poll_s * by,
+            instruments_s=self.instruments_s * by,
         )

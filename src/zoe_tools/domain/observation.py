@@ -41,7 +41,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision trace, or one order a shadow run would have sent."""
+    """A decision trace, an order that a shadow run would have sent, or an instrument's status."""
 
     decided_at: datetime
     symbol: Symbol

@@ -40,6 +40,7 @@ from zoe_tools.domain.stream import (
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.sightings import Sightings
+from zoe_tools.engine.statuses import Source, StatusWatch
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale, VenueError
 from zoe_tools.gate.gate import Gate
@@ -79,7 +80,7 @@ class TradingLoop:
     def __init__(self, parts: LoopParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._catalogue = parts.catalogue
+        self._statuses = StatusWatch(parts.catalogue, trust_s=parts.cadence.instruments_s)
         self._instruments: Mapping[Symbol, Instrument] = {
             each.symbol: each for each in parts.catalogue
         }
@@ -123,8 +124,8 @@ class TradingLoop:
                 await self._book_reports((event,), now)
             case ExecutionsSnapshot(reports=reports):
                 await self._book_reports(reports, now)
-            case InstrumentsUpdate(statuses=statuses):
-                self._catalogue = self._catalogue.with_statuses(dict(statuses))
+            case InstrumentsUpdate():
+                await self.heed_statuses(event, "stream")
             case BalancesSnapshot(totals=totals):
                 self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
             case BalanceUpdate(entry=entry):
@@ -180,6 +181,25 @@ class TradingLoop:
         if self.books.unresolved or self._is_behind:
             await self._catch_up(self._clock.now())
             self.wake()
+
+    async def heed_statuses(self, update: InstrumentsUpdate, source: Source) -> None:
+        """What one may do with instruments, from the next turn on; what changed is told."""
+        now = self._clock.now()
+        changes = self._statuses.heed(update, source, now)
+        if not changes:
+            return
+
+        def work(transaction: Transaction) -> None:
+            for each in changes:
+                details = {"status": each.status.value, "before": each.before.value}
+                transaction.record_decision(
+                    now, each.symbol, "instrument_status", {**details, "source": each.source}
+                )
+
+        await self._parts.store.run(work)
+        for each in changes:
+            self._parts.narrator.show_note(now, each.sentence)
+        self.wake()
 
     def wake(self) -> None:
         """Take a turn soon."""
@@ -431,7 +451,7 @@ class TradingLoop:
             policy=self._parts.policy,
             trading_state=self.books.trading_state,
             venue_mode=Reading(self.view.mode, now, "status stream"),
-            catalogue=Reading(self._catalogue, self._started_at, "AssetPairs"),
+            catalogue=Reading(self._statuses.catalogue, self._started_at, "AssetPairs"),
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +19,10 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.engine.loop import LoopParts, TradingLoop
-from zoe_tools.errors import AccountBusy, PlanRefused, VenueUnavailable, ZoeError
+from zoe_tools.errors import AccountBusy, PlanRefused, VenueError, VenueUnavailable, ZoeError
 from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 """Seconds in which both wires must come up; the machine's own, however fast the venue's go."""
@@ -94,7 +97,7 @@ async def supervise(
             if readiness is not None:
                 await _ask_readiness(loop, readiness)
             keeper.cancel()
-        helpers = [_beat(loop, parts, holder), _poll_trading_state(loop, parts)]
+        helpers = [_beat(loop, parts, holder), *_polls(loop, parts)]
         if readiness is not None and loop.is_protecting_only:
             helpers.append(_await_readiness(loop, parts, readiness))
         if watcher is not None:
@@ -249,12 +252,28 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         await parts.clock.sleep(parts.cadence.health_s)
 
 
+def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
+    return [_poll_trading_state(loop, parts), _poll_instruments(loop, parts)]
+
+
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
     """An operator's `kill`, or the runbooks' SQL, is noticed within a second."""
     while True:
         if await loop.books.refresh_trading_state(parts.clock.now()):
             loop.wake()
         await parts.clock.sleep(parts.cadence.state_poll_s)
+
+
+async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:
+    """What the stream missed of the instruments' statuses, the venue's list tells."""
+    while True:
+        await parts.clock.sleep(parts.cadence.instruments_s)
+        try:
+            update = await parts.venue.instrument_statuses()
+        except VenueError as error:
+            _LOG.warning("The instruments cannot be read: %s", error.message)
+        else:
+            await loop.heed_statuses(update, "list")
 
 
 def _mode(loop: TradingLoop, parts: LoopParts) -> str:

@@ -79,6 +79,14 @@ class KrakenSpot(OrderEntry):
         now = await self._catalogue_not_older_than(timedelta(seconds=-1))
         return InstrumentsUpdate(statuses=now.changes_since(before))
 
+    async def instrument_statuses(self) -> InstrumentsUpdate:
+        """What one may do with each instrument, read anew; those that left the list are delisted.
+
+        Statuses as in AssetPairs (kraken-spot section 5); an absent one is no restriction.
+        """
+        now = await self._catalogue_not_older_than(timedelta(seconds=-1))
+        return InstrumentsUpdate(statuses=tuple((each.symbol, each.status) for each in now))
+
     async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Top of book and last trade of each, in the order asked."""
         if not symbols:
