@@ -17,10 +17,11 @@ import httpx
 from typing_extensions import override
 
 from zoe_tools.errors import ZoeError
-from zoe_tools.kraken.coordination import FileCoordination
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.runtime.paper_process import ensure_paper
+from zoe_tools.ports import Coordination
+from zoe_tools.runtime.coordination import shared_coordination
+from zoe_tools.runtime.paper_process import PaperVenue, ensure_paper
 
 
 class SlowNetwork(httpx.AsyncHTTPTransport):
@@ -45,13 +46,21 @@ class SlowNetwork(httpx.AsyncHTTPTransport):
 
 async def _share(home: Path, calls: int, seed: int) -> dict[str, object]:
     paper = await ensure_paper(home)
+    store = f"sqlite:///{home / 'zoe.db'}"
+    async with shared_coordination(
+        home, store, paper.keys.api_key, paper.clock, is_scaled=True
+    ) as shared:
+        return await _ask(paper, shared, calls, seed)
+
+
+async def _ask(paper: PaperVenue, shared: Coordination, calls: int, seed: int) -> dict[str, object]:
     network = SlowNetwork(seed)
     rest = RestClient(
         paper.rest_url,
         api_key=paper.keys.api_key,
         api_secret=paper.keys.api_secret,
         clock=paper.clock,
-        coordination=FileCoordination(home, "shared", paper.clock),
+        coordination=shared,
         transport=network,
         tier=paper.tier or "starter",
         unlimited=paper.tier is None,

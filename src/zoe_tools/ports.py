@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from zoe_tools.domain.account import KeyInfo
@@ -26,6 +28,7 @@ from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.stream import ChecksumTally, InstrumentsUpdate, StreamEvent
 
 T = TypeVar("T")
+NoteStep = Callable[[bytes, datetime], tuple[bytes, T]]
 
 
 class Clock(Protocol):
@@ -80,22 +83,57 @@ class Connect(Protocol):
         ...
 
 
-class Coordination(Protocol):
-    """What processes that share one API key must agree on."""
+class Urgency(IntEnum):
+    """Who goes first where a key is shared; the lower number does."""
 
-    def nonce(self) -> AbstractAsyncContextManager[int]:
+    PROTECTION = 0
+    LOOP = 1
+    COMMAND = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """On what terms a call asks for its turn with a key.
+
+    `may_go_alone`: if the others cannot be reached it is made all the same, by what this process
+    knows; true of reads, cancels and protection, never of new risk. `refusals`: how often the venue
+    refused the nonces of this very call.
+    """
+
+    urgency: Urgency = Urgency.LOOP
+    may_go_alone: bool = False
+    refusals: int = 0
+
+
+ORDINARY = Claim()
+
+
+class Coordination(Protocol):
+    """What processes that share one API key must agree on.
+
+    Both raise `VenueUnavailable` where the others cannot be reached and the claim may not go alone:
+    nothing was sent.
+    """
+
+    def nonce(self, claim: Claim = ORDINARY) -> AbstractAsyncContextManager[int]:
         """A nonce, strictly greater than all before; hold the context until the reply is in.
 
-        A holder whose reply takes longer than a lease is not waited for.
+        A holder whose reply takes longer than a lease is not waited for; protection waits for
+        nobody longer than a fraction of that.
         """
         ...
 
-    async def change(self, step: Callable[[bytes], tuple[bytes, T]]) -> T:
+    async def change(self, step: NoteStep[T], claim: Claim = ORDINARY) -> T:
         """Step the key's shared note at once for all; returns what the step says.
 
-        `step` is pure and quick: the note as it was (empty at first) gives the note as it shall be.
-        What is in the note is the client's.
+        `step` is pure and quick, and may be asked more than once: the note as it was (empty at
+        first) and the time that all who share it go by give the note as it shall be. What is in the
+        note is the client's.
         """
+        ...
+
+    def post(self, step: NoteStep[object]) -> None:
+        """As `change`, in its turn, without waiting for it: what is so never holds anything up."""
         ...
 
 
@@ -115,6 +153,35 @@ class Pricing(Protocol):
         once and to be good. Where the venue has no limits, or they cannot be told, the plan comes
         back as it is. Nothing is charged.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedNote:
+    """A note as it was read: `at` in seconds of the clock that all who share it go by."""
+
+    text: bytes
+    version: int
+    at: float
+
+
+class SharedNotes(Protocol):
+    """Named notes of one key, which processes read and swap. Synchronous, from any thread.
+
+    Raises:
+        StoreError: they cannot be read or written now.
+    """
+
+    def read(self, name: str) -> SharedNote:
+        """The note; one that was never written is empty."""
+        ...
+
+    def swap(self, name: str, before: SharedNote, text: bytes) -> bool:
+        """Write it, unless somebody else did since it was read; says whether it was written."""
+        ...
+
+    def close(self) -> None:
+        """Let go of them."""
         ...
 
 

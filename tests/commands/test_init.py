@@ -7,6 +7,7 @@ from pathlib import Path
 
 from command_line import LIVE_KEYS, zoe
 from zoe_tools.config import env_template
+from zoe_tools.store.tables import HEAD_REVISION
 
 
 def test_it_makes_folder_template_and_database(tmp_path: Path) -> None:
@@ -36,8 +37,8 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
         "home": str(home),
         "home_created": False,
         "settings_created": False,
-        "migration_before": "0001",
-        "migration": "0001",
+        "migration_before": HEAD_REVISION,
+        "migration": HEAD_REVISION,
     }
 
 

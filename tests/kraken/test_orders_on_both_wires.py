@@ -345,10 +345,12 @@ class Counted:
         self._private = rest.private
         rest.private = self.private  # type: ignore[method-assign]
 
-    async def private(self, method: str, params: Any, answer: Any, *, is_write: bool) -> Any:
+    async def private(
+        self, method: str, params: Any, answer: Any, *, is_write: bool, is_urgent: bool = False
+    ) -> Any:
         """Count it and pass it on."""
         self.writes += is_write
-        return await self._private(method, params, answer, is_write=is_write)
+        return await self._private(method, params, answer, is_write=is_write, is_urgent=is_urgent)
 
 
 def test_orders_go_by_rest_while_the_socket_is_away_and_by_the_socket_once_it_is_back() -> None:

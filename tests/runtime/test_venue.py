@@ -12,6 +12,7 @@ from conformance_venue import served
 from zoe_tools.config import load_settings
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.venue import open_venue
+from zoe_tools.store.coordination import FileNotes
 
 
 @pytest.mark.parametrize(
@@ -40,4 +41,7 @@ def test_a_paper_account_is_asked_no_faster_than_its_exchange_allows(
         assert asyncio.run(look_twice()) == [is_counted, is_counted]
 
     assert [each.message for each in caplog.records if "asked again" in each.message] == []
-    assert (len(list(tmp_path.glob("coord-*.budget"))) == 1) == is_counted
+    (path,) = tmp_path.glob("coord-*.db")
+    notes = FileNotes(path)
+    assert (notes.read("budget").text != b"") == is_counted
+    notes.close()

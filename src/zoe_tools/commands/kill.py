@@ -40,6 +40,7 @@ from zoe_tools.gate.gate import Gate, Regather
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gather import Need, gather_store
+from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -112,7 +113,11 @@ def kill(
         known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
         if len(known) == 1 and _is_up(known[0]):
             settings = known[0].settings or named[0]
-            return run_with_context(settings, lambda context: _kill(context, invocation, order))
+            return run_with_context(
+                settings,
+                lambda context: _kill(context, invocation, order),
+                urgency=Urgency.PROTECTION,
+            )
         if known:
             _demand_one(kept)
             return _kill_all(invocation, named[0], known, order)
@@ -341,7 +346,8 @@ def _settle(
         return receipt.exit_code
 
     try:
-        return run_with_context(known.settings, work), answers[0]
+        code = run_with_context(known.settings, work, urgency=Urgency.PROTECTION)
+        return code, answers[0]
     except ZoeError as error:
         printer.warn(f"{known.account.title}: {error.message} {error.hint}".rstrip())
         is_unproved = order.execute and not isinstance(error, PlanError | StoreError)
@@ -394,7 +400,8 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
             return code
 
         try:
-            codes.add(run_with_context(settings, work, needs_store=False))
+            code = run_with_context(settings, work, needs_store=False, urgency=Urgency.PROTECTION)
+            codes.add(code)
         except ZoeError as error:
             invocation.printer().warn(f"{each.account.title}: {error.message}")
             codes.add(_UNPROVED if order.execute else error.exit_code)

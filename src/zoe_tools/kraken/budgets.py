@@ -7,8 +7,11 @@ mean. Cancels and protection are counted and never held back (kraken-spot sectio
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +24,7 @@ from zoe_tools.kraken import limits, prices
 from zoe_tools.kraken.errors import LOCKOUT_S
 from zoe_tools.kraken.limits import CallCounter, Counters, Tier, Transaction
 from zoe_tools.kraken.prices import Standing
-from zoe_tools.ports import Clock, Coordination
+from zoe_tools.ports import Claim, Clock, Coordination, NoteStep, Urgency
 
 T = TypeVar("T")
 
@@ -33,32 +36,60 @@ _FREE_REFUSALS = 5
 _LONGEST_BACKOFF_S = 120
 """With these a key meets fewer than 20 invalid nonces in a lockout's quarter of an hour."""
 
+_LATE_S = 5.0
+"""Who waits for room and is so late to ask again has lost his place."""
+
 _MOST_ORDERS = 2_000
 _MICROSECONDS = 1_000_000
+
+
+class _Waiting(msgspec.Struct, array_like=True):
+    """A call that waits for room: the first of its urgency in the list goes first."""
+
+    urgency: int
+    place: str
+    cost: int
+    until: int
 
 
 class _Note(msgspec.Struct):
     """Counts in 1e-8 calls, moments in microseconds since 1970 (venue time).
 
     `orders`: pair, and when placed or last amended, of orders that are still dear to cancel.
+    `paused_until` was asked for by the venue, `backs_off_until` is our own caution.
     """
 
     rest: tuple[int, int] | None = None
     engine: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     orders: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    waiting: list[_Waiting] = msgspec.field(default_factory=list)
     paused_until: int = 0
+    backs_off_until: int = 0
     locked_until: int = 0
     nonce_refusals: list[int] = msgspec.field(default_factory=list)
 
 
 class Budgets:
-    """The budgets of one key. Without a tier nothing is counted; pauses are kept all the same."""
+    """The budgets of one key. Without a tier nothing is counted; pauses are kept all the same.
 
-    def __init__(self, coordination: Coordination, clock: Clock, tier: Tier | None) -> None:
+    `urgency` is that of the client's reads: a command beside a loop leaves it a part of the calls.
+    """
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        clock: Clock,
+        tier: Tier | None,
+        *,
+        urgency: Urgency = Urgency.LOOP,
+    ) -> None:
         self._coordination = coordination
         self._clock = clock
         self._tier = tier
+        self._urgency = urgency
+        self._reads = Claim(urgency=urgency, may_go_alone=True)
         self._knows_of_pause = False
+        self._places = count(1)
 
     @property
     def is_counted(self) -> bool:
@@ -68,7 +99,9 @@ class Budgets:
     async def standing(self) -> Counters | None:
         """Where the counters stand; None where nothing is counted."""
         tier = self._tier
-        return None if tier is None else await self._look(lambda note: _counters(note, tier))
+        if tier is None:
+            return None
+        return await self._look(lambda note, _: self._counters(note, tier), self._reads)
 
     async def priced(
         self,
@@ -82,100 +115,130 @@ class Budgets:
         if tier is None:
             return plan
 
-        def view(note: _Note) -> Standing:
+        def view(note: _Note, now: datetime) -> Standing:
+            silent_until = max(note.paused_until, note.backs_off_until)
             return Standing(
                 tier=tier,
-                counters=_counters(note, tier),
+                counters=self._counters(note, tier),
                 ages_s={VenueOrderId(each): _age_s(row, now) for each, row in note.orders.items()},
-                silent_us=max(0, note.paused_until - limits.microseconds_of(now)),
+                silent_us=max(0, silent_until - limits.microseconds_of(now)),
             )
 
         try:
-            standing = await self._look(view)
+            standing = await self._look(view, self._reads)
         except ZoeError as error:
             _LOG.warning("what the plan costs cannot be told: %s", error.message)
             return plan
         return prices.priced(plan, looks=looks, proofs=proofs, standing=standing, now=now)
 
-    async def take_call(self, cost: int) -> float:
-        """Charge a REST call, or say how many seconds to wait before asking again."""
+    def new_place(self) -> str:
+        """A name for a call that may have to wait for room; no other process has it."""
+        return f"{os.uname().nodename}.{os.getpid()}.{id(self)}.{next(self._places)}"
+
+    async def take_call(self, cost: int, claim: Claim | None = None, *, place: str = "") -> float:
+        """Charge a REST call, or say how many seconds to wait before asking again.
+
+        Whoever waits has a place in the queue, and room is not given to those behind.
+        """
         tier = self._tier
         if tier is None or not cost:
             return 0.0
+        claim = claim or self._reads
 
-        def step(note: _Note) -> float:
-            now, counter = self._clock.now(), _rest(note, tier)
-            wait_s = counter.wait_s(now, cost + limits.REST_MARGIN)
+        def step(note: _Note, now: datetime) -> float:
+            now_us = limits.microseconds_of(now)
+            queue = [each for each in note.waiting if each.until > now_us or each.place == place]
+            counter = self._rest(note, tier)
+            room = _cost_ahead(queue, claim.urgency, place) + cost + limits.REST_MARGIN
+            wait_s = counter.wait_s(now, room)
             if not wait_s:
                 note.rest = _kept(counter.after(now, cost))
+                note.waiting = [each for each in queue if each.place != place]
+                return 0.0
+            mine = _Waiting(
+                urgency=claim.urgency,
+                place=place,
+                cost=cost,
+                until=now_us + round((wait_s + _LATE_S) * _MICROSECONDS),
+            )
+            is_known = any(each.place == place for each in queue)
+            note.waiting = [mine if each.place == place else each for each in queue]
+            note.waiting += [] if is_known else [mine]
             return wait_s
 
-        return await self._change(step)
+        return await self._change(step, claim)
 
-    async def settle_call(self, cost: int) -> None:
+    def settle_call(self, cost: int) -> None:
         """The answer to a charged call is in, or will never be."""
         tier = self._tier
         if tier is None or not cost:
             return
 
-        def step(note: _Note) -> None:
-            note.rest = _kept(_rest(note, tier).settled(self._clock.now(), cost))
+        def step(note: _Note, now: datetime) -> None:
+            note.rest = _kept(self._rest(note, tier).settled(now, cost))
 
-        await self._change_if_possible(step)
+        self._post(step)
 
-    async def check_pause(self) -> float:
-        """Seconds that the venue asked this key to be silent for; 0 most of the time.
+    async def check_pause(self, claim: Claim | None = None) -> float:
+        """Seconds that this key should be silent for; 0 most of the time.
+
+        Protection is silent only when the venue asked for it, not out of our own caution.
 
         Raises:
             VenueThrottled: the key is locked out; asking would prolong it.
         """
         if self._tier is None and not self._knows_of_pause:
             return 0.0
-        now_us = limits.microseconds_of(self._clock.now())
-        locked, paused = await self._look(lambda note: (note.locked_until, note.paused_until))
-        if now_us < locked:
+        claim = claim or self._reads
+        is_bold = claim.urgency is Urgency.PROTECTION
+
+        def view(note: _Note, now: datetime) -> tuple[int, int]:
+            now_us = limits.microseconds_of(now)
+            silent_until = max(note.paused_until, 0 if is_bold else note.backs_off_until)
+            return note.locked_until - now_us, silent_until - now_us
+
+        locked_us, silent_us = await self._look(view, claim)
+        if locked_us > 0:
             raise VenueThrottled(
                 "Kraken has locked this key out for a while; nothing was sent.",
                 hint="Make no call until then, and see whether another program uses the key.",
                 code="EGeneral:Temporary lockout",
-                retry_after_s=(locked - now_us) / _MICROSECONDS,
+                retry_after_s=locked_us / _MICROSECONDS,
             )
-        return max(paused - now_us, 0) / _MICROSECONDS
+        return max(silent_us, 0) / _MICROSECONDS
 
-    async def refused(self, error: VenueThrottled) -> None:
+    def refused(self, error: VenueThrottled) -> None:
         """Tell all who share the key what the venue answered."""
-        until = limits.microseconds_of(self._clock.now()) + round(
-            error.retry_after_s * _MICROSECONDS
-        )
         tier = self._tier
 
-        def step(note: _Note) -> None:
+        def step(note: _Note, now: datetime) -> None:
+            now_us = limits.microseconds_of(now)
+            until = now_us + round(error.retry_after_s * _MICROSECONDS)
             if error.code.startswith("EGeneral:Temporary lockout"):
                 note.locked_until = max(note.locked_until, until)
             elif error.code.startswith("EService:Throttled"):
                 note.paused_until = max(note.paused_until, until)
             elif error.code.startswith("EAPI:Rate limit") and tier is not None:
                 # Somebody else uses the key: the venue's counter is full, whatever ours says.
-                full = limits.rest_counter(tier).maximum
-                note.rest = full, limits.microseconds_of(self._clock.now())
+                note.rest = limits.rest_counter(tier).maximum, now_us
 
         self._knows_of_pause = True
-        await self._change_if_possible(step)
+        self._post(step)
 
-    async def nonce_refused(self) -> None:
+    def nonce_refused(self) -> None:
         """Count an invalid nonce; many of them make all who share the key wait."""
-        now_us = limits.microseconds_of(self._clock.now())
-        oldest = now_us - round(LOCKOUT_S) * _MICROSECONDS
 
-        def step(note: _Note) -> None:
+        def step(note: _Note, now: datetime) -> None:
+            now_us = limits.microseconds_of(now)
+            oldest = now_us - round(LOCKOUT_S) * _MICROSECONDS
             note.nonce_refusals = [*(at for at in note.nonce_refusals if at > oldest), now_us]
             over = len(note.nonce_refusals) - _FREE_REFUSALS
             if over >= 0:
                 wait_s = min(2 ** min(over, 10), _LONGEST_BACKOFF_S)
-                note.paused_until = max(note.paused_until, now_us + wait_s * _MICROSECONDS)
+                note.backs_off_until = max(note.backs_off_until, now_us + wait_s * _MICROSECONDS)
 
         self._knows_of_pause = True
-        await self._change_if_possible(step)
+        self._post(step)
 
     # orders
 
@@ -201,8 +264,7 @@ class Budgets:
         if tier is None:
             return
 
-        def step(note: _Note) -> float:
-            now = self._clock.now()
+        def step(note: _Note, now: datetime) -> float:
             known = note.orders.get(order_id or "")
             name = symbol or (known[0] if known else "")
             if not name:
@@ -216,9 +278,9 @@ class Budgets:
             return 0.0
 
         if is_urgent:
-            await self._change_if_possible(step)
+            self._post(step)
             return
-        while (wait_s := await self._change(step)) > 0:
+        while (wait_s := await self._change(step, Claim(urgency=self._urgency))) > 0:
             left_s = (
                 LONGEST_WAIT_S
                 if deadline is None
@@ -237,35 +299,63 @@ class Budgets:
         """An order was placed or amended now: it is dear to change again for some minutes."""
         if self._tier is None:
             return
-        now_us = limits.microseconds_of(self._clock.now())
-        oldest = now_us - round(limits.FORGOTTEN_AFTER_S) * _MICROSECONDS
 
-        def step(note: _Note) -> None:
+        def step(note: _Note, now: datetime) -> None:
+            now_us = limits.microseconds_of(now)
+            oldest = now_us - round(limits.FORGOTTEN_AFTER_S) * _MICROSECONDS
             note.orders.pop(order_id, None)
             kept = [row for row in note.orders.items() if row[1][1] > oldest]
             note.orders = {**dict(kept[-_MOST_ORDERS + 1 :]), order_id: (symbol, now_us)}
 
-        await self._change_if_possible(step)
+        self._post(step)
 
     # the note
 
-    async def _change_if_possible(self, step: Callable[[_Note], object]) -> None:
-        """What was sent already, or must be sent in any case, does not fail by being counted."""
-        try:
-            await self._change(step)
-        except ZoeError as error:
-            _LOG.warning("the budgets of the key cannot be kept: %s", error.message)
+    def _post(self, step: Callable[[_Note, datetime], object]) -> None:
+        """What was sent already, or must be sent in any case, does not wait for being counted."""
+        self._coordination.post(_stepped(step))
 
-    async def _look(self, view: Callable[[_Note], T]) -> T:
-        return await self._coordination.change(lambda text: (text, view(_note_in(text))))
+    async def _look(self, view: Callable[[_Note, datetime], T], claim: Claim) -> T:
+        def look(text: bytes, now: datetime) -> tuple[bytes, T]:
+            return text, view(_note_in(text), now)
 
-    async def _change(self, step: Callable[[_Note], T]) -> T:
-        def stepped(text: bytes) -> tuple[bytes, T]:
-            note = _note_in(text)
-            result = step(note)
-            return msgspec.json.encode(note), result
+        return await self._coordination.change(look, claim)
 
-        return await self._coordination.change(stepped)
+    async def _change(self, step: Callable[[_Note, datetime], T], claim: Claim) -> T:
+        return await self._coordination.change(_stepped(step), claim)
+
+    def _counters(self, note: _Note, tier: Tier) -> Counters:
+        return Counters(
+            rest=self._rest(note, tier),
+            engine={Symbol(name): _engine(note, tier, name) for name in note.engine},
+        )
+
+    def _rest(self, note: _Note, tier: Tier) -> CallCounter:
+        """The counter of calls; a command sees it smaller than it is."""
+        counter = _standing(limits.rest_counter(tier), note.rest)
+        if self._urgency is not Urgency.COMMAND:
+            return counter
+        return replace(counter, maximum=counter.maximum - limits.reserved_calls(tier))
+
+
+def _stepped(step: Callable[[_Note, datetime], T]) -> NoteStep[T]:
+    def stepped(text: bytes, now: datetime) -> tuple[bytes, T]:
+        note = _note_in(text)
+        result = step(note, now)
+        return msgspec.json.encode(note), result
+
+    return stepped
+
+
+def _cost_ahead(queue: list[_Waiting], urgency: Urgency, place: str) -> int:
+    """What those cost who go first: the more urgent, and the as urgent ones that came before."""
+    places = [each.place for each in queue]
+    mine = places.index(place) if place in places else len(places)
+    return sum(
+        each.cost
+        for number, each in enumerate(queue)
+        if each.place != place and (each.urgency, number) < (urgency, mine)
+    )
 
 
 def _note_in(text: bytes) -> _Note:
@@ -274,17 +364,6 @@ def _note_in(text: bytes) -> _Note:
         return msgspec.json.decode(text, type=_Note)
     except msgspec.DecodeError:
         return _Note()
-
-
-def _counters(note: _Note, tier: Tier) -> Counters:
-    return Counters(
-        rest=_rest(note, tier),
-        engine={Symbol(name): _engine(note, tier, name) for name in note.engine},
-    )
-
-
-def _rest(note: _Note, tier: Tier) -> CallCounter:
-    return _standing(limits.rest_counter(tier), note.rest)
 
 
 def _engine(note: _Note, tier: Tier, name: str) -> CallCounter:

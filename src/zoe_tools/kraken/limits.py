@@ -178,6 +178,11 @@ def reserved_room(tier: Tier) -> int:
     return tier.engine_calls * CALL // _RESERVED_PART
 
 
+def reserved_calls(tier: Tier) -> int:
+    """What commands leave free of the REST counter, for a loop beside them and for protection."""
+    return tier.rest_calls * CALL // _RESERVED_PART
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     """One call of a plan: a REST `method`, or a `transaction` with a pair's order of an age.

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.order import OrderAmendment, OrderEdit, OrderName, OrderRequest, Side
+from zoe_tools.domain.order import OrderAmendment, OrderEdit, OrderName, OrderRequest
 from zoe_tools.errors import OutcomeUnknown, VenueError, VenueUnavailable
 from zoe_tools.kraken import wire, wire_orders
 from zoe_tools.kraken.order_answers import (
@@ -37,6 +37,7 @@ from zoe_tools.kraken.order_params import (
 )
 from zoe_tools.kraken.order_rules import FEWEST_ORDERS, MOST_ORDERS
 from zoe_tools.kraken.order_wire import OrderWire
+from zoe_tools.kraken.prices import is_urgent_change, is_urgent_order
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
@@ -101,6 +102,7 @@ class OrderEntry:
         `client_order_id` is None for an order whose terms have a `userref`, and for no other.
         """
         instrument = await self._instrument_to_write(request.symbol)
+        is_urgent = is_urgent_order(request)
 
         async def by_rest() -> VenueOrderId:
             params = placement_params(
@@ -110,7 +112,9 @@ class OrderEntry:
                 deadline=self._at_venue(deadline),
                 now=self._now_at_venue(),
             )
-            answer = await self._rest.private("AddOrder", params, wire.Placed, is_write=True)
+            answer = await self._rest.private(
+                "AddOrder", params, wire.Placed, is_write=True, is_urgent=is_urgent
+            )
             if len(answer.txid) != 1:
                 raise OutcomeUnknown(
                     f"Kraken took the order and named {len(answer.txid)} ids for it."
@@ -118,7 +122,7 @@ class OrderEntry:
             return VenueOrderId(answer.txid[0])
 
         await self._rest.budgets.take_transaction(
-            "add", symbol=request.symbol, is_urgent=_is_urgent(request), deadline=deadline
+            "add", symbol=request.symbol, is_urgent=is_urgent, deadline=deadline
         )
         placed = await self._by_either_wire(
             lambda socket: socket.place(request, client_order_id, deadline, instrument), by_rest
@@ -166,7 +170,7 @@ class OrderEntry:
             answer = await self._batch_by_rest(orders, instrument, deadline)
             return members_of(orders, answer.orders)
 
-        is_urgent = all(_is_urgent(request) for _, request in orders)
+        is_urgent = all(is_urgent_order(request) for _, request in orders)
         # Half a call each: so many single ones cost as much.
         for _ in range((len(orders) + 1) // 2):
             await self._rest.budgets.take_transaction(
@@ -213,7 +217,11 @@ class OrderEntry:
         at, now = self._at_venue(deadline), self._now_at_venue()
         params = batch_params(orders, instrument, deadline=at, now=now, is_check=is_check)
         return await self._rest.private(
-            "AddOrderBatch", params, wire_orders.PlacedBatch, is_write=not is_check
+            "AddOrderBatch",
+            params,
+            wire_orders.PlacedBatch,
+            is_write=not is_check,
+            is_urgent=not is_check and all(is_urgent_order(request) for _, request in orders),
         )
 
     # changes
@@ -221,6 +229,7 @@ class OrderEntry:
     async def amend(self, amendment: OrderAmendment, *, deadline: datetime) -> str:
         """Change a resting order in place; returns the amend id (section 8.4)."""
         instrument = await self._instrument_to_write(amendment.symbol)
+        is_urgent = is_urgent_change(amendment)
 
         async def by_rest() -> str:
             params = amend_params(
@@ -229,14 +238,16 @@ class OrderEntry:
                 deadline=self._at_venue(deadline),
                 now=self._now_at_venue(),
             )
-            answer = await self._rest.private("AmendOrder", params, wire.Amended, is_write=True)
+            answer = await self._rest.private(
+                "AmendOrder", params, wire.Amended, is_write=True, is_urgent=is_urgent
+            )
             return answer.amend_id
 
         await self._rest.budgets.take_transaction(
             "amend",
             symbol=amendment.symbol,
             order_id=amendment.venue_order_id,
-            is_urgent=_protects(amendment),
+            is_urgent=is_urgent,
             deadline=deadline,
         )
         amend_id = await self._by_either_wire(
@@ -293,7 +304,11 @@ class OrderEntry:
         at, now = self._at_venue(deadline), self._now_at_venue()
         params = edit_params(edit, instrument, deadline=at, now=now, is_check=is_check)
         return await self._rest.private(
-            "EditOrder", params, wire_orders.Edited, is_write=not is_check
+            "EditOrder",
+            params,
+            wire_orders.Edited,
+            is_write=not is_check,
+            is_urgent=not is_check and edit.order_type.is_stop,
         )
 
     # cancels
@@ -314,7 +329,9 @@ class OrderEntry:
             params = {"txid": called.text}
             if called.client_order_id is not None:
                 params = {"cl_ord_id": called.text}
-            answer = await self._rest.private("CancelOrder", params, wire.Cancelled, is_write=True)
+            answer = await self._rest.private(
+                "CancelOrder", params, wire.Cancelled, is_write=True, is_urgent=True
+            )
             return answer.count
 
         return await self._by_either_wire(lambda socket: socket.cancel(called), by_rest)
@@ -371,7 +388,7 @@ class OrderEntry:
             }
             params = {field: listed for field, listed in lists.items() if listed}
             answer = await self._rest.private(
-                "CancelOrderBatch", params, wire.Cancelled, is_write=True
+                "CancelOrderBatch", params, wire.Cancelled, is_write=True, is_urgent=True
             )
             return answer.count
 
@@ -383,7 +400,10 @@ class OrderEntry:
         """Cancel every open order of the account, whoever placed it; returns how many."""
 
         async def by_rest() -> int:
-            return (await self._rest.private("CancelAll", {}, wire.Cancelled, is_write=True)).count
+            answer = await self._rest.private(
+                "CancelAll", {}, wire.Cancelled, is_write=True, is_urgent=True
+            )
+            return answer.count
 
         return await self._by_either_wire(lambda socket: socket.cancel_all(), by_rest)
 
@@ -398,7 +418,7 @@ class OrderEntry:
         async def by_rest() -> datetime | None:
             params = {"timeout": str(timeout_s)}
             answer = await self._rest.private(
-                "CancelAllOrdersAfter", params, wire.Countdown, is_write=True
+                "CancelAllOrdersAfter", params, wire.Countdown, is_write=True, is_urgent=True
             )
             return trigger_time_of(answer.trigger)
 
@@ -419,18 +439,6 @@ class OrderEntry:
 
     def _now_at_venue(self) -> datetime:
         return self._at_venue(self._clock.now())
-
-
-def _is_urgent(request: OrderRequest) -> bool:
-    """On spot a sale ends risk: it leaves at once, as stops and cancels do."""
-    return request.side is Side.SELL or request.order_type.is_stop
-
-
-def _protects(amendment: OrderAmendment) -> bool:
-    """A stop's trigger or any order's size; a limit alone is an entry that is priced anew."""
-    moves_trigger = amendment.trigger_price is not None or amendment.trigger_offset is not None
-    moves_limit = amendment.limit_price is not None or amendment.limit_offset is not None
-    return moves_trigger or not moves_limit
 
 
 def _symbol_of(orders: Sequence[NewOrder]) -> Symbol:

@@ -47,8 +47,13 @@ def is_urgent_order(request: OrderRequest) -> bool:
 
 
 def is_urgent_change(amendment: OrderAmendment) -> bool:
-    """The same of an amendment: only the price of a resting limit order can wait."""
-    return amendment.limit_price is None or amendment.trigger_price is not None
+    """The same of an amendment: a stop's trigger, or any order's size.
+
+    A limit alone is an entry that is priced anew.
+    """
+    moves_trigger = amendment.trigger_price is not None or amendment.trigger_offset is not None
+    moves_limit = amendment.limit_price is not None or amendment.limit_offset is not None
+    return moves_trigger or not moves_limit
 
 
 def priced(

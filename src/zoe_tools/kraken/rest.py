@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -31,12 +32,15 @@ from zoe_tools.errors import (
 from zoe_tools.kraken import errors, limits, shapes, signing, wire
 from zoe_tools.kraken.budgets import LONGEST_WAIT_S, Budgets
 from zoe_tools.kraken.codec import seconds_of
-from zoe_tools.ports import Clock, Coordination
+from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 T = TypeVar("T")
 
 READ_TRIES = 3
 NONCE_RESENDS = 3
+LONGEST_URGENT_WAIT_S = 0.25
+"""Protection that waits longer for those who share the key is told of."""
+
 _BACKOFF_S = (0.5, 2.0)
 _CONNECT_TIMEOUT_S = 5.0
 _OK = 200
@@ -72,7 +76,7 @@ class RestClient:
 
     `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
     the counters, for a venue that has none. `transport` replaces the network. `coordination` is
-    shared by all clients of a key.
+    shared by all clients of a key; `urgency` is how this one stands among them.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class RestClient:
         timeout_s: float = 10.0,
         tier: str = "starter",
         unlimited: bool = False,
+        urgency: Urgency = Urgency.LOOP,
     ) -> None:
         self._base_url = _checked_url(base_url)
         self._api_key = api_key
@@ -95,7 +100,10 @@ class RestClient:
         self._coordination = coordination
         self._transport = transport
         self._timeout_s = timeout_s
-        self.budgets = Budgets(coordination, clock, None if unlimited else limits.tier_of(tier))
+        self._urgency = urgency
+        self.longest_urgent_wait_s = 0.0
+        tier_now = None if unlimited else limits.tier_of(tier)
+        self.budgets = Budgets(coordination, clock, tier_now, urgency=urgency)
         self._wire: httpx.AsyncBaseTransport | None = None
         self._urls: dict[str, httpx.URL] = {}
 
@@ -123,22 +131,35 @@ class RestClient:
         return await self._exchange(request, method, answer, is_write=False)
 
     async def private(
-        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+        self,
+        method: str,
+        params: signing.Params,
+        answer: type[T],
+        *,
+        is_write: bool,
+        is_urgent: bool = False,
     ) -> T:
         """A signed call, decoded as `answer`; a read is asked up to three times, a write once.
+
+        `is_urgent`: it cancels, protects or ends risk, and waits for nobody longer than a quarter
+        of a second.
 
         Raises:
             VenueError: as `ports.Venue` says of reads and writes.
             ConfigError: there is no key.
         """
+        claim = Claim(
+            urgency=Urgency.PROTECTION if is_urgent else self._urgency,
+            may_go_alone=is_urgent or not is_write,
+        )
         if is_write:
-            return await self._signed(method, params, answer, is_write=True)
+            return await self._signed(method, params, answer, claim, is_write=True)
         for wait_s in _BACKOFF_S:
             try:
-                return await self._signed(method, params, answer, is_write=False)
+                return await self._signed(method, params, answer, claim, is_write=False)
             except (VenueUnavailable, VenueThrottled) as error:
                 await self._pause(method, error, wait_s)
-        return await self._signed(method, params, answer, is_write=False)
+        return await self._signed(method, params, answer, claim, is_write=False)
 
     async def _pause(self, method: str, error: VenueError, wait_s: float) -> None:
         """Wait before asking again; re-raises what is not worth waiting for."""
@@ -149,36 +170,60 @@ class RestClient:
         await self._clock.sleep(max(wait_s, asked_s))
 
     async def _signed(
-        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+        self,
+        method: str,
+        params: signing.Params,
+        answer: type[T],
+        claim: Claim,
+        *,
+        is_write: bool,
     ) -> T:
-        for _ in range(NONCE_RESENDS + 1):
+        for refusals in range(NONCE_RESENDS + 1):
+            terms = replace(claim, refusals=refusals)
             try:
-                return await self._signed_once(method, params, answer, is_write=is_write)
+                return await self._signed_once(method, params, answer, terms, is_write=is_write)
             except _InvalidNonce:
                 _LOG.info("%s met an invalid nonce", method)
-                await self.budgets.nonce_refused()
+                self.budgets.nonce_refused()
             except VenueThrottled as error:
-                await self.budgets.refused(error)
+                self.budgets.refused(error)
                 raise
         raise errors.error_for([errors.INVALID_NONCE], is_write=is_write)
 
     async def _signed_once(
-        self, method: str, params: signing.Params, answer: type[T], *, is_write: bool
+        self,
+        method: str,
+        params: signing.Params,
+        answer: type[T],
+        claim: Claim,
+        *,
+        is_write: bool,
     ) -> T:
         cost = limits.rest_cost(method, by_client_id="cl_ord_id" in params)
-        await self._heed_pause(is_write=is_write)
+        place, asked_at = self.budgets.new_place(), asyncio.get_running_loop().time()
+        await self._heed_pause(claim, is_write=is_write)
         while True:
-            async with self._coordination.nonce() as number:
+            async with self._coordination.nonce(claim) as number:
                 # In the slot: who has room is the next on the wire, and is counted as such.
-                wait_s = await self.budgets.take_call(cost)
+                wait_s = await self.budgets.take_call(cost, claim, place=place)
                 if not wait_s:
+                    self._note_wait(method, claim, asked_at)
                     try:
                         request = self._request(method, params, number)
                         return await self._exchange(request, method, answer, is_write=is_write)
                     finally:
-                        await self.budgets.settle_call(cost)
+                        self.budgets.settle_call(cost)
             # Out of the slot: orders cost nothing here, and must not queue behind this wait.
             await self._clock.sleep(wait_s)
+
+    def _note_wait(self, method: str, claim: Claim, asked_at: float) -> None:
+        """Protection that was held up by others is worth a line in the log."""
+        if claim.urgency is not Urgency.PROTECTION:
+            return
+        waited_s = asyncio.get_running_loop().time() - asked_at
+        self.longest_urgent_wait_s = max(self.longest_urgent_wait_s, waited_s)
+        if waited_s > LONGEST_URGENT_WAIT_S:
+            _LOG.warning("%s waited %.0f ms for others with the key", method, waited_s * 1_000)
 
     def _request(self, method: str, params: signing.Params, number: int) -> httpx.Request:
         if not self._api_key or self._secret is None:
@@ -217,13 +262,13 @@ class RestClient:
             extensions={"timeout": {"connect": _CONNECT_TIMEOUT_S, "pool": self._timeout_s}},
         )
 
-    async def _heed_pause(self, *, is_write: bool) -> None:
+    async def _heed_pause(self, claim: Claim, *, is_write: bool) -> None:
         """Be silent as long as the venue asked this key to; a write is not kept until it is old.
 
         Raises:
             VenueThrottled: that is too long; nothing was sent.
         """
-        while (wait_s := await self.budgets.check_pause()) > 0:
+        while (wait_s := await self.budgets.check_pause(claim)) > 0:
             if is_write or wait_s > LONGEST_WAIT_S:
                 raise VenueThrottled(
                     f"Kraken asked this key to wait for {wait_s:.0f} s more; nothing was sent.",

@@ -22,7 +22,7 @@ from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import ConfigError
 from zoe_tools.gather import Need, gather
 from zoe_tools.paper.home import PaperHome
-from zoe_tools.ports import Clock
+from zoe_tools.ports import Clock, Urgency
 from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.writer_thread import WriterThread
@@ -101,12 +101,16 @@ def run_with_context(
     *,
     needs_venue: bool = True,
     needs_store: bool = True,
+    urgency: Urgency = Urgency.COMMAND,
 ) -> int:
-    """Open what the command needs, run it, close everything; returns the command's exit code."""
+    """Open what the command needs, run it, close everything; returns the command's exit code.
+
+    `urgency` is how its calls stand among those of others who share the key.
+    """
 
     async def main() -> int:
         async with open_context(
-            settings, needs_venue=needs_venue, needs_store=needs_store
+            settings, needs_venue=needs_venue, needs_store=needs_store, urgency=urgency
         ) as context:
             return await work(context)
 
@@ -115,7 +119,11 @@ def run_with_context(
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, needs_venue: bool = True, needs_store: bool = True
+    settings: Settings,
+    *,
+    needs_venue: bool = True,
+    needs_store: bool = True,
+    urgency: Urgency = Urgency.COMMAND,
 ) -> AsyncIterator[Context]:
     """A context in real or scaled time.
 
@@ -134,7 +142,8 @@ async def open_context(
         if needs_venue:
             from zoe_tools.runtime.venue import open_venue  # noqa: PLC0415 - costs import time
 
-            venue, wires, clock = await stack.enter_async_context(open_venue(settings, clock))
+            opened = open_venue(settings, clock, urgency=urgency)
+            venue, wires, clock = await stack.enter_async_context(opened)
         runner: StoreRunner | None = None
         if needs_store:
             store = Store.open(

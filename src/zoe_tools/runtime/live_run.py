@@ -20,7 +20,7 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
-from zoe_tools.ports import Clock, Narrator
+from zoe_tools.ports import Clock, Narrator, Urgency
 from zoe_tools.runtime.auditor import Audit
 from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
@@ -77,7 +77,7 @@ def run_live(
             found.append(await asyncio.to_thread(audit))
 
     async def main(lock: AccountLock) -> RunResult:
-        async with open_context(settings) as context:
+        async with open_context(settings, urgency=Urgency.LOOP) as context:
             return await _run(context, order, narrator, farewell, lock)
 
     with AccountLock(settings.home, account) as lock:

@@ -11,18 +11,17 @@ import httpx
 from typing_extensions import override
 
 from zoe_tools.config import Settings
-from zoe_tools.domain.account import fingerprint_of
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.errors import ConfigError
-from zoe_tools.kraken.coordination import FileCoordination
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
 from zoe_tools.paper.exchange.faults import ConnectionDropped
-from zoe_tools.ports import Clock, Connect, Coordination
+from zoe_tools.ports import Clock, Connect, Coordination, Urgency
+from zoe_tools.runtime.coordination import shared_coordination
 from zoe_tools.runtime.paper_process import ensure_paper
 
 BOOK_DEPTH = 25
@@ -40,9 +39,11 @@ class Wires:
 
 @asynccontextmanager
 async def open_venue(
-    settings: Settings, clock: Clock
+    settings: Settings, clock: Clock, *, urgency: Urgency = Urgency.COMMAND
 ) -> AsyncIterator[tuple[KrakenSpot, Wires, Clock]]:
     """The venue of the settings' account; paper is started when it is not running.
+
+    `urgency` is how its calls stand among those of others who share the key.
 
     Raises:
         ConfigError: a paper account is pointed at a venue that is not zoe's own exchange.
@@ -68,27 +69,36 @@ async def open_venue(
         base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_private_url
         key, secret, clock = paper.keys.api_key, paper.keys.api_secret, paper.clock
         tier = paper.tier
-    rest = RestClient(
-        base_url,
-        api_key=key,
-        api_secret=secret,
-        clock=clock,
-        coordination=_coordination(settings, key, clock),
-        tier=tier or settings.kraken_tier,
-        unlimited=tier is None,
-    )
-    try:
-        wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
-        yield KrakenSpot(rest, clock), wires, clock
-    finally:
-        await rest.aclose()
+    async with _coordination(settings, key, clock) as coordination:
+        rest = RestClient(
+            base_url,
+            api_key=key,
+            api_secret=secret,
+            clock=clock,
+            coordination=coordination,
+            tier=tier or settings.kraken_tier,
+            unlimited=tier is None,
+            urgency=urgency,
+        )
+        try:
+            wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
+            yield KrakenSpot(rest, clock), wires, clock
+        finally:
+            await rest.aclose()
 
 
-def _coordination(settings: Settings, key: str | None, clock: Clock) -> Coordination:
-    """What is shared with the home's other processes; of no key there is nothing to share."""
+@asynccontextmanager
+async def _coordination(
+    settings: Settings, key: str | None, clock: Clock
+) -> AsyncIterator[Coordination]:
+    """What is shared with other processes; of no key there is nothing to share."""
     if not key:
-        return NonceSource(clock)
-    return FileCoordination(settings.home, fingerprint_of(key), clock)
+        yield NonceSource(clock)
+        return
+    async with shared_coordination(
+        settings.home, settings.database_url, key, clock, is_scaled=settings.mode == "paper"
+    ) as shared:
+        yield shared
 
 
 def make_feed(

@@ -123,7 +123,7 @@ def _sqlite_engine(
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
         else:
-            _enter_wal(cursor, timeout_ms)
+            enter_wal(cursor, timeout_ms)
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -134,7 +134,7 @@ def _sqlite_engine(
     return engine
 
 
-def _enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
+def enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
     """Switch a fresh file to WAL, which it then stays in.
 
     Two processes that switch at once can lock each other out without SQLite's own waiting: it sees

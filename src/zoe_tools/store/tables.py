@@ -15,6 +15,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = MetaData(
@@ -361,6 +362,16 @@ TRADE_LOCKS = Table(
     _time("expires_at"),
 )
 
+KEY_NOTES = Table(
+    "key_notes",
+    METADATA,
+    _key("fingerprint"),
+    _key("name"),
+    Column("version", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+"""By key, not by account: whoever has the key shares its nonces and counters."""
+
 APPEND_ONLY = (ORDER_EVENTS, CRYPTO_FILLS, LEDGER_ENTRIES)
 """Tables whose rows a trigger protects from UPDATE and DELETE."""
 
@@ -369,6 +380,7 @@ NO_BUSINESS = (
     ACCOUNTS,
     ENGINE_LEASES,
     TRADE_LOCKS,
+    KEY_NOTES,
     CRYPTO_RECONCILIATION_EVENTS,
     HEALTH_HEARTBEAT,
     BOOT_AUDIT,
