@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,6 +33,7 @@ from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
+ROOT = Path(__file__).parents[2]
 BTC = Symbol("BTC/USD")
 ORDER_ID = VenueOrderId("OAAAAA-BBBBB-CCCCC4")
 CLIENT_ID = ClientOrderId("11112222-3333-4444-8555-666677778888")
@@ -274,6 +277,7 @@ CASES: tuple[tuple[str, Any, Use], ...] = (
     ),
     ("Ticker", {"XXBTZUSD": _TOP | _DAY}, lambda k: k.market.day_statistics([BTC])),
     ("Strategies", {"items": [_STRATEGY]}, lambda k: k.reads.earn_strategies()),
+    ("DeallocateStatus", {"pending": True}, lambda k: k.reads.is_earn_pending("E", "Deallocate")),
     ("AllocateStatus", {"pending": True}, lambda k: k.reads.is_earn_pending("E", "Allocate")),
     ("Allocations", {"items": [_EARN], "next_cursor": None}, lambda k: k.reads.earn_allocations()),
     (
@@ -422,6 +426,16 @@ def _no_words_left_over() -> Any:
     strange.forget()
     yield
     strange.forget()
+
+
+def test_every_call_of_the_client_is_broken_here() -> None:
+    """All that the page of coverage names a method for."""
+    page = (ROOT / "docs" / "reference" / "coverage.md").read_text("utf-8")
+    calls = re.findall(r"^\| `([\w/]+)` \| `\w+\.\w+`", page, re.MULTILINE)
+    wanted = {call.rpartition("/")[2] for call in calls if call[0].isupper()}
+
+    assert len(wanted) == 50
+    assert {method for method, _, _ in CASES} == wanted
 
 
 def test_every_case_is_right_before_it_is_broken() -> None:
