@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -59,6 +59,18 @@ class FrameDuplex(Protocol):
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close; idempotent."""
+        ...
+
+
+@runtime_checkable
+class EagerDuplex(FrameDuplex, Protocol):
+    """A duplex that can show a frame the moment it is here, before those that wait to be read."""
+
+    def show_first(self, take: Callable[[bytes], bool]) -> None:
+        """Show each whole text frame to `take`; what it takes is not received. It must not raise.
+
+        Whoever `take` has woken runs before the next frame is received.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from zoe_tools.errors import VenueUnavailable
-from zoe_tools.ports import Connect, FrameClosed, FrameDuplex
+from zoe_tools.ports import Connect, EagerDuplex, FrameClosed, FrameDuplex
 from zoe_tools.runtime.duplex import (
     QUEUE_FRAMES,
     connect_socket,
@@ -225,6 +225,43 @@ def test_a_binary_frame_is_read_as_text() -> None:
         assert await duplex.receive() == '{"channel":"status"}'
 
     asyncio.run(with_server(binary, talk))
+
+
+def test_a_frame_may_be_taken_before_its_turn() -> None:
+    """Whole text frames are shown as they come; what is taken is not received, the rest is."""
+    shown: list[bytes] = []
+    order: list[str] = []
+
+    async def says(connection: ServerConnection) -> None:
+        await connection.recv()
+        for frame in ("data 1", b"binary", ["in ", "parts"], "data 2", "answer", "data 3"):
+            await connection.send(frame)
+        await connection.wait_closed()
+
+    async def talk(duplex: FrameDuplex) -> None:
+        assert isinstance(duplex, EagerDuplex)
+        answered = asyncio.Event()
+
+        def take(frame: bytes) -> bool:
+            shown.append(frame)
+            if frame == b"answer":
+                answered.set()
+            return frame == b"answer"
+
+        async def wait() -> None:
+            await answered.wait()
+            order.append("answer")
+
+        duplex.show_first(take)
+        waiting = asyncio.create_task(wait())
+        await duplex.send("go on")
+        order.extend([await duplex.receive() for _ in range(5)])
+        await waiting
+
+    asyncio.run(with_server(says, talk))
+
+    assert shown == [b"data 1", b"data 2", b"answer", b"data 3"]
+    assert order == ["answer", "data 1", "binary", "in parts", "data 2", "data 3"]
 
 
 def test_the_server_closing_with_a_code_is_told_as_it_was_said() -> None:

@@ -36,7 +36,7 @@ from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.kraken.shapes import note_unknown
 from zoe_tools.kraken.stream_requests import json_text
 from zoe_tools.kraken.wire_stream import ACK, FRAME, Frame
-from zoe_tools.ports import Clock, Connect, FrameClosed, FrameDuplex
+from zoe_tools.ports import Clock, Connect, EagerDuplex, FrameClosed, FrameDuplex
 
 POLICY_VIOLATION = 1008
 """The one close code after which trying again is pointless."""
@@ -155,11 +155,16 @@ class Connection:
         self._listening: Stopwatch | None = None
         self._was_up = False
         self._request_number = 0
+        self._take: Callable[[Frame], bool] | None = None
 
     @property
     def state(self) -> ConnectionState:
         """Where the connection is in its life."""
         return self._state
+
+    def answer_first(self, take: Callable[[Frame], bool]) -> None:
+        """Show answers to `take` ahead of the frames that wait; it says whether it wanted one."""
+        self._take = take
 
     @property
     def next_request_number(self) -> int:
@@ -258,6 +263,8 @@ class Connection:
         self._asked_again.clear()
         self._asked.clear()
         self._sent_at.clear()
+        if self._take is not None and isinstance(duplex, EagerDuplex):
+            duplex.show_first(self._on_arrival)
         tasks = [
             asyncio.create_task(self._listen(duplex)),
             asyncio.create_task(self._watch()),
@@ -330,6 +337,24 @@ class Connection:
             await duplex.send(json_text({"method": "ping", "req_id": self._request_number}))
 
     # --- frames ----------------------------------------------------------------------------------
+
+    def _on_arrival(self, text: bytes) -> bool:
+        """Whether the frame is an answer that somebody waits for, who has it now.
+
+        Nobody who waits for an answer is kept waiting by what the venue streams meanwhile, nor by a
+        reader of events who is slow.
+        """
+        if b'"req_id"' not in text or self._take is None:
+            return False
+        try:
+            frame = FRAME.decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return False  # it is told of in its turn
+        if not self._take(frame):
+            return False
+        if frame.req_id in self._sent_at:
+            self._learn_time(frame, self._sent_at.pop(frame.req_id))
+        return True
 
     async def _on_text(self, text: str) -> None:
         try:

@@ -103,7 +103,7 @@ def deadline_text(
     if deadline < now + earliest:
         raise refused(f"The deadline {deadline.isoformat()} is too near or past.")
     at = min(deadline, now + LATEST_DEADLINE).astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def check(request: OrderRequest) -> OrderTerms:

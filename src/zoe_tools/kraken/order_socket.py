@@ -82,6 +82,13 @@ class OrderSocket:
         self._clock = clock
         self._waiting: dict[int, asyncio.Future[Frame | _Lost]] = {}
         self._later: dict[int, asyncio.Queue[Frame | _Lost]] = {}
+        self._under_way = 0
+        connection.answer_first(self.on_reply)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody waits for an answer, or has one that he did not see yet."""
+        return self._under_way > 0
 
     @property
     def is_up(self) -> bool:
@@ -241,14 +248,17 @@ class OrderSocket:
         frame = await self._ask("cancel_all_orders_after", {"timeout": timeout_s})
         return trigger_time_of(_result(_COUNTDOWN, frame).trigger)
 
-    def on_reply(self, frame: Frame) -> None:
-        """An answer arrived; one that nobody waits for any more is passed over."""
+    def on_reply(self, frame: Frame) -> bool:
+        """An answer arrived; says whether somebody still waited for it."""
         waiting = self._waiting.pop(frame.req_id, None) if frame.req_id is not None else None
         if waiting is not None and not waiting.done():
             waiting.set_result(frame)
-        elif waiting is None and frame.req_id in self._later:
-            with suppress(asyncio.QueueFull):
-                self._later[frame.req_id].put_nowait(frame)
+            return True
+        if waiting is not None or frame.req_id not in self._later:
+            return False
+        with suppress(asyncio.QueueFull):
+            self._later[frame.req_id].put_nowait(frame)
+        return True
 
     def on_lost(self, reason: str) -> None:
         """The wire is gone: nobody will answer what is under way."""
@@ -290,8 +300,9 @@ class OrderSocket:
 
     async def _exchange(self, method: OrderMethod, params: Mapping[str, object]) -> Frame | _Lost:
         number = self._connection.next_request_number
-        self._waiting[number] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting[number]
+        waiting: asyncio.Future[Frame | _Lost] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiting
+        self._under_way += 1
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 await self._connection.send(method, {**params, "token": self._connection.token})
@@ -301,6 +312,7 @@ class OrderSocket:
         except TimeoutError as error:
             raise OutcomeUnknown(f"No answer within {REPLY_TIMEOUT_S:.0f} s.") from error
         finally:
+            self._under_way -= 1
             self._waiting.pop(number, None)
 
     async def _cancel_order(

@@ -269,6 +269,8 @@ class KrakenSpot(OrderEntry):
             raise VenueUnavailable(f"Nothing was sent: {error.message}") from error
 
     async def _catalogue_not_older_than(self, age: timedelta | None) -> InstrumentCatalogue:
+        if age is None and self._catalogue is not None:
+            return self._catalogue
         async with self._reading:
             now = self._clock.now()
             cached = self._catalogue

@@ -303,6 +303,9 @@ class _WireHandler:
 
     async def on_frame(self, frame: Frame) -> None:
         self._heard_at = self._feed.now()
+        orders = self._feed.orders
+        if orders is not None and orders.is_waiting and self._wire != "private":
+            await asyncio.sleep(0)  # an answer to an order that is here already goes first
         await self._on_frame(frame)
 
     async def on_up(self) -> None:

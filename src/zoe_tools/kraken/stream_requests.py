@@ -6,12 +6,12 @@ before a byte leaves, by the same rules as over REST. Source: kraken-spot sectio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from json.encoder import encode_basestring_ascii
+from typing import Literal, cast
 
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument
@@ -280,19 +280,25 @@ def json_text(value: object) -> str:
     Raises:
         TypeError: a float or a Decimal, whose digits would be somebody else's choice.
     """
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(cast("str", value))
+    if kind is Number:
+        return cast("Number", value).text
     match value:
-        case Number(text=text):
-            return text
         case dict():
-            rows = (f"{json.dumps(str(key))}:{json_text(each)}" for key, each in value.items())
+            rows = [
+                f"{encode_basestring_ascii(str(key))}:{json_text(each)}"
+                for key, each in value.items()
+            ]
             return f"{{{','.join(rows)}}}"
         case list() | tuple():
-            return f"[{','.join(json_text(each) for each in value)}]"
+            return f"[{','.join([json_text(each) for each in value])}]"
         case bool():
             return "true" if value else "false"
         case int():
             return str(value)
-        case str():
-            return json.dumps(value)
+        case str():  # a text of ours that is a class of its own, as a name of an order type is
+            return encode_basestring_ascii(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no place in a request")

@@ -7,8 +7,14 @@ in both time regimes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import cast
 
 import websockets
+from typing_extensions import override
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.ports import FrameClosed, FrameDuplex
@@ -78,11 +84,36 @@ def duplex_pair() -> tuple[MemoryDuplex, MemoryDuplex]:
     return MemoryDuplex(left, right), MemoryDuplex(right, left)
 
 
+class _Connection(ClientConnection):
+    """A connection whose text frames may be taken as they arrive."""
+
+    take: Callable[[bytes], bool] | None = None
+    has_taken = False
+
+    @override
+    def process_event(self, event: Event) -> None:
+        """A frame that arrived; one that is taken does not wait to be received."""
+        if (
+            self.take is not None
+            and isinstance(event, Frame)
+            and event.opcode is Opcode.TEXT
+            and event.fin
+            and self.take(bytes(event.data))
+        ):
+            self.has_taken = True
+        else:
+            super().process_event(event)
+
+
 class SocketDuplex:
     """A WebSocket client connection as a frame duplex."""
 
-    def __init__(self, connection: websockets.ClientConnection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self._connection = connection
+
+    def show_first(self, take: Callable[[bytes], bool]) -> None:
+        """See `ports.EagerDuplex`."""
+        self._connection.take = take
 
     async def send(self, frame: str) -> None:
         """Send one text frame."""
@@ -97,6 +128,9 @@ class SocketDuplex:
             frame = await self._connection.recv()
         except websockets.ConnectionClosed as error:
             raise _closed(error) from error
+        if self._connection.has_taken:
+            self._connection.has_taken = False
+            await asyncio.sleep(0)  # who was woken by it goes first
         return frame if isinstance(frame, str) else frame.decode(errors="replace")
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -124,7 +158,8 @@ async def connect_socket(url: str) -> FrameDuplex:
             ping_interval=None,
             compression=None,
             proxy=None,
+            create_connection=_Connection,
         )
     except (OSError, TimeoutError, websockets.WebSocketException) as error:
         raise VenueUnavailable(f"No WebSocket connection to {url}: {error}.") from error
-    return SocketDuplex(connection)
+    return SocketDuplex(cast("_Connection", connection))
