@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import kraken_answers as kraken
-from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.order import OrderName
 from zoe_tools.errors import VenueThrottled
 from zoe_tools.kraken import wire
 from zoe_tools.kraken.budgets import Budgets
@@ -36,7 +37,8 @@ def with_budgets(use: Callable[[Budgets, VirtualClock], Awaitable[Any]]) -> Any:
 
 async def add(budgets: Budgets, *, is_urgent: bool = False) -> None:
     """Charge a new order."""
-    await budgets.take_transaction("add", symbol=BTC, is_urgent=is_urgent)
+    async with budgets.transactions.adding(BTC, ["it"], is_urgent=is_urgent):
+        pass
 
 
 async def level(budgets: Budgets, clock: VirtualClock) -> float:
@@ -66,18 +68,16 @@ def test_a_cancel_costs_by_the_age_of_its_order() -> None:
     """Placed, amended after 7 s, cancelled 36 s later: the venue's own example."""
 
     async def use(budgets: Budgets, clock: VirtualClock) -> list[float]:
-        levels = []
-        order = VenueOrderId("O1")
-        for transaction, idle_s in (("add", 0), ("amend", 7), ("cancel", 36)):
-            await clock.sleep(idle_s)
-            symbol = None if transaction == "cancel" else BTC
-            await budgets.take_transaction(
-                transaction,  # type: ignore[arg-type]
-                symbol=symbol,
-                order_id=order,
-                is_urgent=True,
-            )
-            await budgets.changed(order, BTC)
+        taking, order = budgets.transactions, VenueOrderId("O1")
+        async with taking.adding(BTC, ["it"], is_urgent=True):
+            taking.changed(order, BTC, "it")
+        levels = [await level(budgets, clock)]
+        await clock.sleep(7)
+        async with taking.changing("amend", order, BTC, is_urgent=True):
+            taking.changed(order, BTC)
+        levels.append(await level(budgets, clock))
+        await clock.sleep(36)
+        async with taking.cancelling([OrderName(client_order_id=ClientOrderId("it"))]):
             levels.append(await level(budgets, clock))
         return levels
 
@@ -90,10 +90,10 @@ def test_an_entry_that_would_come_too_late_is_refused_before_it_is_sent() -> Non
     async def use(budgets: Budgets, clock: VirtualClock) -> VenueThrottled:
         for _ in range(50):
             await add(budgets, is_urgent=True)
+        soon = clock.now() + timedelta(seconds=5)
+        entry = budgets.transactions.adding(BTC, ["it"], is_urgent=False, deadline=soon)
         with pytest.raises(VenueThrottled, match="nothing was sent") as raised:
-            await budgets.take_transaction(
-                "add", symbol=BTC, is_urgent=False, deadline=clock.now() + timedelta(seconds=5)
-            )
+            await entry.__aenter__()
         return raised.value
 
     assert with_budgets(use).retry_after_s == 6.0

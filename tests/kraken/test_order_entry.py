@@ -114,7 +114,8 @@ def test_only_an_amendment_that_protects_goes_when_the_budget_of_its_pair_is_use
         clock = VirtualClock(kraken.EPOCH)
         rest = kraken.client(script, clock=clock, unlimited=False)
         for _ in range(60):
-            await rest.budgets.take_transaction("add", symbol=BTC, is_urgent=True)
+            async with rest.budgets.transactions.adding(BTC, ["it"], is_urgent=True):
+                pass
         deadline = clock.now() + SOON
         with nullcontext() if is_sent else pytest.raises(VenueThrottled):
             await KrakenSpot(rest, clock).amend(change, deadline=deadline)

@@ -1,7 +1,7 @@
 """What a key may still ask of the venue, agreed between all who share it.
 
 The counters and pauses live in the shared note of `ports.Coordination`; limits.py says what they
-mean. Cancels and protection are counted and never held back (kraken-spot section 3).
+mean, transactions.py how the pairs' are charged (kraken-spot section 3).
 """
 
 from __future__ import annotations
@@ -14,22 +14,19 @@ from datetime import datetime
 from itertools import count
 from typing import TypeVar
 
-import msgspec
-
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.errors import VenueThrottled, ZoeError
-from zoe_tools.kraken import limits, prices
+from zoe_tools.kraken import budget_note, limits, prices
+from zoe_tools.kraken.budget_note import MICROSECONDS, Note, Waiting
 from zoe_tools.kraken.errors import LOCKOUT_S
-from zoe_tools.kraken.limits import CallCounter, Counters, Tier, Transaction
+from zoe_tools.kraken.limits import CallCounter, Counters, Tier
 from zoe_tools.kraken.prices import Standing
-from zoe_tools.ports import Claim, Clock, Coordination, NoteStep, Urgency
+from zoe_tools.kraken.transactions import Transactions
+from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 T = TypeVar("T")
-
-LONGEST_WAIT_S = 10.0
-"""A call that would have to wait longer for a pause or a pair's counter is given up."""
 
 _LOG = logging.getLogger(__name__)
 _FREE_REFUSALS = 5
@@ -38,35 +35,6 @@ _LONGEST_BACKOFF_S = 120
 
 _LATE_S = 5.0
 """Who waits for room and is so late to ask again has lost his place."""
-
-_MOST_ORDERS = 2_000
-_MICROSECONDS = 1_000_000
-
-
-class _Waiting(msgspec.Struct, array_like=True):
-    """A call that waits for room: the first of its urgency in the list goes first."""
-
-    urgency: int
-    place: str
-    cost: int
-    until: int
-
-
-class _Note(msgspec.Struct):
-    """Counts in 1e-8 calls, moments in microseconds since 1970 (venue time).
-
-    `orders`: pair, and when placed or last amended, of orders that are still dear to cancel.
-    `paused_until` was asked for by the venue, `backs_off_until` is our own caution.
-    """
-
-    rest: tuple[int, int] | None = None
-    engine: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    orders: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
-    waiting: list[_Waiting] = msgspec.field(default_factory=list)
-    paused_until: int = 0
-    backs_off_until: int = 0
-    locked_until: int = 0
-    nonce_refusals: list[int] = msgspec.field(default_factory=list)
 
 
 class Budgets:
@@ -90,6 +58,7 @@ class Budgets:
         self._reads = Claim(urgency=urgency, may_go_alone=True)
         self._knows_of_pause = False
         self._places = count(1)
+        self.transactions = Transactions(coordination, clock, tier, urgency=urgency)
 
     @property
     def is_counted(self) -> bool:
@@ -115,12 +84,15 @@ class Budgets:
         if tier is None:
             return plan
 
-        def view(note: _Note, now: datetime) -> Standing:
+        def view(note: Note, now: datetime) -> Standing:
             silent_until = max(note.paused_until, note.backs_off_until)
             return Standing(
                 tier=tier,
                 counters=self._counters(note, tier),
-                ages_s={VenueOrderId(each): _age_s(row, now) for each, row in note.orders.items()},
+                ages_s={
+                    VenueOrderId(each): budget_note.age_s(row, now)
+                    for each, row in note.orders.items()
+                },
                 silent_us=max(0, silent_until - limits.microseconds_of(now)),
             )
 
@@ -145,21 +117,21 @@ class Budgets:
             return 0.0
         claim = claim or self._reads
 
-        def step(note: _Note, now: datetime) -> float:
+        def step(note: Note, now: datetime) -> float:
             now_us = limits.microseconds_of(now)
             queue = [each for each in note.waiting if each.until > now_us or each.place == place]
             counter = self._rest(note, tier)
             room = _cost_ahead(queue, claim.urgency, place) + cost + limits.REST_MARGIN
             wait_s = counter.wait_s(now, room)
             if not wait_s:
-                note.rest = _kept(counter.after(now, cost))
+                note.rest = budget_note.kept(counter.after(now, cost))
                 note.waiting = [each for each in queue if each.place != place]
                 return 0.0
-            mine = _Waiting(
+            mine = Waiting(
                 urgency=claim.urgency,
                 place=place,
                 cost=cost,
-                until=now_us + round((wait_s + _LATE_S) * _MICROSECONDS),
+                until=now_us + round((wait_s + _LATE_S) * MICROSECONDS),
             )
             is_known = any(each.place == place for each in queue)
             note.waiting = [mine if each.place == place else each for each in queue]
@@ -174,8 +146,8 @@ class Budgets:
         if tier is None or not cost:
             return
 
-        def step(note: _Note, now: datetime) -> None:
-            note.rest = _kept(self._rest(note, tier).settled(now, cost))
+        def step(note: Note, now: datetime) -> None:
+            note.rest = budget_note.kept(self._rest(note, tier).settled(now, cost))
 
         self._post(step)
 
@@ -192,7 +164,7 @@ class Budgets:
         claim = claim or self._reads
         is_bold = claim.urgency is Urgency.PROTECTION
 
-        def view(note: _Note, now: datetime) -> tuple[int, int]:
+        def view(note: Note, now: datetime) -> tuple[int, int]:
             now_us = limits.microseconds_of(now)
             silent_until = max(note.paused_until, 0 if is_bold else note.backs_off_until)
             return note.locked_until - now_us, silent_until - now_us
@@ -203,17 +175,17 @@ class Budgets:
                 "Kraken has locked this key out for a while; nothing was sent.",
                 hint="Make no call until then, and see whether another program uses the key.",
                 code="EGeneral:Temporary lockout",
-                retry_after_s=locked_us / _MICROSECONDS,
+                retry_after_s=locked_us / MICROSECONDS,
             )
-        return max(silent_us, 0) / _MICROSECONDS
+        return max(silent_us, 0) / MICROSECONDS
 
     def refused(self, error: VenueThrottled) -> None:
         """Tell all who share the key what the venue answered."""
         tier = self._tier
 
-        def step(note: _Note, now: datetime) -> None:
+        def step(note: Note, now: datetime) -> None:
             now_us = limits.microseconds_of(now)
-            until = now_us + round(error.retry_after_s * _MICROSECONDS)
+            until = now_us + round(error.retry_after_s * MICROSECONDS)
             if error.code.startswith("EGeneral:Temporary lockout"):
                 note.locked_until = max(note.locked_until, until)
             elif error.code.startswith("EService:Throttled"):
@@ -228,126 +200,48 @@ class Budgets:
     def nonce_refused(self) -> None:
         """Count an invalid nonce; many of them make all who share the key wait."""
 
-        def step(note: _Note, now: datetime) -> None:
+        def step(note: Note, now: datetime) -> None:
             now_us = limits.microseconds_of(now)
-            oldest = now_us - round(LOCKOUT_S) * _MICROSECONDS
+            oldest = now_us - round(LOCKOUT_S) * MICROSECONDS
             note.nonce_refusals = [*(at for at in note.nonce_refusals if at > oldest), now_us]
             over = len(note.nonce_refusals) - _FREE_REFUSALS
             if over >= 0:
                 wait_s = min(2 ** min(over, 10), _LONGEST_BACKOFF_S)
-                note.backs_off_until = max(note.backs_off_until, now_us + wait_s * _MICROSECONDS)
+                note.backs_off_until = max(note.backs_off_until, now_us + wait_s * MICROSECONDS)
 
         self._knows_of_pause = True
         self._post(step)
 
-    # orders
-
-    async def take_transaction(
-        self,
-        transaction: Transaction,
-        *,
-        symbol: Symbol | None = None,
-        order_id: VenueOrderId | None = None,
-        is_urgent: bool,
-        deadline: datetime | None = None,
-    ) -> None:
-        """Charge a transaction to its pair's counter, once there is room.
-
-        New risk leaves the reserved room free and waits; what is urgent is charged and never waits.
-        Without `symbol` the pair is that of an order which was placed by those who share the key;
-        others cost nothing here.
-
-        Raises:
-            VenueThrottled: room comes after the deadline, or too late; nothing was sent.
-        """
-        tier = self._tier
-        if tier is None:
-            return
-
-        def step(note: _Note, now: datetime) -> float:
-            known = note.orders.get(order_id or "")
-            name = symbol or (known[0] if known else "")
-            if not name:
-                return 0.0
-            cost = limits.engine_cost(transaction, age_s=_age_s(known, now))
-            counter = _engine(note, tier, name)
-            wait_s = counter.wait_s(now, cost + limits.reserved_room(tier))
-            if wait_s and not is_urgent:
-                return wait_s
-            note.engine[name] = _kept(counter.after(now, cost))
-            return 0.0
-
-        if is_urgent:
-            self._post(step)
-            return
-        while (wait_s := await self._change(step, Claim(urgency=self._urgency))) > 0:
-            left_s = (
-                LONGEST_WAIT_S
-                if deadline is None
-                else (deadline - self._clock.now()).total_seconds()
-            )
-            if wait_s >= min(left_s, LONGEST_WAIT_S):
-                raise VenueThrottled(
-                    f"Too many orders and cancels on {symbol}: there is room in {wait_s:.1f} s; "
-                    "nothing was sent.",
-                    hint="Run the command again then; cancels and stops have room of their own.",
-                    retry_after_s=wait_s,
-                )
-            await self._clock.sleep(wait_s)
-
-    async def changed(self, order_id: VenueOrderId, symbol: Symbol) -> None:
-        """An order was placed or amended now: it is dear to change again for some minutes."""
-        if self._tier is None:
-            return
-
-        def step(note: _Note, now: datetime) -> None:
-            now_us = limits.microseconds_of(now)
-            oldest = now_us - round(limits.FORGOTTEN_AFTER_S) * _MICROSECONDS
-            note.orders.pop(order_id, None)
-            kept = [row for row in note.orders.items() if row[1][1] > oldest]
-            note.orders = {**dict(kept[-_MOST_ORDERS + 1 :]), order_id: (symbol, now_us)}
-
-        self._post(step)
-
     # the note
 
-    def _post(self, step: Callable[[_Note, datetime], object]) -> None:
+    def _post(self, step: Callable[[Note, datetime], object]) -> None:
         """What was sent already, or must be sent in any case, does not wait for being counted."""
-        self._coordination.post(_stepped(step))
+        self._coordination.post(budget_note.stepped(step))
 
-    async def _look(self, view: Callable[[_Note, datetime], T], claim: Claim) -> T:
+    async def _look(self, view: Callable[[Note, datetime], T], claim: Claim) -> T:
         def look(text: bytes, now: datetime) -> tuple[bytes, T]:
-            return text, view(_note_in(text), now)
+            return text, view(budget_note.note_in(text), now)
 
         return await self._coordination.change(look, claim)
 
-    async def _change(self, step: Callable[[_Note, datetime], T], claim: Claim) -> T:
-        return await self._coordination.change(_stepped(step), claim)
+    async def _change(self, step: Callable[[Note, datetime], T], claim: Claim) -> T:
+        return await self._coordination.change(budget_note.stepped(step), claim)
 
-    def _counters(self, note: _Note, tier: Tier) -> Counters:
+    def _counters(self, note: Note, tier: Tier) -> Counters:
         return Counters(
             rest=self._rest(note, tier),
-            engine={Symbol(name): _engine(note, tier, name) for name in note.engine},
+            engine={Symbol(name): budget_note.engine_in(note, tier, name) for name in note.engine},
         )
 
-    def _rest(self, note: _Note, tier: Tier) -> CallCounter:
+    def _rest(self, note: Note, tier: Tier) -> CallCounter:
         """The counter of calls; a command sees it smaller than it is."""
-        counter = _standing(limits.rest_counter(tier), note.rest)
+        counter = budget_note.rest_in(note, tier)
         if self._urgency is not Urgency.COMMAND:
             return counter
         return replace(counter, maximum=counter.maximum - limits.reserved_calls(tier))
 
 
-def _stepped(step: Callable[[_Note, datetime], T]) -> NoteStep[T]:
-    def stepped(text: bytes, now: datetime) -> tuple[bytes, T]:
-        note = _note_in(text)
-        result = step(note, now)
-        return msgspec.json.encode(note), result
-
-    return stepped
-
-
-def _cost_ahead(queue: list[_Waiting], urgency: Urgency, place: str) -> int:
+def _cost_ahead(queue: list[Waiting], urgency: Urgency, place: str) -> int:
     """What those cost who go first: the more urgent, and the as urgent ones that came before."""
     places = [each.place for each in queue]
     mine = places.index(place) if place in places else len(places)
@@ -356,32 +250,3 @@ def _cost_ahead(queue: list[_Waiting], urgency: Urgency, place: str) -> int:
         for number, each in enumerate(queue)
         if each.place != place and (each.urgency, number) < (urgency, mine)
     )
-
-
-def _note_in(text: bytes) -> _Note:
-    """A note that cannot be read is as good as none: the venue says when it disagrees."""
-    try:
-        return msgspec.json.decode(text, type=_Note)
-    except msgspec.DecodeError:
-        return _Note()
-
-
-def _engine(note: _Note, tier: Tier, name: str) -> CallCounter:
-    return _standing(limits.engine_counter(tier), note.engine.get(name))
-
-
-def _standing(empty: CallCounter, kept: tuple[int, int] | None) -> CallCounter:
-    if kept is None:
-        return empty
-    count, at = kept
-    return CallCounter(maximum=empty.maximum, decay=empty.decay, count=count, counted_at=at)
-
-
-def _kept(counter: CallCounter) -> tuple[int, int]:
-    return counter.count, counter.counted_at or 0
-
-
-def _age_s(known: tuple[str, int] | None, now: datetime) -> float:
-    if known is None:
-        return limits.FORGOTTEN_AFTER_S
-    return max(limits.microseconds_of(now) - known[1], 0) / _MICROSECONDS

@@ -22,6 +22,13 @@ NewOrder = tuple[ClientOrderId | None, OrderRequest]
 _GONE = ("EOrder:Unknown order", "EOrder:Invalid order")
 
 
+def called_of(client_order_id: ClientOrderId | None, request: OrderRequest) -> str:
+    """What a new order is called until the venue names it: our id, or its user reference."""
+    if client_order_id is not None:
+        return client_order_id
+    return "" if request.terms is None else str(request.terms.userref)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMember:
     """One order of a batch, and what became of it: its id, or why there is none.

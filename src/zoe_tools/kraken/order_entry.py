@@ -21,6 +21,7 @@ from zoe_tools.kraken.order_answers import (
     CancelResult,
     EditedOrder,
     NewOrder,
+    called_of,
     check_edit_unmade,
     checked_of,
     edited_of,
@@ -70,6 +71,7 @@ class OrderEntry:
         self._clock = clock
         self._instrument_to_write = instrument
         self._orders = orders
+        self._transactions = rest.budgets.transactions
 
     async def _by_either_wire(
         self,
@@ -121,13 +123,14 @@ class OrderEntry:
                 )
             return VenueOrderId(answer.txid[0])
 
-        await self._rest.budgets.take_transaction(
-            "add", symbol=request.symbol, is_urgent=is_urgent, deadline=deadline
-        )
-        placed = await self._by_either_wire(
-            lambda socket: socket.place(request, client_order_id, deadline, instrument), by_rest
-        )
-        await self._rest.budgets.changed(placed, request.symbol)
+        called = called_of(client_order_id, request)
+        async with self._transactions.adding(
+            request.symbol, [called], is_urgent=is_urgent, deadline=deadline
+        ):
+            placed = await self._by_either_wire(
+                lambda socket: socket.place(request, client_order_id, deadline, instrument), by_rest
+            )
+        self._transactions.changed(placed, request.symbol, called)
         return placed
 
     async def validate(self, request: OrderRequest) -> str:
@@ -171,17 +174,16 @@ class OrderEntry:
             return members_of(orders, answer.orders)
 
         is_urgent = all(is_urgent_order(request) for _, request in orders)
-        # Half a call each: so many single ones cost as much.
-        for _ in range((len(orders) + 1) // 2):
-            await self._rest.budgets.take_transaction(
-                "add", symbol=instrument.symbol, is_urgent=is_urgent, deadline=deadline
+        called = [called_of(*each) for each in orders]
+        async with self._transactions.adding(
+            instrument.symbol, called, is_urgent=is_urgent, deadline=deadline, is_batch=True
+        ):
+            members = await self._by_either_wire(
+                lambda socket: socket.place_batch(orders, deadline, instrument), by_rest
             )
-        members = await self._by_either_wire(
-            lambda socket: socket.place_batch(orders, deadline, instrument), by_rest
-        )
-        for each in members:
-            if each.venue_order_id is not None:
-                await self._rest.budgets.changed(each.venue_order_id, instrument.symbol)
+        for member, name in zip(members, called, strict=True):
+            if member.venue_order_id is not None:
+                self._transactions.changed(member.venue_order_id, instrument.symbol, name)
         return members
 
     async def validate_batch(
@@ -243,17 +245,14 @@ class OrderEntry:
             )
             return answer.amend_id
 
-        await self._rest.budgets.take_transaction(
-            "amend",
-            symbol=amendment.symbol,
-            order_id=amendment.venue_order_id,
-            is_urgent=is_urgent,
-            deadline=deadline,
-        )
-        amend_id = await self._by_either_wire(
-            lambda socket: socket.amend(amendment, deadline, instrument), by_rest
-        )
-        await self._rest.budgets.changed(amendment.venue_order_id, amendment.symbol)
+        order_id = amendment.venue_order_id
+        async with self._transactions.changing(
+            "amend", order_id, amendment.symbol, is_urgent=is_urgent, deadline=deadline
+        ):
+            amend_id = await self._by_either_wire(
+                lambda socket: socket.amend(amendment, deadline, instrument), by_rest
+            )
+        self._transactions.changed(order_id, amendment.symbol)
         return amend_id
 
     async def edit(self, edit: OrderEdit, *, deadline: datetime) -> EditedOrder:
@@ -268,17 +267,14 @@ class OrderEntry:
             answer = await self._edit_by_rest(edit, instrument, deadline)
             return edited_of(answer, edit.venue_order_id)
 
-        await self._rest.budgets.take_transaction(
-            "edit",
-            symbol=edit.symbol,
-            order_id=edit.venue_order_id,
-            is_urgent=edit.order_type.is_stop,
-            deadline=deadline,
-        )
-        edited = await self._by_either_wire(
-            lambda socket: socket.edit(edit, deadline, instrument), by_rest
-        )
-        await self._rest.budgets.changed(edited.venue_order_id, edit.symbol)
+        is_urgent = edit.order_type.is_stop
+        async with self._transactions.changing(
+            "edit", edit.venue_order_id, edit.symbol, is_urgent=is_urgent, deadline=deadline
+        ):
+            edited = await self._by_either_wire(
+                lambda socket: socket.edit(edit, deadline, instrument), by_rest
+            )
+        self._transactions.changed(edited.venue_order_id, edit.symbol)
         return edited
 
     async def validate_edit(self, edit: OrderEdit, *, deadline: datetime) -> None:
@@ -321,8 +317,8 @@ class OrderEntry:
         socket so many as were told of within half a second of each other.
         """
         called = OrderName.of(name)
-        await self._charge_cancel(called)
-        return await self._cancel(called)
+        async with self._transactions.cancelling([called]):
+            return await self._cancel(called)
 
     async def _cancel(self, called: OrderName) -> int:
         async def by_rest() -> int:
@@ -349,8 +345,14 @@ class OrderEntry:
             VenueError: one answer for all; nothing was cancelled, or (`OutcomeUnknown`) perhaps.
         """
         called = _several(names)
-        for each in called:
-            await self._charge_cancel(each)
+        async with self._transactions.cancelling(called) as taken:
+            results = await self._cancelled_each(called)
+        for each in results:
+            if each.error is not None and not isinstance(each.error, OutcomeUnknown):
+                taken.not_done(each.name)
+        return results
+
+    async def _cancelled_each(self, called: Sequence[OrderName]) -> tuple[CancelResult, ...]:
         own = [each for each in called if each.userref is None]
         shared = [each for each in called if each.userref is not None]
 
@@ -392,9 +394,11 @@ class OrderEntry:
             )
             return answer.count
 
-        for each in called:
-            await self._charge_cancel(each)
-        return await self._by_either_wire(lambda socket: socket.cancel_batch(called), by_rest)
+        async with self._transactions.cancelling(called) as taken:
+            count = await self._by_either_wire(lambda socket: socket.cancel_batch(called), by_rest)
+        for each in () if count else called:
+            taken.not_done(each)
+        return count
 
     async def cancel_all(self) -> int:
         """Cancel every open order of the account, whoever placed it; returns how many."""
@@ -405,7 +409,8 @@ class OrderEntry:
             )
             return answer.count
 
-        return await self._by_either_wire(lambda socket: socket.cancel_all(), by_rest)
+        async with self._transactions.cancelling_all():
+            return await self._by_either_wire(lambda socket: socket.cancel_all(), by_rest)
 
     async def cancel_all_after(self, timeout_s: int) -> datetime | None:
         """Set or extend the dead man's switch by whole seconds; returns when it goes off.
@@ -422,15 +427,9 @@ class OrderEntry:
             )
             return trigger_time_of(answer.trigger)
 
-        return await self._by_either_wire(
-            lambda socket: socket.cancel_all_after(timeout_s), by_rest
-        )
-
-    async def _charge_cancel(self, name: OrderName) -> None:
-        """Only ids tell the pair; what is not known costs nothing here."""
-        if name.venue_order_id is not None:
-            await self._rest.budgets.take_transaction(
-                "cancel", order_id=name.venue_order_id, is_urgent=True
+        async with self._transactions.switching():
+            return await self._by_either_wire(
+                lambda socket: socket.cancel_all_after(timeout_s), by_rest
             )
 
     def _at_venue(self, ours: datetime) -> datetime:

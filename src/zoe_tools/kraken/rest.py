@@ -30,8 +30,9 @@ from zoe_tools.errors import (
     VenueUnavailable,
 )
 from zoe_tools.kraken import errors, limits, shapes, signing, wire
-from zoe_tools.kraken.budgets import LONGEST_WAIT_S, Budgets
+from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.codec import seconds_of
+from zoe_tools.kraken.transactions import LONGEST_WAIT_S
 from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 T = TypeVar("T")
