@@ -243,6 +243,26 @@ def test_an_amendment_says_what_changes_and_nothing_else() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("side", "own", "closing"), [("buy", "+5.0", "-7.0"), ("sell", "-5.0", "+7.0")]
+)
+def test_a_trailing_stops_limit_lies_beyond_its_trigger(side: str, own: str, closing: str) -> None:
+    """Below it for a sale, above it for a buy; the order that closes is on the other side."""
+    kind = OrderType.TRAILING_STOP_LIMIT
+    close = ConditionalClose(order_type=kind, trigger_price=d("600"), limit_price=d("7"))
+    asked = request(
+        order_type=kind,
+        side=Side(side),
+        trigger_price=d("500"),
+        limit_price=d("5"),
+        terms=OrderTerms(close=close),
+    )
+    said = order_params(asked, INSTRUMENT)
+
+    assert (said["price"], said["price2"]) == ("+500.0", own)
+    assert (said["close[price]"], said["close[price2]"]) == ("+600.0", closing)
+
+
 offsets = st.builds(
     PriceOffset,
     distance=st.decimals(min_value="0.1", max_value="1e9", places=1),
