@@ -701,6 +701,33 @@ def test_each_of_several_cancels_tells_its_own_end_by_either_wire() -> None:
 # --- names
 
 
+def test_orders_whose_answers_were_lost_are_found_by_their_reference() -> None:
+    """Open or closed, and no others: it is the only name that such an order has."""
+
+    async def story(client: Client) -> None:
+        both = Told(client)
+        venue = both.by_socket
+        await venue.place(order(), client_order_id=client_id(order(), 1), deadline=both.deadline)
+        for userref in (7, -8):
+            request = order(terms={"userref": userref})
+            await venue.place(request, client_order_id=None, deadline=both.deadline)
+        client.desk.exchange.arm_fault(FaultRule(name="accept-then-drop", where="add_order"))
+        request = ORDERS["user reference"]
+        with pytest.raises(OutcomeUnknown):
+            await venue.place(request, client_order_id=None, deadline=both.deadline)
+
+        assert [each.userref for each in await venue.open_orders(userref=7)] == [7, 7]
+        assert [each.userref for each in await venue.open_orders(userref=-8)] == [-8]
+        assert len(await venue.open_orders()) == 4
+        assert await venue.cancel(OrderName(userref=7)) == 2
+        assert await venue.open_orders(userref=7) == ()
+        assert [each.userref for each in await venue.closed_orders(userref=7)] == [7, 7]
+        assert await venue.closed_orders(userref=-8) == ()
+        await both.rest.aclose()
+
+    at_venue(story)
+
+
 @pytest.mark.parametrize(
     ("userref", "ours"),
     [(7, ClientOrderId("ours")), (None, None), (2**31, None), (-(2**31) - 1, None)],

@@ -265,7 +265,8 @@ class OrderName:
 class VenueOrder:
     """An order as the venue's own records show it.
 
-    `average_price` is zero until something filled; `fee` and `cost` are in quote.
+    `average_price` is zero until something filled; `fee` and `cost` are in quote; `userref` None
+    is also the venue's 0, which it gives an order without one.
     """
 
     venue_order_id: VenueOrderId
@@ -284,6 +285,7 @@ class VenueOrder:
     fee: Decimal = ZERO
     closed_at: datetime | None = None
     reason: str = ""
+    userref: int | None = None
 
     @property
     def remaining_quantity(self) -> Decimal:

@@ -413,6 +413,7 @@ def order_of(order_id: str, row: wire.OrderRow, catalogue: InstrumentCatalogue) 
         fee=row.fee,
         closed_at=time_of(row.closetm) if row.closetm else None,
         reason=row.reason or "",
+        userref=row.userref or None,
     )
 
 

@@ -155,15 +155,15 @@ class KrakenSpot(OrderEntry):
         return codec.balances_of(rows, catalogue)
 
     async def open_orders(
-        self, client_order_id: ClientOrderId | None = None
+        self, client_order_id: ClientOrderId | None = None, *, userref: int | None = None
     ) -> tuple[VenueOrder, ...]:
-        """Open orders, all or the one with this client id."""
+        """Open orders: all, the one with this client id, or those that share this reference."""
         catalogue = await self._known()
-        params = {} if client_order_id is None else {"cl_ord_id": client_order_id}
+        params = _asked_for(client_order_id, userref)
         answer = await self._rest.private("OpenOrders", params, wire.OpenOrders, is_write=False)
         with codec.understanding("OpenOrders"):
             found = _orders(answer.open, catalogue)
-        return _with_client_id(found, client_order_id)
+        return _named(found, client_order_id, userref)
 
     async def closed_orders(
         self,
@@ -171,12 +171,15 @@ class KrakenSpot(OrderEntry):
         since: datetime | None = None,
         until: datetime | None = None,
         client_order_id: ClientOrderId | None = None,
+        userref: int | None = None,
     ) -> tuple[VenueOrder, ...]:
-        """Orders that closed from `since` to `until`, all pages, newest first."""
+        """Orders that closed from `since` to `until`, all pages, newest first; named as open ones.
+
+        An order placed with a `userref`, whose answer was lost, is found by it.
+        """
         catalogue = await self._known()
         params = {"closetime": "close", **range_params(since, until)}
-        if client_order_id is not None:
-            params["cl_ord_id"] = client_order_id
+        params |= _asked_for(client_order_id, userref)
 
         async def page(asked: dict[str, str]) -> Page[wire.OrderRow]:
             answer = await self._rest.private(
@@ -186,7 +189,7 @@ class KrakenSpot(OrderEntry):
 
         rows = await read_pages(page, params, lambda row: row.closetm or row.opentm)
         with codec.understanding("ClosedOrders"):
-            found = _with_client_id(_orders(rows, catalogue), client_order_id)
+            found = _named(_orders(rows, catalogue), client_order_id, userref)
         dated = [(each.closed_at or each.opened_at, each) for each in found]
         dated.sort(key=lambda pair: pair[0], reverse=True)
         return tuple(each for at, each in dated if _is_within(at, since, until))
@@ -296,13 +299,21 @@ def _orders(
     return tuple(codec.order_of(key, row, catalogue) for key, row in rows.items())
 
 
-def _with_client_id(
-    orders: tuple[VenueOrder, ...], client_order_id: ClientOrderId | None
+def _asked_for(client_order_id: ClientOrderId | None, userref: int | None) -> dict[str, str]:
+    names = {"cl_ord_id": client_order_id, "userref": userref}
+    return {field: str(name) for field, name in names.items() if name is not None}
+
+
+def _named(
+    orders: tuple[VenueOrder, ...], client_order_id: ClientOrderId | None, userref: int | None
 ) -> tuple[VenueOrder, ...]:
     """Unknown parameters are ignored by the venue, so the answer is narrowed here as well."""
-    if client_order_id is None:
-        return orders
-    return tuple(each for each in orders if each.client_order_id == client_order_id)
+    return tuple(
+        each
+        for each in orders
+        if client_order_id in (None, each.client_order_id)
+        and (userref is None or userref == (each.userref or 0))
+    )
 
 
 def _is_within(at: datetime, since: datetime | None, until: datetime | None) -> bool:

@@ -210,7 +210,7 @@ class OrderRow(Row, frozen=True):
     """An order of OpenOrders, ClosedOrders or QueryOrders; `price` is the average fill price."""
 
     unread: ClassVar[frozenset[str]] = names(
-        "refid userref starttm expiretm trigger margin misc oflags time_in_force trades "
+        "refid starttm expiretm trigger margin misc oflags time_in_force trades "
         "sender_sub_id amended link_id"
     )
 
@@ -226,6 +226,7 @@ class OrderRow(Row, frozen=True):
     limitprice: Decimal = Decimal(0)
     closetm: Decimal | None = None
     cl_ord_id: str | None = None
+    userref: int | None = None
     reason: str | None = None
 
 
