@@ -28,6 +28,7 @@ DOCS = ROOT / "docs"
 
 WITHOUT_DECISION = {
     "apply": "the decision is that of the command whose plan it is, made again",
+    "audit init": "makes a key where there is none",
     "config show": "shows settings; there is nothing to decide",
     "db status": "shows what the migrations say",
     "db upgrade": "runs migrations, which decide for themselves",

@@ -48,6 +48,8 @@ COMMANDS: dict[str, str] = {
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
     "resume": "Allow new risk again after a kill, if the checklist is clean.",
+    "audit init": "Make the key that signs the audit log, and sign what there is of it.",
+    "audit verify": "Check that nobody changed, removed or added a row of the audit log.",
     "config show": "Show every effective setting and where it comes from.",
     "db upgrade": "Bring the database to the newest schema.",
     "db status": "Show the database's schema version.",
@@ -62,6 +64,7 @@ COMMANDS: dict[str, str] = {
 """Name -> first sentence of its help. One line per command."""
 
 GROUPS: dict[str, str] = {
+    "audit": "The log of everything that was done: signed, and checked.",
     "config": "Settings: where each value comes from.",
     "db": "The database: migrations and state.",
     "paper": "The embedded exchange on its own.",

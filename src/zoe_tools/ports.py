@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import Protocol, TypeVar, runtime_checkable
 
 from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.audit import SignedHead
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
@@ -194,6 +195,23 @@ class SharedNotes(Protocol):
 
     def close(self) -> None:
         """Let go of them."""
+        ...
+
+
+class HeadSigner(Protocol):
+    """Signs heads of the audit log, and keeps the newest one outside the database."""
+
+    @property
+    def key_id(self) -> str:
+        """Which key signs."""
+        ...
+
+    def sign(self, statement: bytes) -> str:
+        """The Ed25519 signature, in hexadecimal."""
+        ...
+
+    def keep(self, head: SignedHead) -> None:
+        """Called once the head is committed; must not raise for a full disk."""
         ...
 
 

@@ -23,6 +23,7 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.gather import Need, gather
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.ports import Clock, Urgency
+from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.writer_thread import WriterThread
@@ -151,6 +152,7 @@ async def open_context(
                 account,
                 clock_now=clock.now(),
                 shares_clock=settings.mode == "live",
+                signer=signer_of(settings.home),
             )
             runner = WriterThread(store)
             stack.push_async_callback(runner.close)

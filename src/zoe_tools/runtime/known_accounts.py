@@ -10,6 +10,7 @@ from typing import TypeVar
 from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account
 from zoe_tools.paper.home import PaperHome
+from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.context import Context, account_of
 from zoe_tools.runtime.paper_clock import clock_of_paper
@@ -73,7 +74,10 @@ def run_with_books(
     clock = (clock_of_paper(settings.home) if is_paper else None) or SystemClock()
 
     async def main() -> T:
-        runner = WriterThread(Store.open(settings.database_url, account, clock_now=clock.now()))
+        signer = signer_of(settings.home)
+        runner = WriterThread(
+            Store.open(settings.database_url, account, clock_now=clock.now(), signer=signer)
+        )
         try:
             return await work(
                 Context(

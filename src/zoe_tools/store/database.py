@@ -165,7 +165,8 @@ def _postgres_engine(url: URL, timeout_ms: int, *, read_only: bool) -> Engine:
     # SET LOCAL, because a pooler hands the session to somebody else after each transaction.
     begin = f"SET LOCAL lock_timeout = {timeout_ms}"
     if read_only:
-        begin += "; SET TRANSACTION READ ONLY"
+        # One state of the books for the whole transaction, as SQLite's readers have it anyway.
+        begin += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Text, Update, bindparam, func, select, update
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState
@@ -27,6 +27,37 @@ _UNRESOLVED = tuple(state.value for state in IntentState if not state.is_termina
 _ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.c.intent_id)
 
 
+# Built once: an intent stands between a decision and its order, and building costs more than SQL.
+_INSERT = ORDER_INTENTS.insert()
+_THIS_ONE = (
+    ORDER_INTENTS.c.account_id == bindparam("owner"),
+    ORDER_INTENTS.c.intent_id == bindparam("wanted"),
+)
+_ONE = select(ORDER_INTENTS).where(*_THIS_ONE)
+
+
+def _advance_to(state: IntentState) -> Update:
+    """Compare and swap; ids that are None stay as they are."""
+    table = ORDER_INTENTS
+    before = sorted(each.value for each in _MAY_FOLLOW[state])
+    return (
+        update(table)
+        .where(*_THIS_ONE, table.c.status.in_(before))
+        .values(
+            status=bindparam("to_status"),
+            updated_at=bindparam("at"),
+            evidence=bindparam("how"),
+            venue_order_id=func.coalesce(bindparam("venue_id", type_=Text), table.c.venue_order_id),
+            client_order_id=func.coalesce(
+                bindparam("client_id", type_=Text), table.c.client_order_id
+            ),
+        )
+    )
+
+
+_ADVANCE = {state: _advance_to(state) for state in IntentState}
+
+
 class IllegalTransition(Exception):
     """A bug: an intent was told to take a step that the journal does not know."""
 
@@ -40,7 +71,7 @@ def record_intent(connection: Connection, account_id: AccountId, intent: Intent)
     if intent.account_id != account_id:
         raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
     connection.execute(
-        ORDER_INTENTS.insert(),
+        _INSERT,
         {
             "account_id": account_id,
             "intent_id": intent.intent_id,
@@ -79,20 +110,17 @@ def advance_intent(
     client_order_id: ClientOrderId | None,
 ) -> None:
     """Compare and swap the state in one statement, so that two processes cannot both win."""
-    table = ORDER_INTENTS
-    values: dict[str, Any] = {"status": state.value, "updated_at": at, "evidence": evidence}
-    if venue_order_id is not None:
-        values["venue_order_id"] = venue_order_id
-    if client_order_id is not None:
-        values["client_order_id"] = client_order_id
-    before = sorted(each.value for each in _MAY_FOLLOW[state])
     changed = connection.execute(
-        update(table).where(
-            table.c.account_id == account_id,
-            table.c.intent_id == intent_id,
-            table.c.status.in_(before),
-        ),
-        values,
+        _ADVANCE[state],
+        {
+            "owner": account_id,
+            "wanted": intent_id,
+            "to_status": state.value,
+            "at": at,
+            "how": evidence,
+            "venue_id": venue_order_id,
+            "client_id": client_order_id,
+        },
     ).rowcount
     if changed != 1:
         found = intent(connection, account_id, intent_id)
@@ -117,10 +145,7 @@ def extend_intent(
 
 def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -> Intent | None:
     """One intent."""
-    table = ORDER_INTENTS
-    row = connection.execute(
-        select(table).where(table.c.account_id == account_id, table.c.intent_id == intent_id)
-    ).first()
+    row = connection.execute(_ONE, {"owner": account_id, "wanted": intent_id}).first()
     return None if row is None else _intent_of(row)
 
 

@@ -7,7 +7,7 @@ all. Nothing here reads a clock: times are handed in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -17,7 +17,6 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
-    AccountId,
     ClientOrderId,
     IntentId,
     PositionId,
@@ -28,47 +27,46 @@ from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecor
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.observation import (
     BalanceSnapshot,
-    Boot,
-    Decision,
-    Details,
-    Heartbeat,
     Lease,
-    ReconciliationEvent,
 )
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.ports import HeadSigner
 from zoe_tools.store import (
     accounts,
+    audit,
+    audit_notes,
     balances,
     candles,
     fills,
     fingerprint,
     journal,
     leases,
-    observations,
     orders,
     positions,
     schema,
     settings,
 )
 from zoe_tools.store.database import Synchronous, engine_for, translated_errors
+from zoe_tools.store.observing import Observing
 
 
-class Transaction:
+class Transaction(Observing):
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
 
     def __init__(
-        self, connection: Connection, account: Account, *, shares_clock: bool = False
+        self,
+        connection: Connection,
+        account: Account,
+        log: audit.Log,
+        *,
+        shares_clock: bool = False,
     ) -> None:
-        self._connection = connection
-        self._account = account
+        super().__init__(connection, account)
+        self._audit = log
         self._shares_clock = shares_clock
-
-    @property
-    def account_id(self) -> AccountId:
-        """The owner of every row read or written here."""
-        return self._account.account_id
 
     # --- the store, the accounts, the switches ---------------------------------------------------
 
@@ -87,6 +85,7 @@ class Transaction:
     def set_config(self, key: str, value: str, at: datetime) -> None:
         """Write one global row of `config`."""
         settings.set_config(self._connection, key, value, at)
+        audit_notes.config(self._audit, key, value, at)
 
     def kill_switch(self) -> bool:
         """Whether the operator's global switch stops new risk: anything but `false` does."""
@@ -99,12 +98,14 @@ class Transaction:
     def set_trading_state(self, state: TradingState) -> None:
         """Latch the account's state. `changed_at` must be set."""
         settings.set_trading_state(self._connection, self.account_id, state)
+        audit_notes.trading_state(self._audit, state)
 
     # --- the journal -----------------------------------------------------------------------------
 
     def record_intent(self, intent: Intent) -> None:
         """Write a new intent. A second one with the same id is a bug and raises."""
         journal.record_intent(self._connection, self.account_id, intent)
+        audit_notes.intent(self._audit, intent)
 
     def advance_intent(
         self,
@@ -131,10 +132,13 @@ class Transaction:
             venue_order_id=venue_order_id,
             client_order_id=client_order_id,
         )
+        ids = (intent_id, venue_order_id, client_order_id)
+        audit_notes.intent_state(self._audit, ids, state, at, evidence)
 
     def extend_intent(self, intent_id: IntentId, deadline: datetime) -> None:
         """Give an intent that is sent again its new deadline; one that is later stays."""
         journal.extend_intent(self._connection, self.account_id, intent_id, deadline)
+        audit_notes.intent_deadline(self._audit, intent_id, deadline)
 
     def intent(self, intent_id: IntentId) -> Intent | None:
         """One intent."""
@@ -156,7 +160,10 @@ class Transaction:
 
     def append_order_event(self, event: OrderEvent) -> bool:
         """Append to the log; False if an event with this key is there already."""
-        return orders.append_event(self._connection, self.account_id, event)
+        is_new = orders.append_event(self._connection, self.account_id, event)
+        if is_new:
+            audit_notes.order_event(self._audit, event)
+        return is_new
 
     def order_events(self, client_order_id: ClientOrderId) -> tuple[OrderEvent, ...]:
         """One order's log, in the order it was written."""
@@ -189,7 +196,7 @@ class Transaction:
         purpose: OrderPurpose | None = None,
     ) -> bool:
         """Book a fill; False if it is booked already. `client_order_id` defaults to the fill's."""
-        return fills.record_fill(
+        is_new = fills.record_fill(
             self._connection,
             self.account_id,
             fill,
@@ -197,6 +204,10 @@ class Transaction:
             position_id=position_id,
             purpose=purpose,
         )
+        if is_new:
+            ours = client_order_id or fill.client_order_id
+            audit_notes.booked_fill(self._audit, fill, (ours, position_id), purpose)
+        return is_new
 
     def fills(
         self, since: datetime | None = None, *, venue_order_id: VenueOrderId | None = None
@@ -221,6 +232,7 @@ class Transaction:
     def record_position(self, position: Position) -> None:
         """Insert the position, or bring its row to these values."""
         positions.record_position(self._connection, self.account_id, position)
+        audit_notes.position(self._audit, position)
 
     def positions(self, *, open_only: bool = False) -> tuple[Position, ...]:
         """Positions, oldest first."""
@@ -278,65 +290,6 @@ class Transaction:
             self._connection, self.account_id, symbol, timeframe, since=since, until=until
         )
 
-    # --- observations: no business, left alone by no dry run -------------------------------------
-
-    def beat(self, component: str, status: str, at: datetime, details: Details) -> None:
-        """Note a component's sign of work; `status` is ok, warning, error or down."""
-        observations.beat(self._connection, self.account_id, component, status, at, details)
-
-    def heartbeats(self) -> tuple[Heartbeat, ...]:
-        """The last heartbeat of each component, by name."""
-        return observations.heartbeats(self._connection, self.account_id)
-
-    def record_reconciliation(
-        self, at: datetime, kind: str, symbol: str, evidence: str, severity: str, *, resolved: bool
-    ) -> None:
-        """Note a finding of a comparison with the venue."""
-        event = ReconciliationEvent(
-            found_at=at,
-            kind=kind,
-            symbol=symbol,
-            evidence=evidence,
-            severity=severity,
-            is_resolved=resolved,
-        )
-        observations.record_reconciliation(self._connection, self.account_id, event)
-
-    def reconciliations(self, since: datetime | None = None) -> tuple[ReconciliationEvent, ...]:
-        """Findings at `since` or later, oldest first."""
-        return observations.reconciliations(self._connection, self.account_id, since)
-
-    def record_decision(self, at: datetime, symbol: Symbol, kind: str, details: Details) -> None:
-        """Note a decision, or in shadow an order that would have been sent."""
-        decision = Decision(decided_at=at, symbol=symbol, kind=kind, details=details)
-        observations.record_decision(self._connection, self.account_id, decision)
-
-    def decisions(self, since: datetime | None = None) -> tuple[Decision, ...]:
-        """Decisions at `since` or later, oldest first."""
-        return observations.decisions(self._connection, self.account_id, since)
-
-    def record_boot(
-        self,
-        run_id: str,
-        started_at: datetime,
-        finished_at: datetime | None,
-        status: str,
-        details: Details,
-    ) -> None:
-        """Note a start of the loop, or its end under the same `run_id`."""
-        boot = Boot(
-            run_id=run_id,
-            started_at=started_at,
-            finished_at=finished_at,
-            status=status,
-            details=details,
-        )
-        observations.record_boot(self._connection, self.account_id, boot)
-
-    def boots(self) -> tuple[Boot, ...]:
-        """Every start of the loop, oldest first."""
-        return observations.boots(self._connection, self.account_id)
-
     # --- leases ----------------------------------------------------------------------------------
 
     def lease_time(self, now: datetime) -> datetime:
@@ -384,6 +337,13 @@ class Transaction:
         """The lock of an instrument as it was last taken, over or not. `pinned` as for `lease`."""
         return leases.lock(self._connection, self.account_id, symbol, pinned=pinned)
 
+    # --- the audit log ---------------------------------------------------------------------------
+
+    @property
+    def audit(self) -> audit.Log:
+        """The account's log of everything that changes here; see `store/audit.py`."""
+        return self._audit
+
     # --- proof -----------------------------------------------------------------------------------
 
     def business_fingerprint(self) -> str:
@@ -394,11 +354,20 @@ class Transaction:
 class Store:
     """A store, open for one account. One thread at a time; transactions do not nest."""
 
-    def __init__(self, engine: Engine, account: Account, *, shares_clock: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        account: Account,
+        *,
+        shares_clock: bool = False,
+        signer: HeadSigner | None = None,
+    ) -> None:
         self._engine = engine
         self._account = account
         self._shares_clock = shares_clock
+        self._signer = signer
         self._is_busy = False
+        self._is_signed = True
 
     @classmethod
     def open(
@@ -412,12 +381,14 @@ class Store:
         read_only: bool = False,
         busy_timeout_s: float = 5.0,
         shares_clock: bool = False,
+        signer: HeadSigner | None = None,
     ) -> Store:
         """Open an up-to-date store and register the account in it (unless `read_only`).
 
         `epoch_seed` makes the epoch of a new store repeatable: virtual time only. Anything less
         than synchronous FULL is for throw-away runs. `shares_clock`: leases are reckoned in the
         database's own time, where it has one; only where that runs at the speed of the venue's.
+        `signer` signs the audit log's heads.
 
         Raises:
             SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
@@ -427,14 +398,18 @@ class Store:
         engine = engine_for(
             url, synchronous=synchronous, read_only=read_only, busy_timeout_s=busy_timeout_s
         )
+        is_signed = True
         if not read_only:
             try:
                 with translated_errors(engine.url), engine.begin() as connection:
                     accounts.register(connection, account, clock_now, epoch_seed)
+                    is_signed = audit.begin(connection, account.account_id, clock_now)
             except BaseException:
                 engine.dispose()
                 raise
-        return cls(engine, account, shares_clock=shares_clock)
+        store = cls(engine, account, shares_clock=shares_clock, signer=signer)
+        store._is_signed = is_signed
+        return store
 
     @classmethod
     def remembered(cls, url: str) -> tuple[Account, ...]:
@@ -468,10 +443,22 @@ class Store:
         self._is_busy = True
         try:
             with translated_errors(self._engine.url), self._engine.begin() as connection:
-                yield Transaction(connection, self._account, shares_clock=self._shares_clock)
+                log = audit.Log(connection, self._account.account_id, self._signer)
+                yield Transaction(connection, self._account, log, shares_clock=self._shares_clock)
+                signed = log.flush()
         finally:
             self._is_busy = False
+        self._is_signed = log.is_signed if log.has_news else self._is_signed
+        if signed is not None and self._signer is not None:
+            self._signer.keep(signed)
 
     def close(self) -> None:
-        """Let go of the database; idempotent."""
+        """Sign the log's head, where that is still to do, and let go of the database; idempotent.
+
+        What cannot be signed now is signed by the next command.
+        """
+        if self._signer is not None and not self._is_signed:
+            self._is_signed = True
+            with suppress(StoreUnavailable), self.transaction() as transaction:
+                transaction.audit.sign()
         self._engine.dispose()

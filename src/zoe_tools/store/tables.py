@@ -25,7 +25,7 @@ from sqlalchemy import (
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = MetaData(
@@ -57,6 +57,11 @@ def _money(name: str, *, nullable: bool = False) -> Column[Any]:
 
 def _time(name: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, UtcTime, nullable=nullable)
+
+
+def _number(name: str, *, is_key: bool = False) -> Column[int]:
+    whole = BigInteger().with_variant(Integer(), "sqlite")
+    return Column(name, whole, primary_key=is_key, nullable=False, autoincrement=False)
 
 
 def _row_id() -> Column[int]:
@@ -372,8 +377,64 @@ KEY_NOTES = Table(
 )
 """By key, not by account: whoever has the key shares its nonces and counters."""
 
-APPEND_ONLY = (ORDER_EVENTS, CRYPTO_FILLS, LEDGER_ENTRIES)
+# Times in the audit log are text in both databases: what was hashed is what is kept.
+
+AUDIT_LOG = Table(
+    "audit_log",
+    METADATA,
+    _account(is_key=True),
+    _number("seq", is_key=True),
+    _text("at"),
+    _text("kind"),
+    _text("subjects"),
+    _text("payload"),
+    _text("previous_hash"),
+    _text("hash"),
+    sqlite_with_rowid=False,
+)
+
+AUDIT_HEADS = Table(
+    "audit_heads",
+    METADATA,
+    _account(is_key=True),
+    _number("seq"),
+    _text("hash"),
+    _text("at"),
+    _number("signed_seq"),
+    _text("signed_at"),
+)
+
+AUDIT_SIGNATURES = Table(
+    "audit_signatures",
+    METADATA,
+    _account(is_key=True),
+    _number("seq", is_key=True),
+    _key("key_id"),
+    _text("store_epoch"),
+    _text("hash"),
+    _text("at"),
+    _text("signature"),
+)
+
+AUDIT_CHECKPOINTS = Table(
+    "audit_checkpoints",
+    METADATA,
+    _account(is_key=True),
+    _number("seq", is_key=True),
+    _text("store_epoch"),
+    _text("hash"),
+    _text("at"),
+    _text("before"),
+    _number("rows"),
+    _text("key_id"),
+    _text("signature"),
+)
+
+APPEND_ONLY = (ORDER_EVENTS, CRYPTO_FILLS, LEDGER_ENTRIES, AUDIT_CHECKPOINTS)
 """Tables whose rows a trigger protects from UPDATE and DELETE."""
+
+PRUNABLE = (AUDIT_LOG, AUDIT_SIGNATURES)
+"""Append-only too, but for rows that a checkpoint covers."""
 
 NO_BUSINESS = (
     STORE_META,
@@ -385,5 +446,10 @@ NO_BUSINESS = (
     HEALTH_HEARTBEAT,
     BOOT_AUDIT,
     CANDIDATE_SCANS,
+    AUDIT_LOG,
+    AUDIT_HEADS,
+    AUDIT_SIGNATURES,
+    AUDIT_CHECKPOINTS,
 )
-"""Registration, coordination and observations: what a dry run may touch."""
+"""Registration, coordination, observations, and the log about the business: opening a store begins
+an account's log, and a signature changes nothing of what it vouches for."""

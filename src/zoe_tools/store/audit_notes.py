@@ -1,0 +1,83 @@
+"""What each kind of change tells the audit log: the ids it is about, and the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from zoe_tools.domain.audit import AuditKind
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.journal import Intent, IntentState, OrderEvent
+from zoe_tools.domain.order import OrderPurpose
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.store.audit import Log
+
+_NAMES = {
+    kind: tuple(each.name for each in fields(kind) if each.name != "account_id")
+    for kind in (Intent, OrderEvent, Fill, Position)
+}
+"""Every field but the one that each row has anyway."""
+
+
+def intent(log: Log, intent: Intent) -> None:
+    """A new intent, whole: the step it stands for, who ordered it, from where, by which plan."""
+    ids = (
+        intent.intent_id,
+        intent.client_order_id,
+        intent.venue_order_id,
+        intent.position_id,
+        intent.plan_hash,
+    )
+    log.note(AuditKind.INTENT, intent.created_at, ids, _facts(intent))
+
+
+def intent_state(
+    log: Log, ids: Sequence[str | None], state: IntentState, at: datetime, evidence: str
+) -> None:
+    """An intent's next state; its id is the first of the ids."""
+    facts = {"intent_id": ids[0], "state": state, "evidence": evidence, "venue_order_id": ids[1]}
+    log.note(AuditKind.INTENT_STATE, at, ids, facts)
+
+
+def intent_deadline(log: Log, intent_id: IntentId, deadline: datetime) -> None:
+    """A second send has a later deadline; the row's time is that deadline's."""
+    facts = {"intent_id": intent_id, "deadline": deadline}
+    log.note(AuditKind.INTENT_DEADLINE, deadline, (intent_id,), facts)
+
+
+def order_event(log: Log, event: OrderEvent) -> None:
+    """What happened to an order."""
+    log.note(AuditKind.ORDER_EVENT, event.occurred_at, (event.client_order_id,), _facts(event))
+
+
+def booked_fill(
+    log: Log, fill: Fill, ours: Sequence[str | None], purpose: OrderPurpose | None
+) -> None:
+    """An execution, and what of ours it belongs to."""
+    ids = (fill.fill_id, fill.venue_order_id, *ours)
+    log.note(AuditKind.FILL, fill.filled_at, ids, {**_facts(fill), "purpose": purpose})
+
+
+def position(log: Log, position: Position) -> None:
+    """A position as it now stands; its time is that of what caused it, in the same transaction."""
+    ids = (position.position_id, position.stop_client_order_id, position.stop_venue_order_id)
+    at = None if log.has_notes else position.closed_at or position.opened_at
+    log.note(AuditKind.POSITION, at, ids, _facts(position))
+
+
+def trading_state(log: Log, state: TradingState) -> None:
+    """A kill level was latched, or taken back."""
+    facts = {"level": state.level.label, "reason": state.reason, "by": state.changed_by}
+    log.note(AuditKind.TRADING_STATE, state.changed_at, (), facts)
+
+
+def config(log: Log, key: str, value: str, at: datetime) -> None:
+    """A global switch was set through zoe."""
+    log.note(AuditKind.CONFIG, at, (), {"key": key, "value": value})
+
+
+def _facts(value: Intent | OrderEvent | Fill | Position) -> dict[str, object]:
+    return {name: getattr(value, name) for name in _NAMES[type(value)]}

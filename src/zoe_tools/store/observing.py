@@ -1,0 +1,91 @@
+"""The part of a transaction that is no business: signs of life, decisions, findings, starts.
+
+A dry run may write all of it, and none of it is in the audit log.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.domain.observation import (
+    Boot,
+    Decision,
+    Details,
+    Heartbeat,
+    ReconciliationEvent,
+)
+from zoe_tools.store import observations
+
+
+class Observing:
+    """What a `Transaction` notes and reads beside the books."""
+
+    def __init__(self, connection: Connection, account: Account) -> None:
+        self._connection = connection
+        self._account = account
+
+    @property
+    def account_id(self) -> AccountId:
+        """The owner of every row read or written here."""
+        return self._account.account_id
+
+    def beat(self, component: str, status: str, at: datetime, details: Details) -> None:
+        """Note a component's sign of work; `status` is ok, warning, error or down."""
+        observations.beat(self._connection, self.account_id, component, status, at, details)
+
+    def heartbeats(self) -> tuple[Heartbeat, ...]:
+        """The last heartbeat of each component, by name."""
+        return observations.heartbeats(self._connection, self.account_id)
+
+    def record_reconciliation(
+        self, at: datetime, kind: str, symbol: str, evidence: str, severity: str, *, resolved: bool
+    ) -> None:
+        """Note a finding of a comparison with the venue."""
+        event = ReconciliationEvent(
+            found_at=at,
+            kind=kind,
+            symbol=symbol,
+            evidence=evidence,
+            severity=severity,
+            is_resolved=resolved,
+        )
+        observations.record_reconciliation(self._connection, self.account_id, event)
+
+    def reconciliations(self, since: datetime | None = None) -> tuple[ReconciliationEvent, ...]:
+        """Findings at `since` or later, oldest first."""
+        return observations.reconciliations(self._connection, self.account_id, since)
+
+    def record_decision(self, at: datetime, symbol: Symbol, kind: str, details: Details) -> None:
+        """Note a decision, or in shadow an order that would have been sent."""
+        decision = Decision(decided_at=at, symbol=symbol, kind=kind, details=details)
+        observations.record_decision(self._connection, self.account_id, decision)
+
+    def decisions(self, since: datetime | None = None) -> tuple[Decision, ...]:
+        """Decisions at `since` or later, oldest first."""
+        return observations.decisions(self._connection, self.account_id, since)
+
+    def record_boot(
+        self,
+        run_id: str,
+        started_at: datetime,
+        finished_at: datetime | None,
+        status: str,
+        details: Details,
+    ) -> None:
+        """Note a start of the loop, or its end under the same `run_id`."""
+        boot = Boot(
+            run_id=run_id,
+            started_at=started_at,
+            finished_at=finished_at,
+            status=status,
+            details=details,
+        )
+        observations.record_boot(self._connection, self.account_id, boot)
+
+    def boots(self) -> tuple[Boot, ...]:
+        """Every start of the loop, oldest first."""
+        return observations.boots(self._connection, self.account_id)
