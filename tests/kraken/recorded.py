@@ -34,11 +34,14 @@ from zoe_tools.domain.order import (
     OrderTerms,
     OrderType,
     PriceOffset,
+    SelfTrade,
     Side,
     TimeInForce,
 )
 from zoe_tools.errors import VenueRejected
 from zoe_tools.kraken.account_reads import AccountReads
+from zoe_tools.kraken.exports import KrakenExports
+from zoe_tools.kraken.market_reads import MarketReads
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.order_answers import NewOrder
 from zoe_tools.kraken.rest import RestClient
@@ -219,10 +222,109 @@ async def _several(venue: KrakenSpot, clock: VirtualClock) -> None:
     assert await venue.cancel_all() == 0
 
 
+async def _terms(venue: KrakenSpot, clock: VirtualClock) -> None:
+    """The types and flags that few orders have, one order each."""
+    far = Decimal(30000)
+    tomorrow = clock.now() + timedelta(days=1)
+    kinds: tuple[dict[str, Any], ...] = (
+        {
+            "order_type": OrderType.ICEBERG,
+            "limit_price": far,
+            "quantity": Decimal("0.1"),
+            "terms": OrderTerms(display_quantity=Decimal("0.01")),
+        },
+        {
+            "order_type": OrderType.TRAILING_STOP,
+            "side": Side.SELL,
+            "terms": OrderTerms(trigger_offset=_away("+", "5", is_percent=True)),
+        },
+        {
+            "order_type": OrderType.TRAILING_STOP_LIMIT,
+            "side": Side.SELL,
+            "trigger_price": Decimal(5000),
+            "limit_price": Decimal(100),
+        },
+        {
+            "order_type": OrderType.STOP_LOSS,
+            "side": Side.SELL,
+            "terms": OrderTerms(trigger_offset=_away("-", "10")),
+        },
+        {
+            "order_type": OrderType.MARKET,
+            "quantity": Decimal(500),
+            "terms": OrderTerms(is_quantity_in_quote=True, fee_in="base"),
+        },
+        {
+            "limit_price": far,
+            "time_in_force": TimeInForce.GTD,
+            "terms": OrderTerms(expires_at=tomorrow, starts_at=clock.now() + timedelta(hours=1)),
+        },
+        {"limit_price": far, "terms": OrderTerms(self_trade=SelfTrade.CANCEL_BOTH)},
+        {"limit_price": far, "terms": OrderTerms(leverage=2)},
+    )
+    for number, fields in enumerate(kinds, 1):
+        await _placed(venue, clock, _order(**fields), number)
+    by_index = OrderTerms(trigger_by="index")
+    stop = _order(order_type=OrderType.STOP_LOSS, side=Side.SELL, trigger_price=far, terms=by_index)
+    with suppress(VenueRejected):  # this pair has no index on paper
+        await _placed(venue, clock, stop, len(kinds) + 1)
+        raise AssertionError
+
+
+async def _files(venue: KrakenSpot, clock: VirtualClock) -> None:
+    """Both histories as files: ordered once, waited for, fetched and removed."""
+    exports = KrakenExports(venue._rest, clock, venue.catalogue)
+    opened = clock.now()
+    await _placed(venue, clock, _order(order_type=OrderType.MARKET), 1)
+    await clock.sleep(5)
+    span: dict[str, Any] = {"since": opened, "until": clock.now(), "description": "the first trade"}
+    trades = await exports.ordered("trades", **span)
+    ledgers = await exports.ordered("ledgers", **span)
+    assert await exports.ordered("trades", **span) == trades
+    await exports.finished("trades", trades)
+    await exports.finished("ledgers", ledgers)
+    assert {each.fill_id for each in await exports.fills(trades)} == {
+        each.fill_id for each in await venue.fills(since=opened)
+    }
+    assert await exports.entries(ledgers)
+    await exports.remove(trades)
+    assert await exports.reports("trades") == ()
+
+
+async def _looks(venue: KrakenSpot, clock: VirtualClock) -> None:
+    """Markets beyond the usual, addresses, what a withdrawal would bring, and ways to earn.
+
+    Nobody earns on paper, so those questions are asked and refused.
+    """
+    market = MarketReads(venue._rest, clock, venue.catalogue)
+    reads = AccountReads(venue._rest, venue.catalogue)
+    await market.spreads(BTC, since=kraken.EPOCH)
+    await market.grouped_book(BTC, depth=10, ticks=5)
+    await market.orders_book(BTC, depth=10)
+    await market.day_statistics([BTC, ETH])
+    await venue.instrument_statuses()
+    (way_in,) = await reads.deposit_methods("BTC")
+    await reads.deposit_addresses("BTC", way_in.method)
+    (exit_,) = await reads.withdraw_addresses("BTC")
+    await reads.withdrawal_terms("BTC", exit_.key, Decimal("0.5"))
+    for asked in (
+        reads.earn_strategies("BTC"),
+        reads.earn_allocations(),
+        reads.is_earn_pending("ESRFUO3-Q62XD-WIOIL7", "Allocate"),
+        reads.is_earn_pending("ESRFUO3-Q62XD-WIOIL7", "Deallocate"),
+    ):
+        with suppress(VenueRejected):
+            await asked
+            raise AssertionError
+
+
 STORIES: dict[str, Story] = {
     "account": _account,
+    "history-files": _files,
+    "looks": _looks,
     "market": _market,
     "order-kinds": _kinds,
+    "order-terms": _terms,
     "orders": _orders,
     "records": _records,
     "several-orders": _several,
