@@ -1,8 +1,8 @@
 """zoe's client beside ccxt and python-kraken-sdk as installed, in one run, turn by turn.
 
-Books: frames a second of a real capture. Orders: from the call to the venue's yes, at one paper
-exchange. Imports: whole processes. Prints tables and writes `build/bench_client.json`. Run by
-`make bench`; `make bench-peers` installs the others.
+Books: frames a second of a real capture; order by order, of the paper exchange. Orders: from the
+call to the venue's yes, at one paper exchange. Imports: whole processes. Prints tables and writes
+`build/bench_client.json`. Run by `make bench`; `make bench-peers` installs the others.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 if ARE_HERE:
     import client_books
+    import client_level3
     from client_orders import Send, ways
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,7 @@ RESULTS = ROOT / "build" / "bench_client.json"
 TURNS = 9
 ORDERS_A_TURN = 25
 PASSES = 3
+LEVEL3_FRAMES = 500
 SPOILED = ('"qty":0.25761908', '"qty":0.25761909')
 
 _IMPORTS = {
@@ -90,6 +92,20 @@ async def _books(target: Child, frames: list[str]) -> dict[str, dict[str, Any]]:
         told[name]["notices a wrong digit"] = (await follow(spoiled)).refused > 0
     told["ccxt.pro"]["mismatches"] = await client_books.mismatches_of_ccxt(frames)
     return told
+
+
+def bench_the_book_order_by_order(tmp_path: Path) -> None:
+    """How many frames of level3 a second, every one checked and told; nobody else has it."""
+    with child(tmp_path / "paper.sqlite") as target:
+        frames = asyncio.run(client_level3.frames_of(target, LEVEL3_FRAMES))
+    rates: list[float] = []
+    for _ in range(TURNS * PASSES):
+        took_s, verified, told = asyncio.run(client_level3.followed(frames))
+        assert verified == told == len(frames)
+        rates.append(len(frames) / took_s)
+    table = {"zoe, each book told": _figures(rates)}
+    _write("level3", table)
+    _print("level3", "frames/s", table)
 
 
 def bench_an_order(tmp_path: Path) -> None:
