@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
-from zoe_tools.errors import PlanRefused
+from zoe_tools.errors import PlanRefused, VenueError
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
@@ -119,9 +120,18 @@ class Gate:
             fresh = sealed(fresh, seen)
             refusals = veto(fresh, seen)
         demand_unchanged(plan, fresh, now=self._clock.now())
+        await self._measure_clock(fresh)
         told = shown if fresh is plan else await self._priced(fresh, ())
         outcomes = await self._carrier.carry(fresh, refusals)
         return Receipt(plan=told, outcomes=outcomes, refusals=refusals, is_executed=True)
+
+    async def _measure_clock(self, plan: Plan) -> None:
+        """Deadlines are told by the venue's clock; the loop's streams measure it all the time."""
+        if not self._is_proved_by_stream and any(
+            isinstance(step, VenueStep) for step in plan.steps
+        ):
+            with suppress(VenueError):
+                await self._venue.server_time()
 
     async def _priced(self, plan: Plan, looks: Sequence[VenueRead]) -> Plan:
         """What the plan will cost at the venue's limits; carried out is the plan as it was made."""

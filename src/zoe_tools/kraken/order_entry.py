@@ -65,8 +65,9 @@ class OrderEntry:
         instrument: Callable[[Symbol], Awaitable[Instrument]],
         *,
         orders: OrderWire | None = None,
+        time: ServerTime | None = None,
     ) -> None:
-        self.time = ServerTime()
+        self.time = time or ServerTime()
         self._rest = rest
         self._clock = clock
         self._instrument_to_write = instrument

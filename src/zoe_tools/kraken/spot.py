@@ -27,6 +27,7 @@ from zoe_tools.kraken.order_entry import OrderEntry
 from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.pages import Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
+from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
 
 IDS_AT_ONCE = 50
@@ -39,11 +40,19 @@ CATALOGUE_AGE = timedelta(hours=1)
 class KrakenSpot(OrderEntry):
     """Implements `ports.Venue`: reads here, by REST; writes as `order_entry.OrderEntry` has them.
 
-    Orders go by `orders` while it is up, by REST otherwise.
+    Orders go by `orders` while it is up, by REST otherwise. `time` is what others have measured of
+    the venue's clock, and go on measuring.
     """
 
-    def __init__(self, rest: RestClient, clock: Clock, *, orders: OrderWire | None = None) -> None:
-        super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders)
+    def __init__(
+        self,
+        rest: RestClient,
+        clock: Clock,
+        *,
+        orders: OrderWire | None = None,
+        time: ServerTime | None = None,
+    ) -> None:
+        super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders, time=time)
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
         self._reading = asyncio.Lock()

@@ -96,6 +96,8 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
 
 async def _assemble(plan: RunPlan) -> LoopParts:
     reader = KrakenSpot(plan.wires.rest, plan.clock)
+    # Before the first order: its deadline is told by the venue's clock, over either wire.
+    await reader.server_time()
     catalogue = await reader.catalogue()
     instruments = [catalogue.resolve(spelling) for spelling in plan.spellings]
     feed = make_feed(
@@ -107,7 +109,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         instruments=instruments,
         seed=plan.seed,
     )
-    venue = KrakenSpot(plan.wires.rest, plan.clock, orders=feed.orders)
+    venue = KrakenSpot(plan.wires.rest, plan.clock, orders=feed.orders, time=reader.time)
     policy = _policy_of(plan)
     sightings = Sightings(plan.clock)
     gate = Gate(
