@@ -730,12 +730,21 @@ def test_orders_whose_answers_were_lost_are_found_by_their_reference() -> None:
 
 @pytest.mark.parametrize(
     ("userref", "ours"),
-    [(7, ClientOrderId("ours")), (None, None), (2**31, None), (-(2**31) - 1, None)],
+    [
+        (7, ClientOrderId("ours")),
+        (None, None),
+        (2**31, None),
+        (-(2**31) - 1, None),
+        (None, ClientOrderId("nineteen-characters")),
+        (None, ClientOrderId("a blank")),
+        (None, ClientOrderId("11112222-3333-4444-8555-66667777888")),
+        (None, ClientOrderId("")),
+    ],
 )
 def test_an_order_has_one_name_and_exactly_one_by_either_wire(
     userref: int | None, ours: ClientOrderId | None
 ) -> None:
-    """A client id or a user reference of 32 bits: refused here, before a byte leaves."""
+    """A client id as the venue takes them, or a reference of 32 bits: else nothing is sent."""
     request = order(terms={"userref": userref})
 
     async def story(client: Client) -> None:

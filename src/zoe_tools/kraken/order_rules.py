@@ -6,6 +6,7 @@ and quantities are printed with exactly the instrument's decimals and never roun
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -44,6 +45,10 @@ _NO_CLOSE = frozenset(
 _PERCENT_DECIMALS = 4
 """As many as the venue's own descriptions show of a percentage."""
 _USERREF_LIMIT = 2**31
+_CLIENT_ID = re.compile(
+    r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}|[\x21-\x7e]{1,18}"
+)
+"""A UUID, with its dashes or without, or plain ASCII (section 4)."""
 NO_TERMS = OrderTerms()
 
 Price = Decimal | PriceOffset
@@ -135,6 +140,8 @@ def check_name(terms: OrderTerms, client_order_id: ClientOrderId | None) -> None
     """
     if (terms.userref is None) == (client_order_id is None):
         raise refused("An order carries a client id or a user reference, and exactly one of them.")
+    if client_order_id is not None and not _CLIENT_ID.fullmatch(client_order_id):
+        raise refused(f"{client_order_id!r} is no client id: a UUID, or up to 18 characters.")
     check_userref(terms.userref)
 
 
