@@ -1,6 +1,7 @@
 """What all who share a key write down for each other of its budgets.
 
 The text of the note is JSON; `ports.Coordination` keeps it and hands it to one at a time.
+Source: kraken-spot section 3.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Names are resolved by the venue's own Assets and AssetPairs tables, never by the shape of a string;
 the two names that the streaming API spells differently are listed here. What is unknown is kept
 under the name the venue printed. A payload that makes no sense raises `VenueMisbehaved`.
+Source: kraken-spot sections 2.5 and 4 to 7.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Payloads of Kraken's account and funding methods become domain values. Pure, as codec.py."""
+"""Payloads of Kraken's account and funding methods become domain values. Pure, as codec.py.
+
+Source: kraken-spot sections 6 and 7.
+"""
 
 from __future__ import annotations
 

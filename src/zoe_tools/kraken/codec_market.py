@@ -1,4 +1,7 @@
-"""Payloads of Kraken's further market methods become domain values. Pure, as codec.py."""
+"""Payloads of Kraken's further market methods become domain values. Pure, as codec.py.
+
+Source: kraken-spot section 5.
+"""
 
 from __future__ import annotations
 

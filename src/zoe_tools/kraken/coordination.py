@@ -3,6 +3,7 @@
 Nothing is locked across a wait: a note is read, stepped and swapped if nobody swapped it since. Who
 is killed or stopped at any moment keeps others waiting for a lease at most, and protection for a
 fraction of it. Where the notes cannot be reached, whoever may goes alone, by the clock.
+Source: kraken-spot sections 2.2 and 3.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Columns are found by their names, and further ones are tolerated: the venue has added to them more
 than once. What is not whole and readable raises `VenueMisbehaved`; nothing is skipped.
+Source: kraken-spot section 6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Frames of the level3 connection to events: books order by order, checked like the others."""
+"""Frames of the level3 connection to events: books order by order, checked like the others.
+
+Source: kraken-spot sections 10.5 and 10.6.
+"""
 
 from __future__ import annotations
 

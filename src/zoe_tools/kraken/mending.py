@@ -1,6 +1,7 @@
 """Books that fail their checksum: told, subscribed once more, and stale until they are right.
 
-When that does not help the wire is dropped, because asking again and again is what the venue bans.
+When that does not help the wire is dropped, because asking again and again is what the venue bans
+(kraken-spot section 14, rule 8).
 """
 
 from __future__ import annotations

@@ -103,6 +103,9 @@ class OrderEntry:
         """Place one order; returns the venue's id. Acceptance is not a fill (section 8.1).
 
         `client_order_id` is None for an order whose terms have a `userref`, and for no other.
+
+        Raises:
+            OutcomeUnknown: among the rest of `ports.Venue`'s writes, an answer without its one id.
         """
         instrument = await self._instrument_to_write(request.symbol)
         is_urgent = is_urgent_order(request)

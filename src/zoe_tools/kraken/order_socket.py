@@ -102,7 +102,11 @@ class OrderSocket:
         deadline: datetime,
         instrument: Instrument,
     ) -> VenueOrderId:
-        """Place one order; see `ports.Venue.place` for what it raises."""
+        """Place one order; returns the venue's id.
+
+        Raises:
+            OutcomeUnknown: among the rest of `ports.Venue`'s writes, an answer without an id.
+        """
         params = add_order_params(
             request,
             instrument,
@@ -206,6 +210,9 @@ class OrderSocket:
 
         An answer that says yes names its order; one that says no does not, and is for those that
         no yes came for.
+
+        Raises:
+            VenueRejected: the request as a whole was refused.
         """
         frames = await self._cancel_order(_named(names), expected=len(names))
         noes = [_reason(frame) for frame in frames if not _is_yes(frame)]
@@ -224,7 +231,11 @@ class OrderSocket:
         )
 
     async def cancel_batch(self, names: Sequence[OrderName]) -> int:
-        """Cancel 2 to 50 at once; returns how many there were, 0 if none is open any more."""
+        """Cancel 2 to 50 at once; returns how many there were, 0 if none is open any more.
+
+        Raises:
+            VenueUnavailable: it is only one; nothing was sent.
+        """
         if len(names) < _FEWEST_CANCELS:
             raise VenueUnavailable("The socket cancels no batch of one; nothing was sent.")
         params: dict[str, list[str]] = {"orders": [], "cl_ord_id": []}

@@ -1,4 +1,7 @@
-"""What a socket that takes orders must offer, so that `order_entry.OrderEntry` can choose it."""
+"""What a socket that takes orders must offer, so that `order_entry.OrderEntry` can choose it.
+
+Source: kraken-spot section 11.3.
+"""
 
 from __future__ import annotations
 

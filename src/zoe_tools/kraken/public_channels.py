@@ -1,6 +1,7 @@
 """Public frames to events: tickers, prints, candles, checked books, the state of pairs and venue.
 
 A book whose checksum fails is stale and silent until a fresh snapshot of it verifies.
+Source: kraken-spot sections 10.1 and 10.5.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 A write is never sent a second time, except after the one answer that proves the first did nothing
 (an invalid nonce). Everything about a write that is not provably a yes, a no or "nothing left" is
 `OutcomeUnknown`. Neither body nor headers of a call ever reach a message or a log.
+Source: kraken-spot sections 1 to 3, and 14.
 """
 
 from __future__ import annotations

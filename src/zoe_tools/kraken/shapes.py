@@ -2,6 +2,7 @@
 
 msgspec passes over them, which is how they are tolerated; that they are there is worth a line in
 the log. What a struct lists as `unread` is documented, and not strange. Pure, but for that line.
+Source: kraken-spot section 14, rule 6.
 """
 
 from __future__ import annotations

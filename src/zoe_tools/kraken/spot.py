@@ -2,7 +2,7 @@
 
 It knows which method answers which question, and nothing of HTTP (rest.py) or payloads (codec.py).
 It decides nothing: no order is changed, retried or held back; which wire takes it, order_entry.py
-says.
+says. Source: kraken-spot sections 2 and 5 to 8.
 """
 
 from __future__ import annotations
@@ -151,7 +151,11 @@ class KrakenSpot(OrderEntry):
             return codec.key_info_of(fields)
 
     async def websocket_token(self) -> str:
-        """A token for the private streams; it must be used within 15 minutes."""
+        """A token for the private streams; it must be used within 15 minutes (section 2.6).
+
+        Raises:
+            VenueMisbehaved: the token is empty.
+        """
         answer = await self._rest.private("GetWebSocketsToken", {}, wire.Token, is_write=False)
         if not answer.token:
             raise VenueMisbehaved("Kraken handed out an empty stream token.")
