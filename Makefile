@@ -4,6 +4,7 @@
 #   make test    the tests
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
+#   make crash   the gate killed at each of its moments, under each fault, on both databases
 #   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
 #   make cassettes   record the client's conversations with the paper exchange anew
 #   make smoke   twenty seconds of paper trading
@@ -38,7 +39,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance crash conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +55,9 @@ test: setup-test
 
 acceptance: setup-test
 	@$(PY) -m pytest -q -n $(JOBS) -m slow tests
+
+crash: setup-test
+	@PYTHONPATH=tests $(PY) tests/crash_matrix.py
 
 # A client that waits for ever is ended after a minute, and the run with it.
 conformance: $(CLIENTS)/.stamp

@@ -1,0 +1,103 @@
+"""What must be true after a crash: of the journal, of the books, and of the exchange."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from crash_exchange import Seen
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.money import ZERO
+from zoe_tools.gate.journal import client_order_id_of
+from zoe_tools.store.store import Transaction
+
+derived_id = client_order_id_of
+"""As it was when this was loaded: a mutant changes the gate's, not the judge's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The books of one account."""
+
+    epoch: str
+    intents: tuple[Intent, ...]
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+
+    @classmethod
+    def read(cls, transaction: Transaction) -> Facts:
+        """Everything that is judged."""
+        return cls(
+            epoch=transaction.store_epoch(),
+            intents=transaction.intents(),
+            orders=transaction.orders(),
+            fills=transaction.fills(),
+        )
+
+    def last_arrival(self) -> datetime:
+        """When the last of those that never happened could have arrived at the venue."""
+        absent = (IntentState.REJECTED, IntentState.DENIED)
+        deadlines = (each.deadline for each in self.intents if each.state in absent)
+        return max(deadlines, default=datetime.min.replace(tzinfo=UTC))
+
+    def after_recovery(self, venue: Sequence[Seen]) -> Iterator[str]:
+        """Every intent is settled, and the exchange has one order for each that is confirmed."""
+        at_venue = Counter(order.client_order_id for order in venue)
+        known = {each.venue_order_id: each for each in venue}
+        for intent in self.intents:
+            if not intent.state.is_terminal:
+                yield f"{intent.kind} {intent.step_index} is {intent.state}: {intent.evidence}"
+            elif intent.kind is IntentKind.PLACE:
+                yield from self._placed(intent, at_venue.pop(intent.client_order_id, 0))
+            else:
+                yield from _changed(intent, known.get(intent.venue_order_id or ""))
+        for name, count in at_venue.items():
+            if not any(name == each.client_order_id for each in self.intents):
+                yield f"the venue has {count} orders {name} that nobody journaled"
+
+    def of_the_books(self, venue: Sequence[Seen]) -> Iterator[str]:
+        """Orders and fills are booked as they are at the exchange."""
+        booked: dict[str, Decimal] = {}
+        for fill in self.fills:
+            booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+        records = {str(each.venue_order_id): each for each in self.orders}
+        for order in venue:
+            sum_booked = booked.get(order.venue_order_id, ZERO)
+            if sum_booked != order.filled:
+                yield f"{order.filled} of {order.venue_order_id} filled, {sum_booked} is booked"
+            record = records.get(order.venue_order_id)
+            if record is None:
+                yield f"order {order.venue_order_id} is not in the books"
+            elif record.status.is_terminal is order.is_open:
+                yield f"order {order.venue_order_id} is {order.status}, booked {record.status}"
+        for record in self.orders:
+            if record.venue_order_id is None and not record.status.is_terminal:
+                yield f"our order {record.client_order_id} is {record.status} nowhere"
+
+    def _placed(self, intent: Intent, count: int) -> Iterator[str]:
+        expected = 1 if intent.state is IntentState.CONFIRMED else 0
+        if count != expected:
+            yield f"{intent.state} place {intent.step_index} has {count} orders: {intent.evidence}"
+        if intent.client_order_id != derived_id(
+            intent.account_id, self.epoch, intent.intent_id, intent.attempt
+        ):
+            yield f"the client id of place {intent.step_index} is not derived from its intent"
+
+
+def _changed(intent: Intent, order: Seen | None) -> Iterator[str]:
+    """A confirmed change is seen at the venue, a rejected one is not."""
+    if order is None:
+        yield f"{intent.kind} of an order that the venue does not know"
+        return
+    if intent.kind is IntentKind.CANCEL:
+        is_done = not order.is_open
+    else:
+        asked = json.loads(intent.payload)["amendment"]["trigger_price"]
+        is_done = order.trigger_price == Decimal(asked)
+    if is_done is not (intent.state is IntentState.CONFIRMED):
+        yield f"{intent.state} {intent.kind}: the order is {order}: {intent.evidence}"

@@ -1,0 +1,139 @@
+"""The plans that the crash matrix carries out, and what their accounts hold before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from builders import BTC, ETH, d, make_position, make_request, make_stop_request
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.order import OrderAmendment, OrderType
+from zoe_tools.domain.plan import (
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    PlaceOrder,
+    Plan,
+    SetTradingState,
+    Step,
+)
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.trading_state import KillLevel
+
+HOUR = timedelta(hours=1)
+NAMES = ("entry", "fill", "market", "stop", "amend", "cancel", "store", "several")
+"""Every plan, the cheapest first."""
+
+_QUANTITY = d("0.001")
+
+
+def before(name: str) -> tuple[Callable[[Snapshot], Step], ...]:
+    """What the account of a plan has done already."""
+    known: dict[str, tuple[Callable[[Snapshot], Step], ...]] = {
+        "stop": (_filled,),
+        "amend": (_filled, _protected),
+        "cancel": (_resting,),
+        "several": (_filled, _protected, _resting),
+    }
+    return known.get(name, ())
+
+
+def plan_named(name: str, snapshot: Snapshot) -> Plan:
+    """The plan itself, from the books as they are now."""
+    steps: dict[str, Callable[[Snapshot], tuple[Step, ...]]] = {
+        "entry": lambda _: (place_limit("69000.0"),),
+        "fill": lambda seen: (_filled(seen),),
+        "market": lambda _: (_market(),),
+        "stop": lambda seen: (_protected(seen),),
+        "amend": lambda seen: (_raised(seen),),
+        "cancel": lambda seen: (_cancelled(seen),),
+        "store": lambda _: (_adopted(), _paused()),
+        "several": lambda seen: (
+            _adopted(),
+            _eth_stop(),
+            _cancelled(seen),
+            _raised(seen),
+            place_limit("68500.0"),
+        ),
+    }
+    return as_plan(snapshot, *steps[name](snapshot))
+
+
+def as_plan(snapshot: Snapshot, *steps: Step) -> Plan:
+    """A plan that lives for an hour."""
+    return Plan(
+        command="run",
+        account=snapshot.account,
+        created_at=snapshot.taken_at,
+        expires_at=snapshot.taken_at + HOUR,
+        steps=steps,
+    )
+
+
+def place_limit(price: str, quantity: Decimal = _QUANTITY) -> PlaceOrder:
+    """An entry at a price."""
+    return PlaceOrder(request=make_request(quantity=quantity, limit_price=d(price)), reason="test")
+
+
+def _filled(_: Snapshot) -> Step:
+    return place_limit("70000.1")
+
+
+def _resting(_: Snapshot) -> Step:
+    return place_limit("69000.0")
+
+
+def _market() -> Step:
+    request = make_request(quantity=_QUANTITY, order_type=OrderType.MARKET, limit_price=None)
+    return PlaceOrder(request=request, reason="test")
+
+
+def _protected(snapshot: Snapshot) -> Step:
+    (position,) = (each for each in snapshot.positions if each.symbol == BTC)
+    request = make_stop_request(quantity=_QUANTITY, trigger_price=d("67000.0"))
+    return PlaceOrder(request=request, reason="test", position_id=position.position_id)
+
+
+def _raised(snapshot: Snapshot) -> Step:
+    stop = _order(snapshot, "stop")
+    assert stop.venue_order_id is not None
+    change = OrderAmendment(
+        venue_order_id=stop.venue_order_id, symbol=BTC, trigger_price=d("68000.0")
+    )
+    return AmendOrder(amendment=change, reason="test", position_id=stop.position_id)
+
+
+def _cancelled(snapshot: Snapshot) -> Step:
+    order = _order(snapshot, "entry")
+    assert order.venue_order_id is not None
+    return CancelOrder(
+        venue_order_id=order.venue_order_id,
+        symbol=BTC,
+        reason="test",
+        client_order_id=order.client_order_id,
+    )
+
+
+def _order(snapshot: Snapshot, purpose: str) -> OrderRecord:
+    (found,) = (
+        each for each in snapshot.orders if each.purpose == purpose and not each.status.is_terminal
+    )
+    return found
+
+
+def _adopted() -> Step:
+    position = make_position(
+        symbol=ETH, position_id=PositionId("adopted-eth"), quantity=d("1"), average_cost=d("3000")
+    )
+    return AdoptPosition(position=position, reason="test")
+
+
+def _eth_stop() -> Step:
+    request = make_stop_request(symbol=ETH, quantity=d("1"), trigger_price=d("2900.0"))
+    return PlaceOrder(request=request, reason="test", position_id=PositionId("adopted-eth"))
+
+
+def _paused() -> Step:
+    return SetTradingState(level=KillLevel.PAUSE_ENTRIES, reason="test")
