@@ -354,6 +354,7 @@ class LoopRig:
         run_id: str = "run-1",
         is_gone: Callable[[Lease], bool] = lambda _lease: False,
         readiness: Readiness | None = None,
+        is_standby: bool = False,
     ) -> tuple[TradingLoop, LoopTally]:
         """The loop's whole life."""
         holder = Holder(run_id=run_id, host="testhost", pid=4711)
@@ -364,6 +365,7 @@ class LoopRig:
             is_gone=is_gone,
             readiness=readiness,
             watcher=self._watch,
+            is_standby=is_standby,
         )
 
     async def _watch(self, loop: TradingLoop) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
+from builders import BTC, ETH, NOON, d, make_intent, make_request, place, plan_with, snapshot_with
 from fakes import fresh_store
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.observation import Lease
@@ -60,6 +61,69 @@ def test_the_lease_of_a_dead_loop_is_taken_over(tmp_path: Path) -> None:
         assert (lease.holder, lease.token) == ("run-1", before.token + 1)
 
     with_rig(tmp_path, story)
+
+
+def test_a_standby_waits_for_the_lease_and_takes_over(tmp_path: Path) -> None:
+    """It says whom it waits for, once; then it runs, under a token of its own."""
+
+    async def story(rig: LoopRig) -> None:
+        before = await hold_lease(rig)
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised(is_standby=True))
+        await rig.clock.sleep(120)
+        waiting = await rig.read(lambda tx: tx.lease())
+        await rig.read(lambda tx: tx.release_lease("somebody"))
+        await rig.clock.sleep(2)
+        taken = await rig.read(lambda tx: tx.lease())
+        rig.stop.set()
+        await running
+        assert waiting == before
+        assert taken is not None
+        assert (taken.holder, taken.token) == ("run-1", before.token + 1)
+        told = [note for _, note in rig.narrator.notes if note.startswith("Standing by")]
+        assert told == [
+            "Standing by: a loop runs on this account, host otherhost, pid 99, for 0 s."
+        ]
+
+    with_rig(tmp_path, story)
+
+
+def test_a_standby_told_to_stop_has_taken_nothing(tmp_path: Path) -> None:
+    """No boot is noted, the other's lease stands, and the streams are closed."""
+
+    async def story(rig: LoopRig) -> None:
+        before = await hold_lease(rig)
+        running = asyncio.create_task(rig.supervised(is_standby=True))
+        await rig.clock.sleep(5)
+        rig.stop.set()
+        _, tally = await running
+        assert (tally.cycles, rig.feed.is_closed) == (0, True)
+        assert await rig.read(lambda tx: tx.lease()) == before
+        assert await rig.read(lambda tx: tx.boots()) == ()
+
+    with_rig(tmp_path, story)
+
+
+@pytest.mark.parametrize("deadline_s", [1, 40])
+def test_a_takeover_waits_for_the_last_deadline_under_the_old_lease(
+    tmp_path: Path, deadline_s: int
+) -> None:
+    """What the silent holder sent may still arrive until then."""
+
+    async def story(rig: LoopRig) -> float:
+        started = rig.clock.now()
+        await rig.read(lambda tx: tx.acquire_lease("somebody", "otherhost", 99, started, 10))
+        intent = make_intent(deadline=started + timedelta(seconds=deadline_s))
+        await rig.read(lambda tx: tx.record_intent(intent))
+        running = asyncio.create_task(rig.supervised(is_standby=True))
+        while (lease := await rig.read(lambda tx: tx.lease())) and lease.holder == "somebody":
+            await rig.clock.sleep(0.1)
+        taken_after = (rig.clock.now() - started).total_seconds()
+        running.cancel()
+        await asyncio.wait({running})
+        return taken_after
+
+    assert with_rig(tmp_path, story) == pytest.approx(max(10, deadline_s), abs=1)
 
 
 def test_the_lease_is_given_back_and_the_boot_noted(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from zoe_tools.store.store import Transaction
 MARGIN = timedelta(seconds=1)
 """How long before a lease's end the orders sent under it must be dead."""
 
-SHORTEST_LIFE = timedelta(seconds=1)
-"""An order that would have to be dead sooner is not sent: the venue needs time to take it."""
+SHORTEST_LIFE = timedelta(seconds=2.5)
+"""An order that would have to be dead sooner is not sent: Kraken takes no deadline within two
+seconds over REST, and the way there takes time."""
 
 
 class Withheld(Exception):
