@@ -6,7 +6,7 @@ Source: kraken-spot section 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -52,6 +52,13 @@ class Note(msgspec.Struct):
     backs_off_until: int = 0
     locked_until: int = 0
     nonce_refusals: list[int] = msgspec.field(default_factory=list)
+
+    def expects(self, names: Sequence[str], now: datetime) -> None:
+        """These are about to be sent; what nobody tells of within a minute is told of no more."""
+        now_us = limits.microseconds_of(now)
+        oldest = now_us - 60 * MICROSECONDS
+        self.own = {name: at for name, at in self.own.items() if at > oldest}
+        self.own.update(dict.fromkeys(names, now_us))
 
     def knows(self, order_id: str, row: Row) -> None:
         """An order is open; the oldest make room for it."""

@@ -23,7 +23,9 @@ from zoe_tools.domain.stream import (
 )
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.codec_stream import ExecutionDecoder, balance_update_of, mode_of
-from zoe_tools.kraken.wire_stream import BALANCES, EXECUTIONS, STATUS, Frame
+from zoe_tools.kraken.overheard import Overheard
+from zoe_tools.kraken.transactions import Transactions
+from zoe_tools.kraken.wire_stream import BALANCES, EXECUTIONS, STATUS, ExecutionRow, Frame
 from zoe_tools.ports import Clock
 
 Emit = Callable[[StreamEvent], Awaitable[None]]
@@ -49,7 +51,10 @@ class _Heard:
 class PrivateChannels:
     """The executions and balances of one connection."""
 
-    def __init__(self, *, clock: Clock, emit: Emit) -> None:
+    def __init__(
+        self, *, clock: Clock, emit: Emit, transactions: Transactions | None = None
+    ) -> None:
+        self._transactions = transactions
         self._clock = clock
         self._emit = emit
         self._decoder = ExecutionDecoder()
@@ -109,6 +114,10 @@ class PrivateChannels:
         is_snapshot = frame.type == "snapshot"
         rows = EXECUTIONS.decode(frame.data)
         reports = [self._decoder.report(row, is_snapshot=is_snapshot, now=now) for row in rows]
+        if self._transactions is not None:
+            self._transactions.overheard(
+                [_overheard(*each) for each in zip(rows, reports, strict=True)]
+            )
         if is_snapshot:
             await self._warn_of_lost_fills(reports, now)
             # Orders first: a fill is booked to an order that is known by then.
@@ -150,3 +159,12 @@ class PrivateChannels:
             return
         for row in rows:
             await self._emit(balance_update_of(row))
+
+
+def _overheard(row: ExecutionRow, report: ExecutionReport) -> Overheard:
+    return Overheard(
+        report=report,
+        called=report.client_order_id or str(row.order_userref or ""),
+        is_child=bool(row.ord_ref_id),
+        rate_count=row.ratecount,
+    )

@@ -172,10 +172,12 @@ class KrakenSpot(OrderEntry):
     ) -> tuple[VenueOrder, ...]:
         """Open orders: all, the one with this client id, or those that share this reference."""
         catalogue = await self._known()
-        params = _asked_for(client_order_id, userref)
+        params, asked_at = _asked_for(client_order_id, userref), self._clock.now()
         answer = await self._rest.private("OpenOrders", params, wire.OpenOrders, is_write=False)
         with codec.understanding("OpenOrders"):
             found = _orders(answer.open, catalogue)
+        if not params:
+            self._transactions.saw_open(found, asked_at=asked_at)
         return _named(found, client_order_id, userref)
 
     async def closed_orders(

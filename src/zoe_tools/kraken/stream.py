@@ -28,6 +28,7 @@ from zoe_tools.kraken.private_channels import PrivateChannels
 from zoe_tools.kraken.public_channels import PublicChannels
 from zoe_tools.kraken.reconnect import AttemptBudget, ReconnectPolicy
 from zoe_tools.kraken.server_time import ServerTime
+from zoe_tools.kraken.transactions import Transactions
 from zoe_tools.kraken.wire_stream import Frame
 from zoe_tools.ports import Clock, Connect
 
@@ -87,7 +88,7 @@ PRIVATE = (
             "snap_orders": True,
             "snap_trades": True,
             "order_status": True,
-            "ratecounter": False,
+            "ratecounter": True,
         },
     ),
     Subscription(channel="balances", options={"snapshot": True}),
@@ -133,6 +134,7 @@ class KrakenFeed:
         rng: random.Random,
         server_time: ServerTime | None = None,
         level3_url: str | None = None,
+        transactions: Transactions | None = None,
     ) -> None:
         self._clock = clock
         self.server_time = server_time or ServerTime()
@@ -160,7 +162,7 @@ class KrakenFeed:
         self._public.mending.attach(connection)
         self.orders: OrderSocket | None = None
         if private_url is not None:
-            private = PrivateChannels(clock=clock, emit=self.announce)
+            private = PrivateChannels(clock=clock, emit=self.announce, transactions=transactions)
             on_frame = self._private_frame(private)
             connection = self._add(wiring, "private", private_url, PRIVATE, on_frame, private.reset)
             self.orders = OrderSocket(connection, clock)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
-from zoe_tools.domain.order import OrderName
+from zoe_tools.domain.order import OrderName, VenueOrder
 from zoe_tools.errors import VenueRejected, VenueThrottled, VenueUnavailable
-from zoe_tools.kraken import budget_note, limits
+from zoe_tools.kraken import budget_note, limits, overheard
 from zoe_tools.kraken.budget_note import Note, Row
 from zoe_tools.kraken.limits import ACCOUNT_WIDE, CALL, Tier, Transaction
+from zoe_tools.kraken.overheard import Overheard
 from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 LONGEST_WAIT_S = 10.0
@@ -99,7 +100,7 @@ class Transactions:
         cost = limits.batch_cost(len(called)) if is_batch else limits.engine_cost("add")
 
         def billing(note: Note, now: datetime) -> Bill:
-            note.own.update(dict.fromkeys(called, limits.microseconds_of(now)))
+            note.expects(called, now)
             return Bill(whole={symbol: cost}, fixed={symbol: cost})
 
         async with self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline):
@@ -124,7 +125,7 @@ class Transactions:
                 whole={symbol: limits.engine_cost(transaction, age_s=age_s)},
                 fixed={symbol: limits.engine_cost(transaction, age_s=limits.FORGOTTEN_AFTER_S)},
             )
-            note.own[f"{transaction} {order_id}"] = limits.microseconds_of(now)
+            note.expects([f"{transaction} {order_id}"], now)
             if transaction == "edit" and row is not None:
                 bill.orders[order_id] = row
             return bill
@@ -178,6 +179,32 @@ class Transactions:
             before = note.orders.get(order_id)
             name = called or (before[2] if before else "")
             note.knows(order_id, (symbol, limits.microseconds_of(now), name))
+
+        self._coordination.post(budget_note.stepped(step))
+
+    def overheard(self, rows: Sequence[Overheard]) -> None:
+        """What the executions stream says: others trade on the account, and the venue's own count.
+
+        Orders placed, amended and cancelled by those who do not share the note are charged as the
+        venue charges them; where it shows a higher count, that is ours from now on.
+        """
+        tier = self._tier
+        if tier is None or not rows:
+            return
+
+        def step(note: Note, now: datetime) -> None:
+            overheard.hear(note, now, rows, tier)
+
+        self._coordination.post(budget_note.stepped(step))
+
+    def saw_open(self, orders: Sequence[VenueOrder], *, asked_at: datetime) -> None:
+        """All open orders of the account, as the venue listed them after `asked_at`."""
+        tier = self._tier
+        if tier is None:
+            return
+
+        def step(note: Note, now: datetime) -> None:
+            overheard.see_open(note, now, orders, asked_at, tier)
 
         self._coordination.post(budget_note.stepped(step))
 
@@ -268,6 +295,7 @@ class Transactions:
                 note.engine[name] = level, limits.microseconds_of(now)
             for order_id, row in bill.orders.items():
                 note.orders.setdefault(order_id, row)
+                note.own.pop(f"over {order_id}", None)
 
         self._coordination.post(budget_note.stepped(step))
 
@@ -280,6 +308,8 @@ def _put_down(note: Note, now: datetime, billing: Billing, tier: Tier) -> Bill:
             note.engine[name] = budget_note.kept(counter)
     for order_id in bill.orders:
         note.orders.pop(order_id, None)
+    if bill.orders:
+        note.expects([f"over {order_id}" for order_id in bill.orders], now)
     return bill
 
 

@@ -187,6 +187,9 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     fees: list[FeeRow] = []
     reason: str | None = None
     cancel_reason: str | None = None
+    order_userref: int | None = None
+    ord_ref_id: str | None = None
+    ratecount: Decimal | None = None
 
 
 class BalanceRow(msgspec.Struct, frozen=True):

@@ -129,6 +129,7 @@ def make_feed(
             instruments=True,
         ),
         server_time=venue.time,
+        transactions=wires.rest.budgets.transactions,
         rng=random.Random(seed),  # noqa: S311 - jitter of reconnects, not a secret
     )
 
