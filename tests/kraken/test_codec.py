@@ -213,6 +213,25 @@ def test_an_order_of_a_pair_or_type_nobody_knows_is_kept() -> None:
     assert not found.order_type.is_stop
 
 
+def test_an_order_says_where_it_comes_from_and_what_became_of_it() -> None:
+    """Its parent, its times, its flags; zeros and nulls are none."""
+    found = order(
+        refid="OAAAAA-BBBBB-CCCCC9",
+        starttm=1767600100,
+        expiretm=1767603700.5,
+        oflags="post,fciq",
+        misc="touched,partial",
+    )
+    bare = order(oflags="", misc="")
+
+    assert found.parent_id == "OAAAAA-BBBBB-CCCCC9"
+    assert found.starts_at == codec.time_of(d("1767600100"))
+    assert found.expires_at == codec.time_of(d("1767603700.5"))
+    assert (found.flags, found.marks) == (("post", "fciq"), ("touched", "partial"))
+    assert (bare.parent_id, bare.starts_at, bare.expires_at) == (None, None, None)
+    assert (bare.flags, bare.marks) == ((), ())
+
+
 def test_times_are_exact_to_the_microsecond() -> None:
     """A float would print 1767600000.1234560013."""
     found = order(status="closed", closetm=1767600060.654321, reason="User requested")

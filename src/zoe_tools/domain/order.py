@@ -285,6 +285,11 @@ class VenueOrder:
     fee: Decimal = ZERO
     closed_at: datetime | None = None
     reason: str = ""
+    parent_id: VenueOrderId | None = None
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    flags: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     userref: int | None = None
 
     @property

@@ -415,7 +415,17 @@ def order_of(order_id: str, row: wire.OrderRow, catalogue: InstrumentCatalogue) 
         closed_at=time_of(row.closetm) if row.closetm else None,
         reason=row.reason or "",
         userref=row.userref or None,
+        parent_id=VenueOrderId(row.refid) if row.refid else None,
+        starts_at=_set_time(row.starttm),
+        expires_at=_set_time(row.expiretm),
+        flags=_words(row.oflags),
+        marks=_words(row.misc),
     )
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    """The words of a list with commas."""
+    return tuple(word for word in (text or "").split(",") if word)
 
 
 def _prices(row: wire.OrderRow, order_type: OrderType) -> tuple[Decimal | None, Decimal | None]:

@@ -210,8 +210,7 @@ class OrderRow(Row, frozen=True):
     """An order of OpenOrders, ClosedOrders or QueryOrders; `price` is the average fill price."""
 
     unread: ClassVar[frozenset[str]] = names(
-        "refid starttm expiretm trigger margin misc oflags time_in_force trades "
-        "sender_sub_id amended link_id"
+        "trigger margin time_in_force trades sender_sub_id amended link_id"
     )
 
     status: str
@@ -228,6 +227,11 @@ class OrderRow(Row, frozen=True):
     cl_ord_id: str | None = None
     userref: int | None = None
     reason: str | None = None
+    refid: str | None = None
+    starttm: Decimal | None = None
+    expiretm: Decimal | None = None
+    oflags: str | None = None
+    misc: str | None = None
 
 
 class OpenOrders(Row, frozen=True):
