@@ -54,4 +54,4 @@ def test_the_classes_and_errors_that_the_page_names_exist() -> None:
         each for each in classes if not hasattr(importlib.import_module(each[0]), each[1])
     ] == []
     assert [each for each in named if not hasattr(errors, each)] == []
-    assert (len(classes), len(named)) == (14, 6)
+    assert (len(classes), len(named)) == (15, 6)

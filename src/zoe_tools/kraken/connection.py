@@ -353,7 +353,8 @@ class Connection:
         if not self._take(frame):
             return False
         if frame.req_id in self._sent_at:
-            self._learn_time(frame, self._sent_at.pop(frame.req_id))
+            sent = self._sent_at.pop(frame.req_id)
+            asyncio.get_running_loop().call_soon(self._learn_time, frame, sent)  # he goes first
         return True
 
     async def _on_text(self, text: str) -> None:
