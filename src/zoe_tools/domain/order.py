@@ -267,6 +267,9 @@ class VenueOrder:
 
     `average_price` is zero until something filled; `fee` and `cost` are in quote; `userref` None
     is also the venue's 0, which it gives an order without one.
+
+    `parent_id` is the order that made this one, by its conditional close. `flags` and `marks` are
+    the venue's words for what was asked (`post`, `fciq`) and what happened (`touched`, `partial`).
     """
 
     venue_order_id: VenueOrderId
