@@ -256,7 +256,7 @@ def test_a_counter_that_somebody_else_filled_is_learned_from_the_refusal(wire: s
         standing = await trader.rest.budgets.standing()
         assert standing is not None
         assert 179 * CALL < standing.engine[BTC].level(trader.clock.now()) <= 180 * CALL
-        with pytest.raises(VenueThrottled, match="there is room in"):
+        with pytest.raises(VenueThrottled, match="has room in"):
             await trader.place()
 
     trading(wire, story)

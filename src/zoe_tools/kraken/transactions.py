@@ -26,6 +26,7 @@ LONGEST_WAIT_S = 10.0
 
 _NO_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order", "zoe:not-sent")
 """Refusals of what is charged to no pair, because there is no such order or no such request."""
+_PAUSED = "EService:Throttled"
 _FULL = ("EOrder:Rate limit exceeded", "EOrder:Domain rate limit exceeded")
 
 
@@ -240,7 +241,18 @@ class Transactions:
         except (VenueThrottled, VenueUnavailable) as error:
             is_full = isinstance(error, VenueThrottled) and error.code.startswith(_FULL)
             self.give_back(lambda: charge.bill, is_full=is_full)
+            if isinstance(error, VenueThrottled) and error.code.startswith(_PAUSED):
+                self._post_pause(error.retry_after_s)
             raise
+
+    def _post_pause(self, seconds: float) -> None:
+        """The venue asked for silence over the socket; REST tells of it by itself."""
+
+        def step(note: Note, now: datetime) -> None:
+            until = limits.microseconds_of(now) + round(seconds * budget_note.MICROSECONDS)
+            note.paused_until = max(note.paused_until, until)
+
+        self._coordination.post(budget_note.stepped(step))
 
     def _post_charge(self, charge: _Charge, billing: Billing, tier: Tier) -> None:
         def step(note: Note, now: datetime) -> None:
@@ -259,7 +271,11 @@ class Transactions:
         def step(note: Note, now: datetime) -> float:
             cost = billing(note, now).whole.get(symbol, 0)
             counter = budget_note.engine_in(note, tier, symbol)
-            wait_s = counter.wait_s(now, cost + limits.reserved_room(tier))
+            silent_us = max(note.paused_until - limits.microseconds_of(now), 0)
+            wait_s = max(
+                counter.wait_s(now, cost + limits.reserved_room(tier)),
+                silent_us / budget_note.MICROSECONDS,
+            )
             if not wait_s:
                 charge.bill = _put_down(note, now, billing, tier)
             return wait_s
@@ -271,7 +287,7 @@ class Transactions:
                 left_s = min(left_s, (deadline - self._clock.now()).total_seconds())
             if wait_s >= left_s:
                 raise VenueThrottled(
-                    f"Too many orders and cancels on {symbol}: there is room in {wait_s:.1f} s; "
+                    f"Too many orders, cancels or calls: {symbol} has room in {wait_s:.1f} s; "
                     "nothing was sent.",
                     hint="Run the command again then; cancels and stops have room of their own.",
                     retry_after_s=wait_s,
