@@ -48,6 +48,9 @@ COMMANDS: dict[str, str] = {
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
     "resume": "Allow new risk again after a kill, if the checklist is clean.",
+    "explain": (
+        "Tell the story of an order, intent, plan, position or execution; or what a code means."
+    ),
     "audit init": "Make the key that signs the audit log, and sign what there is of it.",
     "audit verify": "Check that nobody changed, removed or added a row of the audit log.",
     "config show": "Show every effective setting and where it comes from.",

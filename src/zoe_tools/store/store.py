@@ -31,6 +31,7 @@ from zoe_tools.domain.observation import (
 )
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.story import Case, Subject
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.ports import HeadSigner
@@ -44,6 +45,7 @@ from zoe_tools.store import (
     fingerprint,
     journal,
     leases,
+    lookup,
     orders,
     positions,
     schema,
@@ -343,6 +345,14 @@ class Transaction(Observing):
     def audit(self) -> audit.Log:
         """The account's log of everything that changes here; see `store/audit.py`."""
         return self._audit
+
+    def find(self, text: str) -> tuple[Subject, ...]:
+        """What of this account an id, or the beginning of one, names."""
+        return lookup.find(self._connection, self.account_id, text)
+
+    def case_of(self, subject: Subject) -> Case:
+        """All that books and log hold on it."""
+        return lookup.case_of(self._connection, self._account, subject)
 
     # --- proof -----------------------------------------------------------------------------------
 
