@@ -21,6 +21,7 @@ from zoe_tools.kraken.limits import CALL
 from zoe_tools.kraken.stream import KrakenFeed
 from zoe_tools.paper.exchange.exchange import ExchangeOptions
 from zoe_tools.paper.values.order import AmendOrder
+from zoe_tools.paper.values.quirks import Quirks
 
 
 class Neighbour:
@@ -47,7 +48,9 @@ class Neighbour:
 Story = Callable[[Trader, Neighbour], Awaitable[None]]
 
 
-def beside(story: Story, *, wire: str = "socket", listens: bool = True) -> None:
+def beside(
+    story: Story, *, wire: str = "socket", listens: bool = True, field: str = "ratecount"
+) -> None:
     """Tell a story at an account on which somebody else trades."""
 
     async def told(desk: SocketDesk) -> None:
@@ -61,7 +64,8 @@ def beside(story: Story, *, wire: str = "socket", listens: bool = True) -> None:
         await client.close()
         await trader.rest.aclose()
 
-    at_desk(told, options=ExchangeOptions(tier="pro"))
+    quirks = Quirks(rate_count_field=field)
+    at_desk(told, options=ExchangeOptions(tier="pro", quirks=quirks))
 
 
 def _listen(feed: KrakenFeed, trader: Trader) -> None:
@@ -73,9 +77,10 @@ def _listen(feed: KrakenFeed, trader: Trader) -> None:
             cell.cell_contents._transactions = trader.rest.budgets.transactions
 
 
+@pytest.mark.parametrize("field", ["ratecount", "unheard_of"])
 @pytest.mark.parametrize("age_s", [1, 7, 20, 60])
-def test_orders_of_others_cost_us_what_they_cost_there(age_s: int) -> None:
-    """Placed, amended, cancelled by somebody else: call after call the counters are the same."""
+def test_orders_of_others_cost_us_what_they_cost_there(age_s: int, field: str) -> None:
+    """Placed, amended, cancelled: with the venue's count and without, call after call the same."""
 
     async def story(trader: Trader, other: Neighbour) -> None:
         order = other.place()
@@ -87,7 +92,7 @@ def test_orders_of_others_cost_us_what_they_cost_there(age_s: int) -> None:
             await settle()
             await trader.agree()
 
-    beside(story)
+    beside(story, field=field)
 
 
 def test_an_order_of_ours_that_others_cancel_costs_its_age() -> None:
