@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from zoe_tools.store.database import engine_for
+from zoe_tools.store.guard import guard
 from zoe_tools.store.tables import METADATA, VERSION_TABLE
 
 
@@ -23,6 +24,7 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        guard(connection)
 
 
 given = context.config.attributes.get("connection")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
-from zoe_tools.store import schema
-from zoe_tools.store.database import display, parse_url
+from zoe_tools.store import database, schema
+from zoe_tools.store.database import display, engine_for, parse_url, translated_errors
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,34 @@ def test_a_failing_address_never_tells_its_password(given: str) -> None:
         schema.status(given)
     assert "secret-word" not in caught.value.message + caught.value.hint
     assert caught.value.__cause__ is None
+
+
+def test_a_statement_on_a_server_does_not_take_for_ever(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the store's error; what was done before in the transaction is taken back."""
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_MS", 20)
+    engine = engine_for(postgres_url)
+
+    def make_and_sleep() -> None:
+        with translated_errors(engine.url), engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE kept (x int)")
+            connection.exec_driver_sql("SELECT pg_sleep(60)")
+
+    with pytest.raises(StoreUnavailable, match="statement timeout"):
+        make_and_sleep()
+    with engine.begin() as connection:
+        found = connection.exec_driver_sql("SELECT to_regclass('kept')").scalar()
+    engine.dispose()
+
+    assert found is None
+
+
+def test_a_migration_may_take_its_time(postgres_url: str) -> None:
+    """It may have a large table to rewrite."""
+    engine = engine_for(postgres_url, has_statement_timeout=False)
+    with engine.begin() as connection:
+        timeout = connection.exec_driver_sql("SHOW statement_timeout").scalar()
+    engine.dispose()
+
+    assert timeout == "0"

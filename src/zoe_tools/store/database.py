@@ -31,6 +31,8 @@ from zoe_tools.errors import ConfigError, StoreUnavailable
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
 CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 30_000
+"""On a server, a statement that takes longer has met something that will not pass by waiting."""
 WAL_RETRY_MS = 10
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
@@ -94,8 +96,11 @@ def engine_for(
     synchronous: Synchronous = "FULL",
     read_only: bool = False,
     busy_timeout_s: float = 5.0,
+    has_statement_timeout: bool = True,
 ) -> Engine:
     """An engine with one connection; the database is not touched yet.
+
+    A migration, which may rewrite a large table, has no `has_statement_timeout`.
 
     On SQLite a transaction that may write takes the write lock when it begins, so that it can
     never lose a race in its middle; readers in other processes are not held up by it (WAL).
@@ -104,7 +109,9 @@ def engine_for(
     timeout_ms = int(busy_timeout_s * 1000)
     if url.drivername == "sqlite":
         return _sqlite_engine(url, synchronous, timeout_ms, read_only=read_only)
-    return _postgres_engine(url, timeout_ms, read_only=read_only)
+    return _postgres_engine(
+        url, timeout_ms, read_only=read_only, has_statement_timeout=has_statement_timeout
+    )
 
 
 def _sqlite_engine(
@@ -151,7 +158,9 @@ def enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
             return
 
 
-def _postgres_engine(url: URL, timeout_ms: int, *, read_only: bool) -> Engine:
+def _postgres_engine(
+    url: URL, timeout_ms: int, *, read_only: bool, has_statement_timeout: bool
+) -> Engine:
     engine = create_engine(
         url,
         pool_size=1,
@@ -164,6 +173,8 @@ def _postgres_engine(url: URL, timeout_ms: int, *, read_only: bool) -> Engine:
     )
     # SET LOCAL, because a pooler hands the session to somebody else after each transaction.
     begin = f"SET LOCAL lock_timeout = {timeout_ms}"
+    if has_statement_timeout:
+        begin += f"; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
     if read_only:
         # One state of the books for the whole transaction, as SQLite's readers have it anyway.
         begin += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

@@ -107,7 +107,7 @@ def upgrade(url: str) -> Upgrade:
     parsed = parse_url(url)
     # Opening an SQLite file for writing changes its header; what is not ours is not even opened.
     _demand_ours(status(url), display(parsed))
-    engine = engine_for(url, busy_timeout_s=UPGRADE_TIMEOUT_S)
+    engine = engine_for(url, busy_timeout_s=UPGRADE_TIMEOUT_S, has_statement_timeout=False)
     try:
         with translated_errors(parsed):
             return _upgrade(engine)
