@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from published import offences
 from zoe_tools.cli import main
 
 LIVE_KEYS = {
@@ -30,8 +31,9 @@ class Ran:
 
     @property
     def envelope(self) -> dict[str, Any]:
-        """Stdout as the one JSON object it must be."""
+        """Stdout as the one JSON object it must be, and as its published schema says."""
         loaded: dict[str, Any] = json.loads(self.out)
+        assert offences(loaded) == []
         return loaded
 
 

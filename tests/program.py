@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import os
 import signal
 import subprocess
@@ -234,7 +233,7 @@ def let_time_pass(seconds: float) -> None:
 def result_of(ran: Ran) -> dict[str, Any]:
     """The result in a command's JSON; says what went wrong otherwise."""
     assert ran.out, ran.err
-    told: dict[str, Any] = json.loads(ran.out)["result"]
+    told: dict[str, Any] = ran.envelope["result"]
     return told
 
 

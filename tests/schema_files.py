@@ -1,22 +1,368 @@
-"""Writes the published JSON Schemas, and tells whether they still are what the program means.
+"""The published JSON Schemas: of plan files, and of what every command prints with `--json`.
 
-Run as a program (`make docs`) it rewrites them; the test compares.
+`RESULTS` says what a command's `result` is, from the program's own types where it is made of them;
+a new command gets its line there. Run as a program (`make docs`) this rewrites the files.
+
+Published, the schemas of answers are open: fields may be added. Tests close them (`closed`), so
+that a field nobody told about is found.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, get_type_hints
 
+import msgspec
+
+import house_rules as house
+from zoe_tools.config import KNOBS
+from zoe_tools.core.audit_verify import AuditReport
+from zoe_tools.core.check_tp_coverage import PositionCoverage
+from zoe_tools.core.codes import Meaning, Retry
+from zoe_tools.core.explain import Line
+from zoe_tools.core.pre_flight import Check, Verdict
+from zoe_tools.core.reconcile import Finding
+from zoe_tools.core.risk import Refusal
+from zoe_tools.core.run_report import RunResult
+from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.plan_file import plan_file_schema
-from zoe_tools.domain.typed_json import Schema
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.story import SubjectKind
+from zoe_tools.domain.stream import ChecksumTally
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.typed_json import Schema, schema_of
+from zoe_tools.errors import Moved
+from zoe_tools.paper.exchange.faults import FaultRule
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Known = dict[str, Schema]
+Result = Callable[[Known], Schema]
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+WHOLE: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+NOTHING: Schema = {"type": "null"}
+EXIT_CODES = [0, 1, 2, 3, 4, 5, 6, 7, 130]
+
+
+# --- words to describe answers with --------------------------------------------------------------
+
+
+def a(wanted: Any) -> Result:
+    """A value of one of the program's types."""
+    return lambda known: schema_of(wanted, known)
+
+
+def is_(schema: Schema) -> Result:
+    """Exactly this schema."""
+    return lambda _: schema
+
+
+def rows(each: Result) -> Result:
+    """A list of them."""
+    return lambda known: {"type": "array", "items": each(known)}
+
+
+def either(*choices: Result) -> Result:
+    """One of them."""
+    return lambda known: {"anyOf": [each(known) for each in choices]}
+
+
+def an_object(*alike: Mapping[str, Result], **more: Result) -> Result:
+    """An object with these fields."""
+    return perhaps_with({}, *alike, **more)
+
+
+def perhaps_with(
+    optional: Mapping[str, Result], *alike: Mapping[str, Result], **more: Result
+) -> Result:
+    """An object with these fields, and perhaps the optional ones."""
+    required: dict[str, Result] = {}
+    for each in (*alike, more):
+        required |= each
+
+    def schema(known: Known) -> Schema:
+        return {
+            "type": "object",
+            "properties": {name: each(known) for name, each in {**required, **optional}.items()},
+            "required": sorted(required),
+            "additionalProperties": False,
+        }
+
+    return schema
+
+
+def table(each: Result) -> Result:
+    """An object whose keys are data."""
+    return lambda known: {"type": "object", "additionalProperties": each(known)}
+
+
+def bare(wanted: Any) -> dict[str, Result]:
+    """The fields of a class, for an object that does not say its kind."""
+    hints = get_type_hints(wanted)
+    return {each.name: a(hints[each.name]) for each in fields(wanted)}
+
+
+text, flag, whole = is_(TEXT), is_(FLAG), is_(WHOLE)
+maybe_text = either(text, is_(NOTHING))
+level = is_({"enum": [each.label for each in KillLevel]})
+
+# --- what each command answers -------------------------------------------------------------------
+
+A_PLAN = {
+    "plan": a(Plan),
+    "plan_hash": is_({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+    "is_executed": flag,
+    "outcomes": rows(a(StepOutcome)),
+    "refusals": rows(a(Refusal)),
+}
+planned = an_object(A_PLAN)
+SETTINGS = ("ZOE_HOME", "I_UNDERSTAND_LIVE", *(each.name for each in KNOBS))
+TRADING = {
+    "level": level,
+    "reason": text,
+    "since": a(datetime | None),
+    "by": text,
+    "may_enter": flag,
+}
+A_KEY = {
+    **dict.fromkeys(("name", "account_id", "account", "tier", "api_key"), text),
+    **dict.fromkeys(("valid_until", "query_from", "query_to", "last_used", "locked_until"), text),
+    "permissions": rows(text),
+    "addresses": rows(text),
+    "nonce_window": whole,
+    "second_factor": is_({"enum": ["", "password", "code"]}),
+}
+killed = perhaps_with(
+    {
+        **A_PLAN,
+        "error": text,
+        "note": text,
+        "cancelled": rows(a(VenueOrder)),
+        "still_open": either(rows(a(VenueOrder)), is_(NOTHING)),
+    },
+    account=text,
+    exit_code=is_({"enum": EXIT_CODES}),
+)
+finding = an_object(kind=text, subject=text, evidence=text, at_stake=a(Decimal))
+money_row = an_object(asset=text, balance=a(Decimal), held=a(Decimal))
+moving_row = an_object(
+    ref_id=text, kind=text, asset=text, amount=a(Decimal), status=text, ends_at=text
+)
+change = an_object(asset=text, before=a(Decimal), after=a(Decimal))
+
+
+def armed(_: Known) -> Schema:
+    """A fault as it was written, and how it does."""
+    rule = msgspec.json.schema(FaultRule)["$defs"]["FaultRule"]["properties"]
+    own: dict[str, Schema] = {
+        "number": WHOLE,
+        "struck": WHOLE,
+        "starts_at": TEXT,
+        "ends_at": {"anyOf": [TEXT, NOTHING]},
+    }
+    properties = {
+        **{name: {k: v for k, v in each.items() if k != "default"} for name, each in rule.items()},
+        **own,
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+        "additionalProperties": False,
+    }
+
+
+RESULTS: dict[str, Result] = {
+    "run": either(
+        an_object(mode=is_({"const": "disabled"})),
+        an_object(
+            result=an_object(
+                {**bare(RunResult), "checksums": an_object(bare(ChecksumTally))},
+                discrepancies=either(whole, is_(NOTHING)),
+                findings=rows(finding),
+            ),
+            result_sha256=text,
+            environment=an_object(zoe=text, python=text, host=text),
+        ),
+    ),
+    "init": an_object(
+        home=text,
+        home_created=flag,
+        settings_created=flag,
+        migration_before=maybe_text,
+        migration=text,
+    ),
+    "pre-flight": an_object(verdict=a(Verdict), checks=rows(a(Check))),
+    "status": an_object(
+        loop_mode=text,
+        trading_state=level,
+        trading_reason=text,
+        is_loop_running=flag,
+        lease=a(Lease | None),
+        heartbeats=rows(a(Heartbeat)),
+        positions=rows(a(Position)),
+        orders=rows(a(OrderRecord)),
+        unresolved_intents=rows(a(Intent)),
+        last_reconcile=a(Heartbeat | None),
+        open_findings=rows(a(ReconciliationEvent)),
+        as_of=a(datetime),
+    ),
+    "sync-positions": planned,
+    "recover-sl": planned,
+    "check-tp-coverage": an_object(loop_is_running=flag, positions=rows(a(PositionCoverage))),
+    "reconcile": an_object(
+        taken_at=a(datetime),
+        discrepancies=whole,
+        findings=rows(a(Finding)),
+        notes=rows(text),
+        is_executed=flag,
+    ),
+    "backfill": planned,
+    "apply": planned,
+    "kill": either(planned, an_object(accounts=rows(killed))),
+    "kill status": either(
+        an_object(TRADING), an_object(accounts=rows(an_object(TRADING, account=text)))
+    ),
+    "resume": planned,
+    "config show": an_object(
+        {name: an_object(value=text, source=text) for name in SETTINGS},
+    ),
+    "db upgrade": an_object(before=maybe_text, after=text),
+    "db status": an_object(
+        database=text, migration=maybe_text, newest=text, state=text, next_step=text
+    ),
+    "explain": either(
+        a(Meaning),
+        an_object(
+            kind=a(SubjectKind),
+            id=text,
+            title=text,
+            lines=rows(a(Line)),
+            retry=a(Retry),
+            why=text,
+            next=rows(text),
+        ),
+    ),
+    "audit init": an_object(
+        key_id=text,
+        public_key=text,
+        is_new=flag,
+        key_file=text,
+        trusted_keys_file=text,
+        accounts=rows(text),
+    ),
+    "audit verify": an_object(accounts=rows(a(AuditReport))),
+    "paper serve": an_object(
+        rest_url=text,
+        ws_url=text,
+        ws_auth_url=text,
+        ws_l3_url=text,
+        api_key=text,
+        api_secret=text,
+    ),
+    "paper reset": an_object(files=rows(text), is_executed=flag),
+    "paper fund": either(
+        an_object(
+            accounts=rows(
+                an_object(
+                    account_id=text,
+                    name=text,
+                    balances=rows(money_row),
+                    moving=rows(moving_row),
+                )
+            )
+        ),
+        perhaps_with(
+            {"ref_id": text}, account_id=text, name=text, changes=rows(change), is_executed=flag
+        ),
+    ),
+    "paper key": either(
+        an_object(keys=rows(an_object(A_KEY))),
+        perhaps_with({"api_secret": text, "totp": text}, A_KEY),
+    ),
+    "paper fault": an_object(
+        armed=rows(armed), log=rows(an_object(name=text, where=text, at=text))
+    ),
+}
+"""Command -> what its `result` is."""
+
+
+# --- the files -----------------------------------------------------------------------------------
+
+
+def answer_schema(command: str) -> Schema:
+    """The whole object that the command prints with `--json`, closed."""
+    known: Known = {}
+    properties: dict[str, Schema] = {
+        "command": {"const": command},
+        "account": {
+            "anyOf": [{"type": "string", "pattern": "^[a-z]+-(paper|live)-[0-9a-f]{8}$"}, NOTHING]
+        },
+        "mode": {"enum": ["paper", "live", None]},
+        "warnings": {"type": "array", "items": TEXT},
+        "exit_code": {"enum": EXIT_CODES},
+        "result": RESULTS[command](known),
+        "error": error_schema(known),
+    }
+    return {
+        "$schema": DIALECT,
+        "title": f"zoe {command} --json",
+        "type": "object",
+        "properties": properties,
+        "required": ["account", "command", "exit_code", "mode", "warnings"],
+        "oneOf": [{"required": ["result"]}, {"required": ["error"]}],
+        "additionalProperties": False,
+        "$defs": dict(sorted(known.items())),
+    }
+
+
+def error_schema(known: Known) -> Schema:
+    """What stands in the place of a result when there is none."""
+    error = perhaps_with({"moved": rows(a(Moved))}, kind=text, message=text, hint=text, code=text)
+    return error(known)
+
+
+def closed(schema: Any) -> Any:
+    """Without the bounds of files; objects have no fields but those that are told."""
+    return _walk(schema, is_open=False)
+
+
+def opened(schema: Any) -> Any:
+    """The same, but fields may be added."""
+    return _walk(schema, is_open=True)
+
+
+def _walk(schema: Any, *, is_open: bool) -> Any:
+    if isinstance(schema, list):
+        return [_walk(each, is_open=is_open) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _walk(value, is_open=is_open)
+        for key, value in schema.items()
+        if not (key == "maxLength" and schema.get("type") == "string")
+        and not (key == "additionalProperties" and value is False and is_open)
+    }
 
 
 def generated() -> dict[str, Schema]:
-    """File name -> schema, of all that follow from types."""
-    return {"plan.json": plan_file_schema()}
+    """File name -> schema."""
+    answers = {
+        f"{house.page_of(name)}.json": opened(answer_schema(name)) for name in sorted(RESULTS)
+    }
+    return {"plan.json": plan_file_schema(), **answers}
 
 
 def text_of(schema: Schema) -> str:

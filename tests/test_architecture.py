@@ -18,6 +18,8 @@ from typer.core import TyperGroup, TyperOption
 
 import help_blocks
 import house_rules as house
+import json_story
+import schema_files
 from zoe_tools import cli
 from zoe_tools.config import KNOBS, env_template
 from zoe_tools.errors import ZoeError
@@ -252,6 +254,21 @@ def test_the_contract_lists_exactly_the_commands_there_are() -> None:
     listed = [house.code_spans(row[0])[0].removeprefix("zoe ") for row in rows]
 
     assert command_names() == sorted(listed)
+
+
+def test_every_command_publishes_the_schema_of_its_json() -> None:
+    """A new command gets lines in tests/schema_files.py and json_story.py; then `make docs`."""
+    assert sorted(schema_files.RESULTS) == command_names()
+    assert [each for each in command_names() if not json_story.has_a_part(each)] == []
+    stale = [
+        name
+        for name, schema in schema_files.generated().items()
+        if not (schema_files.FOLDER / name).is_file()
+        or (schema_files.FOLDER / name).read_text("utf-8") != schema_files.text_of(schema)
+    ]
+    assert stale == [], "run `make docs`, or `PYTHONPATH=tests python tests/schema_files.py`"
+    published = {path.name for path in schema_files.FOLDER.iterdir()}
+    assert published - set(schema_files.generated()) == set()
 
 
 # --- documents -----------------------------------------------------------------------------------

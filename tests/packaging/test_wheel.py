@@ -120,6 +120,14 @@ def test_every_migration_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
     }
 
 
+def test_every_published_schema_is_in_the_wheel(wheel: Path) -> None:
+    """Whoever reads the JSON of the installed program finds what it looks like beside it."""
+    names = zipfile.ZipFile(wheel).namelist()
+    ours = {path.name for path in (ROOT / "docs" / "reference" / "schemas").glob("*.json")}
+
+    assert {Path(name).name for name in names if name.startswith("zoe_tools/_schemas/")} == ours
+
+
 def test_the_installed_program_names_its_version(installed: Installed, tmp_path: Path) -> None:
     """From another folder, with an empty environment."""
     finished = installed.run("zoe", "--version", home=tmp_path / "home")

@@ -217,7 +217,10 @@ Schema = dict[str, object]
 
 
 def schema_of(wanted: Any, known: dict[str, Schema]) -> Schema:
-    """The JSON Schema (2020-12) of a type; classes go into `known`, to be its `$defs`."""
+    """The JSON Schema (2020-12) of a type; classes go into `known`, to be its `$defs`.
+
+    It knows more types than can be read: what is shown holds numbers and tables as well.
+    """
     if isinstance(wanted, NewType):
         return schema_of(wanted.__supertype__, known)
     origin = get_origin(wanted)
@@ -227,8 +230,14 @@ def schema_of(wanted: Any, known: dict[str, Schema]) -> Schema:
         return {"enum": list(get_args(wanted))}
     if origin is tuple:
         return _schema_of_tuple(get_args(wanted), known)
+    if origin is not None and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": schema_of(get_args(wanted)[1], known)}
     if is_dataclass(wanted):
         return _schema_of_object(wanted, known)
+    return _schema_of_value(wanted)
+
+
+def _schema_of_value(wanted: Any) -> Schema:
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return {"enum": [each.value for each in wanted]}
     return dict(_SCHEMAS[wanted])
@@ -250,10 +259,10 @@ def _schema_of_object(wanted: Any, known: dict[str, Schema]) -> Schema:
             "type": "object",
             "description": " ".join((wanted.__doc__ or "").split()),
             "properties": {
-                "kind": {"const": name},
+                "kind": {"const": name},  # or what the class itself calls so
                 **{each: schema_of(hint, known) for each, hint in hints.items()},
             },
-            "required": sorted(["kind", *hints]),
+            "required": sorted({"kind", *hints}),
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}
@@ -264,6 +273,7 @@ _SCHEMAS: dict[Any, Schema] = {
     Decimal: {"type": "string", "pattern": f"^{_DECIMAL.pattern}$"},
     datetime: {"type": "string", "format": "date-time", "pattern": _TIME},
     int: {"type": "integer"},
+    float: {"type": "number"},
     bool: {"type": "boolean"},
     NoneType: {"type": "null"},
 }

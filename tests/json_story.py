@@ -1,0 +1,63 @@
+"""A story that every command has its part in; `test_json_answers.py` tells it with `--json`."""
+
+from __future__ import annotations
+
+SAVED = "saved.plan"
+STORY: tuple[tuple[str, int], ...] = (
+    ("init", 0),
+    ("db status", 0),
+    ("db upgrade", 0),
+    ("config show", 0),
+    ("pre-flight", 0),
+    ("status", 0),
+    ("sync-positions", 0),
+    ("sync-positions --adopt BTC/USD=0.5 --adopt ETH/USD=3", 3),
+    (f"sync-positions --adopt BTC/USD=0.5 --out {SAVED}", 3),
+    (f"apply {SAVED}", 3),
+    (f"apply {SAVED} --execute", 0),
+    (f"apply {SAVED} --execute", 4),
+    (f"apply {SAVED} --resume --execute", 0),
+    ("apply nowhere.plan", 2),
+    ("sync-positions --adopt BTC/USD=x", 2),
+    ("recover-sl", 0),
+    ("check-tp-coverage", 3),
+    ("reconcile", 0),
+    ("backfill --symbol BTC/USD --tf 1h", 0),
+    ("run --strategy hold --for 1s", 0),
+    ("kill --level reduce-only", 3),
+    ("kill --level reduce-only --execute", 0),
+    ("kill status", 0),
+    ("status", 0),
+    ("resume", 3),
+    ("resume --execute", 0),
+    ("kill --level flatten", 3),
+    ("explain STALE_QUOTE", 0),
+    ("explain #1", 0),
+    ("explain nothing-of-the-kind", 2),
+    ("audit init", 0),
+    ("audit verify", 0),
+    ("paper fund", 0),
+    ("paper fund USD 5", 3),
+    ("paper fund USD 5 --execute", 0),
+    ("paper fund USD 5 --after 600 --execute", 0),
+    ("paper fund", 0),
+    ("paper key", 0),
+    ("paper key reader --permission query-funds", 0),
+    ("paper key reader --remove", 0),
+    ("paper fault http-502 --times 1 --where AddOrder", 0),
+    ("paper fault --clear", 0),
+    ("paper reset", 2),
+)
+"""What is typed while the exchange serves, in this order, and how each ends."""
+
+AFTERWARDS = (("paper reset", 3), ("paper reset --execute", 0))
+"""What is typed when it is gone."""
+
+SERVED = "paper serve"
+"""The one command that does not end by itself."""
+
+
+def has_a_part(command: str) -> bool:
+    """Whether the command is typed somewhere."""
+    lines = [line for line, _ in (*STORY, *AFTERWARDS)]
+    return command == SERVED or any(f"{line} ".startswith(f"{command} ") for line in lines)
