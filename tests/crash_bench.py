@@ -15,6 +15,7 @@ import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 
 import httpx
@@ -27,8 +28,10 @@ from crash_points import Points
 from fakes import RecordingApprover
 from paper_desk import START, d
 from zoe_tools.domain.account import Account, fingerprint_of
+from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gather import Need, gather
 from zoe_tools.kraken.nonce import NonceSource
@@ -65,6 +68,7 @@ def _striking(name: FaultName, **options: bool | float) -> tuple[FaultRule, ...]
     return tuple(FaultRule(name=name, where=where, **options) for where in WRITES)  # type: ignore[arg-type]
 
 
+LEASE_LOST = "lease-lost"
 FAULTS: dict[str, tuple[FaultRule, ...]] = {
     "none": (),
     "accept-then-drop": _striking("accept-then-drop"),
@@ -74,18 +78,23 @@ FAULTS: dict[str, tuple[FaultRule, ...]] = {
     "hang": _striking("hang", delay_s=LATE_S),
     "busy": _striking("busy"),
     "invalid-nonce": _striking("invalid-nonce"),
+    LEASE_LOST: (),
     "unseen": (
         *_striking("accept-then-drop"),
         FaultRule(name="rest-lag", delay_s=LAG_S),
         *(FaultRule(name="empty-answer", where=where) for where in READS),
     ),
 }
-"""What happens to a plan's writes. What is `unseen` was done, its answer is lost, the first read of
-each kind finds nothing, and those after it know neither fill nor end."""
+"""What happens to a plan's writes, or to the lease of the loop that carries it out.
+
+What is `unseen` was done, its answer is lost, the first read of each kind finds nothing, and those
+after it know neither fill nor end.
+"""
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.QUOTES})
 _LONGEST_S = 20.0
 _TRIES = 3
+_LEASE_S = 1.0
 
 
 class CrashBenchError(Exception):
@@ -104,11 +113,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of a case: where it died (empty: it lived), its moments, and what is wrong."""
+    """What came of a case: where it died (empty: it lived, with moments), and what is wrong."""
 
     case: Case
     place: str
-    moments: int
+    moments: tuple[str, ...]
     violations: tuple[str, ...]
 
 
@@ -130,15 +139,24 @@ class Bench:
         """Carry it out, kill, recover, resume, judge."""
         desk, account_id = self._prepared(case)
         self._exchange.arm(FAULTS[case.fault])
-        place, moments = _killed(desk, case)
+        plan, place, moments = _killed(desk, case)
         facts = asyncio.run(desk.recover())
         orders = self._exchange.orders(account_id)
         found = [*facts.after_recovery(orders)]
+        if case.fault == LEASE_LOST:
+            found += facts.fenced_off(plan)
         if case.fault == "unseen":
             # What the venue did not show yet is booked by whoever looks later.
             self._exchange.arm(())
             facts = asyncio.run(desk.recover(after_s=LAG_S))
             found += facts.after_recovery(orders)
+        found += facts.of_the_books(orders)
+        # What the plan still lacks is done by resuming it, and by nothing else.
+        self._exchange.arm(())
+        facts = asyncio.run(desk.resume(plan))
+        orders = self._exchange.orders(account_id)
+        found += facts.after_recovery(orders)
+        found += facts.after_resume(plan, orders)
         found += facts.of_the_books(orders)
         violations = tuple(dict.fromkeys(found))
         return Verdict(case=case, place=place, moments=moments, violations=violations)
@@ -163,8 +181,8 @@ class Bench:
         raise CrashBenchError(f"what comes before {case.plan} cannot be done here")
 
 
-def _killed(desk: Desk, case: Case) -> tuple[str, int]:
-    """Where a child died, and its moments so far; it dies in any case."""
+def _killed(desk: Desk, case: Case) -> tuple[Plan, str, tuple[str, ...]]:
+    """The child's plan, where it died, or its moments if it lived to the end of the plan."""
     ours, theirs = multiprocessing.Pipe()
     child = os.fork()
     if not child:
@@ -176,13 +194,24 @@ def _killed(desk: Desk, case: Case) -> tuple[str, int]:
         finally:
             os._exit(0)
     theirs.close()
-    place, told = ours.recv() if ours.poll(_LONGEST_S) else ("it is stuck", "")
+    plan, told = _heard(ours)
+    place = plan
+    if isinstance(plan, Plan):
+        place, told = _heard(ours)
     ours.close()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    if not isinstance(told, int):
+    if not isinstance(told, tuple) or not isinstance(plan, Plan):
         raise CrashBenchError(f"{case}: {place}: {told}")
-    return place, told
+    return plan, str(place), told
+
+
+def _heard(pipe: Connection) -> tuple[object, object]:
+    """What a child says; one that says nothing is stuck."""
+    if not pipe.poll(_LONGEST_S):
+        return "it is stuck", ""
+    first, second = pipe.recv()
+    return first, second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,14 +239,17 @@ class Desk:
 
     async def live_and_die(self, case: Case, pipe: Connection) -> None:
         """The child: carry the plan out, up to the moment."""
-        points = Points(case.fatal, lambda place: pipe.send((place, points.count)))
+        points = Points(case.fatal, lambda place: pipe.send((place, ())))
         async with self._open(points) as seat:
             snapshot = await seat.look()
-            plan = crash_plans.plan_named(case.plan, snapshot)
+            plan = sealed(crash_plans.plan_named(case.plan, snapshot), snapshot)
+            pipe.send((plan, ""))
+            if case.fault == LEASE_LOST:
+                await seat.lose_lease()
             points.start()
             await points.driven(seat.gate.carry_out(plan, snapshot=snapshot, execute=True))
             points.stop()
-        pipe.send(("", points.count))
+        pipe.send(("", tuple(points.places)))
 
     async def recover(self, *, after_s: float = 0.0) -> Facts:
         """The next start; what the books then say."""
@@ -229,6 +261,18 @@ class Desk:
             left = facts.last_arrival() - self.clock.now()
             await self.clock.sleep(max(0.0, left.total_seconds()))
             return facts
+
+    async def resume(self, plan: Plan) -> Facts:
+        """The rest of the plan, twice: what is done once must not be done again."""
+        async with self._open(None) as seat:
+
+            async def look() -> tuple[Snapshot, Plan]:
+                snapshot = await seat.look()
+                return snapshot, crash_plans.planned_again(plan, snapshot)
+
+            for _ in range(2):
+                await seat.gate.apply(plan, look=look, execute=True, resume=True)
+            return await seat.store.run(Facts.read)
 
     @asynccontextmanager
     async def _open(self, points: Points | None) -> AsyncIterator[Seat]:
@@ -272,6 +316,15 @@ class Seat:
             host="h",
             live_consent=False,
         )
+
+    async def lose_lease(self) -> None:
+        """The loop took its lease, and was away until somebody else had it."""
+        now = self._desk.clock.now()
+        later = now + timedelta(seconds=2 * _LEASE_S)
+        ours = await self.store.run(lambda tx: tx.acquire_lease("ours", "h", 1, now, _LEASE_S))
+        self.gate.trade_under(ours)
+        await self._desk.clock.sleep(_LEASE_S)
+        await self.store.run(lambda tx: tx.acquire_lease("theirs", "h", 2, later, 1000 * _LEASE_S))
 
     async def look(self) -> Snapshot:
         """What a command would see."""

@@ -10,10 +10,23 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from crash_exchange import Seen
+from zoe_tools.core.audit_verify import AuditEvidence, AuditReport, verify
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO
-from zoe_tools.gate.journal import client_order_id_of
+from zoe_tools.domain.plan import (
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    PlaceOrder,
+    Plan,
+    SetTradingState,
+    Step,
+)
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.gate.fence import is_fenced
+from zoe_tools.gate.journal import NEVER_HAPPENED, NOT_SENT, client_order_id_of
 from zoe_tools.store.store import Transaction
 
 derived_id = client_order_id_of
@@ -28,6 +41,9 @@ class Facts:
     intents: tuple[Intent, ...]
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
+    positions: tuple[Position, ...]
+    state: TradingState
+    audit: AuditReport
 
     @classmethod
     def read(cls, transaction: Transaction) -> Facts:
@@ -37,6 +53,9 @@ class Facts:
             intents=transaction.intents(),
             orders=transaction.orders(),
             fills=transaction.fills(),
+            positions=transaction.positions(),
+            state=transaction.trading_state(),
+            audit=_verified(transaction),
         )
 
     def last_arrival(self) -> datetime:
@@ -54,17 +73,68 @@ class Facts:
                 yield f"{intent.kind} {intent.step_index} is {intent.state}: {intent.evidence}"
             elif intent.kind is IntentKind.PLACE:
                 yield from self._placed(intent, at_venue.pop(intent.client_order_id, 0))
-            else:
+            elif not self._is_superseded(intent):
                 yield from _changed(intent, known.get(intent.venue_order_id or ""))
         for name, count in at_venue.items():
             if not any(name == each.client_order_id for each in self.intents):
                 yield f"the venue has {count} orders {name} that nobody journaled"
+
+    def _is_superseded(self, intent: Intent) -> bool:
+        """Whether a later attempt at the same step says how the order ended."""
+        step = (intent.plan_hash, intent.step_index)
+        return any(
+            (each.plan_hash, each.step_index) == step and each.attempt > intent.attempt
+            for each in self.intents
+        )
+
+    def fenced_off(self, plan: Plan) -> Iterator[str]:
+        """Nothing that needs the lease was sent by a loop that had lost it."""
+        for each in self.intents:
+            if each.plan_hash == plan.plan_hash and each.state is not IntentState.DENIED:
+                step = plan.steps[each.step_index]
+                if isinstance(step, PlaceOrder | AmendOrder | CancelOrder) and is_fenced(step):
+                    yield f"step {each.step_index} was sent without the lease: {each.evidence}"
+
+    def after_resume(self, plan: Plan, venue: Sequence[Seen]) -> Iterator[str]:
+        """Each step of the plan was done once, or was definitely refused."""
+        for index, step in enumerate(plan.steps):
+            tried = [
+                each
+                for each in self.intents
+                if each.plan_hash == plan.plan_hash and each.step_index == index
+            ]
+            if not any(_is_refused(each) for each in tried):
+                yield from (f"step {index}: {each}" for each in self._undone(step, tried, venue))
+
+    def _undone(self, step: Step, tried: Sequence[Intent], venue: Sequence[Seen]) -> Iterator[str]:
+        known = {each.venue_order_id: each for each in venue}
+        how = "; ".join(f"{each.state}: {each.evidence}" for each in tried) or "never tried"
+        match step:
+            case PlaceOrder():
+                ours = {each.client_order_id for each in tried}
+                count = sum(each.client_order_id in ours for each in venue)
+                is_done = count == 1
+            case CancelOrder(venue_order_id=venue_order_id):
+                is_done = not known[venue_order_id].is_open
+            case AmendOrder(amendment=change):
+                is_done = known[change.venue_order_id].trigger_price == change.trigger_price
+            case AdoptPosition(position=adopted):
+                is_done = [each.position_id for each in self.positions].count(
+                    adopted.position_id
+                ) == 1
+            case SetTradingState(level=level):
+                is_done = self.state.level is level
+            case _:
+                raise AssertionError(f"{step} has no judge")
+        if not is_done:
+            yield f"it is not done exactly once: {how}"
 
     def of_the_books(self, venue: Sequence[Seen]) -> Iterator[str]:
         """Orders and fills are booked as they are at the exchange."""
         booked: dict[str, Decimal] = {}
         for fill in self.fills:
             booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+        yield from (f"audit: {each.message}" for each in self.audit.findings)
         records = {str(each.venue_order_id): each for each in self.orders}
         for order in venue:
             sum_booked = booked.get(order.venue_order_id, ZERO)
@@ -87,6 +157,27 @@ class Facts:
             intent.account_id, self.epoch, intent.intent_id, intent.attempt
         ):
             yield f"the client id of place {intent.step_index} is not derived from its intent"
+
+
+def _is_refused(intent: Intent) -> bool:
+    """Whether the venue itself said no."""
+    is_proof = intent.evidence.startswith((NEVER_HAPPENED, NOT_SENT))
+    return intent.state is IntentState.REJECTED and not is_proof
+
+
+def _verified(transaction: Transaction) -> AuditReport:
+    log = transaction.audit
+    return verify(
+        AuditEvidence(
+            account_id=transaction.account_id,
+            rows=log.rows(),
+            head=log.head(),
+            checkpoint=None,
+            signatures=(),
+            kept=(),
+            is_signed=lambda *_: None,
+        )
+    )
 
 
 def _changed(intent: Intent, order: Seen | None) -> Iterator[str]:

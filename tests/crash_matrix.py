@@ -38,6 +38,7 @@ from zoe_tools.store import schema
 
 DATABASES = ("sqlite", "postgresql")
 KILLS_OF_A_SAMPLE = 3
+MOST_OF_A_PLACE = 8
 _TOLD = 30
 
 
@@ -72,11 +73,21 @@ def run_column(bench: Bench, column: Column) -> list[Verdict]:
         return Case(database=column.database, plan=column.plan, fault=column.fault, fatal=fatal)
 
     whole = bench.run(case(None))
-    moments: Sequence[int] = range(1, whole.moments + 1)
+    moments = sorted(_chosen(whole.moments))
     if column.kills is not None:
         draw = random.Random(f"{column.seed}:{column.plan}:{column.fault}")
         moments = draw.sample(moments, min(column.kills, len(moments)))
     return [whole, *(bench.run(case(at)) for at in moments)]
+
+
+def _chosen(places: Sequence[str]) -> Iterator[int]:
+    """The numbers of the moments: every place, those of a long wait not more often than that."""
+    at: dict[str, list[int]] = {}
+    for number, place in enumerate(places, start=1):
+        at.setdefault(place, []).append(number)
+    for numbers in at.values():
+        few = min(len(numbers), MOST_OF_A_PLACE)
+        yield from (numbers[index * len(numbers) // few] for index in range(few))
 
 
 class Crew:

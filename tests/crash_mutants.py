@@ -13,6 +13,7 @@ from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.journal import Intent, IntentState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.gate import carry as carry_module
+from zoe_tools.gate import fence
 from zoe_tools.gate import journal as journal_module
 from zoe_tools.gate import prove as prove_module
 from zoe_tools.gate.carry import Carrier
@@ -121,6 +122,11 @@ def one_empty_answer_is_enough() -> None:
     _put(proof, "LOOKS_NEEDED", 1)
 
 
+def no_token_check() -> None:
+    """A loop goes on trading whoever has its lease."""
+    _put(fence, "_demand_lease", lambda transaction, _: transaction.lease())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """What breaks the gate of this process for good, and the plan and fault that tell it."""
@@ -141,4 +147,5 @@ MUTANTS: dict[str, Mutant] = {
     "conclusion after one empty answer": Mutant(
         breaks=one_empty_answer_is_enough, plan="entry", fault="unseen"
     ),
+    "no token check": Mutant(breaks=no_token_check, plan="entry", fault="lease-lost"),
 }

@@ -23,7 +23,7 @@ from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 
 HOUR = timedelta(hours=1)
-NAMES = ("entry", "fill", "market", "stop", "amend", "cancel", "store", "several")
+NAMES = ("entry", "market", "stop", "amend", "cancel", "store", "several")
 """Every plan, the cheapest first."""
 
 _QUANTITY = d("0.001")
@@ -44,7 +44,6 @@ def plan_named(name: str, snapshot: Snapshot) -> Plan:
     """The plan itself, from the books as they are now."""
     steps: dict[str, Callable[[Snapshot], tuple[Step, ...]]] = {
         "entry": lambda _: (place_limit("69000.0"),),
-        "fill": lambda seen: (_filled(seen),),
         "market": lambda _: (_market(),),
         "stop": lambda seen: (_protected(seen),),
         "amend": lambda seen: (_raised(seen),),
@@ -59,6 +58,18 @@ def plan_named(name: str, snapshot: Snapshot) -> Plan:
         ),
     }
     return as_plan(snapshot, *steps[name](snapshot))
+
+
+def planned_again(plan: Plan, snapshot: Snapshot) -> Plan:
+    """What a command would plan in its place: the same, without what the books have already."""
+    held = {each.position_id for each in snapshot.positions}
+    steps = tuple(
+        step
+        for step in plan.steps
+        if not (isinstance(step, AdoptPosition) and step.position.position_id in held)
+        and not (isinstance(step, SetTradingState) and step.level is snapshot.trading_state.level)
+    )
+    return as_plan(snapshot, *steps)
 
 
 def as_plan(snapshot: Snapshot, *steps: Step) -> Plan:

@@ -27,7 +27,7 @@ class Points:
     """
 
     def __init__(self, fatal: int | None, tell: Callable[[str], None]) -> None:
-        self.count = 0
+        self.places: list[str] = []
         self._fatal = fatal
         self._tell = tell
         self._lock = threading.Lock()
@@ -46,8 +46,8 @@ class Points:
         with self._lock:
             if not self._is_on:
                 return
-            self.count += 1
-            if self.count == self._fatal:
+            self.places.append(place)
+            if len(self.places) == self._fatal:
                 self._tell(place)
                 os.kill(os.getpid(), signal.SIGKILL)
                 signal.pause()
