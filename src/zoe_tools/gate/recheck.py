@@ -7,6 +7,7 @@ moved a little. Words and times of making are not compared, nor what a step cost
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -96,6 +97,9 @@ def moved_since(
         was, now = shown.account.title, fresh.account.title
         return (Moved(step=0, what="account", was=was, now=now, allowed=EXACTLY),)
     pairs, fresh_alone = _paired(shown.steps, fresh.steps)
+    # What an earlier run adopted has its own name by now, in either plan.
+    left = tuple(step for index, step in enumerate(shown.steps) if index not in settled)
+    plans = (replace(shown, steps=left), fresh)
     found: list[Moved] = []
     for index, before in enumerate(shown.steps):
         after = pairs.get(index)
@@ -104,9 +108,7 @@ def moved_since(
         if after is None:
             found.append(_gone(index + 1, before))
         else:
-            found += _step_differences(
-                index + 1, before, fresh.steps[after], (shown, fresh), tolerance_pct
-            )
+            found += _step_differences(index + 1, before, fresh.steps[after], plans, tolerance_pct)
     found += [_new(fresh.steps[index]) for index in fresh_alone]
     return tuple(found) or _other_order(pairs, settled)
 
