@@ -32,6 +32,8 @@ WITHOUT_DECISION = {
     "apply": "the decision is that of the command whose plan it is, made again",
     "audit init": "makes a key where there is none",
     "config show": "shows settings; there is nothing to decide",
+    "db backup": "copies a file; there is nothing to decide",
+    "db prune": "what is needed by nobody is a question to the tables: store/prune.py",
     "db status": "shows what the migrations say",
     "db upgrade": "runs migrations, which decide for themselves",
     "init": "makes a folder and a database where there is none",

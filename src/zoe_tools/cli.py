@@ -56,6 +56,10 @@ COMMANDS: dict[str, str] = {
     "config show": "Show every effective setting and where it comes from.",
     "db upgrade": "Bring the database to the newest schema.",
     "db status": "Show the database's schema version.",
+    "db backup": "Copy the database into a file while it is in use.",
+    "db prune": (
+        "Remove old rows of the audit log, settled intents and observations of the account."
+    ),
     "paper serve": "Serve the paper exchange in the foreground.",
     "paper reset": "Delete the paper exchange's state.",
     "paper fund": "Pay money into an account of the paper exchange, or take it out.",

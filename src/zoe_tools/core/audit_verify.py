@@ -104,6 +104,7 @@ class _Walk:
     before: str
     claims: dict[int, list[SignedHead]]
     findings: list[AuditFinding] = field(default_factory=list)
+    kept: Checkpoint | None = None
     unmet: list[SignedHead] = field(default_factory=list)
     restores: dict[str, int] = field(default_factory=dict)
     rows: int = 0
@@ -128,6 +129,7 @@ def verify(evidence: AuditEvidence) -> AuditReport:
         expected=0 if kept is None else kept.seq + 1,
         before=NOTHING_BEFORE if kept is None else kept.hash,
         claims=claims,
+        kept=kept,
     )
     if kept is not None:
         _checkpoint(walk, kept, evidence.is_signed)
@@ -169,6 +171,8 @@ def _checkpoint(walk: _Walk, kept: Checkpoint, is_signed: IsSigned) -> None:
 
 def _step(walk: _Walk, row: AuditRow) -> None:
     """Hold one row to its content, its place, its neighbour, and what was signed of it."""
+    if walk.last is None and 0 <= row.seq < walk.expected:
+        return  # covered by the checkpoint, and left over by a prune that was interrupted
     walk.rows += 1
     walk.first_seq = row.seq if walk.first_seq is None else walk.first_seq
     if row.seq != walk.expected:
@@ -276,7 +280,13 @@ def _head(walk: _Walk, head: AuditHead | None, last: int) -> None:
 
 
 def _is_lost_branch(walk: _Walk, claim: SignedHead, trusted: Sequence[SignedHead]) -> bool:
-    """Whether a restore of a backup, itself signed since, explains that the row is not here."""
+    """Whether a restore of a backup, itself signed since, explains that the row is not here.
+
+    Of a restore that was pruned the checkpoint speaks.
+    """
+    kept = walk.kept
+    if kept is not None and claim.store_epoch != kept.store_epoch and claim.at <= kept.at:
+        return True
     restored = walk.restores.get(claim.store_epoch)
     if restored is None or claim.seq < restored:
         return False
@@ -316,7 +326,7 @@ def _notes(walk: _Walk, evidence: AuditEvidence, trusted: Sequence[SignedHead]) 
     lost = [each for each in claims if _is_lost_branch(walk, each, trusted)]
     if lost:
         newest = max(lost, key=lambda each: each.seq)
-        restored = walk.restores[newest.store_epoch]
+        restored = walk.restores.get(newest.store_epoch, walk.first_seq or 0)
         notes.append(
             f"a backup was restored at row {restored}: rows {restored} to {newest.seq}, signed"
             f" before ({newest.at}), are not in it"

@@ -139,7 +139,7 @@ def _intent(facts: Facts) -> tuple[str, str]:
             f"`zoe {_text(facts, 'command')}`{by} decided to {_action(facts, step)}{why}"
             f" (step {int(str(facts.get('step_index', 0))) + 1} of plan"
             f" {_text(facts, 'plan_hash')[:_HASH_SHOWN]})."
-            f" It would be dead at the venue by {_clock(facts, 'deadline')}."
+            f" The venue was to refuse it after {_clock(facts, 'deadline')}."
         ),
         "journal, on the disk before anything was sent",
     )

@@ -53,6 +53,7 @@ from zoe_tools.store import (
 )
 from zoe_tools.store.database import Synchronous, engine_for, translated_errors
 from zoe_tools.store.observing import Observing
+from zoe_tools.store.prune import Retention
 
 
 class Transaction(Observing):
@@ -345,6 +346,11 @@ class Transaction(Observing):
     def audit(self) -> audit.Log:
         """The account's log of everything that changes here; see `store/audit.py`."""
         return self._audit
+
+    @property
+    def retention(self) -> Retention:
+        """What is old and needed by nobody, and its removal."""
+        return Retention(self._connection, self.account_id, self._audit)
 
     def find(self, text: str) -> tuple[Subject, ...]:
         """What of this account an id, or the beginning of one, names."""

@@ -1,0 +1,130 @@
+"""`zoe db prune`: remove what is old, settled and needed by nobody, behind a signed checkpoint."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.errors import ConfigError, PlanRefused
+from zoe_tools.ports import HeadSigner
+from zoe_tools.render.printer import Printer
+from zoe_tools.runtime.audit_home import signer_of
+from zoe_tools.runtime.auditing import verify_accounts
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import operator_of
+from zoe_tools.store.prune import Prunable
+
+_FINDINGS = 3
+_LEAST_DAYS = 7
+
+
+def db_prune(
+    ctx: typer.Context,
+    *,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Days, as in 90d; at least 7d.")
+    ],
+    execute: Annotated[bool, typer.Option("--execute", help="Really remove it.")] = False,
+) -> int:
+    """Remove old rows of the audit log, settled intents and observations of the account.
+
+    Nothing goes that is not over: an open position, a working order or an unsettled intent holds
+    back all of the log from its first row on. A signed checkpoint keeps the rest provable.
+
+    Examples:
+      zoe db prune --older-than 90d
+      zoe db prune --older-than 90d --execute
+    """
+    invocation: Invocation = ctx.obj
+    age = _age(older_than)
+    settings = invocation.settings()
+    return run_with_context(
+        settings,
+        lambda context: _prune(context, invocation, age, execute=execute),
+        needs_venue=False,
+    )
+
+
+async def _prune(context: Context, invocation: Invocation, age: timedelta, *, execute: bool) -> int:
+    printer = invocation.printer()
+    printer.account(context.account)
+    now = context.clock.now()
+    before = now - age
+    found = await context.store.run(lambda books: books.retention.look(before))
+    _show(printer, found)
+    is_done = execute and not found.is_empty
+    if is_done:
+        signer = _demand_provable(context)
+        by = operator_of(invocation.environ)
+        await context.store.run(lambda books: books.retention.checkpoint(found, signer, now, by))
+        while await context.store.run(lambda books: books.retention.delete_some(before)):
+            pass
+        printer.line("Removed. zoe audit verify checks what is left.")
+    elif not found.is_empty:
+        printer.line()
+        printer.line(printer.styled("DRY RUN: nothing was removed.", "bold"))
+        age_given = f"{age.days}d"
+        printer.line(f"To carry it out: zoe db prune --older-than {age_given} --execute")
+    code = 0 if is_done or found.is_empty else _FINDINGS
+    printer.result({"found": found, "is_executed": is_done}, exit_code=code)
+    return code
+
+
+def _demand_provable(context: Context) -> HeadSigner:
+    """The key that will vouch for what goes.
+
+    Raises:
+        PlanRefused: there is no key, or the log is not whole: a prune would bury the evidence.
+    """
+    signer = signer_of(context.home)
+    if signer is None:
+        raise PlanRefused(
+            "Without a key nothing could vouch for what was removed.", hint="Run `zoe audit init`."
+        )
+    (report,) = verify_accounts(context.settings, [context.account])
+    if report.findings:
+        raise PlanRefused(
+            f"The audit log is not whole: {report.findings[0].message}. Nothing was removed.",
+            hint="Run `zoe audit verify`.",
+        )
+    return signer
+
+
+def _show(printer: Printer, found: Prunable) -> None:
+    upto = "" if found.upto is None else f", up to row {found.upto}"
+    log = f"{found.log_rows:,} rows{upto}; {found.held_by}"
+    if found.leftovers:
+        log += f"; and {found.leftovers:,} rows of an interrupted prune"
+    printer.report(
+        "",
+        (
+            ("older than", found.before),
+            ("audit log", log),
+            ("settled intents", f"{found.intents:,}"),
+            ("observations", f"{found.observations:,}"),
+        ),
+    )
+    if found.is_empty:
+        printer.line("Nothing to do.")
+
+
+def _age(text: str) -> timedelta:
+    """So many days.
+
+    Raises:
+        ConfigError: it is no number of days, or fewer than a week.
+    """
+    match = re.fullmatch(r"(\d{1,5})d", text.strip())
+    if match is None:
+        raise ConfigError(f"--older-than {text}: not a number of days.", hint="Write 90d.")
+    days = int(match.group(1))
+    if days < _LEAST_DAYS:
+        raise ConfigError(
+            f"--older-than {text}: what is younger than {_LEAST_DAYS} days stays.",
+            hint=f"Write {_LEAST_DAYS}d or more.",
+        )
+    return timedelta(days=days)
