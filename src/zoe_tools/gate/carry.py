@@ -27,6 +27,7 @@ from zoe_tools.domain.plan import (
     VenueStep,
 )
 from zoe_tools.domain.policy import Policy
+from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
@@ -117,32 +118,36 @@ class Carrier:
         for index, step in enumerate(plan.steps):
             known = standing.settled.get(index)
             if known is not None:
-                outcomes += await self._flush(together)
+                outcomes += await self._flush(together, plan)
                 outcomes.append(self._shown(known))
                 if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
                     trouble.note(step, known.state)
             elif index in denied:
-                outcomes += await self._flush(together)
+                outcomes += await self._flush(together, plan)
                 outcomes.append(self._shown(_denied(step, denied[index])))
             elif isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
-                outcomes += await self._flush(together)
+                outcomes += await self._flush(together, plan)
                 outcome = self._shown(await self._at_venue(plan, index, step, trouble, standing))
                 trouble.note(step, outcome.state)
                 outcomes.append(outcome)
             else:
                 together.append(step)
-        outcomes += await self._flush(together)
+        outcomes += await self._flush(together, plan)
         return tuple(outcomes)
 
-    async def _flush(self, together: list[StoreStep]) -> tuple[StepOutcome, ...]:
+    async def _flush(self, together: list[StoreStep], plan: Plan) -> tuple[StepOutcome, ...]:
         if not together:
             return ()
         steps, now = tuple(together), self.clock.now()
         together.clear()
         by = self.author.operator or self.author.command
-        outcomes = await self.store.run(
-            lambda tx: apply_store_steps(tx, steps, now=now, changed_by=by)
-        )
+
+        def write(transaction: Transaction) -> tuple[StepOutcome, ...]:
+            done = apply_store_steps(transaction, steps, now=now, changed_by=by)
+            note_action(transaction, done, author=self.author, plan=plan, now=now)
+            return done
+
+        outcomes = await self.store.run(write)
         return tuple(self._shown(outcome) for outcome in outcomes)
 
     def _shown(self, outcome: StepOutcome) -> StepOutcome:
