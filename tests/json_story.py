@@ -36,6 +36,8 @@ STORY: tuple[tuple[str, int], ...] = (
     ("explain nothing-of-the-kind", 2),
     ("audit init", 0),
     ("audit verify", 0),
+    ("db backup copy.db", 0),
+    ("db prune --older-than 90d", 0),
     ("paper fund", 0),
     ("paper fund USD 5", 3),
     ("paper fund USD 5 --execute", 0),

@@ -41,6 +41,7 @@ from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.store.prune import Prunable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -243,6 +244,8 @@ RESULTS: dict[str, Result] = {
     "db status": an_object(
         database=text, migration=maybe_text, newest=text, state=text, next_step=text
     ),
+    "db backup": an_object(database=text, file=text, size=a(int), migration=text),
+    "db prune": an_object(found=a(Prunable), is_executed=flag),
     "explain": either(
         a(Meaning),
         an_object(
