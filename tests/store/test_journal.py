@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from builders import LIVE, NOON, make_intent
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.store.journal import IllegalTransition
+from zoe_tools.store.journal import AlreadyJournaled, IllegalTransition
 from zoe_tools.store.store import Store
 
 LATER = NOON + timedelta(seconds=1)
@@ -101,7 +100,7 @@ def test_an_intent_is_written_once(store: Store) -> None:
     """The second write is a bug and loses nothing of the first."""
     with store.transaction() as transaction:
         transaction.record_intent(make_intent())
-    with pytest.raises(IntegrityError), store.transaction() as transaction:
+    with pytest.raises(AlreadyJournaled), store.transaction() as transaction:
         transaction.record_intent(make_intent(client_order_id=ClientOrderId("other")))
     with store.transaction() as transaction:
         assert transaction.intents() == (make_intent(),)

@@ -38,7 +38,7 @@ from zoe_tools.gate.fence import (
     latest_deadline,
     take_lock,
 )
-from zoe_tools.store.journal import IllegalTransition
+from zoe_tools.store.journal import AlreadyJournaled, IllegalTransition
 from zoe_tools.store.store import Transaction
 
 NEVER_HAPPENED = "it never happened: "
@@ -142,15 +142,22 @@ def journal(
         life=deadline - now,
     )
     if not isinstance(step, PlaceOrder):
-        transaction.record_intent(intent)
+        _write(transaction, intent)
         return Entry(intent=intent, lock=lock)
     epoch = transaction.store_epoch()
     client_order_id = client_order_id_of(intent.account_id, epoch, intent_id, intent.attempt)
     intent = replace(intent, client_order_id=client_order_id)
     record = _order_of(step, intent, client_order_id)
-    transaction.record_intent(intent)
+    _write(transaction, intent)
     transaction.record_order(record)
     return Entry(intent=intent, record=record, lock=lock)
+
+
+def _write(transaction: Transaction, intent: Intent) -> None:
+    try:
+        transaction.record_intent(intent)
+    except AlreadyJournaled as error:  # on PostgreSQL both of two processes saw that it was free
+        raise Withheld("another process is carrying out this very step") from error
 
 
 def _intent_of(

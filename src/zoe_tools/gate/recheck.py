@@ -180,10 +180,9 @@ def _other_order(pairs: Mapping[int, int], settled: frozenset[int]) -> tuple[Mov
 def _step_differences(
     number: int, before: Step, after: Step, plans: tuple[Plan, Plan], tolerance_pct: Decimal
 ) -> Iterator[Moved]:
-    old, new = (
-        dict(_leaves(_named(jsonable(step), plan), made_now=_MADE_NOW.get(type(step).__name__, "")))
-        for step, plan in zip((before, after), plans, strict=True)
-    )
+    made_now = _MADE_NOW.get(type(before).__name__, "")
+    old = dict(_leaves(jsonable(before), made_now=made_now))
+    new = dict(_leaves(_renamed(jsonable(after), *plans), made_now=made_now))
     for path in sorted(old.keys() | new.keys()):
         was, now = old.get(path), new.get(path)
         if was == now:
@@ -195,25 +194,29 @@ def _step_differences(
         yield Moved(step=number, what=path, was=_told(was), now=_told(now), allowed=allowed)
 
 
-def _named(value: object, plan: Plan) -> object:
-    """The step's JSON, where positions that the plan itself adopts go by their instrument.
+def _renamed(value: object, shown: Plan, fresh: Plan) -> object:
+    """A fresh step's JSON, where positions that both plans adopt go by the name of the first.
 
-    Their own ids are made of the moment of planning.
+    Such names are made of the moment of planning.
     """
-    adopted: dict[str, PositionId | str] = {
-        step.position.position_id: f"adopted {step.position.symbol}"
-        for step in plan.steps
-        if isinstance(step, AdoptPosition)
-    }
-    return _replaced(value, adopted) if adopted else value
+    first, second = (
+        {
+            step.position.symbol: step.position.position_id
+            for step in plan.steps
+            if isinstance(step, AdoptPosition)
+        }
+        for plan in (shown, fresh)
+    )
+    names = {second[symbol]: first[symbol] for symbol in first.keys() & second.keys()}
+    return _replaced(value, names) if names else value
 
 
-def _replaced(value: object, names: Mapping[str, str]) -> object:
+def _replaced(value: object, names: Mapping[PositionId, PositionId]) -> object:
     if isinstance(value, dict):
         return {key: _replaced(each, names) for key, each in value.items()}
     if isinstance(value, list):
         return [_replaced(each, names) for each in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    return names.get(PositionId(value), value) if isinstance(value, str) else value
 
 
 def _leaves(value: object, path: str = "", *, made_now: str) -> Iterator[tuple[str, object]]:

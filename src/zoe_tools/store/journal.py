@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Text, Update, bindparam, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState
@@ -62,40 +63,51 @@ class IllegalTransition(Exception):
     """A bug: an intent was told to take a step that the journal does not know."""
 
 
+class AlreadyJournaled(Exception):
+    """Somebody else wrote this very intent first; the transaction cannot go on."""
+
+
 def record_intent(connection: Connection, account_id: AccountId, intent: Intent) -> None:
     """Write a new intent.
 
     Raises:
+        AlreadyJournaled: it is there.
         IllegalTransition: a bug; it belongs to another account.
     """
     if intent.account_id != account_id:
         raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
-    connection.execute(
-        _INSERT,
-        {
-            "account_id": account_id,
-            "intent_id": intent.intent_id,
-            "kind": intent.kind.value,
-            "status": intent.state.value,
-            "command": intent.command,
-            "plan_hash": intent.plan_hash,
-            "step_index": intent.step_index,
-            "symbol": intent.symbol,
-            "side": intent.side.value if intent.side is not None else None,
-            "purpose": intent.purpose,
-            "payload": intent.payload,
-            "deadline": intent.deadline,
-            "created_at": intent.created_at,
-            "updated_at": intent.updated_at,
-            "attempt": intent.attempt,
-            "client_order_id": intent.client_order_id,
-            "venue_order_id": intent.venue_order_id,
-            "position_id": intent.position_id,
-            "operator": intent.operator,
-            "host": intent.host,
-            "evidence": intent.evidence,
-        },
-    )
+    try:
+        connection.execute(_INSERT, _values_of(intent))
+    except IntegrityError as error:
+        if "unique" not in str(error.orig).lower():
+            raise
+        raise AlreadyJournaled(f"{intent.intent_id} is in the journal already") from error
+
+
+def _values_of(intent: Intent) -> dict[str, Any]:
+    return {
+        "account_id": intent.account_id,
+        "intent_id": intent.intent_id,
+        "kind": intent.kind.value,
+        "status": intent.state.value,
+        "command": intent.command,
+        "plan_hash": intent.plan_hash,
+        "step_index": intent.step_index,
+        "symbol": intent.symbol,
+        "side": intent.side.value if intent.side is not None else None,
+        "purpose": intent.purpose,
+        "payload": intent.payload,
+        "deadline": intent.deadline,
+        "created_at": intent.created_at,
+        "updated_at": intent.updated_at,
+        "attempt": intent.attempt,
+        "client_order_id": intent.client_order_id,
+        "venue_order_id": intent.venue_order_id,
+        "position_id": intent.position_id,
+        "operator": intent.operator,
+        "host": intent.host,
+        "evidence": intent.evidence,
+    }
 
 
 def advance_intent(
