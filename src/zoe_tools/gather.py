@@ -117,9 +117,19 @@ async def gather_store(
             recorded_fills=transaction.fills(),
             unresolved_intents=transaction.unresolved_intents(),
             daily_notional=transaction.daily_notional(now.date()),
+            reconciled_at=_reconciled_at(transaction),
         )
 
     return await store.run(read)
+
+
+def _reconciled_at(transaction: Transaction) -> datetime | None:
+    beats = [each for each in transaction.heartbeats() if each.component == "reconcile"]
+    if not beats:
+        return None
+    since = beats[0].beat_at
+    is_open = any(not each.is_resolved for each in transaction.reconciliations(since))
+    return None if is_open else since
 
 
 def effective_trading_state(transaction: Transaction) -> TradingState:

@@ -215,6 +215,18 @@ class HeadSigner(Protocol):
         ...
 
 
+class HeadWitness(Protocol):
+    """Remembers outside the database how far an account's audit log had come."""
+
+    def saw(self, seq: int, row_hash: str) -> None:
+        """Called once the row is committed; must not raise for a full disk."""
+        ...
+
+    def close(self) -> None:
+        """Write down what was seen last."""
+        ...
+
+
 class Venue(Protocol):
     """The venue as commands and loop see it: domain values in, domain values out.
 

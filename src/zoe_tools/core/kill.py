@@ -27,7 +27,7 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, CONFIG_SWITCH_TOO, KillLevel
+from zoe_tools.domain.trading_state import CONFIG_SWITCH, CONFIG_SWITCH_TOO, RESTORED, KillLevel
 
 
 def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
@@ -83,6 +83,14 @@ def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
     ]
     if snapshot.trading_state.changed_by in {CONFIG_SWITCH, CONFIG_SWITCH_TOO}:
         found.append("The row kill_switch in the table config is not 'false': set it first.")
+    state, compared = snapshot.trading_state, snapshot.reconciled_at
+    if state.changed_by == RESTORED and (
+        compared is None or state.changed_at is None or compared < state.changed_at
+    ):
+        found.append(
+            "The store was restored, and its books were not found equal to the venue's since:"
+            " run `zoe reconcile --execute`."
+        )
     mode = snapshot.venue_mode
     if isinstance(mode, Missing):
         found.append(f"The venue's mode is missing: {mode.reason}.")

@@ -91,5 +91,7 @@ class Snapshot:
     recorded_fills: tuple[Fill, ...] = ()
     unresolved_intents: tuple[Intent, ...] = ()
     daily_notional: Decimal = ZERO
+    reconciled_at: datetime | None = None
+    """When books and venue were last compared, if that left nothing open."""
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
     """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

@@ -57,5 +57,8 @@ CONFIG_SWITCH = "config"
 CONFIG_SWITCH_TOO = "latched, and config"
 """Who changed a state that is latched, while that row stands in the way of lowering it as well."""
 
+RESTORED = "a restored store"
+"""Who changed a state because the books were put back to an earlier time."""
+
 LATCHED_SWITCH = "kill_switch"
 """Who changed a state that a loop latched because of that row; the row may be back at `false`."""

@@ -26,6 +26,7 @@ from zoe_tools.ports import Clock, Urgency
 from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.runtime.store_witness import StoreWitness, look_for_restore
 from zoe_tools.runtime.writer_thread import WriterThread
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Store
@@ -147,15 +148,19 @@ async def open_context(
             venue, wires, clock = await stack.enter_async_context(opened)
         runner: StoreRunner | None = None
         if needs_store:
+            witness = StoreWitness(settings.home, account)
             store = Store.open(
                 settings.database_url,
                 account,
                 clock_now=clock.now(),
                 shares_clock=settings.mode == "live",
                 signer=signer_of(settings.home),
+                witness=witness,
             )
             runner = WriterThread(store)
             stack.push_async_callback(runner.close)
+            now = clock.now()
+            await runner.run(lambda tx: look_for_restore(tx, witness, now))
         yield Context(
             settings=settings,
             account=account,

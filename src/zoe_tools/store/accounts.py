@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from zoe_tools.domain.account import Account
 from zoe_tools.errors import StoreUnavailable
@@ -44,6 +44,13 @@ def store_epoch(connection: Connection) -> str:
         raise StoreUnavailable(
             "The store has no epoch yet.", hint="Run `zoe init` once: it names the store."
         )
+    return epoch
+
+
+def renew_epoch(connection: Connection, now: datetime) -> str:
+    """A new random name for the store; returns it."""
+    epoch = _epoch(None)
+    connection.execute(update(STORE_META), {"store_epoch": epoch, "created_at": now})
     return epoch
 
 

@@ -88,6 +88,8 @@ class Log:
         self._must_sign = False
         self.has_news = False
         self.is_signed = False
+        self.newest: tuple[int, str] | None = None
+        """Number and hash of the last row this transaction wrote, once it is flushed."""
 
     def act(
         self, at: datetime, what: str, facts: Mapping[str, object], subjects: Sequence[str] = ()
@@ -129,6 +131,7 @@ class Log:
             (self._write_to_sqlite if is_sqlite else self._write)(fresh)
         signed = self._signed(before, fresh)
         self.has_news = bool(fresh)
+        self.newest = (fresh[-1][1], fresh[-1][-1]) if fresh else None
         self.is_signed = signed is not None
         return signed
 
@@ -228,6 +231,10 @@ class Log:
         Without ids every row.
         """
         return rows(self._connection, self._account_id, naming)
+
+    def row(self, seq: int) -> AuditRow | None:
+        """One row by its number; None where there is none, or none any more."""
+        return row(self._connection, self._account_id, seq)
 
     def signatures(self) -> tuple[SignedHead, ...]:
         """Every signature over a head that is kept here, oldest first."""

@@ -34,7 +34,7 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.story import Case, Subject
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.errors import StoreUnavailable
-from zoe_tools.ports import HeadSigner
+from zoe_tools.ports import HeadSigner, HeadWitness
 from zoe_tools.store import (
     accounts,
     audit,
@@ -76,6 +76,10 @@ class Transaction(Observing):
     def store_epoch(self) -> str:
         """A random name of this very store: new at every create and restore."""
         return accounts.store_epoch(self._connection)
+
+    def renew_epoch(self, at: datetime) -> str:
+        """Give this store a new name: what was sent under the old one is not told as its own."""
+        return accounts.renew_epoch(self._connection, at)
 
     def accounts(self) -> tuple[Account, ...]:
         """Every account registered in this store."""
@@ -377,11 +381,13 @@ class Store:
         *,
         shares_clock: bool = False,
         signer: HeadSigner | None = None,
+        witness: HeadWitness | None = None,
     ) -> None:
         self._engine = engine
         self._account = account
         self._shares_clock = shares_clock
         self._signer = signer
+        self._witness = witness
         self._is_busy = False
         self._is_signed = True
 
@@ -398,13 +404,14 @@ class Store:
         busy_timeout_s: float = 5.0,
         shares_clock: bool = False,
         signer: HeadSigner | None = None,
+        witness: HeadWitness | None = None,
     ) -> Store:
         """Open an up-to-date store and register the account in it (unless `read_only`).
 
         `epoch_seed` makes the epoch of a new store repeatable: virtual time only. Anything less
         than synchronous FULL is for throw-away runs. `shares_clock`: leases are reckoned in the
         database's own time, where it has one; only where that runs at the speed of the venue's.
-        `signer` signs the audit log's heads.
+        `signer` signs the audit log's heads, `witness` remembers how far the log had come.
 
         Raises:
             SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
@@ -423,7 +430,7 @@ class Store:
             except BaseException:
                 engine.dispose()
                 raise
-        store = cls(engine, account, shares_clock=shares_clock, signer=signer)
+        store = cls(engine, account, shares_clock=shares_clock, signer=signer, witness=witness)
         store._is_signed = is_signed
         return store
 
@@ -467,6 +474,8 @@ class Store:
         self._is_signed = log.is_signed if log.has_news else self._is_signed
         if signed is not None and self._signer is not None:
             self._signer.keep(signed)
+        if log.newest is not None and self._witness is not None:
+            self._witness.saw(*log.newest)
 
     def close(self) -> None:
         """Sign the log's head, where that is still to do, and let go of the database; idempotent.
@@ -477,4 +486,6 @@ class Store:
             self._is_signed = True
             with suppress(StoreUnavailable), self.transaction() as transaction:
                 transaction.audit.sign()
+        if self._witness is not None:
+            self._witness.close()
         self._engine.dispose()
