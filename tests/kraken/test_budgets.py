@@ -18,6 +18,7 @@ from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.limits import CALL, TIERS
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
+from zoe_tools.ports import Claim, Urgency
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -189,3 +190,86 @@ def test_a_refusal_of_the_venue_fills_our_counter() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(run()) >= 2.0
+
+
+HISTORY = 2 * CALL
+
+
+def test_room_is_given_in_the_order_asked() -> None:
+    """A dear call is not passed for ever by cheap ones, and each is told when its turn comes."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> list[tuple[str, float]]:
+        for _ in range(14):
+            assert await budgets.take_call(CALL) == 0.0
+        order = []
+
+        async def ask(name: str, cost: int) -> None:
+            place = budgets.new_place()
+            while (wait_s := await budgets.take_call(cost, place=place)) > 0:
+                await clock.sleep(wait_s)
+            order.append((name, round(asyncio.get_running_loop().time(), 1)))
+
+        await asyncio.gather(ask("dear", HISTORY), ask("cheap", CALL), ask("last", CALL))
+        return order
+
+    # A starter's counter empties by 0.33 a second.
+    assert with_budgets(use) == [("dear", 6.1), ("cheap", 9.1), ("last", 12.1)]
+
+
+def test_who_dies_in_line_for_room_is_passed_over() -> None:
+    """His place lapses a few seconds after his turn."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> list[float]:
+        for _ in range(14):
+            await budgets.take_call(CALL)
+        waits = [await budgets.take_call(CALL, place="dead")]
+        waits.append(await budgets.take_call(CALL, place="alive"))
+        await clock.sleep(waits[1] + 5)
+        return [*waits, await budgets.take_call(CALL, place="alive")]
+
+    assert with_budgets(use) == pytest.approx([3.03, 6.06, 0.0], abs=0.01)
+
+
+def test_a_command_leaves_calls_to_the_loop_beside_it() -> None:
+    """A quarter of the counter, besides the one that is always free."""
+
+    async def run() -> dict[Urgency, int]:
+        clock = VirtualClock(kraken.EPOCH)
+        shared = NonceSource(clock)
+        taken = {}
+        for urgency in (Urgency.COMMAND, Urgency.LOOP):
+            budgets = Budgets(shared, clock, TIERS["pro"], urgency=urgency)
+            taken[urgency] = 0
+            while not await budgets.take_call(CALL, place=urgency.name):
+                taken[urgency] += 1
+        return taken
+
+    assert run_virtual(run()) == {Urgency.COMMAND: 14, Urgency.LOOP: 5}
+
+
+def test_the_loop_goes_before_commands_that_wait_for_room() -> None:
+    """However long they have been waiting."""
+
+    async def use(budgets: Budgets, _: VirtualClock) -> list[float]:
+        for _each in range(14):
+            await budgets.take_call(CALL)
+        return [
+            await budgets.take_call(CALL, Claim(urgency=urgency), place=urgency.name)
+            for urgency in (Urgency.COMMAND, Urgency.LOOP, Urgency.COMMAND)
+        ]
+
+    assert with_budgets(use) == pytest.approx([3.03, 3.03, 6.06], abs=0.01)
+
+
+def test_only_protection_goes_on_in_spite_of_our_own_caution() -> None:
+    """After many invalid nonces all are silent for a while; a stop is not."""
+
+    async def use(budgets: Budgets, _: VirtualClock) -> list[bool]:
+        for _each in range(6):
+            budgets.nonce_refused()
+        return [
+            await budgets.check_pause(Claim(urgency=urgency)) > 0
+            for urgency in (Urgency.PROTECTION, Urgency.LOOP)
+        ]
+
+    assert with_budgets(use) == [False, True]
