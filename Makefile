@@ -5,6 +5,7 @@
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
 #   make crash   the gate killed at each of its moments, under each fault, on both databases
+#   make shared-key   ten scaled minutes of a loop, a standby, cron lines and an import on one key
 #   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
 #   make cassettes   record the client's conversations with the paper exchange anew
 #   make smoke   twenty seconds of paper trading
@@ -39,7 +40,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance crash conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance crash shared-key conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,6 +59,10 @@ acceptance: setup-test
 
 crash: setup-test
 	@PYTHONPATH=tests $(PY) tests/crash_matrix.py
+
+# On SQLite and on PostgreSQL; about ten minutes.
+shared-key: setup-test
+	@$(PY) -m pytest -q -s -m 'slow or not slow' -k 'everybody or count' tests/e2e/test_one_key.py
 
 # A client that waits for ever is ended after a minute, and the run with it.
 conformance: $(CLIENTS)/.stamp

@@ -171,5 +171,6 @@ def _show(printer: Printer, told: dict[str, Any]) -> None:
                 ("may", ", ".join(row["permissions"])),
                 *_limits(row),
                 ("last used", row["last_used"] or "never"),
+                ("REST calls, as counted", row["rest_calls"]),
             ],
         )

@@ -16,6 +16,7 @@ from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.exchange.keys import ApiKey
 from zoe_tools.paper.values.key_terms import KeyTerms
 from zoe_tools.paper.values.refusal import Refusal, invalid
+from zoe_tools.paper.values.rounding import plain
 from zoe_tools.paper.values.times import NS, iso, ns_of
 from zoe_tools.paper.values.views import ALL_PERMISSIONS, PERMISSIONS
 
@@ -182,6 +183,7 @@ def _row(exchange: PaperExchange, key: ApiKey) -> dict[str, Any]:
         "addresses": list(terms.ip_allowlist),
         "second_factor": "password" if terms.otp else "code" if terms.totp else "",
         "last_used": _told(key.used_at or None),
+        "rest_calls": plain(exchange.rest_asked(who.api_key)),
         "locked_until": _told(key.locked_until if exchange.now() < key.locked_until else None),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 
-from zoe_tools.paper.engine.rate_counters import CALL, TierName, charge_rest
+from zoe_tools.paper.engine.rate_counters import CALL, TierName, charge_rest, rest_cost
 from zoe_tools.paper.exchange.commands import Commands
 from zoe_tools.paper.exchange.keys import ApiKey, KeyRing, SignedCall
 from zoe_tools.paper.exchange.lockouts import Lockouts
@@ -155,6 +155,7 @@ class AccountCommands(Commands):
 
     def _spend_and_count(self, key: ApiKey, call: SignedCall, now: int) -> None:
         """A bad nonce is the first thing that is told."""
+        key.asked += rest_cost(call.method)
         tier = self.tier_of(key.principal.account_id)
         try:
             self._keys.spend(key, call.nonce)
@@ -185,6 +186,10 @@ class AccountCommands(Commands):
         if tier is None:
             return Decimal(0)
         return Decimal(key.calls.decayed(self.now(), tier.rest_decay)) / CALL
+
+    def rest_asked(self, api_key: str) -> Decimal:
+        """What all calls of a key since the start would have added to its counter, in calls."""
+        return Decimal(self._keys.keys[api_key].asked) / CALL
 
     def nonce_of(self, api_key: str) -> int:
         """The highest nonce accepted for the key."""

@@ -52,6 +52,7 @@ class ApiKey:
     nonce: int = 0
     used_at: int = 0
     calls: Meter = field(default_factory=Meter)
+    asked: int = 0
     locked_until: int = 0
     nonces: list[int] = field(default_factory=list)
 
