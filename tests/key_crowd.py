@@ -166,6 +166,7 @@ async def guard(home: Path, store: str, every_s: float) -> dict[str, Any]:
 
     async with client(home, store, Urgency.LOOP) as (rest, venue, paper):
         await venue.catalogue()
+        await venue.key_info()
         print("ready", flush=True)  # noqa: T201 - spoken to the test
         told = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
         while not told.done() or told.result() == "full\n":

@@ -140,6 +140,7 @@ TRADING = {
 A_KEY = {
     **dict.fromkeys(("name", "account_id", "account", "tier", "api_key"), text),
     **dict.fromkeys(("valid_until", "query_from", "query_to", "last_used", "locked_until"), text),
+    "rest_calls": text,
     "permissions": rows(text),
     "addresses": rows(text),
     "nonce_window": whole,

@@ -30,6 +30,9 @@ LOOP = ("run", "--strategy", "demo")
 CRONS = ("status", "sync-positions", "reconcile", "check-tp-coverage")
 CRON_EVERY_S = 60 / SPEED
 DONE_OR_FINDINGS = (0, 3)
+GUARD_EVERY_S = "1.0"
+"""A stop so young is dear to cancel: oftener would fill a Pro's counter of the pair."""
+
 LONGEST_MS = 250.0
 STOPPED_S = 3.0
 """Longer than a lease."""
@@ -53,7 +56,7 @@ class CronLine:
             stop.wait(CRON_EVERY_S)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
     """A home whose exchange counts calls as of a Pro."""
     folder = tmp_path / "home"
@@ -121,7 +124,7 @@ def test_everybody_on_one_key_during_an_import(
 ) -> None:
     """No refusal reaches anybody, and no stop or cancel waits a quarter of a second for others."""
     with served(home.folder, "--speed", str(SPEED), funds=FUNDS, limits="--tier pro"):
-        crowd = [Crowd.member(home, "guard", f"{seconds / 60}"), Crowd.member(home, "holder")]
+        crowd = [Crowd.member(home, "guard", GUARD_EVERY_S), Crowd.member(home, "holder")]
         crowd.append(Crowd.member(home, "importer", str(rows)))
         guard, holder, importer = crowd
         duration = ("--for", f"{seconds * SPEED}s")
@@ -152,7 +155,7 @@ def test_everybody_on_one_key_during_an_import(
     assert guarded["failures"] == held["failures"] == []
     assert "Rate limit" not in told
     assert imported["rows"] == rows
-    assert guarded["calls"] > 10 * stops
+    assert guarded["calls"] > 4 * stops
     assert guarded["longest_ms"] <= LONGEST_MS
 
 
