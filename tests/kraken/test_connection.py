@@ -274,17 +274,26 @@ def test_a_token_that_cannot_be_had_is_asked_for_again(error: VenueError, away_s
     assert rig.private.tried_at[-1] - asked[0] >= away_s
 
 
-def test_a_frame_that_says_nonsense_drops_the_wire() -> None:
-    """What does not parse cannot be acted on."""
+NONSENSE = [
+    ("a row without its numbers", '{"channel":"ticker","data":[{"symbol":"BTC/USD"}]}'),
+    ("an acknowledgement that is a list", '{"method":"subscribe","success":true,"result":[1]}'),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), NONSENSE, ids=[row[0] for row in NONSENSE])
+def test_a_frame_that_says_nonsense_drops_the_wire(name: str, text: str) -> None:
+    """What does not parse cannot be acted on; the wire comes back, and the feed lives on."""
 
     async def script(rig: Rig) -> None:
-        await rig.public.send({**TICKER, "data": [{"symbol": "BTC/USD"}]})
+        await rig.public.send(text)
         await asyncio.sleep(1)
+        await rig.public.send(TICKER)
 
     rig = run(script)
 
-    assert "does not parse" in rig.of(StreamDown)[0].reason
+    assert "does not parse" in rig.of(StreamDown)[0].reason, name
     assert len(rig.of(StreamUp)) == 2
+    assert len(rig.of(QuoteUpdate)) == 1
 
 
 def test_complaints_and_a_proxys_own_words_are_logged_and_survived(
@@ -296,6 +305,7 @@ def test_complaints_and_a_proxys_own_words_are_logged_and_survived(
         for text in (
             "CloudFlare WebSocket proxy restarting",
             '["an old", "dialect"]',
+            '{"channel":"ticker","data":' + "[" * 100_000 + "]" * 100_000 + "}",
             '{"Error":"Exceeded msg rate"}',
             '{"method":"ping","success":false,"error":"Unsupported field"}',
         ):
@@ -307,7 +317,7 @@ def test_complaints_and_a_proxys_own_words_are_logged_and_survived(
 
     assert len(rig.of(QuoteUpdate)) == 1
     assert rig.of(StreamDown) == []
-    assert len(caplog.records) == 4
+    assert len(caplog.records) == 5
 
 
 def test_a_closed_feed_does_not_connect_again() -> None:

@@ -360,10 +360,18 @@ class Connection:
     async def _on_text(self, text: str) -> None:
         try:
             frame = FRAME.decode(text)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             # A proxy's own words, e.g. `CloudFlare WebSocket proxy restarting`.
             _LOG.warning("a frame that is not a JSON object: %.200s", text)
             return
+        try:
+            await self._deal_with(frame, text)
+        except (msgspec.MsgspecError, ArithmeticError, RecursionError) as error:
+            raise VenueMisbehaved(
+                f"A {frame.channel or frame.method} frame does not parse: {error}."
+            ) from error
+
+    async def _deal_with(self, frame: Frame, text: str) -> None:
         if frame.channel not in _UNWATCHED:
             note_unknown("a frame", Frame, text)
         if frame.req_id in self._sent_at and frame.req_id is not None:
@@ -374,12 +382,7 @@ class Connection:
             if frame.success is False or not frame.method:
                 _LOG.warning("the venue complains: %.200s", text)
         else:
-            try:
-                await self._handler.on_frame(frame)
-            except (msgspec.MsgspecError, ArithmeticError) as error:
-                raise VenueMisbehaved(
-                    f"A {frame.channel or frame.method} frame does not parse: {error}."
-                ) from error
+            await self._handler.on_frame(frame)
 
     def _learn_time(self, frame: Frame, sent: datetime) -> None:
         """The venue's clock, from an answer that tells when it was asked and when it answered.
