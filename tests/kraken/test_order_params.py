@@ -172,6 +172,9 @@ def test_each_kind_of_order_is_said_in_the_venues_words(
         request(quantity=d("0")),
         request(quantity=d("-1")),
         request(quantity=d("NaN")),
+        request(quantity=d("1E+30")),
+        request(quantity=d("12345678901234567890123456789.1")),
+        request(order_type=OrderType.LIMIT, limit_price=d("1E+400")),
         request(order_type=OrderType.LIMIT, limit_price=d("60000.05")),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument
@@ -88,7 +88,10 @@ def quantity_text(quantity: Decimal, instrument: Instrument) -> str:
 def _fixed(value: Decimal, decimals: int, what: str) -> str:
     if not value.is_finite() or value <= 0:
         raise refused(f"{value} is no {what}.")
-    exact = value.quantize(quantum(decimals))
+    try:
+        exact = value.quantize(quantum(decimals))
+    except InvalidOperation as error:  # more digits than are ever reckoned with
+        raise refused(f"{value} is no {what}.") from error
     if exact != value:
         raise refused(f"The {what} {plain(value)} has more than {decimals} decimals.")
     return plain(exact)
