@@ -75,6 +75,8 @@ TOLD: list[tuple[str, tuple[dict[str, Any] | str, ...], tuple[str, str, str]]] =
     ("one of two perhaps", (GONE, BUSY, YES_OURS), (UNKNOWN, UNKNOWN, "")),
     ("one is not told of", (YES_1, YES_2), ("", "", UNKNOWN)),
     ("a no too few", (YES_1, GONE), ("", UNKNOWN, UNKNOWN)),
+    ("one is gone and the rest is silence", (GONE,), (UNKNOWN, UNKNOWN, UNKNOWN)),
+    ("one is gone and then the wire", (GONE, CUT), (UNKNOWN, UNKNOWN, UNKNOWN)),
     ("cut off", (YES_1, CUT), ("", UNKNOWN, UNKNOWN)),
     ("one told twice", (YES_1, YES_1, YES_1), ("", UNKNOWN, UNKNOWN)),
     ("another's", ({**YES_1, "result": {"order_id": "O9"}}, YES_1, YES_2), ("", "", UNKNOWN)),

@@ -217,7 +217,9 @@ class OrderSocket:
         frames = await self._cancel_order(_named(names), expected=len(names))
         noes = [_reason(frame) for frame in frames if not _is_yes(frame)]
         if len(noes) == len(frames) == 1:
-            raise self._refusal(noes)  # One no to the request as a whole.
+            whole = self._refusal(noes)
+            if not (isinstance(whole, VenueRejected) and is_gone(whole.code)):
+                raise whole  # One no to the request as a whole, and not to one of its orders.
         yes = {called for frame in frames if frame.success for called in _called(frame)}
         left = [name for name in names if name.text not in yes]
         error: VenueError = OutcomeUnknown("Kraken did not tell what became of this cancel.")
