@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
 import kraken_answers as kraken
 from zoe_tools.errors import (
@@ -21,7 +23,7 @@ from zoe_tools.errors import (
     VenueUnavailable,
     ZoeError,
 )
-from zoe_tools.kraken import wire
+from zoe_tools.kraken import rest, wire
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.signing import secret_bytes, signature
@@ -143,6 +145,39 @@ def test_an_unreadable_answer_to_a_write_is_unknown(answer: httpx.Response) -> N
 
     assert type(ends_with(amend, venue)) is OutcomeUnknown
     assert len(venue.requests) == 1
+
+
+class _Packed(httpx.AsyncByteStream):
+    """A body as it comes from the wire."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """All at once."""
+        yield self._body
+
+
+def test_an_answer_that_unpacks_to_more_than_the_memory_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A megabyte of gzip may be a gigabyte of blanks; what a write did is not known then."""
+    whole = kraken.success(PLACED).content + b" " * 10_000
+    placed: list[str] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        body = _Packed(gzip.compress(whole))
+        return httpx.Response(200, stream=body, headers={"Content-Encoding": "gzip"})
+
+    async def use(client: RestClient) -> None:
+        monkeypatch.setattr(rest, "LARGEST_ANSWER", len(whole))
+        placed.extend((await write(client)).txid)
+        monkeypatch.setattr(rest, "LARGEST_ANSWER", len(whole) - 1)
+        await write(client)
+
+    assert type(ends_with(use, answer)) is OutcomeUnknown
+    assert placed == PLACED["txid"]
 
 
 def test_a_hanging_venue_is_given_up_in_virtual_time_too() -> None:

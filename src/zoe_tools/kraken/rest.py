@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 READ_TRIES = 3
 NONCE_RESENDS = 3
+LARGEST_ANSWER = 128 * 1024 * 1024
+"""Bytes of a body once unpacked; a year of a busy account's history is a tenth of that."""
 LONGEST_URGENT_WAIT_S = 0.25
 """Protection that waits longer for those who share the key is told of."""
 
@@ -286,7 +288,7 @@ class RestClient:
             async with asyncio.timeout(self._timeout_s):
                 response = await self._transport_now().handle_async_request(request)
                 try:
-                    content = await response.aread()
+                    content = await _content(response)
                 finally:
                     await response.aclose()
         except _NOTHING_LEFT as error:
@@ -349,6 +351,18 @@ def _checked_url(base_url: str) -> str:
             hint="KRAKEN_BASE_URL looks like https://api.kraken.com.",
         )
     return url
+
+
+async def _content(response: httpx.Response) -> bytes:
+    """The body, unpacked; a small one may unpack to more than there is memory."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise httpx.ReadError(f"it is larger than {LARGEST_ANSWER} bytes")
+    return b"".join(parts)
 
 
 def _lost(sentence: str, *, is_write: bool) -> VenueError:
