@@ -100,7 +100,7 @@ def test_each_level_latches_first_and_cancels_what_could_add_risk(
     """Sells stay; flattening cancels zoe's own, because they hold what is to be sold."""
     plan = plan_kill(world(), level, "drill")
 
-    assert plan.steps[0] == SetTradingState(level=level, reason="drill")
+    assert plan.steps[0] == SetTradingState(level=level, reason="drill", before=KillLevel.NONE)
     assert cancelled(plan) == ids
 
 
@@ -202,14 +202,14 @@ def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
 
     assert resume_blockers(clean) == ()
     assert plan_resume(clean, "fixed").steps == (
-        SetTradingState(level=KillLevel.NONE, reason="fixed"),
+        SetTradingState(level=KillLevel.NONE, reason="fixed", before=clean.trading_state.level),
     )
     assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
 
 
 def test_a_level_that_only_the_switch_demands_is_latched_by_a_kill() -> None:
     """Else it would go when the row of the table goes."""
-    wanted = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r")
+    wanted = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r", before=KillLevel.REDUCE_ONLY)
 
     assert plan_latch(world(trading_state=SWITCHED), KillLevel.REDUCE_ONLY, "r").steps == (wanted,)
     assert plan_latch(world(trading_state=STOPPED), KillLevel.REDUCE_ONLY, "r").is_empty

@@ -34,6 +34,7 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
     LinkStop,
+    OrderValues,
     OutcomeState,
     RecordFill,
     RecordOrder,
@@ -125,6 +126,55 @@ def test_each_step_reads_as_in_a_diff(step: Step, sign: str, what: str) -> None:
     assert text.sign == sign
     assert text.what.startswith(what)
     assert text.why == step.reason
+
+
+CHANGES: list[tuple[Step, tuple[str, ...]]] = [
+    (
+        AmendOrder(
+            amendment=OrderAmendment(
+                venue_order_id=ORDER, symbol=BTC, quantity=d("0.3"), trigger_price=d("41500.0")
+            ),
+            reason="r",
+            before=OrderValues(quantity=d("0.5"), trigger_price=d("41000.0")),
+        ),
+        ("quantity 0.5 -> 0.3", "trigger 41000 -> 41500"),
+    ),
+    (
+        CancelOrder(
+            venue_order_id=ORDER,
+            symbol=BTC,
+            reason="r",
+            before=OrderValues(quantity=d("0.5"), limit_price=d("41000")),
+        ),
+        ("0.5 limit 41000 -> gone",),
+    ),
+    (
+        SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r", before=KillLevel.NONE),
+        ("armed -> reduce-only",),
+    ),
+    (
+        SetTradingState(level=KillLevel.NONE, reason="r", before=KillLevel.FLATTEN),
+        ("flatten -> armed",),
+    ),
+    (
+        AdjustPosition(before=HELD, after=make_position(quantity=d("0.25")), reason="r"),
+        ("quantity 0.5 -> 0.25",),
+    ),
+]
+
+
+@pytest.mark.parametrize(("step", "changes"), CHANGES)
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_change_shows_what_is_and_what_will_be(
+    step: Step, changes: tuple[str, ...], width: int
+) -> None:
+    """Each on a line of its own, whole at both usual widths."""
+    shown, out = approver(width=width)
+    shown.show_plan(plan_with(step))
+
+    assert describe(step).changes == changes
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert [each for each in changes if not any(line.startswith(each) for line in lines)] == []
 
 
 @pytest.mark.parametrize("width", [80, 120])

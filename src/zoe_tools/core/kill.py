@@ -24,6 +24,7 @@ from zoe_tools.domain.plan import (
     Plan,
     SetTradingState,
     Step,
+    values_of,
 )
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
@@ -36,7 +37,7 @@ def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     # What only the row in the table demands is not latched: it goes when the row goes.
     is_latched = snapshot.trading_state.changed_by != CONFIG_SWITCH
     if level > current or (level is current and not is_latched):
-        return _plan(snapshot, (SetTradingState(level=level, reason=reason),), ())
+        return _plan(snapshot, (SetTradingState(level=level, reason=reason, before=current),), ())
     note = f"Trading is already at {current.label}."
     return _plan(snapshot, (), (note,) if level < current else ())
 
@@ -70,7 +71,7 @@ def plan_resume(snapshot: Snapshot, reason: str) -> Plan:
     blockers = resume_blockers(snapshot)
     steps: tuple[Step, ...] = ()
     if level is not KillLevel.NONE and not blockers:
-        steps = (SetTradingState(level=KillLevel.NONE, reason=reason),)
+        steps = (SetTradingState(level=KillLevel.NONE, reason=reason, before=level),)
     return _plan(snapshot, steps, blockers, command="resume")
 
 
@@ -181,6 +182,7 @@ def _cancels(
             venue_order_id=order.venue_order_id,
             symbol=order.symbol,
             reason=reason,
+            before=values_of(order),
             client_order_id=record.client_order_id if record else None,
             purpose=purpose,
             position_id=record.position_id if record else None,

@@ -37,6 +37,7 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     Step,
+    values_of,
 )
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Snapshot, value_of
@@ -369,6 +370,7 @@ def _fitted(position: Position, stop: VenueOrder, quantity: Decimal) -> Iterator
                 quantity=stop.filled_quantity + quantity,
             ),
             reason=f"the stop covers {short(stop.remaining_quantity)} of {short(quantity)}",
+            before=values_of(stop),
             position_id=position.position_id,
         )
 

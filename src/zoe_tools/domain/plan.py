@@ -24,7 +24,7 @@ from zoe_tools.domain.identifiers import (
     Symbol,
     VenueOrderId,
 )
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
 from zoe_tools.domain.position import Position
@@ -61,6 +61,27 @@ class BalanceAtLeast:
 Precondition = OrderStillOpen | PositionStill | BalanceAtLeast
 
 
+# --- what a change changes -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderValues:
+    """What an order rests at, before it is changed: quantity in base, prices in quote."""
+
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+def values_of(order: VenueOrder | OrderRecord) -> OrderValues:
+    """The values of an order as it is now."""
+    return OrderValues(
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        trigger_price=order.trigger_price,
+    )
+
+
 # --- steps: at the venue -------------------------------------------------------------------------
 
 
@@ -79,10 +100,11 @@ class PlaceOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmendOrder:
-    """Change one resting order in place."""
+    """Change one resting order in place; `before` is what it rests at, where that is known."""
 
     amendment: OrderAmendment
     reason: str
+    before: OrderValues | None = None
     purpose: OrderPurpose = "stop"
     position_id: PositionId | None = None
     preconditions: tuple[Precondition, ...] = ()
@@ -91,11 +113,12 @@ class AmendOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder:
-    """Cancel one resting order."""
+    """Cancel one resting order; `before` is what it rests at, where that is known."""
 
     venue_order_id: VenueOrderId
     symbol: Symbol
     reason: str
+    before: OrderValues | None = None
     client_order_id: ClientOrderId | None = None
     purpose: OrderPurpose = "entry"
     position_id: PositionId | None = None
@@ -179,10 +202,11 @@ class WriteCandles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTradingState:
-    """Latch a kill level, or re-arm."""
+    """Latch a kill level, or re-arm; `before` is the level there is, where that is known."""
 
     level: KillLevel
     reason: str
+    before: KillLevel | None = None
     preconditions: tuple[Precondition, ...] = ()
 
 

@@ -185,6 +185,8 @@ class Gate:
         refusals = tuple(each for each in veto(plan, snapshot) if each.step_index not in settled)
         if not execute or plan.is_empty:
             earlier = tuple(standing.settled[index] for index in sorted(settled))
+            for each in earlier:
+                self._approver.show_outcome(each)
             return Receipt(plan=shown, outcomes=earlier, refusals=refusals, is_executed=execute)
         demand_consent(plan, live_consent=self._live_consent)
         standing = replace(standing, looked_at=fresh.created_at)

@@ -35,9 +35,14 @@ class Receipt:
             codes |= {_code_of(outcome.state) for outcome in self.outcomes}
         if self.refusals:
             codes.add(_REFUSED)
-        if self.plan.steps and not self.is_executed:
+        if self.has_more_to_do:
             codes.add(_FINDINGS)
         return strongest(codes)
+
+    @property
+    def has_more_to_do(self) -> bool:
+        """Whether a dry run found steps that nobody has settled before."""
+        return not self.is_executed and len(self.outcomes) < len(self.plan.steps)
 
     @property
     def is_done(self) -> bool:

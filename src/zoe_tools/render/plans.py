@@ -80,7 +80,8 @@ class PlanPrinter:
         styled = self._printer.styled(state.ljust(8), _COLOR_OF_STATE[outcome.state])
         lead = f"[{self._outcomes}/{max(len(self._shown), self._outcomes)}] "
         told = describe(outcome.step).what + (f" - {outcome.evidence}" if outcome.evidence else "")
-        code = f" ({outcome.code})" if outcome.code else ""
+        is_done = outcome.state is OutcomeState.DONE
+        code = f" ({outcome.code})" if outcome.code and not is_done else ""
         self._printer.wrapped(
             f"{lead}{styled}  ", told + code, lead_width=len(lead) + len(state.ljust(8)) + 2
         )
@@ -103,7 +104,7 @@ class PlanPrinter:
         if saved:
             printer.line()
             printer.wrapped("", saved)
-        if self._invitation and receipt.plan.steps and not receipt.is_executed:
+        if self._invitation and receipt.has_more_to_do:
             printer.line()
             printer.line(printer.styled(self._closing, "bold"))
             printer.line(f"To carry it out: {self._invitation}")
@@ -131,6 +132,6 @@ def _noun(points: Decimal) -> str:
 
 def _rows(texts: Sequence[StepText]) -> list[tuple[str, str, str, str, str]]:
     return [
-        (text.sign, str(number), text.what, text.why, text.stake)
+        (text.sign, str(number), text.lines, text.why, text.stake)
         for number, text in enumerate(texts, start=1)
     ]

@@ -14,6 +14,7 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
     LinkStop,
+    OrderValues,
     PlaceOrder,
     RecordFill,
     RecordOrder,
@@ -22,19 +23,33 @@ from zoe_tools.domain.plan import (
     Step,
     WriteCandles,
 )
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.trading_state import KillLevel
 
 Sign = Literal["+", "-", "~"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepText:
-    """`sign` reads as in a diff: + something new, - something gone, ~ something changed."""
+    """`sign` reads as in a diff: + something new, - something gone, ~ something changed.
+
+    `changes` are lines of what is and what will be, for a table; `what` alone says it in one line.
+    """
 
     sign: Sign
     what: str
     why: str
     where: Literal["venue", "store"]
     stake: str = ""
+    title: str = ""
+    changes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> str:
+        """The title with each change below it; without changes, what is done."""
+        if not self.changes:
+            return self.what
+        return "\n".join((self.title, *(f"  {each}" for each in self.changes)))
 
 
 def describe(step: Step) -> StepText:
@@ -56,10 +71,24 @@ def _at_the_venue(step: PlaceOrder | AmendOrder | CancelOrder) -> StepText:
             )
         case AmendOrder(amendment=amendment):
             what = f"amend {step.purpose} {amendment.venue_order_id} on {_change(amendment)}"
-            return StepText(sign="~", what=what, why=step.reason, where="venue")
+            return StepText(
+                sign="~",
+                what=what,
+                why=step.reason,
+                where="venue",
+                title=f"amend {step.purpose} {amendment.venue_order_id} on {amendment.symbol}",
+                changes=_amended(step.before, amendment),
+            )
         case CancelOrder():
             what = f"cancel {step.purpose} {step.venue_order_id} on {step.symbol}"
-            return StepText(sign="-", what=what, why=step.reason, where="venue")
+            return StepText(
+                sign="-",
+                what=what,
+                why=step.reason,
+                where="venue",
+                title=what,
+                changes=(f"{_resting(step.before)} -> gone",) if step.before else (),
+            )
         case _:
             assert_never(step)
 
@@ -75,7 +104,8 @@ def _in_the_store(
     | SetTradingState,
 ) -> StepText:
     sign: Sign = "~"
-    stake = ""
+    stake = title = ""
+    changes: tuple[str, ...] = ()
     match step:
         case AdoptPosition(position=position):
             sign = "+"
@@ -86,6 +116,7 @@ def _in_the_store(
                 f"adjust {after.symbol} from {short(before.quantity)} to {short(after.quantity)}"
                 f" ({after.status.value})"
             )
+            title, changes = f"adjust {after.symbol}", _adjusted(before, after)
             stake = _stake(abs(before.quantity - after.quantity) * before.average_cost)
         case LinkStop(order=order):
             what = f"link stop {order.venue_order_id} to position {step.position_id}"
@@ -100,14 +131,26 @@ def _in_the_store(
             what = f"record order {order.venue_order_id} on {order.symbol} as {order.status.value}"
         case ResolveIntent():
             what = f"close intent {step.intent_id} as {step.state.value}: {step.evidence}"
+            title = f"close intent {step.intent_id}"
+            changes = (f"unknown -> {step.state.value}: {step.evidence}",)
         case WriteCandles():
             sign = "+"
             what = f"write {len(step.candles)} {step.timeframe.value} candles of {step.symbol}"
         case SetTradingState(level=level):
-            what = f"set trading to {'armed' if not level else level.label}"
+            what, title = f"set trading to {_level(level)}", "set trading"
+            if step.before is not None:
+                changes = (f"{_level(step.before)} -> {_level(level)}",)
         case _:
             assert_never(step)
-    return StepText(sign=sign, what=what, why=step.reason, where="store", stake=stake)
+    return StepText(
+        sign=sign,
+        what=what,
+        why=step.reason,
+        where="store",
+        stake=stake,
+        title=title,
+        changes=changes,
+    )
 
 
 def _order(request: OrderRequest) -> str:
@@ -132,6 +175,43 @@ def _change(amendment: OrderAmendment) -> str:
     )
     changes = [f"{name} {short(value)}" for name, value in new if value is not None]
     return f"{amendment.symbol} to {', '.join(changes) or 'nothing new'}"
+
+
+def _amended(before: OrderValues | None, amendment: OrderAmendment) -> tuple[str, ...]:
+    """Each value that is to change: what it is, and what it will be."""
+    if before is None:
+        return ()
+    pairs = (
+        ("quantity", before.quantity, amendment.quantity),
+        ("limit", before.limit_price, amendment.limit_price),
+        ("trigger", before.trigger_price, amendment.trigger_price),
+    )
+    return tuple(
+        f"{name} {_told(was)} -> {short(new)}" for name, was, new in pairs if new is not None
+    )
+
+
+def _resting(values: OrderValues) -> str:
+    prices = (("limit", values.limit_price), ("trigger", values.trigger_price))
+    told = [f"{name} {short(price)}" for name, price in prices if price is not None]
+    return " ".join([short(values.quantity), *(told or ["at the market"])])
+
+
+def _adjusted(before: Position, after: Position) -> tuple[str, ...]:
+    pairs = (
+        ("quantity", short(before.quantity), short(after.quantity)),
+        ("cost", short(before.average_cost), short(after.average_cost)),
+        ("state", before.status.value, after.status.value),
+    )
+    return tuple(f"{name} {was} -> {new}" for name, was, new in pairs if was != new)
+
+
+def _level(level: KillLevel) -> str:
+    return level.label if level else "armed"
+
+
+def _told(value: Decimal | None) -> str:
+    return "none" if value is None else short(value)
 
 
 def _stake(notional: Decimal) -> str:
