@@ -22,7 +22,14 @@ from zoe_tools.runtime.audit_home import AuditHome, Trust
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store, Transaction
 
-TABLES = ("audit_log", "audit_heads", "audit_signatures", "audit_checkpoints")
+TABLES = (
+    "audit_log",
+    "audit_heads",
+    "audit_signatures",
+    "audit_checkpoints",
+    "order_events",
+    "crypto_fills",
+)
 
 
 def opened(
@@ -98,6 +105,7 @@ def report_on(
                 kept=kept,
                 is_signed=Trust(home.trusted()).is_signed,
                 others=[each.account_id for each in books.accounts() if each != account],
+                books=books.audit.books(),
             )
         )
 
@@ -117,7 +125,7 @@ def owner_of(url: str) -> Iterator[Connection]:
 def _without_triggers(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         names = connection.execute(
-            text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'")
+            text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         ).scalars()
         for name in [*names]:
             connection.execute(text(f"DROP TRIGGER {name}"))

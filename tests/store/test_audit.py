@@ -405,6 +405,29 @@ def test_the_first_bad_row_is_named(url: str, home: AuditHome, name: str) -> Non
     assert report_on(url, home, LIVE).findings == ()
 
 
+CORRECTIONS = {
+    "an intent": ("UPDATE order_intents SET status = 'rejected' WHERE @ours", 3),
+    "an event": ("UPDATE order_events SET status = 'canceled' WHERE @ours", 4),
+    "an execution": ("UPDATE crypto_fills SET quantity = '9' WHERE @ours", 5),
+    "an execution that is gone": ("DELETE FROM crypto_fills WHERE @ours", 5),
+    "a kill": ("UPDATE trading_states SET level = 'none' WHERE @ours", 6),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_books_that_somebody_corrected_are_not_those_of_the_log(
+    url: str, home: AuditHome, name: str
+) -> None:
+    """The log is whole, and says what the tables said before."""
+    statement, seq = CORRECTIONS[name]
+    write_days(url, home.signer(), 1)
+    with owner_of(url) as connection:
+        sql(statement)(connection)
+    (found,) = report_on(url, home).findings
+
+    assert (found.flaw, found.seq) == (Flaw.BOOKS_DIFFER, seq)
+
+
 def test_a_key_of_ones_own_vouches_for_nothing(url: str, home: AuditHome, tmp_path: Path) -> None:
     """An intruder signs the rewritten log with their own key."""
     write_days(url, home.signer(), 1)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from zoe_tools.core.audit_books import LastTold, differences
 from zoe_tools.domain.audit import (
     NOTHING_BEFORE,
     AuditHead,
     AuditKind,
     AuditRow,
+    BooksState,
     Checkpoint,
     SignedHead,
     row_hash,
@@ -42,6 +44,7 @@ class Flaw(StrEnum):
     FORGED_HEAD = "FORGED_HEAD"
     UNTRUSTED_KEY = "UNTRUSTED_KEY"
     FORGED_CHECKPOINT = "FORGED_CHECKPOINT"
+    BOOKS_DIFFER = "BOOKS_DIFFER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,8 @@ class AuditFinding:
 class AuditEvidence:
     """What there is to check: the rows in their order, and all that vouches for them.
 
-    `kept` are signed heads from outside the database, `others` the ids of the other accounts.
+    `kept` are signed heads from outside the database, `others` the ids of the other accounts;
+    `books` what the tables say now.
     """
 
     account_id: AccountId
@@ -68,6 +72,7 @@ class AuditEvidence:
     kept: Sequence[SignedHead]
     is_signed: IsSigned
     others: Sequence[AccountId] = ()
+    books: BooksState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class _Walk:
     claims: dict[int, list[SignedHead]]
     findings: list[AuditFinding] = field(default_factory=list)
     kept: Checkpoint | None = None
+    told: LastTold = field(default_factory=LastTold)
     unmet: list[SignedHead] = field(default_factory=list)
     restores: dict[str, int] = field(default_factory=dict)
     rows: int = 0
@@ -137,6 +143,9 @@ def verify(evidence: AuditEvidence) -> AuditReport:
         _step(walk, row)
     _end(walk, evidence, trusted)
     walk.findings += [finding for _, finding in checked if finding is not None]
+    if evidence.books is not None and not walk.findings:  # else the log proves nothing of them
+        for seq, message in differences(walk.told, evidence.books):
+            walk.find(Flaw.BOOKS_DIFFER, seq, message)
     return _report(walk, evidence, trusted)
 
 
@@ -190,6 +199,7 @@ def _step(walk: _Walk, row: AuditRow) -> None:
             " one of the two was replaced",
         )
     _claims(walk, row.seq, row.hash)
+    walk.told.hear(row)
     if row.kind == AuditKind.RESTORED:
         walk.restores.setdefault(str(row.facts.get("epoch_before", "")), row.seq)
     walk.expected, walk.before, walk.last = row.seq + 1, row.hash, row

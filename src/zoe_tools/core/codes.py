@@ -310,6 +310,9 @@ UNTRUSTED_KEY yes
 FORGED_CHECKPOINT yes
   Rows were removed under a checkpoint that no trusted key signed.
   -> Keep the database as it is, compare with a backup, ask who has access.
+BOOKS_DIFFER yes
+  The books say something else than the audit log told last: somebody changed the tables by hand.
+  -> zoe reconcile, and ask who has access to the database
 """,
     "event of the log": """
 THRESHOLD_MISMATCH no

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from zoe_tools.domain.identifiers import AccountId
@@ -133,6 +134,19 @@ class Checkpoint:
             self.before,
             str(self.rows),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksState:
+    """What the tables of the books say now of what the log tells too.
+
+    An intent's state and an event's status; of a fill quantity, price, cost and fee; the level.
+    """
+
+    intents: Mapping[str, str]
+    events: Mapping[str, str]
+    fills: Mapping[str, tuple[Decimal, ...]]
+    level: str | None
 
 
 def instant(at: datetime) -> str:

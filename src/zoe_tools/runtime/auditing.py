@@ -47,6 +47,7 @@ def verify_accounts(
                         kept=kept,
                         is_signed=trust.is_signed,
                         others=others,
+                        books=books.audit.books(),
                     )
                 )
             )

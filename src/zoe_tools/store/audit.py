@@ -20,6 +20,7 @@ from zoe_tools.domain.audit import (
     AuditHead,
     AuditKind,
     AuditRow,
+    BooksState,
     Checkpoint,
     SignedHead,
     head_statement,
@@ -31,6 +32,7 @@ from zoe_tools.domain.audit import (
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store.accounts import store_epoch
+from zoe_tools.store.audit_books import books_state
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import AUDIT_CHECKPOINTS, AUDIT_HEADS, AUDIT_LOG, AUDIT_SIGNATURES
 
@@ -239,6 +241,10 @@ class Log:
     def signatures(self) -> tuple[SignedHead, ...]:
         """Every signature over a head that is kept here, oldest first."""
         return signatures(self._connection, self._account_id)
+
+    def books(self) -> BooksState:
+        """What the tables say now of what the log tells too."""
+        return books_state(self._connection, self._account_id)
 
     def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint: where what is left of the log begins."""

@@ -1,0 +1,78 @@
+"""Holds the books to the audit log: what the log told last must be what the books say.
+
+Only what the log names is compared. What is older than the log, or pruned from it, is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from zoe_tools.domain.audit import AuditKind, AuditRow, BooksState
+
+_NUMBERS = ("quantity", "price", "cost", "fee")
+
+
+@dataclass(slots=True)
+class LastTold:
+    """What the log told last of each; each with the row that told it."""
+
+    intents: dict[str, tuple[int, str]] = field(default_factory=dict)
+    events: dict[str, tuple[int, str]] = field(default_factory=dict)
+    fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
+    level: tuple[int, str] | None = None
+
+    def hear(self, row: AuditRow) -> None:
+        """Remember what this row tells, if it is of a kind that the books hold too."""
+        if row.kind not in _HEARD:
+            return
+        try:
+            facts = row.facts
+            match row.kind:
+                case AuditKind.INTENT.value | AuditKind.INTENT_STATE.value:
+                    self.intents[str(facts["intent_id"])] = (row.seq, str(facts["state"]))
+                case AuditKind.ORDER_EVENT.value:
+                    self.events[str(facts["event_key"])] = (row.seq, str(facts["status"]))
+                case AuditKind.FILL.value:
+                    numbers = tuple(Decimal(str(facts[name])) for name in _NUMBERS)
+                    self.fills[str(facts["fill_id"])] = (row.seq, numbers)
+                case _:
+                    self.level = (row.seq, str(facts["level"]))
+        except (json.JSONDecodeError, KeyError, InvalidOperation):
+            return  # a row that was changed: its hash has said so
+
+
+_HEARD = frozenset(
+    {
+        AuditKind.INTENT.value,
+        AuditKind.INTENT_STATE.value,
+        AuditKind.ORDER_EVENT.value,
+        AuditKind.FILL.value,
+        AuditKind.TRADING_STATE.value,
+    }
+)
+
+
+def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
+    """Where the books say something else: the row that told it, and a sentence.
+
+    Settled intents may have been pruned; events and executions never are.
+    """
+    for intent_id, (seq, state) in told.intents.items():
+        now = books.intents.get(intent_id)
+        if now is not None and now != state:
+            yield seq, f"intent {intent_id} is {now} in the books; row {seq} says {state}"
+    for key, (seq, status) in told.events.items():
+        if books.events.get(key) != status:
+            yield (
+                seq,
+                f"an order event that row {seq} tells ({status}) is not so in the books: {key}",
+            )
+    for fill_id, (seq, numbers) in told.fills.items():
+        if books.fills.get(fill_id) != numbers:
+            yield seq, f"execution {fill_id} of row {seq} is not so in the books"
+    if told.level is not None and books.level != told.level[1]:
+        seq, level = told.level
+        yield seq, f"trading is at {books.level or 'nothing'} in the books; row {seq} says {level}"

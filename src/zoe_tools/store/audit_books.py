@@ -1,0 +1,34 @@
+"""Reads of the books what the audit log tells too, as short as it can be held against it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from zoe_tools.domain.audit import BooksState
+from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.store.tables import CRYPTO_FILLS, ORDER_EVENTS, ORDER_INTENTS, TRADING_STATES
+
+
+def books_state(connection: Connection, account_id: AccountId) -> BooksState:
+    """Intents' states, events' statuses, fills' numbers and the level, as the tables say now."""
+    intents, events, fills, states = ORDER_INTENTS, ORDER_EVENTS, CRYPTO_FILLS, TRADING_STATES
+    fill_rows = connection.execute(
+        select(fills.c.fill_id, fills.c.quantity, fills.c.price, fills.c.cost, fills.c.fee).where(
+            fills.c.account_id == account_id
+        )
+    )
+    intent_rows = connection.execute(
+        select(intents.c.intent_id, intents.c.status).where(intents.c.account_id == account_id)
+    )
+    event_rows = connection.execute(
+        select(events.c.event_key, events.c.status).where(events.c.account_id == account_id)
+    )
+    level = connection.execute(
+        select(states.c.level).where(states.c.account_id == account_id)
+    ).scalar()
+    return BooksState(
+        intents={row[0]: row[1] for row in intent_rows},
+        events={row[0]: row[1] for row in event_rows},
+        fills={row[0]: tuple(row[1:]) for row in fill_rows},
+        level=level,
+    )
