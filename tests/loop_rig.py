@@ -196,6 +196,7 @@ class LoopRig:
         self.narrator = RecordingNarrator()
         self.policy = policy
         self.stop = asyncio.Event()
+        self.news: asyncio.Event | None = None
         self.loop: TradingLoop | None = None
         self.is_deaf = False
         self._is_shadow = is_shadow
@@ -400,6 +401,7 @@ class LoopRig:
             sightings=sightings,
             narrator=self.narrator,
             is_shadow=self._is_shadow,
+            news=self.news,
         )
 
 

@@ -313,3 +313,29 @@ def test_an_account_that_is_not_ready_is_protected_until_it_is(tmp_path: Path) -
         assert {each.symbol for each in await rig.read(lambda tx: tx.positions())} == {BTC, ETH}
 
     with_rig(tmp_path, story)
+
+
+@pytest.mark.parametrize(("is_told", "noticed_s"), [(True, 0.0), (False, 0.4)])
+def test_news_of_a_changed_state_are_heeded_before_it_is_asked_for(
+    tmp_path: Path, noticed_s: float, *, is_told: bool
+) -> None:
+    """Told, at once; not told, when it is asked for the next time, half a second later at most."""
+
+    async def story(rig: LoopRig) -> float:
+        rig.news = asyncio.Event()
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(2.1)
+        await rig.read(lambda tx: tx.set_config("kill_switch", "true", rig.clock.now()))
+        changed_at = rig.clock.now()
+        if is_told:
+            rig.news.set()
+        assert rig.loop is not None
+        while rig.loop.books.trading_state.may_enter:
+            await rig.clock.sleep(0.01)
+        noticed_after = (rig.clock.now() - changed_at).total_seconds()
+        rig.stop.set()
+        await running
+        return noticed_after
+
+    assert with_rig(tmp_path, story) == pytest.approx(noticed_s, abs=0.05)

@@ -72,6 +72,8 @@ class LoopParts:
     sightings: Sightings
     narrator: Narrator
     is_shadow: bool = False
+    news: asyncio.Event | None = None
+    """Set by whoever hears that the trading state was changed; None where nobody can."""
 
 
 class TradingLoop:

@@ -261,7 +261,28 @@ async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
     while True:
         if await loop.books.refresh_trading_state(parts.clock.now()):
             loop.wake()
+        await _until_news(parts)
+
+
+async def _until_news(parts: LoopParts) -> None:
+    """Until it is time to ask again, or somebody says that there is something to hear."""
+    if parts.news is None:
         await parts.clock.sleep(parts.cadence.state_poll_s)
+        return
+    async with asyncio.TaskGroup() as group:
+        waits = [
+            group.create_task(_pause(parts)),
+            group.create_task(parts.news.wait()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+    parts.news.clear()
+
+
+async def _pause(parts: LoopParts) -> bool:
+    await parts.clock.sleep(parts.cadence.state_poll_s)
+    return True
 
 
 async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:

@@ -53,6 +53,7 @@ class RunPlan:
     readiness: Readiness | None = None
     watcher: Watcher | None = None
     farewell: Farewell | None = None
+    news: asyncio.Event | None = None
 
 
 async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
@@ -141,6 +142,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         sightings=sightings,
         narrator=plan.narrator,
         is_shadow=plan.is_shadow,
+        news=plan.news,
     )
 
 

@@ -28,6 +28,7 @@ from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
+from zoe_tools.store.news import StateNews
 
 CYCLE_CHECK_S = 0.05
 STANDBY_POLL_S = 0.25
@@ -98,7 +99,7 @@ async def _run(
         raise ConfigError("The context was opened without wires.")
     if order.is_shadow:
         await _refuse_shadow_over_positions(context)
-    stop = asyncio.Event()
+    stop, news = asyncio.Event(), asyncio.Event()
     plan = RunPlan(
         account=context.account,
         policy=context.policy,
@@ -119,8 +120,10 @@ async def _run(
         readiness=_readiness(context, order),
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
+        news=news,
     )
-    with _stopping_on_signals(stop):
+    tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
+    with StateNews(context.settings.database_url, tell), _stopping_on_signals(stop):
         await _wait_for_host(lock, narrator, context.clock, stop)
         return await run_engine(plan, stop)
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = MetaData(
