@@ -262,6 +262,39 @@ def test_a_note_that_cannot_be_read_is_as_good_as_none(desk: Desk, left: bytes) 
     assert run_virtual(run()) == int(EPOCH.timestamp()) * 1_000_000
 
 
+@pytest.mark.parametrize("how", ["removed", "torn", "torn and found so by a newcomer"])
+def test_a_file_that_is_lost_while_it_is_used_is_shared_again(
+    desk: Desk, tmp_path: Path, how: str
+) -> None:
+    """Nobody goes on alone with a file that the others do not have, or is shut out for good."""
+
+    def lose() -> None:
+        for each in tmp_path.iterdir():
+            if how == "removed":
+                each.unlink()
+            else:
+                each.write_bytes(b"\xfe" * each.stat().st_size)
+
+    async def run() -> list[tuple[int, float]]:
+        one, other = desk.process(), desk.process()
+        for each in (one, other):
+            await call(each, 0)
+        lose()
+        if how != "torn":
+            other = desk.process()
+            await call(other, 0)
+        for each in (one, other):
+            await call(each, 0)
+        first = asyncio.create_task(call(one, 0.5))
+        await asyncio.sleep(0.1)
+        return [await call(other, 0), await first]
+
+    (second, waited_until), (first, taken_at) = run_virtual(run())
+
+    assert second > first
+    assert waited_until - taken_at >= 0.5
+
+
 def test_out_of_reach_of_the_others_only_new_risk_stays_at_home(desk: Desk) -> None:
     """Reads and protection go alone, with nonces that still rise; afterwards all is as before."""
 

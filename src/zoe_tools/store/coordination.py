@@ -83,19 +83,30 @@ class FileNotes:
             self._opened.pop().close()
 
     def _connection(self) -> sqlite3.Connection:
-        """Each thread has one."""
+        """Each thread has one, of the file that is there now."""
         known: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if known is not None and self._mine.file != _file_at(self._path):
+            # Removed, or made anew by another: who went on with the old one would go on alone.
+            self._forget()
+            known = None
         if known is None:
             known = self._mine.connection = self._made()
             self._opened.append(known)
         return known
+
+    def _forget(self) -> None:
+        known: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        if known is not None and known in self._opened:
+            self._opened.remove(known)
+            known.close()
 
     def _made(self) -> sqlite3.Connection:
         """A connection; a file that a power cut has torn is made anew."""
         try:
             return self._connected()
         except sqlite3.DatabaseError as error:
-            if not any(sign in str(error) for sign in _DAMAGED):
+            if not _is_damage(error):
                 raise
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
@@ -103,6 +114,7 @@ class FileNotes:
 
     def _connected(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._mine.file = _file_at(self._path)
         connection = sqlite3.connect(
             self._path,
             timeout=_LOCK_WAIT_MS / 1000,
@@ -126,11 +138,26 @@ class FileNotes:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            if _is_damage(error):
+                self._forget()  # the next look makes the file anew
             said = error.strerror if isinstance(error, OSError) else str(error)
             raise StoreUnavailable(
                 f"The file {self._path} cannot be used: {said}.",
                 hint="See whether ZOE_HOME can be written, and whether its disk is full.",
             ) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and any(sign in str(error) for sign in _DAMAGED)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file it is: its number is nobody else's as long as somebody has it open."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class DatabaseNotes:
