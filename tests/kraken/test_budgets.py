@@ -273,3 +273,37 @@ def test_only_protection_goes_on_in_spite_of_our_own_caution() -> None:
         ]
 
     assert with_budgets(use) == [False, True]
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_key() -> None:
+    """What a wrong clock wrote for tomorrow is not waited for; what it counted still counts."""
+    tomorrow = int(kraken.EPOCH.timestamp()) + 86_400
+    venue = kraken.Script(OpenOrders=[kraken.failure(f"EService: Throttled: {tomorrow + 7}"), OPEN])
+
+    async def run() -> tuple[float, float, float]:
+        wrong = VirtualClock(kraken.EPOCH + timedelta(days=1))
+        keys, loop = NonceSource(wrong), asyncio.get_running_loop()
+        options: dict[str, Any] = {"coordination": keys, "unlimited": False, "tier": "starter"}
+        client = kraken.client(venue, clock=wrong, **options)
+        for _ in range(14):
+            await read(client)
+        for _ in range(45):
+            await add(client.budgets)
+        client.budgets.refused(
+            VenueThrottled("", code="EService:Throttled: 1", retry_after_s=600.0)
+        )
+        keys._clock = right = VirtualClock(kraken.EPOCH)
+        client = kraken.client(venue, clock=right, **options)
+        started = loop.time()
+        pause_s = await client.budgets.check_pause()
+        await add(client.budgets)
+        added_at = loop.time()
+        for _ in range(3):
+            await read(client)
+        return pause_s, added_at - started, loop.time() - added_at
+
+    pause_s, to_add_s, to_read_s = run_virtual(run())
+
+    assert pause_s == 0
+    assert 0 < to_add_s <= 2
+    assert 0 < to_read_s <= 10

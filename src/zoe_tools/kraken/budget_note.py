@@ -6,13 +6,15 @@ Source: kraken-spot section 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
 from zoe_tools.kraken import limits
+from zoe_tools.kraken.errors import LOCKOUT_S, LONGEST_PAUSE_S
 from zoe_tools.kraken.limits import CallCounter, Tier
 from zoe_tools.ports import NoteStep
 
@@ -20,7 +22,21 @@ T = TypeVar("T")
 
 MICROSECONDS = 1_000_000
 MOST_ORDERS = 2_000
+LONGEST_BACKOFF_S = 120
+"""With these a key meets fewer than 20 invalid nonces in a lockout's quarter of an hour."""
 _FORGET_AFTER_US = 24 * 3600 * MICROSECONDS
+_SLACK_US = 5 * MICROSECONDS
+"""Processes do not read their clocks alike; so far one may be ahead of another."""
+_LONGEST_QUEUE_US = 120 * MICROSECONDS
+"""A counter that is full is empty in half of it."""
+_LONGEST_SILENCES_US: Mapping[str, int] = MappingProxyType(
+    {
+        "paused_until": round(LONGEST_PAUSE_S) * MICROSECONDS,
+        "backs_off_until": LONGEST_BACKOFF_S * MICROSECONDS,
+        "locked_until": round(LOCKOUT_S) * MICROSECONDS,
+    }
+)
+"""What is asked for at most; the venue says it again if it is still so."""
 
 Row = tuple[str, int, str]
 """Pair, when placed or last amended, and what else the order is called."""
@@ -80,11 +96,36 @@ def note_in(text: bytes) -> Note:
         return Note()
 
 
+def note_at(text: bytes, now: datetime) -> Note:
+    """The note, without what a clock wrote that has been set back since.
+
+    A counter that were to start in an hour would not decay for an hour, and the key stand still.
+    """
+    note = note_in(text)
+    now_us = limits.microseconds_of(now)
+    latest = now_us + _SLACK_US
+    told = [at for _, at in (*note.engine.values(), *((note.rest,) if note.rest else ()))]
+    if max(told, default=0) > latest:
+        note.engine = {name: (count, min(at, now_us)) for name, (count, at) in note.engine.items()}
+        note.rest = note.rest and (note.rest[0], min(note.rest[1], now_us))
+        note.orders = {
+            key: (pair, min(at, now_us), called) for key, (pair, at, called) in note.orders.items()
+        }
+    if max(note.nonce_refusals, default=0) > latest:
+        note.nonce_refusals = [at for at in note.nonce_refusals if at <= latest]
+    if note.waiting:
+        note.waiting = [each for each in note.waiting if each.until <= latest + _LONGEST_QUEUE_US]
+    for name, longest_us in _LONGEST_SILENCES_US.items():
+        if getattr(note, name) > latest + longest_us:
+            setattr(note, name, 0)
+    return note
+
+
 def stepped(step: Callable[[Note, datetime], T]) -> NoteStep[T]:
     """A step of the note as one of its text."""
 
     def of_text(text: bytes, now: datetime) -> tuple[bytes, T]:
-        note = note_in(text)
+        note = note_at(text, now)
         result = step(note, now)
         return msgspec.json.encode(note), result
 

@@ -19,7 +19,7 @@ from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.errors import VenueThrottled, ZoeError
 from zoe_tools.kraken import budget_note, limits, prices
-from zoe_tools.kraken.budget_note import MICROSECONDS, Note, Waiting
+from zoe_tools.kraken.budget_note import LONGEST_BACKOFF_S, MICROSECONDS, Note, Waiting
 from zoe_tools.kraken.errors import LOCKOUT_S
 from zoe_tools.kraken.limits import CallCounter, Counters, Tier
 from zoe_tools.kraken.prices import Standing
@@ -30,9 +30,6 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _FREE_REFUSALS = 5
-_LONGEST_BACKOFF_S = 120
-"""With these a key meets fewer than 20 invalid nonces in a lockout's quarter of an hour."""
-
 _LATE_S = 5.0
 """Who waits for room and is so late to ask again has lost his place."""
 
@@ -206,7 +203,7 @@ class Budgets:
             note.nonce_refusals = [*(at for at in note.nonce_refusals if at > oldest), now_us]
             over = len(note.nonce_refusals) - _FREE_REFUSALS
             if over >= 0:
-                wait_s = min(2 ** min(over, 10), _LONGEST_BACKOFF_S)
+                wait_s = min(2 ** min(over, 10), LONGEST_BACKOFF_S)
                 note.backs_off_until = max(note.backs_off_until, now_us + wait_s * MICROSECONDS)
 
         self._knows_of_pause = True
@@ -220,7 +217,7 @@ class Budgets:
 
     async def _look(self, view: Callable[[Note, datetime], T], claim: Claim) -> T:
         def look(text: bytes, now: datetime) -> tuple[bytes, T]:
-            return text, view(budget_note.note_in(text), now)
+            return text, view(budget_note.note_at(text, now), now)
 
         return await self._coordination.change(look, claim)
 

@@ -30,6 +30,9 @@ INVALID_NONCE = "EAPI:Invalid nonce"
 LOCKOUT_S = 15 * 60.0
 """A temporary lockout lasts about this long; asking during it prolongs it."""
 
+LONGEST_PAUSE_S = 3600.0
+"""A later end of a pause is not believed."""
+
 _THROTTLED_S = 5.0
 _BLANK_AFTER_CATEGORY = re.compile(r"^([EW][A-Za-z]+):\s+")
 _WARNING = re.compile(r"^W[A-Za-z]+:")
@@ -282,4 +285,4 @@ def _known(row: ErrorRow, *, sentence: str, code: str, now_s: float | None) -> V
 def _wait_until(code: str, now_s: float) -> float | None:
     """Seconds until the unix time that ends a `Throttled` string; at least one, at most an hour."""
     found = _DIGITS.search(code)
-    return min(max(float(found.group(1)) - now_s, 1.0), 3600.0) if found else None
+    return min(max(float(found.group(1)) - now_s, 1.0), LONGEST_PAUSE_S) if found else None
