@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 READ_TRIES = 3
 NONCE_RESENDS = 3
-LARGEST_ANSWER = 128 * 1024 * 1024
-"""Bytes of a body once unpacked; a year of a busy account's history is a tenth of that."""
+LARGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes of a body once unpacked; a million rows of history as a file are a fifth of that."""
 LONGEST_URGENT_WAIT_S = 0.25
 """Protection that waits longer for those who share the key is told of."""
 
