@@ -54,7 +54,9 @@ def _tell(
     found: dict[str, list[dict[str, Any]]],
 ) -> None:
     for line, code in story:
-        words = [str(folder / each) if each.endswith(".plan") else each for each in line.split()]
+        words = [
+            str(folder / each) if each.endswith((".plan", ".db")) else each for each in line.split()
+        ]
         ran = home.here(*words, "--json")
         assert ran.code == code, f"zoe {line}: {ran.out}{ran.err}"
         loaded = json.loads(ran.out)

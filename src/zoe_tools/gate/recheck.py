@@ -36,6 +36,7 @@ PRICE_TOLERANCE_PCT = Decimal(1)
 
 EXACTLY = "exactly"
 _NOTHING = "-"
+_HOW_MANY = ", how many"
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
 )
@@ -183,9 +184,16 @@ def _step_differences(
     made_now = _MADE_NOW.get(type(before).__name__, "")
     old = dict(_leaves(jsonable(before), made_now=made_now))
     new = dict(_leaves(_renamed(jsonable(after), *plans), made_now=made_now))
-    for path in sorted(old.keys() | new.keys()):
+    paths = sorted(old.keys() | new.keys())
+    # Of a list that grew or shrank only that is told, not each of its entries.
+    others = tuple(
+        f"{path.removesuffix(_HOW_MANY)} "
+        for path in paths
+        if path.endswith(_HOW_MANY) and old.get(path) != new.get(path)
+    )
+    for path in paths:
         was, now = old.get(path), new.get(path)
-        if was == now:
+        if was == now or path.startswith(others):
             continue
         is_price = path.rpartition(".")[2] in _PRICES
         if is_price and _is_near(was, now, tolerance_pct):
@@ -226,7 +234,7 @@ def _leaves(value: object, path: str = "", *, made_now: str) -> Iterator[tuple[s
             if key not in _NOT_COMPARED and below != made_now:
                 yield from _leaves(each, below, made_now=made_now)
     elif isinstance(value, list):
-        yield f"{path}, how many", len(value)
+        yield f"{path}{_HOW_MANY}", len(value)
         for index, each in enumerate(value, start=1):
             yield from _leaves(each, f"{path} {index}", made_now=made_now)
     else:
