@@ -76,7 +76,7 @@ class _InvalidNonce(VenueRejected):
 
 
 class RestClient:
-    """One base URL and at most one key. Private calls go out one at a time.
+    """One base URL and at most one key. Private calls go out one at a time, in one event loop.
 
     `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
     the counters, for a venue that has none. `transport` replaces the network. `coordination` is
