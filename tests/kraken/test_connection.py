@@ -355,6 +355,18 @@ def test_silence_is_a_loss_after_ten_seconds() -> None:
     assert len(rig.of(StreamUp)) == 2
 
 
+def test_silence_is_a_loss_also_when_the_clock_is_set_back() -> None:
+    """An hour back must not make a wire that is dead look alive for an hour."""
+
+    async def script(rig: Rig) -> None:
+        rig.clock._epoch -= timedelta(hours=1)
+        await asyncio.sleep(25)
+
+    rig = run(script)
+
+    assert "silent" in rig.of(StreamDown)[0].reason
+
+
 def test_heartbeats_keep_a_quiet_wire_alive() -> None:
     """A heartbeat is a frame; and we ping every thirty seconds."""
 

@@ -117,7 +117,9 @@ class Stopwatch:
     def seconds(self) -> float:
         """Since it was made."""
         by_clock = (self._clock.now() - self._started_at).total_seconds()
-        return min(by_clock, self._loop.time() - self._started)
+        by_loop = self._loop.time() - self._started
+        # A clock that was set back would call a dead wire young until it has caught up.
+        return min(by_clock, by_loop) if by_clock >= 0 else by_loop
 
 
 class Connection:
