@@ -7,15 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TypeVar
 
+from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
+from zoe_tools.domain.snapshot import (
+    NOT_GATHERED,
+    SEEN_IN_OPEN_ORDERS,
+    Missing,
+    Reading,
+    Snapshot,
+)
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     CONFIG_SWITCH_TOO,
@@ -39,11 +50,15 @@ class Need(Enum):
     OPEN_ORDERS = auto()
     CLOSED_ORDERS = auto()
     FILLS = auto()
+    NEW_FILLS = auto()
+    """Fills that the books may lack: the history is asked if an order of ours tells of any."""
+
     LEDGER = auto()
     QUOTES = auto()
 
 
-EVERYTHING = frozenset(Need)
+EVERYTHING = frozenset(Need) - {Need.NEW_FILLS}
+TRADES = "TradesHistory"
 
 
 async def gather(
@@ -81,7 +96,9 @@ async def gather(
     closed = await read.part(
         Need.CLOSED_ORDERS, lambda: venue.closed_orders(since=since), "ClosedOrders"
     )
-    fills = await read.part(Need.FILLS, lambda: venue.fills(since=since), "TradesHistory")
+    fills = await read.part(Need.FILLS, lambda: venue.fills(since=since), TRADES)
+    if Need.NEW_FILLS in needs:
+        fills = await _new_fills(read, venue, snapshot, open_orders)
     ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
     balances = await read.part(Need.BALANCES, venue.balances, "BalanceEx")
     quotes = await read.part(Need.QUOTES, lambda: venue.quotes(tuple(wanted)), "Ticker")
@@ -98,6 +115,44 @@ async def gather(
         quotes=quotes,
         adopted=adopted,
     )
+
+
+async def _new_fills(
+    read: _Reader,
+    venue: Venue,
+    snapshot: Snapshot,
+    open_orders: Reading[tuple[VenueOrder, ...]] | Missing,
+) -> Reading[tuple[Fill, ...]] | Missing:
+    """Two points of the venue's counter for each page: not spent where nothing can have traded."""
+    if isinstance(open_orders, Missing):
+        return open_orders
+    since = _may_lack_fills_since(snapshot, open_orders.value)
+    if since is None:
+        return Reading((), open_orders.as_of, SEEN_IN_OPEN_ORDERS)
+    since -= timedelta(seconds=CLOCK_TOLERANCE_S)
+    return await read.part(Need.NEW_FILLS, lambda: venue.fills(since=since), TRADES)
+
+
+def _may_lack_fills_since(snapshot: Snapshot, shown: Sequence[VenueOrder]) -> datetime | None:
+    """When the oldest order of ours was made that has more at the venue than in the books.
+
+    Or may have: one that works here and is not among the open orders has closed there.
+    """
+    filled_there = {each.venue_order_id: each.filled_quantity for each in shown}
+    booked: dict[VenueOrderId, Decimal] = {}
+    for fill in snapshot.recorded_fills:
+        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+
+    def is_doubtful(order: OrderRecord) -> bool:
+        name = order.venue_order_id
+        if name not in filled_there and not order.status.is_terminal:
+            return True
+        if name is None:
+            return False
+        there = max(order.filled_quantity, filled_there.get(name, ZERO))
+        return there > booked.get(name, ZERO)
+
+    return min((each.created_at for each in snapshot.orders if is_doubtful(each)), default=None)
 
 
 async def gather_store(

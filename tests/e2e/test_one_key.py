@@ -178,9 +178,9 @@ def _print(
 
 POINTS: dict[tuple[str, ...], int] = {
     ("status",): 0,
-    ("sync-positions",): 4,
-    ("sync-positions", "--adopt", "BTC/USD=0.5", "--execute"): 9,
-    ("sync-positions", "--execute"): 7,
+    ("sync-positions",): 2,
+    ("sync-positions", "--adopt", "BTC/USD=0.5", "--execute"): 5,
+    ("sync-positions", "--execute"): 5,
     ("check-tp-coverage",): 2,
     ("recover-sl",): 2,
     ("reconcile",): 7,

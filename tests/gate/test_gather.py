@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, NOON, d, make_position
+from builders import BTC, NOON, d, make_order, make_position, make_venue_order
 from fakes import Desk, at_the_desk
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition
-from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
+from zoe_tools.domain.rate_cost import VenueRead
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, reads_in
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     CONFIG_SWITCH_TOO,
@@ -31,7 +33,7 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("need", list(Need))
+@pytest.mark.parametrize("need", list(METHODS))
 def test_a_part_that_fails_is_missing_and_the_others_are_there(tmp_path: Path, need: Need) -> None:
     """Never zero, never empty; one failure hides nothing else."""
     method, part = METHODS[need]
@@ -56,6 +58,48 @@ def test_only_what_is_needed_is_asked_for(tmp_path: Path) -> None:
         assert [method for method, _ in desk.venue.calls] == ["balances"]
         assert snapshot.quotes == NOT_GATHERED
         assert snapshot.taken_at == NOON
+
+    at_the_desk(tmp_path, story)
+
+
+HALF = {"filled_quantity": d("0.0002")}
+DOUBTS: dict[str, tuple[dict[str, object], dict[str, object] | None, bool]] = {
+    "it rests as we know it": ({}, {}, False),
+    "more of it has filled at the venue": ({}, HALF, True),
+    "we know of more than is booked": (HALF, HALF, True),
+    "it is not open there any more": ({}, None, True),
+    "it never got an id": ({"venue_order_id": None}, None, True),
+    "it is over, and all of it is booked": ({"status": OrderStatus.CANCELED}, None, False),
+    "it is over, and not all of it is booked": (
+        {"status": OrderStatus.CANCELED, **HALF},
+        None,
+        True,
+    ),
+    "it was refused": ({"status": OrderStatus.REJECTED, "venue_order_id": None}, None, False),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_the_history_is_asked_only_if_an_order_of_ours_may_have_traded_unseen(
+    tmp_path: Path, name: str
+) -> None:
+    """It is dear. Our order, the venue's, and whether to ask."""
+    ours, theirs, is_asked = DOUBTS[name]
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_order(make_order(**ours)))
+        if theirs is not None:
+            desk.venue.insert(make_venue_order(**theirs))
+        needs = frozenset({Need.OPEN_ORDERS, Need.NEW_FILLS})
+        snapshot = await desk.look(needs=needs)
+
+        asked = ["open_orders", "fills"] if is_asked else ["open_orders"]
+        assert [method for method, _ in desk.venue.calls] == asked
+        assert isinstance(snapshot.fills, Reading)
+        assert (VenueRead.FILLS in reads_in(snapshot)) == is_asked
+
+        desk.venue.cue("open_orders", VenueUnavailable("The line is dead."))
+        assert (await desk.look(needs=needs)).fills == Missing("The line is dead")
 
     at_the_desk(tmp_path, story)
 

@@ -35,7 +35,7 @@ from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 from zoe_tools.runtime.readiness import SECOND_LOOK_S
 
 _NEEDS = frozenset(
-    {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.FILLS, Need.QUOTES}
+    {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.NEW_FILLS, Need.QUOTES}
 )
 _FINDINGS = 3
 

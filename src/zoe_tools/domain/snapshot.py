@@ -45,6 +45,8 @@ class Missing:
 
 
 NOT_GATHERED = Missing("not gathered")
+SEEN_IN_OPEN_ORDERS = "OpenOrders, which tell of none"
+"""Where that there are no new fills comes from: no call was made for them."""
 
 
 def value_of(part: Reading[T] | Missing, what: str) -> T:
@@ -67,7 +69,12 @@ def reads_in(snapshot: Snapshot) -> tuple[VenueRead, ...]:
         (VenueRead.LEDGER, snapshot.ledger),
         (VenueRead.BALANCES, snapshot.balances),
     )
-    return tuple(read for read, part in parts if part is not NOT_GATHERED)
+    return tuple(
+        read
+        for read, part in parts
+        if part is not NOT_GATHERED
+        and not (isinstance(part, Reading) and part.source == SEEN_IN_OPEN_ORDERS)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
