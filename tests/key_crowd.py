@@ -3,7 +3,8 @@
 Run as `python key_crowd.py holder HOME STORE`, `guard ... SECONDS` or `importer ... ROWS`:
 - `guard` places and cancels a stop over REST again and again, and tells how long it was held up,
   and what became of a purchase in the end; with a line `full` it may write no more to the disk;
-- `holder` takes the slot of the nonce, says `holding`, and sends its call when told to;
+- `holder` takes the slot of the nonce and says `holding`: with its answer in, or before it has sent
+  its call if the line is `before`;
 - `importer` writes candles in bulk.
 Each says `ready` first and prints one JSON object in the end.
 """
@@ -110,18 +111,24 @@ ENTRY = OrderRequest(
 
 
 class Held(httpx.AsyncHTTPTransport):
-    """Says `holding` with the slot in its hands, and sends when a line comes in."""
+    """Says `holding` with the slot in its hands, and goes on when a line comes in."""
 
-    is_armed = False
+    moment = ""
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Wait, then ask."""
-        if self.is_armed:
-            self.is_armed = False
-            print("holding", flush=True)  # noqa: T201 - spoken to the test
-            await asyncio.to_thread(sys.stdin.readline)
-        return await super().handle_async_request(request)
+        """Wait before it is sent, or once it is answered."""
+        moment, self.moment = self.moment, ""
+        if moment == "before":
+            await self._wait()
+        response = await super().handle_async_request(request)
+        if moment == "after":
+            await self._wait()
+        return response
+
+    async def _wait(self) -> None:
+        print("holding", flush=True)  # noqa: T201 - spoken to the test
+        await asyncio.to_thread(sys.stdin.readline)
 
 
 @asynccontextmanager
@@ -213,8 +220,8 @@ async def holder(home: Path, store: str) -> dict[str, Any]:
     wire, failures, calls = Held(), [], 0
     async with client(home, store, Urgency.COMMAND, wire) as (_, venue, __):
         print("ready", flush=True)  # noqa: T201 - spoken to the test
-        while (await asyncio.to_thread(sys.stdin.readline)).strip():
-            wire.is_armed = True
+        while moment := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            wire.moment = moment
             calls += 1
             try:
                 await venue.key_info()

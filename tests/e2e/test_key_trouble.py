@@ -27,7 +27,7 @@ def holding(home: Home) -> Iterator[Crowd]:
     """Somebody with the slot in its hands."""
     holder = Crowd.member(home, "holder")
     try:
-        holder.say("call")
+        holder.say("before")
         holder.hear("holding")
         yield holder
     finally:

@@ -97,16 +97,19 @@ def standing_by(home: Home, pid: int, *words: str) -> Iterator[subprocess.Popen[
 
 
 def stop_holders(holder: Crowd, times: int) -> None:
-    """Stop it with the slot in its hands, for longer than a lease; then let it go on."""
-    for _ in range(times):
-        holder.say("call")
+    """Stop it with the slot in its hands, for longer than a lease; then let it go on.
+
+    Every third time before its call has left: its nonce is too low by then.
+    """
+    for number in range(times):
+        holder.say("after" if number % 3 else "before")
         holder.hear("holding")
         holder.process.send_signal(signal.SIGSTOP)
         try:
             let_time_pass(STOPPED_S)
         finally:
             holder.process.send_signal(signal.SIGCONT)
-        holder.say("send")
+        holder.say("go on")
         let_time_pass(0.5)
 
 
@@ -131,7 +134,7 @@ def test_everybody_on_one_key_during_an_import(
         try:
             with (
                 home.started(*LOOP, *duration) as loop,
-                standing_by(home, loop.pid, *LOOP, *duration, "--standby") as standby,
+                standing_by(home, loop.pid, *LOOP, "--standby") as standby,
                 crons(home) as lines,
             ):
                 importer.say("go")

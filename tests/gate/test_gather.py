@@ -62,7 +62,7 @@ def test_only_what_is_needed_is_asked_for(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-HALF = {"filled_quantity": d("0.0002")}
+HALF: dict[str, object] = {"filled_quantity": d("0.0002")}
 DOUBTS: dict[str, tuple[dict[str, object], dict[str, object] | None, bool]] = {
     "it rests as we know it": ({}, {}, False),
     "more of it has filled at the venue": ({}, HALF, True),

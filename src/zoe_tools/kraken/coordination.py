@@ -176,7 +176,7 @@ class SharedCoordination:
             else:
                 if self._is_alone:
                     self._is_alone = False
-                    _LOG.info("those who share the key can be reached again")
+                    _LOG.info("KEY_SHARED: those who share the key can be reached again")
                 return result
 
     def _swapped(self, name: str, step: Callable[[bytes, float], tuple[bytes, T]]) -> T:
@@ -193,7 +193,7 @@ class SharedCoordination:
         reason = error.message if isinstance(error, StoreError) else "there is no turn in time"
         if not self._is_alone and claim.urgency is not Urgency.PROTECTION:
             self._is_alone = True
-            _LOG.warning("those who share the key cannot be reached: %s", reason)
+            _LOG.warning("KEY_ALONE: those who share the key cannot be reached: %s", reason)
         if not claim.may_go_alone:
             raise VenueUnavailable(
                 f"Those who share the key cannot be reached ({reason.rstrip('.')}); nothing was "

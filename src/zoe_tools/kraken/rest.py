@@ -227,7 +227,9 @@ class RestClient:
         waited_s = asyncio.get_running_loop().time() - asked_at
         self.longest_urgent_wait_s = max(self.longest_urgent_wait_s, waited_s)
         if waited_s > LONGEST_URGENT_WAIT_S:
-            _LOG.warning("%s waited %.0f ms for others with the key", method, waited_s * 1_000)
+            _LOG.warning(
+                "KEY_HELD_UP: %s waited %.0f ms for others with the key", method, waited_s * 1_000
+            )
 
     def _request(self, method: str, params: signing.Params, number: int) -> httpx.Request:
         if not self._api_key or self._secret is None:
