@@ -35,3 +35,23 @@ def test_a_postgresql_gets_its_line(tmp_path: Path) -> None:
     assert shown.code == 2
     assert "pg_dump --format=custom" in shown.err
     assert "secret" not in shown.out + shown.err
+
+
+def test_a_store_put_back_says_so_in_its_log(tmp_path: Path) -> None:
+    """What was signed since the backup is missing, and the log that goes on from it says why."""
+    home = migrated(tmp_path / "home")
+    zoe("audit init", LIVE_KEYS, home=home)
+    zoe("kill --level pause-entries --execute", LIVE_KEYS, home=home)
+    zoe(f"db backup {tmp_path / 'copy.db'}", LIVE_KEYS, home=home)
+    for level in ("cancel-open", "reduce-only"):
+        zoe(f"kill --level {level} --execute", LIVE_KEYS, home=home)
+    for name in ("zoe.db-wal", "zoe.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    (tmp_path / "copy.db").replace(home / "zoe.db")
+    before = zoe("audit verify", LIVE_KEYS, home=home)
+    status = zoe("kill status", LIVE_KEYS, home=home)
+    after = zoe("audit verify", LIVE_KEYS, home=home)
+
+    assert (before.code, status.code, after.code) == (3, 0, 0)
+    assert "TRUNCATED" in before.out
+    assert "a backup was restored at row" in " ".join(after.out.split())
