@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON, PAPER, snapshot_with
+from builders import LIVE, NOON, PAPER, snapshot_with
 from zoe_tools.core.kill import resume_blockers
+from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.trading_state import RESTORED, KillLevel, TradingState
 from zoe_tools.runtime.store_witness import StoreWitness, look_for_restore
@@ -35,10 +36,10 @@ def url_in(home: Path) -> str:
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[tuple[Store, str]]:
+def opened(home: Path, account: Account = PAPER) -> Iterator[tuple[Store, str]]:
     """The store as a command opens it, and what was found wrong with it."""
-    witness = StoreWitness(home, PAPER)
-    store = Store.open(url_in(home), PAPER, clock_now=NOON, witness=witness)
+    witness = StoreWitness(home, account)
+    store = Store.open(url_in(home), account, clock_now=NOON, witness=witness)
     try:
         with store.transaction() as transaction:
             reason = look_for_restore(transaction, witness, NOON)
@@ -47,9 +48,9 @@ def opened(home: Path) -> Iterator[tuple[Store, str]]:
         store.close()
 
 
-def work(home: Path, rows: int = 1, word: str = "worked") -> None:
+def work(home: Path, rows: int = 1, word: str = "worked", account: Account = PAPER) -> None:
     """A command that changes something."""
-    with opened(home) as (store, reason):
+    with opened(home, account) as (store, reason):
         assert reason == ""
         for _ in range(rows):
             with store.transaction() as transaction:
@@ -129,6 +130,38 @@ def test_a_store_that_went_on_elsewhere_after_the_restore_is_noticed(home: Path)
     with opened(home) as (store, reason):
         assert reason.startswith("the store went another way since row ")
         assert state_of(store).level is KillLevel.PAUSE_ENTRIES
+
+
+def test_each_account_of_a_restored_store_takes_no_new_risk(home: Path) -> None:
+    """Whichever is opened first notices for itself; the other has forgotten orders too."""
+    work(home)
+    work(home, account=LIVE)
+    kept = keep(home)
+    work(home, rows=3)
+    work(home, rows=5, account=LIVE)
+    put_back(home, kept)
+    with opened(home) as (store, first):
+        epoch = epoch_of(store)
+    with opened(home, LIVE) as (store, second):
+        assert state_of(store).changed_by == RESTORED
+        assert epoch_of(store) == epoch
+    with opened(home) as (_, third), opened(home, LIVE) as (_, fourth):
+        assert (third, fourth) == ("", "")
+
+    assert first == "the store ends 3 rows of its audit log before what was here"
+    assert second == "the store ends 5 rows of its audit log before what was here"
+
+
+def test_an_account_that_lost_nothing_by_a_restore_is_left_alone(home: Path) -> None:
+    """Its rows are all there: only the other one's went back."""
+    work(home, account=LIVE)
+    work(home)
+    kept = keep(home)
+    work(home, rows=3)
+    put_back(home, kept)
+    with opened(home) as (_, first), opened(home, LIVE) as (store, second):
+        assert (bool(first), second) == (True, "")
+        assert state_of(store).level is KillLevel.NONE
 
 
 def test_a_higher_level_stays(home: Path) -> None:

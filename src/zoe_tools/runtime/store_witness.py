@@ -88,13 +88,14 @@ def look_for_restore(transaction: Transaction, witness: StoreWitness, now: datet
     Returns what is wrong with it, as a sentence; empty when nothing is. From here on `witness`
     keeps marks.
     """
-    reason = _gone_back(transaction, witness.remembered())
-    if reason:
-        before = transaction.store_epoch()
+    mark = witness.remembered()
+    reason = _gone_back(transaction, mark)
+    if reason and mark is not None:
+        is_first = mark.store_epoch == transaction.store_epoch()
         facts = {
             "why": reason,
-            "epoch_before": before,
-            "store_epoch": transaction.renew_epoch(now),
+            "epoch_before": mark.store_epoch,
+            "store_epoch": transaction.renew_epoch(now) if is_first else transaction.store_epoch(),
         }
         transaction.audit.note(AuditKind.RESTORED, now, (), facts)
         _stop_new_risk(transaction, reason, now)
@@ -107,8 +108,12 @@ def look_for_restore(transaction: Transaction, witness: StoreWitness, now: datet
 
 
 def _gone_back(transaction: Transaction, mark: Mark | None) -> str:
-    if mark is None or mark.store_epoch != transaction.store_epoch():
-        return ""  # another store, or somebody noticed before us
+    if mark is None:
+        return ""
+    is_ours = mark.store_epoch == transaction.store_epoch()
+    # Another account of the same database may have been the first to notice, and renamed it.
+    if not is_ours and not transaction.audit.was_restored(mark.store_epoch):
+        return ""  # another store
     head = transaction.audit.head()
     newest = -1 if head is None else head.seq
     if newest < mark.seq:

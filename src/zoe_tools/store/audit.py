@@ -238,6 +238,17 @@ class Log:
         """One row by its number; None where there is none, or none any more."""
         return row(self._connection, self._account_id, seq)
 
+    def was_restored(self, store_epoch: str) -> bool:
+        """Whether any account here tells that the store was restored when it had this name."""
+        table = AUDIT_LOG
+        naming = payload_of({"epoch_before": store_epoch})[1:-1]
+        found = self._connection.execute(
+            select(table.c.seq)
+            .where(table.c.kind == AuditKind.RESTORED.value, table.c.payload.contains(naming))
+            .limit(1)
+        ).first()
+        return found is not None
+
     def signatures(self) -> tuple[SignedHead, ...]:
         """Every signature over a head that is kept here, oldest first."""
         return signatures(self._connection, self._account_id)
