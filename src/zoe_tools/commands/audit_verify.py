@@ -65,7 +65,7 @@ def _show(printer: Printer, account: Account, report: AuditReport) -> None:
     printer.line()
     printer.line(
         printer.styled("  THE LOG IS NOT WHOLE", "red")
-        + (f": {count} findings, the first of them first." if count > 1 else ".")
+        + (f": {count} findings, in the order of the rows." if count > 1 else ".")
     )
     for each in report.findings[:MOST_SHOWN]:
         printer.wrapped(f"  {each.flaw.value.ljust(17)}  ", each.message)

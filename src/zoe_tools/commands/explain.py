@@ -143,7 +143,11 @@ def _nothing(text: str) -> ConfigError:
     import difflib  # noqa: PLC0415 - only for who mistyped
 
     close = difflib.get_close_matches(text.upper(), [each.code for each in MEANINGS], n=3)
-    hint = f"Did you mean {', '.join(close)}?" if close else "zoe status lists what is open."
+    hint = (
+        f"Did you mean {', '.join(close)}?"
+        if close
+        else "If the venue shows it, `zoe reconcile` says whose it is; `zoe status` lists ours."
+    )
     return ConfigError(f"{text!r} is no code, and no id in the books here.", hint=hint)
 
 

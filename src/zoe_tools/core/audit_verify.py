@@ -19,6 +19,7 @@ from zoe_tools.domain.audit import (
     BooksState,
     Checkpoint,
     SignedHead,
+    moment,
     row_hash,
 )
 from zoe_tools.domain.identifiers import AccountId
@@ -195,7 +196,7 @@ def _step(walk: _Walk, row: AuditRow) -> None:
         walk.find(
             Flaw.BROKEN_LINK,
             row.seq,
-            f"row {row.seq} ({row.kind}, {row.at}) does not follow from the row before it:"
+            f"row {row.seq} ({row.kind}, {_when(row.at)}) does not follow from the row before it:"
             " one of the two was replaced",
         )
     _claims(walk, row.seq, row.hash)
@@ -207,11 +208,15 @@ def _step(walk: _Walk, row: AuditRow) -> None:
 
 def _gap(walk: _Walk, row: AuditRow) -> None:
     if row.seq < walk.expected:
-        walk.find(Flaw.CHANGED_ROW, walk.expected, f"a row stands where no row can: {row.at}")
+        walk.find(
+            Flaw.CHANGED_ROW, walk.expected, f"a row stands where no row can: {_when(row.at)}"
+        )
         return
     last = row.seq - 1
     gone = f"row {last} is" if last == walk.expected else f"rows {walk.expected} to {last} are"
-    walk.find(Flaw.MISSING_ROW, walk.expected, f"{gone} missing; row {row.seq} is of {row.at}")
+    walk.find(
+        Flaw.MISSING_ROW, walk.expected, f"{gone} missing; row {row.seq} is of {_when(row.at)}"
+    )
 
 
 def _changed(walk: _Walk, row: AuditRow) -> None:
@@ -222,7 +227,7 @@ def _changed(walk: _Walk, row: AuditRow) -> None:
     walk.find(
         Flaw.CHANGED_ROW,
         row.seq,
-        f"row {row.seq} ({row.kind}, {row.at}) was changed: its content gives another hash",
+        f"row {row.seq} ({row.kind}, {_when(row.at)}) was changed: its content gives another hash",
     )
 
 
@@ -241,6 +246,10 @@ def _hash_of(row: AuditRow, account_id: str) -> str:
         return ""
 
 
+def _when(at: str) -> str:
+    return f"{moment(at):%Y-%m-%d %H:%M:%SZ}"
+
+
 def _claims(walk: _Walk, seq: int, this: str) -> None:
     """What was signed of this row must be what stands there; a mismatch is judged at the end."""
     walk.unmet += [each for each in walk.claims.get(seq, ()) if each.hash != this]
@@ -257,7 +266,7 @@ def _end(walk: _Walk, evidence: AuditEvidence, trusted: Sequence[SignedHead]) ->
         walk.find(
             Flaw.REWRITTEN,
             first.seq,
-            f"row {first.seq} is not the row that was signed ({first.at}):"
+            f"row {first.seq} is not the row that was signed ({_when(first.at)}):"
             f" something in rows {vouched + 1} to {first.seq} was written anew",
         )
     cut = max((each for each in lost if each.seq > last), key=lambda each: each.seq, default=None)
@@ -265,7 +274,7 @@ def _end(walk: _Walk, evidence: AuditEvidence, trusted: Sequence[SignedHead]) ->
         walk.find(
             Flaw.TRUNCATED,
             last + 1,
-            f"rows {last + 1} to {cut.seq} are gone: row {cut.seq} was signed ({cut.at}),"
+            f"rows {last + 1} to {cut.seq} are gone: row {cut.seq} was signed ({_when(cut.at)}),"
             f" and the log ends at {'nothing' if last < 0 else f'row {last}'}",
         )
     _head(walk, evidence.head, last)
@@ -339,11 +348,11 @@ def _notes(walk: _Walk, evidence: AuditEvidence, trusted: Sequence[SignedHead]) 
         restored = walk.restores.get(newest.store_epoch, walk.first_seq or 0)
         notes.append(
             f"a backup was restored at row {restored}: rows {restored} to {newest.seq}, signed"
-            f" before ({newest.at}), are not in it"
+            f" before ({_when(newest.at)}), are not in it"
         )
     if evidence.checkpoint is not None:
         kept = evidence.checkpoint
         notes.append(
-            f"rows up to {kept.seq} were pruned ({kept.at}); the log is whole from there on"
+            f"rows up to {kept.seq} were pruned ({_when(kept.at)}); the log is whole from there on"
         )
     return tuple(notes)

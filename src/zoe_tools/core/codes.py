@@ -296,7 +296,8 @@ HEAD_DIFFERS yes
   The head row does not name the newest row: rows were cut or added.
   -> Keep the database as it is, compare with a backup, ask who has access.
 TRUNCATED yes
-  Rows that were signed are gone from the end; or a backup was put in place without `zoe`.
+  Rows that were signed are gone from the end: cut, or a backup was put in place and nothing ran
+  since.
   -> Keep the database as it is, compare with a backup, ask who has access.
 REWRITTEN yes
   Every hash is right, but it is not the log that was signed.

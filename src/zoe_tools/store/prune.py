@@ -32,8 +32,8 @@ from zoe_tools.store.tables import (
     ORDER_INTENTS,
 )
 
-BATCH = 2000
-"""Rows that go in one transaction."""
+BATCH = 1000
+"""Rows that go in one transaction: some 20 ms, so that orders need not wait longer."""
 
 _OBSERVATIONS: tuple[tuple[Table, str], ...] = (
     (CRYPTO_RECONCILIATION_EVENTS, "taken_at"),
