@@ -213,9 +213,11 @@ def test_a_sentence_names_four_things_and_counts_the_rest() -> None:
     """The table has all of them."""
     before = plan_with(*(cancel(VenueOrderId(f"O{number}")) for number in range(6)))
 
-    with pytest.raises(PlanStale, match="CancelOrder O3 and is -; and 2 more") as stale:
+    with pytest.raises(PlanStale, match="is not planned any more; and 2 more") as stale:
         demand_unchanged(before, plan_with(), now=NOON)
     assert len(stale.value.moved) == 6
+    with pytest.raises(PlanStale, match="CancelOrder O0 would be planned as well"):
+        demand_unchanged(plan_with(), plan_with(cancel(VenueOrderId("O0"))), now=NOON)
 
 
 def test_a_plan_lives_to_its_last_second() -> None:

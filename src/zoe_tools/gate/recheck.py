@@ -6,7 +6,7 @@ moved a little. Words and times of making are not compared, nor what a step cost
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +36,7 @@ PRICE_TOLERANCE_PCT = Decimal(1)
 
 EXACTLY = "exactly"
 _NOTHING = "-"
+_WHOLE_STEP = "step"
 _HOW_MANY = ", how many"
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
@@ -158,11 +159,11 @@ def _subject(step: Step) -> tuple[str, ...]:
 
 
 def _gone(number: int, step: Step) -> Moved:
-    return Moved(step=number, what="step", was=_title(step), now=_NOTHING, allowed=EXACTLY)
+    return Moved(step=number, what=_WHOLE_STEP, was=_title(step), now=_NOTHING, allowed=EXACTLY)
 
 
 def _new(step: Step) -> Moved:
-    return Moved(step=0, what="step", was=_NOTHING, now=_title(step), allowed=EXACTLY)
+    return Moved(step=0, what=_WHOLE_STEP, was=_NOTHING, now=_title(step), allowed=EXACTLY)
 
 
 def _title(step: Step) -> str:
@@ -253,10 +254,9 @@ def _told(value: object) -> str:
 
 
 def _sentence(moved: Moved) -> str:
+    if moved.what == _WHOLE_STEP:
+        if moved.step:
+            return f"step {moved.step} ({moved.was}) is not planned any more"
+        return f"{moved.now} would be planned as well"
     where = f"step {moved.step}: " if moved.step else ""
     return f"{where}{moved.what} was {moved.was} and is {moved.now}"
-
-
-def prices_in(moved: Iterable[Moved]) -> bool:
-    """Whether it is prices alone that moved, which a wider tolerance would allow."""
-    return all(each.what.rpartition(".")[2] in _PRICES for each in moved)
