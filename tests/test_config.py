@@ -220,7 +220,7 @@ def test_consent_counts_only_in_the_environment_and_only_as_one(tmp_path: Path) 
         ({"MAX_OPEN_POSITIONS": "2.5"}, "not a whole number"),
         ({"STOP_TRADING_ON_DEGRADED": "perhaps"}, "neither true nor false"),
         ({"STOP_LOSS_PCT": "0"}, "not a percentage between 0 and 100"),
-        ({"ORDER_TTL_SECONDS_ENTRY": "0"}, "can never fill"),
+        ({"ORDER_TTL_SECONDS_ENTRY": "0"}, "no time at all"),
         ({"EDGE_FACTORY_MODE": "Live!"}, "not one of paper, live, disabled"),
         ({"EDGE_FACTORY_SYMBOLS": " , "}, "names no symbol"),
         ({"EDGE_FACTORY_FUNDING_SOURCE": "somewhere"}, "no source of funding rates is built yet"),
@@ -405,8 +405,10 @@ def test_every_setting_is_described_once(tmp_path: Path) -> None:
 
 
 def test_defaults_are_the_policy_s_defaults(tmp_path: Path) -> None:
-    """One truth: the catalogue and the policy agree."""
-    assert load(tmp_path).policy() == Policy()
+    """One truth: the catalogue and the policy agree; what is traded is what is allowed."""
+    settings = load(tmp_path)
+
+    assert settings.policy() == Policy(allowed_symbols=settings.symbols)
 
 
 def test_the_policy_carries_what_was_set(tmp_path: Path) -> None:
@@ -424,6 +426,18 @@ def test_the_policy_carries_what_was_set(tmp_path: Path) -> None:
             "ORDER_TTL_SECONDS_ENTRY": "7",
             "ORDER_TTL_SECONDS_EXIT": "8",
             "LIQUIDITY_GUARD_SPREAD_PCT": "3",
+            "MAX_QUANTITY_PER_TRADE": "btc-usd=0.5, ETH-USD=10",
+            "MAX_UNEXECUTED_NOTIONAL": "21",
+            "MAX_POSITION_NOTIONAL": "22",
+            "MAX_EXPOSURE_NOTIONAL": "23",
+            "ALLOWED_SYMBOLS": "btc-usd",
+            "MAX_OPEN_ORDERS": "4",
+            "MAX_ORDERS_PER_MINUTE": "5",
+            "MAX_CANCEL_RATIO_PCT": "50",
+            "DUPLICATE_WINDOW_SECONDS": "0",
+            "PRICE_COLLAR_PCT": "2",
+            "QUOTE_STALE_SECONDS": "3",
+            "ALLOW_WITHDRAWAL_KEY": "yes",
         },
     ).policy()
 
@@ -438,6 +452,18 @@ def test_the_policy_carries_what_was_set(tmp_path: Path) -> None:
         order_ttl_entry_s=7.0,
         order_ttl_exit_s=8.0,
         liquidity_guard_spread_pct=Decimal(3),
+        max_quantities=(("BTC-USD", Decimal("0.5")), ("ETH-USD", Decimal(10))),
+        max_unexecuted_notional=Decimal(21),
+        max_position_notional=Decimal(22),
+        max_exposure_notional=Decimal(23),
+        allowed_symbols=("BTC-USD",),
+        max_open_orders=4,
+        max_orders_per_minute=5,
+        max_cancel_ratio_pct=Decimal(50),
+        duplicate_window_s=0.0,
+        price_collar_pct=Decimal(2),
+        quote_stale_s=3.0,
+        allow_withdrawal_key=True,
     )
     assert expected == policy
 
@@ -463,7 +489,7 @@ def test_the_template_changes_nothing(tmp_path: Path) -> None:
     loaded = load(tmp_path)
 
     assert loaded.warnings == ()
-    assert loaded.policy() == Policy()
+    assert loaded.policy() == Policy(allowed_symbols=loaded.symbols)
 
 
 def test_a_readable_dotenv_is_warned_about(tmp_path: Path) -> None:

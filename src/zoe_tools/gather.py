@@ -22,6 +22,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import (
     NOT_GATHERED,
+    RECENT,
     SEEN_IN_OPEN_ORDERS,
     Missing,
     Reading,
@@ -55,6 +56,7 @@ class Need(Enum):
 
     LEDGER = auto()
     QUOTES = auto()
+    KEY = auto()
 
 
 EVERYTHING = frozenset(Need) - {Need.NEW_FILLS}
@@ -102,6 +104,7 @@ async def gather(
     ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
     balances = await read.part(Need.BALANCES, venue.balances, "BalanceEx")
     quotes = await read.part(Need.QUOTES, lambda: venue.quotes(tuple(wanted)), "Ticker")
+    key = await read.part(Need.KEY, venue.key_info, "GetApiKeyInfo")
     return replace(
         snapshot,
         taken_at=clock.now(),
@@ -113,6 +116,7 @@ async def gather(
         ledger=ledger,
         balances=balances,
         quotes=quotes,
+        key=key,
         adopted=adopted,
     )
 
@@ -162,13 +166,15 @@ async def gather_store(
     now = clock.now()
 
     def read(transaction: Transaction) -> Snapshot:
+        orders = transaction.orders()
         return Snapshot(
             taken_at=now,
             account=account,
             policy=policy,
             trading_state=effective_trading_state(transaction),
             positions=transaction.positions(open_only=True),
-            orders=transaction.orders(),
+            orders=orders,
+            recent_orders=tuple(each for each in orders if each.created_at >= now - RECENT),
             recorded_fills=transaction.fills(),
             unresolved_intents=transaction.unresolved_intents(),
             daily_notional=transaction.daily_notional(now.date()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,16 +24,29 @@ from builders import (
     make_quote,
     make_request,
     make_stop_request,
+    make_venue_order,
     place,
     plan_with,
+    reading,
     snapshot_with,
 )
 from zoe_tools.core.risk import adds_risk, veto
-from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side
+from zoe_tools.domain.order import (
+    OrderAmendment,
+    OrderRequest,
+    OrderStatus,
+    OrderTerms,
+    OrderType,
+    PriceOffset,
+    Side,
+    VenueOrder,
+)
 from zoe_tools.domain.plan import AdoptPosition, AmendOrder, CancelOrder, SetTradingState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
@@ -60,6 +73,61 @@ def test_a_modest_entry_on_a_calm_day_passes() -> None:
 def instrument(**changes: Any) -> dict[str, Any]:
     """A catalogue whose BTC/USD differs."""
     return {"catalogue": make_catalogue(make_instrument(**changes))}
+
+
+MAY_WITHDRAW = frozenset({"modify-trades", "withdraw-funds"})
+OFFSET = PriceOffset(distance=d("10"), direction="-")
+NO_LIMIT: dict[str, Any] = {"limit_price": None}
+TRIGGERED: dict[str, Any] = {"trigger_price": d("59000.0")}
+ONE_ETH = make_position(position_id=PositionId("E"), symbol=ETH, quantity=d("0.143"))
+"""429 USD of it: the default exposure of nine positions is 450."""
+
+
+def limited(**changes: Any) -> dict[str, Any]:
+    """A policy of which these limits differ."""
+    return {"policy": Policy(**changes)}
+
+
+def working(notional: Decimal) -> OrderRecord:
+    """An entry on ETH that still waits for so much money."""
+    return make_order(symbol=ETH, order_type=OrderType.MARKET, limit_price=None, notional=notional)
+
+
+def filled(at: datetime) -> OrderRecord:
+    """An entry of that time, bought whole."""
+    return make_order(created_at=at, status=OrderStatus.FILLED, filled_quantity=d("0.0004"))
+
+
+def an_hour(*, canceled: int, filled_: int) -> tuple[OrderRecord, ...]:
+    """The hour's entries: the first so many came to nothing."""
+    return tuple(
+        make_order(
+            client_order_id=ClientOrderId(f"C{number}"),
+            created_at=NOON - timedelta(minutes=30),
+            status=OrderStatus.CANCELED if number < canceled else OrderStatus.FILLED,
+            filled_quantity=d("0") if number < canceled else d("0.0004"),
+        )
+        for number in range(canceled + filled_)
+    )
+
+
+def sale_at(price: str, **changes: Any) -> VenueOrder:
+    """Somebody's own offer that rests at the venue."""
+    return make_venue_order(
+        venue_order_id=VenueOrderId("OSALE"),
+        client_order_id=None,
+        side=Side.SELL,
+        limit_price=d(price),
+        **changes,
+    )
+
+
+FAR_SALE = sale_at("90000.0")
+
+
+def own_sale(price: str) -> OrderRecord:
+    """An exit of ours that rests at the venue."""
+    return make_order(side=Side.SELL, purpose="exit", limit_price=d(price), quantity=d("0.1"))
 
 
 REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -93,6 +161,38 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"balances": (Balance(asset="USD", total=d("100"), hold=d("80")),)},
         {},
     ),
+    ("KEY_SCOPE", {"key": reading(KeyInfo(name="k", permissions=MAY_WITHDRAW))}, {}),
+    ("KEY_SCOPE", {"key": Missing("down")}, {}),
+    ("UNPRICED", {}, {"order_type": OrderType.TRAILING_STOP, "trigger_price": d("60000.0")}),
+    ("UNPRICED", {}, {"terms": OrderTerms(leverage=2)}),
+    ("UNPRICED", {}, {"terms": OrderTerms(is_quantity_in_quote=True)}),
+    ("UNPRICED", {}, {"terms": OrderTerms(limit_offset=OFFSET)}),
+    ("NOT_ALLOWED", limited(allowed_symbols=("ETH-USD",)), {}),
+    ("MAX_QUANTITY_PER_TRADE", limited(max_quantities=(("BTC-USD", d("0.00039")),)), {}),
+    ("MAX_UNEXECUTED_NOTIONAL", {"orders": (working(notional=d("51.01")),)}, {}),
+    ("MAX_UNEXECUTED_NOTIONAL", limited(max_unexecuted_notional=d("23.99")), {}),
+    ("MAX_POSITION_NOTIONAL", {"positions": (make_position(quantity=d("0.00043334")),)}, {}),
+    ("MAX_POSITION_NOTIONAL", limited(max_position_notional=d("0")), {}),
+    ("MAX_EXPOSURE_NOTIONAL", {"positions": (ONE_ETH,), **limited(max_open_positions=9)}, {}),
+    ("MAX_OPEN_ORDERS", limited(max_open_orders=0), {}),
+    ("MAX_OPEN_ORDERS", {"open_orders": (FAR_SALE,), **limited(max_open_orders=1)}, {}),
+    ("ORDER_RATE", limited(max_orders_per_minute=0), {}),
+    (
+        "ORDER_RATE",
+        {"recent_orders": (filled(NOON),), **limited(max_orders_per_minute=1)},
+        {"quantity": d("0.0003")},
+    ),
+    ("CANCEL_RATIO", {"recent_orders": an_hour(canceled=20, filled_=0)}, {}),
+    ("CANCEL_RATIO", {"recent_orders": an_hour(canceled=20, filled_=1)}, {}),
+    ("DUPLICATE_ORDER", {"orders": (make_order(),)}, {}),
+    ("DUPLICATE_ORDER", {"recent_orders": (filled(NOON - timedelta(seconds=9)),)}, {}),
+    ("SELF_TRADE", {"open_orders": (sale_at("60000.0"),)}, {}),
+    ("SELF_TRADE", {"orders": (own_sale("59999.9"),)}, {}),
+    (
+        "SELF_TRADE",
+        {"orders": (own_sale("60000.1"),)},
+        {"order_type": OrderType.MARKET, **NO_LIMIT},
+    ),
     ("MALFORMED", {}, {"quantity": d("0")}),
     ("MALFORMED", {}, {"quantity": d("-1")}),
     ("MALFORMED", {}, {"quantity": d("NaN")}),
@@ -107,6 +207,35 @@ def test_an_entry_is_refused_when(code: str, world: dict[str, Any], order: dict[
 
 
 PASSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"key": reading(KeyInfo(name="k", permissions=frozenset({"modify-trades"})))}, {}),
+    (
+        {
+            "key": reading(KeyInfo(name="k", permissions=MAY_WITHDRAW)),
+            **limited(allow_withdrawal_key=True),
+        },
+        {},
+    ),
+    (limited(allowed_symbols=("BTC-USD",)), {}),
+    (limited(max_quantities=(("BTC-USD", d("0.0004")), ("ETH-USD", d("0")))), {}),
+    ({"orders": (working(notional=d("51")),)}, {}),
+    ({"positions": (make_position(quantity=d("0.00043333")),)}, {}),
+    ({"positions": (make_position(quantity=d("9"), origin="adopted"),)}, {}),
+    ({"open_orders": (FAR_SALE,), **limited(max_open_orders=2)}, {}),
+    (
+        {
+            "recent_orders": (filled(NOON - timedelta(minutes=1)),),
+            **limited(max_orders_per_minute=1),
+        },
+        {},
+    ),
+    ({"recent_orders": an_hour(canceled=19, filled_=0)}, {}),
+    ({"recent_orders": an_hour(canceled=19, filled_=1)}, {}),
+    ({"recent_orders": (filled(NOON - timedelta(seconds=10)),)}, {}),
+    ({"recent_orders": an_hour(canceled=1, filled_=0)}, {}),
+    ({"orders": (make_order(),), **limited(duplicate_window_s=0.0)}, {}),
+    ({"orders": (make_order(),)}, {"quantity": d("0.0003")}),
+    ({"open_orders": (sale_at("60000.1"),)}, {}),
+    ({"open_orders": (sale_at("59000.0", order_type=OrderType.STOP_LOSS_LIMIT, **TRIGGERED),)}, {}),
     ({"daily_notional": d("26")}, {}),
     ({"quotes": (make_quote(as_of=NOON - timedelta(seconds=10)),)}, {}),
     ({"venue_mode": VenueMode.POST_ONLY}, {"post_only": True}),
@@ -190,6 +319,10 @@ AMENDS = [
     ("entry", {"limit_price": d("60000.0")}, {}, []),
     ("entry", {"quantity": d("0.001")}, {}, ["MAX_NOTIONAL_PER_TRADE"]),
     ("entry", {"quantity": d("NaN")}, {}, ["MALFORMED"]),
+    ("entry", {"limit_price": d("63000.1")}, {}, ["PRICE_COLLAR"]),
+    ("entry", {"limit_offset": OFFSET}, {}, ["UNPRICED"]),
+    ("entry", {}, {"key": Missing("down")}, ["KEY_SCOPE"]),
+    ("entry", {}, {"quotes": Missing("down")}, ["NO_QUOTE"]),
 ]
 
 

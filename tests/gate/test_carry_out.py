@@ -344,7 +344,9 @@ def test_after_an_unknown_outcome_risk_and_what_depends_on_it_stop_and_reduction
 
     async def story(desk: Desk) -> None:
         desk.venue.totals["ETH"] = d("1")
-        eth = builders.make_position(position_id=PositionId("E"), symbol=ETH, quantity=d("1"))
+        eth = builders.make_position(
+            position_id=PositionId("E"), symbol=ETH, quantity=d("1"), origin="adopted"
+        )
         await desk.do(AdoptPosition(position=eth, reason="test"))
         await desk.do(place(make_request(symbol=ETH, limit_price=d("2900.0"), quantity=d("0.005"))))
         desk.venue.cue("place", "lost request")

@@ -30,6 +30,7 @@ METHODS = {
     Need.FILLS: ("fills", "fills"),
     Need.LEDGER: ("ledger", "ledger"),
     Need.QUOTES: ("quotes", "quotes"),
+    Need.KEY: ("key_info", "key"),
 }
 
 
@@ -44,7 +45,7 @@ def test_a_part_that_fails_is_missing_and_the_others_are_there(tmp_path: Path, n
 
         assert getattr(snapshot, part) == Missing("The line is dead")
         others = [getattr(snapshot, name) for _, name in METHODS.values() if name != part]
-        assert [type(each) for each in others] == [Reading] * 7
+        assert [type(each) for each in others] == [Reading] * 8
 
     at_the_desk(tmp_path, story)
 

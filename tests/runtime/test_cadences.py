@@ -29,6 +29,15 @@ LIMITS = (
     "liquidity_guard_spread_pct",
     "reconcile_cash_tolerance",
     "reconcile_quantity_tolerance",
+    "max_quantities",
+    "allowed_symbols",
+    "max_open_orders",
+    "max_orders_per_minute",
+    "max_cancel_ratio_pct",
+    "max_unexecuted_notional",
+    "max_position_notional",
+    "max_exposure_notional",
+    "allow_withdrawal_key",
 )
 
 

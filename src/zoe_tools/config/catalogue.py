@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 
 _LARGEST = Decimal(10) ** 12
+_HOUR_S = 3600
 
 CONSENT = "I_UNDERSTAND_LIVE"
 OWN_PREFIXES = ("ZOE_", "EDGE_FACTORY_")
@@ -42,6 +43,13 @@ def _percent_above_zero(text: str) -> Decimal:
     return value
 
 
+def _percent(text: str) -> Decimal:
+    value = _amount(text)
+    if value > HUNDRED:
+        raise ValueError(f"{text!r} is more than 100 percent")
+    return value
+
+
 def _count(text: str) -> int:
     value = _amount(text)
     if value != value.to_integral_value():
@@ -52,8 +60,25 @@ def _count(text: str) -> int:
 def _seconds_above_zero(text: str) -> float:
     value = _amount(text)
     if value == ZERO:
-        raise ValueError("an order that lives 0 s can never fill")
+        raise ValueError("0 s is no time at all")
     return float(value)
+
+
+def _window(text: str) -> float:
+    value = _amount(text)
+    if value > _HOUR_S:
+        raise ValueError(f"{text!r} is more than an hour, which is as far back as anybody looks")
+    return float(value)
+
+
+def _quantities(text: str) -> tuple[tuple[str, Decimal], ...]:
+    found: dict[str, Decimal] = {}
+    for each in text.split(","):
+        name, separator, amount = each.strip().partition("=")
+        if not name or not separator:
+            raise ValueError(f"{each.strip()!r} is not of the form BTC-USD=0.5")
+        found[name.strip().upper()] = _amount(amount.strip())
+    return tuple(found.items())
 
 
 def _flag(text: str) -> bool:
@@ -130,6 +155,8 @@ class Knob:
     default: str = ""
     read: Callable[[str], object] = _text
     secret: bool = False
+    unset: object = ""
+    """What it is when nobody says and there is no default."""
     section: str = ""
     """A heading in the template, where a new group begins."""
 
@@ -212,6 +239,78 @@ KNOBS: tuple[Knob, ...] = (
         about="The most that all entries of a UTC day may cost together, in USD.",
     ),
     Knob(name="MAX_OPEN_POSITIONS", default="3", read=_count, about="Positions at a time."),
+    Knob(
+        name="MAX_QUANTITY_PER_TRADE",
+        read=_quantities,
+        unset=(),
+        about="The most that one entry may buy, e.g. BTC-USD=0.5,ETH-USD=10; empty: no such cap.",
+    ),
+    Knob(
+        name="MAX_UNEXECUTED_NOTIONAL",
+        read=_amount,
+        unset=None,
+        about="What working entries may be worth; empty: MAX_OPEN_POSITIONS full trades.",
+    ),
+    Knob(
+        name="MAX_POSITION_NOTIONAL",
+        read=_amount,
+        unset=None,
+        about="What one instrument may hold, in USD; empty: two full trades.",
+    ),
+    Knob(
+        name="MAX_EXPOSURE_NOTIONAL",
+        read=_amount,
+        unset=None,
+        about="What all of it may be worth, in USD; empty: MAX_OPEN_POSITIONS such positions.",
+    ),
+    Knob(
+        name="ALLOWED_SYMBOLS",
+        read=_symbols,
+        unset=(),
+        about="What may be entered, separated by commas; empty: EDGE_FACTORY_SYMBOLS.",
+    ),
+    Knob(
+        name="MAX_OPEN_ORDERS",
+        default="30",
+        read=_count,
+        about="With so many orders open nothing more is entered.",
+    ),
+    Knob(
+        name="MAX_ORDERS_PER_MINUTE",
+        default="60",
+        read=_count,
+        about="With so many orders placed within a minute nothing more is entered.",
+    ),
+    Knob(
+        name="MAX_CANCEL_RATIO_PCT",
+        default="95",
+        read=_percent,
+        about="No entry while more of the last hour's entries ended without a fill, in percent.",
+    ),
+    Knob(
+        name="DUPLICATE_WINDOW_SECONDS",
+        default="10",
+        read=_window,
+        about="The same entry again within this is taken for a mistake, in seconds; 0: never.",
+    ),
+    Knob(
+        name="PRICE_COLLAR_PCT",
+        default="5",
+        read=_percent_above_zero,
+        about="How far from the market an entry's price may be, in percent.",
+    ),
+    Knob(
+        name="QUOTE_STALE_SECONDS",
+        default="10",
+        read=_seconds_above_zero,
+        about="A quote older than this counts as none, in seconds.",
+    ),
+    Knob(
+        name="ALLOW_WITHDRAWAL_KEY",
+        default="false",
+        read=_flag,
+        about="Trade with a key that can also withdraw: whoever steals it takes the money.",
+    ),
     Knob(
         name="STOP_LOSS_PCT",
         default="2",

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from zoe_tools.config.catalogue import CONSENT, KNOB, KNOBS, UNUSED, Knob
 from zoe_tools.config.sources import MASK, Layer, home_of, read_sources
+from zoe_tools.config.thresholds import mismatches
 from zoe_tools.domain.account import Account, AccountMode, fingerprint_of
-from zoe_tools.domain.money import HUNDRED, ZERO, short
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import ConfigError
 
@@ -62,6 +62,18 @@ class Settings:
     max_notional_per_trade: Decimal
     max_daily_notional: Decimal
     max_open_positions: int
+    max_quantity_per_trade: tuple[tuple[str, Decimal], ...]
+    max_unexecuted_notional: Decimal | None
+    max_position_notional: Decimal | None
+    max_exposure_notional: Decimal | None
+    allowed_symbols: tuple[str, ...]
+    max_open_orders: int
+    max_orders_per_minute: int
+    max_cancel_ratio_pct: Decimal
+    duplicate_window_seconds: float
+    price_collar_pct: Decimal
+    quote_stale_seconds: float
+    allow_withdrawal_key: bool
     stop_loss_pct: Decimal
     take_profit_pct: Decimal
     stop_trading_on_degraded: bool
@@ -122,6 +134,18 @@ class Settings:
             max_notional_per_trade=self.max_notional_per_trade,
             max_daily_notional=self.max_daily_notional,
             max_open_positions=self.max_open_positions,
+            max_quantities=self.max_quantity_per_trade,
+            max_unexecuted_notional=self.max_unexecuted_notional,
+            max_position_notional=self.max_position_notional,
+            max_exposure_notional=self.max_exposure_notional,
+            allowed_symbols=self.allowed_symbols or self.edge_factory_symbols,
+            max_open_orders=self.max_open_orders,
+            max_orders_per_minute=self.max_orders_per_minute,
+            max_cancel_ratio_pct=self.max_cancel_ratio_pct,
+            duplicate_window_s=self.duplicate_window_seconds,
+            price_collar_pct=self.price_collar_pct,
+            quote_stale_s=self.quote_stale_seconds,
+            allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
             take_profit_pct=self.take_profit_pct,
             liquidity_guard_spread_pct=self.liquidity_guard_spread_pct,
@@ -236,7 +260,7 @@ def _strongest(layers: tuple[Layer, ...]) -> dict[str, _Told]:
 def _read(knob: Knob, told: Mapping[str, _Told], problems: _Problems) -> object:
     entry = told.get(knob.name)
     if entry is None:
-        return knob.read(knob.default) if knob.default else ""
+        return knob.read(knob.default) if knob.default else knob.unset
     try:
         return knob.read(entry.text)
     except ValueError as error:
@@ -245,7 +269,7 @@ def _read(knob: Knob, told: Mapping[str, _Told], problems: _Problems) -> object:
             # Guessing here could mean the wrong account: an error even for kill and status.
             raise ConfigError(sentence, hint=f"{knob.name}: {knob.about}") from error
         problems.add(sentence, hint=f"{knob.name}: {knob.about}")
-        return knob.read(knob.default) if knob.default else ""
+        return knob.read(knob.default) if knob.default else knob.unset
 
 
 def _read_secret_files(
@@ -300,38 +324,8 @@ def _absolute(url: str, home: Path) -> str:
 
 
 def _check_limits(values: Mapping[str, Any], problems: _Problems) -> None:
-    """A hard limit may not be tighter than the soft one that steers toward it.
-
-    Zero is exempt: a limit of 0 is an operator's plain no, not a mistake.
-    """
-    reach = values["MAX_REPRICE_ATTEMPTS"] * values["REPRICE_STEP_BPS"]
-    pairs = (
-        (
-            "MAX_DAILY_NOTIONAL",
-            values["MAX_DAILY_NOTIONAL"],
-            "MAX_NOTIONAL_PER_TRADE",
-            values["MAX_NOTIONAL_PER_TRADE"],
-        ),
-        (
-            "MAX_CROSS_SPREAD_BPS",
-            values["MAX_CROSS_SPREAD_BPS"],
-            "MAX_REPRICE_ATTEMPTS x REPRICE_STEP_BPS",
-            Decimal(reach),
-        ),
-        (
-            "LIQUIDITY_GUARD_SPREAD_PCT in basis points",
-            values["LIQUIDITY_GUARD_SPREAD_PCT"] * HUNDRED,
-            "MAX_CROSS_SPREAD_BPS",
-            values["MAX_CROSS_SPREAD_BPS"],
-        ),
-    )
-    for hard_name, hard, soft_name, soft in pairs:
-        if ZERO < hard < soft:
-            problems.add(
-                f"THRESHOLD_MISMATCH: {hard_name} ({short(hard)}) is tighter than "
-                f"{soft_name} ({short(soft)}).",
-                hint=f"Raise {hard_name.split()[0]} or lower {soft_name.split()[0]}.",
-            )
+    for each in mismatches(values):
+        problems.add(each.sentence, hint=each.hint)
 
 
 def _check_credentials(mode: AccountMode, values: Mapping[str, Any], problems: _Problems) -> None:

@@ -1,22 +1,44 @@
 """The veto: which steps of a plan may not be done, each with a code and a sentence.
 
-It knows one distinction. What adds risk must pass every limit, and fails closed on anything that
-is missing. What reduces risk passes them all; it only has to be what it says it is. Nothing here
-changes a plan.
+Each control has its code: of a single order in `risk_orders.py`, of the account in
+`risk_limits.py`. There is one distinction. What adds risk must pass every limit, and fails closed
+on anything that is missing. What reduces risk passes them all; it only has to be what it says it
+is. Nothing here changes a plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
 from zoe_tools.core.accounting import book, order_of, quote_of
-from zoe_tools.domain.identifiers import PositionId, Symbol
-from zoe_tools.domain.instrument import Instrument, InstrumentStatus
-from zoe_tools.domain.market import Quote, VenueMode
-from zoe_tools.domain.money import HUNDRED, ZERO, short
-from zoe_tools.domain.order import OrderRequest, OrderType, Side
+from zoe_tools.core.risk_limits import (
+    Running,
+    balance_check,
+    key_check,
+    limit_checks,
+    running_of,
+)
+from zoe_tools.core.risk_orders import (
+    Found,
+    allowed_check,
+    collar_check,
+    instrument_check,
+    lot_check,
+    malformed,
+    minimum_check,
+    mode_check,
+    price_at_risk,
+    quantity_check,
+    quote_at,
+    spread_check,
+    terms_check,
+    tick_check,
+)
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderRequest, Side
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -27,19 +49,7 @@ from zoe_tools.domain.plan import (
     SetTradingState,
     Step,
 )
-from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.position import Position, PositionStatus
-from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
-
-_LIMIT_PRICED = frozenset(
-    {
-        OrderType.LIMIT,
-        OrderType.ICEBERG,
-        OrderType.STOP_LOSS_LIMIT,
-        OrderType.TAKE_PROFIT_LIMIT,
-        OrderType.TRAILING_STOP_LIMIT,
-    }
-)
+from zoe_tools.domain.snapshot import Missing, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,30 +61,9 @@ class Refusal:
     message: str
 
 
-@dataclass(slots=True)
-class _Running:
-    """What the plan's earlier steps have already used up of the limits."""
-
-    notional: Decimal
-    quote_spent: dict[str, Decimal]
-    symbols: set[Symbol]
-    positions: dict[PositionId, Position]
-
-
-_HUNDREDTH = Decimal("0.01")
-
-_Found = tuple[str, str]
-"""A code and a sentence."""
-
-
 def veto(plan: Plan, snapshot: Snapshot) -> tuple[Refusal, ...]:
     """All refusals, at most one per step, in the order of the steps."""
-    running = _Running(
-        notional=snapshot.daily_notional,
-        quote_spent={},
-        symbols=_symbols_at_risk(snapshot),
-        positions={each.position_id: each for each in snapshot.positions},
-    )
+    running = running_of(snapshot)
     refusals: list[Refusal] = []
     for index, step in enumerate(plan.steps):
         found = _wrong_account(plan, snapshot) or _judge(step, plan, snapshot, running)
@@ -96,7 +85,7 @@ def adds_risk(step: Step) -> bool:
             return False
 
 
-def _wrong_account(plan: Plan, snapshot: Snapshot) -> _Found | None:
+def _wrong_account(plan: Plan, snapshot: Snapshot) -> Found | None:
     if plan.account == snapshot.account:
         return None
     return (
@@ -105,20 +94,20 @@ def _wrong_account(plan: Plan, snapshot: Snapshot) -> _Found | None:
     )
 
 
-def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: _Running) -> _Found | None:
+def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: Running) -> Found | None:
     match step:
         case PlaceOrder(request=request):
-            malformed = _malformed(request.quantity, request.limit_price, request.trigger_price)
-            if malformed is not None:
-                return malformed
+            wrong = malformed(request.quantity, request.limit_price, request.trigger_price)
+            if wrong is not None:
+                return wrong
             if request.reduces_risk:
                 return _not_a_reduction(step, running)
             return _first(_entry_checks(request, snapshot, running))
         case AmendOrder(amendment=change):
-            malformed = _malformed(change.quantity, change.limit_price, change.trigger_price)
-            if malformed is not None or not adds_risk(step):
-                return malformed
-            return _first(_state_checks(change.symbol, snapshot)) or _amend_check(step, snapshot)
+            wrong = malformed(change.quantity, change.limit_price, change.trigger_price)
+            if wrong is not None or not adds_risk(step):
+                return wrong
+            return _first(_amend_checks(step, snapshot))
         case SetTradingState(level=level):
             if level < snapshot.trading_state.level and plan.command != "resume":
                 return ("DE_ESCALATION", "Only `zoe resume` lowers the kill level.")
@@ -127,18 +116,11 @@ def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: _Running) -> _Fo
             return None
 
 
-def _first(checks: Iterator[_Found | None]) -> _Found | None:
+def _first(checks: Iterator[Found | None]) -> Found | None:
     return next((found for found in checks if found is not None), None)
 
 
-def _malformed(quantity: Decimal | None, *prices: Decimal | None) -> _Found | None:
-    for name, value in (("quantity", quantity), *(("price", price) for price in prices)):
-        if value is not None and (not value.is_finite() or value <= ZERO):
-            return ("MALFORMED", f"The {name} {value} is not a positive number.")
-    return None
-
-
-def _not_a_reduction(step: PlaceOrder, running: _Running) -> _Found | None:
+def _not_a_reduction(step: PlaceOrder, running: Running) -> Found | None:
     """A reduction sells no more than the managed position holds."""
     request = step.request
     managed = sum(
@@ -162,36 +144,39 @@ def _not_a_reduction(step: PlaceOrder, running: _Running) -> _Found | None:
 
 
 def _entry_checks(
-    request: OrderRequest, snapshot: Snapshot, running: _Running
-) -> Iterator[_Found | None]:
+    request: OrderRequest, snapshot: Snapshot, running: Running
+) -> Iterator[Found | None]:
     yield from _state_checks(request.symbol, snapshot)
+    yield key_check(snapshot)
     if request.side is Side.SELL:
         yield ("SHORT", "A spot account cannot enter by selling.")
-    yield _mode_check(request, snapshot)
+    yield terms_check(request)
+    yield mode_check(request, snapshot)
     if isinstance(snapshot.catalogue, Missing):
         yield ("NO_INSTRUMENT", f"The instruments are missing: {snapshot.catalogue.reason}.")
         return
-    instrument = snapshot.catalogue.value.find(request.symbol)
+    catalogue = snapshot.catalogue.value
+    instrument = catalogue.find(request.symbol)
     if instrument is None:
         yield ("NO_INSTRUMENT", f"The venue knows no instrument {request.symbol}.")
         return
-    yield _instrument_check(request, instrument)
-    quote = _quote_of(snapshot, request.symbol)
+    yield allowed_check(request.symbol, catalogue, snapshot.policy)
+    yield instrument_check(request, instrument)
+    quote = quote_at(snapshot, request.symbol)
     if not isinstance(quote, Quote):
         yield quote
         return
-    price = _price_at_risk(request, quote)
-    yield from (check(request, instrument) for check in (_tick_check, _lot_check))
-    yield _minimum_check(request, instrument, price)
-    yield _collar_check(request, quote, snapshot)
-    if is_too_wide(quote, snapshot.policy):
-        told = f"{short((quote.spread_bps / HUNDRED).quantize(_HUNDREDTH))} %"
-        yield ("SPREAD_TOO_WIDE", f"The spread of {request.symbol} is {told} wide.")
-    yield from _limit_checks(request, price, snapshot, running)
-    yield _balance_check(request, instrument, price, snapshot, running)
+    price = price_at_risk(request, quote)
+    yield from (check(request, instrument) for check in (tick_check, lot_check))
+    yield minimum_check(request, instrument, price)
+    yield collar_check((request.limit_price, request.trigger_price), quote, snapshot.policy)
+    yield spread_check(request.symbol, quote, snapshot.policy)
+    yield quantity_check(request, catalogue, snapshot.policy)
+    yield from limit_checks(request, price, snapshot, running)
+    yield balance_check(request, instrument, price, snapshot, running)
 
 
-def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[_Found | None]:
+def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
     state = snapshot.trading_state
     if not state.may_enter:
         yield ("HALTED", f"Trading is at {state.level.label}: {state.reason or 'no reason given'}.")
@@ -203,194 +188,42 @@ def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[_Found | None]
             )
 
 
-def _mode_check(request: OrderRequest, snapshot: Snapshot) -> _Found | None:
-    if isinstance(snapshot.venue_mode, Missing):
-        return ("VENUE_MODE", f"The venue's mode is missing: {snapshot.venue_mode.reason}.")
-    mode = snapshot.venue_mode.value
-    allowed = (
-        mode is VenueMode.ONLINE
-        or (mode is VenueMode.POST_ONLY and request.post_only)
-        or (mode is VenueMode.LIMIT_ONLY and request.order_type in _LIMIT_PRICED)
-    )
-    return None if allowed else ("VENUE_MODE", f"The venue is in mode {mode.value}.")
-
-
-def _instrument_check(request: OrderRequest, instrument: Instrument) -> _Found | None:
-    status = instrument.status
-    allowed = (
-        status is InstrumentStatus.ONLINE
-        or (status is InstrumentStatus.POST_ONLY and request.post_only)
-        or (status is InstrumentStatus.LIMIT_ONLY and request.order_type in _LIMIT_PRICED)
-    )
-    return None if allowed else ("INSTRUMENT_MODE", f"{request.symbol} is {status.value}.")
-
-
-def _quote_of(snapshot: Snapshot, symbol: Symbol) -> Quote | _Found:
-    if isinstance(snapshot.quotes, Missing):
-        return ("NO_QUOTE", f"There is no quote for {symbol}: {snapshot.quotes.reason}.")
-    found = [quote for quote in snapshot.quotes.value if quote.symbol == symbol]
-    if not found:
-        return ("NO_QUOTE", f"There is no quote for {symbol}.")
-    quote = found[0]
-    if not (quote.bid.is_finite() and quote.ask.is_finite() and ZERO < quote.bid <= quote.ask):
-        return ("NO_QUOTE", f"The quote for {symbol} makes no sense: {quote.bid} / {quote.ask}.")
-    age_s = (snapshot.taken_at - quote.as_of).total_seconds()
-    if age_s > snapshot.policy.quote_stale_s:
-        return ("STALE_QUOTE", f"The quote for {symbol} is {age_s:.0f} s old.")
-    return quote
-
-
-def _price_at_risk(request: OrderRequest, quote: Quote) -> Decimal:
-    """The worst price one would knowingly pay: the limit, the trigger, or the ask."""
-    if request.limit_price is not None:
-        return request.limit_price
-    if request.trigger_price is not None:
-        return max(request.trigger_price, quote.ask)
-    return quote.ask
-
-
-def _tick_check(request: OrderRequest, instrument: Instrument) -> _Found | None:
-    for price in (request.limit_price, request.trigger_price):
-        if price is not None and not instrument.is_on_tick(price):
-            tick = short(instrument.tick_size)
-            return ("OFF_TICK", f"{short(price)} is not a multiple of the tick {tick}.")
-    return None
-
-
-def _lot_check(request: OrderRequest, instrument: Instrument) -> _Found | None:
-    if request.quantity == instrument.floor_quantity(request.quantity):
-        return None
-    step = short(instrument.lot_step)
-    return ("OFF_LOT", f"{short(request.quantity)} is not a multiple of the lot step {step}.")
-
-
-def _minimum_check(request: OrderRequest, instrument: Instrument, price: Decimal) -> _Found | None:
-    if instrument.is_tradable_quantity(request.quantity, price=price):
-        return None
-    return (
-        "BELOW_MINIMUM",
-        (
-            f"{short(request.quantity)} {instrument.symbol} is below the venue's minimum of"
-            f" {short(instrument.min_quantity)} or {short(instrument.min_cost)} {instrument.quote}."
-        ),
-    )
-
-
-def _collar_check(request: OrderRequest, quote: Quote, snapshot: Snapshot) -> _Found | None:
-    collar = snapshot.policy.price_collar_pct
-    for price in (request.limit_price, request.trigger_price):
-        if price is not None and abs(price - quote.mid) * HUNDRED > collar * quote.mid:
-            return (
-                "PRICE_COLLAR",
-                (
-                    f"{short(price)} is more than {short(collar)} % from the market at"
-                    f" {short(quote.mid)}."
-                ),
-            )
-    return None
-
-
-def is_too_wide(quote: Quote, policy: Policy) -> bool:
-    """Whether the spread is wider than an entry may cross."""
-    return quote.spread_bps > policy.liquidity_guard_spread_pct * HUNDRED
-
-
-def _limit_checks(
-    request: OrderRequest, price: Decimal, snapshot: Snapshot, running: _Running
-) -> Iterator[_Found | None]:
-    policy = snapshot.policy
-    notional = price * request.quantity
-    if notional > policy.max_notional_per_trade:
-        yield (
-            "MAX_NOTIONAL_PER_TRADE",
-            (
-                f"The order is worth {short(notional)}; one trade may be worth"
-                f" {short(policy.max_notional_per_trade)}."
-            ),
-        )
-    if running.notional + notional > policy.max_daily_notional:
-        yield (
-            "MAX_DAILY_NOTIONAL",
-            (
-                f"With this order the day's entries would be worth"
-                f" {short(running.notional + notional)}; {short(policy.max_daily_notional)} are"
-                " allowed."
-            ),
-        )
-    if len(running.symbols | {request.symbol}) > policy.max_open_positions:
-        yield (
-            "MAX_OPEN_POSITIONS",
-            (
-                f"{len(running.symbols)} positions are open or being opened;"
-                f" {policy.max_open_positions} are allowed."
-            ),
-        )
-
-
-def _balance_check(
-    request: OrderRequest,
-    instrument: Instrument,
-    price: Decimal,
-    snapshot: Snapshot,
-    running: _Running,
-) -> _Found | None:
-    """A balance that nobody asked for is the venue's own check; one that failed to come refuses."""
-    if snapshot.balances == NOT_GATHERED:
-        return None
-    if isinstance(snapshot.balances, Missing):
-        return ("NO_BALANCE", f"The balances are missing: {snapshot.balances.reason}.")
-    cost = price * request.quantity
-    needed = cost + instrument.taker_fee(cost) + running.quote_spent.get(instrument.quote, ZERO)
-    available = sum(
-        (each.available for each in snapshot.balances.value if each.asset == instrument.quote),
-        ZERO,
-    )
-    if needed <= available:
-        return None
-    return (
-        "INSUFFICIENT_BALANCE",
-        f"{short(needed)} {instrument.quote} are needed, {short(available)} are free.",
-    )
-
-
-def _amend_check(step: AmendOrder, snapshot: Snapshot) -> _Found | None:
-    """An entry may be amended within the cap of one trade."""
+def _amend_checks(step: AmendOrder, snapshot: Snapshot) -> Iterator[Found | None]:
+    """An entry may be amended within the collar and the cap of one trade."""
     change = step.amendment
+    yield from _state_checks(change.symbol, snapshot)
+    yield key_check(snapshot)
+    if change.limit_offset is not None or change.trigger_offset is not None:
+        yield ("UNPRICED", "What this entry will cost cannot be told: its price is a distance.")
     known = [each for each in snapshot.orders if each.venue_order_id == change.venue_order_id]
     if not known:
-        return ("UNKNOWN_ORDER", f"Order {change.venue_order_id} is not in zoe's books.")
+        yield ("UNKNOWN_ORDER", f"Order {change.venue_order_id} is not in zoe's books.")
+        return
     quantity = change.quantity or known[0].quantity
     price = change.limit_price or known[0].limit_price or change.trigger_price
-    quote = _quote_of(snapshot, change.symbol)
+    quote = quote_at(snapshot, change.symbol)
     if not isinstance(quote, Quote):
-        return quote
+        yield quote
+        return
+    yield collar_check((change.limit_price, change.trigger_price), quote, snapshot.policy)
     notional = quantity * (price or quote.ask)
     cap = snapshot.policy.max_notional_per_trade
-    if notional <= cap:
-        return None
-    return (
-        "MAX_NOTIONAL_PER_TRADE",
-        f"The amended order is worth {short(notional)}; one trade may be worth {short(cap)}.",
-    )
+    if notional > cap:
+        yield (
+            "MAX_NOTIONAL_PER_TRADE",
+            f"The amended order is worth {short(notional)}; one trade may be worth {short(cap)}.",
+        )
 
 
-def _symbols_at_risk(snapshot: Snapshot) -> set[Symbol]:
-    held = {each.symbol for each in snapshot.positions if each.status is PositionStatus.OPEN}
-    entering = {
-        each.symbol
-        for each in snapshot.orders
-        if each.purpose == "entry" and not each.status.is_terminal
-    }
-    return held | entering
-
-
-def _use_up(step: Step, snapshot: Snapshot, running: _Running) -> None:
+def _use_up(step: Step, snapshot: Snapshot, running: Running) -> None:
     match step:
         case PlaceOrder(request=request) if not request.reduces_risk:
-            quote = _quote_of(snapshot, request.symbol)
-            price = _price_at_risk(request, quote) if isinstance(quote, Quote) else ZERO
+            quote = quote_at(snapshot, request.symbol)
+            price = price_at_risk(request, quote) if isinstance(quote, Quote) else ZERO
             cost = price * request.quantity
             running.notional += cost
+            running.orders += 1
+            running.entered[request.symbol] = running.entered.get(request.symbol, ZERO) + cost
             running.symbols.add(request.symbol)
             spent_in = quote_of(request.symbol)
             running.quote_spent[spent_in] = running.quote_spent.get(spent_in, ZERO) + cost

@@ -13,7 +13,8 @@ from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from zoe_tools.core.position_orders import place_exit, place_stop
-from zoe_tools.core.risk import is_too_wide
+from zoe_tools.core.risk_limits import room_for_entry
+from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
@@ -276,10 +277,7 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
     ):
         return "an order is working"
     policy = world.policy
-    room = min(
-        policy.max_notional_per_trade,
-        policy.max_daily_notional - world.snapshot.daily_notional,
-    )
+    room = room_for_entry(decision.symbol, world.snapshot)
     if len(held) >= policy.max_open_positions:
         return "the number of open positions is at its limit"
     limit = instrument.ceil_price(quote.ask * (1 + ENTRY_SLACK_PCT / HUNDRED))

@@ -8,7 +8,11 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Money in the account's quote currency (USD); percentages as percent; times in seconds."""
+    """Money in the account's quote currency (USD); percentages as percent; times in seconds.
+
+    None of the three caps that follow from others: see the properties. `allowed_symbols` None is
+    no list; spellings are for the catalogue to resolve, as those of `max_quantities`, in base.
+    """
 
     max_notional_per_trade: Decimal = Decimal(25)
     max_daily_notional: Decimal = Decimal(50)
@@ -25,3 +29,34 @@ class Policy:
     plan_lifetime_s: float = 300.0
     order_ttl_entry_s: float = 60.0
     order_ttl_exit_s: float = 30.0
+    duplicate_window_s: float = 10.0
+    max_quantities: tuple[tuple[str, Decimal], ...] = ()
+    allowed_symbols: tuple[str, ...] | None = None
+    max_open_orders: int = 30
+    max_orders_per_minute: int = 60
+    max_cancel_ratio_pct: Decimal = Decimal(95)
+    max_unexecuted_notional: Decimal | None = None
+    max_position_notional: Decimal | None = None
+    max_exposure_notional: Decimal | None = None
+    allow_withdrawal_key: bool = False
+
+    @property
+    def unexecuted_cap(self) -> Decimal:
+        """What working entries may be worth together: by default one for each position."""
+        if self.max_unexecuted_notional is not None:
+            return self.max_unexecuted_notional
+        return self.max_notional_per_trade * self.max_open_positions
+
+    @property
+    def position_cap(self) -> Decimal:
+        """What one instrument may hold, working entries included: by default two entries."""
+        if self.max_position_notional is not None:
+            return self.max_position_notional
+        return self.max_notional_per_trade * 2
+
+    @property
+    def exposure_cap(self) -> Decimal:
+        """What all positions and working entries may be worth: by default all that fit."""
+        if self.max_exposure_notional is not None:
+            return self.max_exposure_notional
+        return self.position_cap * self.max_open_positions

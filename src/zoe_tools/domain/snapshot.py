@@ -6,11 +6,11 @@ What could not be read is `Missing`, never zero and never empty.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from zoe_tools.domain.account import Account
+from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
@@ -26,6 +26,9 @@ from zoe_tools.domain.trading_state import ARMED, TradingState
 from zoe_tools.errors import VenueUnavailable
 
 T = TypeVar("T")
+
+RECENT = timedelta(hours=1)
+"""How far back `Snapshot.recent_orders` goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,11 @@ class Snapshot:
     fills: Reading[tuple[Fill, ...]] | Missing = NOT_GATHERED
     ledger: Reading[tuple[LedgerEntry, ...]] | Missing = NOT_GATHERED
     quotes: Reading[tuple[Quote, ...]] | Missing = NOT_GATHERED
+    key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
+    recent_orders: tuple[OrderRecord, ...] = ()
+    """Orders of the last hour, finished ones too: `orders` may hold the working ones alone."""
     recorded_fills: tuple[Fill, ...] = ()
     unresolved_intents: tuple[Intent, ...] = ()
     daily_notional: Decimal = ZERO

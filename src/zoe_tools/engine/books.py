@@ -11,6 +11,7 @@ from decimal import Decimal
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.runner import StoreRunner
@@ -18,12 +19,13 @@ from zoe_tools.store.store import Transaction
 
 
 class Books:
-    """Open positions, working orders, unresolved intents, the day's notional, the trading state."""
+    """Positions, working and recent orders, open intents, the day's notional, the kill state."""
 
     def __init__(self, store: StoreRunner) -> None:
         self._store = store
         self.positions: tuple[Position, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
+        self.recent_orders: tuple[OrderRecord, ...] = ()
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
@@ -53,6 +55,7 @@ class Books:
         closed = (transaction.position(each) for each in sorted(gone))
         self._closed.extend(each for each in closed if each is not None)
         self.orders = transaction.orders(open_only=True)
+        self.recent_orders = transaction.orders(since=now - RECENT)
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())

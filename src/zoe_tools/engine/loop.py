@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from zoe_tools.core.run import is_dust, plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
-from zoe_tools.domain.account import Account
+from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -25,7 +25,7 @@ from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
     BalanceUpdate,
@@ -74,6 +74,7 @@ class LoopParts:
     is_shadow: bool = False
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
+    key: Reading[KeyInfo] | Missing = NOT_GATHERED
 
 
 class TradingLoop:
@@ -458,6 +459,8 @@ class TradingLoop:
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,
             orders=self.books.orders,
+            recent_orders=self.books.recent_orders,
+            key=self._parts.key,
             unresolved_intents=self.books.unresolved,
             daily_notional=self.books.daily_notional,
         )

@@ -14,13 +14,15 @@ from decimal import Decimal
 
 from zoe_tools.core.run_report import RunResult, summarise
 from zoe_tools.core.strategy.protocol import Strategy
-from zoe_tools.domain.account import Account
+from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Missing, Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
+from zoe_tools.errors import VenueError
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, Narrator
@@ -143,7 +145,16 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         narrator=plan.narrator,
         is_shadow=plan.is_shadow,
         news=plan.news,
+        key=await _key_of(reader, plan.clock),
     )
+
+
+async def _key_of(venue: KrakenSpot, clock: Clock) -> Reading[KeyInfo] | Missing:
+    """What the key may do; it is asked once, and where nobody says, nothing new is risked."""
+    try:
+        return Reading(await venue.key_info(), clock.now(), "GetApiKeyInfo")
+    except VenueError as error:
+        return Missing(error.message.rstrip("."))
 
 
 def marks_of(loop: TradingLoop) -> dict[Symbol, Decimal]:

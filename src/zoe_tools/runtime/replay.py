@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -119,9 +119,11 @@ async def _drive(
     stop = asyncio.Event()
     cadence = cadence_for(source.granularity_s)
     sockets = InProcessSockets(exchange, duplex_pair)
+    # The market of a replay is what was asked for; the list is about the account.
+    policy = replace(settings.policy(), allowed_symbols=None)
     plan = RunPlan(
         account=account,
-        policy=stretched_policy(settings.policy(), source.granularity_s),
+        policy=stretched_policy(policy, source.granularity_s),
         strategy=strategy_named(order.strategy, timeframe_for(source.granularity_s)),
         spellings=[pair.symbol for pair in source.pairs],
         cadence=cadence,

@@ -86,10 +86,18 @@ def events(
 
 
 def orders(
-    connection: Connection, account_id: AccountId, *, open_only: bool
+    connection: Connection,
+    account_id: AccountId,
+    *,
+    open_only: bool,
+    since: datetime | None = None,
 ) -> tuple[OrderRecord, ...]:
     """Orders, oldest first."""
-    conditions = [CRYPTO_ORDERS.c.status.in_(_OPEN)] if open_only else []
+    conditions: list[ColumnElement[bool]] = []
+    if open_only:
+        conditions.append(CRYPTO_ORDERS.c.status.in_(_OPEN))
+    if since is not None:
+        conditions.append(CRYPTO_ORDERS.c.created_at >= since)
     return _select(connection, account_id, *conditions)
 
 

@@ -176,9 +176,11 @@ class Transaction(Observing):
         """One order's log, in the order it was written."""
         return orders.events(self._connection, self.account_id, client_order_id)
 
-    def orders(self, *, open_only: bool = False) -> tuple[OrderRecord, ...]:
-        """Orders, oldest first; with `open_only` those to which something may still happen."""
-        return orders.orders(self._connection, self.account_id, open_only=open_only)
+    def orders(
+        self, *, open_only: bool = False, since: datetime | None = None
+    ) -> tuple[OrderRecord, ...]:
+        """Orders made at `since` or later, oldest first; `open_only`: that may still change."""
+        return orders.orders(self._connection, self.account_id, open_only=open_only, since=since)
 
     def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
         """The order with our id."""
