@@ -20,15 +20,18 @@ from typing import Any, get_type_hints
 import msgspec
 
 import house_rules as house
+from zoe_tools.commands.fills import FillSum
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
 from zoe_tools.core.check_tp_coverage import PositionCoverage
 from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.explain import Line
+from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.reconcile import Finding
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
 from zoe_tools.domain.order import VenueOrder
@@ -232,6 +235,14 @@ RESULTS: dict[str, Result] = {
         is_executed=flag,
     ),
     "backfill": planned,
+    "orders": an_object(orders=rows(a(OrderLine)), since=a(datetime | None), as_of=a(datetime)),
+    "orders cancel": planned,
+    "fills": an_object(
+        fills=rows(a(Fill)),
+        sums=rows(a(FillSum)),
+        since=a(datetime | None),
+        as_of=a(datetime),
+    ),
     "apply": planned,
     "kill": either(planned, an_object(accounts=rows(killed))),
     "kill status": either(

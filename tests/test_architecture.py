@@ -36,6 +36,7 @@ WITHOUT_DECISION = {
     "db prune": "what is needed by nobody is a question to the tables: store/prune.py",
     "db status": "shows what the migrations say",
     "db upgrade": "runs migrations, which decide for themselves",
+    "fills": "shows what the store knows; there is nothing to decide",
     "init": "makes a folder and a database where there is none",
     "kill status": "shows the trading state",
     "paper fault": "arms a fault of the embedded exchange",
@@ -46,8 +47,8 @@ WITHOUT_DECISION = {
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
-SHARED = {"invocation", "planning"}
-"""Modules of `commands/` that are no command: what every command, or every planning one, has."""
+SHARED = {"invocation", "listing", "planning"}
+"""Modules of `commands/` that are no command: what all, all planning ones or all lists share."""
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])

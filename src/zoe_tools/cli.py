@@ -44,6 +44,11 @@ COMMANDS: dict[str, str] = {
     "check-tp-coverage": "Show how much of each position its stop and its target cover.",
     "reconcile": "Compare our books with the venue's own records, and explain every difference.",
     "backfill": "Find the candles that the store lacks, and fetch those that the venue still has.",
+    "orders": "List the orders there are, by own books and by the venue.",
+    "orders cancel": (
+        "Cancel open orders: those named, those of an instrument, or all that are zoe's."
+    ),
+    "fills": "List the executions in zoe's own books, without asking the venue.",
     "apply": "Carry out a saved plan, if planning again gives the same.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",

@@ -21,7 +21,15 @@ from zoe_tools.gate.gate import Regather
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, demand_free
 
-PLANNERS = ("sync-positions", "recover-sl", "reconcile", "backfill", "kill", "resume")
+PLANNERS = (
+    "sync-positions",
+    "recover-sl",
+    "reconcile",
+    "backfill",
+    "kill",
+    "resume",
+    "orders cancel",
+)
 """Commands whose plans can be saved and applied."""
 
 Planner = Callable[[Context, Arguments], Regather]
@@ -58,7 +66,9 @@ def planner_of(command: str) -> Planner:
             f"This is a plan of {command!r}, and no such plan can be applied.",
             hint=f"Plans that can: {names}.",
         )
-    module = importlib.import_module(f"zoe_tools.commands.{command.replace('-', '_')}")
+    module = importlib.import_module(
+        f"zoe_tools.commands.{command.replace('-', '_').replace(' ', '_')}"
+    )
     found: Planner = module.planner
     return found
 

@@ -177,6 +177,42 @@ MAX_DAILY_NOTIONAL no
 MAX_OPEN_POSITIONS no
   So many positions are open as the setting allows.
   -> zoe config show
+MAX_QUANTITY_PER_TRADE no
+  One entry may not be for more of the instrument than the setting says.
+  -> zoe config show
+MAX_UNEXECUTED_NOTIONAL yes
+  Entries that still wait to be filled would be worth more than the setting allows.
+  -> zoe orders
+MAX_POSITION_NOTIONAL no
+  One instrument, held and being bought, would be worth more than the setting allows.
+  -> zoe status
+MAX_EXPOSURE_NOTIONAL no
+  All that is held and being bought would be worth more than the setting allows.
+  -> zoe status
+MAX_OPEN_ORDERS yes
+  So many orders are open as the setting allows, of any kind.
+  -> zoe orders
+ORDER_RATE yes
+  So many orders were placed within a minute as the setting allows.
+  -> Find out what places them: zoe orders --all --since 30m
+CANCEL_RATIO yes
+  Too many of the last hour's entries ended without a fill (MAX_CANCEL_RATIO_PCT).
+  -> zoe orders --all --since 1h
+DUPLICATE_ORDER after looking
+  The same order was placed a moment ago, and works or has filled (DUPLICATE_WINDOW_SECONDS).
+  -> zoe orders
+SELF_TRADE no
+  The order would trade with an own order that rests on the other side.
+  -> zoe orders
+NOT_ALLOWED no
+  The instrument is not among those that may be entered (ALLOWED_SYMBOLS).
+  -> zoe config show
+UNPRICED no
+  What the entry would cost cannot be told: leverage, a trailing or relative price.
+  -> Place it with a price of its own.
+KEY_SCOPE no
+  The key can withdraw, or nobody could say whether it can (ALLOW_WITHDRAWAL_KEY).
+  -> zoe pre-flight
 NO_BALANCE yes
   The balances could not be read: without them nothing is entered.
   -> zoe pre-flight
