@@ -20,6 +20,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 import house_rules as house
+from zoe_tools.commands.config_check import Lint
 from zoe_tools.commands.fills import FillSum
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
@@ -249,6 +250,10 @@ RESULTS: dict[str, Result] = {
         an_object(TRADING), an_object(accounts=rows(an_object(TRADING, account=text)))
     ),
     "resume": planned,
+    "config check": an_object(findings=rows(a(Lint))),
+    "config set": an_object(
+        setting=text, before=text, after=text, configured=text, is_executed=flag
+    ),
     "config show": an_object(
         {name: an_object(value=text, source=text) for name in SETTINGS},
     ),

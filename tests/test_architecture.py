@@ -31,6 +31,8 @@ DOCS = ROOT / "docs"
 WITHOUT_DECISION = {
     "apply": "the decision is that of the command whose plan it is, made again",
     "audit init": "makes a key where there is none",
+    "config check": "its decision is of settings: config/thresholds.py and config/tightening.py",
+    "config set": "its decision is of settings: config/tightening.py",
     "config show": "shows settings; there is nothing to decide",
     "db backup": "copies a file; there is nothing to decide",
     "db prune": "what is needed by nobody is a question to the tables: store/prune.py",

@@ -58,6 +58,10 @@ COMMANDS: dict[str, str] = {
     ),
     "audit init": "Make the key that signs the audit log, and sign what there is of it.",
     "audit verify": "Check that nobody changed, removed or added a row of the audit log.",
+    "config check": "Check the settings: what is wrong, contradicts itself, or is dangerous.",
+    "config set": (
+        "Tighten a limit of the account in the store; loop and commands heed it within a second."
+    ),
     "config show": "Show every effective setting and where it comes from.",
     "db upgrade": "Bring the database to the newest schema.",
     "db status": "Show the database's schema version.",
@@ -77,7 +81,7 @@ COMMANDS: dict[str, str] = {
 
 GROUPS: dict[str, str] = {
     "audit": "The log of everything that was done: signed, and checked.",
-    "config": "Settings: where each value comes from.",
+    "config": "Settings: where each value comes from, whether they fit, and tighter limits.",
     "db": "The database: migrations and state.",
     "paper": "The embedded exchange on its own.",
 }

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import TypeVar
 
+from zoe_tools.config.tightening import tightened
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.fill import Fill
@@ -170,7 +171,7 @@ async def gather_store(
         return Snapshot(
             taken_at=now,
             account=account,
-            policy=policy,
+            policy=tightened(policy, transaction.limits()),
             trading_state=effective_trading_state(transaction),
             positions=transaction.positions(open_only=True),
             orders=orders,

@@ -88,6 +88,8 @@ class Settings:
     liquidity_guard_spread_pct: Decimal
     warnings: tuple[str, ...] = ()
     """What is suspicious but stops nothing; one sentence each."""
+    problems: tuple[tuple[str, str], ...] = ()
+    """When read leniently, what else would be refused: a sentence and its hint; warnings too."""
     _told: Mapping[str, _Told] = field(repr=False, default_factory=dict)
 
     @property
@@ -154,6 +156,11 @@ class Settings:
             order_ttl_entry_s=self.order_ttl_seconds_entry,
             order_ttl_exit_s=self.order_ttl_seconds_exit,
         )
+
+    def values(self) -> dict[str, object]:
+        """Every value by the name of its setting, as far as it is one of these fields."""
+        names = (knob.name for knob in KNOBS if knob.name not in _NOT_FIELDS)
+        return {name: getattr(self, name.lower()) for name in names}
 
     def described(self) -> tuple[Described, ...]:
         """Every effective value with its source, secrets masked, in the catalogue's order."""
@@ -226,6 +233,7 @@ def load_settings(
         live_consent=environ.get(CONSENT) == "1",
         database_url=_database(values, told, where, problems),
         warnings=tuple(problems.warnings),
+        problems=tuple(problems.found),
         _told={**told, **told_home},
         **by_field,
     )
@@ -240,11 +248,13 @@ class _Problems:
 
     lenient: bool
     warnings: list[str]
+    found: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, sentence: str, *, hint: str = "") -> None:
         if not self.lenient:
             raise ConfigError(sentence, hint=hint)
         self.warnings.append(sentence)
+        self.found.append((sentence, hint))
 
 
 def _strongest(layers: tuple[Layer, ...]) -> dict[str, _Told]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
+from zoe_tools.config.tightening import tightened
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
@@ -17,12 +19,16 @@ from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
+_USUAL = Policy()
+
 
 class Books:
     """Positions, working and recent orders, open intents, the day's notional, the kill state."""
 
-    def __init__(self, store: StoreRunner) -> None:
+    def __init__(self, store: StoreRunner, policy: Policy = _USUAL) -> None:
         self._store = store
+        self._configured = policy
+        self.policy = policy
         self.positions: tuple[Position, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
         self.recent_orders: tuple[OrderRecord, ...] = ()
@@ -37,11 +43,19 @@ class Books:
         await self._store.run(lambda transaction: self._read(transaction, now))
 
     async def refresh_trading_state(self, now: datetime) -> bool:
-        """Read the kill state, and latch what the switch demands; True if it changed."""
-        state = await self._store.run(lambda transaction: _latched_state(transaction, now))
-        changed = state != self.trading_state
-        self.trading_state = state
+        """Read kill state and limits, and latch what the switch demands; True if changed."""
+
+        def read(transaction: Transaction) -> tuple[TradingState, Policy]:
+            return _latched_state(transaction, now), self._policy(transaction)
+
+        told = await self._store.run(read)
+        changed = told != (self.trading_state, self.policy)
+        self.trading_state, self.policy = told
         return changed
+
+    def _policy(self, transaction: Transaction) -> Policy:
+        """The limits as configured, or tighter: the store may not loosen them."""
+        return tightened(self._configured, transaction.limits())
 
     def take_closed(self) -> tuple[Position, ...]:
         """Positions that closed since the last call; each is given once."""
@@ -60,6 +74,7 @@ class Books:
         self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())
         self.trading_state = _latched_state(transaction, now)
+        self.policy = self._policy(transaction)
 
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:

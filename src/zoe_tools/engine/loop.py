@@ -93,7 +93,7 @@ class TradingLoop:
             history=parts.strategy.history,
             wires=frozenset({"public", "private"}),
         )
-        self.books = Books(parts.store)
+        self.books = Books(parts.store, parts.policy)
         self.watch = ProtectionWatch()
         self.cycles = 0
         self.candles_seen = 0
@@ -451,7 +451,7 @@ class TradingLoop:
         return Snapshot(
             taken_at=now,
             account=self._parts.account,
-            policy=self._parts.policy,
+            policy=self.books.policy,
             trading_state=self.books.trading_state,
             venue_mode=Reading(self.view.mode, now, "status stream"),
             catalogue=Reading(self._statuses.catalogue, self._started_at, "AssetPairs"),

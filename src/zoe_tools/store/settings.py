@@ -20,6 +20,21 @@ def config_value(connection: Connection, key: str) -> str | None:
     return connection.execute(select(CONFIG.c.value).where(CONFIG.c.key == key)).scalar()
 
 
+def limit_key(account_id: AccountId, name: str) -> str:
+    """Under which key a tightened limit of one account stands."""
+    return f"{name}@{account_id}"
+
+
+def limits(connection: Connection, account_id: AccountId) -> dict[str, str]:
+    """The account's tightened limits, setting -> text."""
+    suffix = limit_key(account_id, "")
+    table = CONFIG
+    rows = connection.execute(
+        select(table.c.key, table.c.value).where(table.c.key.endswith(suffix, autoescape=True))
+    )
+    return {row.key.removesuffix(suffix): row.value for row in rows}
+
+
 def set_config(connection: Connection, key: str, value: str, at: datetime) -> None:
     """Write one global value."""
     upsert(connection, CONFIG, {"key": key, "value": value, "updated_at": at})

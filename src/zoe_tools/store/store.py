@@ -94,6 +94,10 @@ class Transaction(Observing):
         settings.set_config(self._connection, key, value, at)
         audit_notes.config(self._audit, key, value, at)
 
+    def limits(self) -> dict[str, str]:
+        """The account's limits that were tightened in the store, setting -> text."""
+        return settings.limits(self._connection, self.account_id)
+
     def kill_switch(self) -> bool:
         """Whether the operator's global switch stops new risk: anything but `false` does."""
         return settings.kill_switch(self._connection)
