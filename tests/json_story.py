@@ -14,6 +14,8 @@ STORY: tuple[tuple[str, int], ...] = (
     ("config set MAX_OPEN_ORDERS 31", 4),
     ("config check", 0),
     ("pre-flight", 0),
+    ("pre-flight --prove", 0),
+    ("check-live-readiness", 0),
     ("status", 0),
     ("sync-positions", 0),
     ("sync-positions --adopt BTC/USD=0.5 --adopt ETH/USD=3", 3),

@@ -26,6 +26,7 @@ from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
 from zoe_tools.core.check_tp_coverage import PositionCoverage
 from zoe_tools.core.codes import Meaning, Retry
+from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.explain import Line
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pre_flight import Check, Verdict
@@ -210,7 +211,10 @@ RESULTS: dict[str, Result] = {
         migration_before=maybe_text,
         migration=text,
     ),
-    "pre-flight": an_object(verdict=a(Verdict), checks=rows(a(Check))),
+    "pre-flight": either(
+        an_object(verdict=a(Verdict), checks=rows(a(Check))), an_object(controls=rows(a(Proof)))
+    ),
+    "check-live-readiness": an_object(verdict=a(Verdict), checks=rows(a(Check))),
     "status": an_object(
         loop_mode=text,
         trading_state=level,

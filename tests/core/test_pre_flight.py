@@ -73,6 +73,15 @@ def facts(**changes: Any) -> PreFlightFacts:
     return PreFlightFacts(**{**values, **changes})
 
 
+CAN_WITHDRAW = KeyInfo(name="bot", permissions=ALL | {"withdraw-funds"})
+OPEN_HANDED = Policy(allow_withdrawal_key=True)
+
+
+def expiring(*, days: int) -> KeyInfo:
+    """A key that lives so long."""
+    return KeyInfo(name="bot", permissions=ALL, valid_until=NOON + timedelta(days=days))
+
+
 def found(judged: PreFlightFacts, group: str, name: str) -> Check:
     """The one check of that name."""
     [check] = [
@@ -90,8 +99,16 @@ def test_a_healthy_account_passes() -> None:
     assert {check.verdict for check in report.checks} == {Verdict.PASS}
     assert (report.verdict, report.exit_code) == (Verdict.PASS, 0)
     groups = list(dict.fromkeys(check.group for check in report.checks))
-    expected = ["configuration", "venue", "key", "instruments", "balances", "store", "trading"]
-    assert expected == groups
+    assert groups == [
+        "configuration",
+        "venue",
+        "key",
+        "instruments",
+        "balances",
+        "limits",
+        "store",
+        "trading",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +130,15 @@ def test_a_healthy_account_passes() -> None:
         ("balances", "USD", "pass", facts(policy=Policy(max_notional_per_trade=d("900")))),
         ("balances", "USD", "warn", facts(venue=venue(balances=()))),
         ("trading", "intents", "fail", facts(store=store(unresolved_intents=1))),
+        ("trading", "stops", "warn", facts(store=store(unprotected=("BTC/USD",)))),
+        ("limits", "today", "warn", facts(store=store(daily_notional=d("50")))),
+        ("limits", "today", "pass", facts(store=store(daily_notional=d("49.99")))),
+        ("limits", "tightened", "pass", facts(store=store(limits={"MAX_OPEN_ORDERS": "2"}))),
+        ("instruments", "BTC/USD", "fail", facts(policy=Policy(allowed_symbols=("ETH-USD",)))),
+        ("key", "withdrawal", "warn", facts(policy=OPEN_HANDED, venue=venue(key=CAN_WITHDRAW))),
+        ("key", "expiry", "fail", facts(venue=venue(key=expiring(days=1)))),
+        ("key", "expiry", "warn", facts(venue=venue(key=expiring(days=7)))),
+        ("key", "expiry", "pass", facts(venue=venue(key=expiring(days=8)))),
     ],
 )
 def test_each_fact_has_its_verdict(

@@ -48,6 +48,17 @@ class Invocation:
             self.output.warn(warning)
         return settings
 
+    def settings_to_judge(self) -> Settings:
+        """Those of the live account whenever its key is configured and no account is named.
+
+        Raises:
+            ConfigError: see `load_settings`.
+        """
+        settings = self.settings()
+        if settings.mode == "paper" and settings.has_credentials and not self.options.account:
+            return self.for_account("live").settings()
+        return settings
+
     def demand_sound(self) -> None:
         """Nothing, if the settings are sound.
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from zoe_tools.core.risk_orders import allowed_check
 from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.ledger import Balance
@@ -42,6 +43,7 @@ SKEW_WARN_S = 1.0
 VENUE_TIME_STEP_S = 1.0
 """Kraken tells its time in whole seconds (kraken-spot section 5)."""
 
+_DAY_S, _SOON_DAYS = 86_400, 7
 _FAILED, _VENUE, _STORE = 3, 5, 7
 _PRECEDENCE = (_STORE, _VENUE, _FAILED)
 
@@ -130,6 +132,11 @@ class StoreFacts:
     trading_state: TradingState
     unresolved_intents: int
     lease: Lease | None
+    daily_notional: Decimal = ZERO
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """Limits that the store tightens, setting -> text; the policy has them already."""
+    unprotected: tuple[str, ...] = ()
+    """Instruments of which a position is open and no stop is linked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +156,7 @@ class PreFlightFacts:
 
 def assess_pre_flight(facts: PreFlightFacts) -> PreFlightReport:
     """The report, grouped; the same facts give the same report."""
-    groups = (_configuration, _venue, _key, _instruments, _money, _store, _trading)
+    groups = (_configuration, _venue, _key, _instruments, _money, _limits, _store, _trading)
     return PreFlightReport(checks=tuple(check for group in groups for check in group(facts)))
 
 
@@ -251,15 +258,33 @@ def _key(facts: PreFlightFacts) -> Iterator[Check]:
     else:
         yield _passed(group, "permissions", "trade and query present")
     excess = [what for token, what in FORBIDDEN_PERMISSIONS.items() if token in key.permissions]
-    if excess:
+    told = f"the key may: {'; '.join(excess)}"
+    if excess and facts.policy.allow_withdrawal_key:
+        yield _warned(group, "withdrawal", told, "ALLOW_WITHDRAWAL_KEY allows it: better not.")
+    elif excess:
         yield _failed(
             group,
             "withdrawal",
-            f"the key may: {'; '.join(excess)}",
+            told,
             "Take that away on the key's page: whoever steals the key could take the money.",
         )
     else:
         yield _passed(group, "withdrawal", "the key cannot withdraw")
+    yield _expiry(group, key.valid_until, facts.taken_at)
+
+
+def _expiry(group: str, valid_until: datetime | None, now: datetime) -> Check:
+    """A key that dies overnight leaves positions that nobody can close."""
+    if valid_until is None:
+        return _passed(group, "expiry", "the key does not expire")
+    days = (valid_until - now).total_seconds() / _DAY_S
+    told = f"the key expires at {valid_until:%Y-%m-%d %H:%M} UTC"
+    renew = "Make a new key at Kraken and put it into place."
+    if days <= 1:
+        return _failed(group, "expiry", told, renew)
+    if days <= _SOON_DAYS:
+        return _warned(group, "expiry", told, renew)
+    return _passed(group, "expiry", told)
 
 
 def _instruments(facts: PreFlightFacts) -> Iterator[Check]:
@@ -279,6 +304,10 @@ def _instruments(facts: PreFlightFacts) -> Iterator[Check]:
                 "the venue knows no such instrument",
                 "Correct EDGE_FACTORY_SYMBOLS.",
             )
+            continue
+        refusal = allowed_check(found.symbol, catalogue, facts.policy)
+        if refusal is not None:
+            yield _failed(group, found.symbol, refusal[1], "Correct ALLOWED_SYMBOLS.")
             continue
         yield _instrument(group, found, asks.get(found.symbol), facts.policy)
 
@@ -331,6 +360,28 @@ def _money(facts: PreFlightFacts) -> Iterator[Check]:
             yield _passed(group, quote, f"{short(free)} free")
 
 
+def _limits(facts: PreFlightFacts) -> Iterator[Check]:
+    group = "limits"
+    store, policy = facts.store, facts.policy
+    if isinstance(store, Unread):
+        return
+    left = policy.max_daily_notional - store.daily_notional
+    told = f"{short(max(left, ZERO))} of {short(policy.max_daily_notional)} are left today"
+    if left <= ZERO:
+        yield _warned(group, "today", told, "No entries until the next UTC day.")
+    else:
+        yield _passed(group, "today", told)
+    yield _passed(
+        group,
+        "exposure",
+        f"at most {short(policy.exposure_cap)}, {short(policy.position_cap)} an instrument, in"
+        f" {policy.max_open_positions} positions",
+    )
+    if store.limits:
+        named = ", ".join(f"{name} {text}" for name, text in sorted(store.limits.items()))
+        yield _passed(group, "tightened", f"in the store: {named}")
+
+
 def _store(facts: PreFlightFacts) -> Iterator[Check]:
     store = facts.store
     if isinstance(store, Unread):
@@ -360,6 +411,15 @@ def _trading(facts: PreFlightFacts) -> Iterator[Check]:
         )
     else:
         yield _passed(group, "intents", "none unresolved")
+    if store.unprotected:
+        yield _warned(
+            group,
+            "stops",
+            f"positions without a stop: {', '.join(store.unprotected)}",
+            "Run `zoe recover-sl`.",
+        )
+    else:
+        yield _passed(group, "stops", "every open position has its stop")
     lease = store.lease
     if lease is None:
         yield _passed(group, "loop", "no loop runs on this account")

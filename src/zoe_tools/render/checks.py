@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
+from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.pre_flight import PreFlightReport, Verdict
 from zoe_tools.render.printer import Printer
 
@@ -28,3 +30,22 @@ def show_checks(printer: Printer, report: PreFlightReport) -> None:
     printer.line()
     told = ", ".join(f"{number} {each.value}" for each, number in count.items())
     printer.line(printer.styled(f"{report.verdict.value.upper()}: {told}", "bold"))
+
+
+def show_proofs(printer: Printer, proofs: Sequence[Proof]) -> None:
+    """One row a control, and the sum; a failed one stands out."""
+    printer.line("PROOF on a throw-away paper exchange; no account of yours is looked at.")
+    printer.line()
+    printer.table(
+        ("!control", "planted", "!fired", "!proved"),
+        [
+            (each.control, each.planted, each.fired, "pass" if each.is_proved else "FAIL")
+            for each in proofs
+        ],
+        styles={"pass": "green", "FAIL": "bold red"},
+    )
+    proved = sum(each.is_proved for each in proofs)
+    printer.line()
+    verdict = "PASS" if proved == len(proofs) else "FAIL"
+    told = f"{verdict}: {proved} of {len(proofs)} proved"
+    printer.line(printer.styled(told, "bold"))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from zoe_tools.config import Settings
+from zoe_tools.config.tightening import tightened
 from zoe_tools.core.pre_flight import (
     VENUE_TIME_STEP_S,
     ClockFact,
@@ -154,14 +155,16 @@ async def _facts(
 def _assembled(
     settings: Settings, account: Account, venue: VenueFacts, taken_at: datetime
 ) -> PreFlightFacts:
+    store = _ask_store(settings.database_url, account, taken_at)
+    limits = {} if isinstance(store, Unread) else store.limits
     return PreFlightFacts(
         taken_at=taken_at,
         account=account,
-        policy=settings.policy(),
+        policy=tightened(settings.policy(), limits),
         symbols=settings.symbols,
         live_consent=settings.live_consent,
         venue=venue,
-        store=_ask_store(settings.database_url, account, taken_at),
+        store=store,
         warnings=settings.warnings,
         absent=settings.absent_features,
     )
@@ -242,4 +245,11 @@ def _read_store(transaction: Transaction, revision: str, now: datetime) -> Store
         trading_state=effective_trading_state(transaction),
         unresolved_intents=len(transaction.unresolved_intents()),
         lease=lease if is_running(lease, transaction.lease_time(now)) else None,
+        daily_notional=transaction.daily_notional(now.date()),
+        limits={name: text for name, text in transaction.limits().items() if text},
+        unprotected=tuple(
+            each.symbol
+            for each in transaction.positions(open_only=True)
+            if each.stop_venue_order_id is None
+        ),
     )

@@ -1,0 +1,53 @@
+"""Every control that the veto knows is made to fire, and a control that is gone is noticed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import zoe_tools.core.risk as risk_module
+from command_line import zoe
+from zoe_tools.core import codes
+from zoe_tools.runtime.control_drill import prove_controls
+
+CORE = Path(risk_module.__file__).parent
+OTHERS = {"WRONG_ACCOUNT", "DE_ESCALATION", "NOT_A_REDUCTION", "UNKNOWN_ORDER"}
+"""Refusals that are not about a new entry."""
+
+
+def test_every_control_of_the_veto_is_proved_on_the_paper_exchange() -> None:
+    """One order each; none of them reaches the venue, and what must pass does."""
+    proofs = prove_controls()
+
+    assert [each for each in proofs if not each.is_proved] == []
+    source = "".join((CORE / f"{name}.py").read_text() for name in RISK)
+    told = set(re.findall(r'^\s*(?:yield|return)? ?\(?\s*"([A-Z_]+)",', source, re.MULTILINE))
+    told |= set(re.findall(r'\("([A-Z_]+)", f?"', source))
+    assert told - OTHERS == {each.control for each in proofs} - {"reduction"}
+    assert told <= {each.code for each in codes.MEANINGS}
+
+
+RISK = ("risk", "risk_orders", "risk_limits")
+
+
+def test_a_control_that_does_not_fire_fails_the_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the collar the order goes out: exit 3, and the row says so."""
+    monkeypatch.setattr(risk_module, "collar_check", lambda *_: None)
+    ran = zoe("pre-flight --prove", home=tmp_path)
+
+    assert ran.code == 3
+    assert re.search(r"PRICE_COLLAR .* FAIL", ran.out)
+    assert "of 32 proved" in ran.out
+
+
+def test_the_proof_needs_no_home_and_leaves_none(tmp_path: Path) -> None:
+    """Everything is thrown away."""
+    ran = zoe("pre-flight --prove", home=tmp_path / "home")
+
+    assert ran.code == 0
+    assert "PASS: 32 of 32 proved" in ran.out
+    assert not (tmp_path / "home" / "zoe.db").exists()
