@@ -108,3 +108,20 @@ def test_disabled_says_so_and_does_nothing(tmp_path: Path) -> None:
 
     assert answer.code == 0
     assert "disabled" in answer.out
+
+
+@pytest.mark.parametrize(("words", "window_s"), [("run", 10.0), ("run --allow-duplicates", 0.0)])
+def test_the_duplicate_window_is_overridden_by_an_explicit_word_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, window_s: float
+) -> None:
+    """The policy that the loop trades by is what counts."""
+    seen: list[float] = []
+
+    def trade(*given: Any) -> None:
+        seen.append(given[1].policy().duplicate_window_s)
+        raise ConfigError("far enough")
+
+    monkeypatch.setattr("zoe_tools.commands.run._trade", trade)
+    zoe(words, {}, home=tmp_path)
+
+    assert seen == [window_s]

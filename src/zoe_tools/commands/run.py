@@ -53,6 +53,10 @@ def run(
     standby: Annotated[
         bool, typer.Option("--standby", help="Wait for the loop that runs, and take over from it.")
     ] = False,
+    allow_duplicates: Annotated[
+        bool,
+        typer.Option("--allow-duplicates", help="The same entry twice is meant, not a mistake."),
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
 ) -> int:
     """Run the trading loop on the account.
@@ -67,7 +71,7 @@ def run(
       I_UNDERSTAND_LIVE=1 zoe --account live run
     """
     invocation: Invocation = ctx.obj
-    settings = invocation.settings()
+    settings = invocation.settings(DUPLICATE_WINDOW_SECONDS="0" if allow_duplicates else "")
     printer = invocation.printer()
     if settings.loop_mode == "disabled":
         printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
