@@ -35,14 +35,15 @@ def show_checks(printer: Printer, report: PreFlightReport) -> None:
 def show_proofs(printer: Printer, proofs: Sequence[Proof]) -> None:
     """One row a control, and the sum; a failed one stands out."""
     printer.line("PROOF on a throw-away paper exchange; no account of yours is looked at.")
+    printer.line("Each order must be refused by the control it is planted for, and by no other.")
     printer.line()
     printer.table(
-        ("!control", "planted", "!fired", "!proved"),
+        ("!control that fires", "planted", "!verdict"),
         [
-            (each.control, each.planted, each.fired, "pass" if each.is_proved else "FAIL")
+            (each.control, each.planted, "pass" if each.is_proved else f"FAIL: {each.fired}")
             for each in proofs
         ],
-        styles={"pass": "green", "FAIL": "bold red"},
+        styles={"pass": "green"},
     )
     proved = sum(each.is_proved for each in proofs)
     printer.line()
