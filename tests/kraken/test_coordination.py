@@ -250,6 +250,27 @@ def test_two_processes_share_the_sequence_and_the_note(desk: Desk, tmp_path: Pat
     assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {0o600}
 
 
+def test_a_step_that_somebody_was_quicker_than_is_made_again(desk: Desk) -> None:
+    """Between our look at a note and our writing it, another process wrote it."""
+
+    async def run() -> bytes:
+        own = desk.notes()
+        keys = SharedCoordination(own, InlineLanes(), VirtualClock(EPOCH))
+        other, steps = desk.notes(), []
+
+        def add(text: bytes, _: object) -> tuple[bytes, None]:
+            steps.append(text)
+            if len(steps) == 1:
+                assert other.swap("budget", other.read("budget"), b"theirs")
+            return text + b"+ours", None
+
+        await keys.change(add)
+        assert steps == [b"", b"theirs"]
+        return own.read("budget").text
+
+    assert run_virtual(run()) == b"theirs+ours"
+
+
 @pytest.mark.parametrize("left", [b"", b"\x00\x00", b'{"last": 1, "hol', b"[]", b"\xff\n"])
 def test_a_note_that_cannot_be_read_is_as_good_as_none(desk: Desk, left: bytes) -> None:
     """Nonces go on from the clock."""
