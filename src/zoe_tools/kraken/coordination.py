@@ -29,8 +29,8 @@ T = TypeVar("T")
 POLL_S = 0.003
 """How often the first in the queue looks; those behind look less often."""
 
-ANSWER_S = 0.04
-"""How long protection waits for notes that do not answer at all, before it goes alone."""
+ANSWER_S = 0.03
+"""How long protection waits for notes that cannot be reached, before it goes alone."""
 
 PROBE_S = 0.25
 """How long all others wait for an answer once there was none for a lease."""
@@ -162,9 +162,13 @@ class SharedCoordination:
         patience_s = ANSWER_S if is_urgent else PROBE_S if self._is_alone else LEASE_S
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + patience_s
+        if is_urgent and name == SLOT:
+            # A distant database answers late; to share a nonce with it is worth the same wait.
+            patience_s += HASTE_S
+        answer_by = loop.time() + patience_s
         while True:
             try:
-                async with asyncio.timeout_at(give_up_at):
+                async with asyncio.timeout_at(answer_by):
                     work = partial(self._swapped, name, step)
                     result = await self._lanes.run(work, is_urgent=is_urgent)
             except TimeoutError as error:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 LEASE_S = 2.0
 """Seconds of the machine, not of the venue: the network is not sped up with the clock."""
 
-HASTE_S = 0.12
+HASTE_S = 0.1
 """Protection takes the slot from whoever has held it, or has kept it waiting, for so long.
 
 A call so old has reached the venue or never will; should it be overtaken all the same, it is
