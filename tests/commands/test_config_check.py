@@ -92,3 +92,9 @@ def test_a_hard_limit_below_its_soft_one_is_a_contradiction(
     settings = load_settings(environ, home=tmp_path, lenient=True)
 
     assert [each.hard for each in mismatches(settings.values())] == hard
+
+
+def test_checking_creates_nothing(tmp_path: Path) -> None:
+    """Neither a paper account nor a store; the log alone is written where there is a home."""
+    assert zoe("config check", home=tmp_path / "home").code == 0
+    assert not (tmp_path / "home" / "paper").exists()

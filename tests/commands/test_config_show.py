@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from command_line import LIVE_KEYS, zoe
+from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools.config import KNOBS
 
 
@@ -46,3 +46,13 @@ def test_looking_creates_nothing(tmp_path: Path) -> None:
     zoe("config show", home=tmp_path / "home")
 
     assert not (tmp_path / "home").exists()
+
+
+def test_a_limit_that_the_store_tightens_is_shown_as_it_is_in_force(tmp_path: Path) -> None:
+    """With `store` as its source; the others keep theirs."""
+    home = migrated(tmp_path / "home")
+    zoe("config set MAX_DAILY_NOTIONAL 30 --execute", LIVE_KEYS, home=home)
+    told = zoe("config show --json", LIVE_KEYS, home=home).envelope["result"]
+
+    assert told["MAX_DAILY_NOTIONAL"] == {"value": "30", "source": "store"}
+    assert told["MAX_NOTIONAL_PER_TRADE"]["source"] == "default"

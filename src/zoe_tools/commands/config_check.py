@@ -43,7 +43,12 @@ def config_check(ctx: typer.Context) -> int:
     invocation: Invocation = ctx.obj
     settings = invocation.settings(lenient=True)
     printer = invocation.printer()
-    rows = _rows_in_store(invocation, settings)
+    invocation.announce(settings)
+    try:
+        rows = rows_in_store(settings)
+    except StoreError as error:
+        rows = {}
+        printer.warn(f"What the store tightens is not known: {error.message}")
     found = tuple(lint(settings, rows))
     _show(printer, found)
     severities = {each.severity for each in found}
@@ -52,20 +57,21 @@ def config_check(ctx: typer.Context) -> int:
     return code
 
 
-def _rows_in_store(invocation: Invocation, settings: Settings) -> Mapping[str, str]:
-    """What the store tightens; a store that is not there tightens nothing."""
+def rows_in_store(settings: Settings) -> dict[str, str]:
+    """What the store tightens of the account; nothing where there is no account yet.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     told: list[dict[str, str]] = []
 
     async def work(context: Context) -> int:
         told.append(await context.store.run(lambda transaction: transaction.limits()))
         return 0
 
-    invocation.announce(settings)
-    try:
-        if settings.mode == "paper" or settings.live_account is not None:
-            run_with_context(settings, work, needs_venue=False)
-    except StoreError as error:
-        invocation.printer().warn(f"What the store tightens is not known: {error.message}")
+    is_paper = settings.mode == "paper"
+    if (settings.home / "paper").is_dir() if is_paper else settings.live_account is not None:
+        run_with_context(settings, work, needs_venue=False)
     return told[0] if told else {}
 
 
