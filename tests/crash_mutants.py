@@ -18,7 +18,7 @@ from zoe_tools.gate import journal as journal_module
 from zoe_tools.gate import prove as prove_module
 from zoe_tools.gate.carry import Carrier
 from zoe_tools.gate.journal import Entry
-from zoe_tools.store.runner import StoreRunner
+from zoe_tools.gate.keeper import Keeper
 from zoe_tools.store.store import Transaction
 
 carry: Any = carry_module
@@ -40,7 +40,7 @@ class _TakenBack(Exception):
 def no_commit_before_the_send() -> None:
     """The intent is written down once the answer is there."""
     write, send = carry.journal, carry.send
-    store: list[StoreRunner] = []
+    store: list[Keeper] = []
     made: list[Entry] = []
 
     def journal_nothing(transaction: Transaction, *told: Any, **named: Any) -> Entry:
@@ -50,7 +50,7 @@ def no_commit_before_the_send() -> None:
     class Forgetful:
         """Goes on with what was taken back."""
 
-        async def run(self, work: Callable[[Transaction], Any]) -> Any:
+        async def run(self, work: Callable[[Transaction], Any], **_: Any) -> Any:
             try:
                 return await store[0].run(work)
             except _TakenBack:
@@ -74,8 +74,8 @@ def no_commit_before_the_send() -> None:
     at_venue = Carrier._at_venue
 
     async def with_a_forgetful_store(self: Carrier, *told: Any) -> Any:
-        store[:] = [self.store]
-        return await at_venue(replace(self, store=cast("StoreRunner", Forgetful())), *told)
+        store[:] = [self.keeper]
+        return await at_venue(replace(self, keeper=cast("Keeper", Forgetful())), *told)
 
     _put(carry, "journal", journal_nothing)
     _put(carry, "claim", lambda *_, **__: None)

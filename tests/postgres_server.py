@@ -35,11 +35,19 @@ class PostgresServer:
             self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._bin = self._binaries()
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self.start()
+
+    def start(self) -> None:
+        """Serve, again after `halt`."""
         options = f"-c listen_addresses= -c unix_socket_directories={self._home}"
         self._run(
             "pg_ctl", "-w", "-l", str(self._home / "log"),
             "-o", f"{options} {_FAST_AND_FORGETFUL}", "start",
         )  # fmt: skip
+
+    def halt(self) -> None:
+        """Stop serving, in the middle of whatever is under way; nothing is removed."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
     def url(self, database: str) -> str:
         """The URL of one of its databases."""
@@ -55,7 +63,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server by its pid file, and remove every trace."""
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+        self.halt()
         shutil.rmtree(self._home)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -103,6 +103,8 @@ async def _backfill(
     line = kept.invitation(f"zoe backfill{options} --execute")
     approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="backfill", environ=invocation.environ)
+    if execute:
+        await gate.recover()
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute)

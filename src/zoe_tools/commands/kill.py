@@ -7,6 +7,7 @@ settled at its venue, and none of them keeps the others from being stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -35,7 +36,7 @@ from zoe_tools.errors import (
     ZoeError,
 )
 from zoe_tools.gate.consent import CONSENT_LINE
-from zoe_tools.gate.emergency import cancel_without_journal
+from zoe_tools.gate.emergency import EmergencyKill
 from zoe_tools.gate.gate import Gate, Regather
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
@@ -44,7 +45,7 @@ from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import open_gate, operator_of
+from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate, operator_of
 from zoe_tools.runtime.known_accounts import (
     KnownAccount,
     known_accounts,
@@ -122,7 +123,7 @@ def kill(
             _demand_one(kept)
             return _kill_all(invocation, named[0], known, order)
     except StoreError as error:
-        invocation.printer().warn(f"The store is gone, nothing can be latched: {error.message}")
+        invocation.printer().warn(f"The store is gone, no loop can be told: {error.message}")
         return _kill_blindly(invocation, reachable_accounts(named), order)
     return _nothing_known(invocation, named[0])
 
@@ -228,6 +229,9 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
     )
     latch = plan_latch(snapshot, level, reason)
     receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
+    # What is open is looked up once; to wait for what may still show up would keep the cancels.
+    with suppress(VenueError):
+        await gate.recover(patient=False)
     is_verified = level is KillLevel.PAUSE_ENTRIES
     for _ in range(0 if is_verified else ROUNDS):
         plan = await _next(context, level, reason)
@@ -385,7 +389,7 @@ def _working(books: Snapshot) -> bool:
 
 
 def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
-    """Every account that can be reached, without a journal."""
+    """Every account that can be reached, without its books."""
     codes = {_STORE_GONE}
     answers: list[Answer] = []
     for each in reachable:
@@ -416,14 +420,25 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
 async def _cancel_blindly(
     context: Context, invocation: Invocation, order: Order
 ) -> tuple[int, Answer]:
-    """Without a store: cancel what could add risk, latch nothing, sell nothing."""
+    """Without a store: cancel what could add risk, latch for later, sell nothing."""
     printer = invocation.printer()
     printer.account(context.account)
     if not order.execute:
         return _STORE_GONE, {}
-    result = await cancel_without_journal(context.venue, context.clock)
+    result = await EmergencyKill(
+        venue=context.venue,
+        clock=context.clock,
+        author=author_of(context, command="kill", environ=invocation.environ),
+        policy=context.policy,
+        journal=emergency_journal(context),
+    ).carry_out(_without_sales(order.level), order.reason)
     for each in result.cancelled:
-        printer.line(f"cancelled {each.venue_order_id} ({each.symbol}), without a journal")
+        printer.line(f"cancelled {each.venue_order_id} ({each.symbol})")
+    printer.line(
+        "The level and the cancels are in the emergency journal: the next command books them."
+        if result.is_journaled
+        else "Nothing of it could be journaled: run the same command once the store is back."
+    )
     is_proved = result.still_open == ()
     printer.line(
         "No order that could add risk is open."
@@ -431,7 +446,16 @@ async def _cancel_blindly(
         else "Orders that could add risk may still be open: look at the venue."
     )
     code = strongest({_STORE_GONE} if is_proved else {_STORE_GONE, _UNPROVED})
-    return code, {"cancelled": result.cancelled, "still_open": result.still_open}
+    return code, {
+        "cancelled": result.cancelled,
+        "still_open": result.still_open,
+        "is_journaled": result.is_journaled,
+    }
+
+
+def _without_sales(level: KillLevel) -> KillLevel:
+    """What is managed is in the books that are gone: nothing is sold, and nothing latched to be."""
+    return min(level, KillLevel.REDUCE_ONLY)
 
 
 def _level(label: str) -> KillLevel:

@@ -245,6 +245,9 @@ THROTTLED yes
 LEASE_LOST no
   The loop's lease on the account ran out or went to another loop; it was not sent.
   -> zoe status
+STORE_GONE yes
+  The store could not be written, so nothing that adds risk was journaled or sent.
+  -> zoe db status
 INSTRUMENT_LOCKED yes
   Another process is adding risk on the instrument right now; it was not sent.
   -> Wait a moment, run the command again and read the new plan.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
@@ -27,26 +27,30 @@ from zoe_tools.domain.plan import (
     VenueStep,
 )
 from zoe_tools.domain.policy import Policy
+from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.books import book_proved, sighting_of_order
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
     NEVER_HAPPENED,
     NOT_SENT,
+    STORE_GONE,
     Author,
     Entry,
     claim,
     deadline_of,
+    entry_without_store,
     intent_id_of,
     journal,
     mark,
 )
+from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
 from zoe_tools.gate.store_steps import apply_store_steps
 from zoe_tools.ports import Approver, Clock, Venue
-from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
@@ -91,7 +95,7 @@ class Carrier:
     """Does the steps; `in_flight` holds the intents it is sending at the moment."""
 
     venue: Venue
-    store: StoreRunner
+    keeper: Keeper
     clock: Clock
     approver: Approver
     policy: Policy
@@ -133,6 +137,7 @@ class Carrier:
             else:
                 together.append(step)
         outcomes += await self._flush(together, plan)
+        await self.keeper.merge()
         return tuple(outcomes)
 
     async def _flush(self, together: list[StoreStep], plan: Plan) -> tuple[StepOutcome, ...]:
@@ -147,7 +152,12 @@ class Carrier:
             note_action(transaction, done, author=self.author, plan=plan, now=now)
             return done
 
-        outcomes = await self.store.run(write)
+        try:
+            outcomes = await self.keeper.run(write)
+        except StoreError as error:
+            if self.keeper.emergency is None:
+                raise
+            outcomes = tuple(_not_kept(step, error) for step in steps)
         return tuple(self._shown(outcome) for outcome in outcomes)
 
     def _shown(self, outcome: StepOutcome) -> StepOutcome:
@@ -166,30 +176,64 @@ class Carrier:
         intent_id = intent_id_of(self.author.account.account_id, plan.plan_hash, index, attempt)
         self.in_flight.add(intent_id)
         try:
-            entry = await self.store.run(
-                lambda tx: journal(
-                    tx,
-                    plan,
-                    index,
-                    author=self.author,
-                    policy=self.policy,
-                    now=now,
-                    fence=self.fence,
-                    attempt=attempt,
-                    planned_at=standing.looked_at,
-                )
-            )
-            await self._claim(step, entry)
+            try:
+                entry = await self._journaled(plan, index, step, standing, now)
+                await self._claim(step, entry)
+            except StoreError as error:
+                if self.keeper.emergency is None:
+                    raise
+                return _not_kept(step, error)
             return await self._sent(step, entry)
         except Withheld as error:
             return _outcome(step, OutcomeState.SKIPPED, str(error), code=error.code)
         finally:
             self.in_flight.discard(intent_id)
 
+    async def _journaled(
+        self, plan: Plan, index: int, step: VenueStep, standing: Standing, now: datetime
+    ) -> Entry:
+        """On the disk, in the store or, for a reduction whose store is gone, in the file."""
+        attempt = standing.attempts.get(index, 1)
+
+        def in_store(transaction: Transaction) -> Entry:
+            return journal(
+                transaction,
+                plan,
+                index,
+                author=self.author,
+                policy=self.policy,
+                now=now,
+                fence=self.fence,
+                attempt=attempt,
+                planned_at=standing.looked_at,
+            )
+
+        def in_file(emergency: EmergencyJournal) -> Entry:
+            entry = entry_without_store(
+                plan,
+                index,
+                author=self.author,
+                policy=self.policy,
+                now=now,
+                attempt=attempt,
+                store_epoch=emergency.store_epoch,
+            )
+            emergency.begin(entry)
+            return entry
+
+        return await self.keeper.run(in_store, instead=None if adds_risk(step) else in_file)
+
     async def _claim(self, step: VenueStep, entry: Entry) -> None:
         at = self.clock.now()
+
+        def in_file(emergency: EmergencyJournal) -> None:
+            emergency.advance(entry, IntentState.SENT, at=at)
+
         try:
-            await self.store.run(lambda tx: claim(tx, step, entry, at=at, fence=self.fence))
+            await self.keeper.run(
+                lambda tx: claim(tx, step, entry, at=at, fence=self.fence),
+                instead=None if adds_risk(step) else in_file,
+            )
         except FencedOff as error:
             await self._mark(entry, IntentState.DENIED, f"it was never sent: {error}")
             raise
@@ -261,7 +305,12 @@ class Carrier:
             transaction.extend_intent(intent_id, deadline)
             return deadline
 
-        deadline = await self.store.run(extend)
+        def in_file(emergency: EmergencyJournal) -> datetime:
+            deadline = now + timedelta(seconds=self.policy.order_deadline_s)
+            emergency.prolong(intent_id, deadline)
+            return deadline
+
+        deadline = await self.keeper.run(extend, instead=None if adds_risk(step) else in_file)
         return replace(entry, intent=replace(entry.intent, deadline=deadline))
 
     async def _may_go_again(self, entry: Entry) -> bool:
@@ -328,7 +377,16 @@ class Carrier:
                 venue_order_id=order.venue_order_id,
             )
 
-        await self.store.run(write)
+        def in_file(emergency: EmergencyJournal) -> None:
+            emergency.advance(
+                entry,
+                IntentState.CONFIRMED,
+                at=now,
+                evidence=evidence,
+                venue_order_id=order.venue_order_id,
+            )
+
+        await self.keeper.run(write, instead=in_file)
 
     async def _mark(
         self,
@@ -338,10 +396,13 @@ class Carrier:
         venue_order_id: VenueOrderId | None = None,
     ) -> None:
         now = self.clock.now()
-        await self.store.run(
+        await self.keeper.run(
             lambda tx: mark(
                 tx, entry, state, at=now, evidence=evidence, venue_order_id=venue_order_id
-            )
+            ),
+            instead=lambda emergency: emergency.advance(
+                entry, state, at=now, evidence=evidence, venue_order_id=venue_order_id
+            ),
         )
 
 
@@ -372,6 +433,13 @@ def _with_venue_id(entry: Entry, venue_order_id: VenueOrderId | None) -> Entry:
 def _denied(step: VenueStep | StoreStep, refusal: Refusal) -> StepOutcome:
     return StepOutcome(
         step=step, state=OutcomeState.DENIED, evidence=refusal.message, code=refusal.code
+    )
+
+
+def _not_kept(step: VenueStep | StoreStep, error: StoreError) -> StepOutcome:
+    """Nothing of it was journaled, and so nothing of it was done."""
+    return StepOutcome(
+        step=step, state=OutcomeState.DENIED, evidence=error.message, code=STORE_GONE
     )
 
 

@@ -1,45 +1,153 @@
-"""Cancels without a journal, for the day when the store is gone: cancels are always allowed.
+"""Cancels for the day when the store is gone: cancels are always allowed.
 
-Only for `kill`, only what could still add risk, by id. It proves its result by reading back.
+Only for `kill`, only what could still add risk, by id. Each is in the emergency journal before it
+is sent, unless that is gone as well. It proves its result by reading back.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from zoe_tools.core.kill import remaining_risk
+from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import VenueOrder
-from zoe_tools.errors import VenueError
+from zoe_tools.domain.plan import CancelOrder, Plan
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.errors import StoreError, VenueError
+from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.gate.journal import Author, Entry, entry_without_store
+from zoe_tools.gate.send import Answer, send
 from zoe_tools.ports import Clock, Venue
+
+_LOG = logging.getLogger(__name__)
 
 LOOKS = 5
 LOOK_GAP_S = 1.0
 
+_STATES = {
+    Answer.YES: IntentState.CONFIRMED,
+    Answer.NO: IntentState.REJECTED,
+    Answer.NOT_SENT: IntentState.REJECTED,
+    Answer.LOST: IntentState.UNKNOWN,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyResult:
-    """What was cancelled, and what may still be open (None when the venue cannot be read)."""
+    """What was cancelled, and what may still be open (None when the venue cannot be read).
+
+    `is_journaled`: whether the latch and all cancels will be in the books once the store is back.
+    """
 
     cancelled: tuple[VenueOrder, ...]
     still_open: tuple[VenueOrder, ...] | None
+    is_journaled: bool
 
 
-async def cancel_without_journal(venue: Venue, clock: Clock) -> EmergencyResult:
-    """Cancel every open order that could add risk, until none is seen or patience ends."""
-    cancelled: dict[str, VenueOrder] = {}
-    still_open: tuple[VenueOrder, ...] | None = None
-    for _ in range(LOOKS):
-        try:
-            still_open = remaining_risk(await venue.open_orders())
-        except VenueError:
-            still_open = None
-        if still_open == ():
-            break
-        for order in still_open or ():
+class EmergencyKill:
+    """Stops what could add risk on one account, without its store."""
+
+    def __init__(
+        self,
+        *,
+        venue: Venue,
+        clock: Clock,
+        author: Author,
+        policy: Policy,
+        journal: EmergencyJournal,
+    ) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._author = author
+        self._policy = policy
+        self._journal = journal
+        self._is_journaled = True
+
+    async def carry_out(self, level: KillLevel, reason: str) -> EmergencyResult:
+        """Note the level, then cancel every open order that could add risk, while one is seen.
+
+        At any level: a loop that runs cannot be told to pause.
+        """
+        at = self._clock.now()
+        by = self._author.operator or self._author.command
+        with suppress(StoreError):
+            self._journal.prepare()
+        self._note(lambda: self._journal.latch(level, reason, by=by, at=at))
+        cancelled: dict[str, VenueOrder] = {}
+        still_open: tuple[VenueOrder, ...] | None = None
+        for _ in range(LOOKS):
             try:
-                await venue.cancel(order.venue_order_id)
+                still_open = remaining_risk(await self._venue.open_orders())
             except VenueError:
-                continue
-            cancelled[order.venue_order_id] = order
-        await clock.sleep(LOOK_GAP_S)
-    return EmergencyResult(cancelled=tuple(cancelled.values()), still_open=still_open)
+                still_open = None
+            if still_open == ():
+                break
+            for order in await self._cancelled(still_open or (), reason):
+                cancelled[order.venue_order_id] = order
+            await self._clock.sleep(LOOK_GAP_S)
+        return EmergencyResult(
+            cancelled=tuple(cancelled.values()),
+            still_open=still_open,
+            is_journaled=self._is_journaled,
+        )
+
+    async def _cancelled(
+        self, orders: tuple[VenueOrder, ...], reason: str
+    ) -> tuple[VenueOrder, ...]:
+        """Those that the venue took the cancel of."""
+        now = self._clock.now()
+        plan = Plan(
+            command="kill",
+            account=self._author.account,
+            created_at=now,
+            expires_at=now + timedelta(seconds=self._policy.plan_lifetime_s),
+            steps=tuple(
+                CancelOrder(
+                    venue_order_id=order.venue_order_id,
+                    symbol=order.symbol,
+                    reason=reason,
+                    client_order_id=order.client_order_id,
+                )
+                for order in orders
+            ),
+        )
+        done = [await self._cancel(plan, index) for index in range(len(orders))]
+        return tuple(order for order, is_done in zip(orders, done, strict=True) if is_done)
+
+    async def _cancel(self, plan: Plan, index: int) -> bool:
+        step = plan.steps[index]
+        if not isinstance(step, CancelOrder):
+            raise TypeError(f"{type(step).__name__} is no cancel")
+        entry = entry_without_store(
+            plan,
+            index,
+            author=self._author,
+            policy=self._policy,
+            now=self._clock.now(),
+            attempt=1,
+            store_epoch="",
+        )
+        self._note(lambda: self._journal.begin(entry))
+        self._advance(entry, IntentState.SENT, "")
+        reply = await send(self._venue, step, entry)
+        self._advance(entry, _STATES[reply.answer], reply.words)
+        return reply.answer is Answer.YES
+
+    def _advance(self, entry: Entry, state: IntentState, evidence: str) -> None:
+        at = self._clock.now()
+        self._note(lambda: self._journal.advance(entry, state, at=at, evidence=evidence))
+
+    def _note(self, write: Callable[[], None]) -> None:
+        """Write it down if that is possible; a cancel does not wait for that."""
+        if not self._is_journaled:
+            return
+        try:
+            write()
+        except StoreError as error:
+            _LOG.error("The emergency journal is gone as well: %s", error.message)
+            self._is_journaled = False

@@ -14,11 +14,11 @@ from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
-from zoe_tools.core.risk import veto
+from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.observation import Lease
-from zoe_tools.domain.plan import Plan, VenueStep
+from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.snapshot import Snapshot, reads_in
@@ -28,8 +28,10 @@ from zoe_tools.errors import PlanRefused, VenueError
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
+from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.recheck import PRICE_TOLERANCE_PCT, demand_alive, demand_unchanged
@@ -63,6 +65,7 @@ class Gate:
         pid: int = 0,
         proof: Proof | None = None,
         pricing: Pricing | None = None,
+        emergency: EmergencyJournal | None = None,
     ) -> None:
         self._venue = venue
         self._store = store
@@ -74,9 +77,10 @@ class Gate:
         self._is_proved_by_stream = proof is not None
         self._live_consent = live_consent
         self._in_flight: set[IntentId] = set()
+        self._keeper = Keeper(store=store, emergency=emergency)
         self._carrier = Carrier(
             venue=venue,
-            store=store,
+            keeper=self._keeper,
             clock=clock,
             approver=approver,
             policy=policy,
@@ -122,8 +126,9 @@ class Gate:
         demand_unchanged(plan, fresh, now=self._clock.now())
         await self._measure_clock(fresh)
         told = shown if fresh is plan else await self._priced(fresh, ())
+        await self._keeper.prepare()
         outcomes = await self._carrier.carry(fresh, refusals)
-        return Receipt(plan=told, outcomes=outcomes, refusals=refusals, is_executed=True)
+        return self._receipt(told, outcomes, refusals)
 
     async def _measure_clock(self, plan: Plan) -> None:
         """Deadlines are told by the venue's clock; the loop's streams measure it all the time."""
@@ -190,8 +195,20 @@ class Gate:
             return Receipt(plan=shown, outcomes=earlier, refusals=refusals, is_executed=execute)
         demand_consent(plan, live_consent=self._live_consent)
         standing = replace(standing, looked_at=fresh.created_at)
+        await self._keeper.prepare()
         outcomes = await self._carrier.carry(plan, refusals, standing)
-        return Receipt(plan=shown, outcomes=outcomes, refusals=refusals, is_executed=True)
+        return self._receipt(shown, outcomes, refusals)
+
+    def _receipt(
+        self, plan: Plan, outcomes: tuple[StepOutcome, ...], refusals: tuple[Refusal, ...]
+    ) -> Receipt:
+        return Receipt(
+            plan=plan,
+            outcomes=outcomes,
+            refusals=refusals,
+            is_executed=True,
+            is_store_gone=self._keeper.is_gone,
+        )
 
     async def record_report(self, report: ExecutionReport) -> None:
         """Book one row of the executions stream; rows about other people's orders are ignored.
@@ -212,8 +229,14 @@ class Gate:
     async def recover(self, *, patient: bool = True) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.
 
-        Intents that this gate is sending at the moment are left to it.
+        Intents that this gate is sending at the moment are left to it. What was journaled while
+        the store was gone is merged first.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+            VenueError: the venue's records cannot be read.
         """
+        await self._keeper.merge()
         return await recover(
             store=self._store,
             venue=self._venue,

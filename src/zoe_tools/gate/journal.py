@@ -46,6 +46,9 @@ NEVER_HAPPENED = "it never happened: "
 NOT_SENT = "not sent: "
 """How it begins of one of which no byte left."""
 
+STORE_GONE = "STORE_GONE"
+"""The code of what was not done because nothing could be journaled."""
+
 _AFTER_JOURNALED = frozenset({IntentState.SENT, IntentState.DENIED})
 _LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
@@ -158,6 +161,38 @@ def _write(transaction: Transaction, intent: Intent) -> None:
         transaction.record_intent(intent)
     except AlreadyJournaled as error:  # on PostgreSQL both of two processes saw that it was free
         raise Withheld("another process is carrying out this very step") from error
+
+
+def entry_without_store(
+    plan: Plan,
+    index: int,
+    *,
+    author: Author,
+    policy: Policy,
+    now: datetime,
+    attempt: int,
+    store_epoch: str,
+) -> Entry:
+    """The same entry for a reduction, while nobody can ask the books what still holds.
+
+    Raises:
+        Withheld: an order needs an id, and the store's name is not known here.
+    """
+    step = plan.steps[index]
+    if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+        raise TypeError(f"{type(step).__name__} is not for the venue")
+    intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
+    deadline = now + timedelta(seconds=policy.order_deadline_s)
+    intent = _intent_of(
+        plan, index, step, author, intent_id, attempt=attempt, now=now, deadline=deadline
+    )
+    if not isinstance(step, PlaceOrder):
+        return Entry(intent=intent)
+    if not store_epoch:
+        raise Withheld("the store was never seen here, so no order can be named", code=STORE_GONE)
+    client_order_id = client_order_id_of(intent.account_id, store_epoch, intent_id, attempt)
+    intent = replace(intent, client_order_id=client_order_id)
+    return Entry(intent=intent, record=_order_of(step, intent, client_order_id))
 
 
 def _intent_of(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from zoe_tools.core.risk import Refusal
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
+from zoe_tools.gate.journal import STORE_GONE
 
 PRECEDENCE = (6, 7, 5, 4, 3)
 """Where several codes apply, the first of these wins."""
 
-_DONE, _FINDINGS, _REFUSED, _VENUE, _UNKNOWN = 0, 3, 4, 5, 6
+_DONE, _FINDINGS, _REFUSED, _VENUE, _UNKNOWN, _STORE = 0, 3, 4, 5, 6, 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,20 @@ class Receipt:
     refusals: tuple[Refusal, ...] = ()
     is_executed: bool = False
     is_verified: bool | None = None
+    is_store_gone: bool = False
+    """Whether the books lack what was done; it waits in the emergency journal."""
 
     @property
     def exit_code(self) -> int:
-        """0 done or nothing to do, 3 a dry run with changes, 4 refused, 5 rejected, 6 unknown."""
+        """0 done or nothing to do, 3 a dry run with changes, 4 refused, 5 rejected, 6 unknown.
+
+        7 where the store could not be written.
+        """
         codes = {_UNKNOWN} if self.is_verified is False else set()
         if not self.is_verified:
             codes |= {_code_of(outcome.state) for outcome in self.outcomes}
+        if self.is_store_gone or any(each.code == STORE_GONE for each in self.outcomes):
+            codes.add(_STORE)
         if self.refusals:
             codes.add(_REFUSED)
         if self.has_more_to_do:

@@ -23,6 +23,7 @@ from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
 from zoe_tools.errors import VenueError
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, Narrator
@@ -52,6 +53,7 @@ class RunPlan:
     live_consent: bool = False
     is_shadow: bool = False
     is_standby: bool = False
+    emergency: EmergencyJournal | None = None
     readiness: Readiness | None = None
     watcher: Watcher | None = None
     farewell: Farewell | None = None
@@ -128,6 +130,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         pid=os.getpid(),
         live_consent=plan.live_consent,
         proof=sightings.proof,
+        emergency=plan.emergency,
         pricing=plan.wires.rest.budgets,
     )
     return LoopParts(

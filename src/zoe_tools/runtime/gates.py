@@ -7,9 +7,12 @@ import platform
 from collections.abc import Mapping
 
 from zoe_tools.gate.carry import Proof
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.journal import Author
 from zoe_tools.ports import Approver
 from zoe_tools.runtime.context import Context
+from zoe_tools.store.emergency_file import EmergencyFile
 
 
 def open_gate(
@@ -35,6 +38,23 @@ def open_gate(
         live_consent=context.settings.live_consent,
         proof=proof,
         pricing=None if context.wires is None else context.wires.rest.budgets,
+        emergency=emergency_journal(context),
+    )
+
+
+def emergency_journal(context: Context) -> EmergencyJournal:
+    """Where reductions are journaled while the store is gone."""
+    return EmergencyJournal(EmergencyFile(context.home), context.account)
+
+
+def author_of(context: Context, *, command: str, environ: Mapping[str, str]) -> Author:
+    """Who asks, for what is journaled without a gate."""
+    return Author(
+        account=context.account,
+        command=command,
+        operator=operator_of(environ),
+        host=platform.node(),
+        pid=os.getpid(),
     )
 
 

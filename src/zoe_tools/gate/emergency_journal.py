@@ -1,0 +1,241 @@
+"""The journal while the store is gone: reductions are written to a file, and merged later.
+
+What a record says is what the store would have been told, in the same order; merging tells it
+once, however often it is merged. Entries never come here: they are refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
+from zoe_tools.domain.journal import Intent, IntentState, OrderRecord
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.observe.log import event
+from zoe_tools.store.emergency_file import EmergencyFile
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+MERGED = "EMERGENCY_JOURNAL_MERGED"
+USED = "EMERGENCY_JOURNAL_USED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """An intent, and the order that it may become."""
+
+    intent: Intent
+    order: OrderRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Advanced:
+    intent_id: IntentId
+    state: IntentState
+    at: datetime
+    evidence: str
+    venue_order_id: VenueOrderId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prolonged:
+    intent_id: IntentId
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Latched:
+    level: int
+    reason: str
+    by: str
+    at: datetime
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the file: whose it is, and one of the four."""
+
+    account: AccountId
+    begun: _Begun | None = None
+    advanced: _Advanced | None = None
+    prolonged: _Prolonged | None = None
+    latched: _Latched | None = None
+    merged: int = 0
+    """So many of the account's records, from the first, are in the store."""
+
+
+class EmergencyJournal:
+    """One account's view of a home's file. Every write is on the disk when it returns.
+
+    Raises (each write):
+        StoreUnavailable: the file cannot take it, either; nothing may be sent.
+    """
+
+    def __init__(self, file: EmergencyFile, account: Account, *, store_epoch: str = "") -> None:
+        self._file = file
+        self._account_id = account.account_id
+        self.store_epoch = store_epoch
+        """The store's name, as it was last seen: orders are named after it."""
+
+    def prepare(self) -> None:
+        """Take the file's room while there is some.
+
+        Raises:
+            StoreUnavailable: there is none, or the file may not be written.
+        """
+        self._file.prepare()
+
+    def begin(self, entry: Entry) -> None:
+        """What `gate.journal.journal` would have written."""
+        event(
+            _LOG,
+            USED,
+            "error",
+            intent_id=entry.intent.intent_id,
+            kind=entry.intent.kind.value,
+            symbol=entry.intent.symbol,
+        )
+        self._append(begun=_Begun(intent=entry.intent, order=entry.record))
+
+    def advance(
+        self,
+        entry: Entry,
+        state: IntentState,
+        *,
+        at: datetime,
+        evidence: str = "",
+        venue_order_id: VenueOrderId | None = None,
+    ) -> None:
+        """What `gate.journal.mark` would have written."""
+        self._append(
+            advanced=_Advanced(
+                intent_id=entry.intent.intent_id,
+                state=state,
+                at=at,
+                evidence=evidence,
+                venue_order_id=venue_order_id,
+            )
+        )
+
+    def prolong(self, intent_id: IntentId, deadline: datetime) -> None:
+        """A second send has a later deadline."""
+        self._append(prolonged=_Prolonged(intent_id=intent_id, deadline=deadline))
+
+    def latch(self, level: KillLevel, reason: str, *, by: str, at: datetime) -> None:
+        """A kill level that the store shall know of once it is back."""
+        self._append(latched=_Latched(level=int(level), reason=reason, by=by, at=at))
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be merged."""
+        return self._file.is_empty()
+
+    async def merge(self, store: StoreRunner) -> int:
+        """Tell the store what it missed; returns how many records that were.
+
+        Raises:
+            StoreError: it still cannot be written; the records stay.
+        """
+        if self._file.is_empty():
+            return 0
+        told = self._waiting()
+        if not told[1]:
+            return 0
+        done, left = told
+        await store.run(lambda tx: _merge(tx, left))
+        self._forget(done + len(left))
+        event(_LOG, MERGED, "warning", records=len(left))
+        return len(left)
+
+    def _waiting(self) -> tuple[int, list[_Record]]:
+        """How many of ours are merged already, and the others."""
+        found: list[_Record] = []
+
+        def look(records: tuple[bytes, ...]) -> bool:
+            found.extend(_decoded(records))
+            return False
+
+        self._file.drain(look)
+        return _unmerged(found, self._account_id)
+
+    def _forget(self, merged: int) -> None:
+        """Note what is merged, and empty the file once nobody's records wait in it."""
+        self._append(merged=merged)
+
+        def nothing_waits(records: tuple[bytes, ...]) -> bool:
+            decoded = _decoded(records)
+            return not any(_unmerged(decoded, each.account)[1] for each in decoded)
+
+        self._file.drain(nothing_waits)
+
+    def _append(self, **told: object) -> None:
+        record = _Record(account=self._account_id, **told)  # type: ignore[arg-type]
+        self._file.append(msgspec.json.encode(record))
+
+
+def _decoded(records: tuple[bytes, ...]) -> list[_Record]:
+    return [msgspec.json.decode(each, type=_Record) for each in records]
+
+
+def _unmerged(records: list[_Record], account_id: AccountId) -> tuple[int, list[_Record]]:
+    ours = [each for each in records if each.account == account_id]
+    done = max((each.merged for each in ours), default=0)
+    return done, [each for each in ours if not each.merged][done:]
+
+
+def _merge(transaction: Transaction, records: list[_Record]) -> None:
+    begun: dict[IntentId, Entry] = {}
+    for record in records:
+        if record.begun is not None:
+            entry = Entry(intent=record.begun.intent, record=record.begun.order)
+            begun[entry.intent.intent_id] = entry
+        _tell(transaction, record, begun)
+
+
+def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry]) -> None:
+    if record.begun is not None and transaction.intent(record.begun.intent.intent_id) is None:
+        transaction.record_intent(record.begun.intent)
+        if record.begun.order is not None:
+            transaction.record_order(record.begun.order)
+    if record.prolonged is not None:
+        transaction.extend_intent(record.prolonged.intent_id, record.prolonged.deadline)
+    if record.latched is not None:
+        _latch(transaction, record.latched)
+    if record.advanced is not None:
+        _advance(transaction, record.advanced, begun)
+
+
+def _advance(transaction: Transaction, told: _Advanced, begun: dict[IntentId, Entry]) -> None:
+    intent = transaction.intent(told.intent_id)
+    if intent is None:
+        raise AssertionError(f"{told.intent_id} was advanced and never begun")
+    entry = begun.get(told.intent_id) or _entry_in(transaction, intent)
+    evidence = f"{told.evidence} (emergency journal)".strip()
+    mark(
+        transaction,
+        entry,
+        told.state,
+        at=told.at,
+        evidence=evidence,
+        venue_order_id=told.venue_order_id,
+    )
+
+
+def _entry_in(transaction: Transaction, intent: Intent) -> Entry:
+    """An intent that the store had heard of before it went away."""
+    name = intent.client_order_id
+    return Entry(intent=intent, record=None if name is None else transaction.order(name))
+
+
+def _latch(transaction: Transaction, told: _Latched) -> None:
+    level = KillLevel(told.level)
+    if level > transaction.trading_state().level:
+        transaction.set_trading_state(
+            TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by)
+        )

@@ -1,0 +1,88 @@
+"""What waited in the emergency journal is told to the store once, however often it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builders import LIVE, PAPER, make_request, place
+from fakes import Desk, at_the_desk, fresh_store
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.gate.journal import Author, Entry, entry_without_store
+from zoe_tools.store.emergency_file import EmergencyFile
+from zoe_tools.store.runner import InlineRunner
+
+
+def entry_at(desk: Desk) -> Entry:
+    """A step that could not be journaled in the store."""
+    return entry_without_store(
+        desk.plan(place(make_request())),
+        0,
+        author=Author(account=desk.account, command="run", operator="o", host="h"),
+        policy=desk.policy,
+        now=desk.clock.now(),
+        attempt=1,
+        store_epoch="an epoch",
+    )
+
+
+def note(journal: EmergencyJournal, entry: Entry, desk: Desk, *states: IntentState) -> None:
+    """The entry, and what became of it."""
+    journal.begin(entry)
+    for state in states:
+        venue_order_id = VenueOrderId("O1") if state is IntentState.CONFIRMED else None
+        journal.advance(entry, state, at=desk.clock.now(), venue_order_id=venue_order_id)
+
+
+def test_a_merge_that_was_not_noted_is_made_again_and_changes_nothing(tmp_path: Path) -> None:
+    """Killed between the commit and the note, the next start merges the same records."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        journal = EmergencyJournal(file, PAPER)
+        journal.prepare()
+        note(journal, entry_at(desk), desk, IntentState.SENT, IntentState.CONFIRMED)
+        content = file.path.read_bytes()
+        assert await journal.merge(desk.store) == 3
+        once = await desk.read(lambda tx: (tx.intents(), tx.orders()))
+        file.path.write_bytes(content)
+        assert await journal.merge(desk.store) == 3
+
+        assert await desk.read(lambda tx: (tx.intents(), tx.orders())) == once
+        assert [each.state for each in once[0]] == [IntentState.CONFIRMED]
+        assert file.is_empty()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_one_account_s_records_wait_for_that_account(tmp_path: Path) -> None:
+    """Merging another's leaves them, and they are merged once, too."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        ours, theirs = EmergencyJournal(file, PAPER), EmergencyJournal(file, LIVE)
+        ours.prepare()
+        note(ours, entry_at(desk), desk, IntentState.SENT)
+        assert await theirs.merge(InlineRunner(fresh_store(tmp_path, LIVE))) == 0
+        assert await ours.merge(desk.store) == 2
+        assert file.is_empty()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_an_open_end_is_left_to_the_recovery(tmp_path: Path) -> None:
+    """Sent and nothing more: unresolved, as if the store had been there."""
+
+    async def story(desk: Desk) -> None:
+        journal = EmergencyJournal(EmergencyFile(tmp_path), PAPER)
+        journal.prepare()
+        note(journal, entry_at(desk), desk, IntentState.SENT)
+        await journal.merge(desk.store)
+        (open_one,) = await desk.read(lambda tx: tx.unresolved_intents())
+        assert open_one.state is IntentState.SENT
+
+        recovery = await desk.gate().recover()
+        assert [each.state for each in recovery.resolutions] == [IntentState.REJECTED]
+
+    at_the_desk(tmp_path, story)

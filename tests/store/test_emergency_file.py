@@ -1,0 +1,86 @@
+"""The emergency file: whole records or none, whatever tore it, and never more than its room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.store.emergency_file import SIZE, EmergencyFile
+
+RECORDS = (b"first", b"the second one", b"third")
+
+
+def file_with(folder: Path, *records: bytes) -> EmergencyFile:
+    """A prepared file that holds these."""
+    file = EmergencyFile(folder)
+    file.prepare()
+    for each in records:
+        file.append(each)
+    return file
+
+
+def records_in(file: EmergencyFile, *, forget: bool = False) -> tuple[bytes, ...]:
+    """What it holds."""
+    found: list[bytes] = []
+
+    def take(records: tuple[bytes, ...]) -> bool:
+        found.extend(records)
+        return forget
+
+    file.drain(take)
+    return tuple(found)
+
+
+def test_its_room_is_taken_before_it_is_needed(tmp_path: Path) -> None:
+    """A record changes no size: a disk that is full by then has nothing to refuse."""
+    file = file_with(tmp_path)
+    before = file.path.stat()
+    file.append(b"a record")
+    assert (before.st_size, before.st_blocks * 512 >= SIZE) == (SIZE, True)
+    assert file.path.stat().st_size == SIZE
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_written_is_there_until_it_is_forgotten(tmp_path: Path) -> None:
+    """Another process sees it; drained, the file is as new."""
+    file_with(tmp_path, *RECORDS)
+    again = EmergencyFile(tmp_path)
+    again.prepare()
+    assert records_in(again) == RECORDS
+    assert records_in(again, forget=True) == RECORDS
+    assert again.is_empty()
+    again.append(b"next")
+    assert records_in(again) == (b"next",)
+
+
+def test_a_torn_tail_takes_nothing_with_it(tmp_path: Path) -> None:
+    """Torn at any byte of the last record, those before it stand, and the next one follows them."""
+    file = file_with(tmp_path, *RECORDS)
+    whole = file.path.read_bytes()
+    ends = sum(8 + len(each) for each in RECORDS)
+    for torn_at in range(ends - 8 - len(RECORDS[-1]), ends):
+        file.path.write_bytes(whole[:torn_at] + b"\xff" * 3 + bytes(SIZE - torn_at - 3))
+        assert records_in(file) == RECORDS[:2]
+        file.append(b"after the crash")
+        assert records_in(file) == (*RECORDS[:2], b"after the crash")
+
+
+def test_a_full_file_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
+    """It is bounded; the refusal is the store's own kind of error."""
+    file = file_with(tmp_path)
+    big = b"x" * 100_000
+    file.append(big)
+    file.append(big)
+    with pytest.raises(StoreUnavailable, match="is full, too"):
+        file.append(big)
+    assert records_in(file) == (big, big)
+
+
+def test_a_file_that_was_never_made_refuses(tmp_path: Path) -> None:
+    """It is made when all is well, not when the disk is full."""
+    file = EmergencyFile(tmp_path)
+    assert file.is_empty()
+    with pytest.raises(StoreUnavailable):
+        file.append(b"a record")
