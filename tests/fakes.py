@@ -480,6 +480,7 @@ class Desk:
     approver: RecordingApprover
     account: Account
     policy: Policy
+    home: Path
 
     def gate(
         self,
@@ -566,6 +567,7 @@ def at_the_desk(
             approver=RecordingApprover(),
             account=account,
             policy=policy or Policy(),
+            home=folder,
         )
         try:
             return await story(desk)
@@ -586,7 +588,7 @@ def command_io(
         account=desk.account,
         policy=desk.policy,
         clock=desk.clock,
-        home=Path(),
+        home=desk.home,
         is_paper=desk.account.mode == "paper",
         opened_venue=cast("Any", desk.venue),
         opened_store=desk.store,

@@ -46,8 +46,8 @@ class PostgresServer:
         )  # fmt: skip
 
     def halt(self) -> None:
-        """Stop serving, in the middle of whatever is under way; nothing is removed."""
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+        """Stop serving: clients are cut off, and what they have committed is kept."""
+        self._run("pg_ctl", "-w", "-m", "fast", "stop")
 
     def url(self, database: str) -> str:
         """The URL of one of its databases."""
@@ -63,7 +63,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End the server by its pid file, and remove every trace."""
-        self.halt()
+        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
         shutil.rmtree(self._home)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -229,10 +229,11 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
     )
     latch = plan_latch(snapshot, level, reason)
     receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
-    # What is open is looked up once; to wait for what may still show up would keep the cancels.
-    with suppress(VenueError):
-        await gate.recover(patient=False)
     is_verified = level is KillLevel.PAUSE_ENTRIES
+    if snapshot.unresolved_intents and not is_verified:
+        # Looked up once: to wait for what may still show up would keep the cancels.
+        with suppress(VenueError):
+            await gate.recover(patient=False)
     for _ in range(0 if is_verified else ROUNDS):
         plan = await _next(context, level, reason)
         if plan is None:
