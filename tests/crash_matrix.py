@@ -206,14 +206,20 @@ def run_matrix(cases: int | None, seed: int, jobs: int) -> int:
     """All of it, or some."""
     began = time.monotonic()
     verdicts: list[tuple[Column, Verdict]] = []
-    with stores(jobs) as urls:
-        crew = Crew(urls)
-        try:
-            for column, found in crew.run(columns(cases, seed)):
-                verdicts += [(column, each) for each in found]
-        finally:
-            crew.close()
-    return report(verdicts, time.monotonic() - began)
+    is_whole = False
+    try:
+        with stores(jobs) as urls:
+            crew = Crew(urls)
+            try:
+                for column, found in crew.run(columns(cases, seed)):
+                    verdicts += [(column, each) for each in found]
+                is_whole = True
+            finally:
+                crew.close()
+    finally:
+        # Told to end early, it says what it has found so far.
+        code = report(verdicts, time.monotonic() - began)
+    return code if is_whole else 1
 
 
 def run_mutants() -> int:
@@ -239,6 +245,8 @@ def run_mutants() -> int:
 def report(verdicts: Sequence[tuple[Column, Verdict]], took_s: float) -> int:
     """Say what was tried and what was wrong; 1 if anything was."""
     wrong = [(column, each) for column, each in verdicts if each.violations]
+    by_fault = Counter(column.fault for column, _ in verdicts)
+    by_plan = Counter(column.plan for column, _ in verdicts)
     kills = [each for _, each in verdicts if each.place]
     places = Counter(each.place for each in kills)
     for column, each in wrong[:_TOLD]:
@@ -246,6 +254,7 @@ def report(verdicts: Sequence[tuple[Column, Verdict]], took_s: float) -> int:
         _say(f"{where} ({each.place}): {'; '.join(each.violations)}")
     by_database = Counter(column.database for column, _ in verdicts)
     _say(f"{len(verdicts)} cases in {took_s:.0f} s: {dict(by_database)}")
+    _say(f"by fault: {dict(by_fault)}; by plan: {dict(by_plan)}")
     _say(f"{len(kills)} kills at {len(places)} places of the gate")
     _say(f"{len(wrong)} violations")
     return 1 if wrong else 0
