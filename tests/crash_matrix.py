@@ -25,7 +25,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
@@ -56,14 +56,15 @@ class Column:
 def columns(cases: int | None, seed: int) -> list[Column]:
     """All of them, the longest first; or as many, drawn, as make so many cases."""
     rows = itertools.product(reversed(crash_plans.NAMES), FAULTS, DATABASES)
-    kills = None if cases is None else KILLS_OF_A_SAMPLE
     made = [
-        Column(database=database, plan=plan, fault=fault, kills=kills, seed=seed)
+        Column(database=database, plan=plan, fault=fault, kills=None, seed=seed)
         for plan, fault, database in rows
     ]
     if cases is None:
         return made
-    return random.Random(seed).sample(made, min(len(made), cases // (KILLS_OF_A_SAMPLE + 1)))
+    kills = max(KILLS_OF_A_SAMPLE, cases // len(made) - 1)
+    drawn = random.Random(seed).sample(made, min(len(made), cases // (kills + 1)))
+    return [replace(each, kills=kills) for each in drawn]
 
 
 def run_column(bench: Bench, column: Column) -> list[Verdict]:
