@@ -89,7 +89,8 @@ def test_an_unknown_outcome_names_the_command_that_resolves_it(home: Path) -> No
 
     write(home, work)
 
-    assert "1 UNRESOLVED: run `zoe reconcile --execute`" in status(home).out
+    shown = status(home).out
+    assert "1 UNRESOLVED: run `zoe reconcile --execute` (the oldest is " in shown
 
 
 def test_a_loop_that_was_killed_is_not_running(home: Path) -> None:

@@ -165,3 +165,22 @@ def test_ids_are_derived_and_depend_on_account_epoch_intent_and_attempt() -> Non
     assert client_order_id_of(here, "epoch", intent_id_of(here, "plan", 0), 1) == base
     assert len(others | {base}) == 5
     assert len(base) == 36
+
+
+def test_each_look_that_settles_nothing_is_told_with_its_age(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alert can be made of it; once it is settled, it falls silent."""
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(RESTING)), reached="sent")
+        await desk.clock.sleep(3)
+        await desk.gate().recover(patient=False)
+        (told,) = [each for each in caplog.records if each.message == "OUTCOME_UNKNOWN"]
+        assert vars(told)["zoe_fields"]["age_s"] == 3
+        caplog.clear()
+        await desk.gate().recover()
+        await desk.gate().recover()
+        assert [each for each in caplog.records if each.message == "OUTCOME_UNKNOWN"] == []
+
+    at_the_desk(tmp_path, story)

@@ -148,7 +148,11 @@ def _loop(settings: Settings, screen: _Screen) -> str:
 def _intents(screen: _Screen) -> str:
     if not screen.unresolved:
         return "none unresolved"
-    return f"{len(screen.unresolved)} UNRESOLVED: run `zoe reconcile --execute`"
+    oldest = age(min(each.created_at for each in screen.unresolved), screen.now)
+    return (
+        f"{len(screen.unresolved)} UNRESOLVED: run `zoe reconcile --execute`"
+        f" (the oldest is {oldest} old)"
+    )
 
 
 def _reconciled(screen: _Screen) -> str:

@@ -30,6 +30,7 @@ from zoe_tools.gate.books import (
 )
 from zoe_tools.gate.journal import NEVER_HAPPENED, Entry, mark
 from zoe_tools.gate.prove import Prover
+from zoe_tools.observe.log import event
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -89,6 +90,7 @@ async def recover(
         for intent in intents
         if intent.intent_id not in in_flight
     ]
+    _tell_unknown(resolutions, clock.now())
     working = await store.run(_unfinished)
     seen = await _orders_at(venue, working)
     fills = await _fills_at(store, venue, working)
@@ -100,6 +102,22 @@ async def recover(
         fills_booked=fresh,
         notes=notes,
     )
+
+
+def _tell_unknown(resolutions: Sequence[Resolution], now: datetime) -> None:
+    """Somebody should know how long the outcome of an order has not been known."""
+    for each in resolutions:
+        if not each.state.is_terminal:
+            event(
+                _LOG,
+                "OUTCOME_UNKNOWN",
+                "error",
+                intent_id=each.intent.intent_id,
+                kind=each.intent.kind.value,
+                symbol=each.intent.symbol,
+                age_s=round((now - each.intent.created_at).total_seconds()),
+                evidence=each.evidence,
+            )
 
 
 async def _resolve(
