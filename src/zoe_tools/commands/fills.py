@@ -105,10 +105,10 @@ def _show(
         "!time (UTC)",
         "!instrument",
         "side",
-        ">quantity",
-        ">price",
-        ">cost",
-        ">fee",
+        "!quantity",
+        "!price",
+        "!cost",
+        "!fee",
         "!order",
     )
     # An id that is cut in two cannot be copied: where there is no room, --json tells it.

@@ -81,7 +81,7 @@ def _show(printer: Printer, lines: tuple[OrderLine, ...], *, now: datetime) -> N
         printer.line("No orders.")
         return
     printer.table(
-        ("!order", "!instrument", "what", ">left", ">price", "status", ">age"),
+        ("!order", "!instrument", "what", "!left", "!price", "status", "!age"),
         [_row(each, now) for each in lines],
     )
     disputed = [each for each in lines if each.is_disputed]
