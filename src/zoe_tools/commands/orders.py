@@ -17,6 +17,7 @@ from zoe_tools.runtime.context import Context, run_with_context
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS})
 _VENUE, _FINDINGS = 5, 3
+_WIDE = 100
 
 
 def orders(
@@ -80,23 +81,21 @@ def _show(printer: Printer, lines: tuple[OrderLine, ...], *, now: datetime) -> N
     if not lines:
         printer.line("No orders.")
         return
-    printer.table(
-        ("!order", "!instrument", "what", "!left", "!price", "status", "!age"),
-        [_row(each, now) for each in lines],
-    )
+    columns = ("!order", "!instrument", "what", "!left", "!price", "!status", "!age")
+    # Where there is no room the age goes: half a word or half a number would be worse.
+    room = len(columns) - (printer.width < _WIDE)
+    printer.table(columns[:room], [_row(each, now)[:room] for each in lines])
     disputed = [each for each in lines if each.is_disputed]
     if disputed:
         printer.line()
-        printer.wrapped(
-            "",
-            f"{len(disputed)} of them the venue does not show as open: run `zoe reconcile`.",
-        )
+        names = ", ".join(each.venue_order_id or each.client_order_id or "-" for each in disputed)
+        printer.wrapped("(!) ", f"NOT AT VENUE as open: {names}. Run `zoe reconcile`.")
 
 
 def _row(line: OrderLine, now: datetime) -> tuple[str, ...]:
     status = line.status.value
     if line.is_disputed:
-        status += ", NOT AT VENUE"
+        status += " (!)"
     return (
         line.venue_order_id or line.client_order_id or "-",
         line.symbol,
