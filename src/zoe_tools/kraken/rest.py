@@ -9,9 +9,7 @@ Source: kraken-spot sections 1 to 3, and 14.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -63,12 +61,6 @@ _NOTHING_LEFT = (
     httpx.UnsupportedProtocol,
 )
 """What httpx raises only before the first byte of a request is written."""
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpx's transport asks four times a call whether there is a sniffio, and each time the whole
-    # import path is searched, a quarter of a millisecond in all. Python takes None for "there is
-    # none".
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 class _InvalidNonce(VenueRejected):
