@@ -81,6 +81,13 @@ def _quantities(text: str) -> tuple[tuple[str, Decimal], ...]:
     return tuple(found.items())
 
 
+def _lag(text: str) -> float:
+    value = _amount(text)
+    if value < 1:
+        raise ValueError("what was not seen within a second may still come")
+    return float(value)
+
+
 def _flag(text: str) -> bool:
     word = text.lower()
     if word in {"true", "1", "yes", "on"}:
@@ -359,6 +366,12 @@ KNOBS: tuple[Knob, ...] = (
         default="30",
         read=_seconds_above_zero,
         about="How long an exit order may rest before it is repriced, in seconds.",
+    ),
+    Knob(
+        name="VISIBILITY_LAG_SECONDS",
+        default="60",
+        read=_lag,
+        about="How late records may show an order, in seconds; until then silence is no proof.",
     ),
     Knob(name="MAX_REPRICE_ATTEMPTS", default="3", read=_count, about="Per order."),
     Knob(

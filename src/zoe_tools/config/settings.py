@@ -82,6 +82,7 @@ class Settings:
     safe_mode_empty_scan_threshold: int
     order_ttl_seconds_entry: float
     order_ttl_seconds_exit: float
+    visibility_lag_seconds: float
     max_reprice_attempts: int
     reprice_step_bps: Decimal
     max_cross_spread_bps: Decimal
@@ -155,6 +156,7 @@ class Settings:
             reconcile_quantity_tolerance=self.reconcile_qty_tolerance,
             order_ttl_entry_s=self.order_ttl_seconds_entry,
             order_ttl_exit_s=self.order_ttl_seconds_exit,
+            visibility_lag_s=self.visibility_lag_seconds,
         )
 
     def values(self) -> dict[str, object]:
