@@ -33,7 +33,8 @@ class Ran:
     def envelope(self) -> dict[str, Any]:
         """Stdout as the one JSON object it must be, and as its published schema says."""
         loaded: dict[str, Any] = json.loads(self.out)
-        assert offences(loaded) == []
+        found = offences(loaded)
+        assert not found, found
         return loaded
 
 

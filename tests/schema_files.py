@@ -158,6 +158,7 @@ killed = perhaps_with(
         "note": text,
         "cancelled": rows(a(VenueOrder)),
         "still_open": either(rows(a(VenueOrder)), is_(NOTHING)),
+        "is_journaled": flag,
     },
     account=text,
     exit_code=is_({"enum": EXIT_CODES}),

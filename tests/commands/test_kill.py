@@ -24,7 +24,8 @@ HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
 
 async def set_up(desk: Desk) -> None:
     """A managed half bitcoin with its stop, and a resting entry."""
-    await desk.do(AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"))
+    position = make_position(quantity=d("0.5"), origin="adopted")
+    await desk.do(AdoptPosition(position=position, reason="test"))
     stop = make_stop_request(quantity=d("0.5"))
     await desk.do(place(stop, position_id=PositionId("P1")), live_consent=True)
     await desk.do(place(make_request(limit_price=d("59000.0"))), live_consent=True)

@@ -215,7 +215,8 @@ def test_a_plan_made_after_the_other_process_was_done_goes(tmp_path: Path) -> No
     async def story(desk: Desk) -> StepOutcome:
         await carry(desk, desk.gate(pid=1), place(RESTING))
         await desk.clock.sleep(0.1)
-        (outcome,) = await carry(desk, desk.gate(pid=2), place(RESTING))
+        another = replace(RESTING, quantity=d("0.0003"))
+        (outcome,) = await carry(desk, desk.gate(pid=2), place(another))
         return outcome
 
     assert at_the_desk(tmp_path, story).state is OutcomeState.DONE
@@ -226,7 +227,7 @@ def test_a_lock_in_another_hand_stops_an_entry_and_no_stop(tmp_path: Path) -> No
 
     async def story(desk: Desk) -> tuple[StepOutcome, ...]:
         desk.venue.totals["BTC"] = d("0.5")
-        position = make_position(quantity=d("0.5"))
+        position = make_position(quantity=d("0.5"), origin="adopted")
         await desk.do(AdoptPosition(position=position, reason="test"))
         await desk.read(
             lambda tx: tx.acquire_trade_lock(BTC, "other", "there", 7, desk.clock.now(), 600)
