@@ -17,8 +17,11 @@ LIVE_KEYS = {
     "EDGE_FACTORY_MODE": "live",
     "KRAKEN_API_KEY": "public-half-of-the-key",
     "KRAKEN_API_SECRET": "c2VjcmV0IGhhbGYgb2YgdGhlIGtleQ==",
+    "KRAKEN_BASE_URL": "http://127.0.0.1:9",
+    "KRAKEN_WS_PUBLIC_URL": "ws://127.0.0.1:9/v2",
+    "KRAKEN_WS_PRIVATE_URL": "ws://127.0.0.1:9/v2",
 }
-"""A live account that nobody asks anything: commands that only read the store work on it."""
+"""A live account whose venue is not there: commands that only need the store work on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from postgres_server import PostgresServer
+from zoe_tools.observe.redaction import REDACTOR
+
+_HERE = frozenset({"", "127.0.0.1", "::1", "localhost"})
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_secret_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's command learned to mask, the next one's may have to show."""
+    monkeypatch.setattr(REDACTOR, "_values", ())
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test asks for the address of a host that is not this one."""
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def watched(host: Any, *arguments: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host or ""
+        if name not in _HERE and not name.endswith(".invalid"):
+            asked.append(name)
+            raise socket.gaierror(socket.EAI_NONAME, "tests do not leave this machine")
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
+    yield
+    assert asked == []
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def test_what_is_there_is_signed_at_once_and_from_then_on(tmp_path: Path) -> Non
     zoe("kill --level pause-entries --execute", LIVE_KEYS, home=home)
     zoe("audit init", LIVE_KEYS, home=home)
     (before,) = zoe("audit verify --json", LIVE_KEYS, home=home).envelope["result"]["accounts"]
-    zoe("kill --level reduce-only --execute", LIVE_KEYS, home=home)
+    zoe("config set MAX_OPEN_POSITIONS 2 --execute", LIVE_KEYS, home=home)
     (after,) = zoe("audit verify --json", LIVE_KEYS, home=home).envelope["result"]["accounts"]
 
     assert before["signed_seq"] == before["last_seq"]

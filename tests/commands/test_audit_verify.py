@@ -13,11 +13,11 @@ from command_line import LIVE_KEYS, migrated, zoe
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A live account that was stopped twice, with a key."""
+    """A live account that was stopped, and given a tighter limit, with a key."""
     home = migrated(tmp_path)
     zoe("audit init", LIVE_KEYS, home=home)
-    for level in ("pause-entries", "reduce-only"):
-        zoe(f"kill --level {level} --execute", LIVE_KEYS, home=home)
+    for line in ("kill --level pause-entries", "config set MAX_OPEN_POSITIONS 2"):
+        zoe(f"{line} --execute", LIVE_KEYS, home=home)
     return home
 
 

@@ -43,8 +43,8 @@ def test_a_store_put_back_says_so_in_its_log(tmp_path: Path) -> None:
     zoe("audit init", LIVE_KEYS, home=home)
     zoe("kill --level pause-entries --execute", LIVE_KEYS, home=home)
     zoe(f"db backup {tmp_path / 'copy.db'}", LIVE_KEYS, home=home)
-    for level in ("cancel-open", "reduce-only"):
-        zoe(f"kill --level {level} --execute", LIVE_KEYS, home=home)
+    for positions in (2, 1):
+        zoe(f"config set MAX_OPEN_POSITIONS {positions} --execute", LIVE_KEYS, home=home)
     for name in ("zoe.db-wal", "zoe.db-shm"):
         (home / name).unlink(missing_ok=True)
     (tmp_path / "copy.db").replace(home / "zoe.db")

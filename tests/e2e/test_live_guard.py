@@ -63,6 +63,7 @@ def live_venue(folder: Path, *, speed: str) -> Iterator[Live]:
             home,
             environ={
                 "EDGE_FACTORY_MODE": "live",
+                "KRAKEN_TIER": "pro",
                 "KRAKEN_API_KEY": venue.keys.api_key,
                 "KRAKEN_API_SECRET": venue.keys.api_secret,
                 "KRAKEN_BASE_URL": endpoint.rest_url,

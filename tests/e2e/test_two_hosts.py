@@ -43,6 +43,7 @@ def hosts(venue: Home, tmp_path: Path, postgres_url: str) -> tuple[Home, Home]:
     assert endpoint is not None
     environ = {
         "EDGE_FACTORY_MODE": "live",
+        "KRAKEN_TIER": "pro",
         "DATABASE_URL": postgres_url,
         "KRAKEN_API_KEY": venue.keys.api_key,
         "KRAKEN_API_SECRET": venue.keys.api_secret,
