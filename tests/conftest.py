@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,17 @@ import pytest
 from postgres_server import PostgresServer
 from zoe_tools.observe.redaction import REDACTOR
 
-_HERE = frozenset({"", "127.0.0.1", "::1", "localhost"})
+_NAMES_OF_THIS_MACHINE = frozenset({"", "localhost"})
+_NOBODYS = ipaddress.ip_network("192.0.2.0/24")
+"""Addresses for documents: whoever would reach them reaches nobody."""
+
+
+def _is_here(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in _NAMES_OF_THIS_MACHINE or host.endswith(".invalid")
+    return address.is_loopback or address.is_unspecified or address in _NOBODYS
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +39,7 @@ def nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def watched(host: Any, *arguments: Any, **named: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host or ""
-        if name not in _HERE and not name.endswith(".invalid"):
+        if not _is_here(name):
             asked.append(name)
             raise socket.gaierror(socket.EAI_NONAME, "tests do not leave this machine")
         return look_up(host, *arguments, **named)
