@@ -10,7 +10,7 @@ import pytest
 
 from builders import LIVE, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import ROUNDS, Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType
@@ -83,6 +83,19 @@ def test_cancel_open_cancels_the_entry_and_spares_the_stop(tmp_path: Path) -> No
         desk.venue.calls.clear()
         assert (await kill(desk, KillLevel.CANCEL_OPEN))[0] == 0
         assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_the_last_round_did_is_proved_by_one_more_look(tmp_path: Path) -> None:
+    """A venue that could not be read until then is no reason to leave the result unproved."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("open_orders", VenueUnavailable("down"), times=ROUNDS - 1)
+        code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert (code, desk.venue.writes) == (0, [("cancel", "O00002")])
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

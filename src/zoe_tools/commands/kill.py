@@ -234,7 +234,7 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
         # Looked up once: to wait for what may still show up would keep the cancels.
         with suppress(VenueError):
             await gate.recover(patient=False)
-    for _ in range(0 if is_verified else ROUNDS):
+    for rounds_left in range(-1 if is_verified else ROUNDS, -1, -1):
         plan = await _next(context, level, reason)
         if plan is None:
             await context.clock.sleep(1.0)
@@ -245,6 +245,8 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
         if plan[1].is_empty:
             is_verified = True
             break
+        if not rounds_left:
+            break  # the last look is for what the last round did
         receipts.append(await gate.carry_out(plan[1], snapshot=plan[0], execute=True))
         if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
             await context.clock.sleep(1.0)
