@@ -14,6 +14,7 @@ from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import Plan
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.journal import Author, Entry, client_order_id_of, intent_id_of, journal, mark
 from zoe_tools.gate.recover import Recovery
 
@@ -182,5 +183,27 @@ def test_each_look_that_settles_nothing_is_told_with_its_age(
         await desk.gate().recover()
         await desk.gate().recover()
         assert [each for each in caplog.records if each.message == "OUTCOME_UNKNOWN"] == []
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("failures", "state"),
+    [(0, IntentState.REJECTED), (1, IntentState.REJECTED), (2, IntentState.UNKNOWN)],
+)
+def test_a_look_that_failed_is_no_look(
+    tmp_path: Path, failures: int, state: IntentState
+) -> None:
+    """Two empty answers after the wait are needed; who could not ask has heard none."""
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(RESTING)), reached="sent")
+        await desk.clock.sleep(70)
+        desk.venue.cue("closed_orders", VenueUnavailable("down"), times=failures)
+        recovery = await desk.gate().recover(patient=False)
+        asked = [method for method, _ in desk.venue.calls].count("closed_orders")
+
+        assert [each.state for each in recovery.resolutions] == [state]
+        assert asked - failures == min(2, 3 - failures)
 
     at_the_desk(tmp_path, story)

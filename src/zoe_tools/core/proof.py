@@ -97,11 +97,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict, the sentence for the journal, and the order it rests on."""
+    """A verdict, the sentence for the journal, and the order it rests on.
+
+    `is_answered`: the venue was asked and said something, if only that there is nothing.
+    """
 
     verdict: Verdict
     evidence: str
     order: VenueOrder | None = None
+    is_answered: bool = True
 
 
 def silence_counts_from(intent: Intent, policy: Policy) -> datetime:

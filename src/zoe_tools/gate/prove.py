@@ -75,7 +75,7 @@ class Prover:
 
         Impatient, it does not wait for the deadline and the visibility lag to pass.
         """
-        silent = 0
+        silent = late = 0
         for wait_s in _waits():
             counts = self.clock.now() >= silence_counts_from(entry.intent, self.policy)
             judgement = await self._look(
@@ -83,8 +83,9 @@ class Prover:
             )
             if judgement.verdict is not Verdict.UNKNOWN:
                 return judgement
-            silent += 1 if counts else 0
-            if silent > LOOKS_NEEDED or not (counts or patient):
+            silent += counts and judgement.is_answered
+            late += counts
+            if late > LOOKS_NEEDED or not (counts or patient):
                 return judgement
             await self.clock.sleep(LOOK_GAP_S if counts else wait_s)
         raise AssertionError("waiting does not end by itself")
@@ -114,7 +115,8 @@ class Prover:
                 return await self._look_for_place(intent, record, silent_looks)
             order = await self._order(intent.venue_order_id)
         except VenueError as error:
-            return Judgement(verdict=Verdict.UNKNOWN, evidence=f"could not look: {error.message}")
+            evidence = f"could not look: {error.message}"
+            return Judgement(verdict=Verdict.UNKNOWN, evidence=evidence, is_answered=False)
         if intent.kind is IntentKind.AMEND:
             return judge_amend(amendment_of(intent), order, silent_looks=silent_looks)
         return judge_cancel(order, silent_looks=silent_looks)
