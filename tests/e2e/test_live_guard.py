@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from program import Home, result_of
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.home import read_endpoint
+from zoe_tools.runtime.clocks import SystemClock
 
 CONSENT = {"I_UNDERSTAND_LIVE": "1"}
 EXPORT = "export I_UNDERSTAND_LIVE=1"
@@ -206,3 +208,24 @@ def test_with_consent_the_loop_trades(live: Live) -> None:
     assert ran.code == 0
     assert told["fills"] > 0
     assert len(live.orders()) == told["orders"]
+
+
+@pytest.mark.parametrize("wrong_s", [3600, -3600])
+def test_a_machine_whose_clock_is_wrong_knows_its_own_orders(
+    wrong_s: int, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Intents bear the venue's time: one's own order is not taken for an older, foreign one."""
+    honest = SystemClock.now
+    wrong = timedelta(seconds=wrong_s)
+    monkeypatch.setattr(SystemClock, "now", lambda clock: honest(clock) + wrong)
+    adopted = live.home.here(
+        "sync-positions", "--adopt", "BTC/USD=0.001", "--execute", environ=CONSENT
+    )
+    checked = live.home.here("--json", "pre-flight", environ=CONSENT)
+    monkeypatch.undo()
+    (stop,) = live.orders()
+
+    assert adopted.code == 0, adopted.out
+    assert f"order {stop.venue_order_id} is open" in " ".join(adopted.out.split())
+    (clock,) = [each for each in result_of(checked)["checks"] if each["name"] == "clock"]
+    assert clock["verdict"] == "fail"

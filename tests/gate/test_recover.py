@@ -17,6 +17,7 @@ from zoe_tools.domain.plan import Plan
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.journal import Author, Entry, client_order_id_of, intent_id_of, journal, mark
 from zoe_tools.gate.recover import Recovery
+from zoe_tools.runtime.clocks import VirtualClock
 
 RESTING = make_request(limit_price=d("59000.0"))
 MARKETABLE = make_request(limit_price=d("60000.1"))
@@ -205,5 +206,21 @@ def test_a_look_that_failed_is_no_look(
 
         assert [each.state for each in recovery.resolutions] == [state]
         assert asked - failures == min(2, 3 - failures)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_clock_that_was_set_forward_does_not_make_silence_count(tmp_path: Path) -> None:
+    """Intent, crash, an hour set forward, the next start: by the venue it was a moment ago."""
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(RESTING)), reached="sent")
+        venue_clock, desk.clock = desk.clock, VirtualClock(NOON + timedelta(hours=1))
+        early = await desk.gate().recover()
+        await venue_clock.sleep(65)
+        late = await desk.gate().recover()
+
+        assert [each.state for each in early.resolutions] == [IntentState.UNKNOWN]
+        assert [each.state for each in late.resolutions] == [IntentState.REJECTED]
 
     at_the_desk(tmp_path, story)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -76,18 +76,20 @@ class Prover:
         Impatient, it does not wait for the deadline and the visibility lag to pass.
         """
         silent = late = 0
+        since = silence_counts_from(entry.intent, self.policy)
         for wait_s in _waits():
-            counts = self.clock.now() >= silence_counts_from(entry.intent, self.policy)
+            is_late = self.clock.now() >= since
+            counts = is_late and await self._is_late_there(since)
             judgement = await self._look(
                 entry.intent, entry.record, silent_looks=silent + 1 if counts else 0
             )
             if judgement.verdict is not Verdict.UNKNOWN:
                 return judgement
             silent += counts and judgement.is_answered
-            late += counts
-            if late > LOOKS_NEEDED or not (counts or patient):
+            late += is_late
+            if late > LOOKS_NEEDED or not (is_late or patient):
                 return judgement
-            await self.clock.sleep(LOOK_GAP_S if counts else wait_s)
+            await self.clock.sleep(LOOK_GAP_S if is_late else wait_s)
         raise AssertionError("waiting does not end by itself")
 
     async def fills_of(self, order: VenueOrder) -> tuple[Fill, ...]:
@@ -106,6 +108,13 @@ class Prover:
                 break
             await self.clock.sleep(wait_s)
         return fills
+
+    async def _is_late_there(self, moment: datetime) -> bool:
+        """The same by the venue's clock: ours may have been set since the deadline was written."""
+        try:
+            return await self.venue.server_time() >= moment
+        except VenueError:
+            return False
 
     async def _look(
         self, intent: Intent, record: OrderRecord | None, *, silent_looks: int

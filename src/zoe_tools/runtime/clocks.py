@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 
 class SystemClock:
-    """The machine's own clock, corrected by an offset measured against the venue."""
+    """The machine's own clock, corrected by what was measured against the venue's."""
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self._offset = offset
+
+    def correct(self, offset: timedelta) -> None:
+        """From now on tell the machine's time and so much more."""
         self._offset = offset
 
     def now(self) -> datetime:

@@ -30,6 +30,7 @@ from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import StoreError, VenueError, ZoeError
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.ports import Clock, Venue
+from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.store import schema
@@ -191,6 +192,9 @@ async def _ask_venue(venue: Venue, clock: Clock, spellings: tuple[str, ...]) -> 
 
 
 async def _measure_clock(venue: Venue, clock: Clock) -> ClockFact:
+    """Of the machine's own clock, which may have been corrected since."""
+    if isinstance(clock, SystemClock):
+        clock = SystemClock()
     asked = clock.now()
     told = await venue.server_time()
     answered = clock.now()

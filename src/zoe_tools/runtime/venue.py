@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -14,15 +15,19 @@ from zoe_tools.config import Settings
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.errors import ConfigError
+from zoe_tools.errors import ConfigError, VenueError
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
 from zoe_tools.paper.exchange.faults import ConnectionDropped
 from zoe_tools.ports import Clock, Connect, Coordination, Urgency
+from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.coordination import shared_coordination
 from zoe_tools.runtime.paper_process import ensure_paper
+
+TIME_ANSWER_S = 2.0
+"""How long the venue is waited for to tell its time, by the machine's clock."""
 
 BOOK_DEPTH = 25
 """Deeper than the ten levels of the checksum, so that a burst does not empty the window."""
@@ -82,9 +87,22 @@ async def open_venue(
         )
         try:
             wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
+            if isinstance(clock, SystemClock):
+                await _set_right(clock, KrakenSpot(rest, clock))
             yield KrakenSpot(rest, clock), wires, clock
         finally:
             await rest.aclose()
+
+
+async def _set_right(clock: SystemClock, venue: KrakenSpot) -> None:
+    """Intents and deadlines are compared with the venue's records, whatever this machine's clock.
+
+    A venue that does not answer soon leaves it as it is: to stop trading must not wait for that.
+    """
+    with suppress(VenueError, TimeoutError):
+        async with asyncio.timeout(TIME_ANSWER_S):
+            await venue.server_time()
+    clock.correct(venue.time.offset)
 
 
 @asynccontextmanager
