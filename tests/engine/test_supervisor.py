@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 from builders import BTC, ETH, NOON, d, make_intent, make_request, place, plan_with, snapshot_with
 from fakes import fresh_store
 from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.observation import Lease
-from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.order import OrderType, Side, VenueOrder
+from zoe_tools.domain.plan import OutcomeState
 from zoe_tools.engine.supervisor import START_TIMEOUT_S, _weightiest
 from zoe_tools.errors import (
     AccountBusy,
@@ -153,6 +158,59 @@ def test_the_lease_is_renewed_while_the_loop_lives(tmp_path: Path) -> None:
         assert lease is not None
         assert lease.expires_at > rig.clock.now()
         assert (rig.clock.now() - lease.renewed_at).total_seconds() <= 5
+
+    run_loop(tmp_path, story)
+
+
+def test_a_venue_that_is_slow_to_answer_does_not_cost_the_lease(tmp_path: Path) -> None:
+    """A look that hangs for a minute: the lease is renewed, so that stops can still be placed."""
+
+    async def story(rig: LoopRig) -> None:
+        async def slow(venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            del venue_order_ids
+            await rig.clock.sleep(60)
+            return ()
+
+        rig.venue.orders = slow  # type: ignore[method-assign]
+        lost = make_intent(
+            kind=IntentKind.CANCEL,
+            state=IntentState.UNKNOWN,
+            venue_order_id=VenueOrderId("O1"),
+            deadline=rig.clock.now(),
+        )
+        await rig.read(lambda tx: tx.record_intent(lost))
+        assert rig.loop is not None
+        await rig.loop.books.refresh(rig.clock.now())
+        await rig.pass_time(50)
+        lease = await rig.read(lambda tx: tx.lease())
+        assert lease is not None
+        assert (rig.clock.now() - lease.renewed_at).total_seconds() <= 5
+
+    run_loop(tmp_path, story)
+
+
+def test_a_key_that_is_given_more_rights_while_the_loop_runs_enters_nothing(
+    tmp_path: Path,
+) -> None:
+    """What it may is asked again every five minutes; a look that fails changes nothing."""
+
+    async def story(rig: LoopRig) -> None:
+        async def told() -> KeyInfo:
+            return KeyInfo(name="k", permissions=frozenset({"modify-trades", "withdraw-funds"}))
+
+        rig.venue.cue("key_info", VenueUnavailable("down"))
+        await rig.pass_time(330)
+        await rig.enter()
+        rig.venue.key_info = told  # type: ignore[method-assign]
+        await rig.pass_time(300)
+        rig.quote(ETH)
+        await rig.enter(ETH)
+
+        bought = [
+            each.symbol for each in rig.venue.book_of_orders.values() if each.side is Side.BUY
+        ]
+        denied = [each.code for each in rig.narrator.outcomes if each.state is OutcomeState.DENIED]
+        assert (bought, denied) == ([BTC], ["KEY_SCOPE"])
 
     run_loop(tmp_path, story)
 

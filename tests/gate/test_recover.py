@@ -192,9 +192,7 @@ def test_each_look_that_settles_nothing_is_told_with_its_age(
     ("failures", "state"),
     [(0, IntentState.REJECTED), (1, IntentState.REJECTED), (2, IntentState.UNKNOWN)],
 )
-def test_a_look_that_failed_is_no_look(
-    tmp_path: Path, failures: int, state: IntentState
-) -> None:
+def test_a_look_that_failed_is_no_look(tmp_path: Path, failures: int, state: IntentState) -> None:
     """Two empty answers after the wait are needed; who could not ask has heard none."""
 
     async def story(desk: Desk) -> None:

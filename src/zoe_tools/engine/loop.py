@@ -94,6 +94,7 @@ class TradingLoop:
             wires=frozenset({"public", "private"}),
         )
         self.books = Books(parts.store, parts.policy)
+        self.key = parts.key
         self.watch = ProtectionWatch()
         self.cycles = 0
         self.candles_seen = 0
@@ -460,7 +461,7 @@ class TradingLoop:
             positions=self.books.positions,
             orders=self.books.orders,
             recent_orders=self.books.recent_orders,
-            key=self._parts.key,
+            key=self.key,
             unresolved_intents=self.books.unresolved,
             daily_notional=self.books.daily_notional,
         )

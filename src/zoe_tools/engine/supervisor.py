@@ -18,6 +18,7 @@ from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
+from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.errors import AccountBusy, PlanRefused, VenueError, VenueUnavailable, ZoeError
 from zoe_tools.store.store import Transaction
@@ -248,12 +249,23 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
     while True:
         now = parts.clock.now()
         await parts.store.run(partial(_write_beat, loop, parts, holder, now))
-        await loop.chase_unresolved()
         await parts.clock.sleep(parts.cadence.health_s)
 
 
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
-    return [_poll_trading_state(loop, parts), _poll_instruments(loop, parts)]
+    return [
+        _chase(loop, parts),
+        _poll_trading_state(loop, parts),
+        _poll_instruments(loop, parts),
+        _poll_key(loop, parts),
+    ]
+
+
+async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
+    """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
+    while True:
+        await loop.chase_unresolved()
+        await parts.clock.sleep(parts.cadence.health_s)
 
 
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
@@ -295,6 +307,18 @@ async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:
             _LOG.warning("The instruments cannot be read: %s", error.message)
         else:
             await loop.heed_statuses(update, "list")
+
+
+async def _poll_key(loop: TradingLoop, parts: LoopParts) -> None:
+    """What the key may do can be changed at the venue at any time; nobody tells."""
+    while True:
+        await parts.clock.sleep(parts.cadence.instruments_s)
+        try:
+            told = await parts.venue.key_info()
+        except VenueError as error:
+            _LOG.warning("What the key may do cannot be read: %s", error.message)
+        else:
+            loop.key = Reading(told, parts.clock.now(), "GetApiKeyInfo")
 
 
 def _mode(loop: TradingLoop, parts: LoopParts) -> str:
