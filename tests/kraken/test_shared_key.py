@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,17 +83,38 @@ def test_processes_that_share_a_key_never_spoil_each_others_nonces(
 
 
 @pytest.mark.parametrize(
-    ("processes", "calls", "most"),
-    [(3, 20, 10.0), pytest.param(8, 200, 1.1, marks=pytest.mark.slow)],
+    ("processes", "calls"), [(3, 20), pytest.param(8, 200, marks=pytest.mark.slow)]
 )
-def test_processes_that_share_a_budget_use_it_up_and_never_pass_it(
-    tmp_path: Path, processes: int, calls: int, most: float
+def test_processes_that_share_a_budget_never_pass_it(
+    tmp_path: Path, processes: int, calls: int
 ) -> None:
-    """No rate-limit answer, and hardly longer than the counter's own arithmetic."""
-    with served(tmp_path, "--speed", str(SPEED), funds={}, limits="--tier pro"):
+    """No rate-limit answer: together they wait at least as long as the counter says they must."""
+    with limited(tmp_path):
         shared = shared_by(tmp_path, processes=processes, calls=calls)
 
     assert shared.failures == []
     assert [text for text in shared.refusals if "nonce" not in text] == []
-    arithmetic_s = (processes * calls - PRO_CALLS) / PRO_DECAY / SPEED
-    assert shared.seconds <= most * arithmetic_s
+    assert shared.seconds >= arithmetic_s(processes * calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "calls", "most"), [(3, 20, 1.5), (8, 200, 1.1)])
+def test_processes_that_share_a_budget_use_it_up(
+    tmp_path: Path, processes: int, calls: int, most: float
+) -> None:
+    """They wait hardly longer than that: a measure, and therefore not of every run."""
+    with limited(tmp_path):
+        shared = shared_by(tmp_path, processes=processes, calls=calls)
+
+    assert shared.failures == []
+    assert shared.seconds <= most * arithmetic_s(processes * calls)
+
+
+def limited(home: Path) -> AbstractContextManager[object]:
+    """A Pro account's limits, twenty times as fast."""
+    return served(home, "--speed", str(SPEED), funds={}, limits="--tier pro")
+
+
+def arithmetic_s(calls: int) -> float:
+    """The real seconds in which the counter lets so many calls pass."""
+    return (calls - PRO_CALLS) / PRO_DECAY / SPEED
