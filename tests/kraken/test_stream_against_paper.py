@@ -35,6 +35,7 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
 )
 from zoe_tools.errors import VenueRejected
+from zoe_tools.kraken import strange
 from zoe_tools.kraken.book import DEPTHS
 from zoe_tools.kraken.order_socket import OrderSocket
 from zoe_tools.kraken.stream import FeedSubscriptions, KrakenFeed
@@ -161,6 +162,19 @@ def test_every_channel_is_understood() -> None:
     assert client.feed.checksums.failed == 0
     assert client.feed.checksums.verified > 50
     assert dict(client.of(BalancesSnapshot)[0].totals)["USD"] == d("100000")
+
+
+def test_what_kraken_says_to_every_subscriber_is_not_told_to_the_operator() -> None:
+    """Of its deprecated fields, each acknowledgement of each channel."""
+    strange.forget()
+
+    async def story(_: Client) -> None:
+        await settle()
+
+    client = at_venue(story)
+
+    assert {each.wire for each in client.of(StreamUp)} == {"public", "private", "level3"}
+    assert strange.words() == frozenset()
 
 
 def test_an_order_lives_its_whole_life_over_the_wire() -> None:

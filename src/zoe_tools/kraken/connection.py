@@ -44,6 +44,17 @@ POLICY_VIOLATION = 1008
 _LOG = logging.getLogger(__name__)
 _UNWATCHED = frozenset({"book", "level3", "heartbeat"})
 """Too many to look each over for fields that nobody knows; books are, where they start."""
+_HEEDED = frozenset(
+    {
+        "cancel_reason is deprecated, use reason",
+        "stop_price is deprecated, use triggers.price",
+        "tick_size is deprecated, use price_increment",
+        "timestamp is deprecated, use interval_begin",
+        "trigger is deprecated use triggers.reference",
+        "triggered_price is deprecated use triggers.last_price",
+    }
+)
+"""What Kraken says to every subscriber, of old fields beside those that are read here."""
 _STANDS_ALREADY = "Already subscribed"
 _NO_REASON = "refused without a reason"
 
@@ -406,7 +417,8 @@ class Connection:
             result = ACK.decode(frame.result) if frame.result else None
             acks: tuple[Ack, ...] = ((result.channel, result.symbol),) if result else ()
             for warning in (result.warnings if result else None) or ():
-                strange.noted("a warning of an acknowledgement", warning)
+                if warning not in _HEEDED:
+                    strange.noted("a warning of an acknowledgement", warning)
         elif frame.error == _STANDS_ALREADY and asked is not None:
             acks = asked.acks(frame.symbol)
         else:
