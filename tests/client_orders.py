@@ -32,7 +32,7 @@ QUANTITY, PRICE = "0.001", "60000.0"
 Send = Callable[[], Awaitable[None]]
 """Sends one order and returns when the venue has taken it."""
 
-_ZOE, _CCXT, _SDK, _RAW = 2, 3, 4, 5
+_ZOE_REST, _ZOE, _CCXT, _SDK, _RAW = 1, 2, 3, 4, 5
 _PATIENCE_S = 30.0
 
 
@@ -78,17 +78,11 @@ async def _raw(target: Child) -> AsyncIterator[dict[str, Send]]:
 
 @asynccontextmanager
 async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
-    """`KrakenSpot` over REST alone, and with the private wire up."""
-    key, clock = target.keys[_ZOE], SystemClock()
-    rest = RestClient(
-        f"http://127.0.0.1:{target.port}",
-        api_key=key["api_key"],
-        api_secret=key["api_secret"],
-        clock=clock,
-        coordination=NonceSource(clock),
-        unlimited=True,
-    )
+    """`KrakenSpot` over REST alone, and with the private wire up; a key for each."""
+    clock = SystemClock()
+    alone, rest = (_rest_client(target, key, clock) for key in (_ZOE_REST, _ZOE))
     spot = KrakenSpot(rest, clock)
+    by_rest = KrakenSpot(alone, clock)
     instrument = (await spot.catalogue()).resolve(SYMBOL)
     feed = KrakenFeed(
         f"ws://127.0.0.1:{target.port}/v2",
@@ -107,7 +101,8 @@ async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
     async with asyncio.timeout(_PATIENCE_S):
         await until(lambda: orders.is_up)
     both = KrakenSpot(rest, clock, orders=orders)
-    await both.catalogue()
+    for each in (both, by_rest):
+        await each.catalogue()
     numbers = iter(range(10**9))
     request = OrderRequest(
         symbol=Symbol(SYMBOL),
@@ -126,11 +121,23 @@ async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
         return send
 
     try:
-        yield {"zoe, REST": placing(spot), "zoe, WebSocket": placing(both)}
+        yield {"zoe, REST": placing(by_rest), "zoe, WebSocket": placing(both)}
     finally:
         await feed.close()
         await listening
         await rest.aclose()
+        await alone.aclose()
+
+
+def _rest_client(target: Child, key: int, clock: SystemClock) -> RestClient:
+    return RestClient(
+        f"http://127.0.0.1:{target.port}",
+        api_key=target.keys[key]["api_key"],
+        api_secret=target.keys[key]["api_secret"],
+        clock=clock,
+        coordination=NonceSource(clock),
+        unlimited=True,
+    )
 
 
 async def _listen(feed: KrakenFeed) -> None:

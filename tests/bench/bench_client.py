@@ -36,8 +36,9 @@ ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT.parent / "shared/data/crossbook/kraken_btcusd_sample.frames.tsv"
 RESULTS = ROOT / "build" / "bench_client.json"
 TURNS = 9
-ORDERS_A_TURN = 25
 PASSES = 3
+ORDER_TURNS, ORDERS_A_TURN = 100, 5
+"""Short turns: what slows the machine for a moment slows every client."""
 LEVEL3_FRAMES = 500
 SPOILED = ('"qty":0.25761908', '"qty":0.25761909')
 
@@ -131,7 +132,7 @@ async def _orders(target: Child) -> dict[str, dict[str, Any]]:
         took: dict[str, list[float]] = {name: [] for name in known}
         for name in known:
             await _timed(known[name], 5)
-        for turn in range(TURNS):
+        for turn in range(ORDER_TURNS):
             for name in _turned(list(known), turn):
                 took[name] += await _timed(known[name], ORDERS_A_TURN)
     return {name: _figures(times) for name, times in took.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -351,12 +351,19 @@ async def _content(response: httpx.Response) -> bytes:
     """The body, unpacked; a small one may unpack to more than there is memory."""
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_bytes():
+    async for part in _parts_of(response):
         parts.append(part)
         size += len(part)
         if size > LARGEST_ANSWER:
             raise httpx.ReadError(f"it is larger than {LARGEST_ANSWER} bytes")
     return b"".join(parts)
+
+
+def _parts_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """As they come: what is neither packed nor read already needs no decoder, which is dear."""
+    if "content-encoding" in response.headers or response.is_stream_consumed:
+        return response.aiter_bytes()
+    return aiter(cast("httpx.AsyncByteStream", response.stream))
 
 
 def _lost(sentence: str, *, is_write: bool) -> VenueError:
