@@ -8,13 +8,13 @@ import pytest
 
 from builders import LIVE, NOON, make_intent
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, VenueOrderId
+from zoe_tools.domain.intent_lifecycle import IllegalTransition
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.store.journal import AlreadyJournaled, IllegalTransition
+from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Store
 
 LATER = NOON + timedelta(seconds=1)
 LEGAL = {
-    ("planned", "journaled"),
     ("journaled", "sent"),
     ("journaled", "denied"),
     ("sent", "confirmed"),
@@ -122,5 +122,5 @@ def test_unresolved_are_those_whose_outcome_is_open(store: Store) -> None:
     with store.transaction() as transaction:
         found = [intent.intent_id for intent in transaction.unresolved_intents()]
         late = [intent.intent_id for intent in transaction.intents(NOON - timedelta(seconds=1))]
-    assert found == ["unknown", "sent", "journaled", "planned"]
-    assert late == ["journaled", "planned"]
+    assert found == ["unknown", "sent", "journaled"]
+    assert late == ["sent", "journaled"]

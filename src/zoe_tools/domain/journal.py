@@ -28,9 +28,8 @@ class IntentKind(StrEnum):
 
 
 class IntentState(StrEnum):
-    """planned -> journaled -> sent -> confirmed | rejected | unknown -> resolved."""
+    """journaled -> sent -> confirmed | rejected | unknown; see `domain/intent_lifecycle.py`."""
 
-    PLANNED = "planned"
     JOURNALED = "journaled"
     SENT = "sent"
     CONFIRMED = "confirmed"
@@ -40,7 +39,7 @@ class IntentState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the venue's answer to this intent is known."""
+        """Whether it is resolved: known for good what became of it."""
         return self in (IntentState.CONFIRMED, IntentState.REJECTED, IntentState.DENIED)
 
 

@@ -15,6 +15,7 @@ from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol, VenueOrderId
+from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.observation import Lease
@@ -38,7 +39,7 @@ from zoe_tools.gate.fence import (
     latest_deadline,
     take_lock,
 )
-from zoe_tools.store.journal import AlreadyJournaled, IllegalTransition
+from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Transaction
 
 NEVER_HAPPENED = "it never happened: "
@@ -49,7 +50,6 @@ NOT_SENT = "not sent: "
 STORE_GONE = "STORE_GONE"
 """The code of what was not done because nothing could be journaled."""
 
-_AFTER_JOURNALED = frozenset({IntentState.SENT, IntentState.DENIED})
 _LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
 
@@ -312,14 +312,16 @@ def resolve_intent(
     Returns whether it advanced.
     """
     intent = transaction.intent(intent_id)
-    if intent is None or intent.state.is_terminal or intent.state is state:
-        return False
-    if intent.state is IntentState.JOURNALED and state not in _AFTER_JOURNALED:
-        transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence=evidence)
-    transaction.advance_intent(
-        intent_id, state, at=at, evidence=evidence, venue_order_id=venue_order_id
-    )
-    return True
+    steps = () if intent is None else steps_to(intent.state, state)
+    for step in steps:
+        transaction.advance_intent(
+            intent_id,
+            step,
+            at=at,
+            evidence=evidence,
+            venue_order_id=venue_order_id if step is state else None,
+        )
+    return bool(steps)
 
 
 def _follow(

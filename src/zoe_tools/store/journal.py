@@ -1,4 +1,4 @@
-"""The journal's intents, and the only steps their states may take."""
+"""The journal's intents: written once, and advanced only as the table of their life allows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,10 @@ from sqlalchemy import Connection, Row, Text, Update, bindparam, func, select, u
 from sqlalchemy.exc import IntegrityError
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
+from zoe_tools.domain.intent_lifecycle import IllegalTransition, states_before
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState
 from zoe_tools.domain.order import Side
 from zoe_tools.store.tables import ORDER_INTENTS
-
-_MAY_FOLLOW: dict[IntentState, frozenset[IntentState]] = {
-    IntentState.PLANNED: frozenset(),
-    IntentState.JOURNALED: frozenset({IntentState.PLANNED}),
-    IntentState.SENT: frozenset({IntentState.JOURNALED}),
-    IntentState.CONFIRMED: frozenset({IntentState.SENT, IntentState.UNKNOWN}),
-    IntentState.REJECTED: frozenset({IntentState.SENT, IntentState.UNKNOWN}),
-    IntentState.UNKNOWN: frozenset({IntentState.SENT}),
-    IntentState.DENIED: frozenset({IntentState.JOURNALED}),
-}
-"""State -> the states it may follow."""
 
 _UNRESOLVED = tuple(state.value for state in IntentState if not state.is_terminal)
 _ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.c.intent_id)
@@ -40,7 +30,7 @@ _ONE = select(ORDER_INTENTS).where(*_THIS_ONE)
 def _advance_to(state: IntentState) -> Update:
     """Compare and swap; ids that are None stay as they are."""
     table = ORDER_INTENTS
-    before = sorted(each.value for each in _MAY_FOLLOW[state])
+    before = sorted(each.value for each in states_before(state))
     return (
         update(table)
         .where(*_THIS_ONE, table.c.status.in_(before))
@@ -57,10 +47,6 @@ def _advance_to(state: IntentState) -> Update:
 
 
 _ADVANCE = {state: _advance_to(state) for state in IntentState}
-
-
-class IllegalTransition(Exception):
-    """A bug: an intent was told to take a step that the journal does not know."""
 
 
 class AlreadyJournaled(Exception):
