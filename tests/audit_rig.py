@@ -14,7 +14,7 @@ from builders import NOON, PAPER, make_fill, make_intent, make_order
 from zoe_tools.core.audit_verify import AuditEvidence, AuditReport, verify
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import FillId, IntentId
-from zoe_tools.domain.journal import IntentState, OrderEvent
+from zoe_tools.domain.journal import IntentState, OrderEvent, ProofKind
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.ports import HeadSigner
@@ -50,7 +50,13 @@ def trade(books: Transaction, number: int, at: datetime = NOON) -> None:
     )
     books.record_intent(intent)
     books.advance_intent(intent.intent_id, IntentState.SENT, at=at, evidence="")
-    books.advance_intent(intent.intent_id, IntentState.CONFIRMED, at=at, evidence="accepted")
+    books.advance_intent(
+        intent.intent_id,
+        IntentState.CONFIRMED,
+        at=at,
+        evidence="accepted",
+        proof=ProofKind.ANSWER,
+    )
 
 
 def filled(books: Transaction, number: int, at: datetime = NOON) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from crash_exchange import Seen
 from zoe_tools.core.audit_verify import AuditEvidence, AuditReport, verify
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.plan import (
     AdoptPosition,
@@ -26,7 +26,7 @@ from zoe_tools.domain.plan import (
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gate.fence import is_fenced
-from zoe_tools.gate.journal import NEVER_HAPPENED, NOT_SENT, client_order_id_of
+from zoe_tools.gate.journal import client_order_id_of
 from zoe_tools.store.store import Transaction
 
 derived_id = client_order_id_of
@@ -161,8 +161,7 @@ class Facts:
 
 def _is_refused(intent: Intent) -> bool:
     """Whether the venue itself said no."""
-    is_proof = intent.evidence.startswith((NEVER_HAPPENED, NOT_SENT))
-    return intent.state is IntentState.REJECTED and not is_proof
+    return intent.state is IntentState.REJECTED and intent.proof is ProofKind.ANSWER
 
 
 def _verified(transaction: Transaction) -> AuditReport:

@@ -11,7 +11,7 @@ from builders import NOON, PAPER, d, make_fill, make_intent, make_order, make_po
 from zoe_tools.core.explain import BOOKS, tell
 from zoe_tools.domain.audit import AuditKind, AuditRow, instant, payload_of
 from zoe_tools.domain.identifiers import IntentId
-from zoe_tools.domain.journal import Intent, IntentState
+from zoe_tools.domain.journal import Intent, IntentState, ProofKind
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.story import Case, Subject, SubjectKind
@@ -119,6 +119,32 @@ def test_a_row_that_somebody_changed_is_shown_as_it_is() -> None:
     story = tell(case_with(rows=(broken,)))
 
     assert [each.what for each in story.lines] == ["fill: {not json"]
+
+
+ENDS = {
+    ProofKind.ANSWER: "The venue refused it.",
+    ProofKind.RECORDS: "The venue's records show none of it.",
+    ProofKind.NOT_SENT: "No byte of it left.",
+    ProofKind.NONE: "It did not happen.",
+}
+
+
+@pytest.mark.parametrize("proof", ENDS)
+def test_a_story_says_how_an_end_is_known(proof: ProofKind) -> None:
+    """By the proof in the row; older rows have none."""
+    rows = (row(5, AuditKind.INTENT_STATE, 3, "I1", state="rejected", proof=proof),)
+    story = tell(case_with(intent_in(IntentState.REJECTED), rows=rows))
+
+    assert [each.what for each in story.lines if each.seq == 5] == [ENDS[proof]]
+
+
+def test_a_story_names_the_plan_and_what_it_was_made_of() -> None:
+    """Two decisions on the same evidence can be told from two that were not."""
+    facts = {"intent_id": "I1", "plan_hash": "a" * 64, "snapshot_hash": "b" * 64}
+    rows = (row(5, AuditKind.INTENT, 3, "I1", **facts),)
+    story = tell(case_with(intent_in(IntentState.SENT), rows=rows))
+
+    assert "of plan aaaaaaaaaaaa, made of snapshot bbbbbbbbbbbb)" in story.lines[0].what
 
 
 POSITIONS = {

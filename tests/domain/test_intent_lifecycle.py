@@ -6,13 +6,16 @@ import itertools
 
 import pytest
 
+from builders import make_intent
 from zoe_tools.domain.intent_lifecycle import (
+    PROOFS,
     TRANSITIONS,
     IllegalTransition,
+    demand_proof,
     states_before,
     steps_to,
 )
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, ProofKind
 
 J, S, U = IntentState.JOURNALED, IntentState.SENT, IntentState.UNKNOWN
 C, R, D = IntentState.CONFIRMED, IntentState.REJECTED, IntentState.DENIED
@@ -70,3 +73,41 @@ def test_every_state_has_a_row_and_only_the_ends_have_an_empty_one() -> None:
 def test_an_intent_begins_as_journaled() -> None:
     """No state comes before it: until then it is a step of a plan, and nowhere else."""
     assert [each for each in IntentState if not states_before(each)] == [J]
+
+
+SOUND = {
+    (J, ProofKind.NONE): False,
+    (S, ProofKind.NONE): False,
+    (U, ProofKind.NONE): False,
+    (C, ProofKind.ANSWER): False,
+    (C, ProofKind.RECORDS): False,
+    (R, ProofKind.ANSWER): False,
+    (R, ProofKind.RECORDS): True,
+    (R, ProofKind.NOT_SENT): True,
+    (D, ProofKind.NOT_SENT): True,
+}
+"""What may prove which state, and whether its step may then be tried again."""
+
+
+@pytest.mark.parametrize(("state", "proof"), [*itertools.product(IntentState, ProofKind)])
+def test_a_state_has_its_own_proofs_and_they_say_whether_to_try_again(
+    state: IntentState, proof: ProofKind
+) -> None:
+    """A no of the venue's own is final; what left nothing there may go once more."""
+    intent = make_intent(state=state, proof=proof)
+    if (state, proof) in SOUND:
+        demand_proof(state, proof)
+        assert intent.may_be_tried_again is SOUND[state, proof]
+    else:
+        with pytest.raises(IllegalTransition, match="cannot prove"):
+            demand_proof(state, proof)
+
+
+def test_a_no_that_nobody_proved_is_taken_for_the_venue_s_own() -> None:
+    """Rows from before: what is not known to have left nothing does not go again."""
+    assert not make_intent(state=R, proof=ProofKind.NONE).may_be_tried_again
+
+
+def test_every_state_has_its_proofs() -> None:
+    """Nothing is undefined by oversight."""
+    assert set(PROOFS) == set(IntentState)

@@ -11,8 +11,9 @@ import pytest
 import builders
 from builders import BTC, ETH, d, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
+from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentState
+from zoe_tools.domain.journal import Intent, IntentState, ProofKind
 from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import (
     AdoptPosition,
@@ -42,6 +43,11 @@ def states(receipt: Receipt) -> list[OutcomeState]:
 async def intents(desk: Desk) -> list[IntentState]:
     """The journal's states, oldest first."""
     return [each.state for each in await desk.read(lambda tx: tx.intents())]
+
+
+async def proofs(desk: Desk) -> list[ProofKind]:
+    """How the ends of the journal's intents are known, oldest first."""
+    return [each.proof for each in await desk.read(lambda tx: tx.intents())]
 
 
 async def hold(desk: Desk, quantity: str = "0.5") -> PositionId:
@@ -127,6 +133,11 @@ def test_the_intent_is_committed_as_sent_before_the_first_byte(tmp_path: Path) -
         assert [each.state for each in seen[0]] == [IntentState.SENT]
         assert (seen[0][0].operator, seen[0][0].host) == ("tester", "testhost")
         assert seen[0][0].deadline == seen[0][0].created_at + timedelta(seconds=5)
+        (told,) = await desk.read(
+            lambda tx: [row.facts for row in tx.audit.rows() if row.kind == AuditKind.INTENT]
+        )
+        assert len(seen[0][0].snapshot_hash) == 64
+        assert told["snapshot_hash"] == seen[0][0].snapshot_hash
 
     at_the_desk(tmp_path, story)
 
@@ -221,6 +232,7 @@ def test_a_rejection_is_a_definite_no_with_the_venue_s_code(tmp_path: Path) -> N
         assert receipt.outcomes[0].code == "EOrder:Insufficient funds"
         assert receipt.exit_code == 5
         assert await intents(desk) == [IntentState.REJECTED]
+        assert await proofs(desk) == [ProofKind.ANSWER]
         assert order.status is OrderStatus.REJECTED
 
     at_the_desk(tmp_path, story)
@@ -235,6 +247,7 @@ def test_what_provably_never_left_is_not_unknown(tmp_path: Path) -> None:
 
         assert (states(receipt), receipt.exit_code) == ([OutcomeState.REJECTED], 5)
         assert await desk.read(lambda tx: tx.unresolved_intents()) == ()
+        assert await proofs(desk) == [ProofKind.NOT_SENT]
 
     at_the_desk(tmp_path, story)
 

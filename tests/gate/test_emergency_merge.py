@@ -7,7 +7,7 @@ from pathlib import Path
 from builders import LIVE, PAPER, make_request, place
 from fakes import Desk, at_the_desk, fresh_store
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.journal import Author, Entry, entry_without_store
 from zoe_tools.store.emergency_file import EmergencyFile
@@ -32,7 +32,10 @@ def note(journal: EmergencyJournal, entry: Entry, desk: Desk, *states: IntentSta
     journal.begin(entry)
     for state in states:
         venue_order_id = VenueOrderId("O1") if state is IntentState.CONFIRMED else None
-        journal.advance(entry, state, at=desk.clock.now(), venue_order_id=venue_order_id)
+        proof = ProofKind.ANSWER if state.is_terminal else ProofKind.NONE
+        journal.advance(
+            entry, state, at=desk.clock.now(), proof=proof, venue_order_id=venue_order_id
+        )
 
 
 def test_a_merge_that_was_not_noted_is_made_again_and_changes_nothing(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from builders import LIVE, NOON, make_intent
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, VenueOrderId
-from zoe_tools.domain.intent_lifecycle import IllegalTransition
-from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.intent_lifecycle import PROOFS, IllegalTransition
+from zoe_tools.domain.journal import IntentKind, IntentState, ProofKind
 from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Store
 
@@ -35,6 +35,9 @@ def test_an_intent_comes_back_as_it_was_written(store: Store) -> None:
         host="desk",
         evidence="an answer",
         attempt=2,
+        snapshot_hash="5" * 64,
+        state=IntentState.REJECTED,
+        proof=ProofKind.NOT_SENT,
     )
     bare = make_intent(
         intent_id=IntentId("I2"), kind=IntentKind.CANCEL, side=None, client_order_id=None
@@ -58,15 +61,34 @@ def test_an_intent_takes_only_the_steps_the_journal_knows(
         intent = make_intent(intent_id=IntentId(f"I{number}"), state=before)
         with store.transaction() as transaction:
             transaction.record_intent(intent)
+            proof = max(PROOFS[after])
             if (before.value, after.value) in LEGAL:
-                transaction.advance_intent(intent.intent_id, after, at=LATER, evidence="seen")
+                transaction.advance_intent(
+                    intent.intent_id, after, at=LATER, evidence="seen", proof=proof
+                )
                 found = transaction.intent(intent.intent_id)
                 assert found is not None
                 assert (found.state, found.updated_at, found.evidence) == (after, LATER, "seen")
+                assert found.proof is proof
             else:
                 with pytest.raises(IllegalTransition, match=f"is {before.value}"):
-                    transaction.advance_intent(intent.intent_id, after, at=LATER, evidence="seen")
+                    transaction.advance_intent(
+                        intent.intent_id, after, at=LATER, evidence="seen", proof=proof
+                    )
                 assert transaction.intent(intent.intent_id) == intent
+
+
+def test_no_intent_ends_without_its_proof(store: Store) -> None:
+    """Whether it may be tried again hangs on it; and what is open has none."""
+    intent = make_intent()
+    with store.transaction() as transaction:
+        transaction.record_intent(intent)
+        for state, proof in ((IntentState.CONFIRMED, ""), (IntentState.UNKNOWN, "records")):
+            with pytest.raises(IllegalTransition, match="cannot prove"):
+                transaction.advance_intent(
+                    intent.intent_id, state, at=LATER, evidence="", proof=ProofKind(proof)
+                )
+        assert transaction.intent(intent.intent_id) == intent
 
 
 def test_advancing_adds_the_ids_it_is_given_and_keeps_the_others(store: Store) -> None:
@@ -79,6 +101,7 @@ def test_advancing_adds_the_ids_it_is_given_and_keeps_the_others(store: Store) -
             IntentState.CONFIRMED,
             at=LATER,
             evidence="the reply",
+            proof=ProofKind.ANSWER,
             venue_order_id=VenueOrderId("OV"),
         )
         found = transaction.intent(intent.intent_id)

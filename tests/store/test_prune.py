@@ -14,7 +14,7 @@ from audit_rig import opened, owner_of, report_on, trade, write_days
 from builders import NOON, make_intent, make_order, make_position
 from zoe_tools.core.audit_verify import Flaw
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.runtime.audit_home import AuditHome
@@ -130,7 +130,9 @@ def working(books: Transaction) -> None:
     trade(books, 900)
     order = ClientOrderId("22222222-2222-4333-8444-555555555555")
     books.record_intent(make_intent(intent_id=IntentId("STOP"), client_order_id=order))
-    books.advance_intent(IntentId("STOP"), IntentState.CONFIRMED, at=NOON, evidence="")
+    books.advance_intent(
+        IntentId("STOP"), IntentState.CONFIRMED, at=NOON, evidence="", proof=ProofKind.RECORDS
+    )
     books.record_order(
         make_order(client_order_id=order, intent_id=IntentId("STOP"), status=OrderStatus.OPEN)
     )

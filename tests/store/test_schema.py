@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from builders import NOON, PAPER
+from builders import NOON, PAPER, make_intent
+from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.errors import ForeignDatabase, SchemaOutdated, StoreUnavailable
 from zoe_tools.store import schema
+from zoe_tools.store.accounts import register
 from zoe_tools.store.database import engine_for
+from zoe_tools.store.journal import values_of
 from zoe_tools.store.schema import SchemaStatus, Upgrade
 from zoe_tools.store.store import Store
-from zoe_tools.store.tables import HEAD_REVISION, METADATA, VERSION_TABLE
+from zoe_tools.store.tables import HEAD_REVISION, METADATA, ORDER_INTENTS, VERSION_TABLE
 
 
 def execute(url: str, statement: str) -> None:
@@ -155,3 +160,41 @@ def test_two_upgrades_at_once_make_one_schema(empty_url: str) -> None:
     assert [process.returncode for process in processes] == [0] * 4, answers
     assert sorted(out.strip() for out, _ in answers) == [HEAD_REVISION] * 3 + ["None"]
     assert schema.status(empty_url).is_current
+
+
+OLD_ENDS = {
+    # state, evidence as it was spelled before migration 0006, proof
+    "refused": (IntentState.REJECTED, "EOrder:Insufficient funds: no", ProofKind.NONE),
+    "no trace": (IntentState.REJECTED, "it never happened: no trace (2 looks)", ProofKind.RECORDS),
+    "no byte": (IntentState.REJECTED, "not sent: no route", ProofKind.NOT_SENT),
+    "never sent": (IntentState.DENIED, "it was never sent: the lease is gone", ProofKind.NOT_SENT),
+    "done": (IntentState.CONFIRMED, "not sent: is what somebody typed", ProofKind.NONE),
+    "open": (IntentState.UNKNOWN, "it never happened: or did it", ProofKind.NONE),
+}
+
+
+def test_how_old_intents_ended_is_read_from_their_words_once(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they may be tried again stays as it was; nobody knows what snapshot they had."""
+    with monkeypatch.context() as older:
+        older.setattr(schema, "HEAD_REVISION", "0005")
+        schema.upgrade(empty_url)
+    engine = engine_for(empty_url)
+    with engine.begin() as connection:
+        register(connection, PAPER, NOON, None)
+        for name, (state, evidence, _) in OLD_ENDS.items():
+            intent = make_intent(intent_id=IntentId(name), state=state, evidence=evidence)
+            values = values_of(intent)
+            del values["snapshot_hash"], values["proof"]
+            connection.execute(ORDER_INTENTS.insert().values(**values))
+    engine.dispose()
+    schema.upgrade(empty_url)
+    with (
+        closing(Store.open(empty_url, PAPER, clock_now=NOON)) as store,
+        store.transaction() as books,
+    ):
+        told = {each.intent_id: each.proof for each in books.intents()}
+        assert {each.snapshot_hash for each in books.intents()} == {""}
+
+    assert told == {name: proof for name, (_, _, proof) in OLD_ENDS.items()}

@@ -15,7 +15,14 @@ from decimal import Decimal
 from zoe_tools.core.codes import Retry
 from zoe_tools.domain.audit import AuditKind, AuditRow, moment
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderEvent, OrderRecord
+from zoe_tools.domain.journal import (
+    Intent,
+    IntentKind,
+    IntentState,
+    OrderEvent,
+    OrderRecord,
+    ProofKind,
+)
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import PositionStatus
@@ -138,11 +145,17 @@ def _intent(facts: Facts) -> tuple[str, str]:
         (
             f"`zoe {_text(facts, 'command')}`{by} decided to {_action(facts, step)}{why}"
             f" (step {int(str(facts.get('step_index', 0))) + 1} of plan"
-            f" {_text(facts, 'plan_hash')[:_HASH_SHOWN]})."
+            f" {_text(facts, 'plan_hash')[:_HASH_SHOWN]}{_looked_at(facts)})."
             f" The venue was to refuse it after {_clock(facts, 'deadline')}."
         ),
         "journal, on the disk before anything was sent",
     )
+
+
+def _looked_at(facts: Facts) -> str:
+    """What the plan was made of, by the first letters of its hash."""
+    seen = _text(facts, "snapshot_hash")
+    return f", made of snapshot {seen[:_HASH_SHOWN]}" if seen else ""
 
 
 def _step_of(facts: Facts) -> dict[str, object]:
@@ -183,9 +196,18 @@ _STATES = {
 }
 
 
+_PROVED = {
+    (IntentState.REJECTED.value, ProofKind.ANSWER.value): "The venue refused it.",
+    (IntentState.REJECTED.value, ProofKind.RECORDS.value): "The venue's records show none of it.",
+    (IntentState.REJECTED.value, ProofKind.NOT_SENT.value): "No byte of it left.",
+}
+"""Where the proof says more than the state."""
+
+
 def _state(facts: Facts) -> tuple[str, str]:
     state = _text(facts, "state")
     said = next((words for each, words in _STATES.items() if each.value == state), state)
+    said = _PROVED.get((state, _text(facts, "proof")), said)
     label = _text(facts, "label")
     return (label + said[0].lower() + said[1:] if label else said), _text(
         facts, "evidence"

@@ -6,7 +6,7 @@ resolved once it is confirmed, rejected or denied; nothing follows these.
 
 from __future__ import annotations
 
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, ProofKind
 
 _S = IntentState
 
@@ -21,8 +21,31 @@ TRANSITIONS: dict[IntentState, frozenset[IntentState]] = {
 """State -> the states that may follow it; a pair that is absent is undefined."""
 
 
+_P = ProofKind
+
+PROOFS: dict[IntentState, frozenset[ProofKind]] = {
+    _S.JOURNALED: frozenset({_P.NONE}),
+    _S.SENT: frozenset({_P.NONE}),
+    _S.UNKNOWN: frozenset({_P.NONE}),
+    _S.CONFIRMED: frozenset({_P.ANSWER, _P.RECORDS}),
+    _S.REJECTED: frozenset({_P.ANSWER, _P.RECORDS, _P.NOT_SENT}),
+    _S.DENIED: frozenset({_P.NOT_SENT}),
+}
+"""State -> what may prove it; what is open is not proved yet."""
+
+
 class IllegalTransition(Exception):
-    """A bug: an intent was told to take a step that the table does not know."""
+    """A bug: an intent was told to take a step, or given a proof, that the tables do not know."""
+
+
+def demand_proof(state: IntentState, proof: ProofKind) -> None:
+    """Pass if this may prove that state.
+
+    Raises:
+        IllegalTransition: it cannot.
+    """
+    if proof not in PROOFS[state]:
+        raise IllegalTransition(f"{proof.value or 'nothing'} cannot prove {state.value}.")
 
 
 def states_before(state: IntentState) -> frozenset[IntentState]:

@@ -43,11 +43,28 @@ class IntentState(StrEnum):
         return self in (IntentState.CONFIRMED, IntentState.REJECTED, IntentState.DENIED)
 
 
+class ProofKind(StrEnum):
+    """How it is known what became of an intent."""
+
+    NONE = ""
+    """It is not known yet, or was written down by a zoe that told it in words only."""
+
+    ANSWER = "answer"
+    """The venue's own yes or no to the request."""
+
+    RECORDS = "records"
+    """The venue's records or its stream: they show it, or show that it never happened."""
+
+    NOT_SENT = "not sent"
+    """No byte of it left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """One change at the venue, committed to the journal before its first byte leaves.
 
-    `payload` is the step as canonical JSON; `evidence` says how the state is known.
+    `payload` is the step as canonical JSON. `proof` is how the state is known, `evidence` the same
+    in words, for people. `plan_hash` and `snapshot_hash` name the plan and what it was made of.
     """
 
     intent_id: IntentId
@@ -71,6 +88,16 @@ class Intent:
     operator: str = ""
     host: str = ""
     evidence: str = ""
+    snapshot_hash: str = ""
+    proof: ProofKind = ProofKind.NONE
+
+    @property
+    def may_be_tried_again(self) -> bool:
+        """Whether it is proved that nothing of it is at the venue, without a no from there."""
+        return self.state in (IntentState.REJECTED, IntentState.DENIED) and self.proof in (
+            ProofKind.RECORDS,
+            ProofKind.NOT_SENT,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from zoe_tools.core.accounting import apply_fill, entry_position_id, excess_of, 
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_of
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.journal import IntentState, OrderRecord
+from zoe_tools.domain.journal import IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.position import Position, PositionStatus
@@ -241,5 +241,6 @@ def _resolve_intent(transaction: Transaction, record: OrderRecord, sighting: Sig
             IntentState.CONFIRMED,
             at=sighting.seen_at,
             evidence=f"{sighting.source}: {sighting.status.value}",
+            proof=ProofKind.RECORDS,
             venue_order_id=sighting.venue_order_id,
         )

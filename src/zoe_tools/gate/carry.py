@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
 from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, VenueOrder
 from zoe_tools.domain.plan import (
@@ -33,8 +33,6 @@ from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
-    NEVER_HAPPENED,
-    NOT_SENT,
     STORE_GONE,
     Author,
     Entry,
@@ -235,7 +233,8 @@ class Carrier:
                 instead=None if adds_risk(step) else in_file,
             )
         except FencedOff as error:
-            await self._mark(entry, IntentState.DENIED, f"it was never sent: {error}")
+            words = f"it was never sent: {error}"
+            await self._mark(entry, IntentState.DENIED, words, ProofKind.NOT_SENT)
             raise
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
@@ -244,7 +243,8 @@ class Carrier:
             case Answer.YES:
                 return await self._answered(step, entry, reply)
             case Answer.NOT_SENT:
-                await self._mark(entry, IntentState.REJECTED, NOT_SENT + reply.words)
+                words = f"not sent: {reply.words}"
+                await self._mark(entry, IntentState.REJECTED, words, ProofKind.NOT_SENT)
                 return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code)
             case Answer.NO:
                 return await self._refused(step, entry, reply)
@@ -255,7 +255,9 @@ class Carrier:
 
     async def _answered(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A yes is recorded at once, and then proved."""
-        await self._mark(entry, IntentState.CONFIRMED, reply.words, reply.venue_order_id)
+        await self._mark(
+            entry, IntentState.CONFIRMED, reply.words, ProofKind.ANSWER, reply.venue_order_id
+        )
         if self.proof is not None and reply.venue_order_id is not None:
             evidence = await self.proof(entry.intent, reply.venue_order_id)
             if evidence is not None:
@@ -275,7 +277,8 @@ class Carrier:
             judgement = await self.prover.resolve(entry, patient=False)
             if judgement.verdict is Verdict.DONE:
                 return await self._judged(step, entry, judgement, reply.code)
-        await self._mark(entry, IntentState.REJECTED, f"{reply.code}: {reply.words}")
+        words = f"{reply.code}: {reply.words}"
+        await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
         return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 
     async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
@@ -347,7 +350,8 @@ class Carrier:
                     entry=entry,
                 )
             case Verdict.NOT_DONE:
-                await self._mark(entry, IntentState.REJECTED, NEVER_HAPPENED + judgement.evidence)
+                words = f"it never happened: {judgement.evidence}"
+                await self._mark(entry, IntentState.REJECTED, words, ProofKind.RECORDS)
                 return _outcome(
                     step, OutcomeState.REJECTED, judgement.evidence, code=code, entry=entry
                 )
@@ -374,6 +378,7 @@ class Carrier:
                 IntentState.CONFIRMED,
                 at=now,
                 evidence=evidence,
+                proof=ProofKind.RECORDS,
                 venue_order_id=order.venue_order_id,
             )
 
@@ -383,6 +388,7 @@ class Carrier:
                 IntentState.CONFIRMED,
                 at=now,
                 evidence=evidence,
+                proof=ProofKind.RECORDS,
                 venue_order_id=order.venue_order_id,
             )
 
@@ -392,18 +398,34 @@ class Carrier:
         self,
         entry: Entry,
         state: IntentState,
-        evidence: str = "",
+        evidence: str,
+        proof: ProofKind = ProofKind.NONE,
         venue_order_id: VenueOrderId | None = None,
     ) -> None:
         now = self.clock.now()
-        await self.keeper.run(
-            lambda tx: mark(
-                tx, entry, state, at=now, evidence=evidence, venue_order_id=venue_order_id
-            ),
-            instead=lambda emergency: emergency.advance(
-                entry, state, at=now, evidence=evidence, venue_order_id=venue_order_id
-            ),
-        )
+
+        def write(transaction: Transaction) -> None:
+            mark(
+                transaction,
+                entry,
+                state,
+                at=now,
+                evidence=evidence,
+                proof=proof,
+                venue_order_id=venue_order_id,
+            )
+
+        def in_file(emergency: EmergencyJournal) -> None:
+            emergency.advance(
+                entry,
+                state,
+                at=now,
+                evidence=evidence,
+                proof=proof,
+                venue_order_id=venue_order_id,
+            )
+
+        await self.keeper.run(write, instead=in_file)
 
 
 def symbol_of(step: VenueStep) -> Symbol:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from zoe_tools.core.kill import remaining_risk
-from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import CancelOrder, Plan
 from zoe_tools.domain.policy import Policy
@@ -29,11 +29,11 @@ _LOG = logging.getLogger(__name__)
 LOOKS = 5
 LOOK_GAP_S = 1.0
 
-_STATES = {
-    Answer.YES: IntentState.CONFIRMED,
-    Answer.NO: IntentState.REJECTED,
-    Answer.NOT_SENT: IntentState.REJECTED,
-    Answer.LOST: IntentState.UNKNOWN,
+_ENDS = {
+    Answer.YES: (IntentState.CONFIRMED, ProofKind.ANSWER),
+    Answer.NO: (IntentState.REJECTED, ProofKind.ANSWER),
+    Answer.NOT_SENT: (IntentState.REJECTED, ProofKind.NOT_SENT),
+    Answer.LOST: (IntentState.UNKNOWN, ProofKind.NONE),
 }
 
 
@@ -133,14 +133,23 @@ class EmergencyKill:
             store_epoch="",
         )
         self._note(lambda: self._journal.begin(entry))
-        self._advance(entry, IntentState.SENT, "")
+        self._advance(entry, IntentState.SENT)
         reply = await send(self._venue, step, entry)
-        self._advance(entry, _STATES[reply.answer], reply.words)
+        state, proof = _ENDS[reply.answer]
+        self._advance(entry, state, reply.words, proof)
         return reply.answer is Answer.YES
 
-    def _advance(self, entry: Entry, state: IntentState, evidence: str) -> None:
+    def _advance(
+        self,
+        entry: Entry,
+        state: IntentState,
+        evidence: str = "",
+        proof: ProofKind = ProofKind.NONE,
+    ) -> None:
         at = self._clock.now()
-        self._note(lambda: self._journal.advance(entry, state, at=at, evidence=evidence))
+        self._note(
+            lambda: self._journal.advance(entry, state, at=at, evidence=evidence, proof=proof)
+        )
 
     def _note(self, write: Callable[[], None]) -> None:
         """Write it down if that is possible; a cancel does not wait for that."""

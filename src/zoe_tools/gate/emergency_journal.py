@@ -14,7 +14,7 @@ import msgspec
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentState, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.gate.journal import Entry, mark
 from zoe_tools.observe.log import event
@@ -23,6 +23,13 @@ from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
+
+_UNSAID = {
+    IntentState.CONFIRMED: ProofKind.ANSWER,
+    IntentState.REJECTED: ProofKind.ANSWER,
+    IntentState.DENIED: ProofKind.NOT_SENT,
+}
+"""What to take for the proof where the file of an older zoe tells none: none of it goes again."""
 
 MERGED = "EMERGENCY_JOURNAL_MERGED"
 USED = "EMERGENCY_JOURNAL_USED"
@@ -43,6 +50,7 @@ class _Advanced:
     at: datetime
     evidence: str
     venue_order_id: VenueOrderId | None = None
+    proof: ProofKind = ProofKind.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +119,7 @@ class EmergencyJournal:
         *,
         at: datetime,
         evidence: str = "",
+        proof: ProofKind = ProofKind.NONE,
         venue_order_id: VenueOrderId | None = None,
     ) -> None:
         """What `gate.journal.mark` would have written."""
@@ -121,6 +130,7 @@ class EmergencyJournal:
                 at=at,
                 evidence=evidence,
                 venue_order_id=venue_order_id,
+                proof=proof,
             )
         )
 
@@ -223,6 +233,7 @@ def _advance(transaction: Transaction, told: _Advanced, begun: dict[IntentId, En
         told.state,
         at=told.at,
         evidence=evidence,
+        proof=told.proof or _UNSAID.get(told.state, ProofKind.NONE),
         venue_order_id=told.venue_order_id,
     )
 

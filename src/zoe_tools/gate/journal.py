@@ -16,7 +16,7 @@ from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol, VenueOrderId
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
@@ -41,11 +41,6 @@ from zoe_tools.gate.fence import (
 )
 from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Transaction
-
-NEVER_HAPPENED = "it never happened: "
-"""How the evidence begins of an intent that the venue's records prove to be no order."""
-NOT_SENT = "not sent: "
-"""How it begins of one of which no byte left."""
 
 STORE_GONE = "STORE_GONE"
 """The code of what was not done because nothing could be journaled."""
@@ -227,6 +222,7 @@ def _intent_of(
         position_id=step.position_id,
         operator=author.operator,
         host=author.host,
+        snapshot_hash=plan.snapshot_hash,
     )
 
 
@@ -278,6 +274,7 @@ def mark(
     *,
     at: datetime,
     evidence: str = "",
+    proof: ProofKind = ProofKind.NONE,
     venue_order_id: VenueOrderId | None = None,
 ) -> None:
     """Advance the intent; an order that was never placed ends with it, a doubtful one says so.
@@ -290,6 +287,7 @@ def mark(
         state,
         at=at,
         evidence=evidence,
+        proof=proof,
         venue_order_id=venue_order_id,
     )
     if entry.lock is not None:
@@ -305,6 +303,7 @@ def resolve_intent(
     *,
     at: datetime,
     evidence: str,
+    proof: ProofKind = ProofKind.NONE,
     venue_order_id: VenueOrderId | None = None,
 ) -> bool:
     """Advance an intent; what is known for good stays, and saying the same again is no news.
@@ -319,6 +318,7 @@ def resolve_intent(
             step,
             at=at,
             evidence=evidence,
+            proof=proof if step is state else ProofKind.NONE,
             venue_order_id=venue_order_id if step is state else None,
         )
     return bool(steps)

@@ -18,7 +18,7 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
@@ -28,7 +28,7 @@ from zoe_tools.gate.books import (
     record_execution,
     sighting_of_order,
 )
-from zoe_tools.gate.journal import NEVER_HAPPENED, Entry, mark
+from zoe_tools.gate.journal import Entry, mark
 from zoe_tools.gate.prove import Prover
 from zoe_tools.observe.log import event
 from zoe_tools.ports import Clock, Venue
@@ -127,7 +127,7 @@ async def _resolve(
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
     judgement = await prover.resolve(entry, patient=patient and not never_sent)
-    state, evidence = _ending(intent, judgement)
+    state, proof, evidence = _ending(intent, judgement)
     fills: tuple[Fill, ...] = ()
     if judgement.verdict is Verdict.DONE and judgement.order is not None:
         fills = await prover.fills_of(judgement.order)
@@ -146,6 +146,7 @@ async def _resolve(
             state,
             at=now,
             evidence=evidence,
+            proof=proof,
             venue_order_id=judgement.order.venue_order_id if judgement.order else None,
         )
         return state
@@ -160,19 +161,21 @@ def _entry_of(transaction: Transaction, intent: Intent) -> Entry:
     return Entry(intent=intent, record=record)
 
 
-def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, str]:
+def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, ProofKind, str]:
     never_sent = intent.state is IntentState.JOURNALED
     match judgement.verdict:
         case Verdict.DONE:
-            return IntentState.CONFIRMED, judgement.evidence
+            return IntentState.CONFIRMED, ProofKind.RECORDS, judgement.evidence
         case Verdict.FOREIGN_MATCH:
-            return IntentState.UNKNOWN, f"FOREIGN_MATCH: {judgement.evidence}"
+            return IntentState.UNKNOWN, ProofKind.NONE, f"FOREIGN_MATCH: {judgement.evidence}"
         case Verdict.NOT_DONE | Verdict.UNKNOWN if never_sent:
-            return IntentState.DENIED, f"it was never sent: {judgement.evidence}"
+            words = f"it was never sent: {judgement.evidence}"
+            return IntentState.DENIED, ProofKind.NOT_SENT, words
         case Verdict.NOT_DONE:
-            return IntentState.REJECTED, NEVER_HAPPENED + judgement.evidence
+            words = f"it never happened: {judgement.evidence}"
+            return IntentState.REJECTED, ProofKind.RECORDS, words
         case Verdict.UNKNOWN:
-            return IntentState.UNKNOWN, judgement.evidence
+            return IntentState.UNKNOWN, ProofKind.NONE, judgement.evidence
 
 
 def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:

@@ -22,7 +22,7 @@ from zoe_tools.domain.plan import (
     Step,
     StepOutcome,
 )
-from zoe_tools.gate.journal import NEVER_HAPPENED, NOT_SENT, intent_id_of
+from zoe_tools.gate.journal import intent_id_of
 from zoe_tools.gate.recheck import subject_of
 from zoe_tools.store.store import Transaction
 
@@ -66,7 +66,7 @@ def standing_of(transaction: Transaction, plan: Plan, account_id: AccountId) -> 
         last = _last_attempt(transaction, account_id, plan_hash, index)
         if last is None:
             continue
-        if _may_be_tried_again(last):
+        if last.may_be_tried_again:
             attempts[index] = last.attempt + 1
         else:
             settled[index] = _outcome(step, last)
@@ -102,17 +102,6 @@ def _last_attempt(
             break
         found = intent
     return found
-
-
-def _may_be_tried_again(intent: Intent) -> bool:
-    """Whether it is proved that this attempt left nothing at the venue, without a no from there."""
-    match intent.state:
-        case IntentState.DENIED:
-            return True
-        case IntentState.REJECTED:
-            return intent.evidence.startswith((NEVER_HAPPENED, NOT_SENT))
-        case _:
-            return False
 
 
 def _outcome(step: Step, intent: Intent) -> StepOutcome:

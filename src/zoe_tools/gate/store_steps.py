@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import ProofKind
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
     AdjustPosition,
@@ -99,6 +100,7 @@ def _to_orders(
                 state,
                 at=now,
                 evidence=evidence,
+                proof=ProofKind.RECORDS,
                 venue_order_id=step.venue_order_id,
             )
             return "", f"intent is {state.value}"

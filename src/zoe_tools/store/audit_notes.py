@@ -9,7 +9,7 @@ from datetime import datetime
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import IntentId
-from zoe_tools.domain.journal import Intent, IntentState, OrderEvent
+from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, ProofKind
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
@@ -35,10 +35,21 @@ def intent(log: Log, intent: Intent) -> None:
 
 
 def intent_state(
-    log: Log, ids: Sequence[str | None], state: IntentState, at: datetime, evidence: str
+    log: Log,
+    ids: Sequence[str | None],
+    state: IntentState,
+    at: datetime,
+    known: tuple[str, ProofKind],
 ) -> None:
-    """An intent's next state; its id is the first of the ids."""
-    facts = {"intent_id": ids[0], "state": state, "evidence": evidence, "venue_order_id": ids[1]}
+    """An intent's next state, and how it is `known`; its id is the first of the ids."""
+    evidence, proof = known
+    facts = {
+        "intent_id": ids[0],
+        "state": state,
+        "evidence": evidence,
+        "proof": proof,
+        "venue_order_id": ids[1],
+    }
     log.note(AuditKind.INTENT_STATE, at, ids, facts)
 
 

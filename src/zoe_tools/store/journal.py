@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, Text, Update, bindparam, func, select, u
 from sqlalchemy.exc import IntegrityError
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
-from zoe_tools.domain.intent_lifecycle import IllegalTransition, states_before
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState
+from zoe_tools.domain.intent_lifecycle import IllegalTransition, demand_proof, states_before
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.order import Side
 from zoe_tools.store.tables import ORDER_INTENTS
 
@@ -38,6 +38,7 @@ def _advance_to(state: IntentState) -> Update:
             status=bindparam("to_status"),
             updated_at=bindparam("at"),
             evidence=bindparam("how"),
+            proof=bindparam("proved_by"),
             venue_order_id=func.coalesce(bindparam("venue_id", type_=Text), table.c.venue_order_id),
             client_order_id=func.coalesce(
                 bindparam("client_id", type_=Text), table.c.client_order_id
@@ -63,14 +64,15 @@ def record_intent(connection: Connection, account_id: AccountId, intent: Intent)
     if intent.account_id != account_id:
         raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
     try:
-        connection.execute(_INSERT, _values_of(intent))
+        connection.execute(_INSERT, values_of(intent))
     except IntegrityError as error:
         if "unique" not in str(error.orig).lower():
             raise
         raise AlreadyJournaled(f"{intent.intent_id} is in the journal already") from error
 
 
-def _values_of(intent: Intent) -> dict[str, Any]:
+def values_of(intent: Intent) -> dict[str, Any]:
+    """The row of an intent, column -> value."""
     return {
         "account_id": intent.account_id,
         "intent_id": intent.intent_id,
@@ -93,6 +95,8 @@ def _values_of(intent: Intent) -> dict[str, Any]:
         "operator": intent.operator,
         "host": intent.host,
         "evidence": intent.evidence,
+        "snapshot_hash": intent.snapshot_hash,
+        "proof": intent.proof.value,
     }
 
 
@@ -104,10 +108,12 @@ def advance_intent(
     *,
     at: datetime,
     evidence: str,
+    proof: ProofKind,
     venue_order_id: VenueOrderId | None,
     client_order_id: ClientOrderId | None,
 ) -> None:
     """Compare and swap the state in one statement, so that two processes cannot both win."""
+    demand_proof(state, proof)
     changed = connection.execute(
         _ADVANCE[state],
         {
@@ -116,6 +122,7 @@ def advance_intent(
             "to_status": state.value,
             "at": at,
             "how": evidence,
+            "proved_by": proof.value,
             "venue_id": venue_order_id,
             "client_id": client_order_id,
         },
@@ -192,4 +199,6 @@ def _intent_of(row: Row[Any]) -> Intent:
         operator=row.operator,
         host=row.host,
         evidence=row.evidence,
+        snapshot_hash=row.snapshot_hash,
+        proof=ProofKind(row.proof),
     )

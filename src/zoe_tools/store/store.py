@@ -23,7 +23,7 @@ from zoe_tools.domain.identifiers import (
     Symbol,
     VenueOrderId,
 )
-from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord, ProofKind
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.observation import (
     BalanceSnapshot,
@@ -125,13 +125,15 @@ class Transaction(Observing):
         *,
         at: datetime,
         evidence: str,
+        proof: ProofKind = ProofKind.NONE,
         venue_order_id: VenueOrderId | None = None,
         client_order_id: ClientOrderId | None = None,
     ) -> None:
         """Move an intent to its next state; ids that are None stay as they are.
 
         Raises:
-            IllegalTransition: a bug; the journal knows no such step, or no such intent.
+            IllegalTransition: a bug; there is no such step, no such intent, or this `proof` cannot
+                be one of that state.
         """
         journal.advance_intent(
             self._connection,
@@ -140,11 +142,12 @@ class Transaction(Observing):
             state,
             at=at,
             evidence=evidence,
+            proof=proof,
             venue_order_id=venue_order_id,
             client_order_id=client_order_id,
         )
         ids = (intent_id, venue_order_id, client_order_id)
-        audit_notes.intent_state(self._audit, ids, state, at, evidence)
+        audit_notes.intent_state(self._audit, ids, state, at, (evidence, proof))
 
     def extend_intent(self, intent_id: IntentId, deadline: datetime) -> None:
         """Give an intent that is sent again its new deadline; one that is later stays."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = MetaData(
@@ -49,6 +49,11 @@ def _key(name: str) -> Column[str]:
 
 def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
+
+
+def _later_text(name: str) -> Column[str]:
+    """A column that a table got when it had rows: those have it empty."""
+    return Column(name, Text, nullable=False, server_default="")
 
 
 def _money(name: str, *, nullable: bool = False) -> Column[Any]:
@@ -129,6 +134,8 @@ ORDER_INTENTS = Table(
     _text("operator"),
     _text("host"),
     _text("evidence"),
+    _later_text("snapshot_hash"),
+    _later_text("proof"),
     Index(None, "account_id", "status"),
     Index(None, "account_id", "created_at"),
 )
