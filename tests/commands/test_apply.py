@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import stat
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ from zoe_tools.commands.apply import _apply, _demand_account, _percent
 from zoe_tools.commands.planning import PLANNERS, keeping, planner_of
 from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.commands.sync_positions import _sync
+from zoe_tools.core.explain import tell
+from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.plan import PlaceOrder, Plan
 from zoe_tools.errors import (
@@ -32,6 +35,7 @@ from zoe_tools.errors import (
 )
 from zoe_tools.gate.journal import Author, Entry, claim, journal
 from zoe_tools.runtime.plan_files import read_plan
+from zoe_tools.store.store import Transaction
 
 
 @dataclass
@@ -116,6 +120,39 @@ def test_a_saved_plan_is_shown_dry_and_then_carried_out(tmp_path: Path) -> None:
         intents = await saved.desk.read(lambda tx: tx.intents())
         assert intents[-1].plan_hash == saved.plan.plan_hash
         assert intents[-1].command == "apply recover-sl"
+
+    with_saved_plan(tmp_path, story)
+
+
+def test_an_application_leaves_rows_of_its_own(tmp_path: Path) -> None:
+    """Who, where, which plan made of what, resumed or not, and how it ended; dry it leaves none."""
+
+    async def story(saved: Saved) -> None:
+        told = saved.desk.read
+
+        def rows(tx: Transaction) -> list[dict[str, object]]:
+            named = tx.audit.rows((saved.plan.plan_hash,))
+            return [each.facts for each in named if each.kind == AuditKind.ACTION]
+
+        await saved.apply(execute=False)
+        assert await told(rows) == []
+        await saved.apply()
+        await saved.apply(resume=True)
+        always = {
+            "what": "zoe apply recover-sl",
+            "operator": "tester",
+            "host": platform.node(),
+            "plan_hash": saved.plan.plan_hash,
+            "snapshot_hash": saved.plan.snapshot_hash,
+        }
+        assert await told(rows) == [
+            {**always, "resumed": word, **ended}
+            for word in ("no", "yes")
+            for ended in ({"result": "begun"}, {"result": "1 done", "exit_code": "0"})
+        ]
+        subject = (await told(lambda tx: tx.find(saved.plan.plan_hash)))[0]
+        case = await told(lambda tx: tx.case_of(subject))
+        assert "result 1 done" in " ".join(each.what for each in tell(case).lines)
 
     with_saved_plan(tmp_path, story)
 

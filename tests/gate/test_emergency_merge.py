@@ -6,6 +6,7 @@ from pathlib import Path
 
 from builders import LIVE, PAPER, make_request, place
 from fakes import Desk, at_the_desk, fresh_store
+from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.gate.emergency_journal import EmergencyJournal
@@ -55,6 +56,36 @@ def test_a_merge_that_was_not_noted_is_made_again_and_changes_nothing(tmp_path: 
         assert await desk.read(lambda tx: (tx.intents(), tx.orders())) == once
         assert [each.state for each in once[0]] == [IntentState.CONFIRMED]
         assert file.is_empty()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_was_ordered_meanwhile_is_told_once(tmp_path: Path) -> None:
+    """With its time, who ordered it and where; merged again it is no news."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        journal = EmergencyJournal(file, PAPER)
+        journal.prepare()
+        author = Author(account=PAPER, command="kill", operator="ann", host="desk")
+        journal.order(author, {"level": "reduce-only"}, (), at=desk.clock.now())
+        content = file.path.read_bytes()
+        await journal.merge(desk.store)
+        file.path.write_bytes(content)
+        await journal.merge(desk.store)
+        told = await desk.read(
+            lambda tx: [each.facts for each in tx.audit.rows() if each.kind == AuditKind.ACTION]
+        )
+
+        assert told == [
+            {
+                "what": "zoe kill",
+                "operator": "ann",
+                "host": "desk",
+                "level": "reduce-only",
+                "source": "emergency journal",
+            }
+        ]
 
     at_the_desk(tmp_path, story)
 

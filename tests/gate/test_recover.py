@@ -10,6 +10,7 @@ import pytest
 
 from builders import BTC, NOON, d, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
+from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -75,6 +76,13 @@ def test_a_crash_at_any_point_is_cleared_up_from_the_venue_s_records(
         assert len(await desk.read(lambda tx: tx.fills())) == len(desk.venue.executions)
         assert len(desk.venue.writes) == sent_before
         assert again == Recovery()
+        (told,) = await desk.read(
+            lambda tx: [each for each in tx.audit.rows() if each.kind == AuditKind.ACTION]
+        )
+        settled = recovery.resolutions[0].intent.intent_id
+        assert told.ids == (settled,)
+        assert told.facts["settled"] == f"{settled} {intent.value}"
+        assert (told.facts["operator"], told.facts["host"]) == ("tester", "testhost")
 
     at_the_desk(tmp_path, story)
 

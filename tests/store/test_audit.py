@@ -78,6 +78,18 @@ def test_what_changes_the_books_is_in_the_log(store: Store, name: str) -> None:
     assert [row.kind for row in rows_of(store)][1:] == kinds
 
 
+def test_a_switch_is_told_with_what_it_was_and_who_set_it(store: Store) -> None:
+    """Before and after, operator and host."""
+    for value in ("true", "false"):
+        with store.transaction() as books:
+            books.set_config("a_switch", value, NOON, operator="ann", host="desk")
+    first, second = [row.facts for row in rows_of(store)][1:]
+
+    who = {"key": "a_switch", "operator": "ann", "host": "desk"}
+    assert first == {**who, "value": "true"}
+    assert second == {**who, "before": "true", "value": "false"}
+
+
 def test_the_same_news_twice_is_one_row(store: Store) -> None:
     """An event by its key and a fill by its id."""
     for _ in range(2):

@@ -53,7 +53,7 @@ def pruned(url: str, home: AuditHome, before: datetime, *, batches: int = 100) -
     with closing(opened(url, home.signer(), now=LATER)) as store:
         found = look(store, before)
         with store.transaction() as books:
-            books.retention.checkpoint(found, home.signer(), LATER, "me")
+            books.retention.checkpoint(found, home.signer(), LATER, {"operator": "me"})
         for _ in range(batches):
             with store.transaction() as books:
                 if not books.retention.delete_some(before):

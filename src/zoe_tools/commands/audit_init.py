@@ -10,7 +10,7 @@ from zoe_tools.domain.audit import AuditKind
 from zoe_tools.runtime.audit_home import AuditHome, key_id_of
 from zoe_tools.runtime.auditing import books_of
 from zoe_tools.runtime.context import Context
-from zoe_tools.runtime.gates import operator_of
+from zoe_tools.runtime.gates import author_of
 from zoe_tools.runtime.known_accounts import run_with_books
 from zoe_tools.store.store import Transaction
 
@@ -64,10 +64,12 @@ def audit_init(ctx: typer.Context) -> None:
 
 async def _sign(context: Context, invocation: Invocation, public: str, *, is_new: bool) -> None:
     now = context.clock.now()
+    author = author_of(context, command="audit init", environ=invocation.environ)
     facts = {
         "key_id": key_id_of(public),
         "public_key": public,
-        "operator": operator_of(invocation.environ),
+        "operator": author.operator,
+        "host": author.host,
     }
 
     def work(books: Transaction) -> None:

@@ -23,6 +23,7 @@ from zoe_tools.errors import ConfigError, PlanRefused
 from zoe_tools.gate.limits import set_limit
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import author_of
 
 _FINDINGS = 3
 
@@ -62,12 +63,15 @@ def config_set(
     demand_limit(wish.name, wish.text)
     return run_with_context(
         invocation.settings(),
-        lambda context: _set(context, invocation.printer(), wish, execute=execute),
+        lambda context: _set(context, invocation, wish, execute=execute),
         needs_venue=False,
     )
 
 
-async def _set(context: Context, printer: Printer, wish: Wish, *, execute: bool = False) -> int:
+async def _set(
+    context: Context, invocation: Invocation, wish: Wish, *, execute: bool = False
+) -> int:
+    printer = invocation.printer()
     printer.account(context.account)
     settings = context.settings
     rows = await context.store.run(lambda transaction: transaction.limits())
@@ -82,7 +86,7 @@ async def _set(context: Context, printer: Printer, wish: Wish, *, execute: bool 
             wish.name,
             wish.text,
             makes_room=_makes_room(settings, rows, after),
-            account=context.account,
+            author=author_of(context, command="config set", environ=invocation.environ),
             store=context.store,
             clock=context.clock,
             live_consent=settings.live_consent,

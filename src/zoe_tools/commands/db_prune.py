@@ -15,7 +15,7 @@ from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.auditing import verify_accounts
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import operator_of
+from zoe_tools.runtime.gates import author_of
 from zoe_tools.store.bulk import GAP_S
 from zoe_tools.store.prune import Prunable
 
@@ -60,8 +60,9 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
     is_done = execute and not found.is_empty
     if is_done:
         signer = _demand_provable(context)
-        by = operator_of(invocation.environ)
-        await context.store.run(lambda books: books.retention.checkpoint(found, signer, now, by))
+        author = author_of(context, command="db prune", environ=invocation.environ)
+        who = {"operator": author.operator, "host": author.host}
+        await context.store.run(lambda books: books.retention.checkpoint(found, signer, now, who))
         while await context.store.run(lambda books: books.retention.delete_some(before)):
             await context.clock.sleep(GAP_S)  # who waits for the store gets it
         printer.line("Removed. zoe audit verify checks what is left.")

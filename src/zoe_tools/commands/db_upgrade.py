@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.config import Settings
+from zoe_tools.gate.action_log import note_order
+from zoe_tools.runtime.auditing import books_of
+from zoe_tools.runtime.context import Context
+from zoe_tools.runtime.gates import author_of
+from zoe_tools.runtime.known_accounts import run_with_books
 from zoe_tools.store import schema
 
 
@@ -25,5 +33,23 @@ def db_upgrade(ctx: typer.Context) -> None:
     if before == after:
         printer.line(f"The database is at migration {after} already.")
     else:
+        _tell(invocation, settings, before, after)
         printer.line(f"The database went from migration {before or 'none'} to {after}.")
     printer.result({"before": before, "after": after})
+
+
+def _tell(invocation: Invocation, settings: Settings, before: str | None, after: str) -> None:
+    """Each account's log hears who did it; a new database has no accounts yet."""
+    if before is None:
+        return
+
+    async def note(context: Context) -> None:
+        author = author_of(context, command="db upgrade", environ=invocation.environ)
+        facts = {"migration_before": before, "migration": after}
+        now = context.clock.now()
+        await context.store.run(
+            partial(note_order, facts=facts, subjects=(), author=author, now=now)
+        )
+
+    for account in books_of(settings, None):
+        run_with_books(account, settings, note)

@@ -45,7 +45,7 @@ from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate, operator_of
+from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate
 from zoe_tools.runtime.known_accounts import (
     KnownAccount,
     known_accounts,
@@ -322,7 +322,7 @@ def _latch(
             policy=policy,
             level=_allowed(order, known),
             reason=order.reason,
-            operator=operator_of(invocation.environ),
+            author=author_of(context, command="kill", environ=invocation.environ),
         )
 
     return run_with_books(known.account, settings, work)

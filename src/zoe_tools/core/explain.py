@@ -76,6 +76,8 @@ def _title(case: Case) -> str:
             return _order_title(case.orders[0])
         case SubjectKind.INTENT:
             return f"intent {case.subject.id}: {_wish(case.intents[0])}"
+        case SubjectKind.PLAN if not case.intents:
+            return f"plan {case.subject.id[:_HASH_SHOWN]}: no step at the venue is in the books"
         case SubjectKind.PLAN:
             told = case.intents[0]
             count = f"{len(case.intents)} step{'' if len(case.intents) == 1 else 's'} at the venue"
@@ -86,6 +88,8 @@ def _title(case: Case) -> str:
                 f"position {held.position_id}: {held.symbol}, {held.status.value},"
                 f" {short(held.quantity)} held"
             )
+        case SubjectKind.NAME:
+            return f"{case.subject.id}, as the audit log names it"
         case SubjectKind.ROW:
             about = ", ".join(case.rows[0].ids)
             return f"row {case.subject.id} of the audit log" + (f", about {about}" if about else "")
@@ -138,8 +142,8 @@ def _line(row: AuditRow, labels: Mapping[str, str]) -> Line:
 
 def _intent(facts: Facts) -> tuple[str, str]:
     step = _step_of(facts)
-    who = " on ".join(each for each in (_text(facts, "operator"), _text(facts, "host")) if each)
-    by = f" by {who}" if who else ""
+    who = _by(facts)
+    by = f" {who}" if who.startswith("by ") else ""
     why = f", because {step['reason']}" if step.get("reason") else ""
     return (
         (
@@ -269,15 +273,28 @@ def _trading_state(facts: Facts) -> tuple[str, str]:
     return f"Trading was set to {level}{reason}.", f"by {_text(facts, 'by') or 'nobody named'}"
 
 
+def _by(facts: Facts) -> str:
+    """Who did it, and where."""
+    who = " on ".join(each for each in (_text(facts, "operator"), _text(facts, "host")) if each)
+    return f"by {who}" if who else "audit log"
+
+
+def _config(facts: Facts) -> tuple[str, str]:
+    name = _text(facts, "key").partition("@")[0]
+    before, after = _text(facts, "before"), _text(facts, "value")
+    was = f"; it was {before}" if before else ""
+    said = f"set to {after}" if after else "given back to files and environment"
+    return f"{name} was {said}{was}.", _by(facts)
+
+
 def _told(facts: Facts) -> tuple[str, str]:
     what = _text(facts, "what")
-    who = " on ".join(each for each in (_text(facts, "operator"), _text(facts, "host")) if each)
     rest = "; ".join(
         f"{name.replace('_', ' ')} {_plain(value)}"
         for name, value in facts.items()
         if name not in {"what", "operator", "host"}
     )
-    return f"{what or 'Noted'}{': ' if rest else ''}{rest}.", f"by {who}" if who else "audit log"
+    return f"{what or 'Noted'}{': ' if rest else ''}{rest}.", _by(facts)
 
 
 _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
@@ -288,12 +305,12 @@ _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
     AuditKind.FILL.value: _fill,
     AuditKind.POSITION.value: _position,
     AuditKind.TRADING_STATE.value: _trading_state,
+    AuditKind.CONFIG.value: _config,
     **dict.fromkeys(
         (
             AuditKind.GENESIS.value,
             AuditKind.REBUILT.value,
             AuditKind.KEY.value,
-            AuditKind.CONFIG.value,
             AuditKind.ACTION.value,
             AuditKind.PRUNED.value,
             AuditKind.RESTORED.value,
@@ -389,7 +406,7 @@ def _booked(fill: Fill) -> Line:
 
 def _advice(case: Case) -> tuple[Retry, str, list[str]]:
     """Whether the same may be done again, why, and the commands that help."""
-    if case.subject.kind is SubjectKind.ROW:
+    if case.subject.kind in {SubjectKind.ROW, SubjectKind.NAME}:
         return "no", "A row tells what was; there is nothing to do again.", ["zoe audit verify"]
     open_ones = [each for each in case.intents if not each.state.is_terminal]
     if any(each.state is IntentState.UNKNOWN for each in open_ones):

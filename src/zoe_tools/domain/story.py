@@ -21,6 +21,8 @@ class SubjectKind(StrEnum):
     POSITION = "position"
     FILL = "fill"
     ROW = "row"
+    NAME = "name"
+    """Something that only the audit log names: a setting, a key, a plan that is no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""Tells the audit log who ordered a change of the books, and by which plan."""
+"""Tells the audit log who ordered something, from where, by which command and plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from zoe_tools.domain.plan import (
@@ -37,13 +37,29 @@ def note_action(
     if not done:
         return
     facts = {
-        "operator": author.operator,
-        "host": author.host,
-        "plan_hash": plan.plan_hash,
+        **names_in(plan),
         "steps": [f"{type(step).__name__}, because {step.reason}" for step in done],
     }
     about = [each for step in done if (each := _about(step))]
-    transaction.audit.act(now, f"zoe {author.command}", facts, (plan.plan_hash, *about))
+    note_order(transaction, facts, (plan.plan_hash, *about), author=author, now=now)
+
+
+def note_order(
+    transaction: Transaction,
+    facts: Mapping[str, object],
+    subjects: Sequence[str],
+    *,
+    author: Author,
+    now: datetime,
+) -> None:
+    """One row for what an operator ordered: who, where, by which command, and the facts."""
+    who = {"operator": author.operator, "host": author.host}
+    transaction.audit.act(now, f"zoe {author.command}", {**who, **facts}, subjects)
+
+
+def names_in(plan: Plan) -> dict[str, str]:
+    """The plan, and what it was made of, by their hashes."""
+    return {"plan_hash": plan.plan_hash, "snapshot_hash": plan.snapshot_hash}
 
 
 def _about(step: Step) -> str:

@@ -78,6 +78,8 @@ class EmergencyKill:
         with suppress(StoreError):
             self._journal.prepare()
         self._note(lambda: self._journal.latch(level, reason, by=by, at=at))
+        facts = {"level": level.label, "reason": reason}
+        self._note(lambda: self._journal.order(self._author, facts, (), at=at))
         cancelled: dict[str, VenueOrder] = {}
         still_open: tuple[VenueOrder, ...] | None = None
         for _ in range(LOOKS):

@@ -7,16 +7,18 @@ once, however often it is merged. Entries never come here: they are refused.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.gate.journal import Author, Entry, mark
 from zoe_tools.observe.log import event
 from zoe_tools.store.emergency_file import EmergencyFile
 from zoe_tools.store.runner import StoreRunner
@@ -67,14 +69,25 @@ class _Latched:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ordered:
+    """What an operator ordered; by whom, in the facts."""
+
+    what: str
+    facts: dict[str, str]
+    subjects: tuple[str, ...]
+    at: datetime
+
+
 class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the file: whose it is, and one of the four."""
+    """One line of the file: whose it is, and one of the five."""
 
     account: AccountId
     begun: _Begun | None = None
     advanced: _Advanced | None = None
     prolonged: _Prolonged | None = None
     latched: _Latched | None = None
+    ordered: _Ordered | None = None
     merged: int = 0
     """So many of the account's records, from the first, are in the store."""
 
@@ -141,6 +154,15 @@ class EmergencyJournal:
     def latch(self, level: KillLevel, reason: str, *, by: str, at: datetime) -> None:
         """A kill level that the store shall know of once it is back."""
         self._append(latched=_Latched(level=int(level), reason=reason, by=by, at=at))
+
+    def order(
+        self, author: Author, facts: Mapping[str, str], subjects: Sequence[str], *, at: datetime
+    ) -> None:
+        """What `gate.action_log.note_order` would have written."""
+        who = {"operator": author.operator, "host": author.host}
+        what = f"zoe {author.command}"
+        ordered = _Ordered(what=what, facts={**who, **facts}, subjects=tuple(subjects), at=at)
+        self._append(ordered=ordered)
 
     def is_empty(self) -> bool:
         """Whether nothing waits to be merged."""
@@ -217,6 +239,8 @@ def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry
         transaction.extend_intent(record.prolonged.intent_id, record.prolonged.deadline)
     if record.latched is not None:
         _latch(transaction, record.latched)
+    if record.ordered is not None:
+        _order(transaction, record.ordered)
     if record.advanced is not None:
         _advance(transaction, record.advanced, begun)
 
@@ -242,6 +266,16 @@ def _entry_in(transaction: Transaction, intent: Intent) -> Entry:
     """An intent that the store had heard of before it went away."""
     name = intent.client_order_id
     return Entry(intent=intent, record=None if name is None else transaction.order(name))
+
+
+def _order(transaction: Transaction, told: _Ordered) -> None:
+    facts = {**told.facts, "source": "emergency journal"}
+    is_there = any(
+        row.at == instant(told.at) and row.facts == {"what": told.what, **facts}
+        for row in transaction.audit.rows(told.subjects)
+    )
+    if not is_there:
+        transaction.audit.act(told.at, told.what, facts, told.subjects)
 
 
 def _latch(transaction: Transaction, told: _Latched) -> None:

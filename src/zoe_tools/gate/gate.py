@@ -32,6 +32,7 @@ from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.order_log import OrderLog
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.recheck import PRICE_TOLERANCE_PCT, demand_alive, demand_unchanged
@@ -78,13 +79,15 @@ class Gate:
         self._live_consent = live_consent
         self._in_flight: set[IntentId] = set()
         self._keeper = Keeper(store=store, emergency=emergency)
+        author = Author(account=account, command=command, operator=operator, host=host, pid=pid)
+        self._order_log = OrderLog(keeper=self._keeper, clock=clock, author=author)
         self._carrier = Carrier(
             venue=venue,
             keeper=self._keeper,
             clock=clock,
             approver=approver,
             policy=policy,
-            author=Author(account=account, command=command, operator=operator, host=host, pid=pid),
+            author=author,
             prover=Prover(venue=venue, clock=clock, policy=policy),
             proof=proof,
             in_flight=self._in_flight,
@@ -196,8 +199,11 @@ class Gate:
         demand_consent(plan, live_consent=self._live_consent)
         standing = replace(standing, looked_at=fresh.created_at)
         await self._keeper.prepare()
+        await self._order_log.begun(plan, is_resumed=resume)
         outcomes = await self._carrier.carry(plan, refusals, standing)
-        return self._receipt(shown, outcomes, refusals)
+        receipt = self._receipt(shown, outcomes, refusals)
+        await self._order_log.ended(plan, receipt, is_resumed=resume)
+        return receipt
 
     def _receipt(
         self, plan: Plan, outcomes: tuple[StepOutcome, ...], refusals: tuple[Refusal, ...]
@@ -237,7 +243,7 @@ class Gate:
             VenueError: the venue's records cannot be read.
         """
         await self._keeper.merge()
-        return await recover(
+        found = await recover(
             store=self._store,
             venue=self._venue,
             clock=self._clock,
@@ -245,3 +251,5 @@ class Gate:
             in_flight=self._in_flight,
             patient=patient,
         )
+        await self._order_log.recovered(found)
+        return found

@@ -10,11 +10,15 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.plan import SetTradingState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.gate.action_log import note_action
+from zoe_tools.gate.journal import Author
 from zoe_tools.gate.store_steps import apply_store_steps
 from zoe_tools.gather import gather_store
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
 
 
 async def latch_level(
@@ -25,7 +29,7 @@ async def latch_level(
     policy: Policy,
     level: KillLevel,
     reason: str,
-    operator: str,
+    author: Author,
 ) -> Snapshot:
     """Raise the account to this level; returns its books as they were before.
 
@@ -33,9 +37,15 @@ async def latch_level(
         StoreError: nothing is latched.
     """
     snapshot = await gather_store(store=store, clock=clock, account=account, policy=policy)
-    plan = plan_latch(snapshot, level, reason)
+    plan = sealed(plan_latch(snapshot, level, reason), snapshot)
     steps = [step for step in plan.steps if isinstance(step, SetTradingState)]
     if steps:
         now = clock.now()
-        await store.run(lambda tx: apply_store_steps(tx, steps, now=now, changed_by=operator))
+        by = author.operator or author.command
+
+        def write(transaction: Transaction) -> None:
+            done = apply_store_steps(transaction, steps, now=now, changed_by=by)
+            note_action(transaction, done, author=author, plan=plan, now=now)
+
+        await store.run(write)
     return snapshot

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zoe_tools.domain.account import Account
 from zoe_tools.errors import ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
+from zoe_tools.gate.journal import Author
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.settings import limit_key
@@ -15,7 +15,7 @@ async def set_limit(
     text: str,
     *,
     makes_room: bool,
-    account: Account,
+    author: Author,
     store: StoreRunner,
     clock: Clock,
     live_consent: bool,
@@ -28,6 +28,7 @@ async def set_limit(
         ConsentMissing: it would make room on a live account, and nobody has consented.
         StoreError: nothing was written.
     """
+    account = author.account
     if makes_room and account.mode == "live" and not live_consent:
         raise ConsentMissing(
             f"{account.title}: this would allow new risk on the live account that the store"
@@ -35,4 +36,5 @@ async def set_limit(
             hint=f"If you mean it: {CONSENT_LINE}",
         )
     key, now = limit_key(account.account_id, name), clock.now()
-    await store.run(lambda transaction: transaction.set_config(key, text, now))
+    who = {"operator": author.operator, "host": author.host}
+    await store.run(lambda transaction: transaction.set_config(key, text, now, **who))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
@@ -85,9 +85,12 @@ def trading_state(log: Log, state: TradingState) -> None:
     log.note(AuditKind.TRADING_STATE, state.changed_at, (), facts)
 
 
-def config(log: Log, key: str, value: str, at: datetime) -> None:
-    """A global switch was set through zoe."""
-    log.note(AuditKind.CONFIG, at, (), {"key": key, "value": value})
+def config(
+    log: Log, key: str, values: tuple[str | None, str], at: datetime, who: Mapping[str, str]
+) -> None:
+    """A switch or a limit was set through zoe: its values before and after, and who did it."""
+    before, after = values
+    log.note(AuditKind.CONFIG, at, (key,), {"key": key, "before": before, "value": after, **who})
 
 
 def _facts(value: Intent | OrderEvent | Fill | Position) -> dict[str, object]:

@@ -17,6 +17,7 @@ from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.story import Case, Subject, SubjectKind
 from zoe_tools.store import audit, fills, journal, orders, positions
 from zoe_tools.store.tables import (
+    AUDIT_LOG,
     CRYPTO_FILLS,
     CRYPTO_ORDERS,
     CRYPTO_POSITIONS,
@@ -56,7 +57,25 @@ def find(connection: Connection, account_id: AccountId, text: str) -> tuple[Subj
         ]
         if found:
             return tuple(dict.fromkeys(found))
-    return ()
+    return _in_the_log(connection, account_id, text)
+
+
+def _in_the_log(connection: Connection, account_id: AccountId, text: str) -> tuple[Subject, ...]:
+    """What no book has a row of, and the log names: a setting, a key, a plan of the books alone."""
+    table = AUDIT_LOG
+    rows = connection.execute(
+        select(table.c.subjects, table.c.payload).where(
+            table.c.account_id == account_id, table.c.subjects.contains(text, autoescape=True)
+        )
+    )
+    named: dict[str, SubjectKind] = {}
+    for row in rows:
+        for each in row.subjects.split():
+            if each.startswith(text):
+                is_plan = f'"plan_hash":"{each}"' in row.payload
+                named[each] = SubjectKind.PLAN if is_plan else SubjectKind.NAME
+    whole = {text: named[text]} if text in named else named
+    return tuple(Subject(kind=kind, id=each) for each, kind in sorted(whole.items())[:_MOST])
 
 
 def case_of(connection: Connection, account: Account, subject: Subject) -> Case:
@@ -66,6 +85,9 @@ def case_of(connection: Connection, account: Account, subject: Subject) -> Case:
         return Case(
             account=account, subject=subject, rows=_numbered(connection, account_id, subject)
         )
+    if subject.kind is SubjectKind.NAME:
+        rows = tuple(audit.rows(connection, account_id, (subject.id,)))
+        return Case(account=account, subject=subject, rows=rows)
     intents, records = _related(connection, account_id, subject)
     ids = _names(subject, intents, records)
     position = None

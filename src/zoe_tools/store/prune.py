@@ -7,6 +7,7 @@ is killed in its midst is only unfinished.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -97,14 +98,32 @@ class Retention:
             ),
         )
 
-    def checkpoint(self, found: Prunable, signer: HeadSigner, now: datetime, by: str) -> None:
-        """Vouch for what goes, and tell the log; from here on the rows may be deleted."""
-        if found.upto is None:
-            return
+    def checkpoint(
+        self, found: Prunable, signer: HeadSigner, now: datetime, who: Mapping[str, str]
+    ) -> None:
+        """Vouch for what goes, and tell the log; from here on the rows may be deleted.
+
+        `who` names the operator and the host.
+        """
+        facts: dict[str, object] = {
+            "before": instant(found.before),
+            "intents": found.intents,
+            "observations": found.observations,
+            "leftovers": found.leftovers,
+            **who,
+        }
+        if found.upto is not None:
+            facts |= self._vouched(found, found.upto, signer, now)
+        self._log.note(AuditKind.PRUNED, now, (), facts)
+        self._log.sign()
+
+    def _vouched(
+        self, found: Prunable, upto: int, signer: HeadSigner, now: datetime
+    ) -> dict[str, object]:
         bare = Checkpoint(
             account_id=self._account_id,
             store_epoch=store_epoch(self._connection),
-            seq=found.upto,
+            seq=upto,
             hash=found.upto_hash,
             at=instant(now),
             before=instant(found.before),
@@ -125,15 +144,7 @@ class Retention:
                 "signature": signer.sign(bare.statement),
             },
         )
-        facts = {
-            "upto": bare.seq,
-            "hash": bare.hash,
-            "rows": bare.rows,
-            "before": bare.before,
-            "operator": by,
-        }
-        self._log.note(AuditKind.PRUNED, now, (), facts)
-        self._log.sign()
+        return {"upto": bare.seq, "hash": bare.hash, "rows": bare.rows}
 
     def delete_some(self, before: datetime) -> int:
         """Delete up to `BATCH` rows of a kind that are covered or old; 0 when all are gone."""

@@ -25,10 +25,7 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord, ProofKind
 from zoe_tools.domain.ledger import Balance, LedgerEntry
-from zoe_tools.domain.observation import (
-    BalanceSnapshot,
-    Lease,
-)
+from zoe_tools.domain.observation import BalanceSnapshot, Lease
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.story import Case, Subject
@@ -89,10 +86,11 @@ class Transaction(Observing):
         """One global row of `config`; None if there is no such row."""
         return settings.config_value(self._connection, key)
 
-    def set_config(self, key: str, value: str, at: datetime) -> None:
-        """Write one global row of `config`."""
+    def set_config(self, key: str, value: str, at: datetime, **who: str) -> None:
+        """Write one global row of `config`; `who` names the operator and the host."""
+        before = settings.config_value(self._connection, key)
         settings.set_config(self._connection, key, value, at)
-        audit_notes.config(self._audit, key, value, at)
+        audit_notes.config(self._audit, key, (before, value), at, who)
 
     def limits(self) -> dict[str, str]:
         """The account's limits that were tightened in the store, setting -> text."""
