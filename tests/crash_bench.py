@@ -278,7 +278,7 @@ class Desk:
     async def _open(self, points: Points | None) -> AsyncIterator[Seat]:
         store = Store.open(self.url, self.account, clock_now=self.clock.now())
         if points is not None:
-            points.watch_commits(store._engine)
+            points.watch_commits(store._transactions.engine)
         runner = WriterThread(store)
         rest = RestClient(
             f"http://127.0.0.1:{self.port}",

@@ -179,7 +179,7 @@ class Fault:
         """From now on nothing can be written."""
         match self._name:
             case "full":
-                with books._engine.connect() as connection:
+                with books._transactions.begin() as connection:
                     connection.exec_driver_sql("PRAGMA max_page_count=1")
             case "busy":
                 self._holder = sqlite3.connect(self._path, isolation_level=None)

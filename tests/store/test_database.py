@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.store import database, schema
-from zoe_tools.store.database import display, engine_for, parse_url, translated_errors
+from zoe_tools.store.database import (
+    Transactions,
+    display,
+    engine_for,
+    parse_url,
+    translated_errors,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +102,34 @@ def test_a_migration_may_take_its_time(postgres_url: str) -> None:
     engine.dispose()
 
     assert timeout == "0"
+
+
+def test_a_connection_is_kept_until_something_fails_in_it(url: str) -> None:
+    """SQLite's, from one transaction to the next; what failed is rolled back, the next is new."""
+
+    class Crash(Exception):
+        """Something after the write."""
+
+    transactions = Transactions(engine_for(url))
+    change = text("UPDATE config SET value = 'changed' WHERE key = 'kill_switch'")
+    count = text("SELECT count(*) FROM config WHERE value = 'changed'")
+
+    def fail() -> None:
+        with transactions.begin() as connection:
+            connection.execute(change)
+            raise Crash
+
+    with transactions.begin() as first:
+        pass
+    with transactions.begin() as second:
+        assert (second is first) is url.startswith("sqlite")
+    with pytest.raises(Crash):
+        fail()
+    with transactions.begin() as after:
+        assert after is not first
+        assert after.execute(count).scalar() == 0
+        assert after.execute(change).rowcount == 1
+    with transactions.begin() as last:
+        assert last.execute(count).scalar() == 1
+    transactions.close()
+    transactions.close()

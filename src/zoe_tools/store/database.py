@@ -211,6 +211,45 @@ def _postgres_engine(
     return engine
 
 
+class Transactions:
+    """Begins an engine's transactions, one at a time.
+
+    SQLite's connection is kept from one to the next: to take it out of the pool and put it back
+    costs as much as an intent does. One in which something went wrong is given back, though. A
+    server's goes through the pool each time, which finds out whether it still stands.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._kept: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A connection in a transaction: committed when the block ends, else rolled back."""
+        if self.engine.dialect.name != "sqlite":
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        if self._kept is None:
+            self._kept = self.engine.connect()
+        try:
+            with self._kept.begin():
+                yield self._kept
+        except BaseException:
+            self._give_back()
+            raise
+
+    def close(self) -> None:
+        """Let go of the database; idempotent."""
+        self._give_back()
+        self.engine.dispose()
+
+    def _give_back(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+
 @contextmanager
 def translated_errors(url: URL) -> Iterator[None]:
     """Turn what the database complains of into one sentence; our own mistakes stay as they are.

@@ -12,6 +12,7 @@ from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Ven
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, demand_proof, states_before
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.order import Side
+from zoe_tools.store.rows import WholeRow
 from zoe_tools.store.tables import ORDER_INTENTS
 
 _UNRESOLVED = tuple(state.value for state in IntentState if not state.is_terminal)
@@ -19,7 +20,7 @@ _ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.
 
 
 # Built once: an intent stands between a decision and its order, and building costs more than SQL.
-_INSERT = ORDER_INTENTS.insert()
+_ROW = WholeRow(ORDER_INTENTS)
 _THIS_ONE = (
     ORDER_INTENTS.c.account_id == bindparam("owner"),
     ORDER_INTENTS.c.intent_id == bindparam("wanted"),
@@ -64,7 +65,7 @@ def record_intent(connection: Connection, account_id: AccountId, intent: Intent)
     if intent.account_id != account_id:
         raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
     try:
-        connection.execute(_INSERT, values_of(intent))
+        _ROW.insert(connection, values_of(intent))
     except IntegrityError as error:
         if "unique" not in str(error.orig).lower():
             raise

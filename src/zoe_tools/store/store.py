@@ -48,7 +48,7 @@ from zoe_tools.store import (
     schema,
     settings,
 )
-from zoe_tools.store.database import Synchronous, engine_for, translated_errors
+from zoe_tools.store.database import Synchronous, Transactions, engine_for, translated_errors
 from zoe_tools.store.observing import Observing
 from zoe_tools.store.prune import Retention
 
@@ -390,7 +390,8 @@ class Store:
         signer: HeadSigner | None = None,
         witness: HeadWitness | None = None,
     ) -> None:
-        self._engine = engine
+        self._url = engine.url
+        self._transactions = Transactions(engine)
         self._account = account
         self._shares_clock = shares_clock
         self._signer = signer
@@ -472,7 +473,7 @@ class Store:
             raise RuntimeError("A transaction is under way already: they do not nest.")
         self._is_busy = True
         try:
-            with translated_errors(self._engine.url), self._engine.begin() as connection:
+            with translated_errors(self._url), self._transactions.begin() as connection:
                 log = audit.Log(connection, self._account.account_id, self._signer)
                 yield Transaction(connection, self._account, log, shares_clock=self._shares_clock)
                 signed = log.flush()
@@ -495,4 +496,4 @@ class Store:
                 transaction.audit.sign()
         if self._witness is not None:
             self._witness.close()
-        self._engine.dispose()
+        self._transactions.close()
