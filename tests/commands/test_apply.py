@@ -34,7 +34,7 @@ from zoe_tools.errors import (
     VenueRejected,
 )
 from zoe_tools.gate.journal import Author, Entry, claim, journal
-from zoe_tools.runtime.plan_files import read_plan
+from zoe_tools.runtime.plan_files import read_plan, write_plan
 from zoe_tools.store.store import Transaction
 
 
@@ -191,7 +191,7 @@ def test_a_price_beyond_the_tolerance_is_a_row_of_what_moved(tmp_path: Path) -> 
     """With the tolerance; a wider one lets it pass, none at all refuses a cent."""
 
     async def story(saved: Saved) -> None:
-        saved.desk.venue.set_price(BTC, "58000.0", "58000.2")
+        saved.desk.venue.set_price(BTC, "58900.0", "58900.2")
         moved = await saved.moved()
         prices = [each for each in moved if each.what == "request.trigger_price"]
         assert prices == [
@@ -199,13 +199,41 @@ def test_a_price_beyond_the_tolerance_is_a_row_of_what_moved(tmp_path: Path) -> 
                 step=1,
                 what="request.trigger_price",
                 was="58799.9",
-                now="56840.0",
+                now="57722.0",
                 allowed="+-1 %",
             )
         ]
         assert {each.what for each in moved} == {"request.trigger_price", "notional"}
         assert await saved.moved(tolerance="0") != ()
         assert (await saved.apply(tolerance="5"))[0] == 0
+
+    with_saved_plan(tmp_path, story)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("58799.9", "58800.1"), ("58000.0", "58000.2")])
+def test_a_stop_that_the_market_went_through_is_never_placed(
+    tmp_path: Path, bid: str, ask: str
+) -> None:
+    """Whatever the tolerance: it would sell at once, and protect nothing."""
+
+    async def story(saved: Saved) -> None:
+        saved.desk.venue.set_price(BTC, bid, ask)
+        (told,) = await saved.moved(tolerance="99")
+        assert (told.step, told.what, told.was) == (1, "request.trigger_price", "58799.9")
+        assert (told.now, told.allowed) == (f"bid {bid.removesuffix('.0')}", "below the bid")
+
+    with_saved_plan(tmp_path, story)
+
+
+def test_the_line_to_carry_it_out_is_the_one_that_was_looked_at(tmp_path: Path) -> None:
+    """With its tolerance: without it the plan that was just shown would be refused."""
+
+    async def story(saved: Saved) -> None:
+        code, text = await saved.apply(execute=False, tolerance="2.5")
+        assert code == 3
+        told = " ".join(text.split())
+        assert f"zoe apply {saved.file} --price-tolerance 2.5 --execute" in told
+        assert f"plan {saved.plan.plan_hash[:12]} of `zoe recover-sl`, made 2026-01-05" in told
 
     with_saved_plan(tmp_path, story)
 
@@ -288,6 +316,49 @@ def test_an_expired_plan_is_refused_before_anything_is_asked(tmp_path: Path) -> 
         await saved.desk.clock.sleep(timedelta(days=3).total_seconds())
         saved.desk.venue.calls.clear()
         with pytest.raises(PlanStale, match="expired at 2026-01-08 12:00:0"):
+            await saved.apply()
+        assert saved.desk.venue.calls == []
+
+    with_saved_plan(tmp_path, story)
+
+
+def test_what_was_begun_of_an_expired_plan_can_still_be_settled(tmp_path: Path) -> None:
+    """It is not gone on with; the hint names what settles it, and what plans the rest."""
+
+    async def story(saved: Saved) -> None:
+        await saved.desk.clock.sleep(timedelta(days=3).total_seconds())
+        with pytest.raises(PlanStale, match="expired") as stale:
+            await saved.apply(resume=True)
+        assert "zoe reconcile --execute" in stale.value.hint
+        assert "zoe recover-sl" in stale.value.hint
+
+    with_saved_plan(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("made_in_s", "life_s", "said"),
+    [
+        (0, 7 * 86_400, ""),
+        (60, 3_600, ""),
+        (61, 3_600, "one of the two clocks is wrong"),
+        (3_600, 3_600, "one of the two clocks is wrong"),
+        (0, 7 * 86_400 + 1, "7 are the most"),
+    ],
+)
+def test_a_plan_of_the_future_or_for_ever_is_not_applied(
+    tmp_path: Path, made_in_s: int, life_s: int, said: str
+) -> None:
+    """A clock that is an hour ahead would keep it alive an hour longer; so would an edited file."""
+
+    async def story(saved: Saved) -> None:
+        made = saved.desk.clock.now() + timedelta(seconds=made_in_s)
+        plan = replace(saved.plan, created_at=made, expires_at=made + timedelta(seconds=life_s))
+        write_plan(saved.file, plan, may_overwrite=True)
+        if not said:
+            assert (await saved.apply(execute=False))[0] == 3
+            return
+        saved.desk.venue.calls.clear()
+        with pytest.raises(PlanStale, match=said):
             await saved.apply()
         assert saved.desk.venue.calls == []
 

@@ -45,7 +45,7 @@ def with_change(change: Callable[[dict[str, Any]], object]) -> bytes:
     change(content)
     plan = content.get("plan")
     text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    content["plan_hash"] = hashlib.sha256(text.encode()).hexdigest()
+    content["plan_hash"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return json.dumps(content).encode()
 
 
@@ -84,7 +84,7 @@ def test_the_hash_is_that_of_the_plan_s_own_json() -> None:
     content = told()
     text = json.dumps(content["plan"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    assert content["plan_hash"] == hashlib.sha256(text.encode()).hexdigest()
+    assert content["plan_hash"] == hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     assert content["plan_hash"] == a_plan().plan_hash
 
 
@@ -177,6 +177,14 @@ NO_PLANS: list[tuple[str, bytes, str]] = [
         "a screen code",
         with_change(lambda c: _first_step(c).update(reason="\x1b[2J")),
         "plan.steps[0].reason holds control characters",
+    ),
+    *(
+        (
+            f"a hidden character {ord(each):x}",
+            with_change(lambda c, each=each: _first_step(c).update(reason=f"a{each}b")),
+            "plan.steps[0].reason holds control characters, or others that nobody can see",
+        )
+        for each in "\u202e\u2066\u200b\u2028\u2029\ufeff\ud800\x85"
     ),
     (
         "a novel",

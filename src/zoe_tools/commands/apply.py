@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 from zoe_tools.domain.plan import Plan
 from zoe_tools.errors import ConfigError, PlanStale
+from zoe_tools.gate.recheck import PRICE_TOLERANCE_PCT
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
@@ -77,8 +79,11 @@ async def _apply(
     file, tolerance = how
     printer = invocation.printer()
     printer.account(context.account)
-    again = " --resume" if resume else ""
-    approver = PlanPrinter(printer, invitation=f"zoe apply {file}{again} --execute")
+    until, made = (f"{each:%Y-%m-%d %H:%M:%SZ}" for each in (plan.expires_at, plan.created_at))
+    printer.wrapped(
+        "", f"plan {plan.plan_hash[:12]} of `zoe {plan.command}`, made {made}, valid until {until}"
+    )
+    approver = PlanPrinter(printer, invitation=_line(file, tolerance, resume=resume))
     gate = open_gate(
         context, approver=approver, command=f"apply {plan.command}", environ=invocation.environ
     )
@@ -90,6 +95,14 @@ async def _apply(
         tolerance_pct=tolerance,
     )
     return approver.finish(receipt)
+
+
+def _line(file: Path, tolerance: Decimal, *, resume: bool) -> str:
+    """The line that carries the plan out as it was looked at."""
+    words = ["zoe apply", shlex.quote(str(file))]
+    words += [f"--price-tolerance {tolerance:f}"] if tolerance != PRICE_TOLERANCE_PCT else []
+    words += ["--resume"] if resume else []
+    return " ".join([*words, "--execute"])
 
 
 def _demand_account(plan: Plan, account: Account) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.domain.plan import Arguments
+from zoe_tools.domain.plan_file import LONGEST_LIFE
 from zoe_tools.errors import ConfigError
 from zoe_tools.gate.gate import Regather
 from zoe_tools.runtime.context import Context
@@ -50,7 +51,6 @@ ValidForOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Write over FILE if it is there.")]
 
 DEFAULT_LIFE = "1h"
-_LONGEST = timedelta(days=7)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -106,7 +106,7 @@ def value_of(arguments: Arguments, name: str) -> str:
 def _life(text: str) -> timedelta:
     found = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text.strip())
     life = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < life <= _LONGEST:
+    if not timedelta() < life <= LONGEST_LIFE:
         raise ConfigError(
             f"--valid-for {text}: this is no such time.", hint="30m, 12h or 3d; seven days at most."
         )

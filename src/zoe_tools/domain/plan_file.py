@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 from zoe_tools.domain.plan import Plan, jsonable
 from zoe_tools.domain.typed_json import Json, NotSuchJson, Schema, parse, read, schema_of
@@ -17,6 +18,8 @@ from zoe_tools.errors import ConfigError, PlanRefused
 FORMAT = "zoe-plan"
 VERSION = 1
 MAX_BYTES = 64 * 1024 * 1024
+LONGEST_LIFE = timedelta(days=7)
+"""How long a saved plan may be applied, at most."""
 _FIELDS = ("format", "version", "plan_hash", "plan")
 _MADE_BY_ZOE = "A plan file is what `--out FILE` writes; make it anew."
 

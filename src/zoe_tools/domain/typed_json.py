@@ -17,6 +17,7 @@ from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from unicodedata import category
 
 Json = object
 """What `json` makes of a text."""
@@ -28,7 +29,8 @@ MAX_ROWS = 200_000
 _MAX_WHOLE = 2**53
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,60})?")
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00$"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what moves the cursor, turns the line round, or shows nothing at all."""
 
 
 class NotSuchJson(ValueError):
@@ -136,9 +138,9 @@ def _text(value: Json, path: str) -> str:
         raise NotSuchJson(f"{path} is no text but {_shown(value)}")
     if len(value) > MAX_TEXT:
         raise NotSuchJson(f"{path} has {len(value)} characters, {MAX_TEXT} is the most")
-    # What is read here is shown on terminals.
-    if _CONTROL.search(value):
-        raise NotSuchJson(f"{path} holds control characters")
+    # What is read here is shown on terminals: what is read there must be what it says.
+    if not value.isprintable() and any(category(each) in _UNSEEN for each in value):
+        raise NotSuchJson(f"{path} holds control characters, or others that nobody can see")
     return value
 
 

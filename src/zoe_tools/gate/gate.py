@@ -35,7 +35,12 @@ from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.order_log import OrderLog
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
-from zoe_tools.gate.recheck import PRICE_TOLERANCE_PCT, demand_alive, demand_unchanged
+from zoe_tools.gate.recheck import (
+    PRICE_TOLERANCE_PCT,
+    demand_stops_hold,
+    demand_timely,
+    demand_unchanged,
+)
 from zoe_tools.gate.recover import Recovery, recover
 from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
@@ -170,7 +175,7 @@ class Gate:
             PlanStale: it expired, is another account's, or the world moved.
             PlanRefused: it was begun before, and nobody says `resume`.
         """
-        demand_alive(plan, now=self._clock.now())
+        demand_timely(plan, now=self._clock.now(), is_begun=resume)
         if execute:
             await self.recover()
         account_id = self._account.account_id
@@ -190,6 +195,7 @@ class Gate:
         demand_unchanged(
             plan, fresh, now=self._clock.now(), tolerance_pct=tolerance_pct, settled=settled
         )
+        demand_stops_hold(plan, snapshot, settled=settled)
         refusals = tuple(each for each in veto(plan, snapshot) if each.step_index not in settled)
         if not execute or plan.is_empty:
             earlier = tuple(standing.settled[index] for index in sorted(settled))

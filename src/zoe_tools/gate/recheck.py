@@ -7,12 +7,13 @@ moved a little. Words and times of making are not compared, nor what a step cost
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.money import HUNDRED, short
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -29,6 +30,8 @@ from zoe_tools.domain.plan import (
     WriteCandles,
     jsonable,
 )
+from zoe_tools.domain.plan_file import LONGEST_LIFE
+from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.errors import Moved, PlanStale
 
 PRICE_TOLERANCE_PCT = Decimal(1)
@@ -81,6 +84,105 @@ def demand_alive(plan: Plan, *, now: datetime) -> None:
     """
     if now > plan.expires_at:
         raise PlanStale(f"The plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def demand_timely(plan: Plan, *, now: datetime, is_begun: bool = False) -> None:
+    """Pass while a plan that was saved may be applied; `is_begun`: to be gone on with.
+
+    Raises:
+        PlanStale: it expired, it lives longer than any plan may, or it is made in the future:
+            then one of two clocks is wrong, and nobody can say when it expires.
+    """
+    made, life = plan.created_at, plan.expires_at - plan.created_at
+    if life > LONGEST_LIFE:
+        raise PlanStale(
+            f"The plan says that it may be applied for {life.days} days; {LONGEST_LIFE.days} are"
+            " the most."
+        )
+    if made - now > CLOCKS_MAY_DIFFER:
+        raise PlanStale(
+            f"The plan was made at {made:%Y-%m-%d %H:%M:%S} UTC, and here it is"
+            f" {now:%Y-%m-%d %H:%M:%S}: one of the two clocks is wrong.",
+            hint="Set the clocks, then make the plan anew.",
+        )
+    try:
+        demand_alive(plan, now=now)
+    except PlanStale as error:
+        if not is_begun:
+            raise
+        raise PlanStale(
+            error.message,
+            hint="What was begun of it is settled by `zoe reconcile --execute`; then run"
+            f" `zoe {plan.command}` again for what is left.",
+        ) from error
+
+
+CLOCKS_MAY_DIFFER = timedelta(minutes=1)
+"""Between the host that made a plan and the one that applies it."""
+
+
+def demand_stops_hold(
+    plan: Plan, snapshot: Snapshot, *, settled: frozenset[int] = frozenset()
+) -> None:
+    """Pass, unless a saved stop would fire as soon as it is placed: the market went through it.
+
+    However wide the tolerance for prices: such a stop protects nothing, it sells.
+
+    Raises:
+        PlanStale: with each such stop, and the price that one could sell or buy at now.
+    """
+    quotes = snapshot.quotes
+    known = {} if isinstance(quotes, Missing) else {each.symbol: each for each in quotes.value}
+    found: list[Moved] = []
+    for index, step in enumerate(plan.steps):
+        told = None if index in settled else _stop_in(step, snapshot)
+        quote = known.get(told.symbol) if told is not None else None
+        if told is None or quote is None:
+            continue
+        is_sale = told.side is Side.SELL
+        price, name = (quote.bid, "bid") if is_sale else (quote.ask, "ask")
+        if told.trigger >= price if is_sale else told.trigger <= price:
+            side = "below" if is_sale else "above"
+            found.append(
+                Moved(
+                    step=index + 1,
+                    what=told.path,
+                    was=short(told.trigger),
+                    now=f"{name} {short(price)}",
+                    allowed=f"{side} the {name}",
+                )
+            )
+    if found:
+        raise PlanStale(
+            f"The market went through a stop of the plan: {_sentence(found[0])}. Placed now it"
+            " would fire at once.",
+            moved=tuple(found),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stop:
+    symbol: Symbol
+    side: Side
+    trigger: Decimal
+    path: str
+
+
+def _stop_in(step: Step, snapshot: Snapshot) -> _Stop | None:
+    """The stop that the step places or moves."""
+    match step:
+        case PlaceOrder(request=asked) if asked.order_type.is_stop and asked.trigger_price:
+            path = "request.trigger_price"
+            return _Stop(
+                symbol=asked.symbol, side=asked.side, trigger=asked.trigger_price, path=path
+            )
+        case AmendOrder(amendment=change, purpose="stop") if change.trigger_price:
+            held = [each for each in snapshot.positions if each.position_id == step.position_id]
+            side = held[0].side.opposite if held else Side.SELL
+            path = "amendment.trigger_price"
+            return _Stop(symbol=change.symbol, side=side, trigger=change.trigger_price, path=path)
+        case _:
+            return None
 
 
 def moved_since(
