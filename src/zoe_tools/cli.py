@@ -145,6 +145,7 @@ class _Door:
             json=options.json,
             color=is_terminal and not options.no_color and not self.environ.get("NO_COLOR"),
             width=int(told) if told.isdecimal() else columns,
+            again=options.again,
         )
         return self.printer
 

@@ -36,6 +36,18 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(tmp_path: Path) -> Non
     assert "so already" in zoe(f"{line} --execute", LIVE_KEYS, home=home).out
 
 
+def test_the_line_to_run_names_the_account_that_was_looked_at(tmp_path: Path) -> None:
+    """A line that was shown for one account may not act on another."""
+    home = migrated(tmp_path / "home")
+    keys = LIVE_KEYS | {"EDGE_FACTORY_MODE": "paper"}
+
+    ran = zoe("config set MAX_DAILY_NOTIONAL 30 --account live", keys, home=home)
+
+    assert ran.code == 3
+    assert ran.out.startswith("LIVE kraken")
+    assert "To carry it out: zoe --account live config set MAX_DAILY_NOTIONAL 30" in ran.out
+
+
 REFUSED = [
     ("config set MAX_DAILY_NOTIONAL 60 --execute", 4, "would loosen it"),
     ("config set ALLOWED_SYMBOLS DOGE-USD --execute", 4, "would loosen it"),

@@ -235,6 +235,18 @@ def test_a_dry_run_ends_with_the_line_that_would_do_it() -> None:
     assert last == ["NOTHING HAS BEEN STOPPED", "To carry it out: zoe x --execute"]
 
 
+def test_the_line_repeats_the_options_that_name_the_account() -> None:
+    """Quoted for a shell; without them it would act on another account."""
+    again = ("--account", "live", "--config", "my home/zoe.toml")
+    out = io.StringIO()
+    shown = PlanPrinter(Printer(out=out, err=out, again=again), invitation="zoe x --execute")
+    plan = plan_with(place())
+    shown.finish(Receipt(plan=plan))
+
+    line = "To carry it out: zoe --account live --config 'my home/zoe.toml' x --execute"
+    assert out.getvalue().splitlines()[-1] == line
+
+
 def test_an_empty_plan_says_so_and_invites_to_nothing() -> None:
     """Exit 0."""
     shown, out = approver()

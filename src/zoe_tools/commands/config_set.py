@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -172,6 +173,7 @@ def _show(
     elif is_written:
         printer.line("Written. A running loop heeds it within a second.")
     else:
-        word = wish.text or "--clear"
+        word = shlex.quote(wish.text) if wish.text else "--clear"
         printer.line(printer.styled("DRY RUN: nothing was changed.", "bold"))
-        printer.line(f"To carry it out: zoe config set {wish.name} {word} --execute")
+        line = printer.to_run(f"zoe config set {wish.name} {word} --execute")
+        printer.line(f"To carry it out: {line}")

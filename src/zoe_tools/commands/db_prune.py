@@ -69,8 +69,8 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
     elif not found.is_empty:
         printer.line()
         printer.line(printer.styled("DRY RUN: nothing was removed.", "bold"))
-        age_given = f"{age.days}d"
-        printer.line(f"To carry it out: zoe db prune --older-than {age_given} --execute")
+        line = printer.to_run(f"zoe db prune --older-than {age.days}d --execute")
+        printer.line(f"To carry it out: {line}")
     code = 0 if is_done or found.is_empty else _FINDINGS
     printer.result({"found": found, "is_executed": is_done}, exit_code=code)
     return code

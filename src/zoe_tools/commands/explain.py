@@ -165,7 +165,7 @@ def _show_story(printer: Printer, story: Story) -> None:
     printer.line()
     printer.report("", (("safe to retry", story.retry), ("why", story.why)))
     for each in story.next:
-        printer.line(f"Next: {each}")
+        printer.line(f"Next: {printer.to_run(each)}")
 
 
 def _show_line(printer: Printer, line: Line) -> None:

@@ -23,6 +23,12 @@ class GlobalOptions:
     no_color: bool = False
     verbosity: int = 0
 
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The words that name the account and its settings, for a line that is to be run next."""
+        named = (("account", self.account), ("profile", self.profile), ("config", self.config))
+        return tuple(word for name, value in named if value for word in (f"--{name}", value))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
@@ -33,10 +39,13 @@ class Invocation:
     environ: Mapping[str, str]
     output: Printer
 
-    def settings(self, *, lenient: bool = False, **overrides: str) -> Settings:
+    def settings(
+        self, *, lenient: bool = False, tells_warnings: bool = True, **overrides: str
+    ) -> Settings:
         """The effective settings; their warnings are printed, their secrets masked from now on.
 
-        `overrides` are settings by name that the command's own options decide.
+        `overrides` are settings by name that the command's own options decide. `tells_warnings` is
+        False for a command that tells them itself.
 
         Raises:
             ConfigError: see `load_settings`.
@@ -44,7 +53,7 @@ class Invocation:
         settings = self._load(lenient=lenient, overrides=overrides)
         REDACTOR.remember(settings.secrets)
         log.set_up(settings.home, verbosity=self.options.verbosity, stderr=self.output.err)
-        for warning in settings.warnings:
+        for warning in settings.warnings if tells_warnings else ():
             self.output.warn(warning)
         return settings
 

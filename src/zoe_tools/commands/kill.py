@@ -174,7 +174,7 @@ def _nothing_known(invocation: Invocation, settings: Settings) -> int:
 async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
     approver = PlanPrinter(
         invocation.printer(),
-        invitation=order.kept.invitation(_line(order, invocation.options.account)),
+        invitation=order.kept.invitation(_line(order)),
         closing=_NOTHING,
     )
     invocation.printer().account(context.account)
@@ -182,9 +182,8 @@ async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
     return approver.finish(receipt, saved=order.kept.keep(receipt.plan))
 
 
-def _line(order: Order, account: str = "") -> str:
-    named = f"--account {account} " if account else ""
-    return f"zoe {named}kill --level {order.level.label} --execute"
+def _line(order: Order) -> str:
+    return f"zoe kill --level {order.level.label} --execute"
 
 
 async def _kill_account(
@@ -299,7 +298,7 @@ def _kill_all(
     code = strongest(set(codes)) or max(codes)
     if code == _FINDINGS or (code and not order.execute):
         printer.line(printer.styled(_NOTHING, "bold"))
-        printer.line(f"To carry it out: {_line(order, invocation.options.account)}")
+        printer.line(f"To carry it out: {printer.to_run(_line(order))}")
     printer.result({"accounts": answers}, exit_code=code)
     return code
 
@@ -415,7 +414,8 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
     code = strongest(codes)
     if not order.execute:
         invocation.printer().line(_NOTHING)
-        invocation.printer().line(f"To carry it out: {_line(order, invocation.options.account)}")
+        printer = invocation.printer()
+        printer.line(f"To carry it out: {printer.to_run(_line(order))}")
     invocation.printer().result({"accounts": answers}, exit_code=code)
     return code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -127,9 +128,9 @@ def _line(arguments: Arguments) -> str:
     words = ["zoe orders cancel"]
     for name, value in arguments:
         if name == "id":
-            words.append(value)
+            words.append(shlex.quote(value))
         elif name == "symbol":
-            words.append(f"--symbol {value}")
+            words.append(f"--symbol {shlex.quote(value)}")
         else:
             words.append(f"--{name}")
     return " ".join([*words, "--execute"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Annotated
@@ -145,7 +146,7 @@ async def _is_lasting(look: Callable[[], Awaitable[tuple[Snapshot, Plan]]]) -> b
 
 
 def _invitation(arguments: Arguments) -> str:
-    options = "".join(f" --{name} {text}" for name, text in arguments)
+    options = "".join(f" --{name} {shlex.quote(text)}" for name, text in arguments)
     return f"zoe sync-positions{options} --execute"
 
 

@@ -65,8 +65,8 @@ class PlanPrinter:
             at_venue = sum(1 for each in texts if each.where == "venue")
             printer.line()
             printer.line(
-                f"{len(texts)} steps, {at_venue} of them at the venue"
-                + (f"; orders worth {short(stake)}." if stake else ".")
+                f"{len(texts)} {'step' if len(texts) == 1 else 'steps'}, {at_venue} of them at the"
+                " venue" + (f"; orders worth {short(stake)}." if stake else ".")
             )
             if at_venue and plan.rate_cost is not None:
                 printer.wrapped("cost ", f"{_cost(plan.rate_cost)}.")
@@ -107,7 +107,7 @@ class PlanPrinter:
         if self._invitation and receipt.has_more_to_do:
             printer.line()
             printer.line(printer.styled(self._closing, "bold"))
-            printer.line(f"To carry it out: {self._invitation}")
+            printer.line(f"To carry it out: {printer.to_run(self._invitation)}")
         return {
             "plan": receipt.plan,
             "plan_hash": receipt.plan.plan_hash,

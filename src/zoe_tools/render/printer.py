@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -38,8 +39,10 @@ class Printer:
         json: bool = False,
         color: bool = False,
         width: int = USUAL,
+        again: Sequence[str] = (),
     ) -> None:
         self.command = command
+        self._again = tuple(again)
         self.json = json
         self.color = color and not json
         self.width = max(NARROWEST, min(width, WIDEST))
@@ -189,6 +192,14 @@ class Printer:
             self._envelope({"result": result, "exit_code": exit_code})
 
     # --- how -------------------------------------------------------------------------------------
+
+    def to_run(self, line: str) -> str:
+        """A line `zoe ...` to copy, with the options that name this account and its settings.
+
+        Without them a line that was shown for one account would act on another.
+        """
+        program, _, rest = line.partition(" ")
+        return " ".join([program, *(shlex.quote(each) for each in self._again), rest])
 
     def styled(self, text: str, *styles: str) -> str:
         """The text in colour, where there is colour."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -35,7 +36,7 @@ class Keeping:
 
     def invitation(self, line: str) -> str:
         """The line that carries the plan out: the file's, when it is kept."""
-        return line if self.path is None else f"zoe apply {self.path} --execute"
+        return line if self.path is None else f"zoe apply {shlex.quote(str(self.path))} --execute"
 
     def keep(self, plan: Plan) -> str:
         """Write the file, if one was asked for and there is anything to do; a sentence about it.
