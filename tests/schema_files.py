@@ -45,6 +45,7 @@ from zoe_tools.domain.stream import ChecksumTally
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
+from zoe_tools.gate.recover import Resolution
 from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.store.prune import Prunable
 
@@ -237,6 +238,7 @@ RESULTS: dict[str, Result] = {
         taken_at=a(datetime),
         discrepancies=whole,
         findings=rows(a(Finding)),
+        resolutions=rows(a(Resolution)),
         notes=rows(text),
         is_executed=flag,
     ),

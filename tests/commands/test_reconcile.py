@@ -13,7 +13,9 @@ from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import IntentState
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.gate.journal import Author, journal, mark
 
 
 async def reconcile(desk: Desk, *, execute: bool = False) -> tuple[int, dict[str, Any]]:
@@ -61,6 +63,61 @@ def test_a_fill_that_happened_while_nobody_looked_is_found_and_booked(tmp_path: 
         await reconcile(desk, execute=True)
         assert "MISSING_FILL" not in kinds((await reconcile(desk))[1])
         assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("reached", "state", "evidence"),
+    [
+        ("journaled", "denied", "it was never sent"),
+        ("sent", "rejected", "it never happened"),
+        ("arrived", "confirmed", "is filled"),
+    ],
+)
+def test_what_was_open_is_settled_with_its_evidence_printed(
+    tmp_path: Path, reached: str, state: str, evidence: str
+) -> None:
+    """Each intent, what became of it, and how we know; in the answer to a program as well."""
+
+    async def story(desk: Desk) -> None:
+        plan = desk.plan(place(make_request(limit_price=d("60000.1"))))
+        author = Author(account=desk.account, command="run", operator="o", host="h")
+        now = desk.clock.now()
+        entry = await desk.read(
+            lambda tx: journal(tx, plan, 0, author=author, policy=desk.policy, now=now)
+        )
+        assert entry.intent.client_order_id is not None
+        if reached != "journaled":
+            await desk.read(lambda tx: mark(tx, entry, IntentState.SENT, at=now))
+        if reached == "arrived":
+            await desk.venue.place(
+                make_request(limit_price=d("60000.1")),
+                client_order_id=entry.intent.client_order_id,
+                deadline=entry.intent.deadline,
+            )
+        context, invocation, out = command_io(desk, "reconcile")
+        await _reconcile(context, invocation, execute=True)
+        told = " ".join(out.getvalue().split())
+        assert f"{state} place entry on BTC/USD: " in told
+        assert evidence in told
+        assert entry.intent.intent_id in told
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_program_is_told_what_was_settled(tmp_path: Path) -> None:
+    """In `resolutions`; a second run has settled nothing."""
+
+    async def story(desk: Desk) -> None:
+        plan = desk.plan(place(make_request(limit_price=d("60000.1"))))
+        author = Author(account=desk.account, command="run", operator="o", host="h")
+        now = desk.clock.now()
+        await desk.read(lambda tx: journal(tx, plan, 0, author=author, policy=desk.policy, now=now))
+        (told,) = (await reconcile(desk, execute=True))[1]["resolutions"]
+        assert told["state"] == "denied"
+        assert told["evidence"].startswith("it was never sent")
+        assert (await reconcile(desk, execute=True))[1]["resolutions"] == []
 
     at_the_desk(tmp_path, story)
 

@@ -21,6 +21,7 @@ from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.gate.gate import Regather
+from zoe_tools.gate.recover import Recovery
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -78,8 +79,8 @@ async def _reconcile(
     printer.account(context.account)
     approver = PlanPrinter(printer, invitation="zoe reconcile --execute")
     gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
-    if execute:
-        await gate.recover()
+    recovery = await gate.recover() if execute else Recovery()
+    _show_recovery(printer, recovery)
     snapshot, result = await reconcile_twice(context)
     if execute and result.steps:
         plan = _plan(snapshot, result)
@@ -87,7 +88,7 @@ async def _reconcile(
         snapshot, result = await reconcile_once(context)
     await _note(context, snapshot, result)
     saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
-    return _report(printer, snapshot, result, execute=execute, saved=saved)
+    return _report(printer, snapshot, result, recovery, execute=execute, saved=saved)
 
 
 def _plan(snapshot: Snapshot, result: Reconciliation) -> Plan:
@@ -125,7 +126,13 @@ async def _note(context: Context, snapshot: Snapshot, result: Reconciliation) ->
 
 
 def _report(
-    printer: Printer, snapshot: Snapshot, result: Reconciliation, *, execute: bool, saved: str
+    printer: Printer,
+    snapshot: Snapshot,
+    result: Reconciliation,
+    recovery: Recovery,
+    *,
+    execute: bool,
+    saved: str,
 ) -> int:
     code = _exit_code(result, execute=execute)
     printer.heading(f"{len(result.findings)} discrepancies")
@@ -134,10 +141,11 @@ def _report(
             ("class", "what", "evidence", ">at stake"),
             [_row(finding) for finding in result.findings],
         )
-    for note in result.notes:
+    for note in (*recovery.notes, *result.notes):
         printer.wrapped("  note: ", note)
     if result.steps and not execute:
-        printer.line(f"{len(result.steps)} of them can be booked: zoe reconcile --execute")
+        line = printer.to_run("zoe reconcile --execute")
+        printer.line(f"{len(result.steps)} of them can be booked: {line}")
     if saved:
         printer.line(saved)
     printer.result(
@@ -145,12 +153,29 @@ def _report(
             "taken_at": snapshot.taken_at,
             "discrepancies": len(result.findings),
             "findings": result.findings,
-            "notes": result.notes,
+            "notes": (*recovery.notes, *result.notes),
+            "resolutions": recovery.resolutions,
             "is_executed": execute,
         },
         exit_code=code,
     )
     return code
+
+
+def _show_recovery(printer: Printer, recovery: Recovery) -> None:
+    """What became of each intent that was open, and the evidence for it."""
+    if recovery.resolutions:
+        printer.heading("Looked up in the venue's records")
+    for each in recovery.resolutions:
+        intent = each.intent
+        lead = f"  {each.state.value.ljust(9)}  "
+        about = f"{intent.kind.value} {intent.purpose} on {intent.symbol}"
+        printer.wrapped(lead, f"{about}: {each.evidence or 'no evidence'}")
+        printer.wrapped(" " * len(lead), f"intent {intent.intent_id}")
+    booked = ((recovery.orders_updated, "orders"), (recovery.fills_booked, "executions"))
+    told = [f"{count} {what}" for count, what in booked if count]
+    if told:
+        printer.line(f"  Booked what was missed: {', '.join(told)}.")
 
 
 def _exit_code(result: Reconciliation, *, execute: bool) -> int:
