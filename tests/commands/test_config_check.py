@@ -39,6 +39,18 @@ def test_every_error_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_each_problem_is_told_once(tmp_path: Path) -> None:
+    """Among the findings, and not as a warning beside them as well."""
+    environ = LIVE_KEYS | {"MAX_DAILY_NOTIONAL": "many", "KRAKEN_TEIR": "pro"}
+    home = migrated(tmp_path / "home")
+    ran = zoe("config check", environ, home=home)
+    told = zoe("config check --json", environ, home=home).envelope
+
+    for sentence in ("'many' is not a number", "KRAKEN_TEIR in the environment"):
+        assert (ran.out.count(sentence), sentence in ran.err) == (1, False)
+    assert told["warnings"] == []
+
+
 WARNED = [
     ({"ALLOW_WITHDRAWAL_KEY": "true"}, "can withdraw", 3),
     ({"DUPLICATE_WINDOW_SECONDS": "0"}, "not noticed", 3),

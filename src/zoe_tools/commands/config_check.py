@@ -41,7 +41,7 @@ def config_check(ctx: typer.Context) -> int:
       zoe --account live config check --json
     """
     invocation: Invocation = ctx.obj
-    settings = invocation.settings(lenient=True)
+    settings = invocation.settings(lenient=True, tells_warnings=False)
     printer = invocation.printer()
     invocation.announce(settings)
     try:
