@@ -84,6 +84,14 @@ def test_what_is_neither_is_refused_with_what_it_may_have_meant(home: Path) -> N
     assert "STALE_QUOTE" in shown.err
 
 
+@pytest.mark.parametrize("text", ["#", "#-1", "#999999", f"#{10**18}", f"#{10**30}", "#x"])
+def test_a_row_that_no_log_can_have_is_no_id(home: Path, text: str) -> None:
+    """Exit 2, however large the number."""
+    shown = zoe(f"explain {text}", LIVE_KEYS, home=home)
+
+    assert (shown.code, "no id in the books" in shown.err) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["6", "stale_quote", "OutcomeUnknown", "TRUNCATED"])
 def test_a_code_needs_no_store(tmp_path: Path, text: str) -> None:
     """It must explain exit 7 while the database is down."""

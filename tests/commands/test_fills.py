@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from builders import ETH, d, make_request, place
 from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.fills import _fills
+from zoe_tools.errors import ConfigError
 
 
 async def listed(desk: Desk, **options: str) -> str:
@@ -49,6 +52,21 @@ def test_the_json_holds_the_fills_and_their_sums(tmp_path: Path) -> None:
         assert [each["quantity"] for each in told["fills"]] == ["0.005"]
         (total,) = told["sums"]
         assert (total["symbol"], total["side"], total["fills"]) == ("ETH/USD", "buy", 1)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("spelling", ["XBTUSD", "btc", "nonsense", "/USD", "BTC/"])
+def test_a_spelling_that_only_the_venue_could_resolve_is_no_empty_answer(
+    tmp_path: Path, spelling: str
+) -> None:
+    """Exit 2: to say that there are no fills would be wrong."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"), quantity=d("0.0002"))))
+        assert "No fills of ETH/USD since" in await listed(desk, symbol="eth-usd")
+        with pytest.raises(ConfigError, match="which instrument"):
+            await listed(desk, symbol=spelling)
 
     at_the_desk(tmp_path, story)
 

@@ -83,7 +83,16 @@ def test_without_the_venue_the_books_speak_alone(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-@pytest.mark.parametrize(("since", "symbol"), [("soon", ""), ("2100-01-01", ""), ("", "BTC-XXX")])
+@pytest.mark.parametrize(
+    ("since", "symbol"),
+    [
+        ("soon", ""),
+        ("2100-01-01", ""),
+        ("0001-01-01T00:00+23:00", ""),
+        ("9999-12-31T23:59-23:00", ""),
+        ("", "BTC-XXX"),
+    ],
+)
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, since: str, symbol: str) -> None:
     """Exit 2 with the forms there are."""
 

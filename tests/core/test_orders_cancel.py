@@ -10,7 +10,7 @@ from builders import BTC, ETH, d, make_order, make_venue_order, snapshot_with
 from zoe_tools.core.orders_cancel import Choice, plan_orders_cancel
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import CancelOrder
+from zoe_tools.domain.plan import CancelOrder, values_of
 from zoe_tools.domain.snapshot import Missing
 from zoe_tools.errors import ConfigError, VenueUnavailable
 
@@ -96,3 +96,13 @@ def test_without_the_open_orders_there_is_no_plan() -> None:
     """A failed read is no empty list."""
     with pytest.raises(VenueUnavailable):
         plan_orders_cancel(snapshot_with(open_orders=Missing("down")), Choice())
+
+
+def test_each_cancel_shows_what_is_given_up() -> None:
+    """What the order rests at; so a saved plan is held to it, should somebody amend the order."""
+    plan = plan_orders_cancel(WORLD, Choice(ids=("O-ENTRY", "O-STOP"), include_protection=True))
+
+    rests = {
+        step.venue_order_id: step.before for step in plan.steps if isinstance(step, CancelOrder)
+    }
+    assert rests == {"O-ENTRY": values_of(ENTRY[1]), "O-STOP": values_of(STOP[1])}

@@ -63,7 +63,7 @@ async def _fills(
     booked = await context.store.run(lambda transaction: transaction.fills(first))
     chosen = tuple(each for each in reversed(booked) if only in (None, each.symbol))
     sums = sums_of(chosen)
-    _show(printer, chosen, sums, first)
+    _show(printer, chosen, sums, first, only)
     printer.result({"fills": chosen, "sums": sums, "since": first, "as_of": now})
     return 0
 
@@ -95,11 +95,12 @@ def _show(
     chosen: Sequence[Fill],
     sums: Sequence[FillSum],
     first: datetime | None,
+    only: str | None,
 ) -> None:
     printer.line()
     if not chosen:
         told = f" since {first:%Y-%m-%d %H:%M} UTC" if first else ""
-        printer.line(f"No fills{told}.")
+        printer.line(f"No fills{f' of {only}' if only else ''}{told}.")
         return
     columns = (
         "!time (UTC)",

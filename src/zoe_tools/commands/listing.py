@@ -47,12 +47,12 @@ def since_of(text: str, now: datetime) -> datetime | None:
         return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"--since {text}: this is no such time.",
             hint="30m, 12h, 7d, 2026-01-31 or 2026-01-31T08:00 (UTC).",
         ) from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if moment > now:
         raise ConfigError(f"--since {text}: this lies ahead.")
     return moment
@@ -61,15 +61,22 @@ def since_of(text: str, now: datetime) -> datetime | None:
 def symbol_of(text: str, catalogue: Reading[InstrumentCatalogue] | Missing) -> Symbol | None:
     """The instrument that is meant; None when none was named.
 
-    Where the venue's list is missing the canonical spelling is guessed from BTC-USD or BTC/USD.
+    Where the venue's list is missing only BTC-USD and BTC/USD are understood: another spelling
+    would name nothing, and nothing would be found.
 
     Raises:
-        ConfigError: the venue knows no such instrument.
+        ConfigError: the venue knows no such instrument, or it cannot be asked what is meant.
     """
     if not text:
         return None
     if isinstance(catalogue, Missing):
-        return Symbol(text.upper().replace("-", "/"))
+        base, sign, quote = text.upper().replace("-", "/").partition("/")
+        if not (base and sign and quote):
+            raise ConfigError(
+                f"Without the venue nobody can say which instrument {text} is.",
+                hint="Write it as BTC-USD or BTC/USD.",
+            )
+        return Symbol(f"{base}/{quote}")
     found = catalogue.value.find(text)
     if found is None:
         raise ConfigError(

@@ -27,6 +27,8 @@ from zoe_tools.store.tables import (
 
 _ROW_MARK = "#"
 _MOST = 20
+_LONGEST_NUMBER = 18
+"""Digits: longer numbers are none that a database can hold."""
 
 _PLACES: tuple[tuple[SubjectKind, Table, str, str], ...] = (
     (SubjectKind.ORDER, CRYPTO_ORDERS, "client_order_id", "client_order_id"),
@@ -216,7 +218,8 @@ def _ids(
 
 def _row(connection: Connection, account_id: AccountId, digits: str) -> tuple[Subject, ...]:
     subject = Subject(kind=SubjectKind.ROW, id=digits)
-    is_there = digits.isdecimal() and _numbered(connection, account_id, subject)
+    is_number = digits.isdecimal() and len(digits) <= _LONGEST_NUMBER
+    is_there = is_number and _numbered(connection, account_id, subject)
     return (subject,) if is_there else ()
 
 
