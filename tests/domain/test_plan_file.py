@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, get_args
 
 import jsonschema
@@ -104,6 +105,10 @@ def _first_step(content: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _give_reason(content: dict[str, Any], reason: str) -> None:
+    _first_step(content).update(reason=reason)
+
+
 NO_PLANS: list[tuple[str, bytes, str]] = [
     ("empty", b"", "no JSON"),
     ("not text", b"\xff\xfe\x00", "no text"),
@@ -181,7 +186,7 @@ NO_PLANS: list[tuple[str, bytes, str]] = [
     *(
         (
             f"a hidden character {ord(each):x}",
-            with_change(lambda c, each=each: _first_step(c).update(reason=f"a{each}b")),
+            with_change(partial(_give_reason, reason=f"a{each}b")),
             "plan.steps[0].reason holds control characters, or others that nobody can see",
         )
         for each in "\u202e\u2066\u200b\u2028\u2029\ufeff\ud800\x85"
