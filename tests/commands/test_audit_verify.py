@@ -78,3 +78,36 @@ def test_a_file_that_holds_no_head_is_named(home: Path, tmp_path: Path) -> None:
 
     assert shown.code == 2
     assert "holds no signed head" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "said"),
+    [
+        (0o600, "", ""),
+        (0o640, "", "chmod 600"),
+        (0o602, "", "chmod 600"),
+        (0o600, "nonsense", "nothing is signed"),
+    ],
+)
+def test_a_key_that_others_may_use_or_that_is_none_is_told(
+    home: Path, mode: int, content: str, said: str
+) -> None:
+    """On stderr; the log itself is whole all the same."""
+    key = home / "audit" / "key"
+    if content:
+        key.write_text(content)
+    key.chmod(mode)
+    shown = zoe("audit verify", LIVE_KEYS, home=home)
+
+    assert (shown.code, "The log is whole." in shown.out) == (0, True)
+    assert (said in shown.err) if said else (shown.err == "")
+
+
+def test_a_kill_goes_on_without_the_key(home: Path) -> None:
+    """It latches, and exits as it would with it."""
+    (home / "audit" / "key").write_text("nonsense")
+    shown = zoe("kill --level reduce-only --execute", LIVE_KEYS, home=home)
+    level = zoe("kill status --json", LIVE_KEYS, home=home).envelope["result"]
+
+    assert "audit key" not in shown.err
+    assert "reduce-only" in str(level)

@@ -32,6 +32,8 @@ def audit_init(ctx: typer.Context) -> None:
     accounts = books_of(settings, None)
     public = home.make_key()
     key_id = key_id_of(public)
+    if complaint := home.complaint():
+        printer.warn(complaint)
     for account in accounts:
         run_with_books(
             account, settings, lambda context: _sign(context, invocation, public, is_new=is_new)

@@ -12,6 +12,7 @@ from zoe_tools.core.audit_verify import MOST_SHOWN, AuditReport
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import moment
 from zoe_tools.render.printer import Printer
+from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.auditing import books_of, verify_accounts
 from zoe_tools.runtime.context import account_of
 
@@ -42,6 +43,9 @@ def audit_verify(
     is_named = bool(invocation.options.account or invocation.options.profile)
     accounts = books_of(settings, account_of(settings) if is_named else None)
     printer = invocation.printer()
+    complaint = AuditHome(settings.home).complaint()
+    if complaint:
+        printer.warn(complaint)
     reports = verify_accounts(settings, accounts, head or ())
     if not reports:
         printer.line("No account has books here yet.")

@@ -29,6 +29,8 @@ _LOG = logging.getLogger(__name__)
 _ALGORITHM = "ed25519"
 _KEY_BYTES = 32
 _SHOWN = 16
+_OTHERS = 0o077
+"""The rights of everybody but the owner."""
 
 
 class AuditHome:
@@ -44,6 +46,22 @@ class AuditHome:
     def has_key(self) -> bool:
         """Whether this home can sign."""
         return self.key_path.exists()
+
+    def complaint(self) -> str:
+        """What is wrong with the key, in a sentence; empty when nothing is, or there is none."""
+        if not self.has_key:
+            return ""
+        try:
+            mode = self.key_path.stat().st_mode & _OTHERS
+            self.signer().public_key  # noqa: B018 - reading it is the test
+        except (OSError, ConfigError):
+            return f"The audit key {self.key_path} cannot be read: nothing is signed."
+        if mode:
+            return (
+                f"Others may read or change the audit key: chmod 600 {self.key_path}. Who has it"
+                " can sign a log of his own making."
+            )
+        return ""
 
     def make_key(self) -> str:
         """Make the key pair, unless there is one; returns the public key in hexadecimal.

@@ -6,6 +6,7 @@ the same row, and business and log are kept or lost together.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +31,14 @@ from zoe_tools.domain.audit import (
     row_hash,
 )
 from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.errors import ConfigError
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store.accounts import store_epoch
 from zoe_tools.store.audit_books import books_state
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import AUDIT_CHECKPOINTS, AUDIT_HEADS, AUDIT_LOG, AUDIT_SIGNATURES
+
+_LOG = logging.getLogger(__name__)
 
 SIGN_EVERY_ROWS = 256
 SIGN_EVERY = timedelta(seconds=60)
@@ -90,6 +94,8 @@ class Log:
         self._must_sign = False
         self.has_news = False
         self.is_signed = False
+        self.can_sign = True
+        """False once a signature was due and the key could not be read; the rows are kept."""
         self.newest: tuple[int, str] | None = None
         """Number and hash of the last row this transaction wrote, once it is flushed."""
 
@@ -216,7 +222,12 @@ class Log:
         is_due = not before.signed_at or moment(now.at) - moment(before.signed_at) >= SIGN_EVERY
         if not (self._must_sign or is_due or now.seq - before.signed_seq >= SIGN_EVERY_ROWS):
             return None
-        return _sign(self._connection, now, self._signer)
+        try:
+            return _sign(self._connection, now, self._signer)
+        except ConfigError as error:  # the key cannot be read: that may not keep a kill from us
+            _LOG.error("the audit log is not signed: %s", error.message)
+            self.can_sign = False
+            return None
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -225,7 +236,9 @@ class Log:
         row = _head_row(self._connection, self._account_id)
         if row is None:
             return None
-        return AuditHead(account_id=self._account_id, seq=row.seq, hash=row.hash, at=row.at)
+        return AuditHead(
+            account_id=self._account_id, seq=_number(row.seq), hash=row.hash, at=row.at
+        )
 
     def rows(self, naming: Sequence[str] = ()) -> Iterator[AuditRow]:
         """The log in its order, read as it is asked for; of rows that name one of these ids.
@@ -413,10 +426,15 @@ def _head_of(row: tuple[Any, ...]) -> AuditHead:
     return AuditHead(account_id=row[0], seq=row[1], hash=row[-1], at=row[2])
 
 
+def _number(seq: object) -> int:
+    """The number of a row; SQLite keeps what it is given, and what is none is no row's."""
+    return seq if isinstance(seq, int) else -1
+
+
 def _row_of(row: Row[Any]) -> AuditRow:
     return AuditRow(
         account_id=row.account_id,
-        seq=row.seq if isinstance(row.seq, int) else -1,  # SQLite keeps what it is given
+        seq=_number(row.seq),
         at=row.at,
         kind=row.kind,
         subjects=row.subjects,

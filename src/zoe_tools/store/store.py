@@ -480,6 +480,7 @@ class Store:
         finally:
             self._is_busy = False
         self._is_signed = log.is_signed if log.has_news else self._is_signed
+        self._signer = self._signer if log.can_sign else None  # it was told once, that is enough
         if signed is not None and self._signer is not None:
             self._signer.keep(signed)
         if log.newest is not None and self._witness is not None:
