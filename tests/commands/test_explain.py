@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,3 +124,22 @@ def test_an_error_of_krakens_says_whether_a_retry_is_safe(
     shown = zoe(f"explain {text} --json", LIVE_KEYS, home=tmp_path)
 
     assert shown.envelope["result"]["retry"] == retry
+
+
+@pytest.mark.parametrize("payload", ["x", "[1]", '{"step_index": "q", "intent_id": "I1"}', "null"])
+def test_a_row_that_was_changed_is_told_as_such(tmp_path: Path, payload: str) -> None:
+    """Whatever it says now; and never a traceback."""
+    home = migrated(tmp_path)
+    zoe("kill --level pause-entries --execute", LIVE_KEYS, home=home)
+    whole = zoe("explain #1", LIVE_KEYS, home=home)
+    with closing(sqlite3.connect(home / "zoe.db")) as database:
+        database.execute("DROP TRIGGER audit_log_no_update")
+        database.execute(
+            "UPDATE audit_log SET payload = ?, kind = 'intent' WHERE seq = 1", [payload]
+        )
+        database.commit()
+    changed = zoe("explain #1", LIVE_KEYS, home=home)
+
+    assert (whole.code, "THE ROW WAS CHANGED" in whole.out) == (0, False)
+    told = " ".join(changed.out.split())
+    assert (changed.code, "THE ROW WAS CHANGED" in told) == (0, True)

@@ -14,9 +14,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from audit_rig import filled, killed, opened, owner_of, report_on, trade, write_days
-from builders import LIVE, NOON, PAPER, make_position
+from builders import LIVE, NOON, PAPER, make_intent, make_position
 from zoe_tools.core.audit_verify import Flaw
 from zoe_tools.domain.audit import NOTHING_BEFORE, AuditKind, AuditRow, row_hash
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.store.audit import SIGN_EVERY_ROWS
 from zoe_tools.store.database import engine_for
@@ -212,6 +214,34 @@ def test_the_end_of_a_command_signs_the_head(url: str, home: AuditHome) -> None:
 
     assert (report.findings, report.unsigned_rows) == ((), 0)
     assert [each.seq for each in home.kept(PAPER.account_id)] == [report.last_seq]
+
+
+@pytest.mark.parametrize("content", ["nonsense", "ed25519 00", ""])
+def test_a_key_that_cannot_be_read_keeps_nobody_from_stopping(
+    url: str, home: AuditHome, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rows are written and chained; the signature waits for a key, and the log says why."""
+    write_days(url, home.signer(), 1)
+    whole = home.key_path.read_text()
+    home.key_path.write_text(content)
+    later = NOON + timedelta(days=2)  # a signature is due with the very first row
+    with closing(opened(url, home.signer(), now=later)) as store:
+        for number in range(2):
+            with store.transaction() as books:
+                trade(books, 100 + number, later)
+                killed(books, later)
+        with store.transaction() as books:
+            state = books.trading_state()
+    assert state is not None
+    assert state.level is KillLevel.PAUSE_ENTRIES
+    report = report_on(url, home)
+    assert (report.findings, report.unsigned_rows) == ((), 8)
+    assert [each.message.count("not signed") for each in caplog.records] == [1]
+
+    home.key_path.write_text(whole)
+    with closing(opened(url, home.signer(), now=later)) as store, store.transaction() as books:
+        books.audit.sign()
+    assert report_on(url, home).unsigned_rows == 0
 
 
 def test_a_command_that_wrote_nothing_signs_nothing(url: str, home: AuditHome) -> None:
@@ -418,10 +448,14 @@ def test_the_first_bad_row_is_named(url: str, home: AuditHome, name: str) -> Non
 
 
 CORRECTIONS = {
-    "an intent": ("UPDATE order_intents SET status = 'rejected' WHERE @ours", 3),
+    "an intent": ("UPDATE order_intents SET status = 'rejected' WHERE intent_id = 'I0'", 3),
     "an event": ("UPDATE order_events SET status = 'canceled' WHERE @ours", 4),
     "an execution": ("UPDATE crypto_fills SET quantity = '9' WHERE @ours", 5),
     "an execution that is gone": ("DELETE FROM crypto_fills WHERE @ours", 5),
+    "an open intent that is gone": ("DELETE FROM order_intents WHERE @ours", 8),
+    "a position": ("UPDATE crypto_positions SET quantity = '9' WHERE @ours", 7),
+    "a position that is closed": ("UPDATE crypto_positions SET status = 'closed' WHERE @ours", 7),
+    "a position that is gone": ("DELETE FROM crypto_positions WHERE @ours", 7),
     "a kill": ("UPDATE trading_states SET level = 'none' WHERE @ours", 6),
 }
 
@@ -433,6 +467,10 @@ def test_books_that_somebody_corrected_are_not_those_of_the_log(
     """The log is whole, and says what the tables said before."""
     statement, seq = CORRECTIONS[name]
     write_days(url, home.signer(), 1)
+    with closing(opened(url, home.signer())) as store, store.transaction() as books:
+        books.record_position(make_position())
+        books.record_intent(make_intent(state=IntentState.JOURNALED))
+    assert report_on(url, home).findings == ()
     with owner_of(url) as connection:
         sql(statement)(connection)
     (found,) = report_on(url, home).findings
@@ -486,6 +524,15 @@ def test_without_a_key_the_chain_is_checked_and_the_gap_is_said(url: str, tmp_pa
 
     assert report.findings == ()
     assert (report.signed_seq, report.unsigned_rows) == (None, 7)
+
+
+def test_a_head_that_names_no_row_is_a_finding(sqlite_url: str, home: AuditHome) -> None:
+    """SQLite keeps what it is given."""
+    write_days(sqlite_url, home.signer(), 1)
+    with owner_of(sqlite_url) as connection:
+        sql("UPDATE audit_heads SET seq = 'many'")(connection)
+
+    assert report_on(sqlite_url, home).findings[0].flaw is Flaw.HEAD_DIFFERS
 
 
 def test_a_log_whose_head_was_taken_away_goes_on_and_says_so(url: str, home: AuditHome) -> None:

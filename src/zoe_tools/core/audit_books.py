@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 from zoe_tools.domain.audit import AuditKind, AuditRow, BooksState
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.money import short
 
+_SETTLED = frozenset(state.value for state in IntentState if state.is_terminal)
 _NUMBERS = ("quantity", "price", "cost", "fee")
 
 
@@ -22,6 +25,7 @@ class LastTold:
     intents: dict[str, tuple[int, str]] = field(default_factory=dict)
     events: dict[str, tuple[int, str]] = field(default_factory=dict)
     fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
+    positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
     level: tuple[int, str] | None = None
 
     def hear(self, row: AuditRow) -> None:
@@ -38,6 +42,9 @@ class LastTold:
                 case AuditKind.FILL.value:
                     numbers = tuple(Decimal(str(facts[name])) for name in _NUMBERS)
                     self.fills[str(facts["fill_id"])] = (row.seq, numbers)
+                case AuditKind.POSITION.value:
+                    held = (str(facts["status"]), Decimal(str(facts["quantity"])))
+                    self.positions[str(facts["position_id"])] = (row.seq, held)
                 case _:
                     self.level = (row.seq, str(facts["level"]))
         except (json.JSONDecodeError, KeyError, InvalidOperation):
@@ -50,6 +57,7 @@ _HEARD = frozenset(
         AuditKind.INTENT_STATE.value,
         AuditKind.ORDER_EVENT.value,
         AuditKind.FILL.value,
+        AuditKind.POSITION.value,
         AuditKind.TRADING_STATE.value,
     }
 )
@@ -58,12 +66,14 @@ _HEARD = frozenset(
 def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     """Where the books say something else: the row that told it, and a sentence.
 
-    Settled intents may have been pruned; events and executions never are.
+    Settled intents may have been pruned; open ones, events, executions and positions never are.
     """
     for intent_id, (seq, state) in told.intents.items():
         now = books.intents.get(intent_id)
         if now is not None and now != state:
             yield seq, f"intent {intent_id} is {now} in the books; row {seq} says {state}"
+        elif now is None and state not in _SETTLED:
+            yield seq, f"intent {intent_id} is gone from the books; row {seq} says {state}"
     for key, (seq, status) in told.events.items():
         if books.events.get(key) != status:
             yield (
@@ -73,6 +83,17 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     for fill_id, (seq, numbers) in told.fills.items():
         if books.fills.get(fill_id) != numbers:
             yield seq, f"execution {fill_id} of row {seq} is not so in the books"
+    yield from _positions(told, books)
     if told.level is not None and books.level != told.level[1]:
         seq, level = told.level
         yield seq, f"trading is at {books.level or 'nothing'} in the books; row {seq} says {level}"
+
+
+def _positions(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
+    for position_id, (seq, (status, quantity)) in told.positions.items():
+        now = books.positions.get(position_id)
+        if now == (status, quantity):
+            continue
+        shown = "gone" if now is None else f"{now[0]} with {short(now[1])}"
+        then = f"{status} with {short(quantity)}"
+        yield seq, f"position {position_id} is {shown} in the books; row {seq} says {then}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -135,8 +136,13 @@ def _line(row: AuditRow, labels: Mapping[str, str]) -> Line:
         facts = {}
     label = next((labels[each] for each in row.ids if each in labels), "")
     facts = {**facts, "label": label} if facts and row.kind in _LABELLED else facts
+    what, how = f"{row.kind}: {row.payload}", "audit log"
     teller = _TELLERS.get(row.kind)
-    what, how = teller(facts) if teller and facts else (f"{row.kind}: {row.payload}", "audit log")
+    if teller and facts:
+        with suppress(ValueError, TypeError, AttributeError, ArithmeticError):
+            what, how = teller(facts)
+    if not row.is_sound:
+        how = f"{how}; THE ROW WAS CHANGED, see `zoe audit verify`"
     return Line(at=moment(row.at), what=what, how=how, seq=row.seq)
 
 

@@ -67,6 +67,23 @@ class AuditRow:
         return tuple(self.subjects.split())
 
     @property
+    def is_sound(self) -> bool:
+        """Whether the row's content gives its own hash."""
+        try:
+            own = row_hash(
+                self.account_id,
+                self.seq,
+                self.at,
+                self.kind,
+                self.subjects,
+                self.payload,
+                self.previous_hash,
+            )
+        except (AttributeError, TypeError, UnicodeError):  # no text, where text was written
+            return False
+        return own == self.hash
+
+    @property
     def facts(self) -> dict[str, object]:
         """The payload, read."""
         told = json.loads(self.payload)
@@ -140,12 +157,14 @@ class Checkpoint:
 class BooksState:
     """What the tables of the books say now of what the log tells too.
 
-    An intent's state and an event's status; of a fill quantity, price, cost and fee; the level.
+    An intent's state and an event's status; of a fill quantity, price, cost and fee; of a position
+    status and quantity; the level.
     """
 
     intents: Mapping[str, str]
     events: Mapping[str, str]
     fills: Mapping[str, tuple[Decimal, ...]]
+    positions: Mapping[str, tuple[str, Decimal]]
     level: str | None
 
 

@@ -6,7 +6,13 @@ from sqlalchemy import Connection, select
 
 from zoe_tools.domain.audit import BooksState
 from zoe_tools.domain.identifiers import AccountId
-from zoe_tools.store.tables import CRYPTO_FILLS, ORDER_EVENTS, ORDER_INTENTS, TRADING_STATES
+from zoe_tools.store.tables import (
+    CRYPTO_FILLS,
+    CRYPTO_POSITIONS,
+    ORDER_EVENTS,
+    ORDER_INTENTS,
+    TRADING_STATES,
+)
 
 
 def books_state(connection: Connection, account_id: AccountId) -> BooksState:
@@ -23,6 +29,12 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
     event_rows = connection.execute(
         select(events.c.event_key, events.c.status).where(events.c.account_id == account_id)
     )
+    held = CRYPTO_POSITIONS
+    position_rows = connection.execute(
+        select(held.c.position_id, held.c.status, held.c.quantity).where(
+            held.c.account_id == account_id
+        )
+    )
     level = connection.execute(
         select(states.c.level).where(states.c.account_id == account_id)
     ).scalar()
@@ -30,5 +42,6 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         intents={row[0]: row[1] for row in intent_rows},
         events={row[0]: row[1] for row in event_rows},
         fills={row[0]: tuple(row[1:]) for row in fill_rows},
+        positions={row[0]: (row[1], row[2]) for row in position_rows},
         level=level,
     )
