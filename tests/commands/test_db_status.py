@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from command_line import LIVE_KEYS, migrated, zoe
 
 
@@ -44,3 +46,18 @@ def test_foreign_and_newer_databases_are_told_apart(tmp_path: Path) -> None:
     assert (newer.code, foreign.code) == (7, 7)
     assert newer.envelope["result"]["state"] == "made by a newer zoe"
     assert foreign.envelope["result"]["state"] == "holds tables that zoe did not make"
+
+
+@pytest.mark.parametrize("line", ["db status", "db upgrade", "db backup copy.db"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SUPABASE_DB_URL"])
+def test_an_address_that_is_none_is_not_replaced_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, name: str
+) -> None:
+    """Exit 2: to look at, or copy, the default database instead would be the wrong one."""
+    monkeypatch.chdir(tmp_path)
+    home = migrated(tmp_path / "home")
+    ran = zoe(line, LIVE_KEYS | {name: "mysql://me:secret@db/zoe"}, home=home)
+
+    assert (ran.code, ran.out, (tmp_path / "copy.db").exists()) == (2, "", False)
+    assert name in ran.err
+    assert "secret" not in ran.err

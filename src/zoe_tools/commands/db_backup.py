@@ -25,7 +25,7 @@ def db_backup(
       zoe db backup /backups/zoe-monday.db
     """
     invocation: Invocation = ctx.obj
-    settings = invocation.settings(lenient=True)
+    settings = invocation.settings_of_store()
     printer = invocation.printer()
     copied = backup(settings.database_url, file.absolute())
     invocation.announce(settings)

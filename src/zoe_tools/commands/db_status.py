@@ -21,7 +21,7 @@ def db_status(ctx: typer.Context) -> int:
       zoe db status --json
     """
     invocation: Invocation = ctx.obj
-    settings = invocation.settings(lenient=True)
+    settings = invocation.settings_of_store()
     printer = invocation.printer()
     invocation.announce(settings)
     found = schema.status(settings.database_url)

@@ -26,7 +26,7 @@ def db_upgrade(ctx: typer.Context) -> None:
       zoe db upgrade
     """
     invocation: Invocation = ctx.obj
-    settings = invocation.settings(lenient=True)
+    settings = invocation.settings_of_store()
     printer = invocation.printer()
     invocation.announce(settings)
     before, after = schema.upgrade(settings.database_url)

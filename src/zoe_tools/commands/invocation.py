@@ -11,6 +11,8 @@ from zoe_tools.observe import log
 from zoe_tools.observe.redaction import REDACTOR
 from zoe_tools.render.printer import Printer
 
+_ADDRESSES = ("DATABASE_URL", "SUPABASE_DB_URL")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalOptions:
@@ -55,6 +57,20 @@ class Invocation:
         log.set_up(settings.home, verbosity=self.options.verbosity, stderr=self.output.err)
         for warning in settings.warnings if tells_warnings else ():
             self.output.warn(warning)
+        return settings
+
+    def settings_of_store(self) -> Settings:
+        """For commands about the database: lenient in everything but its address.
+
+        Without this a mistyped address would be forgotten, and another database looked at.
+
+        Raises:
+            ConfigError: the address cannot be used; and see `load_settings`.
+        """
+        settings = self.settings(lenient=True)
+        for sentence, hint in settings.problems:
+            if sentence.startswith(_ADDRESSES):
+                raise ConfigError(sentence, hint=hint)
         return settings
 
     def settings_to_judge(self) -> Settings:
