@@ -22,6 +22,7 @@ import msgspec
 import house_rules as house
 from zoe_tools.commands.config_check import Lint
 from zoe_tools.commands.fills import FillSum
+from zoe_tools.commands.reconcile import Settled
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
 from zoe_tools.core.check_tp_coverage import PositionCoverage
@@ -45,7 +46,6 @@ from zoe_tools.domain.stream import ChecksumTally
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
-from zoe_tools.gate.recover import Resolution
 from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.store.prune import Prunable
 
@@ -238,7 +238,7 @@ RESULTS: dict[str, Result] = {
         taken_at=a(datetime),
         discrepancies=whole,
         findings=rows(a(Finding)),
-        resolutions=rows(a(Resolution)),
+        resolutions=rows(a(Settled)),
         notes=rows(text),
         is_executed=flag,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
@@ -16,12 +17,14 @@ from zoe_tools.commands.planning import (
     keeping,
 )
 from zoe_tools.core.reconcile import Finding, Reconciliation
+from zoe_tools.domain.identifiers import IntentId, Symbol
+from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.money import short
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.gate.gate import Regather
-from zoe_tools.gate.recover import Recovery
+from zoe_tools.gate.recover import Recovery, Resolution
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -154,7 +157,7 @@ def _report(
             "discrepancies": len(result.findings),
             "findings": result.findings,
             "notes": (*recovery.notes, *result.notes),
-            "resolutions": recovery.resolutions,
+            "resolutions": [_settled(each) for each in recovery.resolutions],
             "is_executed": execute,
         },
         exit_code=code,
@@ -176,6 +179,30 @@ def _show_recovery(printer: Printer, recovery: Recovery) -> None:
     told = [f"{count} {what}" for count, what in booked if count]
     if told:
         printer.line(f"  Booked what was missed: {', '.join(told)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An intent that was open, what became of it, and the evidence."""
+
+    intent_id: IntentId
+    action: IntentKind
+    purpose: str
+    symbol: Symbol
+    state: IntentState
+    evidence: str
+
+
+def _settled(found: Resolution) -> Settled:
+    intent = found.intent
+    return Settled(
+        intent_id=intent.intent_id,
+        action=intent.kind,
+        purpose=intent.purpose,
+        symbol=intent.symbol,
+        state=found.state,
+        evidence=found.evidence,
+    )
 
 
 def _exit_code(result: Reconciliation, *, execute: bool) -> int:
