@@ -253,3 +253,34 @@ def test_a_lock_that_ran_out_is_taken(tmp_path: Path) -> None:
         return outcome
 
     assert at_the_desk(tmp_path, story).state is OutcomeState.DONE
+
+
+@pytest.mark.parametrize("ago_s", [1, 59, 61])
+def test_of_two_processes_that_miss_the_same_stop_one_places_it(tmp_path: Path, ago_s: int) -> None:
+    """Two stops for one position would sell what zoe does not manage.
+
+    Beyond the visibility lag a plan that asks for a stop has seen that the other one is gone.
+    """
+
+    async def story(desk: Desk) -> None:
+        held = make_position()
+        await desk.read(lambda tx: tx.record_position(held))
+        stop = place(make_stop_request(), position_id=held.position_id)
+        slow = desk.plan(stop, command="recover-sl")
+        snapshot = await desk.look()
+        (first,) = await carry(desk, desk.gate(pid=2), stop)
+        if ago_s > 1:
+            await desk.clock.sleep(ago_s)
+            slow = desk.plan(stop, command="recover-sl")
+        gate = desk.gate(command="recover-sl", pid=3)
+        receipt = await gate.carry_out(slow, snapshot=snapshot, execute=True)
+        (second,) = receipt.outcomes
+
+        assert first.state is OutcomeState.DONE
+        seen_gone = ago_s > desk.policy.visibility_lag_s
+        assert (second.state is OutcomeState.SKIPPED) is not seen_gone
+        assert len(desk.venue.resting) == 1 + seen_gone
+        if not seen_gone:
+            assert "a stop for this position was placed just now (O00001)" in second.evidence
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000"), "BTC": d("2")})

@@ -123,6 +123,8 @@ def journal(
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
     _demand_preconditions(transaction, step)
+    looked_at = planned_at or plan.created_at
+    _demand_no_other_stop(transaction, step, looked_at, policy)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
@@ -135,7 +137,7 @@ def journal(
         step,
         intent.symbol,
         holder=author.lock_holder,
-        planned_at=planned_at or plan.created_at,
+        planned_at=looked_at,
         now=now,
         life=deadline - now,
     )
@@ -386,6 +388,23 @@ def _demand_room(transaction: Transaction, step: PlaceOrder) -> None:
         raise Withheld(
             f"{short(working)} of the position's {short(position.quantity)} are being sold already"
         )
+
+
+def _demand_no_other_stop(
+    transaction: Transaction, step: VenueStep, looked_at: datetime, policy: Policy
+) -> None:
+    """A position gets one stop, whoever sees first that it has none.
+
+    What another process placed so lately need not have been seen by the plan's look at the venue.
+    """
+    if not isinstance(step, PlaceOrder) or step.request.purpose != "stop":
+        return
+    unseen_since = looked_at - timedelta(seconds=policy.visibility_lag_s)
+    for order in transaction.orders(open_only=True):
+        is_rival = order.purpose == "stop" and order.position_id == step.position_id
+        if is_rival and step.position_id is not None and order.created_at > unseen_since:
+            name = order.venue_order_id or order.client_order_id
+            raise Withheld(f"a stop for this position was placed just now ({name}): plan again")
 
 
 def _kind(step: VenueStep) -> IntentKind:
