@@ -258,7 +258,7 @@ def test_an_entry_at_the_very_limit_passes(world: dict[str, Any], order: dict[st
 
 def test_the_steps_of_one_plan_share_the_limits() -> None:
     """Three entries of 24: two fit into the day's 50, and into 49 dollars only one."""
-    three = [make_request(), make_request(), make_request()]
+    three = [make_request(limit_price=d(each)) for each in ("60000.0", "59999.9", "59999.8")]
     poor = snapshot_with(balances=(Balance(asset="USD", total=d("47")),))
 
     assert codes(snapshot_with(), *three) == ["MAX_DAILY_NOTIONAL"]
@@ -380,3 +380,37 @@ def test_no_state_of_the_world_blocks_a_reduction(
 def test_an_entry_never_passes_a_world_that_cannot_be_seen(world: dict[str, Any]) -> None:
     """Whatever is missing fails closed."""
     assert len(codes(snapshot_with(**world), make_request())) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "changes", "ahead_s"),
+    [
+        ("MALFORMED", {"quantity": d("1e15")}, 0),
+        ("MALFORMED", {"quantity": d("1e999999")}, 0),
+        ("MALFORMED", {"limit_price": d("1e30")}, 0),
+        ("MALFORMED", {"trigger_price": d("1e999999")}, 0),
+        ("UNPRICED", NO_LIMIT, 0),
+        ("STALE_QUOTE", {}, 10.1),
+        (None, {}, 10),
+    ],
+)
+def test_absurd_orders_and_quotes_from_ahead_are_refused_and_break_nothing(
+    code: str | None, changes: dict[str, Any], ahead_s: float
+) -> None:
+    """A number that cannot be reckoned with, a limit order without one, a clock set back."""
+    quote = make_quote(as_of=NOON + timedelta(seconds=ahead_s))
+    snapshot = snapshot_with(quotes=reading((quote,)))
+    entry = make_request(order_type=OrderType.LIMIT, **changes)
+
+    assert codes(snapshot, entry) == ([] if code is None else [code])
+
+
+@pytest.mark.parametrize(("window_s", "refused"), [(10.0, ["DUPLICATE_ORDER"]), (0.0, [])])
+def test_the_same_entry_twice_in_one_plan_is_a_duplicate(
+    window_s: float, refused: list[str]
+) -> None:
+    """It is placed within a second of the first."""
+    snapshot = snapshot_with(**limited(duplicate_window_s=window_s))
+    entry = make_request(quantity=d("0.0002"))
+
+    assert codes(snapshot, entry, entry) == refused

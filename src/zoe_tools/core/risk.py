@@ -222,7 +222,7 @@ def _use_up(step: Step, snapshot: Snapshot, running: Running) -> None:
             price = price_at_risk(request, quote) if isinstance(quote, Quote) else ZERO
             cost = price * request.quantity
             running.notional += cost
-            running.orders += 1
+            running.requests.append(request)
             running.entered[request.symbol] = running.entered.get(request.symbol, ZERO) + cost
             running.symbols.add(request.symbol)
             spent_in = quote_of(request.symbol)

@@ -41,7 +41,12 @@ class Running:
     symbols: set[Symbol]
     positions: dict[PositionId, Position]
     entered: dict[Symbol, Decimal] = field(default_factory=dict)
-    orders: int = 0
+    requests: list[OrderRequest] = field(default_factory=list)
+
+    @property
+    def orders(self) -> int:
+        """How many entries."""
+        return len(self.requests)
 
 
 def running_of(snapshot: Snapshot) -> Running:
@@ -64,7 +69,7 @@ def limit_checks(
     yield _open_orders_check(snapshot, running)
     yield _rate_check(snapshot, running)
     yield _cancel_ratio_check(snapshot)
-    yield _duplicate_check(request, snapshot)
+    yield _duplicate_check(request, snapshot, running)
     yield _self_trade_check(request, price, snapshot)
 
 
@@ -243,9 +248,11 @@ def _cancel_ratio_check(snapshot: Snapshot) -> Found | None:
     )
 
 
-def _duplicate_check(request: OrderRequest, snapshot: Snapshot) -> Found | None:
+def _duplicate_check(request: OrderRequest, snapshot: Snapshot, running: Running) -> Found | None:
     """The same entry a moment after the first is more often an accident than a wish."""
     window_s = snapshot.policy.duplicate_window_s
+    if window_s > 0 and request in running.requests:
+        return ("DUPLICATE_ORDER", "The same order is in this plan already.")
     for each in _lately(snapshot):
         age_s = (snapshot.taken_at - each.created_at).total_seconds()
         is_dead = each.status.is_terminal and each.filled_quantity == ZERO

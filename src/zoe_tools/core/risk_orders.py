@@ -34,11 +34,19 @@ LIMIT_PRICED = frozenset(
 _TRAILING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 
 
+_MOST_DIGITS = 15
+"""Of a number before its point; with more of them nothing can be reckoned exactly."""
+
+
 def malformed(quantity: Decimal | None, *prices: Decimal | None) -> Found | None:
-    """A number that is none: NaN, infinite, zero or negative."""
+    """A number that is none: NaN, infinite, zero, negative, or beyond all reason."""
     for name, value in (("quantity", quantity), *(("price", price) for price in prices)):
-        if value is not None and (not value.is_finite() or value <= ZERO):
+        if value is None:
+            continue
+        if not value.is_finite() or value <= ZERO:
             return ("MALFORMED", f"The {name} {value} is not a positive number.")
+        if value.adjusted() >= _MOST_DIGITS:
+            return ("MALFORMED", f"The {name} {value:e} is beyond all reason.")
     return None
 
 
@@ -79,6 +87,9 @@ def quote_at(snapshot: Snapshot, symbol: Symbol) -> Quote | Found:
     age_s = (snapshot.taken_at - quote.as_of).total_seconds()
     if age_s > snapshot.policy.quote_stale_s:
         return ("STALE_QUOTE", f"The quote for {symbol} is {age_s:.0f} s old.")
+    if -age_s > snapshot.policy.quote_stale_s:
+        # A clock was set back: by its time alone an old quote would be fresh for as long.
+        return ("STALE_QUOTE", f"The quote for {symbol} is from {-age_s:.0f} s ahead.")
     return quote
 
 
@@ -155,7 +166,9 @@ def terms_check(request: OrderRequest) -> Found | None:
     if request.order_type in _TRAILING:
         told = f"a {request.order_type.value} order follows the market"
     elif terms is None:
-        return None
+        if request.limit_price is not None or request.order_type not in LIMIT_PRICED:
+            return None
+        told = f"a {request.order_type.value} order without its price"
     elif terms.leverage is not None:
         told = "it is leveraged"
     elif terms.is_quantity_in_quote:

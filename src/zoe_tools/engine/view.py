@@ -61,11 +61,11 @@ class LiveView:
         return tuple(self._candles[symbol])
 
     def fresh_quote(self, symbol: Symbol, now: datetime, stale_s: float) -> Quote | None:
-        """The quote, unless the public wire is down or the quote is too old."""
+        """The quote, unless the public wire is down or the quote is too old, or from ahead."""
         quote = self.quotes.get(symbol)
         if quote is None or "public" not in self._up:
             return None
-        return quote if (now - quote.as_of).total_seconds() <= stale_s else None
+        return quote if abs((now - quote.as_of).total_seconds()) <= stale_s else None
 
     def apply(self, event: StreamEvent, now: datetime) -> None:
         """Fold one event; events that are about orders are the books' business."""
