@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from builders import LIVE, d, make_position, make_request, make_stop_request, pl
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.kill import ROUNDS, Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType
 from zoe_tools.domain.plan import AdoptPosition
@@ -275,5 +277,30 @@ def test_a_sale_of_somebody_else_is_waited_for(tmp_path: Path) -> None:
 
         assert codes == [0]
         assert sum(fill.quantity for fill in desk.venue.executions) == d("0.5")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_was_sold_is_not_sold_again_while_its_trades_are_not_shown(tmp_path: Path) -> None:
+    """The order is filled, the trades history lags behind: two bitcoins are somebody else's."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        shown = desk.venue.fills
+        hidden_until = desk.clock.now() + timedelta(seconds=60)
+
+        async def late(*, since: datetime | None = None) -> tuple[Fill, ...]:
+            told = await shown(since=since)
+            return told if desk.clock.now() >= hidden_until else ()
+
+        desk.venue.fills = late  # type: ignore[method-assign]
+        await kill(desk, KillLevel.FLATTEN)
+        assert desk.venue.totals["BTC"] == d("2")
+
+        await desk.clock.sleep(60)
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+        assert code == 0
+        assert desk.venue.totals["BTC"] == d("2")
+        assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)

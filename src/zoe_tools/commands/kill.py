@@ -239,7 +239,7 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
             await context.clock.sleep(1.0)
             continue
         if plan[1].is_empty and _is_stuck(plan[1]):
-            await context.clock.sleep(1.0)  # somebody else is selling it: see how that ends
+            await _wait_for_sales(context, gate)
             continue
         if plan[1].is_empty:
             is_verified = True
@@ -248,8 +248,15 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
             break  # the last look is for what the last round did
         receipts.append(await gate.carry_out(plan[1], snapshot=plan[0], execute=True))
         if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
-            await context.clock.sleep(1.0)
+            await _wait_for_sales(context, gate)
     return _together(receipts, is_verified=is_verified)
+
+
+async def _wait_for_sales(context: Context, gate: Gate) -> None:
+    """Somebody else is selling it, or its trades are not shown yet: see how that ends."""
+    await context.clock.sleep(1.0)
+    with suppress(VenueError):
+        await gate.recover(patient=False)
 
 
 async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | None:

@@ -220,17 +220,20 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
 
 
 def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
-    """What our market sells that are still working will take of the position."""
-    return sum(
-        (
-            each.remaining_quantity
-            for each in snapshot.orders
-            if each.purpose == "flatten"
-            and each.position_id == position.position_id
-            and not each.status.is_terminal
-        ),
-        ZERO,
-    )
+    """What our orders will take of the position: sells at work, and sold without a trade shown."""
+    found = {each.client_order_id: each for each in (*snapshot.recent_orders, *snapshot.orders)}
+    booked: dict[VenueOrderId, Decimal] = {}
+    for fill in snapshot.recorded_fills:
+        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+    taken = ZERO
+    for each in found.values():
+        if each.position_id != position.position_id or each.side is not Side.SELL:
+            continue
+        if each.purpose == "flatten" and not each.status.is_terminal:
+            taken += each.remaining_quantity
+        if each.venue_order_id is not None:
+            taken += max(each.filled_quantity - booked.get(each.venue_order_id, ZERO), ZERO)
+    return taken
 
 
 def _bid(snapshot: Snapshot, position: Position) -> Decimal:

@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.risk import adds_risk
@@ -30,6 +31,7 @@ from zoe_tools.domain.plan import (
     canonical_json,
 )
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.fence import (
     Fence,
     LockHolder,
@@ -122,7 +124,7 @@ def journal(
     step = plan.steps[index]
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
-    _demand_preconditions(transaction, step)
+    _demand_preconditions(transaction, step, now)
     looked_at = planned_at or plan.created_at
     _demand_no_other_stop(transaction, step, looked_at, policy)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
@@ -353,7 +355,7 @@ def _follow(
         transaction.record_order(after)
 
 
-def _demand_preconditions(transaction: Transaction, step: VenueStep) -> None:
+def _demand_preconditions(transaction: Transaction, step: VenueStep, now: datetime) -> None:
     """What the store can say about a step's preconditions, in the journaling transaction."""
     for condition in step.preconditions:
         if not isinstance(condition, PositionStill):
@@ -365,29 +367,40 @@ def _demand_preconditions(transaction: Transaction, step: VenueStep) -> None:
                 f"the position holds {short(held)}, the plan counted on {short(condition.quantity)}"
             )
     if isinstance(step, PlaceOrder) and not adds_risk(step):
-        _demand_room(transaction, step)
+        _demand_room(transaction, step, now)
 
 
-def _demand_room(transaction: Transaction, step: PlaceOrder) -> None:
-    """What is sold and what is being sold together never exceed the position.
+def _demand_room(transaction: Transaction, step: PlaceOrder, now: datetime) -> None:
+    """What was sold, is sold and is being sold together never exceeds the position.
 
-    A resting stop does not count: at the venue it holds the very asset an exit would need.
+    A resting stop does not count: at the venue it holds the very asset an exit would need. What
+    the venue's orders tell of as sold counts before its trades do: they may be shown later.
     """
     position = transaction.position(step.position_id) if step.position_id else None
-    if position is None or step.request.purpose not in _LEAVING:
+    if position is None:
         return
-    working = sum(
-        (
-            order.remaining_quantity
-            for order in transaction.orders(open_only=True)
-            if order.position_id == position.position_id and order.purpose in _LEAVING
-        ),
-        ZERO,
-    )
-    if working + step.request.quantity > position.quantity:
+    working = unbooked = ZERO
+    for order in transaction.orders_of_position(position.position_id):
+        if order.side is not step.request.side:
+            continue
+        unbooked += _unbooked(transaction, order, now)
+        if order.purpose in _LEAVING and not order.status.is_terminal:
+            working += order.remaining_quantity
+    is_leaving = step.request.purpose in _LEAVING
+    gone = unbooked + (working if is_leaving else ZERO)
+    if (is_leaving or gone > ZERO) and gone + step.request.quantity > position.quantity:
         raise Withheld(
-            f"{short(working)} of the position's {short(position.quantity)} are being sold already"
+            f"{short(gone)} of the position's {short(position.quantity)} are being sold already"
         )
+
+
+def _unbooked(transaction: Transaction, order: OrderRecord, now: datetime) -> Decimal:
+    """What an order has filled and the books have no trade of, as long as one may be on its way."""
+    is_old = order.status.is_terminal and order.updated_at < now - RECENT
+    if order.venue_order_id is None or order.filled_quantity == ZERO or is_old:
+        return ZERO
+    fills = transaction.fills(venue_order_id=order.venue_order_id)
+    return max(order.filled_quantity - sum((each.quantity for each in fills), ZERO), ZERO)
 
 
 def _demand_no_other_stop(

@@ -101,6 +101,13 @@ def orders(
     return _select(connection, account_id, *conditions)
 
 
+def orders_of_position(
+    connection: Connection, account_id: AccountId, position_id: PositionId
+) -> tuple[OrderRecord, ...]:
+    """One position's orders, oldest first."""
+    return _select(connection, account_id, CRYPTO_ORDERS.c.position_id == position_id)
+
+
 def order(
     connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
 ) -> OrderRecord | None:

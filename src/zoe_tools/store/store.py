@@ -16,13 +16,7 @@ from sqlalchemy import Connection, Engine
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import (
-    ClientOrderId,
-    IntentId,
-    PositionId,
-    Symbol,
-    VenueOrderId,
-)
+from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord, ProofKind
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.observation import BalanceSnapshot, Lease
@@ -186,6 +180,10 @@ class Transaction(Observing):
     ) -> tuple[OrderRecord, ...]:
         """Orders made at `since` or later, oldest first; `open_only`: that may still change."""
         return orders.orders(self._connection, self.account_id, open_only=open_only, since=since)
+
+    def orders_of_position(self, position_id: PositionId) -> tuple[OrderRecord, ...]:
+        """All orders of a position, over or not; oldest first."""
+        return orders.orders_of_position(self._connection, self.account_id, position_id)
 
     def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
         """The order with our id."""
