@@ -293,7 +293,7 @@ def test_what_was_sold_is_not_sold_again_while_its_trades_are_not_shown(tmp_path
             told = await shown(since=since)
             return told if desk.clock.now() >= hidden_until else ()
 
-        desk.venue.fills = late  # type: ignore[method-assign]
+        desk.venue.fills = late  # type: ignore[assignment, method-assign]
         await kill(desk, KillLevel.FLATTEN)
         assert desk.venue.totals["BTC"] == d("2")
 

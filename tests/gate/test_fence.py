@@ -13,10 +13,12 @@ import pytest
 
 from builders import BTC, ETH, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.observation import Lease
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition, CancelOrder, OutcomeState, Plan, Step, StepOutcome
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.gate import Gate
 from zoe_tools.store.store import Transaction
 
@@ -271,7 +273,10 @@ def test_of_two_processes_that_miss_the_same_stop_one_places_it(tmp_path: Path, 
         (first,) = await carry(desk, desk.gate(pid=2), stop)
         if ago_s > 1:
             await desk.clock.sleep(ago_s)
+            if ago_s > desk.policy.visibility_lag_s:
+                desk.venue.end(VenueOrderId("O00001"), OrderStatus.CANCELED)
             slow = desk.plan(stop, command="recover-sl")
+        desk.venue.cue("orders", VenueUnavailable("nobody can look"))
         gate = desk.gate(command="recover-sl", pid=3)
         receipt = await gate.carry_out(slow, snapshot=snapshot, execute=True)
         (second,) = receipt.outcomes
@@ -279,8 +284,31 @@ def test_of_two_processes_that_miss_the_same_stop_one_places_it(tmp_path: Path, 
         assert first.state is OutcomeState.DONE
         seen_gone = ago_s > desk.policy.visibility_lag_s
         assert (second.state is OutcomeState.SKIPPED) is not seen_gone
-        assert len(desk.venue.resting) == 1 + seen_gone
+        assert len(desk.venue.resting) == 1
         if not seen_gone:
             assert "a stop for this position was placed just now (O00001)" in second.evidence
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000"), "BTC": d("2")})
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_list_of_orders_that_came_empty_does_not_double_a_stop(
+    tmp_path: Path,
+    is_there: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """A stop that the books know is asked for by its id; one that is gone is replaced."""
+
+    async def story(desk: Desk) -> None:
+        held = make_position()
+        await desk.read(lambda tx: tx.record_position(held))
+        stop = place(make_stop_request(), position_id=held.position_id)
+        await carry(desk, desk.gate(), stop)
+        await desk.clock.sleep(3_600)
+        if not is_there:
+            desk.venue.end(VenueOrderId("O00001"), OrderStatus.CANCELED)
+        (outcome,) = await carry(desk, desk.gate(command="recover-sl"), stop)
+
+        assert (outcome.state is OutcomeState.SKIPPED) is is_there
+        assert len(desk.venue.resting) == 1
 
     at_the_desk(tmp_path, story, balances={"USD": d("1000"), "BTC": d("2")})

@@ -42,6 +42,7 @@ from zoe_tools.gate.journal import (
     intent_id_of,
     journal,
     mark,
+    stops_at_work,
 )
 from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.prove import Prover
@@ -175,6 +176,7 @@ class Carrier:
         self.in_flight.add(intent_id)
         try:
             try:
+                await self._demand_no_other_stop(step)
                 entry = await self._journaled(plan, index, step, standing, now)
                 await self._claim(step, entry)
             except StoreError as error:
@@ -186,6 +188,18 @@ class Carrier:
             return _outcome(step, OutcomeState.SKIPPED, str(error), code=error.code)
         finally:
             self.in_flight.discard(intent_id)
+
+    async def _demand_no_other_stop(self, step: VenueStep) -> None:
+        """A stop that the books know may rest, though the plan's look did not show it."""
+        position_id = step.position_id
+        if not isinstance(step, PlaceOrder) or step.request.purpose != "stop" or not position_id:
+            return
+        known = await self.keeper.run(
+            lambda tx: stops_at_work(tx, position_id), instead=lambda _: ()
+        )
+        for each in known:
+            if await self.prover.is_working(each):
+                raise Withheld(f"stop {each} for this position rests at the venue: plan again")
 
     async def _journaled(
         self, plan: Plan, index: int, step: VenueStep, standing: Standing, now: datetime

@@ -15,7 +15,14 @@ from decimal import Decimal
 from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import (
+    AccountId,
+    ClientOrderId,
+    IntentId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO, short
@@ -418,6 +425,17 @@ def _demand_no_other_stop(
         if is_rival and step.position_id is not None and order.created_at > unseen_since:
             name = order.venue_order_id or order.client_order_id
             raise Withheld(f"a stop for this position was placed just now ({name}): plan again")
+
+
+def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
+    """The position's stops that are at the venue, by what the books know."""
+    return tuple(
+        order.venue_order_id
+        for order in transaction.orders(open_only=True)
+        if order.purpose == "stop"
+        and order.position_id == position_id
+        and order.venue_order_id is not None
+    )
 
 
 def _kind(step: VenueStep) -> IntentKind:

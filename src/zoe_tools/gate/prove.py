@@ -109,6 +109,14 @@ class Prover:
             await self.clock.sleep(wait_s)
         return fills
 
+    async def is_working(self, venue_order_id: VenueOrderId) -> bool:
+        """Whether the venue's own record of an order says so; False where it cannot be asked."""
+        try:
+            order = await self._order(venue_order_id)
+        except VenueError:
+            return False
+        return order is not None and not order.status.is_terminal
+
     async def _is_late_there(self, moment: datetime) -> bool:
         """The same by the venue's clock: ours may have been set since the deadline was written."""
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
