@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, NOON, d
+from builders import BTC, ETH, NOON, d, make_intent
 from loop_rig import LoopRig, run_loop, sides
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.order import OrderStatus, Side
+from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import VenueRejected, VenueUnavailable
@@ -233,6 +234,56 @@ def test_records_that_cannot_be_read_after_a_gap_are_asked_for_again(tmp_path: P
 
         assert await rig.read(lambda tx: tx.positions(open_only=True)) == ()
         assert rig.writes == ["place", "place"]
+
+    run_loop(tmp_path, story)
+
+
+def test_trades_that_are_shown_late_after_a_gap_are_asked_for_again(tmp_path: Path) -> None:
+    """The order tells that it filled: the position is booked and protected as soon as it can be."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(rests=True)
+        (entry,) = rig.venue.resting
+        rig.go_down("private")
+        rig.is_deaf = True
+        rig.fill(entry, "0.00041624")
+        rig.is_deaf = False
+        shown, rig.venue.executions = rig.venue.executions, []
+        rig.come_up("private")
+        await rig.pass_time(3)
+        assert rig.resting(Side.SELL) == []
+        rig.venue.executions = shown
+        await rig.pass_time(8)
+
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
+
+    run_loop(tmp_path, story)
+
+
+def test_an_open_outcome_keeps_back_its_own_instrument_alone(tmp_path: Path) -> None:
+    """Also while the venue is asked about it, which may take long."""
+
+    async def story(rig: LoopRig) -> None:
+        async def slow(venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            del venue_order_ids
+            await rig.clock.sleep(100)
+            return ()
+
+        lost = make_intent(
+            kind=IntentKind.CANCEL,
+            state=IntentState.UNKNOWN,
+            venue_order_id=VenueOrderId("O1"),
+            deadline=rig.clock.now(),
+        )
+        await rig.read(lambda tx: tx.record_intent(lost))
+        rig.venue.orders = slow  # type: ignore[method-assign]
+        assert rig.loop is not None
+        await rig.loop.books.refresh(rig.clock.now())
+        rig.strategy.wanted[BTC] = "enter"
+        rig.strategy.wanted[ETH] = "enter"
+        await rig.close_candle(BTC, ETH)
+
+        assert [each.symbol for each in rig.venue.book_of_orders.values()] == [ETH, ETH]
 
     run_loop(tmp_path, story)
 

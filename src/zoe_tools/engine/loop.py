@@ -170,20 +170,26 @@ class TradingLoop:
     async def _catch_up(self, now: datetime) -> None:
         """What was missed while the private wire was away is asked of the venue's records.
 
-        A venue that does not answer is asked again with the next heartbeat.
+        A venue that does not answer, or not with all trades, is asked again by the chase.
         """
         self._is_behind = True
+        await self._ask_records(now)
+
+    async def _ask_records(self, now: datetime) -> None:
         try:
-            await self._parts.gate.recover(patient=False)
-            self._is_behind = False
+            recovery = await self._parts.gate.recover(patient=False)
+            self._is_behind = recovery.lacks_fills
         except VenueError as error:
             _LOG.warning("The venue's records cannot be read: %s", error.message)
         await self.books.refresh(now)
 
     async def chase_unresolved(self) -> None:
-        """Ask the venue's records about what was missed and what is open; both block new risk."""
+        """Ask the venue's records about what was missed and what is open.
+
+        What was missed keeps all new risk back, an open intent that on its own instrument.
+        """
         if self.books.unresolved or self._is_behind:
-            await self._catch_up(self._clock.now())
+            await self._ask_records(self._clock.now())
             self.wake()
 
     async def heed_statuses(self, update: InstrumentsUpdate, source: Source) -> None:

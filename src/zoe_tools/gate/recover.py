@@ -7,7 +7,7 @@ that are not ours are left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecor
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.books import (
     book_missed_fill,
     book_proved,
@@ -51,12 +52,16 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """What was found: resolved intents, how many orders moved, how many fills were new."""
+    """What was found: resolved intents, how many orders moved, how many fills were new.
+
+    `lacks_fills`: an order has lately filled more than the trades tell that are shown as yet.
+    """
 
     resolutions: tuple[Resolution, ...] = ()
     orders_updated: int = 0
     fills_booked: int = 0
     notes: tuple[str, ...] = ()
+    lacks_fills: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -101,6 +106,7 @@ async def recover(
         orders_updated=moved,
         fills_booked=fresh,
         notes=notes,
+        lacks_fills=await store.run(lambda tx: _lacks_fills(tx, now)),
     )
 
 
@@ -180,17 +186,33 @@ def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, ProofKin
 
 def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:
     """Orders that may have moved while nobody looked, and those whose fills do not add up."""
-    booked: dict[VenueOrderId, Decimal] = {}
-    for fill in transaction.fills():
-        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+    booked = _booked(transaction)
     return tuple(
         order
         for order in transaction.orders()
-        if not order.status.is_terminal
-        or (
-            order.venue_order_id is not None
-            and order.filled_quantity > booked.get(order.venue_order_id, ZERO)
-        )
+        if not order.status.is_terminal or _is_short(order, booked)
+    )
+
+
+def _lacks_fills(transaction: Transaction, now: datetime) -> bool:
+    """Whether trades of the last hour are yet to be shown."""
+    booked = _booked(transaction)
+    return any(
+        _is_short(order, booked) and order.updated_at > now - RECENT
+        for order in transaction.orders()
+    )
+
+
+def _booked(transaction: Transaction) -> dict[VenueOrderId, Decimal]:
+    booked: dict[VenueOrderId, Decimal] = {}
+    for fill in transaction.fills():
+        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+    return booked
+
+
+def _is_short(order: OrderRecord, booked: Mapping[VenueOrderId, Decimal]) -> bool:
+    return order.venue_order_id is not None and order.filled_quantity > booked.get(
+        order.venue_order_id, ZERO
     )
 
 
