@@ -69,6 +69,16 @@ _KINDS = {
 }
 
 
+class SettableClock(VirtualClock):
+    """A clock that somebody may set; sleeps go on."""
+
+    set_by: timedelta = timedelta(0)
+
+    @override
+    def now(self) -> datetime:
+        return super().now() + self.set_by
+
+
 class ScriptedFeed:
     """Streams what a test puts in."""
 
@@ -187,7 +197,7 @@ class LoopRig:
     def __init__(
         self, folder: Path, *, policy: Policy, is_shadow: bool, starts_at: datetime = NOON
     ) -> None:
-        self.clock = VirtualClock(starts_at)
+        self.clock = SettableClock(starts_at)
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()

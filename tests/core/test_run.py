@@ -200,6 +200,17 @@ def test_an_old_entry_is_cancelled_and_a_young_one_is_not() -> None:
     ]
 
 
+def test_an_entry_from_ahead_is_cancelled_as_an_old_one_is() -> None:
+    """The clock was set back: nobody knows how long it has been working."""
+    ahead = make_order(created_at=NOON + timedelta(seconds=60))
+    nearly = make_order(created_at=NOON + timedelta(seconds=59))
+
+    assert [type(step) for step in plan_run(world(orders=(ahead,)), (), frozenset()).steps] == [
+        CancelOrder
+    ]
+    assert plan_run(world(orders=(nearly,)), (), frozenset()).is_empty
+
+
 def test_an_orderly_stop_cancels_entries_and_keeps_stops() -> None:
     """Positions stay, protected."""
     position = make_position()

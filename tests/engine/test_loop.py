@@ -260,6 +260,27 @@ def test_trades_that_are_shown_late_after_a_gap_are_asked_for_again(tmp_path: Pa
     run_loop(tmp_path, story)
 
 
+def test_a_clock_that_is_set_back_does_not_silence_the_loop(tmp_path: Path) -> None:
+    """A pause of a second, ten minutes ago, is not waited for again: the stop is put back."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        rig.venue.cue("place", VenueRejected("no", code="EOrder:Insufficient funds"))
+        rig.quote(ETH)
+        await rig.enter(ETH)
+        await rig.pass_time(600)
+        rig.clock.set_by = timedelta(hours=-1)
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        rig.quote()
+        await rig.pass_time(5)
+
+        assert len(rig.resting(Side.SELL)) == 1
+
+    run_loop(tmp_path, story)
+
+
 def test_an_open_outcome_keeps_back_its_own_instrument_alone(tmp_path: Path) -> None:
     """Also while the venue is asked about it, which may take long."""
 

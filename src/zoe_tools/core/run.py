@@ -234,7 +234,8 @@ def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:
             continue
         if order.position_id in leaving:
             continue
-        is_old = world.snapshot.taken_at - order.created_at >= lifetime
+        # From ahead is as bad: the clock was set back, and nobody knows how old it is.
+        is_old = abs(world.snapshot.taken_at - order.created_at) >= lifetime
         is_stopped = all_of_them or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN
         instrument = world.catalogue.find(order.symbol)
         is_closed = instrument is not None and instrument.status in _CLOSED_TO_ENTRIES

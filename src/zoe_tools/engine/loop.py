@@ -305,7 +305,14 @@ class TradingLoop:
         self._wake.set()
 
     def _may_act(self, now: datetime) -> bool:
-        return self.view.is_live and (self._quiet_until is None or now >= self._quiet_until)
+        return self.view.is_live and not self._is_quiet(now)
+
+    def _is_quiet(self, now: datetime) -> bool:
+        """For a cycle at most: by a clock that was set back a past pause would begin again."""
+        if self._quiet_until is None:
+            return False
+        left_s = (self._quiet_until - now).total_seconds()
+        return 0 < left_s <= self._parts.cadence.cycle_s
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         """At most one entry a turn: what it fills is protected before the next one is sent.
