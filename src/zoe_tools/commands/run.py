@@ -23,7 +23,6 @@ from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
 from zoe_tools.runtime.live_run import RunOrder, run_live
 from zoe_tools.runtime.paper_process import request_paper
-from zoe_tools.runtime.replay import ReplayOrder, replay
 from zoe_tools.runtime.run_home import new_run_home, wall_time
 
 _FINDINGS = 3
@@ -106,6 +105,9 @@ def _replay(
             "A recorded market is replayed with --speed max.",
             hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
         )
+    # The loop over a venue's wires does not load an exchange.
+    from zoe_tools.runtime.replay import ReplayOrder, replay  # noqa: PLC0415 - as said
+
     home = new_run_home(settings.home, started=wall_time(), name=market_data.stem)
     order = ReplayOrder(market_data=market_data, strategy=strategy, seed=seed, home=home)
     result = replay(settings, order, RunPrinter(invocation.printer()))

@@ -1,7 +1,8 @@
 """Hears from PostgreSQL that a switch or a trading state was changed, before one would ask.
 
 Only a speed-up: whoever reads the state goes on asking twice a second. Behind a transaction pooler
-nothing is ever heard, and a connection that is lost is made anew in peace.
+nothing is ever heard, and a connection that is lost is made anew in peace. PostgreSQL's driver is
+loaded by who listens: with a file for a store, every command would pay for it in vain.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import logging
 import threading
 from collections.abc import Callable
 from typing import Self
-
-import psycopg
 
 from zoe_tools.store.database import CONNECT_TIMEOUT_S, parse_url
 
@@ -53,6 +52,8 @@ class StateNews:
             self._thread.join()
 
     def _listen(self) -> None:
+        import psycopg  # noqa: PLC0415 - see the module
+
         while not self._is_over.is_set():
             try:
                 self._hear()
@@ -62,6 +63,8 @@ class StateNews:
             self._is_over.wait(MAKE_ANEW_S)
 
     def _hear(self) -> None:
+        import psycopg  # noqa: PLC0415 - see the module
+
         with psycopg.connect(
             self._conninfo,
             autocommit=True,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 
@@ -45,7 +46,7 @@ class WholeRow:
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert; False, and nothing changed, if a row with one of the table's keys is there."""
-    statement = _insert(connection, table).on_conflict_do_nothing()
+    statement = _insert(connection.dialect.name, table).on_conflict_do_nothing()
     done = connection.execute(
         statement, dict(values), execution_options={"preserve_rowcount": True}
     )
@@ -66,18 +67,28 @@ def upsert(
     many = [dict(rows)] if isinstance(rows, Mapping) else [dict(row) for row in rows]
     if not many:
         return
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    changing = [name for name in many[0] if name not in keys and name not in keep]
-    statement = statement.on_conflict_do_update(
-        index_elements=keys, set_={name: statement.excluded[name] for name in changing}
-    )
+    statement = _upsert_of(connection.dialect.name, table, tuple(many[0]), tuple(keep))
     connection.execute(statement, many)
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert:
+@lru_cache(maxsize=64)
+def _upsert_of(
+    dialect: str, table: Table, names: tuple[str, ...], keep: tuple[str, ...]
+) -> sqlite.Insert:
+    """The statement for rows of these columns; putting one together costs more than running it."""
+    statement = _insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    changing = [name for name in names if name not in keys and name not in keep]
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in changing}
+    )
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert:
     """The dialect's own insert: both know ON CONFLICT, in the same words."""
-    if connection.dialect.name == "sqlite":
-        statement: Any = sqlite.insert(table)
-        return statement  # type: ignore[no-any-return]
-    return postgresql.insert(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - in vain where the store is a file
+
+    statement: Any = postgresql.insert(table)
+    return statement  # type: ignore[no-any-return]
