@@ -25,6 +25,8 @@ ZOE := $(CURDIR)/$(VENV)/bin/zoe
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(PY) -m pip --quiet install -c constraints.txt
 JOBS ?= 2
+# What was compiled is kept: the tests start many processes, and each would compile all of zoe.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -q
 BENCHES := -q -s -o python_files='bench_*.py' -o python_functions='bench_*'
 
 # A home of its own for every demo: nothing is left from the last one, and nothing of yours is touched.
@@ -52,10 +54,10 @@ smoke: setup
 	@$(RUN_ON_PAPER) --strategy demo --for 20s
 
 test: setup-test
-	@$(PY) -m pytest -q -n $(JOBS) --ignore=tests/packaging --ignore=tests/conformance
+	@$(PYTEST) -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/conformance
 
 acceptance: setup-test
-	@$(PY) -m pytest -q -n $(JOBS) -m slow tests
+	@$(PYTEST) -n $(JOBS) --dist worksteal -m slow tests
 
 crash: setup-test
 	@PYTHONPATH=tests $(PY) tests/crash_matrix.py

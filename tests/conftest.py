@@ -5,12 +5,16 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from postgres_server import PostgresServer
 from zoe_tools.observe.redaction import REDACTOR
+
+_LONG = ("e2e/", "gate/test_crash_matrix.py", "test_json_answers.py")
+"""Where single tests take many seconds; parts of their paths below this folder."""
 
 _NAMES_OF_THIS_MACHINE = frozenset({"", "localhost"})
 _NOBODYS = ipaddress.ip_network("192.0.2.0/24")
@@ -23,6 +27,12 @@ def _is_here(host: str) -> bool:
     except ValueError:
         return host in _NAMES_OF_THIS_MACHINE or host.endswith(".invalid")
     return address.is_loopback or address.is_unspecified or address in _NOBODYS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: none of them begins when nothing is left for the other processes."""
+    here = Path(__file__).parent
+    items.sort(key=lambda each: not each.path.relative_to(here).as_posix().startswith(_LONG))
 
 
 @pytest.fixture(autouse=True)

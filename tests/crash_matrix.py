@@ -175,13 +175,19 @@ def stores(count: int, *, has_server: bool = True) -> Iterator[list[dict[str, st
     folder = Path(tempfile.mkdtemp(prefix="zoe-crash-"))
     server = PostgresServer() if has_server else None
     try:
+        # Migrated once each: the others are copies.
+        migrated = folder / "migrated.db"
+        schema.upgrade(f"sqlite:///{migrated}")
+        template = ""
+        if server is not None:
+            template = server.create_database()
+            schema.upgrade(server.url(template))
         made: list[dict[str, str]] = []
         for number in range(count):
-            urls = {"sqlite": f"sqlite:///{folder / f'{number}.db'}"}
+            path = shutil.copyfile(migrated, folder / f"{number}.db")
+            urls = {"sqlite": f"sqlite:///{path}"}
             if server is not None:
-                urls["postgresql"] = server.url(server.create_database())
-            for url in urls.values():
-                schema.upgrade(url)
+                urls["postgresql"] = server.url(server.create_database(template))
             made.append(urls)
         yield made
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from program import Home, result_of
+from program import PATIENCE_S, Home, result_of, wait_until
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.home import read_endpoint
@@ -93,6 +93,12 @@ def hurried(tmp_path: Path) -> Iterator[Live]:
         yield made
 
 
+def stops_of(home: Home) -> set[str]:
+    """The stops that rest at the venue, as far as the books know, by our ids."""
+    orders = home.in_the_books(lambda tx: tx.orders(open_only=True))
+    return {each.client_order_id for each in orders if each.status is OrderStatus.OPEN}
+
+
 @pytest.mark.parametrize("consent", ["", "0", "true", "yes", " 1"])
 def test_without_consent_nothing_runs(consent: str, live: Live) -> None:
     """Exit 4; the message names the account, the venue and the line to export."""
@@ -161,10 +167,15 @@ def test_a_position_is_protected_though_the_account_is_not_ready(live: Live) -> 
     (stop,) = live.orders()
     live.cancel(stop)
     assert live.home.here("kill", "--level", "pause-entries", "--execute").code == 0
-    ran = live.home.zoe("run", "--strategy", "hold", "--for", "4s", environ=CONSENT)
+    known = stops_of(live.home)
+    with live.home.started("run", "--strategy", "hold", environ=CONSENT) as loop:
+        wait_until(lambda: loop.poll() is not None or bool(stops_of(live.home) - known))
+        loop.terminate()
+        code = loop.wait(timeout=PATIENCE_S)
+    told = (live.home.folder.parent / f"{live.home.folder.name}.started").read_text()
 
-    assert ran.code == 0, ran.out + ran.err
-    assert "protect  pre-flight: trading, kill state" in ran.out
+    assert code == 0, told
+    assert "protect  pre-flight: trading, kill state" in told
     _, replaced = sorted(live.orders(), key=lambda each: each.opened_at)
     assert (replaced.order_type, replaced.status) == (OrderType.STOP_LOSS, OrderStatus.OPEN)
 
