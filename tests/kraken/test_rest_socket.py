@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 
+import httpx
 import pytest
 
 import kraken_answers as kraken
 from zoe_tools import __version__
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.errors import OutcomeUnknown, VenueUnavailable
 from zoe_tools.kraken import wire
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
-from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.ports import Clock
+from zoe_tools.runtime.clocks import ScaledClock, VirtualClock
 
 STATUS = b'{"error":[],"result":{"status":"online","timestamp":"2026-01-05T00:00:00Z"}}'
 TOKEN = b'{"error":[],"result":{"token":"t","expires":900}}'
@@ -24,11 +27,15 @@ TOKEN = b'{"error":[],"result":{"token":"t","expires":900}}'
 
 @dataclass
 class Venue:
-    """Answers each connection's requests in turn; an empty answer is a venue that says nothing."""
+    """Answers each connection's requests in turn; an empty answer is a venue that says nothing.
+
+    `surplus` goes out in the packet of the first answer, as one that nobody asked for.
+    """
 
     answers: list[bytes]
     heads: list[str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
+    surplus: bytes = b""
     connections: int = 0
     serving: list[asyncio.Future[None]] = field(default_factory=list)
 
@@ -49,28 +56,43 @@ class Venue:
                     (await reader.readexactly(int(length.split(":")[1]))).decode("ascii")
                 )
                 answer = self.answers.pop(0)
-                start = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer) or 99}\r\n\r\n"
-                writer.write(start.encode() + answer)
+                surplus, self.surplus = self.surplus, b""
+                writer.write(_message(answer) + (_message(surplus) if surplus else b""))
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
             writer.close()
             ended.set_result(None)
 
 
-def talk(venue: Venue, use: Callable[[RestClient], Awaitable[None]]) -> int:
+def _message(body: bytes) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body) or 99}\r\n\r\n".encode() + body
+
+
+def client_of(
+    port: int, clock: Clock, coordination: NonceSource, timeout_s: float = 10.0
+) -> RestClient:
+    """A client of the venue that listens there."""
+    return RestClient(
+        f"http://127.0.0.1:{port}",
+        api_key="the-key",
+        api_secret=kraken.SECRET,
+        clock=clock,
+        coordination=coordination,
+        timeout_s=timeout_s,
+    )
+
+
+def talk(
+    venue: Venue, use: Callable[[RestClient], Awaitable[None]], *, timeout_s: float = 10.0
+) -> int:
     """Use a client of this venue over a socket; returns the venue's port."""
 
     async def run() -> int:
         clock = VirtualClock(kraken.EPOCH)
         async with await asyncio.start_server(venue.serve, "127.0.0.1", 0) as server:
             port: int = server.sockets[0].getsockname()[1]
-            client = RestClient(
-                f"http://127.0.0.1:{port}",
-                api_key="the-key",
-                api_secret=kraken.SECRET,
-                clock=clock,
-                coordination=NonceSource(clock),
-                timeout_s=0.2,
-            )
+            client = client_of(port, clock, NonceSource(clock), timeout_s)
             try:
                 await use(client)
             finally:
@@ -136,7 +158,7 @@ def test_an_answer_that_breaks_off_costs_its_connection_alone() -> None:
     """The rest of it must never be taken for the answer to the next call."""
     venue = Venue([b"", STATUS])
 
-    talk(venue, look)
+    talk(venue, look, timeout_s=1.0)
 
     assert venue.connections == 2
 
@@ -153,6 +175,64 @@ def test_a_closed_client_may_be_used_again() -> None:
     talk(venue, use)
 
     assert venue.connections == 2
+
+
+@pytest.mark.parametrize("is_write", [False, True], ids=["read", "write"])
+@pytest.mark.parametrize("first", ["public", "private"])
+def test_an_answer_too_many_is_nobodys_answer(first: str, is_write: bool) -> None:  # noqa: FBT001 - a column
+    """Two in one packet: the second is refused, and the next call goes over another connection.
+
+    A read is asked again and has its own answer; whether a write happened is not known.
+    """
+    own, wrong = (
+        b'{"error":[],"result":{"token":"%s","expires":900}}' % each for each in (b"own", b"no")
+    )
+    venue = Venue([STATUS if first == "public" else TOKEN, own, own], surplus=wrong)
+    told: list[str] = []
+
+    async def use(client: RestClient) -> None:
+        await (look if first == "public" else sign)(client)
+        for _ in range(2 if is_write else 1):
+            try:
+                answer = await client.private(
+                    "GetWebSocketsToken", {}, wire.Token, is_write=is_write
+                )
+            except OutcomeUnknown as error:
+                told.append(error.message.split(":")[0])
+            else:
+                told.append(answer.token)
+
+    talk(venue, use)
+
+    lost = "GetWebSocketsToken got no answer"
+    assert told == ([lost, "own"] if is_write else ["own"])
+    assert (venue.connections, len(venue.heads)) == (2, 3)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the loop that ended with them open
+def test_a_client_outlives_an_event_loop() -> None:
+    """In a second `asyncio.run` it opens new connections, and calls wait for each other again."""
+    venue = Venue([TOKEN] * 6)
+    clock = ScaledClock(epoch=kraken.EPOCH, speed=1)
+    coordination = NonceSource(clock)
+    clients: list[RestClient] = []
+
+    async def run() -> None:
+        async with await asyncio.start_server(venue.serve, "127.0.0.1", port_now()) as server:
+            if not clients:
+                port: int = server.sockets[0].getsockname()[1]
+                clients.append(client_of(port, clock, coordination))
+            await asyncio.gather(*(sign(clients[0]) for _ in range(3)))
+
+    def port_now() -> int:
+        return httpx.URL(clients[0]._base_url).port or 0 if clients else 0
+
+    asyncio.run(run())
+    asyncio.run(run())
+    clients.clear()
+    gc.collect()
+
+    assert (venue.connections, venue.answers) == (2, [])
 
 
 def test_nobody_there_means_that_nothing_left() -> None:

@@ -127,7 +127,7 @@ class NonceSource:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._slot = NonceSlot()
-        self._left = asyncio.Event()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order of coming
         self._note = b""
         self._calls = 0
 
@@ -148,7 +148,9 @@ class NonceSource:
             yield self._slot.last
         finally:
             self._slot = self._slot.left(holder)
-            self._left.set()
+            for each in self._waiting:
+                if not each.done():
+                    each.set_result(None)
 
     async def change(
         self,
@@ -182,9 +184,12 @@ class NonceSource:
         until = self._slot.since + LEASE_S
         if claim.urgency == Urgency.PROTECTION:
             until = min(self._slot.since, asked_at) + HASTE_S
-        self._left.clear()
+        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[left] = None
         try:
             async with asyncio.timeout_at(until):
-                await self._left.wait()
+                await left
         except TimeoutError:
             pass
+        finally:
+            del self._waiting[left]

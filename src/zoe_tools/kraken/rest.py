@@ -29,6 +29,7 @@ from zoe_tools.errors import (
     VenueUnavailable,
 )
 from zoe_tools.kraken import errors, limits, shapes, signing, wire
+from zoe_tools.kraken.answer_watch import AnswerWatch
 from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.codec import seconds_of
 from zoe_tools.kraken.transactions import LONGEST_WAIT_S
@@ -68,7 +69,10 @@ class _InvalidNonce(VenueRejected):
 
 
 class RestClient:
-    """One base URL and at most one key. Private calls go out one at a time, in one event loop.
+    """One base URL and at most one key. Private calls go out one at a time.
+
+    Its connections are those of one event loop; in another one, as of a second `asyncio.run`, it
+    opens new ones. `aclose` belongs at the end of each.
 
     `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
     the counters, for a venue that has none. `transport` replaces the network. `coordination` is
@@ -101,6 +105,7 @@ class RestClient:
         tier_now = None if unlimited else limits.tier_of(tier)
         self.budgets = Budgets(coordination, clock, tier_now, urgency=urgency)
         self._wire: httpx.AsyncBaseTransport | None = None
+        self._wires_loop: asyncio.AbstractEventLoop | None = None
         self._urls: dict[str, httpx.URL] = {}
 
     async def aclose(self) -> None:
@@ -257,7 +262,10 @@ class RestClient:
             url,
             headers=fields,
             stream=httpx.ByteStream(body or b""),
-            extensions={"timeout": {"connect": _CONNECT_TIMEOUT_S, "pool": self._timeout_s}},
+            extensions={
+                "timeout": {"connect": _CONNECT_TIMEOUT_S, "pool": self._timeout_s},
+                "trace": AnswerWatch(),
+            },
         )
 
     async def _heed_pause(self, claim: Claim, *, is_write: bool) -> None:
@@ -319,12 +327,14 @@ class RestClient:
         return value
 
     def _transport_now(self) -> httpx.AsyncBaseTransport:
-        """The connection pool, made on first use.
+        """The connection pool of this event loop, made on first use.
 
         `trust_env` is off: a proxy or a certificate store named in the environment would silently
         put somebody between us and the venue, and make two hosts behave differently.
         """
-        if self._wire is None:
+        loop = asyncio.get_running_loop()
+        if self._wire is None or self._wires_loop is not loop:
+            self._wires_loop = loop
             self._wire = self._transport or httpx.AsyncHTTPTransport(
                 http2=False,
                 trust_env=False,

@@ -55,7 +55,7 @@ class KrakenSpot(OrderEntry):
         super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders, time=time)
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
-        self._reading = asyncio.Lock()
+        self._reading: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     # public
 
@@ -289,7 +289,7 @@ class KrakenSpot(OrderEntry):
     async def _catalogue_not_older_than(self, age: timedelta | None) -> InstrumentCatalogue:
         if age is None and self._catalogue is not None:
             return self._catalogue
-        async with self._reading:
+        async with self._one_reading():
             now = self._clock.now()
             cached = self._catalogue
             if cached is not None and (age is None or now - self._catalogue_read_at <= age):
@@ -298,6 +298,13 @@ class KrakenSpot(OrderEntry):
             self._catalogue = fresh if cached is None else fresh.succeeding(cached)
             self._catalogue_read_at = now
             return self._catalogue
+
+    def _one_reading(self) -> asyncio.Lock:
+        """One task reads the catalogue for all; a lock serves one event loop."""
+        loop = asyncio.get_running_loop()
+        if self._reading is None or self._reading[0] is not loop:
+            self._reading = loop, asyncio.Lock()
+        return self._reading[1]
 
     async def _read_catalogue(self) -> InstrumentCatalogue:
         assets = await self._rest.public("Assets", {}, dict[str, wire.AssetRow])
