@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +69,21 @@ def test_a_clock_that_was_set_is_believed_again() -> None:
     asked(time, -4.0, sent=10)
 
     assert abs(time.offset - seconds(-4)) <= seconds(0.7)
+
+
+@pytest.mark.parametrize("days", [-400, -1.1, 1.1, 400])
+def test_a_clock_that_is_days_off_is_told_once_and_not_corrected(
+    days: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was known is kept; agreeing once, it is told of again."""
+    time = ServerTime()
+    for sent, offset in enumerate((5, days * 86_400, days * 86_400)):
+        asked(time, offset, sent=sent)
+    assert time.offset.total_seconds() == pytest.approx(5, abs=1)
+    told = [each.getMessage() for each in caplog.records]
+    assert [each[: len("CLOCK_FAR_OFF")] for each in told] == ["CLOCK_FAR_OFF"]
+    assert f"{days:+.1f} days" in told[0]
+
+    for sent, offset in enumerate((5, days * 86_400), start=10):
+        asked(time, offset, sent=sent)
+    assert len(caplog.records) == 2

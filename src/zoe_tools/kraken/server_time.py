@@ -7,18 +7,24 @@ right, it is taken to be. Source: kraken-spot sections 5 (Time) and 10 (time_in,
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 _GRAIN = timedelta(milliseconds=1)
 """What times lose when they are written."""
 _BELIEVED = timedelta(days=1)
 """A clock that is further off than this is not measured but broken."""
+_LOG = logging.getLogger(__name__)
 
 
 class ServerTime:
-    """The offset between our clock and the venue's; zero until something else is proved."""
+    """The offset between our clock and the venue's; zero until something else is proved.
+
+    A day or more is corrected by nobody: it is told, once until the clocks agree again.
+    """
 
     def __init__(self) -> None:
+        self._is_far_off = False
         self._least = timedelta.min
         self._most = timedelta.max
 
@@ -45,9 +51,22 @@ class ServerTime:
             latest: A time that it had not passed when the request came.
         """
         least, most = earliest - received - _GRAIN, latest - sent + _GRAIN
-        if least > most or abs(least) > _BELIEVED:
-            return  # our clock was set meanwhile, or the venue's is out of its mind
+        if least > most:
+            return  # our clock was set meanwhile
+        if abs(least) > _BELIEVED:
+            self._tell_far_off(least)
+            return
+        self._is_far_off = False
         if least > self._most or most < self._least:
             self._least, self._most = least, most  # a clock was set: what was known is void
         else:
             self._least, self._most = max(least, self._least), min(most, self._most)
+
+    def _tell_far_off(self, ahead: timedelta) -> None:
+        if not self._is_far_off:
+            _LOG.warning(
+                "CLOCK_FAR_OFF: the venue's clock is %+.1f days from ours, which is not corrected: "
+                "the venue may refuse every order as late. Set this machine's clock.",
+                ahead / _BELIEVED,
+            )
+        self._is_far_off = True
