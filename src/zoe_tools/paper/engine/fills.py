@@ -1,4 +1,4 @@
-"""How much an order still wants, what that costs, and why an order ends that gets no more."""
+"""What an order still wants, what that costs, its executions, and why it ends without more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from decimal import Decimal
 from zoe_tools.paper.engine import fees
 from zoe_tools.paper.engine.book import PairBook, crosses, other
 from zoe_tools.paper.engine.floor import Floor
+from zoe_tools.paper.engine.rates import volume_in_dollars
+from zoe_tools.paper.values.ledger import OnMargin, TradeView
 from zoe_tools.paper.values.market import PairSpec
 from zoe_tools.paper.values.order import ZERO, OrderView
 from zoe_tools.paper.values.rounding import half_up
@@ -64,3 +66,43 @@ def is_fillable(floor: Floor, book: PairBook, order: OrderView) -> bool:
             break
         found += book.source[across].size(price)
     return found >= order.remaining
+
+
+def execution_of(
+    floor: Floor,
+    order: OrderView,
+    trade_id: str,
+    public_id: int,
+    *,
+    at: int,
+    price: Decimal,
+    quantity: Decimal,
+    cost: Decimal,
+    is_maker: bool,
+    entries: int,
+    fee: Decimal,
+    fee_base: Decimal = ZERO,
+    on_margin: OnMargin | None = None,
+) -> TradeView:
+    """An execution of an order at a time in ns; `entries` in the ledger will tell of it."""
+    spec = floor.pairs[order.symbol]
+    return TradeView(
+        trade_id=trade_id,
+        public_id=public_id or floor.mint.count(f"print {spec.symbol}"),
+        account_id=order.account_id,
+        order_id=order.order_id,
+        symbol=spec.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        executed_as="market" if order.limit_price is None else "limit",
+        price=price,
+        quantity=quantity,
+        cost=cost,
+        fee=fee,
+        fee_base=fee_base,
+        is_maker=is_maker,
+        at=at,
+        ledger_ids=tuple(floor.mint.ledger() for _ in range(entries)),
+        on_margin=on_margin,
+        dollars=volume_in_dollars(floor, spec, cost),
+    )

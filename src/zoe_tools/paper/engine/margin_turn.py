@@ -13,10 +13,9 @@ from typing_extensions import override
 from zoe_tools.paper.engine import fees
 from zoe_tools.paper.engine.account import Account
 from zoe_tools.paper.engine.book import PairBook, other
-from zoe_tools.paper.engine.fills import FILL_OR_KILL, NO_FUNDS, NO_MARGIN
+from zoe_tools.paper.engine.fills import FILL_OR_KILL, NO_FUNDS, NO_MARGIN, execution_of
 from zoe_tools.paper.engine.margin_checks import NO_POSITION, UNKNOWN_POSITION, delivery_of, hold_of
 from zoe_tools.paper.engine.matching import Turn
-from zoe_tools.paper.engine.rates import volume_in_dollars
 from zoe_tools.paper.engine.valuation import rate, reference_of, standing_of
 from zoe_tools.paper.values.events import MarginEvent, PositionEvent
 from zoe_tools.paper.values.ledger import LedgerType, OnMargin, TradeView
@@ -116,24 +115,19 @@ class MarginTurn(Turn):
         fill = fill_of(account.positions, spec, order.side, quantity, (cost, fee))
         trade_id = self.floor.mint.trade()
         told = self._told(account, order, fill, trade_id, is_maker=is_maker)
-        trade = TradeView(
-            trade_id=trade_id,
-            public_id=public_id or self.floor.mint.count(f"print {spec.symbol}"),
-            account_id=order.account_id,
-            order_id=order.order_id,
-            symbol=spec.symbol,
-            side=order.side,
-            order_type=order.order_type,
-            executed_as="market" if order.limit_price is None else "limit",
+        trade = execution_of(
+            self.floor,
+            order,
+            trade_id,
+            public_id,
+            at=self.now,
             price=price,
             quantity=quantity,
             cost=cost,
-            fee=fee + told.opening_fee,
             is_maker=is_maker,
-            at=self.now,
-            ledger_ids=(self.floor.mint.ledger(),),
+            entries=1,
+            fee=fee + told.opening_fee,
             on_margin=told,
-            dollars=volume_in_dollars(self.floor, spec, cost),
         )
         order = self._traded(book, account, order, trade)
         for position in fill.closed_positions(trade_id):

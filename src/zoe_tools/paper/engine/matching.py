@@ -24,6 +24,7 @@ from zoe_tools.paper.engine.fills import (
     PROTECTION,
     SELF_TRADE,
     cost_of_fill,
+    execution_of,
     is_fillable,
     unpaid,
     wanted,
@@ -31,7 +32,6 @@ from zoe_tools.paper.engine.fills import (
 from zoe_tools.paper.engine.floor import Floor
 from zoe_tools.paper.engine.margin_hooks import MarginHooks
 from zoe_tools.paper.engine.prices import is_hit
-from zoe_tools.paper.engine.rates import volume_in_dollars
 from zoe_tools.paper.values.events import (
     EngineEvent,
     OrderEvent,
@@ -391,24 +391,19 @@ class Turn(MarginHooks):
         fee, fee_base = fees.fee_of(spec, cost, rate), ZERO
         if order.is_fee_in_base:
             fee, fee_base = fee - fee, fees.base_fee_of(spec, quantity, rate)
-        trade = TradeView(
-            trade_id=self.floor.mint.trade(),
-            public_id=public_id or self.floor.mint.count(f"print {spec.symbol}"),
-            account_id=order.account_id,
-            order_id=order.order_id,
-            symbol=spec.symbol,
-            side=order.side,
-            order_type=order.order_type,
-            executed_as="market" if order.limit_price is None else "limit",
+        trade = execution_of(
+            self.floor,
+            order,
+            self.floor.mint.trade(),
+            public_id,
+            at=self.now,
             price=price,
             quantity=quantity,
             cost=cost,
+            is_maker=is_maker,
+            entries=2,
             fee=fee,
             fee_base=fee_base,
-            is_maker=is_maker,
-            at=self.now,
-            ledger_ids=(self.floor.mint.ledger(), self.floor.mint.ledger()),
-            dollars=volume_in_dollars(self.floor, spec, cost),
         )
         order = self._traded(book, account, order, trade)
         return self._after_fill(book, order, is_maker=is_maker)
