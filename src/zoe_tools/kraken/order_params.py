@@ -19,32 +19,16 @@ from zoe_tools.domain.order import (
     OrderType,
     TimeInForce,
 )
+from zoe_tools.kraken import order_rules as rules
 from zoe_tools.kraken.order_answers import NewOrder
-from zoe_tools.kraken.order_rules import (
-    NO_TERMS,
-    Price,
-    Prices,
-    amend_prices_of,
-    check,
-    check_edit,
-    check_name,
-    close_prices_of,
-    deadline_text,
-    offset_text,
-    price_text,
-    prices_of,
-    quantity_text,
-    refused,
-    volume_text,
-)
 from zoe_tools.kraken.signing import Params
 
 
-def _price_words(price: Price, instrument: Instrument) -> str:
+def _price_words(price: rules.Price, instrument: Instrument) -> str:
     """A price as REST spells it: `60000.0`, `+500.0`, `-1%`, `#10.0`."""
     if isinstance(price, Decimal):
-        return price_text(price, instrument)
-    return price.direction + offset_text(price, instrument) + "%" * price.is_percent
+        return rules.price_text(price, instrument)
+    return price.direction + rules.offset_text(price, instrument) + "%" * price.is_percent
 
 
 def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, str]:
@@ -54,14 +38,14 @@ def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, str
         VenueRejected: the request cannot be expressed: a type zoe does not place, a missing price,
             too many decimals.
     """
-    terms = check(request)
+    terms = rules.check(request)
     params = {
         "pair": instrument.altname,
         "type": request.side.value,
         "ordertype": request.order_type.value,
-        "volume": volume_text(request, instrument),
+        "volume": rules.volume_text(request, instrument),
     }
-    params |= _price_params(request.order_type, prices_of(request, terms), instrument)
+    params |= _price_params(request.order_type, rules.prices_of(request, terms), instrument)
     params["oflags"] = _flags(request, terms)
     if request.time_in_force is not TimeInForce.GTC:
         params["timeinforce"] = request.time_in_force.value.upper()
@@ -77,7 +61,7 @@ def _flags(request: OrderRequest, terms: OrderTerms) -> str:
     return ",".join(flags + ["viqc"] * terms.is_quantity_in_quote)
 
 
-def _price_params(kind: OrderType, prices: Prices, instrument: Instrument) -> dict[str, str]:
+def _price_params(kind: OrderType, prices: rules.Prices, instrument: Instrument) -> dict[str, str]:
     """`price` and `price2`: the trigger is the first of the types that have one."""
     named = {"price": prices.limit}
     if kind.is_triggered:
@@ -92,7 +76,7 @@ def _terms_params(
 ) -> dict[str, str]:
     params: dict[str, str] = {}
     if terms.display_quantity is not None:
-        params["displayvol"] = quantity_text(terms.display_quantity, instrument)
+        params["displayvol"] = rules.quantity_text(terms.display_quantity, instrument)
     if terms.leverage is not None:
         params["leverage"] = str(terms.leverage)
     if terms.trigger_by != "last":
@@ -104,7 +88,7 @@ def _terms_params(
         params["stptype"] = terms.self_trade.value
     if terms.close is not None:
         kind = terms.close.order_type
-        prices = _price_params(kind, close_prices_of(terms.close, request.side), instrument)
+        prices = _price_params(kind, rules.close_prices_of(terms.close, request.side), instrument)
         params["close[ordertype]"] = kind.value
         params |= {f"close[{name}]": text for name, text in prices.items()}
     return params
@@ -125,14 +109,14 @@ def placement_params(
             near.
     """
     named = _named(request, instrument, client_order_id)
-    return named | {"deadline": deadline_text(deadline, now)}
+    return named | {"deadline": rules.deadline_text(deadline, now)}
 
 
 def _named(
     request: OrderRequest, instrument: Instrument, client_order_id: ClientOrderId | None
 ) -> dict[str, str]:
-    terms = request.terms or NO_TERMS
-    check_name(terms, client_order_id)
+    terms = request.terms or rules.NO_TERMS
+    rules.check_name(terms, client_order_id)
     name = {"cl_ord_id": str(client_order_id)}
     if terms.userref is not None:
         name = {"userref": str(terms.userref)}
@@ -156,7 +140,7 @@ def batch_params(
     params: dict[str, object] = {
         "pair": instrument.altname,
         "orders": [_member(each) for each in members],
-        "deadline": deadline_text(deadline, now),
+        "deadline": rules.deadline_text(deadline, now),
     }
     return params | {"validate": True} if is_check else params
 
@@ -186,20 +170,20 @@ def amend_params(
             near.
     """
     params: dict[str, str] = {"txid": amendment.venue_order_id}
-    prices = amend_prices_of(amendment)
+    prices = rules.amend_prices_of(amendment)
     if amendment.quantity is not None:
-        params["order_qty"] = quantity_text(amendment.quantity, instrument)
+        params["order_qty"] = rules.quantity_text(amendment.quantity, instrument)
     if prices.limit is not None:
         params["limit_price"] = _price_words(prices.limit, instrument)
     if prices.trigger is not None:
         params["trigger_price"] = _price_words(prices.trigger, instrument)
     if amendment.display_quantity is not None:
-        params["display_qty"] = quantity_text(amendment.display_quantity, instrument)
+        params["display_qty"] = rules.quantity_text(amendment.display_quantity, instrument)
     if len(params) == 1:
-        raise refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
+        raise rules.refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
     if amendment.post_only:
         params["post_only"] = "true"
-    return params | {"deadline": deadline_text(deadline, now)}
+    return params | {"deadline": rules.deadline_text(deadline, now)}
 
 
 def edit_params(
@@ -216,16 +200,16 @@ def edit_params(
         VenueRejected: as `check_edit`, or a value has too many decimals, or the deadline is too
             near.
     """
-    prices = check_edit(edit)
+    prices = rules.check_edit(edit)
     params = {"pair": instrument.altname, "txid": str(edit.venue_order_id)}
     if edit.quantity is not None:
-        params["volume"] = quantity_text(edit.quantity, instrument)
+        params["volume"] = rules.quantity_text(edit.quantity, instrument)
     if edit.display_quantity is not None:
-        params["displayvol"] = quantity_text(edit.display_quantity, instrument)
+        params["displayvol"] = rules.quantity_text(edit.display_quantity, instrument)
     params |= _price_params(edit.order_type, prices, instrument)
     if edit.post_only:
         params["oflags"] = "post"
     if edit.userref is not None:
         params["userref"] = str(edit.userref)
-    params["deadline"] = deadline_text(deadline, now)
+    params["deadline"] = rules.deadline_text(deadline, now)
     return params | {"validate": "true"} if is_check else params

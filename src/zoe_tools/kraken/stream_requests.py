@@ -26,24 +26,8 @@ from zoe_tools.domain.order import (
     TimeInForce,
 )
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.kraken import order_rules as rules
 from zoe_tools.kraken.order_answers import NewOrder
-from zoe_tools.kraken.order_rules import (
-    NO_TERMS,
-    Price,
-    Prices,
-    amend_prices_of,
-    check,
-    check_edit,
-    check_name,
-    close_prices_of,
-    deadline_text,
-    offset_text,
-    price_text,
-    prices_of,
-    quantity_text,
-    refused,
-    volume_text,
-)
 
 EARLIEST_DEADLINE = timedelta(milliseconds=500)
 """The socket takes nearer deadlines than REST does."""
@@ -76,17 +60,17 @@ def order_params(request: OrderRequest, instrument: Instrument) -> dict[str, obj
         VenueRejected: the request cannot be expressed.
         VenueUnavailable: only REST can say it.
     """
-    terms = check(request)  # what REST could not say is not said here either
+    terms = rules.check(request)  # what REST could not say is not said here either
     if terms.leverage is not None or request.time_in_force is TimeInForce.FOK:
         raise only_rest("leverage or fill-or-kill")
     quantity = "cash_order_qty" if terms.is_quantity_in_quote else "order_qty"
     params: dict[str, object] = {
         "order_type": request.order_type.value,
         "side": request.side.value,
-        quantity: Number(volume_text(request, instrument)),
+        quantity: Number(rules.volume_text(request, instrument)),
         "fee_preference": terms.fee_in,
     }
-    prices = prices_of(request, terms)
+    prices = rules.prices_of(request, terms)
     params |= _limit(prices, instrument, is_trailing=request.order_type.is_trailing)
     if prices.trigger is not None:
         price, unit = _number(prices.trigger, instrument)
@@ -122,7 +106,7 @@ def add_order_params(
     """
     params = _named(request, instrument, client_order_id)
     params["symbol"] = request.symbol
-    params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
+    params["deadline"] = rules.deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
     return params
 
 
@@ -143,7 +127,7 @@ def batch_add_params(
     params: dict[str, object] = {
         "symbol": instrument.symbol,
         "orders": [_named(request, instrument, client_id) for client_id, request in orders],
-        "deadline": deadline_text(deadline, now, earliest=EARLIEST_DEADLINE),
+        "deadline": rules.deadline_text(deadline, now, earliest=EARLIEST_DEADLINE),
     }
     return params | {"validate": True} if is_check else params
 
@@ -151,26 +135,26 @@ def batch_add_params(
 def _named(
     request: OrderRequest, instrument: Instrument, client_order_id: ClientOrderId | None
 ) -> dict[str, object]:
-    terms = request.terms or NO_TERMS
-    check_name(terms, client_order_id)
+    terms = request.terms or rules.NO_TERMS
+    rules.check_name(terms, client_order_id)
     params = order_params(request, instrument)
     if terms.userref is None:
         return params | {"cl_ord_id": client_order_id}
     return params | {"order_userref": terms.userref}
 
 
-def _number(price: Price, instrument: Instrument) -> tuple[Number, str]:
+def _number(price: rules.Price, instrument: Instrument) -> tuple[Number, str]:
     """A price and its unit; an offset is a signed number."""
     if isinstance(price, Decimal):
-        return Number(price_text(price, instrument)), "static"
+        return Number(rules.price_text(price, instrument)), "static"
     if price.direction == "#":
         raise only_rest("an offset without a sign")
     sign = "-" if price.direction == "-" else ""
-    number = Number(sign + offset_text(price, instrument))
+    number = Number(sign + rules.offset_text(price, instrument))
     return number, "pct" if price.is_percent else "quote"
 
 
-def _limit(prices: Prices, instrument: Instrument, *, is_trailing: bool) -> dict[str, object]:
+def _limit(prices: rules.Prices, instrument: Instrument, *, is_trailing: bool) -> dict[str, object]:
     """A limit price; only a trailing stop's is an offset, which says its unit."""
     if prices.limit is None:
         return {}
@@ -197,7 +181,7 @@ def _terms(request: OrderRequest, terms: OrderTerms, instrument: Instrument) -> 
 def _close(close: ConditionalClose, side: Side, instrument: Instrument) -> dict[str, object]:
     """The order that closes one of this side; either of its prices may be an offset."""
     params: dict[str, object] = {"order_type": close.order_type.value}
-    prices = close_prices_of(close, side)
+    prices = rules.close_prices_of(close, side)
     for name, price in (("limit_price", prices.limit), ("trigger_price", prices.trigger)):
         if price is not None:
             params[name], unit = _number(price, instrument)
@@ -216,7 +200,7 @@ def amend_order_params(
         VenueUnavailable: only REST can say it.
     """
     params: dict[str, object] = {}
-    prices = amend_prices_of(amendment)
+    prices = rules.amend_prices_of(amendment)
     if amendment.quantity is not None:
         params["order_qty"] = _quantity(amendment.quantity, instrument)
     params |= _limit(prices, instrument, is_trailing=False)
@@ -227,11 +211,11 @@ def amend_order_params(
     if amendment.display_quantity is not None:
         params["display_qty"] = _quantity(amendment.display_quantity, instrument)
     if not params:
-        raise refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
+        raise rules.refused(f"The amendment of {amendment.venue_order_id} changes nothing.")
     if amendment.post_only:
         params["post_only"] = True
     params["order_id"] = amendment.venue_order_id
-    params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
+    params["deadline"] = rules.deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
     return params
 
 
@@ -250,7 +234,7 @@ def edit_order_params(
             near.
         VenueUnavailable: only REST can say it.
     """
-    prices = check_edit(edit)
+    prices = rules.check_edit(edit)
     if isinstance(prices.limit, PriceOffset):
         raise only_rest("the offset of an edited limit price")
     params: dict[str, object] = {"order_id": edit.venue_order_id, "symbol": instrument.symbol}
@@ -266,12 +250,12 @@ def edit_order_params(
         params["post_only"] = True
     if edit.userref is not None:
         params["order_userref"] = edit.userref
-    params["deadline"] = deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
+    params["deadline"] = rules.deadline_text(deadline, now, earliest=EARLIEST_DEADLINE)
     return params | {"validate": True} if is_check else params
 
 
 def _quantity(quantity: Decimal, instrument: Instrument) -> Number:
-    return Number(quantity_text(quantity, instrument))
+    return Number(rules.quantity_text(quantity, instrument))
 
 
 def json_text(value: object) -> str:
