@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOON
-from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.errors import ConfigError
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.order import OrderName
+from zoe_tools.errors import ConfigError, VenueThrottled
+from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.limits import (
     CALL,
     TIERS,
@@ -25,6 +27,11 @@ from zoe_tools.kraken.limits import (
     rest_counter,
     tier_of,
 )
+from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.transactions import Transactions
+from zoe_tools.ports import Urgency
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
 
 
 @pytest.mark.parametrize(
@@ -187,3 +194,34 @@ def test_new_risk_in_a_plan_waits_for_the_room_that_is_kept_for_exits() -> None:
     ]
 
     assert waits == [1_000_000, 0]
+
+
+def test_a_refused_stop_leaves_the_counter_where_the_cancels_put_it() -> None:
+    """Past the maximum: what the refusal proves is less than what is known already."""
+    clock = VirtualClock(NOON)
+    tier = tier_of("pro")
+    coordination = NonceSource(clock)
+    transactions = Transactions(coordination, clock, tier, urgency=Urgency.LOOP)
+    symbol = Symbol("BTC/USD")
+
+    async def counted() -> int:
+        budgets = Budgets(coordination, clock, tier)
+        standing = await budgets.standing()
+        assert standing is not None
+        return standing.engine[symbol].level(clock.now())
+
+    async def story() -> tuple[int, int]:
+        for number in range(30):
+            transactions.changed(VenueOrderId(f"O{number}"), symbol)
+        names = [OrderName(venue_order_id=VenueOrderId(f"O{number}")) for number in range(30)]
+        async with transactions.cancelling(names):
+            pass
+        before = await counted()
+        with pytest.raises(VenueThrottled):
+            async with transactions.adding(symbol, ["a-stop"], is_urgent=True):
+                raise VenueThrottled("full", code="EOrder:Rate limit exceeded")
+        return before, await counted()
+
+    before, after = run_virtual(story())
+
+    assert (before, after) == (240 * CALL, 240 * CALL)
