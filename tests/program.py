@@ -163,8 +163,13 @@ class Home:
                 coordination=NonceSource(clock),
                 unlimited=True,
             )
+            venue = KrakenSpot(rest, clock)
             try:
-                return await work(KrakenSpot(rest, clock))
+                if isinstance(clock, SystemClock):
+                    # As zoe itself does: nonces of the same key follow the venue's time.
+                    await venue.server_time()
+                    clock.correct(venue.time.offset)
+                return await work(venue)
             finally:
                 await rest.aclose()
 
