@@ -463,6 +463,18 @@ def test_a_lost_answer_is_resolved_before_anything_is_sent(tmp_path: Path) -> No
     with_saved_plan(tmp_path, story)
 
 
+def test_a_dry_run_of_a_plan_that_died_in_a_send_says_that_nobody_knows(tmp_path: Path) -> None:
+    """Exit 6: looking alone settles nothing, and the sentence does not end in the middle."""
+
+    async def story(saved: Saved) -> None:
+        await journaled(saved, is_claimed=True)
+        code, text = await saved.apply(resume=True, execute=False)
+        assert code == 6, text
+        assert "sent, and no word of how it ended (EARLIER)" in " ".join(text.split())
+
+    with_saved_plan(tmp_path, story)
+
+
 def test_a_step_that_the_venue_refused_stays_refused(tmp_path: Path) -> None:
     """A definite no is an answer: the resumed plan tells it, exit 5, and does not ask again."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import threading
@@ -29,6 +30,21 @@ def test_a_copy_is_a_store_with_the_same_books(sqlite_url: str, tmp_path: Path) 
     assert [each.name for each in tmp_path.glob("*copy*")] == ["copy.db"]
     report = report_on(f"sqlite:///{target}", AuditHome(tmp_path))
     assert (report.findings, report.rows) == ((), 13)
+
+
+def test_what_a_killed_backup_left_behind_is_in_nobodys_way(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Neither an other process's part nor one by this very number."""
+    write_days(sqlite_url, None, 1)
+    target = tmp_path / "copy.db"
+    for left in (".copy.db.part", f".copy.db.{os.getpid()}.part"):
+        (tmp_path / left).write_text("half of it")
+    backup(sqlite_url, target)
+
+    assert report_on(f"sqlite:///{target}", AuditHome(tmp_path)).findings == ()
+    with pytest.raises(ConfigError, match="exists"):
+        backup(sqlite_url, target)
 
 
 def test_a_copy_made_while_others_write_is_of_one_moment(sqlite_url: str, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def _outcome(step: Step, intent: Intent) -> StepOutcome:
     return StepOutcome(
         step=step,
         state=state,
-        evidence=f"in the journal since {intent.updated_at:%Y-%m-%d %H:%M:%SZ}: {intent.evidence}",
+        evidence=f"in the journal since {intent.updated_at:%Y-%m-%d %H:%M:%SZ}:"
+        f" {intent.evidence or f'{intent.state.value}, and no word of how it ended'}",
         code=EARLIER,
         venue_order_id=intent.venue_order_id,
         client_order_id=intent.client_order_id,

@@ -40,7 +40,9 @@ def backup(url: str, target: Path) -> Copied:
             hint=f"pg_dump --format=custom --file={target} '{database}'",
         )
     schema.demand_current(url)
-    part = target.with_name(f".{target.name}.part")
+    # Of this process alone: what a killed one left behind is in nobody's way.
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
     try:
         _reserve(target, part)
         try:
