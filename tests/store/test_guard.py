@@ -36,11 +36,9 @@ def hosted_url(postgres_server: PostgresServer) -> Iterator[str]:
     with psycopg.connect(url, autocommit=True) as connection:
         for role in guard.STRANGERS:
             connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-            connection.execute(
-                sql.SQL(
-                    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO {}"
-                ).format(sql.Identifier(role))
-            )
+            for what in ("TABLES", "SEQUENCES"):
+                grant = f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON {what} TO {{}}"
+                connection.execute(sql.SQL(grant).format(sql.Identifier(role)))
         connection.execute(sql.SQL("CREATE PUBLICATION {}").format(sql.Identifier(guard.REALTIME)))
     schema.upgrade(url)
     Store.open(url, builders.PAPER, clock_now=builders.NOON).close()
@@ -64,6 +62,19 @@ def test_strangers_can_neither_read_nor_write_any_table_or_view(hosted_url: str)
                     refused.append(name)
 
     assert len(refused) == len(EVERYTHING) * len(guard.STRANGERS) * 2
+
+
+def test_strangers_cannot_set_the_numbers_of_rows(hosted_url: str) -> None:
+    """One that is set back would make every later row a twin of an old one."""
+    with psycopg.connect(hosted_url, autocommit=True) as connection:
+        found = connection.execute("SELECT relname FROM pg_class WHERE relkind = 'S'").fetchall()
+    with as_role(hosted_url, "anon") as connection:
+        for (name,) in found:
+            for statement in ("SELECT setval(%s, 1)", "SELECT nextval(%s)"):
+                with pytest.raises(errors.InsufficientPrivilege):
+                    connection.execute(statement, (name,))
+
+    assert ("order_events_row_id_seq",) in found
 
 
 @pytest.mark.parametrize("name", ["accounts", "config", "v_orders"])

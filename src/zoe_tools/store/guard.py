@@ -47,7 +47,10 @@ _VIEWS_ASK_AS_THE_READER = 150_000
 
 
 def guard(connection: Connection) -> None:
-    """Close every table and view of zoe to all but their owner; on SQLite there is nobody else."""
+    """Close what zoe keeps, numbers of rows included, to all but its owner.
+
+    On SQLite there is nobody else.
+    """
     if connection.dialect.name != "postgresql":
         return
     tables = [*METADATA.tables, VERSION_TABLE]
@@ -57,10 +60,25 @@ def guard(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY')
     for name in [*tables, *views]:
         connection.exec_driver_sql(f'REVOKE ALL ON "{name}" FROM {strangers}')
+    for name in _sequences_of(connection, tables):
+        connection.exec_driver_sql(f'REVOKE ALL ON SEQUENCE "{name}" FROM {strangers}')
     if _version(connection) >= _VIEWS_ASK_AS_THE_READER:
         for name in views:
             connection.exec_driver_sql(f'ALTER VIEW "{name}" SET (security_invoker = true)')
     _publish(connection)
+
+
+def _sequences_of(connection: Connection, tables: Sequence[str]) -> Sequence[str]:
+    """What numbers the tables' rows; a stranger who sets it back stops all writing."""
+    rows = connection.exec_driver_sql(
+        "SELECT numbers.relname FROM pg_class AS numbers"
+        " JOIN pg_depend AS owned ON owned.objid = numbers.oid AND owned.deptype IN ('a', 'i')"
+        " JOIN pg_class AS owner ON owner.oid = owned.refobjid"
+        " WHERE numbers.relkind = 'S' AND owner.relname = ANY(%(tables)s)"
+        " AND owner.relnamespace = current_schema()::regnamespace ORDER BY 1",
+        {"tables": list(tables)},
+    )
+    return list(rows.scalars())
 
 
 def _present_strangers(connection: Connection) -> Sequence[str]:
