@@ -449,6 +449,10 @@ def test_the_first_bad_row_is_named(url: str, home: AuditHome, name: str) -> Non
 
 CORRECTIONS = {
     "an intent": ("UPDATE order_intents SET status = 'rejected' WHERE intent_id = 'I0'", 3),
+    "how an intent ended": (
+        "UPDATE order_intents SET proof = 'not sent' WHERE intent_id = 'I0'",
+        3,
+    ),
     "an event": ("UPDATE order_events SET status = 'canceled' WHERE @ours", 4),
     "an execution": ("UPDATE crypto_fills SET quantity = '9' WHERE @ours", 5),
     "an execution that is gone": ("DELETE FROM crypto_fills WHERE @ours", 5),

@@ -22,7 +22,7 @@ _NUMBERS = ("quantity", "price", "cost", "fee")
 class LastTold:
     """What the log told last of each; each with the row that told it."""
 
-    intents: dict[str, tuple[int, str]] = field(default_factory=dict)
+    intents: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     events: dict[str, tuple[int, str]] = field(default_factory=dict)
     fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
     positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
@@ -36,7 +36,8 @@ class LastTold:
             facts = row.facts
             match row.kind:
                 case AuditKind.INTENT.value | AuditKind.INTENT_STATE.value:
-                    self.intents[str(facts["intent_id"])] = (row.seq, str(facts["state"]))
+                    told = (str(facts["state"]), str(facts.get("proof", "")))
+                    self.intents[str(facts["intent_id"])] = (row.seq, *told)
                 case AuditKind.ORDER_EVENT.value:
                     self.events[str(facts["event_key"])] = (row.seq, str(facts["status"]))
                 case AuditKind.FILL.value:
@@ -67,13 +68,17 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     """Where the books say something else: the row that told it, and a sentence.
 
     Settled intents may have been pruned; open ones, events, executions and positions never are.
+    Rows of an older zoe tell no proof of an intent, and then none is compared.
     """
-    for intent_id, (seq, state) in told.intents.items():
-        now = books.intents.get(intent_id)
-        if now is not None and now != state:
-            yield seq, f"intent {intent_id} is {now} in the books; row {seq} says {state}"
-        elif now is None and state not in _SETTLED:
+    for intent_id, (seq, state, proof) in told.intents.items():
+        now, proved_by = books.intents.get(intent_id, ("", ""))
+        if not now and state not in _SETTLED:
             yield seq, f"intent {intent_id} is gone from the books; row {seq} says {state}"
+        elif now and now != state:
+            yield seq, f"intent {intent_id} is {now} in the books; row {seq} says {state}"
+        elif now and proof and proved_by != proof:
+            known = f"{state} by {proved_by or 'nothing'}"
+            yield seq, f"intent {intent_id} is {known} in the books; row {seq} says by {proof}"
     for key, (seq, status) in told.events.items():
         if books.events.get(key) != status:
             yield (

@@ -157,11 +157,11 @@ class Checkpoint:
 class BooksState:
     """What the tables of the books say now of what the log tells too.
 
-    An intent's state and an event's status; of a fill quantity, price, cost and fee; of a position
-    status and quantity; the level.
+    An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
+    position status and quantity; the level.
     """
 
-    intents: Mapping[str, str]
+    intents: Mapping[str, tuple[str, str]]
     events: Mapping[str, str]
     fills: Mapping[str, tuple[Decimal, ...]]
     positions: Mapping[str, tuple[str, Decimal]]

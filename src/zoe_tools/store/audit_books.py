@@ -16,7 +16,7 @@ from zoe_tools.store.tables import (
 
 
 def books_state(connection: Connection, account_id: AccountId) -> BooksState:
-    """Intents' states, events' statuses, fills' numbers and the level, as the tables say now."""
+    """Intents' states and proofs, events' statuses, fills' numbers, the level: as they are now."""
     intents, events, fills, states = ORDER_INTENTS, ORDER_EVENTS, CRYPTO_FILLS, TRADING_STATES
     fill_rows = connection.execute(
         select(fills.c.fill_id, fills.c.quantity, fills.c.price, fills.c.cost, fills.c.fee).where(
@@ -24,7 +24,9 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         )
     )
     intent_rows = connection.execute(
-        select(intents.c.intent_id, intents.c.status).where(intents.c.account_id == account_id)
+        select(intents.c.intent_id, intents.c.status, intents.c.proof).where(
+            intents.c.account_id == account_id
+        )
     )
     event_rows = connection.execute(
         select(events.c.event_key, events.c.status).where(events.c.account_id == account_id)
@@ -39,7 +41,7 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         select(states.c.level).where(states.c.account_id == account_id)
     ).scalar()
     return BooksState(
-        intents={row[0]: row[1] for row in intent_rows},
+        intents={row[0]: (row[1], row[2]) for row in intent_rows},
         events={row[0]: row[1] for row in event_rows},
         fills={row[0]: tuple(row[1:]) for row in fill_rows},
         positions={row[0]: (row[1], row[2]) for row in position_rows},
