@@ -46,10 +46,14 @@ from zoe_tools.domain.stream import (
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Holder, Readiness, supervise
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.spare import SpareStore
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
-from zoe_tools.store.runner import InlineRunner
+from zoe_tools.store.emergency_file import EmergencyFile
+from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
 
 T = TypeVar("T")
@@ -159,6 +163,24 @@ class ScriptedStrategy:
         return Decision(symbol=view.symbol, action=action, reason="scripted")
 
 
+class FailingRunner:
+    """A store's runner; while `is_away` is set, nothing reaches the store."""
+
+    def __init__(self, store: StoreRunner) -> None:
+        self._store = store
+        self.is_away = False
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """See `StoreRunner`."""
+        if self.is_away:
+            raise StoreUnavailable("The test took the store away.")
+        return await self._store.run(work)
+
+    async def close(self) -> None:
+        """See `StoreRunner`."""
+        await self._store.close()
+
+
 @dataclass
 class RecordingNarrator(RecordingApprover):
     """Also remembers fills and closed positions."""
@@ -195,13 +217,23 @@ class LoopRig:
     """One loop with everything a test may touch; `loop` once it runs."""
 
     def __init__(
-        self, folder: Path, *, policy: Policy, is_shadow: bool, starts_at: datetime = NOON
+        self,
+        folder: Path,
+        *,
+        policy: Policy,
+        is_shadow: bool,
+        starts_at: datetime = NOON,
+        has_spare: bool = False,
     ) -> None:
         self.clock = SettableClock(starts_at)
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()
         self.store = InlineRunner(fresh_store(folder))
+        self.disk = FailingRunner(self.store)
+        self.emergency: EmergencyJournal | None = None
+        if has_spare:
+            self.emergency = EmergencyJournal(EmergencyFile(folder), builders.PAPER)
         self.strategy = ScriptedStrategy()
         self.narrator = RecordingNarrator()
         self.policy = policy
@@ -384,9 +416,12 @@ class LoopRig:
 
     def _parts(self) -> LoopParts:
         sightings = Sightings(self.clock)
+        store: StoreRunner = self.store
+        if self.emergency is not None:
+            store = SpareStore(self.disk, builders.PAPER, self.clock)
         gate = Gate(
             venue=self.venue,
-            store=self.store,
+            store=store,
             clock=self.clock,
             approver=self.narrator,
             account=builders.PAPER,
@@ -396,6 +431,7 @@ class LoopRig:
             host="testhost",
             live_consent=False,
             proof=sightings.proof,
+            emergency=self.emergency,
         )
         return LoopParts(
             account=builders.PAPER,
@@ -406,7 +442,7 @@ class LoopRig:
             clock=self.clock,
             venue=self.venue,
             feed=self.feed,
-            store=self.store,
+            store=store,
             gate=gate,
             sightings=sightings,
             narrator=self.narrator,
@@ -425,11 +461,18 @@ def run_loop(
     policy: Policy | None = None,
     is_shadow: bool = False,
     starts_at: datetime = NOON,
+    has_spare: bool = False,
 ) -> tuple[LoopRig, LoopTally]:
     """Run the loop while the story goes on, then stop it in order."""
 
     async def main() -> tuple[LoopRig, LoopTally]:
-        rig = LoopRig(folder, policy=policy or Policy(), is_shadow=is_shadow, starts_at=starts_at)
+        rig = LoopRig(
+            folder,
+            policy=policy or Policy(),
+            is_shadow=is_shadow,
+            starts_at=starts_at,
+            has_spare=has_spare,
+        )
         rig.come_up()
         rig.quote()
         running = asyncio.create_task(rig.supervised())

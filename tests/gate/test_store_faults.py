@@ -101,6 +101,7 @@ async def interrupted(seat: Seat, fail: Callable[[], None], mend: Callable[[], N
     """A position and a resting entry; then a plan whose store goes away as it begins."""
     await seat.do(place(make_request(limit_price=d("60000.1"))))
     await seat.do(place(make_request(limit_price=d("59000.0"))))
+    await seat.gate.recover()  # a busy machine may have let the store wait too long
     snapshot = await seat.look()
     (position,) = snapshot.positions
     resting = next(each for each in snapshot.orders if not each.status.is_terminal)

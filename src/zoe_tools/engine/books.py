@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.policy import Policy
@@ -37,6 +38,7 @@ class Books:
         self.trading_state: TradingState = ARMED
         self.day: date | None = None
         self._closed: list[Position] = []
+        self._fills: tuple[Fill, ...] = ()
 
     async def refresh(self, now: datetime) -> None:
         """Read everything again."""
@@ -52,6 +54,20 @@ class Books:
         changed = told != (self.trading_state, self.policy)
         self.trading_state, self.policy = told
         return changed
+
+    def write_into(self, transaction: Transaction) -> None:
+        """Write what is known here into an empty store, which stands in for the real one."""
+        if self.trading_state.changed_at is not None:
+            transaction.set_trading_state(self.trading_state)
+        for position in self.positions:
+            transaction.record_position(position)
+        for intent in self.unresolved:
+            transaction.record_intent(intent)
+        orders = {each.client_order_id: each for each in (*self.recent_orders, *self.orders)}
+        for order in orders.values():
+            transaction.record_order(order)
+        for fill in self._fills:
+            transaction.record_fill(fill)
 
     def _policy(self, transaction: Transaction) -> Policy:
         """The limits as configured, or tighter: the store may not loosen them."""
@@ -70,11 +86,21 @@ class Books:
         self._closed.extend(each for each in closed if each is not None)
         self.orders = transaction.orders(open_only=True)
         self.recent_orders = transaction.orders(since=now - RECENT)
+        self._fills = self._fills_in(transaction)
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
+
+    def _fills_in(self, transaction: Transaction) -> tuple[Fill, ...]:
+        """All of those orders above, so that a copy of the books takes none of them for news."""
+        filled = [
+            each.created_at
+            for each in (*self.orders, *self.recent_orders)
+            if each.filled_quantity > ZERO
+        ]
+        return transaction.fills(since=min(filled)) if filled else ()
 
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +20,6 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
@@ -38,6 +37,8 @@ from zoe_tools.domain.stream import (
     StreamUp,
 )
 from zoe_tools.engine.books import Books
+from zoe_tools.engine.decisions import write_decisions, write_would_be
+from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.statuses import Source, StatusWatch
@@ -107,6 +108,7 @@ class TradingLoop:
         self._quiet_until: datetime | None = None
         self._is_stopping = False
         self._is_behind = False
+        self._outage = Outage(parts.gate, parts.clock, parts.narrator)
         self._reasons: tuple[str, ...] = ()
         self._was_up = False
         self._down: set[str] = set()
@@ -227,6 +229,16 @@ class TradingLoop:
         """Whether the account is not ready for new risk."""
         return bool(self._reasons)
 
+    async def return_to_store(self, check: Callable[[Transaction], None]) -> None:
+        """Where the store was away and is back: have it told, catch up, and trade again."""
+        self._note_outage()
+        if await self._outage.ends(check):
+            await self._catch_up(self._clock.now())
+            self.wake()
+
+    def _note_outage(self) -> None:
+        self._is_behind |= self._outage.begins()
+
     # --- turns -----------------------------------------------------------------------------------
 
     async def turn_until(self, stop: asyncio.Event) -> None:
@@ -262,6 +274,10 @@ class TradingLoop:
             + self._parts.cadence.cycle_s * SETTLE_TURNS
         )
 
+    @property
+    def _only_reduces(self) -> bool:
+        return self.is_protecting_only or self._parts.gate.is_store_away
+
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until something happened, or a cycle's time is over."""
         if not self._wake.is_set() and not stop.is_set():
@@ -279,6 +295,7 @@ class TradingLoop:
     async def _turn(self) -> None:
         self.cycles += 1
         now = self._clock.now()
+        self._note_outage()
         if self.books.day != now.date():
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
         decisions = await self._decide(now)
@@ -301,6 +318,9 @@ class TradingLoop:
             return
         self._noted.clear()
         await self._carry_out(snapshot, plan, entry)
+        if self._parts.gate.is_store_away:
+            # What was under way when the store went may have filled before the copy knew of it.
+            await self._catch_up(self._clock.now())
         await self.books.refresh(self._clock.now())
         self._wake.set()
 
@@ -323,7 +343,7 @@ class TradingLoop:
             self._entries_wanted.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
-        if not self.view.is_live or self._is_behind or self.is_protecting_only:
+        if not self.view.is_live or self._is_behind or self._only_reduces:
             self._entries_wanted.clear()
         if not self._entries_wanted or not self._may_act(now):
             return ()
@@ -353,6 +373,7 @@ class TradingLoop:
             )
         except PlanStale:
             return  # the world moved within this turn: the next one plans again
+        demand_journal(receipt)
         if any(outcome.state is not OutcomeState.DONE for outcome in receipt.outcomes):
             self._pause()
         if receipt.refusals:
@@ -362,32 +383,7 @@ class TradingLoop:
         """In shadow an order is written down where it would have been sent."""
         orders = [step for step in plan.steps if isinstance(step, PlaceOrder)]
         self.would_be_orders += len(orders)
-
-        def work(transaction: Transaction) -> None:
-            for step in orders:
-                request = step.request
-                transaction.record_decision(
-                    at,
-                    request.symbol,
-                    "would_place",
-                    {
-                        "side": request.side.value,
-                        "order_type": request.order_type.value,
-                        "quantity": plain(request.quantity),
-                        "limit_price": plain(request.limit_price or ZERO),
-                        "reason": step.reason,
-                    },
-                )
-
-        await self._parts.store.run(work)
-
-    async def _record_decisions(self, at: datetime, decisions: Sequence[Decision]) -> None:
-        def work(transaction: Transaction) -> None:
-            for decision in decisions:
-                details = {"reason": decision.reason, **dict(decision.features)}
-                transaction.record_decision(at, decision.symbol, decision.action, details)
-
-        await self._parts.store.run(work)
+        await self._parts.store.run(lambda tx: write_would_be(tx, at, orders))
 
     def _pause(self) -> None:
         """A refused or unanswered step is not tried again within the same moment."""
@@ -417,7 +413,7 @@ class TradingLoop:
             )
         wanted = tuple(each for each in decisions if each.action != "hold")
         if wanted:
-            await self._record_decisions(now, wanted)
+            await self._parts.store.run(lambda tx: write_decisions(tx, now, wanted))
         return tuple(decisions)
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
@@ -448,7 +444,7 @@ class TradingLoop:
             snapshot,
             decisions,
             frozenset(self._exiting),
-            is_stopping=self._is_stopping or self.is_protecting_only,
+            is_stopping=self._is_stopping or self._only_reduces,
         )
         return snapshot, plan
 

@@ -20,7 +20,14 @@ from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
-from zoe_tools.errors import AccountBusy, PlanRefused, VenueError, VenueUnavailable, ZoeError
+from zoe_tools.errors import (
+    AccountBusy,
+    PlanRefused,
+    StoreUnavailable,
+    VenueError,
+    VenueUnavailable,
+    ZoeError,
+)
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -95,15 +102,17 @@ async def supervise(
             keeper = group.create_task(_keep_lease(parts, holder))
             await parts.gate.recover()
             await loop.books.refresh(parts.clock.now())
+            await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             if readiness is not None:
                 await _ask_readiness(loop, readiness)
             keeper.cancel()
-        helpers = [_beat(loop, parts, holder), *_polls(loop, parts)]
+        helpers = [*_beside(loop, parts, holder), *_polls(loop, parts)]
         if readiness is not None and loop.is_protecting_only:
             helpers.append(_await_readiness(loop, parts, readiness))
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
-        await _run_tasks(loop, parts, stop, helpers, farewell)
+        end = partial(_end_at_home, loop, parts, holder, farewell)
+        await _run_tasks(loop, parts, stop, helpers, end)
         status = "ok"
         return loop, loop.tally()
     except ExceptionGroup as group:
@@ -197,15 +206,14 @@ async def _run_tasks(
     parts: LoopParts,
     stop: asyncio.Event,
     beside: Sequence[Coroutine[None, None, None]],
-    farewell: Farewell | None,
+    farewell: Farewell,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
         helpers = [group.create_task(each) for each in beside]
         await _until_live(loop, parts, stop)
         await loop.turn_until(stop)
-        if farewell is not None:
-            await farewell()
+        await farewell()
         for helper in helpers:
             helper.cancel()
         await parts.feed.close()
@@ -250,6 +258,12 @@ async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         now = parts.clock.now()
         await parts.store.run(partial(_write_beat, loop, parts, holder, now))
         await parts.clock.sleep(parts.cadence.health_s)
+
+
+def _beside(
+    loop: TradingLoop, parts: LoopParts, holder: Holder
+) -> list[Coroutine[None, None, None]]:
+    return [_beat(loop, parts, holder), _watch_store(loop, parts, holder)]
 
 
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
@@ -319,6 +333,41 @@ async def _poll_key(loop: TradingLoop, parts: LoopParts) -> None:
             _LOG.warning("What the key may do cannot be read: %s", error.message)
         else:
             loop.key = Reading(told, parts.clock.now(), "GetApiKeyInfo")
+
+
+def _write_copy(
+    loop: TradingLoop, parts: LoopParts, holder: Holder, transaction: Transaction
+) -> None:
+    """The books as last read, for the copy that stands in for the store: the account is ours."""
+    ttl_s = parts.cadence.health_s * LEASE_BEATS
+    now = parts.clock.now()
+    transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s)
+    loop.books.write_into(transaction)
+
+
+async def _watch_store(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
+    """While the store is away, ask for it; when it is back, it is told what it missed."""
+    while True:
+        await parts.clock.sleep(parts.cadence.state_poll_s)
+        await loop.return_to_store(partial(_renew, parts, holder, parts.clock.now()))
+
+
+async def _end_at_home(
+    loop: TradingLoop, parts: LoopParts, holder: Holder, farewell: Farewell | None
+) -> None:
+    """The last that is done; a run does not end well with books that lack what it did.
+
+    Raises:
+        StoreUnavailable: the store is still away.
+    """
+    await loop.return_to_store(partial(_renew, parts, holder, parts.clock.now()))
+    if parts.gate.is_store_away:
+        raise StoreUnavailable(
+            "The run ended while its store was away; what it did waits in the emergency journal.",
+            hint="Bring the store back; the next command with --execute books it.",
+        )
+    if farewell is not None:
+        await farewell()
 
 
 def _mode(loop: TradingLoop, parts: LoopParts) -> str:

@@ -7,7 +7,7 @@ once, however often it is merged. Entries never come here: they are refused.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,15 +16,18 @@ import msgspec
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentState, OrderRecord, ProofKind
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.gate.journal import Author, Entry, mark
+from zoe_tools.gate.fence import Withheld
+from zoe_tools.gate.journal import STORE_GONE, Author, Entry, mark
 from zoe_tools.observe.log import event
 from zoe_tools.store.emergency_file import EmergencyFile
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
+
+_CAME_TO_NOTHING = frozenset({IntentState.REJECTED, IntentState.DENIED})
 
 _UNSAID = {
     IntentState.CONFIRMED: ProofKind.ANSWER,
@@ -104,6 +107,8 @@ class EmergencyJournal:
         self._account_id = account.account_id
         self.store_epoch = store_epoch
         """The store's name, as it was last seen: orders are named after it."""
+        self.mirror: Callable[[Callable[[Transaction], None]], None] | None = None
+        """Tells what was written to the copy of the books that a loop works on meanwhile."""
 
     def prepare(self) -> None:
         """Take the file's room while there is some.
@@ -114,7 +119,13 @@ class EmergencyJournal:
         self._file.prepare()
 
     def begin(self, entry: Entry) -> None:
-        """What `gate.journal.journal` would have written."""
+        """What `gate.journal.journal` would have written.
+
+        Raises:
+            Withheld: an earlier command placed one for the same position, which no book tells yet.
+        """
+        if self.mirror is None:
+            self._demand_first(entry.intent)
         event(
             _LOG,
             USED,
@@ -124,6 +135,28 @@ class EmergencyJournal:
             symbol=entry.intent.symbol,
         )
         self._append(begun=_Begun(intent=entry.intent, order=entry.record))
+        self._reflect(lambda tx: _begin(tx, entry))
+
+    def _demand_first(self, intent: Intent) -> None:
+        """A loop's copy of the books knows what was placed; a command sees the old books only."""
+        if intent.kind is not IntentKind.PLACE or intent.position_id is None:
+            return
+        waiting = self._waiting()[1]
+        over = {
+            each.advanced.intent_id
+            for each in waiting
+            if each.advanced is not None and each.advanced.state in _CAME_TO_NOTHING
+        }
+        for each in waiting:
+            begun = each.begun.intent if each.begun is not None else None
+            if begun is None or begun.kind is not IntentKind.PLACE or begun.intent_id in over:
+                continue
+            if begun.position_id == intent.position_id and begun.intent_id != intent.intent_id:
+                raise Withheld(
+                    f"the emergency journal holds an order for this position ({begun.purpose}),"
+                    " which the books do not know yet",
+                    code=STORE_GONE,
+                )
 
     def advance(
         self,
@@ -147,9 +180,24 @@ class EmergencyJournal:
             )
         )
 
+        def write(transaction: Transaction) -> None:
+            _begin(transaction, entry)  # it may have been begun in the store, before that went
+            mark(
+                transaction,
+                entry,
+                state,
+                at=at,
+                evidence=evidence,
+                proof=proof,
+                venue_order_id=venue_order_id,
+            )
+
+        self._reflect(write)
+
     def prolong(self, intent_id: IntentId, deadline: datetime) -> None:
         """A second send has a later deadline."""
         self._append(prolonged=_Prolonged(intent_id=intent_id, deadline=deadline))
+        self._reflect(lambda tx: tx.extend_intent(intent_id, deadline))
 
     def latch(self, level: KillLevel, reason: str, *, by: str, at: datetime) -> None:
         """A kill level that the store shall know of once it is back."""
@@ -167,6 +215,14 @@ class EmergencyJournal:
     def is_empty(self) -> bool:
         """Whether nothing waits to be merged."""
         return self._file.is_empty()
+
+    def is_waiting(self) -> bool:
+        """Whether records of this account wait to be merged.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        return not self._file.is_empty() and bool(self._waiting()[1])
 
     async def merge(self, store: StoreRunner) -> int:
         """Tell the store what it missed; returns how many records that were.
@@ -206,6 +262,10 @@ class EmergencyJournal:
 
         self._file.drain(nothing_waits)
 
+    def _reflect(self, write: Callable[[Transaction], None]) -> None:
+        if self.mirror is not None:
+            self.mirror(write)
+
     def _append(self, **told: object) -> None:
         record = _Record(account=self._account_id, **told)  # type: ignore[arg-type]
         self._file.append(msgspec.json.encode(record))
@@ -231,10 +291,8 @@ def _merge(transaction: Transaction, records: list[_Record]) -> None:
 
 
 def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry]) -> None:
-    if record.begun is not None and transaction.intent(record.begun.intent.intent_id) is None:
-        transaction.record_intent(record.begun.intent)
-        if record.begun.order is not None:
-            transaction.record_order(record.begun.order)
+    if record.begun is not None:
+        _begin(transaction, Entry(intent=record.begun.intent, record=record.begun.order))
     if record.prolonged is not None:
         transaction.extend_intent(record.prolonged.intent_id, record.prolonged.deadline)
     if record.latched is not None:
@@ -243,6 +301,14 @@ def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry
         _order(transaction, record.ordered)
     if record.advanced is not None:
         _advance(transaction, record.advanced, begun)
+
+
+def _begin(transaction: Transaction, entry: Entry) -> None:
+    if transaction.intent(entry.intent.intent_id) is not None:
+        return
+    transaction.record_intent(entry.intent)
+    if entry.record is not None:
+        transaction.record_order(entry.record)
 
 
 def _advance(transaction: Transaction, told: _Advanced, begun: dict[IntentId, Entry]) -> None:

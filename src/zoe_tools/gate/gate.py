@@ -24,7 +24,7 @@ from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
-from zoe_tools.errors import PlanRefused, VenueError
+from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueError
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
@@ -45,6 +45,7 @@ from zoe_tools.gate.recover import Recovery, recover
 from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Gate:
         self._is_proved_by_stream = proof is not None
         self._live_consent = live_consent
         self._in_flight: set[IntentId] = set()
-        self._keeper = Keeper(store=store, emergency=emergency)
+        self._keeper = Keeper(store, emergency)
         author = Author(account=account, command=command, operator=operator, host=host, pid=pid)
         self._order_log = OrderLog(keeper=self._keeper, clock=clock, author=author)
         self._carrier = Carrier(
@@ -102,6 +103,23 @@ class Gate:
         """From now on nothing is sent without this lease; to cancel an entry needs none."""
         fence = Fence(holder=lease.holder, token=lease.token)
         self._carrier = replace(self._carrier, fence=fence)
+
+    async def prepare(self, seed: Callable[[Transaction], None]) -> None:
+        """Be ready to go on without the store; `seed` writes what the caller knows of its books."""
+        await self._keeper.prepare()
+        self._keeper.arm(seed)
+
+    @property
+    def is_store_away(self) -> bool:
+        """Whether nothing that adds risk can be done, because the store failed."""
+        return self._keeper.is_gone
+
+    async def return_to_store(self, check: Callable[[Transaction], None]) -> bool:
+        """If the store is back, tell it what it missed; True when it knows.
+
+        `check` is done there first; what it raises that is no StoreError is raised.
+        """
+        return await self._keeper.return_home(check)
 
     async def carry_out(
         self,
@@ -124,7 +142,12 @@ class Gate:
         shown = await self._priced(plan, looks)
         self._approver.show_plan(shown)
         if not execute or plan.is_empty:
-            return Receipt(plan=shown, refusals=refusals, is_executed=execute)
+            return Receipt(
+                plan=shown,
+                refusals=refusals,
+                is_executed=execute,
+                is_store_gone=execute and self._keeper.is_gone,
+            )
         demand_consent(plan, live_consent=self._live_consent)
         fresh = plan
         if regather is not None:
@@ -245,17 +268,25 @@ class Gate:
         the store was gone is merged first.
 
         Raises:
-            StoreError: the store cannot be read or written.
+            StoreError: the store cannot be read, or, in a loop, written.
             VenueError: the venue's records cannot be read.
         """
         await self._keeper.merge()
-        found = await recover(
-            store=self._store,
-            venue=self._venue,
-            clock=self._clock,
-            policy=self._policy,
-            in_flight=self._in_flight,
-            patient=patient,
-        )
-        await self._order_log.recovered(found)
+        try:
+            found = await recover(
+                store=self._store,
+                venue=self._venue,
+                clock=self._clock,
+                policy=self._policy,
+                in_flight=self._in_flight,
+                patient=patient,
+            )
+            if not self._keeper.is_gone:  # what a copy was told is no news for the log
+                await self._order_log.recovered(found)
+        except StoreUnavailable as error:
+            if not self._keeper.may_go_without:
+                raise
+            # What can still be read is enough to reduce risk; the next command books the rest.
+            self._keeper.lose(error)
+            return Recovery(notes=(error.message,))
         return found

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from zoe_tools.errors import StoreError, StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.gate.patience import Patience
+from zoe_tools.gate.spare import PATIENCE_S as SPARE_PATIENCE_S
+from zoe_tools.gate.spare import SpareStore
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -25,47 +26,38 @@ T = TypeVar("T")
 PATIENCE_S = 0.25
 """How long a reduction waits for the store, in the loop's seconds."""
 
-_COMMIT_S = 1.0
-"""How much longer for one that has begun to commit: it must not be written in both places."""
+_RETURN_S = 5.0
+"""How long a loop waits for the merge that ends an outage; its turns go on meanwhile."""
 
 
-class _AbandonedError(Exception):
-    """Rolls back what nobody waits for any more."""
-
-
-class _Work(Generic[T]):
-    """A piece of work that can be abandoned until it is about to commit."""
-
-    def __init__(self, work: Callable[[Transaction], T]) -> None:
-        self._work = work
-        self._lock = threading.Lock()
-        self._is_abandoned = self.is_committing = False
-
-    def __call__(self, transaction: Transaction) -> T:
-        if self._is_abandoned:
-            raise _AbandonedError
-        result = self._work(transaction)
-        with self._lock:
-            if self._is_abandoned:
-                raise _AbandonedError
-            self.is_committing = True
-        return result
-
-    def abandon(self) -> bool:
-        """Whether it is sure now that nothing of it will be kept."""
-        with self._lock:
-            self._is_abandoned = not self.is_committing
-            return self._is_abandoned
-
-
-@dataclass(slots=True, kw_only=True)
 class Keeper:
-    """One gate's way to its journal; `is_gone` once the store failed it, until a merge."""
+    """One gate's way to its journal. With a spare, the loop's, an outage ends by `return_home`."""
 
-    store: StoreRunner
-    emergency: EmergencyJournal | None = None
-    is_gone: bool = False
-    _late: set[asyncio.Future[Any]] = field(default_factory=set)
+    def __init__(self, store: StoreRunner, emergency: EmergencyJournal | None) -> None:
+        self._spare = store if isinstance(store, SpareStore) else None
+        self._store = store.store if isinstance(store, SpareStore) else store
+        self._patience = Patience(self._store, PATIENCE_S)
+        self._is_lost = False
+        self.emergency = emergency
+        if emergency is not None and self._spare is not None:
+            emergency.mirror = self._spare.reflect
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the store has failed, and has not been told yet what it missed."""
+        return self._is_lost or (self._spare is not None and self._spare.is_away)
+
+    @property
+    def may_go_without(self) -> bool:
+        """Whether a command may go on with reductions; a loop has its spare for that."""
+        return self.emergency is not None and self._spare is None
+
+    def lose(self, error: StoreUnavailable) -> None:
+        """The store failed: from now on reductions go without it, and nothing else goes."""
+        _LOG.error("The store is gone, reductions go on without it: %s", error.message)
+        self._is_lost = True
+        if self._spare is not None:
+            self._spare.leave(error)
 
     async def run(
         self,
@@ -81,14 +73,23 @@ class Keeper:
         if self.emergency is None or instead is None:
             if self.is_gone:
                 raise StoreUnavailable("The store is gone: nothing that adds risk is done now.")
-            return await self.store.run(work)
+            return await self._in_store(work)
         if not self.is_gone:
             try:
-                return await self._soon(work)
-            except StoreError as error:
-                _LOG.error("The store is gone, reductions go on without it: %s", error.message)
-                self.is_gone = True
+                return await self._patience.run(work)
+            except StoreUnavailable as error:
+                self.lose(error)
         return instead(self.emergency)
+
+    async def _in_store(self, work: Callable[[Transaction], T]) -> T:
+        """A loop's turns cannot wait as long as a command does: there are stops to look after."""
+        if self._spare is None:
+            return await self._store.run(work)
+        try:
+            return await Patience(self._store, SPARE_PATIENCE_S).run(work)
+        except StoreUnavailable as error:
+            self._spare.leave(error)
+            raise
 
     async def prepare(self) -> None:
         """Before anything is sent: the file's room is taken, and the store's name known."""
@@ -96,38 +97,43 @@ class Keeper:
             return
         try:
             self.emergency.prepare()
-            self.emergency.store_epoch = await self.store.run(lambda tx: tx.store_epoch())
+            self.emergency.store_epoch = await self._store.run(lambda tx: tx.store_epoch())
         except StoreError as error:
             _LOG.error("There is no emergency journal: %s", error.message)
+
+    def arm(self, seed: Callable[[Transaction], None]) -> None:
+        """Let the spare stand in from now on, if reductions can be journaled without the store."""
+        if self._spare is not None and self.emergency is not None and self.emergency.store_epoch:
+            self._spare.arm(seed)
 
     async def merge(self) -> None:
         """Tell the store what it missed, if it is back; if not, it is told at the next start."""
         if self.emergency is None or (not self.is_gone and self.emergency.is_empty()):
             return
+        if self._spare is not None and self._spare.is_away:
+            return
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self.emergency.merge(self.store)
+                await self.emergency.merge(self._store)
         except (StoreError, TimeoutError):
             return
-        self.is_gone = False
+        self._is_lost = False
 
-    async def _soon(self, work: Callable[[Transaction], T]) -> T:
-        """The work, within patience.
+    async def return_home(self, check: Callable[[Transaction], None]) -> bool:
+        """Ask whether the store is back; if it is, merge, and drop the spare. True when it is.
 
-        Raises:
-            StoreUnavailable: it takes longer; nothing of it is kept.
+        `check` is the first that is done there, and may refuse to go on by raising.
         """
-        piece = _Work(work)
-        running = asyncio.ensure_future(self.store.run(piece))
-        done, _ = await asyncio.wait({running}, timeout=PATIENCE_S)
-        if not done and not piece.abandon():
-            done, _ = await asyncio.wait({running}, timeout=_COMMIT_S)
-        if done:
-            return running.result()
-        self._late.add(running)
-        running.add_done_callback(self._forget)
-        raise StoreUnavailable(f"The store does not answer within {PATIENCE_S} s.")
-
-    def _forget(self, late: asyncio.Future[Any]) -> None:
-        self._late.discard(late)
-        late.exception()
+        if self.emergency is None or self._spare is None:
+            return not self.is_gone
+        try:
+            await Patience(self._store, PATIENCE_S, more_s=_RETURN_S).run(check)
+            # A turn may journal a reduction meanwhile: nothing may wait when the spare is dropped.
+            while self.emergency.is_waiting():
+                async with asyncio.timeout(_RETURN_S):
+                    await self.emergency.merge(self._store)
+        except (StoreError, TimeoutError):
+            return False
+        self._is_lost = False
+        self._spare.come_back()
+        return True

@@ -26,6 +26,7 @@ from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.books import (
     book_missed_fill,
     book_proved,
+    link_stop,
     record_execution,
     sighting_of_order,
 )
@@ -262,4 +263,14 @@ def _book(
         moved += (known.status, known.filled_quantity) != (order.status, order.filled_quantity)
     booked = {each.fill_id for each in transaction.fills()}
     fresh = sum(book_missed_fill(transaction, fill) for fill in fills if fill.fill_id not in booked)
+    if fresh:
+        _link_stops(transaction, seen)
     return moved, fresh, tuple(notes)
+
+
+def _link_stops(transaction: Transaction, seen: Sequence[VenueOrder]) -> None:
+    """Once more: a stop that was sent without a store is older than its position's record."""
+    for order in seen:
+        record = transaction.order_by_venue_id(order.venue_order_id)
+        if record is not None:
+            link_stop(transaction, record)

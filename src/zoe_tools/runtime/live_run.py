@@ -20,12 +20,14 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
+from zoe_tools.gate.spare import SpareStore
 from zoe_tools.ports import Clock, Narrator, Urgency
 from zoe_tools.runtime.auditor import Audit
 from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
+from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
 from zoe_tools.store.news import StateNews
@@ -109,7 +111,7 @@ async def _run(
         clock=context.clock,
         wires=context.wires,
         connect=connect_socket,
-        store=context.store,
+        store=SpareStore(context.store, context.account, context.clock),
         narrator=narrator,
         run_id=f"run-{secrets.token_hex(6)}",
         seed=order.seed,
@@ -121,6 +123,7 @@ async def _run(
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
         news=news,
+        emergency=emergency_journal(context),
     )
     tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
     with StateNews(context.settings.database_url, tell), _stopping_on_signals(stop):

@@ -1,0 +1,87 @@
+"""Waits for the store only so long; what nobody waits for any more is not kept.
+
+A reduction that went to the emergency file instead must not be written in both places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
+
+_COMMIT_S = 1.0
+"""How much longer for one that has begun to commit."""
+
+
+class _AbandonedError(Exception):
+    """Rolls back what nobody waits for any more."""
+
+
+class _Work(Generic[T]):
+    """A piece of work that can be abandoned until it is about to commit."""
+
+    def __init__(self, work: Callable[[Transaction], T]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._is_abandoned = self._is_committing = False
+        self.has_begun = False
+
+    def __call__(self, transaction: Transaction) -> T:
+        if self._is_abandoned:
+            raise _AbandonedError
+        self.has_begun = True
+        result = self._work(transaction)
+        with self._lock:
+            if self._is_abandoned:
+                raise _AbandonedError
+            self._is_committing = True
+        return result
+
+    def abandon(self) -> bool:
+        """Whether it is sure now that nothing of it will be kept."""
+        with self._lock:
+            self._is_abandoned = not self._is_committing
+            return self._is_abandoned
+
+
+class Patience:
+    """Runs work in a store, in the loop's seconds; `more_s` is for work that has begun by then."""
+
+    def __init__(self, store: StoreRunner, patience_s: float, *, more_s: float = 0.0) -> None:
+        self._store = store
+        self._patience_s = patience_s
+        self._more_s = more_s
+        self._under_way: set[asyncio.Future[Any]] = set()
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """The work, within patience.
+
+        Raises:
+            StoreUnavailable: it takes longer; nothing of it is kept.
+        """
+        piece = _Work(work)
+        running = asyncio.ensure_future(self._store.run(piece))
+        # Kept, and asked how it ended: whoever waits for it may be cancelled.
+        self._under_way.add(running)
+        running.add_done_callback(self._forget)
+        done, _ = await asyncio.wait({running}, timeout=self._patience_s)
+        if not done and piece.has_begun and self._more_s:
+            done, _ = await asyncio.wait({running}, timeout=self._more_s)
+        if not done and not piece.abandon():
+            done, _ = await asyncio.wait({running}, timeout=_COMMIT_S)
+        if done:
+            return running.result()
+        running.cancel()  # what has not reached the store yet shall not wait for it, either
+        raise StoreUnavailable(f"The store does not answer within {self._patience_s} s.")
+
+    def _forget(self, over: asyncio.Future[Any]) -> None:
+        self._under_way.discard(over)
+        if not over.cancelled():
+            over.exception()

@@ -1,0 +1,229 @@
+"""A loop whose store goes away: no entries, positions stay protected, and the books catch up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, ETH
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.order import OrderStatus, Side
+from zoe_tools.engine.outage import BEGUN, OVER
+from zoe_tools.errors import AccountBusy, StoreUnavailable
+from zoe_tools.store.emergency_file import NAME, EmergencyFile
+
+
+async def demand_equal_books(rig: LoopRig) -> None:
+    """Every intent is settled; orders, fills and the stop of the position are the venue's."""
+    intents = await rig.read(lambda tx: tx.intents())
+    orders = await rig.read(lambda tx: tx.orders())
+    fills = await rig.read(lambda tx: tx.fills())
+    at_venue = rig.venue.book_of_orders
+    assert [each for each in intents if not each.state.is_terminal] == []
+    assert {each.venue_order_id: each.status for each in orders} == {
+        each.venue_order_id: each.status for each in at_venue.values()
+    }
+    assert sorted(each.fill_id for each in fills) == sorted(
+        each.fill_id for each in rig.venue.executions
+    )
+    for position in await rig.read(lambda tx: tx.positions(open_only=True)):
+        held = sum(
+            each.quantity if each.side is Side.BUY else -each.quantity
+            for each in fills
+            if each.symbol == position.symbol
+        )
+        assert position.quantity == held
+        (stop,) = [each for each in rig.resting(Side.SELL) if each.symbol == position.symbol]
+        assert position.stop_venue_order_id == stop.venue_order_id
+        assert stop.quantity == position.quantity
+
+
+def notes(rig: LoopRig) -> list[str]:
+    """What was told of the outage, in order."""
+    return [note for _, note in rig.narrator.notes if note in (BEGUN, OVER)]
+
+
+async def entry_rests_and_fills(rig: LoopRig) -> None:
+    """It was sent before; the fill is told while the store is away."""
+    await rig.enter(rests=True)
+    (entry,) = rig.resting(Side.BUY)
+    rig.disk.is_away = True
+    rig.fill(entry, str(entry.quantity))
+    await rig.pass_time(3)
+
+
+async def entry_fills_in_part(rig: LoopRig) -> None:
+    """One part before, one while it is away; the first one is not booked twice."""
+    await rig.enter(rests=True)
+    (entry,) = rig.resting(Side.BUY)
+    half = entry.quantity / 2
+    rig.fill(entry, str(half))
+    await rig.pass_time(3)
+    rig.disk.is_away = True
+    rig.fill(entry, str(entry.quantity - half))
+    await rig.pass_time(3)
+
+
+async def stop_is_lost(rig: LoopRig) -> None:
+    """Somebody cancelled it at the venue."""
+    await rig.enter()
+    rig.disk.is_away = True
+    (stop,) = rig.resting(Side.SELL)
+    rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+    rig.tell_orders()
+    await rig.pass_time(3)
+
+
+async def stop_is_lost_unheard(rig: LoopRig) -> None:
+    """The private wire is down as well, and comes back first."""
+    await rig.enter()
+    rig.disk.is_away = True
+    rig.is_deaf = True
+    rig.go_down("private")
+    (stop,) = rig.resting(Side.SELL)
+    rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+    rig.tell_orders()
+    await rig.pass_time(3)
+    rig.is_deaf = False
+    rig.come_up("private")
+    await rig.pass_time(10)
+
+
+@pytest.mark.parametrize(
+    "befalls", [entry_rests_and_fills, entry_fills_in_part, stop_is_lost, stop_is_lost_unheard]
+)
+def test_a_position_gets_its_stop_while_the_store_is_away(
+    befalls: Callable[[LoopRig], Awaitable[None]], tmp_path: Path
+) -> None:
+    """At the venue at once; in the books when the store is back, each thing once."""
+
+    async def story(rig: LoopRig) -> None:
+        await befalls(rig)
+        assert [each.symbol for each in rig.resting(Side.SELL)] == [BTC]
+        assert notes(rig) == [BEGUN]
+        assert not EmergencyFile(tmp_path).is_empty()
+        rig.disk.is_away = False
+        await rig.pass_time(3)
+        assert notes(rig) == [BEGUN, OVER]
+        assert EmergencyFile(tmp_path).is_empty()
+        await demand_equal_books(rig)
+
+    rig, _ = run_loop(tmp_path, story, has_spare=True)
+    assert len(rig.resting(Side.SELL)) == 1
+
+
+def test_entries_wait_until_the_store_is_back(tmp_path: Path) -> None:
+    """A working one is cancelled; what the strategy wants meanwhile is not sent, and not later."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(rests=True)
+        rig.disk.is_away = True
+        await rig.pass_time(3)
+        assert rig.resting(Side.BUY) == []
+        await rig.enter(ETH)
+        assert rig.writes == ["place", "cancel"]
+        rig.disk.is_away = False
+        await rig.pass_time(3)
+        assert rig.writes == ["place", "cancel"]
+        await demand_equal_books(rig)
+        await rig.enter(ETH)
+        assert rig.writes == ["place", "cancel", "place", "place"]
+        await demand_equal_books(rig)
+
+    run_loop(tmp_path, story, has_spare=True)
+
+
+def test_a_store_that_comes_and_goes_loses_nothing(tmp_path: Path) -> None:
+    """Away every few seconds, while positions are entered, stopped and lose their stops."""
+
+    async def story(rig: LoopRig) -> None:
+        for minute in range(6):
+            rig.disk.is_away = minute % 2 == 1
+            if minute % 2 == 0:
+                await rig.pass_time(3)
+                await rig.enter((BTC, ETH)[minute // 2 % 2], rests=minute == 4)
+            else:
+                for stop in rig.resting(Side.SELL):
+                    rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+                rig.tell_orders()
+                await rig.pass_time(20)
+        rig.disk.is_away = False
+        await rig.pass_time(5)
+        await demand_equal_books(rig)
+        assert notes(rig) == [BEGUN, OVER] * 3
+
+    run_loop(tmp_path, story, has_spare=True)
+
+
+def test_a_run_that_ends_without_its_store_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    """Exit 7; what it did waits in the file, and the next start books it."""
+
+    async def away(rig: LoopRig) -> None:
+        await stop_is_lost(rig)
+
+    with pytest.raises(StoreUnavailable, match="while its store was away") as told:
+        run_loop(tmp_path, away, has_spare=True)
+    assert told.value.exit_code == 7
+    assert not EmergencyFile(tmp_path).is_empty()
+
+
+def test_a_run_ends_when_nothing_can_be_journaled_at_all(tmp_path: Path) -> None:
+    """Nothing is sent that is on no disk: somebody has to look after the positions."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        rig.disk.is_away = True
+        (tmp_path / NAME).unlink()
+        (tmp_path / NAME).mkdir()
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        await rig.pass_time(60)
+
+    with pytest.raises(StoreUnavailable, match="Neither the store nor"):
+        run_loop(tmp_path, story, has_spare=True)
+
+
+def test_a_loop_whose_lease_was_taken_meanwhile_does_not_go_on(tmp_path: Path) -> None:
+    """The other loop has the account now."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.disk.is_away = True
+        await rig.pass_time(60)
+        now = rig.clock.now()
+        taken = await rig.read(lambda tx: tx.acquire_lease("other", "elsewhere", 1, now, 60.0))
+        assert taken.holder == "other"
+        rig.disk.is_away = False
+        await rig.pass_time(5)
+
+    with pytest.raises(AccountBusy, match="took this account's lease"):
+        run_loop(tmp_path, story, has_spare=True)
+
+
+def test_what_was_under_way_when_the_store_went_is_settled(tmp_path: Path) -> None:
+    """The entry is in the store, its answer is not: the copy is told of it, and of its fill."""
+
+    async def story(rig: LoopRig) -> None:
+        place = rig.venue.on_change
+
+        def go_away_first() -> None:
+            rig.disk.is_away = True
+            place()
+
+        rig.venue.on_change = go_away_first
+        await rig.enter()
+        await rig.pass_time(10)
+        assert [each.symbol for each in rig.resting(Side.SELL)] == [BTC]
+        rig.disk.is_away = False
+        rig.venue.on_change = place
+        await rig.pass_time(3)
+        await demand_equal_books(rig)
+        intents = await rig.read(lambda tx: tx.intents())
+        assert [(each.kind, each.state) for each in intents] == [
+            (IntentKind.PLACE, IntentState.CONFIRMED)
+        ] * 2
+
+    run_loop(tmp_path, story, has_spare=True)
