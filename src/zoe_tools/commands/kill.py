@@ -32,6 +32,7 @@ from zoe_tools.errors import (
     ConsentMissing,
     PlanError,
     StoreError,
+    StoreUnavailable,
     VenueError,
     ZoeError,
 )
@@ -228,6 +229,8 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
     )
     latch = plan_latch(snapshot, level, reason)
     receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
+    if gate.is_store_away or receipts[0].exit_code == _STORE_GONE:
+        raise StoreUnavailable("The level cannot be latched there.")
     is_verified = level is KillLevel.PAUSE_ENTRIES
     if snapshot.unresolved_intents and not is_verified:
         # Looked up once: to wait for what may still show up would keep the cancels.
@@ -280,6 +283,7 @@ def _together(receipts: list[Receipt], *, is_verified: bool) -> Receipt:
         refusals=tuple(refusal for each in receipts for refusal in each.refusals),
         is_executed=True,
         is_verified=is_verified,
+        is_store_gone=receipts[-1].is_store_gone,
     )
 
 

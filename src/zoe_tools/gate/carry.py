@@ -17,6 +17,7 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, VenueOrder
 from zoe_tools.domain.plan import (
+    AdoptPosition,
     AmendOrder,
     CancelOrder,
     OutcomeState,
@@ -121,25 +122,27 @@ class Carrier:
         for index, step in enumerate(plan.steps):
             known = standing.settled.get(index)
             if known is not None:
-                outcomes += await self._flush(together, plan)
+                outcomes += await self._flush(together, plan, trouble)
                 outcomes.append(self._shown(known))
                 if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
                     trouble.note(step, known.state)
             elif index in denied:
-                outcomes += await self._flush(together, plan)
+                outcomes += await self._flush(together, plan, trouble)
                 outcomes.append(self._shown(_denied(step, denied[index])))
             elif isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
-                outcomes += await self._flush(together, plan)
+                outcomes += await self._flush(together, plan, trouble)
                 outcome = self._shown(await self._at_venue(plan, index, step, trouble, standing))
                 trouble.note(step, outcome.state)
                 outcomes.append(outcome)
             else:
                 together.append(step)
-        outcomes += await self._flush(together, plan)
+        outcomes += await self._flush(together, plan, trouble)
         await self.keeper.merge()
         return tuple(outcomes)
 
-    async def _flush(self, together: list[StoreStep], plan: Plan) -> tuple[StepOutcome, ...]:
+    async def _flush(
+        self, together: list[StoreStep], plan: Plan, trouble: Trouble
+    ) -> tuple[StepOutcome, ...]:
         if not together:
             return ()
         steps, now = tuple(together), self.clock.now()
@@ -156,6 +159,10 @@ class Carrier:
         except StoreError as error:
             if self.keeper.emergency is None:
                 raise
+            # What nobody adopted is not zoe's to sell, not even by a stop.
+            trouble.positions |= {
+                step.position.position_id for step in steps if isinstance(step, AdoptPosition)
+            }
             outcomes = tuple(_not_kept(step, error) for step in steps)
         return tuple(self._shown(outcome) for outcome in outcomes)
 

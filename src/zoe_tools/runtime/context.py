@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.errors import ConfigError
+from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.gather import Need, gather
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.ports import Clock, Urgency
@@ -27,13 +28,17 @@ from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.store_witness import StoreWitness, look_for_restore
-from zoe_tools.runtime.writer_thread import WriterThread
+from zoe_tools.runtime.writer_thread import ReaderThread, WriterThread
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Store
 
 if TYPE_CHECKING:  # the venue's side costs import time that `zoe status` must not pay
     from zoe_tools.kraken.spot import KrakenSpot
     from zoe_tools.runtime.venue import Wires
+
+
+BUSY_S = (5.0, 1.0)
+"""How long a locked store is waited for: usually, and where something has to be stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,40 @@ def run_with_context(
     return asyncio.run(main())
 
 
+async def _opened_store(
+    settings: Settings, account: Account, now: datetime, urgency: Urgency
+) -> StoreRunner:
+    """The store; one that can only be read is enough to see what has to be protected.
+
+    Raises:
+        StoreError: it cannot be read, either.
+    """
+    witness = StoreWitness(settings.home, account)
+    try:
+        store = Store.open(
+            settings.database_url,
+            account,
+            clock_now=now,
+            busy_timeout_s=BUSY_S[urgency is Urgency.PROTECTION],
+            shares_clock=settings.mode == "live",
+            signer=signer_of(settings.home),
+            witness=witness,
+        )
+    except StoreUnavailable as error:
+        try:
+            reader = Store.open(settings.database_url, account, clock_now=now, read_only=True)
+        except StoreUnavailable:
+            raise error from None
+        return ReaderThread(reader, error)
+    runner = WriterThread(store)
+    try:
+        await runner.run(lambda tx: look_for_restore(tx, witness, now))
+    except BaseException:
+        await runner.close()
+        raise
+    return runner
+
+
 @asynccontextmanager
 async def open_context(
     settings: Settings,
@@ -148,19 +187,8 @@ async def open_context(
             venue, wires, clock = await stack.enter_async_context(opened)
         runner: StoreRunner | None = None
         if needs_store:
-            witness = StoreWitness(settings.home, account)
-            store = Store.open(
-                settings.database_url,
-                account,
-                clock_now=clock.now(),
-                shares_clock=settings.mode == "live",
-                signer=signer_of(settings.home),
-                witness=witness,
-            )
-            runner = WriterThread(store)
+            runner = await _opened_store(settings, account, clock.now(), urgency)
             stack.push_async_callback(runner.close)
-            now = clock.now()
-            await runner.run(lambda tx: look_for_restore(tx, witness, now))
         yield Context(
             settings=settings,
             account=account,

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from typing_extensions import override
+
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.store.store import Store, Transaction
 
 T = TypeVar("T")
@@ -35,3 +38,19 @@ class WriterThread:
         """See `StoreRunner`."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._store.close)
         self._executor.shutdown()
+
+
+class ReaderThread(WriterThread):
+    """The same over a store that can only be read; work that writes is told why not."""
+
+    def __init__(self, store: Store, reason: StoreUnavailable) -> None:
+        super().__init__(store)
+        self._reason = reason
+
+    @override
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """See `StoreRunner`."""
+        try:
+            return await super().run(work)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(self._reason.message, hint=self._reason.hint) from error
