@@ -11,11 +11,11 @@ import pytest
 
 from builders import LIVE, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.kill import ROUNDS, Order, _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import ROUNDS, SILENCE_S, Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
-from zoe_tools.domain.order import OrderStatus, OrderType
+from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import ConfigError, ConsentMissing, VenueUnavailable
@@ -111,8 +111,34 @@ def test_the_level_is_latched_before_the_venue_is_called(tmp_path: Path) -> None
         code, text = await kill(desk, KillLevel.REDUCE_ONLY)
 
         assert code == 6
-        assert "could not be proved" in text
+        assert "Latched: reduce-only" in text
+        assert "could not be proved, the venue does not answer: " in text
         assert (await state(desk)).level is KillLevel.REDUCE_ONLY
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_silent_venue_is_given_up_soon(tmp_path: Path) -> None:
+    """Each look takes eight seconds to fail; nobody waits for seven of them."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        looks = 0
+
+        async def silent() -> tuple[VenueOrder, ...]:
+            nonlocal looks
+            looks += 1
+            await desk.clock.sleep(8)
+            raise VenueUnavailable("No answer.")
+
+        desk.venue.open_orders = silent  # type: ignore[method-assign, assignment]
+        began = desk.clock.now()
+        code, text = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert (code, looks) == (6, 2)
+        assert (desk.clock.now() - began).total_seconds() < SILENCE_S + 10
+        assert text.index("Latched: cancel-open") < text.index("does not answer")
+        assert (await state(desk)).level is KillLevel.CANCEL_OPEN
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -6,6 +6,7 @@ settled at its venue, and none of them keeps the others from being stopped.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -58,6 +59,9 @@ from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 ROUNDS = 6
 """How often the venue is looked at again before the result counts as unproved."""
+
+SILENCE_S = 10.0
+"""How long a venue that does not answer is asked, before the operator is told to look elsewhere."""
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
 _NOTHING = "NOTHING HAS BEEN STOPPED"
@@ -208,7 +212,7 @@ async def _kill_account(
         and not context.settings.live_consent
     )
     allowed = KillLevel.REDUCE_ONLY if needs_consent else order.level
-    receipt = await _stop(context, gate, allowed, order.reason)
+    receipt, silence = await _stop(context, gate, allowed, order.reason, invocation.printer())
     if needs_consent:
         raise ConsentMissing(
             f"{context.account.title}: entries are stopped (reduce-only), nothing was sold:"
@@ -216,14 +220,24 @@ async def _kill_account(
             hint=f"If you mean it: {CONSENT_LINE}",
         )
     if receipt.is_verified is False:
-        invocation.printer().warn(
-            f"{context.account.title}: the result could not be proved at the venue. Look there."
-        )
+        told = "the result could not be proved at the venue. Look there."
+        if silence:
+            told = (
+                f"the result could not be proved, the venue does not answer: {silence} The latch"
+                " holds: nothing of zoe enters. What rests at the venue may still fill: cancel it"
+                " there, or run this again."
+            )
+        invocation.printer().warn(f"{context.account.title}: {told}")
     return receipt
 
 
-async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> Receipt:
-    """Latch, then act and look again until there is nothing left to do."""
+async def _stop(
+    context: Context, gate: Gate, level: KillLevel, reason: str, printer: Printer
+) -> tuple[Receipt, str]:
+    """Latch, then act and look again until there is nothing left to do.
+
+    Also why the venue was given up, where it does not answer; empty otherwise.
+    """
     snapshot = await gather_store(
         store=context.store, clock=context.clock, account=context.account, policy=context.policy
     )
@@ -231,16 +245,21 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
     receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
     if gate.is_store_away or receipts[0].exit_code == _STORE_GONE:
         raise StoreUnavailable("The level cannot be latched there.")
+    printer.line(f"Latched: {level.label}; no loop of this store enters. Now the venue.")
     is_verified = level is KillLevel.PAUSE_ENTRIES
+    heard_at = asyncio.get_running_loop().time()
     if snapshot.unresolved_intents and not is_verified:
         # Looked up once: to wait for what may still show up would keep the cancels.
         with suppress(VenueError):
             await gate.recover(patient=False)
     for rounds_left in range(-1 if is_verified else ROUNDS, -1, -1):
         plan = await _next(context, level, reason)
-        if plan is None:
+        if isinstance(plan, str):
+            if not rounds_left or asyncio.get_running_loop().time() - heard_at > SILENCE_S:
+                return _together(receipts, is_verified=False), plan
             await context.clock.sleep(1.0)
             continue
+        heard_at = asyncio.get_running_loop().time()
         if plan[1].is_empty and _is_stuck(plan[1]):
             await _wait_for_sales(context, gate)
             continue
@@ -252,7 +271,7 @@ async def _stop(context: Context, gate: Gate, level: KillLevel, reason: str) -> 
         receipts.append(await gate.carry_out(plan[1], snapshot=plan[0], execute=True))
         if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
             await _wait_for_sales(context, gate)
-    return _together(receipts, is_verified=is_verified)
+    return _together(receipts, is_verified=is_verified), ""
 
 
 async def _wait_for_sales(context: Context, gate: Gate) -> None:
@@ -262,13 +281,13 @@ async def _wait_for_sales(context: Context, gate: Gate) -> None:
         await gate.recover(patient=False)
 
 
-async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | None:
-    """What is left to do; None when the venue could not be read."""
+async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | str:
+    """What is left to do; a sentence when the venue could not be read."""
     try:
         snapshot = await context.look(_NEEDS)
         return snapshot, plan_kill(snapshot, level, reason)
-    except VenueError:
-        return None
+    except VenueError as error:
+        return error.message
 
 
 def _is_stuck(plan: Plan) -> bool:
