@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
 
@@ -12,6 +14,35 @@ from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.backfill import _backfill, _timeframe
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.errors import ConfigError, UnknownInstrument
+from zoe_tools.gate.bulk_steps import Slice
+from zoe_tools.store.runner import InlineRunner, StoreRunner
+from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
+
+
+class Died(Exception):
+    """The process did."""
+
+
+class Killed:
+    """A store's runner whose process dies before the slice after these."""
+
+    def __init__(self, store: StoreRunner, *, after: int) -> None:
+        self._store = store
+        self._left = after
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """See `StoreRunner`."""
+        if isinstance(work, Slice):
+            self._left -= 1
+            if self._left < 0:
+                raise Died
+        return await self._store.run(work)
+
+    async def close(self) -> None:
+        """See `StoreRunner`."""
+        await self._store.close()
 
 
 async def backfill(desk: Desk, *, execute: bool, symbol: str = "BTC-USD") -> tuple[int, str]:
@@ -57,6 +88,37 @@ def test_missing_candles_are_planned_then_written_once(tmp_path: Path) -> None:
         before = await desk.read(lambda tx: tx.business_fingerprint())
         assert (await backfill(desk, execute=True))[0] == 0
         assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story)
+
+
+def test_many_candles_are_written_in_slices_and_an_interrupted_run_is_continued(
+    tmp_path: Path,
+) -> None:
+    """What was committed stays; the next run writes the rest, and each candle is there once."""
+
+    async def story(desk: Desk) -> None:
+        many = tuple(
+            make_candle(symbol=BTC, timeframe=Timeframe.H1, opened_at=NOON - timedelta(hours=back))
+            for back in range(700, 0, -1)
+        )
+
+        async def answer(*_: object, **__: object) -> tuple[Candle, ...]:
+            return many
+
+        desk.venue.candles = answer  # type: ignore[method-assign]
+        store = desk.store
+        desk.store = cast("InlineRunner", Killed(store, after=2))
+        with pytest.raises(Died):
+            await backfill(desk, execute=True)
+        desk.store = store
+        written = await desk.read(lambda tx: tx.candles(BTC, Timeframe.H1))
+        assert written == many[: len(written)]
+        assert 0 < len(written) < len(many)
+
+        assert (await backfill(desk, execute=True))[0] == 0
+        assert await desk.read(lambda tx: tx.candles(BTC, Timeframe.H1)) == many
+        assert (await backfill(desk, execute=False))[0] == 0
 
     at_the_desk(tmp_path, story)
 

@@ -130,6 +130,8 @@ def own_sale(price: str) -> OrderRecord:
     return make_order(side=Side.SELL, purpose="exit", limit_price=d(price), quantity=d("0.1"))
 
 
+ADOPTED = {"positions": (make_position(quantity=d("9"), origin="adopted"),)}
+
 REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("HALTED", {"trading_state": HALTED}, {}),
     ("UNRESOLVED_INTENT", {"unresolved_intents": (make_intent(),)}, {}),
@@ -173,6 +175,8 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("MAX_UNEXECUTED_NOTIONAL", limited(max_unexecuted_notional=d("23.99")), {}),
     ("MAX_POSITION_NOTIONAL", {"positions": (make_position(quantity=d("0.00043334")),)}, {}),
     ("MAX_POSITION_NOTIONAL", limited(max_position_notional=d("0")), {}),
+    ("MAX_POSITION_NOTIONAL", {**ADOPTED, **limited(max_position_notional=d("500"))}, {}),
+    ("MAX_EXPOSURE_NOTIONAL", {**ADOPTED, **limited(max_exposure_notional=d("500"))}, {}),
     ("MAX_EXPOSURE_NOTIONAL", {"positions": (ONE_ETH,), **limited(max_open_positions=9)}, {}),
     ("MAX_OPEN_ORDERS", limited(max_open_orders=0), {}),
     ("MAX_OPEN_ORDERS", {"open_orders": (FAR_SALE,), **limited(max_open_orders=1)}, {}),
@@ -219,7 +223,7 @@ PASSING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (limited(max_quantities=(("BTC-USD", d("0.0004")), ("ETH-USD", d("0")))), {}),
     ({"orders": (working(notional=d("51")),)}, {}),
     ({"positions": (make_position(quantity=d("0.00043333")),)}, {}),
-    ({"positions": (make_position(quantity=d("9"), origin="adopted"),)}, {}),
+    (ADOPTED, {}),
     ({"open_orders": (FAR_SALE,), **limited(max_open_orders=2)}, {}),
     (
         {

@@ -80,15 +80,14 @@ def room_for_entry(symbol: Symbol, snapshot: Snapshot) -> Decimal:
     """
     policy = snapshot.policy
     working = _working_by_symbol(snapshot)
-    held = _held_by_symbol(snapshot)
+    here, held = _held_here(symbol, snapshot), _held_in_all(snapshot)
     unexecuted = sum(working.values(), ZERO)
-    here = held.get(symbol, ZERO) + working.get(symbol, ZERO)
     return min(
         policy.max_notional_per_trade,
         policy.max_daily_notional - snapshot.daily_notional,
         policy.unexecuted_cap - unexecuted,
-        policy.position_cap - here,
-        policy.exposure_cap - sum(held.values(), ZERO) - unexecuted,
+        policy.position_cap - here - working.get(symbol, ZERO),
+        policy.exposure_cap - held - unexecuted,
     )
 
 
@@ -130,10 +129,11 @@ def _exposure_checks(
     request: OrderRequest, notional: Decimal, snapshot: Snapshot, running: Running
 ) -> Iterator[Found | None]:
     policy = snapshot.policy
-    working, held = _working_by_symbol(snapshot), _held_by_symbol(snapshot)
+    working = _working_by_symbol(snapshot)
     unexecuted = sum(working.values(), ZERO) + sum(running.entered.values(), ZERO) + notional
-    here = sum((each.get(request.symbol, ZERO) for each in (working, held, running.entered)), ZERO)
-    exposure = sum(held.values(), ZERO) + unexecuted
+    here = _held_here(request.symbol, snapshot)
+    here += sum((each.get(request.symbol, ZERO) for each in (working, running.entered)), ZERO)
+    exposure = _held_in_all(snapshot) + unexecuted
     for code, what, value, cap in (
         ("MAX_UNEXECUTED_NOTIONAL", "working entries", unexecuted, policy.unexecuted_cap),
         (
@@ -358,15 +358,27 @@ def _still_at_stake(order: OrderRecord) -> Decimal:
     return order.notional * order.remaining_quantity / order.quantity
 
 
-def _held_by_symbol(snapshot: Snapshot) -> dict[Symbol, Decimal]:
-    """What entries bought; a holding was adopted by the operator's word, not by an entry."""
+def _held_here(symbol: Symbol, snapshot: Snapshot) -> Decimal:
+    """A cap that the operator set is one of everything managed; by default, of what was entered."""
+    is_set = snapshot.policy.max_position_notional is not None
+    return _held_by_symbol(snapshot, with_adopted=is_set).get(symbol, ZERO)
+
+
+def _held_in_all(snapshot: Snapshot) -> Decimal:
+    """The same for all instruments together."""
+    is_set = snapshot.policy.max_exposure_notional is not None
+    return sum(_held_by_symbol(snapshot, with_adopted=is_set).values(), ZERO)
+
+
+def _held_by_symbol(snapshot: Snapshot, *, with_adopted: bool) -> dict[Symbol, Decimal]:
+    """What entries bought, and, if asked for, what was adopted by the operator's word."""
     quotes: tuple[Quote, ...] = ()
     if not isinstance(snapshot.quotes, Missing):
         quotes = snapshot.quotes.value
     mids = {each.symbol: each.mid for each in quotes}
     found: dict[Symbol, Decimal] = {}
     for each in snapshot.positions:
-        if each.status is PositionStatus.OPEN and each.origin == "entry":
+        if each.status is PositionStatus.OPEN and (with_adopted or each.origin == "entry"):
             worth = each.quantity * mids.get(each.symbol, each.average_cost)
             found[each.symbol] = found.get(each.symbol, ZERO) + worth
     return found

@@ -6,7 +6,7 @@ with one decides which later ones may still go.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,6 +31,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.books import book_proved, sighting_of_order
+from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
@@ -49,7 +50,7 @@ from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
-from zoe_tools.gate.store_steps import apply_store_steps
+from zoe_tools.gate.store_steps import apply_store_step
 from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.store import Transaction
 
@@ -149,12 +150,18 @@ class Carrier:
         together.clear()
         by = self.author.operator or self.author.command
 
+        early: Mapping[int, StepOutcome] = {}
+
         def write(transaction: Transaction) -> tuple[StepOutcome, ...]:
-            done = apply_store_steps(transaction, steps, now=now, changed_by=by)
+            done = tuple(
+                early.get(index) or apply_store_step(transaction, step, now=now, changed_by=by)
+                for index, step in enumerate(steps)
+            )
             note_action(transaction, done, author=self.author, plan=plan, now=now)
             return done
 
         try:
+            early = await write_bulk(self.keeper, steps)
             outcomes = await self.keeper.run(write)
         except StoreError as error:
             if self.keeper.emergency is None:

@@ -19,7 +19,8 @@ COMMIT_EVERY_S = 0.02
 GAP_S = 0.004
 """Twice as long as who waits for the lock lets pass between two looks."""
 
-_FIRST_ROWS, _FEWEST_ROWS, _MOST_ROWS = 50, 10, 5_000
+FIRST_ROWS = 50
+_FEWEST_ROWS, _MOST_ROWS = 10, 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ def write_in_slices(
         StoreError: the store cannot be written; the slices before are in it.
     """
     rest = iter(items)
-    size, rows, commits, longest_s = _FIRST_ROWS, 0, 0, 0.0
+    size, rows, commits, longest_s = FIRST_ROWS, 0, 0, 0.0
     while part := list(islice(rest, size)):
         began = time.perf_counter()
         with store.transaction() as transaction:
@@ -51,13 +52,13 @@ def write_in_slices(
             write(transaction, part)
         kept_s = time.perf_counter() - entered
         rows, commits, longest_s = rows + len(part), commits + 1, max(longest_s, kept_s)
-        size = _next_size(len(part), kept_s)
+        size = next_size(len(part), kept_s)
         # Who had to wait itself met others, and leaves them as much again.
         time.sleep(max(GAP_S, entered - began))
     return BulkWritten(rows=rows, commits=commits, longest_s=longest_s)
 
 
-def _next_size(rows: int, kept_s: float) -> int:
+def next_size(rows: int, kept_s: float) -> int:
     """Towards what fits into a slice, at most twice as many at once."""
     fitting = rows * COMMIT_EVERY_S / max(kept_s, 1e-6)
     return round(min(max(fitting, _FEWEST_ROWS), 2 * rows, _MOST_ROWS))
