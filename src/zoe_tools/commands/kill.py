@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -41,7 +41,7 @@ from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill
 from zoe_tools.gate.gate import Gate, Regather
 from zoe_tools.gate.latch import latch_level
-from zoe_tools.gate.receipt import Receipt, strongest
+from zoe_tools.gate.receipt import Receipt, strongest, together
 from zoe_tools.gather import Need, gather_store
 from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
@@ -256,7 +256,7 @@ async def _stop(
         plan = await _next(context, level, reason)
         if isinstance(plan, str):
             if not rounds_left or asyncio.get_running_loop().time() - heard_at > SILENCE_S:
-                return _together(receipts, is_verified=False), plan
+                return together(receipts, is_verified=False), plan
             await context.clock.sleep(1.0)
             continue
         heard_at = asyncio.get_running_loop().time()
@@ -271,7 +271,7 @@ async def _stop(
         receipts.append(await gate.carry_out(plan[1], snapshot=plan[0], execute=True))
         if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
             await _wait_for_sales(context, gate)
-    return _together(receipts, is_verified=is_verified), ""
+    return together(receipts, is_verified=is_verified), ""
 
 
 async def _wait_for_sales(context: Context, gate: Gate) -> None:
@@ -292,18 +292,6 @@ async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapsh
 
 def _is_stuck(plan: Plan) -> bool:
     return any("being sold already" in note for note in plan.notes)
-
-
-def _together(receipts: list[Receipt], *, is_verified: bool) -> Receipt:
-    steps = tuple(step for each in receipts for step in each.plan.steps)
-    return Receipt(
-        plan=replace(receipts[-1].plan, steps=steps),
-        outcomes=tuple(outcome for each in receipts for outcome in each.outcomes),
-        refusals=tuple(refusal for each in receipts for refusal in each.refusals),
-        is_executed=True,
-        is_verified=is_verified,
-        is_store_gone=receipts[-1].is_store_gone,
-    )
 
 
 # --- every account -------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ with one decides which later ones may still go.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
-from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import IntentId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, VenueOrder
@@ -51,6 +51,7 @@ from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
 from zoe_tools.gate.store_steps import apply_store_step
+from zoe_tools.gate.trouble import Trouble
 from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.store import Transaction
 
@@ -58,37 +59,6 @@ Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
 """Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
 
 REST_SOURCE = "venue records"
-
-
-@dataclass(slots=True)
-class Trouble:
-    """What went wrong so far in a plan, and therefore must not be built upon."""
-
-    is_unknown: bool = False
-    symbols: set[Symbol] = field(default_factory=set)
-    positions: set[PositionId] = field(default_factory=set)
-
-    def note(self, step: VenueStep, state: OutcomeState) -> None:
-        """Remember a step that was not done."""
-        if state is OutcomeState.DONE:
-            return
-        if step.position_id is not None:
-            self.positions.add(step.position_id)
-        if state is OutcomeState.UNKNOWN:
-            self.is_unknown = True
-            self.symbols.add(symbol_of(step))
-
-    def forbids(self, step: VenueStep) -> str:
-        """Why the step has to wait; empty when it may go. Cancels always may."""
-        if isinstance(step, CancelOrder):
-            return ""
-        if self.is_unknown and adds_risk(step):
-            return "an earlier step's outcome is unknown, so nothing may add risk"
-        if symbol_of(step) in self.symbols:
-            return f"an earlier step's outcome on {symbol_of(step)} is unknown"
-        if step.position_id in self.positions:
-            return "it depends on an earlier step that was not done"
-        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,17 +424,6 @@ class Carrier:
             )
 
         await self.keeper.run(write, instead=in_file)
-
-
-def symbol_of(step: VenueStep) -> Symbol:
-    """The instrument a step is about."""
-    match step:
-        case PlaceOrder(request=request):
-            return request.symbol
-        case AmendOrder(amendment=change):
-            return change.symbol
-        case CancelOrder(symbol=symbol):
-            return symbol
 
 
 def _state_seen(intent: Intent, order: VenueOrder) -> tuple[OutcomeState, str]:

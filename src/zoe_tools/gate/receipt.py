@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from zoe_tools.core.risk import Refusal
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
@@ -58,6 +59,19 @@ class Receipt:
         return self.is_executed and all(
             outcome.state is OutcomeState.DONE for outcome in self.outcomes
         )
+
+
+def together(receipts: Sequence[Receipt], *, is_verified: bool) -> Receipt:
+    """One receipt for several plans that were carried out after each other."""
+    steps = tuple(step for each in receipts for step in each.plan.steps)
+    return Receipt(
+        plan=replace(receipts[-1].plan, steps=steps),
+        outcomes=tuple(outcome for each in receipts for outcome in each.outcomes),
+        refusals=tuple(refusal for each in receipts for refusal in each.refusals),
+        is_executed=True,
+        is_verified=is_verified,
+        is_store_gone=receipts[-1].is_store_gone,
+    )
 
 
 def strongest(codes: set[int]) -> int:

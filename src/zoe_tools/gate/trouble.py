@@ -1,0 +1,51 @@
+"""What went wrong so far in a plan, and therefore must not be built upon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zoe_tools.core.risk import adds_risk
+from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, OutcomeState, PlaceOrder, VenueStep
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What went wrong so far in a plan, and therefore must not be built upon."""
+
+    is_unknown: bool = False
+    symbols: set[Symbol] = field(default_factory=set)
+    positions: set[PositionId] = field(default_factory=set)
+
+    def note(self, step: VenueStep, state: OutcomeState) -> None:
+        """Remember a step that was not done."""
+        if state is OutcomeState.DONE:
+            return
+        if step.position_id is not None:
+            self.positions.add(step.position_id)
+        if state is OutcomeState.UNKNOWN:
+            self.is_unknown = True
+            self.symbols.add(symbol_of(step))
+
+    def forbids(self, step: VenueStep) -> str:
+        """Why the step has to wait; empty when it may go. Cancels always may."""
+        if isinstance(step, CancelOrder):
+            return ""
+        if self.is_unknown and adds_risk(step):
+            return "an earlier step's outcome is unknown, so nothing may add risk"
+        if symbol_of(step) in self.symbols:
+            return f"an earlier step's outcome on {symbol_of(step)} is unknown"
+        if step.position_id in self.positions:
+            return "it depends on an earlier step that was not done"
+        return ""
+
+
+def symbol_of(step: VenueStep) -> Symbol:
+    """The instrument a step is about."""
+    match step:
+        case PlaceOrder(request=request):
+            return request.symbol
+        case AmendOrder(amendment=change):
+            return change.symbol
+        case CancelOrder(symbol=symbol):
+            return symbol
