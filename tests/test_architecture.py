@@ -216,6 +216,17 @@ def test_no_file_stands_for_a_command_that_is_not_there() -> None:
     assert pages - {house.page_of(name) for name in command_names()} == set()
 
 
+def test_the_front_page_lists_every_command() -> None:
+    """Whoever looks for a command finds its page from there."""
+    front = (ROOT / "README.md").read_text("utf-8")
+
+    listed = {
+        each for each in command_names() if f"(docs/commands/{house.page_of(each)}.md)" in front
+    }
+
+    assert listed == set(command_names())
+
+
 def test_the_list_of_commands_without_a_decision_is_true() -> None:
     """An exemption for a command that decides, or is gone, is stale."""
     assert set(WITHOUT_DECISION) - set(command_names()) == set()
