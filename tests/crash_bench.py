@@ -52,7 +52,7 @@ POLICY = Policy(
     max_daily_notional=d("100000"),
     quote_stale_s=3600.0,
     price_collar_pct=d("10"),
-    order_deadline_s=45.0,
+    order_deadline_s=30.0,
     visibility_lag_s=25.0,
 )
 SECRET = base64.b64encode(b"a secret of the crash bench").decode()
