@@ -9,7 +9,7 @@ import pytest
 
 from builders import NOON, PAPER, d, make_fill, make_intent, make_order, make_position
 from zoe_tools.core.explain import BOOKS, tell
-from zoe_tools.domain.audit import AuditKind, AuditRow, instant, payload_of
+from zoe_tools.domain.audit import AuditKind, AuditRow, instant, payload_of, row_hash
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import Intent, IntentState, ProofKind
 from zoe_tools.domain.order import OrderStatus
@@ -20,8 +20,8 @@ ORDER = Subject(kind=SubjectKind.ORDER, id=make_order().client_order_id)
 
 
 def row(seq: int, kind: AuditKind, seconds: int, subjects: str = "", **facts: object) -> AuditRow:
-    """One row of a log that nobody checks here."""
-    return AuditRow(
+    """One row, sound in itself; the chain is not checked here."""
+    made = AuditRow(
         account_id=PAPER.account_id,
         seq=seq,
         at=instant(NOON + timedelta(seconds=seconds)),
@@ -31,6 +31,8 @@ def row(seq: int, kind: AuditKind, seconds: int, subjects: str = "", **facts: ob
         previous_hash="",
         hash="",
     )
+    content = (made.account_id, seq, made.at, made.kind, subjects, made.payload, "")
+    return replace(made, hash=row_hash(*content))
 
 
 def case_with(*intents: Intent, **changes: object) -> Case:

@@ -71,6 +71,8 @@ def live_venue(folder: Path, *, speed: str) -> Iterator[Live]:
                 "KRAKEN_BASE_URL": endpoint.rest_url,
                 "KRAKEN_WS_PUBLIC_URL": endpoint.ws_url,
                 "KRAKEN_WS_PRIVATE_URL": endpoint.ws_private_url,
+                # A live account's clock keeps the world's pace, and falls behind a faster venue's.
+                "QUOTE_STALE_SECONDS": str(10 * int(speed)),
             },
         )
         assert home.here("init").code == 0
