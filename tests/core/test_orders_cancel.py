@@ -10,7 +10,7 @@ from builders import BTC, ETH, d, make_order, make_venue_order, snapshot_with
 from zoe_tools.core.orders_cancel import Choice, plan_orders_cancel
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import CancelOrder, values_of
+from zoe_tools.domain.plan import CancelOrder, still_open, values_of
 from zoe_tools.domain.snapshot import Missing
 from zoe_tools.errors import ConfigError, VenueUnavailable
 
@@ -103,6 +103,11 @@ def test_each_cancel_shows_what_is_given_up() -> None:
     plan = plan_orders_cancel(WORLD, Choice(ids=("O-ENTRY", "O-STOP"), include_protection=True))
 
     rests = {
-        step.venue_order_id: step.before for step in plan.steps if isinstance(step, CancelOrder)
+        step.venue_order_id: (step.before, step.preconditions)
+        for step in plan.steps
+        if isinstance(step, CancelOrder)
     }
-    assert rests == {"O-ENTRY": values_of(ENTRY[1]), "O-STOP": values_of(STOP[1])}
+    assert rests == {
+        order.venue_order_id: (values_of(order), (still_open(order),))
+        for order in (ENTRY[1], STOP[1])
+    }

@@ -16,11 +16,11 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.plan import (
-    BalanceAtLeast,
     CancelOrder,
     OrderStillOpen,
     PlaceOrder,
     Plan,
+    PositionStill,
     SetTradingState,
     canonical_json,
     jsonable,
@@ -45,7 +45,7 @@ def stop_order(quantity: str = "0.5", trigger: str = "29000.0") -> PlaceOrder:
         ),
         reason="no stop rests at the venue",
         position_id=PositionId("p-1"),
-        preconditions=(BalanceAtLeast(asset="BTC", quantity=Decimal(quantity)),),
+        preconditions=(PositionStill(position_id=PositionId("p-1"), quantity=Decimal(quantity)),),
     )
 
 

@@ -19,6 +19,7 @@ from zoe_tools.domain.plan import (
     AdoptPosition,
     AmendOrder,
     CancelOrder,
+    OrderStillOpen,
     OutcomeState,
     Plan,
     PositionStill,
@@ -438,6 +439,50 @@ def test_a_step_whose_position_moved_is_withheld(tmp_path: Path) -> None:
         assert "holds 0.5" in receipt.outcomes[0].evidence
         assert await intents(desk) == []
         assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("counted_on", "state", "evidence"),
+    [
+        ("0.5", OutcomeState.DONE, ""),
+        ("0.4", OutcomeState.SKIPPED, "0.5 of the order is left, the plan counted on 0.4"),
+    ],
+)
+def test_an_amendment_is_withheld_where_the_order_has_traded_meanwhile(
+    tmp_path: Path, counted_on: str, state: OutcomeState, evidence: str
+) -> None:
+    """A quantity that fits what was left fits nothing else."""
+
+    async def story(desk: Desk) -> None:
+        held = await hold(desk)
+        await desk.do(place(make_stop_request(quantity=d("0.5")), position_id=held))
+        stop = VenueOrderId("O00001")
+        left = OrderStillOpen(venue_order_id=stop, remaining_quantity=d(counted_on))
+        change = OrderAmendment(venue_order_id=stop, symbol=BTC, trigger_price=d("59000.0"))
+        receipt = await desk.do(
+            AmendOrder(amendment=change, reason="r", position_id=held, preconditions=(left,))
+        )
+
+        assert states(receipt) == [state]
+        assert evidence in receipt.outcomes[0].evidence
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_cancel_goes_out_whatever_has_traded_meanwhile(tmp_path: Path) -> None:
+    """What is left of the order is not wanted, however much it is."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(RESTING))
+        order = VenueOrderId("O00001")
+        left = OrderStillOpen(venue_order_id=order, remaining_quantity=d("0.000001"))
+        receipt = await desk.do(
+            CancelOrder(venue_order_id=order, symbol=BTC, reason="r", preconditions=(left,))
+        )
+
+        assert states(receipt) == [OutcomeState.DONE]
 
     at_the_desk(tmp_path, story)
 

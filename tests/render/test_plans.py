@@ -34,8 +34,10 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
     LinkStop,
+    OrderStillOpen,
     OrderValues,
     OutcomeState,
+    PositionStill,
     RecordFill,
     RecordOrder,
     ResolveIntent,
@@ -220,6 +222,22 @@ def test_a_plan_shows_in_a_line_what_it_takes_of_the_limits(
 
     _, _, below = out.getvalue().partition("1 of them at the venue.\n")
     assert " ".join(below.split()) == expected
+    assert max(len(line) for line in out.getvalue().splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_plan_shows_what_must_still_be_so(width: int) -> None:
+    """By the number of its step; what has no condition is not named."""
+    still = PositionStill(position_id=HELD.position_id, quantity=d("0.5"))
+    rests = OrderStillOpen(venue_order_id=ORDER, remaining_quantity=d("0.3"))
+    cancel = CancelOrder(venue_order_id=ORDER, symbol=BTC, reason="r", preconditions=(rests,))
+    shown, out = approver(width=width)
+    shown.show_plan(plan_with(place(), place(preconditions=(still,)), cancel))
+
+    _, _, below = out.getvalue().partition("3 of them at the venue")
+    assert " ".join(below.partition("only while")[2].split()) == (
+        f"#2 the position holds 0.5; #3 {ORDER} is open with 0.3 to go."
+    )
     assert max(len(line) for line in out.getvalue().splitlines()) <= width
 
 

@@ -14,7 +14,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import Side, VenueOrder
-from zoe_tools.domain.plan import CancelOrder, Plan, values_of
+from zoe_tools.domain.plan import CancelOrder, Plan, still_open, values_of
 from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import ConfigError
 
@@ -85,6 +85,7 @@ def _cancel(order: VenueOrder, record: OrderRecord | None) -> CancelOrder:
         client_order_id=record.client_order_id if record else None,
         purpose=purpose,
         position_id=record.position_id if record else None,
+        preconditions=(still_open(order),),
     )
 
 

@@ -37,6 +37,7 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     Step,
+    still_open,
     values_of,
 )
 from zoe_tools.domain.position import Position, PositionStatus
@@ -372,6 +373,7 @@ def _fitted(position: Position, stop: VenueOrder, quantity: Decimal) -> Iterator
             reason=f"the stop covers {short(stop.remaining_quantity)} of {short(quantity)}",
             before=values_of(stop),
             position_id=position.position_id,
+            preconditions=(still_open(stop),),
         )
 
 

@@ -50,15 +50,7 @@ class PositionStill:
     quantity: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceAtLeast:
-    """The venue still holds at least so much of the asset, held or free."""
-
-    asset: str
-    quantity: Decimal
-
-
-Precondition = OrderStillOpen | PositionStill | BalanceAtLeast
+Precondition = OrderStillOpen | PositionStill
 
 
 # --- what a change changes -----------------------------------------------------------------------
@@ -79,6 +71,13 @@ def values_of(order: VenueOrder | OrderRecord) -> OrderValues:
         quantity=order.quantity,
         limit_price=order.limit_price,
         trigger_price=order.trigger_price,
+    )
+
+
+def still_open(order: VenueOrder) -> OrderStillOpen:
+    """That the order rests as it does now."""
+    return OrderStillOpen(
+        venue_order_id=order.venue_order_id, remaining_quantity=order.remaining_quantity
     )
 
 

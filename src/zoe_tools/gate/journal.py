@@ -10,10 +10,8 @@ import hashlib
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import advance, event_of
-from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -25,7 +23,7 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
-from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
 from zoe_tools.domain.plan import (
@@ -33,12 +31,10 @@ from zoe_tools.domain.plan import (
     CancelOrder,
     PlaceOrder,
     Plan,
-    PositionStill,
     VenueStep,
     canonical_json,
 )
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.fence import (
     Fence,
     LockHolder,
@@ -48,13 +44,12 @@ from zoe_tools.gate.fence import (
     latest_deadline,
     take_lock,
 )
+from zoe_tools.gate.preconditions import demand_no_other_stop, demand_preconditions
 from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Transaction
 
 STORE_GONE = "STORE_GONE"
 """The code of what was not done because nothing could be journaled."""
-
-_LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +126,9 @@ def journal(
     step = plan.steps[index]
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
-    _demand_preconditions(transaction, step, now)
+    demand_preconditions(transaction, step, now)
     looked_at = planned_at or plan.created_at
-    _demand_no_other_stop(transaction, step, looked_at, policy)
+    demand_no_other_stop(transaction, step, looked_at, policy)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
@@ -360,71 +355,6 @@ def _follow(
         transaction.append_order_event(event)
     if after != record:
         transaction.record_order(after)
-
-
-def _demand_preconditions(transaction: Transaction, step: VenueStep, now: datetime) -> None:
-    """What the store can say about a step's preconditions, in the journaling transaction."""
-    for condition in step.preconditions:
-        if not isinstance(condition, PositionStill):
-            continue
-        position = transaction.position(condition.position_id)
-        held = position.quantity if position is not None else ZERO
-        if held != condition.quantity:
-            raise Withheld(
-                f"the position holds {short(held)}, the plan counted on {short(condition.quantity)}"
-            )
-    if isinstance(step, PlaceOrder) and not adds_risk(step):
-        _demand_room(transaction, step, now)
-
-
-def _demand_room(transaction: Transaction, step: PlaceOrder, now: datetime) -> None:
-    """What was sold, is sold and is being sold together never exceeds the position.
-
-    A resting stop does not count: at the venue it holds the very asset an exit would need. What
-    the venue's orders tell of as sold counts before its trades do: they may be shown later.
-    """
-    position = transaction.position(step.position_id) if step.position_id else None
-    if position is None:
-        return
-    working = unbooked = ZERO
-    for order in transaction.orders_of_position(position.position_id):
-        if order.side is not step.request.side:
-            continue
-        unbooked += _unbooked(transaction, order, now)
-        if order.purpose in _LEAVING and not order.status.is_terminal:
-            working += order.remaining_quantity
-    is_leaving = step.request.purpose in _LEAVING
-    gone = unbooked + (working if is_leaving else ZERO)
-    if (is_leaving or gone > ZERO) and gone + step.request.quantity > position.quantity:
-        raise Withheld(
-            f"{short(gone)} of the position's {short(position.quantity)} are being sold already"
-        )
-
-
-def _unbooked(transaction: Transaction, order: OrderRecord, now: datetime) -> Decimal:
-    """What an order has filled and the books have no trade of, as long as one may be on its way."""
-    is_old = order.status.is_terminal and order.updated_at < now - RECENT
-    if order.venue_order_id is None or order.filled_quantity == ZERO or is_old:
-        return ZERO
-    fills = transaction.fills(venue_order_id=order.venue_order_id)
-    return max(order.filled_quantity - sum((each.quantity for each in fills), ZERO), ZERO)
-
-
-def _demand_no_other_stop(
-    transaction: Transaction, step: VenueStep, looked_at: datetime, policy: Policy
-) -> None:
-    """A position gets one stop, whoever sees first that it has none.
-
-    What another process placed so lately need not have been seen by the plan's look at the venue.
-    """
-    if not isinstance(step, PlaceOrder) or step.request.purpose != "stop":
-        return
-    unseen_since = looked_at - timedelta(seconds=policy.visibility_lag_s)
-    for order in transaction.orders(open_only=True):
-        is_rival = order.purpose == "stop" and order.position_id == step.position_id
-        if is_rival and step.position_id is not None and order.created_at > unseen_since:
-            name = order.venue_order_id or order.client_order_id
-            raise Withheld(f"a stop for this position was placed just now ({name}): plan again")
 
 
 def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:

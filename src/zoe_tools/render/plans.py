@@ -68,6 +68,13 @@ class PlanPrinter:
                 f"{len(texts)} {'step' if len(texts) == 1 else 'steps'}, {at_venue} of them at the"
                 " venue" + (f"; orders worth {short(stake)}." if stake else ".")
             )
+            conditions = [
+                f"#{number} {condition}"
+                for number, text in enumerate(texts, start=1)
+                for condition in text.conditions
+            ]
+            if conditions:
+                printer.wrapped("only while ", f"{'; '.join(conditions)}.")
             if at_venue and plan.rate_cost is not None:
                 printer.wrapped("cost ", f"{_cost(plan.rate_cost)}.")
         for note in plan.notes:

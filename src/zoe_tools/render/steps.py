@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal, assert_never
 
@@ -14,8 +14,11 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
     LinkStop,
+    OrderStillOpen,
     OrderValues,
     PlaceOrder,
+    PositionStill,
+    Precondition,
     RecordFill,
     RecordOrder,
     ResolveIntent,
@@ -43,6 +46,8 @@ class StepText:
     stake: str = ""
     title: str = ""
     changes: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    """What must still be so when the step's turn comes."""
 
     @property
     def lines(self) -> str:
@@ -55,8 +60,19 @@ class StepText:
 def describe(step: Step) -> StepText:
     """The step in words."""
     if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
-        return _at_the_venue(step)
+        told = _at_the_venue(step)
+        return replace(told, conditions=tuple(_condition(each) for each in step.preconditions))
     return _in_the_store(step)
+
+
+def _condition(condition: Precondition) -> str:
+    match condition:
+        case PositionStill(quantity=quantity):
+            return f"the position holds {short(quantity)}"
+        case OrderStillOpen(venue_order_id=name, remaining_quantity=quantity):
+            return f"{name} is open with {short(quantity)} to go"
+        case _:
+            assert_never(condition)
 
 
 def _at_the_venue(step: PlaceOrder | AmendOrder | CancelOrder) -> StepText:

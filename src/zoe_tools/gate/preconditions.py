@@ -1,0 +1,111 @@
+"""What must still be true of the books when a step is journaled; read in that very transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from zoe_tools.core.risk import adds_risk
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.plan import AmendOrder, OrderStillOpen, PlaceOrder, PositionStill, VenueStep
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import RECENT
+from zoe_tools.gate.fence import Withheld
+from zoe_tools.store.store import Transaction
+
+_LEAVING = frozenset({"exit", "flatten", "take_profit"})
+
+
+def demand_preconditions(transaction: Transaction, step: VenueStep, now: datetime) -> None:
+    """What the store can say about a step's preconditions, in the journaling transaction.
+
+    Raises:
+        Withheld: one no longer holds.
+    """
+    for condition in step.preconditions:
+        match condition:
+            case PositionStill():
+                _demand_position(transaction, condition)
+            # A cancel passes: whatever has traded meanwhile, the rest of the order is not wanted.
+            case OrderStillOpen():
+                if isinstance(step, AmendOrder):
+                    _demand_order(transaction, condition)
+    if isinstance(step, PlaceOrder) and not adds_risk(step):
+        _demand_room(transaction, step, now)
+
+
+def _demand_position(transaction: Transaction, condition: PositionStill) -> None:
+    position = transaction.position(condition.position_id)
+    held = position.quantity if position is not None else ZERO
+    if held != condition.quantity:
+        raise Withheld(
+            f"the position holds {short(held)}, the plan counted on {short(condition.quantity)}"
+        )
+
+
+def _demand_order(transaction: Transaction, condition: OrderStillOpen) -> None:
+    """An order that the books do not know is the venue's to judge."""
+    order = transaction.order_by_venue_id(condition.venue_order_id)
+    if order is None:
+        return
+    if order.status.is_terminal:
+        raise Withheld(f"the order is {order.status.value}")
+    if order.remaining_quantity != condition.remaining_quantity:
+        raise Withheld(
+            f"{short(order.remaining_quantity)} of the order is left, the plan counted on"
+            f" {short(condition.remaining_quantity)}"
+        )
+
+
+def _demand_room(transaction: Transaction, step: PlaceOrder, now: datetime) -> None:
+    """What was sold, is sold and is being sold together never exceeds the position.
+
+    A resting stop does not count: at the venue it holds the very asset an exit would need. What
+    the venue's orders tell of as sold counts before its trades do: they may be shown later.
+    """
+    position = transaction.position(step.position_id) if step.position_id else None
+    if position is None:
+        return
+    working = unbooked = ZERO
+    for order in transaction.orders_of_position(position.position_id):
+        if order.side is not step.request.side:
+            continue
+        unbooked += _unbooked(transaction, order, now)
+        if order.purpose in _LEAVING and not order.status.is_terminal:
+            working += order.remaining_quantity
+    is_leaving = step.request.purpose in _LEAVING
+    gone = unbooked + (working if is_leaving else ZERO)
+    if (is_leaving or gone > ZERO) and gone + step.request.quantity > position.quantity:
+        raise Withheld(
+            f"{short(gone)} of the position's {short(position.quantity)} are being sold already"
+        )
+
+
+def _unbooked(transaction: Transaction, order: OrderRecord, now: datetime) -> Decimal:
+    """What an order has filled and the books have no trade of, as long as one may be on its way."""
+    is_old = order.status.is_terminal and order.updated_at < now - RECENT
+    if order.venue_order_id is None or order.filled_quantity == ZERO or is_old:
+        return ZERO
+    fills = transaction.fills(venue_order_id=order.venue_order_id)
+    return max(order.filled_quantity - sum((each.quantity for each in fills), ZERO), ZERO)
+
+
+def demand_no_other_stop(
+    transaction: Transaction, step: VenueStep, looked_at: datetime, policy: Policy
+) -> None:
+    """A position gets one stop, whoever sees first that it has none.
+
+    What another process placed so lately need not have been seen by the plan's look at the venue.
+
+    Raises:
+        Withheld: it has one.
+    """
+    if not isinstance(step, PlaceOrder) or step.request.purpose != "stop":
+        return
+    unseen_since = looked_at - timedelta(seconds=policy.visibility_lag_s)
+    for order in transaction.orders(open_only=True):
+        is_rival = order.purpose == "stop" and order.position_id == step.position_id
+        if is_rival and step.position_id is not None and order.created_at > unseen_since:
+            name = order.venue_order_id or order.client_order_id
+            raise Withheld(f"a stop for this position was placed just now ({name}): plan again")
