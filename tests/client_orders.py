@@ -6,10 +6,11 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import ccxt.pro
@@ -92,7 +93,8 @@ async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
         clock=clock,
         cadence=Cadence(),
         instruments={instrument.symbol: instrument},
-        subscriptions=FeedSubscriptions(symbols=(instrument.symbol,), trades=False, book_depth=10),
+        # No books: the others follow none, and all pay for what anybody follows.
+        subscriptions=FeedSubscriptions(symbols=(), ticker=False, trades=False, book_depth=None),
         rng=random.Random(1),
     )
     orders = feed.orders
@@ -103,7 +105,7 @@ async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
     both = KrakenSpot(rest, clock, orders=orders)
     for each in (both, by_rest):
         await each.catalogue()
-    numbers = iter(range(10**9))
+    names = _names("1111")
     request = OrderRequest(
         symbol=Symbol(SYMBOL),
         side=Side.BUY,
@@ -114,7 +116,7 @@ async def _zoe(target: Child) -> AsyncIterator[dict[str, Send]]:
 
     def placing(venue: KrakenSpot) -> Send:
         async def send() -> None:
-            name = ClientOrderId(f"11112222-3333-4444-8555-{next(numbers):012d}")
+            name = ClientOrderId(next(names))
             deadline = clock.now() + timedelta(seconds=30)
             assert await venue.place(request, client_order_id=name, deadline=deadline)
 
@@ -175,6 +177,15 @@ async def _ccxt(target: Child) -> AsyncIterator[dict[str, Send]]:
         await client.close()
 
 
+def _names(start: str) -> Iterator[str]:
+    """UUIDs that no other way uses."""
+    return (f"{start}2222-3333-4444-8555-{number:012d}" for number in count())
+
+
+def _deadline() -> str:
+    return (SystemClock().now() + timedelta(seconds=30)).isoformat(timespec="milliseconds")
+
+
 class _Talk(SpotWSClient):  # type: ignore[misc]  # untyped here
     """python-kraken-sdk's socket; it hands every message to one method."""
 
@@ -188,7 +199,7 @@ class _Talk(SpotWSClient):  # type: ignore[misc]  # untyped here
 
 @asynccontextmanager
 async def _sdk(target: Child) -> AsyncIterator[dict[str, Send]]:
-    """python-kraken-sdk: its blocking `Trade`, and its socket."""
+    """python-kraken-sdk: its blocking `Trade`, and its socket with the order that zoe sends."""
     key = target.keys[_SDK]
     rest, ws = f"http://127.0.0.1:{target.port}", f"ws://127.0.0.1:{target.port}"
     keys = {"key": key["api_key"], "secret": key["api_secret"]}
@@ -196,6 +207,7 @@ async def _sdk(target: Child) -> AsyncIterator[dict[str, Send]]:
     talk = _Talk(**keys, rest_url=rest, ws_url=ws, auth_ws_url=f"{ws}/auth")
     fields = {"order_type": "limit", "side": "buy", "symbol": SYMBOL}
     params = {**fields, "order_qty": float(QUANTITY), "limit_price": float(PRICE)}
+    names = _names("2222")
 
     async def by_rest() -> None:
         answer = trade.create_order(
@@ -204,8 +216,9 @@ async def _sdk(target: Child) -> AsyncIterator[dict[str, Send]]:
         assert answer["txid"]
 
     async def by_ws() -> None:
+        named = {"cl_ord_id": next(names), "deadline": _deadline()}
         talk.answered = asyncio.get_running_loop().create_future()
-        await talk.send_message({"method": "add_order", "params": params})
+        await talk.send_message({"method": "add_order", "params": params | named})
         answer = await talk.answered
         assert answer["success"], answer
 
