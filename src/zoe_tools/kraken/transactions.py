@@ -8,7 +8,7 @@ Source: kraken-spot section 3.2.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -87,8 +87,7 @@ class Transactions:
 
     # what is about to be sent
 
-    @asynccontextmanager
-    async def adding(
+    def adding(
         self,
         symbol: Symbol,
         called: Sequence[str],
@@ -96,7 +95,7 @@ class Transactions:
         is_urgent: bool,
         deadline: datetime | None = None,
         is_batch: bool = False,
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[object]:
         """New orders of a pair, by client ids or user references; see `_charged` for the rest."""
         cost = limits.batch_cost(len(called)) if is_batch else limits.engine_cost("add")
 
@@ -104,8 +103,7 @@ class Transactions:
             note.expects(called, now)
             return Bill(whole={symbol: cost}, fixed={symbol: cost})
 
-        async with self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline):
-            yield
+        return self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline)
 
     @asynccontextmanager
     async def changing(
