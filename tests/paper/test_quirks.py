@@ -106,6 +106,34 @@ def test_what_the_rate_counter_is_called() -> None:
     assert at_desk(story, options=options)["rate_count"] == "1.00"
 
 
+@pytest.mark.parametrize(
+    ("is_first", "expected"),
+    [
+        (False, ["1", "executions", "executions", "2", "executions", "executions"]),
+        (True, ["executions", "executions", "1", "executions", "executions", "2"]),
+    ],
+)
+def test_an_answer_comes_before_or_after_what_the_account_hears_of_it(
+    *, is_first: bool, expected: list[str]
+) -> None:
+    """Kraken leaves it open; two requests in one packet keep the order of each."""
+
+    async def story(desk: SocketDesk) -> list[str]:
+        desk.hear(snapshot(["69999.0 1.0"], ["70000.1 1.0"]), traded("70000.0", "0.1"))
+        wire = await desk.connect(is_private=True)
+        await wire.ask("subscribe", channel="executions", token=desk.token)
+        for number in (1, 2):
+            params = LIMIT | {"token": desk.token}
+            request = {"method": "add_order", "params": params, "req_id": number}
+            await wire.client.send(json.dumps(request))
+        await settle()
+        return [str(frame.get("channel") or frame["req_id"]) for frame in wire.frames()]
+
+    told = at_desk(story, options=ExchangeOptions(quirks=Quirks(reports_first=is_first)))
+
+    assert [each for each in told if each != "heartbeat"] == expected
+
+
 def test_what_a_fired_trigger_is_called() -> None:
     """`status` or `new`."""
 

@@ -20,7 +20,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     with a client id may have a conditional close. `sells_pay_in_base`: so a sell's fee is taken if
     it does not say. `socket_takes_fok`: FOK is known over the socket too. `trigger_report` is the
     exec_type that says that a trigger has fired, `rate_count_field` the name under which reports
-    tell the engine's counter. `status_every_s`: the status is told again so often, unasked.
+    tell the engine's counter. `reports_first`: executions tell of an order before its request is
+    answered; Kraken leaves it open. `status_every_s`: the status is told again so often, unasked.
     `counts_bad_nonces`: a call that is refused for its nonce counts. `refuses_cancels`: a single
     cancel is refused above the engine's limit, as an order is; a batch never is.
     `lockout_failures` calls with a bad key, signature or nonce within `lockout_s` lock out for as
@@ -35,6 +36,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     socket_takes_fok: bool = True
     trigger_report: Literal["status", "new"] = "status"
     rate_count_field: str = "ratecount"
+    reports_first: bool = False
     status_every_s: float | None = None
     counts_bad_nonces: bool = True
     refuses_cancels: bool = False

@@ -13,7 +13,7 @@ from zoe_tools.paper.values.refusal import Refusal, invalid
 from zoe_tools.paper.values.views import Principal
 from zoe_tools.paper.ws.answers import Answers, Request
 from zoe_tools.paper.ws.fields import flag, token_of
-from zoe_tools.paper.ws.private import ExecutionOptions, PrivateFeed
+from zoe_tools.paper.ws.private import ExecutionOptions, Later, PrivateFeed
 
 ACCOUNT_CHANNELS = ("executions", "balances")
 _READ_ORDERS = ("query-open-trades", "query-closed-trades")
@@ -34,9 +34,11 @@ class AccountChannels:
         push: Callable[[str], None],
         answers: Answers,
         holds: TokenHolds,
+        later: Later,
     ) -> None:
         self._exchange = exchange
         self._push = push
+        self._later = later
         self._answers = answers
         self._holds = holds
         self._channels: set[str] = set()
@@ -119,7 +121,7 @@ class AccountChannels:
 
     def _feed_of(self, principal: Principal) -> PrivateFeed:
         if self._feed is None:
-            self._feed = PrivateFeed(self._exchange, principal.account_id, self._push)
+            self._feed = PrivateFeed(self._exchange, principal.account_id, self._push, self._later)
         if self._feed.account_id != principal.account_id:
             raise Refusal("ESession:Invalid session")
         return self._feed

@@ -8,6 +8,8 @@ to come back. Source: kraken-spot section 10.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 
 from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.values.times import NS
@@ -73,7 +75,9 @@ class _Connection:
         self._is_far = door == "private" and exchange.options.latency_s > 0
         self._late: set[asyncio.Task[None]] = set()
         self._heard_at = self._used_at = self._told_at = exchange.now()
-        self._session = Session(exchange, self.push, door=door)
+        self._is_answering = False
+        self._behind: deque[Callable[[], None]] = deque()
+        self._session = Session(exchange, self.push, door=door, later=self._in_turn)
 
     def push(self, frame: str) -> None:
         """Queue a frame; one too many dooms the connection."""
@@ -111,6 +115,7 @@ class _Connection:
         """Unsubscribe from everything."""
         for task in self._late:
             task.cancel()
+        self._behind.clear()
         self._session.close()
 
     async def read(self) -> None:
@@ -126,8 +131,28 @@ class _Connection:
                 self._handle_struck(text)
 
     def _handle(self, text: str) -> None:
-        if self._session.handle(text):
-            self._used_at = self._heard_at
+        self._catch_up()
+        self._is_answering = not self._exchange.quirks.reports_first
+        try:
+            if self._session.handle(text):
+                self._used_at = self._heard_at
+        finally:
+            self._is_answering = False
+            if self._behind:
+                # The writer has the next turn of the loop, and what is behind it the one after.
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, self._catch_up)
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """The account hears of what a request did once its answer is on the way."""
+        if self._is_answering or self._behind:
+            self._behind.append(work)
+        else:
+            work()
+
+    def _catch_up(self) -> None:
+        while self._behind:
+            self._behind.popleft()()
 
     def _handle_struck(self, text: str) -> None:
         """Handle a request with whatever a fault does to it or to its answer."""

@@ -37,13 +37,27 @@ class ExecutionOptions:
     ratecounter: bool = False
 
 
+Later = Callable[[Callable[[], None]], None]
+"""Does a piece of work in its turn: at once, or after what has to be said first."""
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """There is nothing to be said first."""
+    work()
+
+
 class PrivateFeed:
     """One account's frames for one connection."""
 
     def __init__(
-        self, exchange: PaperExchange, account_id: str, push: Callable[[str], None]
+        self,
+        exchange: PaperExchange,
+        account_id: str,
+        push: Callable[[str], None],
+        later: Later,
     ) -> None:
         self._exchange = exchange
+        self._later = later
         self.account_id = account_id
         self._user = iban_of(account_id)
         self._push = push
@@ -102,6 +116,9 @@ class PrivateFeed:
             self._has_balances = False
 
     def _hear(self, event: AccountEvent) -> None:
+        self._later(lambda: self._tell(event))
+
+    def _tell(self, event: AccountEvent) -> None:
         if isinstance(event, OrderEvent):
             self._on_order(event)
         else:

@@ -30,6 +30,7 @@ from zoe_tools.paper.ws.fields import Params, Result, token_of
 from zoe_tools.paper.ws.hub import hub_of
 from zoe_tools.paper.ws.numbers import data_frame
 from zoe_tools.paper.ws.orders import add_order, amend_order, edit_order
+from zoe_tools.paper.ws.private import Later, at_once
 from zoe_tools.paper.ws.public import desk_of
 from zoe_tools.paper.ws.subscriptions import (
     LEVEL3_CHANNELS,
@@ -68,14 +69,26 @@ _CHANNELS: dict[Door, tuple[str, ...]] = {
 
 
 class Session:
-    """The requests and subscriptions of one connection."""
+    """The requests and subscriptions of one connection.
 
-    def __init__(self, exchange: PaperExchange, push: Callable[[str], None], *, door: Door) -> None:
+    `later` puts off what an account is told until a request is answered; without it nothing is.
+    """
+
+    def __init__(
+        self,
+        exchange: PaperExchange,
+        push: Callable[[str], None],
+        *,
+        door: Door,
+        later: Later = at_once,
+    ) -> None:
         self._exchange = exchange
         self._push = push
         self._trades = door == "private"
         self._answers = Answers(exchange, push)
-        self._subscriptions = Subscriptions(exchange, push, self._answers, _CHANNELS[door])
+        self._subscriptions = Subscriptions(
+            exchange, push, self._answers, _CHANNELS[door], later=later
+        )
         self._decoder = msgspec.json.Decoder(float_hook=Decimal)
         self._connection_id = desk_of(exchange).number_connection()
         self._hub = hub_of(exchange)

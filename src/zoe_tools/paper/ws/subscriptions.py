@@ -20,6 +20,7 @@ from zoe_tools.paper.ws.fields import Params, Result, check_symbol, flag, not_fo
 from zoe_tools.paper.ws.instrument import HOME_VENUE, VENUES
 from zoe_tools.paper.ws.level3 import LEVEL3_DEPTHS
 from zoe_tools.paper.ws.ohlc import OHLC_INTERVALS
+from zoe_tools.paper.ws.private import Later
 from zoe_tools.paper.ws.public import Topic, desk_of
 
 PUBLIC_CHANNELS = ("ticker", "book", "trade", "ohlc", "instrument")
@@ -42,6 +43,8 @@ class Subscriptions:
         push: Callable[[str], None],
         answers: Answers,
         channels: tuple[str, ...],
+        *,
+        later: Later,
     ) -> None:
         self._exchange = exchange
         self._push = push
@@ -50,7 +53,7 @@ class Subscriptions:
         self._desk = desk_of(exchange)
         self._topics: dict[Topic, None] = {}
         self._holds = TokenHolds(exchange.tokens)
-        self._account = AccountChannels(exchange, push, answers, self._holds)
+        self._account = AccountChannels(exchange, push, answers, self._holds, later)
         limits = exchange.options.streams
         budget = limits.level3_per_s
         self._budget = Bucket(budget, budget or 0, exchange.now())
