@@ -106,10 +106,9 @@ def stop_in_order(home: Home) -> None:
 
 
 def test_killed_at_any_moment_the_books_are_the_venues(home: Home) -> None:
-    """Two points of the seeded fifty: well after the second intent, and right after the next."""
-    points = kill_points(50)
-    survive(home, [points[0], points[2]])
-    assert intents_in(home) > 2
+    """A few points of the seeded fifty; the exchange stands all the while."""
+    survive(home, kill_points(50)[:4])
+    assert intents_in(home) > 4
 
 
 def test_sigterm_ends_a_run_in_order(home: Home) -> None:
