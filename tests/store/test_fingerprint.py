@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from sqlalchemy import Boolean, Integer, Table, Text
 
 from builders import (
     BTC,
@@ -25,7 +27,19 @@ from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.store.fingerprint import business_tables
+from zoe_tools.store.record_tables import (
+    ADJUSTMENTS,
+    COST_BASIS,
+    JOURNAL_ENTRIES,
+    LEDGER_CURSORS,
+    LEDGER_IMPORTS,
+    PENDING_REVERSALS,
+    PNL_DAILY,
+    POSITION_EVENTS,
+    TAKE_PROFIT_LEVELS,
+)
 from zoe_tools.store.store import Store, Transaction
+from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
 EVENT = OrderEvent(
     event_key="k1",
@@ -39,6 +53,40 @@ CASH = Balance(asset="USD", total=d("1"))
 COIN = Balance(asset="BTC", total=d("1"))
 
 Work = Callable[[Transaction], object]
+
+OF_RECORD = (
+    ADJUSTMENTS,
+    COST_BASIS,
+    JOURNAL_ENTRIES,
+    LEDGER_CURSORS,
+    LEDGER_IMPORTS,
+    PENDING_REVERSALS,
+    PNL_DAILY,
+    POSITION_EVENTS,
+    TAKE_PROFIT_LEVELS,
+)
+
+
+SAMPLES: tuple[tuple[type, object], ...] = (
+    (ExactDecimal, d("1")),
+    (UtcTime, NOON),
+    (Json, {}),
+    (Boolean, True),
+    (Integer, 1),
+    (Text, "x"),
+)
+
+
+def insert_row(table: Table, transaction: Transaction) -> None:
+    """A row with something in each column."""
+    filled = {
+        column.name: next(value for kind, value in SAMPLES if isinstance(column.type, kind))
+        for column in table.columns
+        if column.name not in {"row_id", "account_id"}
+    }
+    owner = {"account_id": transaction.account_id}
+    transaction._connection.execute(table.insert(), owner | filled)
+
 
 BUSINESS: dict[str, Work] = {
     "config": lambda t: t.set_config("kill_switch", "true", NOON),
@@ -55,6 +103,7 @@ BUSINESS: dict[str, Work] = {
     "crypto_cash_snapshots": lambda t: t.record_balances((CASH,), at=NOON, source="rest"),
     "crypto_holdings_snapshots": lambda t: t.record_balances((COIN,), at=NOON, source="rest"),
     "crypto_candles": lambda t: t.write_candles((make_candle(),), "ohlc"),
+    **{table.name: partial(insert_row, table) for table in OF_RECORD},
 }
 
 OBSERVATIONS: dict[str, Work] = {

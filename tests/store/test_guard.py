@@ -15,9 +15,9 @@ from postgres_server import PostgresServer
 from zoe_tools.store import guard, schema
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store
-from zoe_tools.store.tables import METADATA, VERSION_TABLE
+from zoe_tools.store.tables import METADATA, NAMED_VIEWS, VERSION_TABLE
 
-VIEWS = ("v_orders", "v_fills", "v_positions")
+VIEWS = ("v_orders", "v_fills", "v_positions", *NAMED_VIEWS)
 EVERYTHING = (*METADATA.tables, VERSION_TABLE, *VIEWS)
 
 

@@ -12,8 +12,9 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
+from zoe_tools.store.record_tables import LEDGER_ENTRIES
 from zoe_tools.store.rows import insert_new
-from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS, LEDGER_ENTRIES
+from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
 
 
 def record_fill(

@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
+from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS
 from zoe_tools.store.tables import (
     CONFIG,
     CRYPTO_FILLS,
     CRYPTO_ORDERS,
     CRYPTO_POSITIONS,
-    CRYPTO_RECONCILIATION_EVENTS,
     HEALTH_HEARTBEAT,
     METADATA,
+    NAMED_VIEWS,
     TRADING_STATES,
     VERSION_TABLE,
 )
@@ -53,8 +54,10 @@ def guard(connection: Connection) -> None:
     """
     if connection.dialect.name != "postgresql":
         return
-    tables = [*METADATA.tables, VERSION_TABLE]
-    views = [each for each in inspect(connection).get_view_names() if each.startswith("v_")]
+    seen = inspect(connection)
+    # An upgrade that stops at an older revision has not made all of them yet.
+    tables = [each for each in seen.get_table_names() if each in {*METADATA.tables, VERSION_TABLE}]
+    views = [each for each in seen.get_view_names() if _is_ours(each)]
     strangers = ", ".join(["PUBLIC", *_present_strangers(connection)])
     for name in tables:
         connection.exec_driver_sql(f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY')
@@ -66,6 +69,10 @@ def guard(connection: Connection) -> None:
         for name in views:
             connection.exec_driver_sql(f'ALTER VIEW "{name}" SET (security_invoker = true)')
     _publish(connection)
+
+
+def _is_ours(view: str) -> bool:
+    return view.startswith("v_") or view in NAMED_VIEWS
 
 
 def _sequences_of(connection: Connection, tables: Sequence[str]) -> Sequence[str]:

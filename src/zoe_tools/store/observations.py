@@ -8,11 +8,11 @@ from sqlalchemy import Connection, select
 
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.observation import Boot, Decision, Details, Heartbeat, ReconciliationEvent
+from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import (
     BOOT_AUDIT,
     CANDIDATE_SCANS,
-    CRYPTO_RECONCILIATION_EVENTS,
     HEALTH_HEARTBEAT,
 )
 

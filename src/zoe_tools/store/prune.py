@@ -21,6 +21,7 @@ from zoe_tools.domain.position import PositionStatus
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store import audit
 from zoe_tools.store.accounts import store_epoch
+from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS
 from zoe_tools.store.tables import (
     AUDIT_CHECKPOINTS,
     AUDIT_LOG,
@@ -29,7 +30,6 @@ from zoe_tools.store.tables import (
     CANDIDATE_SCANS,
     CRYPTO_ORDERS,
     CRYPTO_POSITIONS,
-    CRYPTO_RECONCILIATION_EVENTS,
     ORDER_INTENTS,
 )
 

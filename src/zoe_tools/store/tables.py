@@ -5,137 +5,116 @@ Every business row belongs to an account. The names are those the runbooks' SQL 
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
-    Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
-from zoe_tools.store.types import ExactDecimal, Json, UtcTime
+from zoe_tools.store.columns import (
+    COLLECTION,
+    account,
+    key,
+    later_text,
+    moment,
+    money,
+    number,
+    row_id,
+    text,
+)
+from zoe_tools.store.record_tables import (
+    ADJUSTMENTS,
+    ASSET_MARKS,
+    COST_BASIS,
+    CRYPTO_RECONCILIATION_EVENTS,
+    DISCREPANCIES,
+    EQUITY_POINTS,
+    JOURNAL_ENTRIES,
+    LEDGER_ENTRIES,
+    LEDGER_IMPORTS,
+    POSITION_EVENTS,
+    RECONCILIATION_STATES,
+    STORE_BACKUPS,
+)
+from zoe_tools.store.types import Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+METADATA = COLLECTION
+"""Every table, those of `record_tables.py` too."""
 
-
-def _account(*, is_key: bool = False) -> Column[str]:
-    owner = ForeignKey("accounts.account_id")
-    return Column("account_id", Text, owner, primary_key=is_key, nullable=False)
-
-
-def _key(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True, nullable=False)
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _later_text(name: str) -> Column[str]:
-    """A column that a table got when it had rows: those have it empty."""
-    return Column(name, Text, nullable=False, server_default="")
-
-
-def _money(name: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, ExactDecimal, nullable=nullable)
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[Any]:
-    return Column(name, UtcTime, nullable=nullable)
-
-
-def _number(name: str, *, is_key: bool = False) -> Column[int]:
-    whole = BigInteger().with_variant(Integer(), "sqlite")
-    return Column(name, whole, primary_key=is_key, nullable=False, autoincrement=False)
-
-
-def _row_id() -> Column[int]:
-    """The order of insertion; means nothing else."""
-    number = BigInteger().with_variant(Integer(), "sqlite")
-    return Column("row_id", number, Identity(), primary_key=True)
-
+NAMED_VIEWS = ("cash_events", "fee_ledger")
+"""Views under names of the runbooks; all others are `v_...`."""
 
 STORE_META = Table(
     "store_meta",
     METADATA,
     Column("store_epoch", Text, primary_key=True),
-    _time("created_at"),
+    moment("created_at"),
 )
 
 ACCOUNTS = Table(
     "accounts",
     METADATA,
-    _key("account_id"),
-    _text("venue"),
-    _text("mode"),
-    _text("fingerprint"),
-    _time("created_at"),
+    key("account_id"),
+    text("venue"),
+    text("mode"),
+    text("fingerprint"),
+    moment("created_at"),
 )
 
 CONFIG = Table(
     "config",
     METADATA,
-    _key("key"),
-    _text("value"),
-    _time("updated_at", nullable=True),
+    key("key"),
+    text("value"),
+    moment("updated_at", nullable=True),
 )
 
 TRADING_STATES = Table(
     "trading_states",
     METADATA,
-    _account(is_key=True),
-    _text("level"),
-    _text("reason"),
-    _time("changed_at", nullable=True),
-    _text("changed_by"),
+    account(is_key=True),
+    text("level"),
+    text("reason"),
+    moment("changed_at", nullable=True),
+    text("changed_by"),
 )
 
 ORDER_INTENTS = Table(
     "order_intents",
     METADATA,
-    _account(is_key=True),
-    _key("intent_id"),
-    _text("kind"),
-    _text("status"),
-    _text("command"),
-    _text("plan_hash"),
+    account(is_key=True),
+    key("intent_id"),
+    text("kind"),
+    text("status"),
+    text("command"),
+    text("plan_hash"),
     Column("step_index", Integer, nullable=False),
-    _text("symbol"),
+    text("symbol"),
     Column("side", Text),
-    _text("purpose"),
-    _text("payload"),
-    _time("deadline"),
-    _time("created_at"),
-    _time("updated_at"),
+    text("purpose"),
+    text("payload"),
+    moment("deadline"),
+    moment("created_at"),
+    moment("updated_at"),
     Column("attempt", Integer, nullable=False),
     Column("client_order_id", Text),
     Column("venue_order_id", Text),
     Column("position_id", Text),
-    _text("operator"),
-    _text("host"),
-    _text("evidence"),
-    _later_text("snapshot_hash"),
-    _later_text("proof"),
+    text("operator"),
+    text("host"),
+    text("evidence"),
+    later_text("snapshot_hash"),
+    later_text("proof"),
     Index(None, "account_id", "status"),
     Index(None, "account_id", "created_at"),
 )
@@ -143,26 +122,26 @@ ORDER_INTENTS = Table(
 CRYPTO_ORDERS = Table(
     "crypto_orders",
     METADATA,
-    _account(is_key=True),
-    _key("client_order_id"),
+    account(is_key=True),
+    key("client_order_id"),
     Column("venue_order_id", Text),
     Column("intent_id", Text),
-    _text("symbol"),
-    _text("side"),
-    _text("order_type"),
-    _text("purpose"),
-    _text("status"),
-    _money("quantity"),
-    _money("limit_price", nullable=True),
-    _money("trigger_price", nullable=True),
-    _money("filled_quantity"),
-    _money("average_price"),
-    _money("fees"),
-    _money("notional"),
+    text("symbol"),
+    text("side"),
+    text("order_type"),
+    text("purpose"),
+    text("status"),
+    money("quantity"),
+    money("limit_price", nullable=True),
+    money("trigger_price", nullable=True),
+    money("filled_quantity"),
+    money("average_price"),
+    money("fees"),
+    money("notional"),
     Column("position_id", Text),
-    _text("reason"),
-    _time("created_at"),
-    _time("updated_at"),
+    text("reason"),
+    moment("created_at"),
+    moment("updated_at"),
     Index(None, "account_id", "venue_order_id"),
     Index(None, "account_id", "status"),
     Index(None, "account_id", "created_at"),
@@ -172,15 +151,15 @@ CRYPTO_ORDERS = Table(
 ORDER_EVENTS = Table(
     "order_events",
     METADATA,
-    _row_id(),
-    _account(),
-    _text("event_key"),
-    _text("client_order_id"),
-    _text("status"),
-    _time("occurred_at"),
-    _text("source"),
-    _money("filled_quantity", nullable=True),
-    _text("reason"),
+    row_id(),
+    account(),
+    text("event_key"),
+    text("client_order_id"),
+    text("status"),
+    moment("occurred_at"),
+    text("source"),
+    money("filled_quantity", nullable=True),
+    text("reason"),
     UniqueConstraint("account_id", "event_key"),
     Index(None, "account_id", "client_order_id"),
 )
@@ -188,22 +167,22 @@ ORDER_EVENTS = Table(
 CRYPTO_FILLS = Table(
     "crypto_fills",
     METADATA,
-    _row_id(),
-    _account(),
-    _text("fill_id"),
-    _text("venue_order_id"),
+    row_id(),
+    account(),
+    text("fill_id"),
+    text("venue_order_id"),
     Column("client_order_id", Text),
     Column("position_id", Text),
     Column("purpose", Text),
-    _text("symbol"),
-    _text("side"),
-    _money("quantity"),
-    _money("price"),
-    _money("cost"),
-    _money("fee"),
-    _text("fee_asset"),
-    _text("liquidity"),
-    _time("filled_at"),
+    text("symbol"),
+    text("side"),
+    money("quantity"),
+    money("price"),
+    money("cost"),
+    money("fee"),
+    text("fee_asset"),
+    text("liquidity"),
+    moment("filled_at"),
     UniqueConstraint("account_id", "fill_id"),
     Index(None, "account_id", "filled_at"),
     Index(None, "account_id", "venue_order_id"),
@@ -211,117 +190,93 @@ CRYPTO_FILLS = Table(
     Index(None, "account_id", "position_id"),
 )
 
-LEDGER_ENTRIES = Table(
-    "ledger_entries",
-    METADATA,
-    _row_id(),
-    _account(),
-    _text("ledger_id"),
-    _text("refid"),
-    _time("booked_at"),
-    _text("kind"),
-    _text("subtype"),
-    _text("asset"),
-    _money("amount"),
-    _money("fee"),
-    _money("balance"),
-    UniqueConstraint("account_id", "ledger_id"),
-    Index(None, "account_id", "booked_at"),
-    Index(None, "account_id", "refid"),
-)
-
 CRYPTO_POSITIONS = Table(
     "crypto_positions",
     METADATA,
-    _account(is_key=True),
-    _key("position_id"),
-    _text("symbol"),
-    _text("side"),
-    _text("status"),
-    _money("quantity"),
-    _money("average_cost"),
-    _time("opened_at"),
-    _time("closed_at", nullable=True),
-    _money("realised_pnl"),
-    _money("fees"),
-    _money("stop_price", nullable=True),
+    account(is_key=True),
+    key("position_id"),
+    text("symbol"),
+    text("side"),
+    text("status"),
+    money("quantity"),
+    money("average_cost"),
+    moment("opened_at"),
+    moment("closed_at", nullable=True),
+    money("realised_pnl"),
+    money("fees"),
+    money("stop_price", nullable=True),
     Column("stop_client_order_id", Text),
     Column("stop_venue_order_id", Text),
-    _money("take_profit_price", nullable=True),
-    _text("origin"),
+    money("take_profit_price", nullable=True),
+    text("origin"),
+    Column("kind", Text, nullable=False, server_default="spot"),
+    money("entry_quantity", nullable=True),
+    money("exit_quantity", nullable=True),
+    money("initial_quantity", nullable=True),
+    money("initial_price", nullable=True),
+    money("initial_stop_price", nullable=True),
+    money("initial_take_profit_price", nullable=True),
+    later_text("exit_reason"),
+    moment("updated_at", nullable=True),
     Index(None, "account_id", "status"),
 )
 
 CRYPTO_CASH_SNAPSHOTS = Table(
     "crypto_cash_snapshots",
     METADATA,
-    _row_id(),
-    _account(),
-    _time("taken_at"),
-    _text("source"),
-    _text("currency"),
-    _money("cash_total"),
-    _money("cash_available"),
-    _money("cash_hold"),
+    row_id(),
+    account(),
+    moment("taken_at"),
+    text("source"),
+    text("currency"),
+    money("cash_total"),
+    money("cash_available"),
+    money("cash_hold"),
     Index(None, "account_id", "taken_at"),
 )
 
 CRYPTO_HOLDINGS_SNAPSHOTS = Table(
     "crypto_holdings_snapshots",
     METADATA,
-    _row_id(),
-    _account(),
-    _time("taken_at"),
-    _text("source"),
-    _text("asset"),
-    _money("quantity"),
-    _money("hold"),
-    _text("currency"),
-    _money("mark", nullable=True),
-    _money("market_value", nullable=True),
+    row_id(),
+    account(),
+    moment("taken_at"),
+    text("source"),
+    text("asset"),
+    money("quantity"),
+    money("hold"),
+    text("currency"),
+    money("mark", nullable=True),
+    money("market_value", nullable=True),
     Index(None, "account_id", "taken_at"),
 )
 
 CRYPTO_CANDLES = Table(
     "crypto_candles",
     METADATA,
-    _account(is_key=True),
-    _key("symbol"),
-    _key("timeframe"),
+    account(is_key=True),
+    key("symbol"),
+    key("timeframe"),
     Column("opened_at", UtcTime, primary_key=True),
-    _money("open"),
-    _money("high"),
-    _money("low"),
-    _money("close"),
-    _money("vwap"),
-    _money("volume"),
+    money("open"),
+    money("high"),
+    money("low"),
+    money("close"),
+    money("vwap"),
+    money("volume"),
     Column("count", Integer, nullable=False),
     Column("is_final", Boolean, nullable=False),
-    _text("source"),
-)
-
-CRYPTO_RECONCILIATION_EVENTS = Table(
-    "crypto_reconciliation_events",
-    METADATA,
-    _row_id(),
-    _account(),
-    _time("taken_at"),
-    _text("kind"),
-    _text("symbol"),
-    _text("evidence"),
-    _text("severity"),
-    Column("is_resolved", Boolean, nullable=False),
-    Index(None, "account_id", "taken_at"),
+    text("source"),
 )
 
 CANDIDATE_SCANS = Table(
     "candidate_scans",
     METADATA,
-    _row_id(),
-    _account(),
-    _time("decided_at"),
-    _text("symbol"),
-    _text("kind"),
+    row_id(),
+    account(),
+    moment("decided_at"),
+    text("symbol"),
+    text("kind"),
     Column("details", Json, nullable=False),
     Index(None, "account_id", "decided_at"),
 )
@@ -329,56 +284,56 @@ CANDIDATE_SCANS = Table(
 HEALTH_HEARTBEAT = Table(
     "health_heartbeat",
     METADATA,
-    _account(is_key=True),
-    _key("component"),
-    _text("status"),
-    _time("last_heartbeat"),
+    account(is_key=True),
+    key("component"),
+    text("status"),
+    moment("last_heartbeat"),
     Column("details", Json, nullable=False),
 )
 
 BOOT_AUDIT = Table(
     "boot_audit",
     METADATA,
-    _account(is_key=True),
-    _key("run_id"),
-    _time("started_at"),
-    _time("finished_at", nullable=True),
-    _text("status"),
+    account(is_key=True),
+    key("run_id"),
+    moment("started_at"),
+    moment("finished_at", nullable=True),
+    text("status"),
     Column("details", Json, nullable=False),
 )
 
 ENGINE_LEASES = Table(
     "engine_leases",
     METADATA,
-    _account(is_key=True),
-    _text("holder"),
-    _text("host"),
+    account(is_key=True),
+    text("holder"),
+    text("host"),
     Column("pid", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
     Column("token", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
-    _time("acquired_at"),
-    _time("renewed_at"),
-    _time("expires_at"),
+    moment("acquired_at"),
+    moment("renewed_at"),
+    moment("expires_at"),
 )
 
 TRADE_LOCKS = Table(
     "trade_locks",
     METADATA,
-    _account(is_key=True),
-    _key("symbol"),
-    _text("holder"),
-    _text("host"),
+    account(is_key=True),
+    key("symbol"),
+    text("holder"),
+    text("host"),
     Column("pid", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
     Column("token", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
-    _time("acquired_at"),
-    _time("renewed_at"),
-    _time("expires_at"),
+    moment("acquired_at"),
+    moment("renewed_at"),
+    moment("expires_at"),
 )
 
 KEY_NOTES = Table(
     "key_notes",
     METADATA,
-    _key("fingerprint"),
-    _key("name"),
+    key("fingerprint"),
+    key("name"),
     Column("version", BigInteger().with_variant(Integer(), "sqlite"), nullable=False),
     Column("note", LargeBinary, nullable=False),
 )
@@ -389,55 +344,65 @@ KEY_NOTES = Table(
 AUDIT_LOG = Table(
     "audit_log",
     METADATA,
-    _account(is_key=True),
-    _number("seq", is_key=True),
-    _text("at"),
-    _text("kind"),
-    _text("subjects"),
-    _text("payload"),
-    _text("previous_hash"),
-    _text("hash"),
+    account(is_key=True),
+    number("seq", is_key=True),
+    text("at"),
+    text("kind"),
+    text("subjects"),
+    text("payload"),
+    text("previous_hash"),
+    text("hash"),
     sqlite_with_rowid=False,
 )
 
 AUDIT_HEADS = Table(
     "audit_heads",
     METADATA,
-    _account(is_key=True),
-    _number("seq"),
-    _text("hash"),
-    _text("at"),
-    _number("signed_seq"),
-    _text("signed_at"),
+    account(is_key=True),
+    number("seq"),
+    text("hash"),
+    text("at"),
+    number("signed_seq"),
+    text("signed_at"),
 )
 
 AUDIT_SIGNATURES = Table(
     "audit_signatures",
     METADATA,
-    _account(is_key=True),
-    _number("seq", is_key=True),
-    _key("key_id"),
-    _text("store_epoch"),
-    _text("hash"),
-    _text("at"),
-    _text("signature"),
+    account(is_key=True),
+    number("seq", is_key=True),
+    key("key_id"),
+    text("store_epoch"),
+    text("hash"),
+    text("at"),
+    text("signature"),
 )
 
 AUDIT_CHECKPOINTS = Table(
     "audit_checkpoints",
     METADATA,
-    _account(is_key=True),
-    _number("seq", is_key=True),
-    _text("store_epoch"),
-    _text("hash"),
-    _text("at"),
-    _text("before"),
-    _number("rows"),
-    _text("key_id"),
-    _text("signature"),
+    account(is_key=True),
+    number("seq", is_key=True),
+    text("store_epoch"),
+    text("hash"),
+    text("at"),
+    text("before"),
+    number("rows"),
+    text("key_id"),
+    text("signature"),
 )
 
-APPEND_ONLY = (ORDER_EVENTS, CRYPTO_FILLS, LEDGER_ENTRIES, AUDIT_CHECKPOINTS)
+APPEND_ONLY = (
+    ORDER_EVENTS,
+    CRYPTO_FILLS,
+    LEDGER_ENTRIES,
+    JOURNAL_ENTRIES,
+    LEDGER_IMPORTS,
+    COST_BASIS,
+    POSITION_EVENTS,
+    ADJUSTMENTS,
+    AUDIT_CHECKPOINTS,
+)
 """Tables whose rows a trigger protects from UPDATE and DELETE."""
 
 PRUNABLE = (AUDIT_LOG, AUDIT_SIGNATURES)
@@ -450,6 +415,11 @@ NO_BUSINESS = (
     TRADE_LOCKS,
     KEY_NOTES,
     CRYPTO_RECONCILIATION_EVENTS,
+    DISCREPANCIES,
+    RECONCILIATION_STATES,
+    ASSET_MARKS,
+    EQUITY_POINTS,
+    STORE_BACKUPS,
     HEALTH_HEARTBEAT,
     BOOT_AUDIT,
     CANDIDATE_SCANS,
