@@ -77,6 +77,7 @@ def test_a_report_tells_what_the_pages_tell() -> None:
         assert {each.ledger_id for each in entries} == set(rows)
         for entry in entries:
             row = rows[entry.ledger_id]
+            assert (entry.wallet, entry.asset_class) == (row.wallet, row.asset_class)
             assert (entry.asset, entry.amount, entry.fee, entry.balance, entry.refid) == (
                 row.asset,
                 row.amount,
@@ -140,20 +141,22 @@ ROW = '"L1","T1","2026-01-05 12:00:00","trade","","currency","BTC","spot / main"
 @pytest.mark.parametrize(
     ("asset", "wallet", "expected"),
     [
-        ("XXBT", "spot / main", "BTC"),
-        ("BTC", "", "BTC"),
-        ("XBT.F", "spot / main", "BTC.F"),
-        ("BTC", "earn / flexible", "BTC@earn / flexible"),
-        ("ZEUS", "spot / main", "ZEUS"),
+        ("XXBT", "spot / main", ("BTC", "spot / main")),
+        ("BTC", "", ("BTC", "spot / main")),
+        ("XBT.F", "spot / main", ("BTC", "earn / flexible")),
+        ("BTC", "earn / flexible", ("BTC", "earn / flexible")),
+        ("ZEUS", "spot / main", ("ZEUS", "spot / main")),
     ],
 )
-def test_funds_in_another_wallet_are_another_row(asset: str, wallet: str, expected: str) -> None:
+def test_funds_in_another_wallet_are_another_row(
+    asset: str, wallet: str, expected: tuple[str, str]
+) -> None:
     """What earns is no balance that could be sold."""
     row = ROW.replace('"BTC"', f'"{asset}"').replace("spot / main", wallet)
 
     (entry,) = export_file.entries_in(zipped(f"{COLUMNS}\n{row}\n"), kraken.catalogue())
 
-    assert expected == entry.asset
+    assert expected == (entry.asset, entry.wallet)
 
 
 def test_columns_go_by_their_names() -> None:

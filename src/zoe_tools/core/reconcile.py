@@ -22,6 +22,7 @@ from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.plan import RecordFill, RecordOrder, Step
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot, value_of
+from zoe_tools.domain.wallet import holding_of
 
 
 class FindingKind(StrEnum):
@@ -382,11 +383,13 @@ def _ledger_evidence(records: _Records, fill: Fill, legs: list[LedgerEntry]) -> 
 
 
 def _check_balances(records: _Records) -> Iterator[Finding]:
-    newest: dict[str, LedgerEntry] = {}
+    newest: dict[tuple[str, str], LedgerEntry] = {}
     for entry in records.ledger:  # newest first
-        newest.setdefault(entry.asset, entry)
-    for asset, entry in sorted(newest.items()):
-        held = records.balances.get(asset)
+        newest.setdefault((entry.asset, entry.wallet), entry)
+    names = {holding_of(name, records.catalogue): name for name in records.balances}
+    for holding, entry in sorted(newest.items()):
+        asset = names.get(holding, entry.asset)
+        held = records.balances.get(asset) if holding in names else None
         total = ZERO if held is None else held.total
         if total != entry.balance:
             yield Finding(

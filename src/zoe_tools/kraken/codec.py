@@ -32,6 +32,7 @@ from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.money import ZERO, decimal_of, quantum
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
+from zoe_tools.domain.wallet import holding_of
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import shapes, strange, wire
 
@@ -478,15 +479,18 @@ def fill_of(fill_id: str, row: wire.FillRow, catalogue: InstrumentCatalogue) -> 
 def ledger_entry_of(
     ledger_id: str, row: wire.LedgerRow, catalogue: InstrumentCatalogue
 ) -> LedgerEntry:
-    """A ledger row under its canonical asset."""
+    """A ledger row under its canonical asset, in the wallet that the venue's name for it tells."""
+    asset, wallet = holding_of(row.asset, catalogue)
     return LedgerEntry(
         ledger_id=LedgerId(ledger_id),
         refid=row.refid,
         booked_at=time_of(row.time),
         kind=row.type,
         subtype=row.subtype or "",
-        asset=canonical_asset(row.asset, catalogue),
+        asset=asset,
         amount=row.amount,
         fee=row.fee,
         balance=row.balance,
+        wallet=wallet,
+        asset_class=row.aclass or "",
     )

@@ -21,15 +21,15 @@ from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.money import ZERO, decimal_of
+from zoe_tools.domain.wallet import holding_of
 from zoe_tools.errors import VenueMisbehaved
-from zoe_tools.kraken.codec import canonical_asset, side_of, symbol_of, understanding
+from zoe_tools.kraken.codec import side_of, symbol_of, understanding
 
 V = TypeVar("V")
 
 MOST_BYTES = 1_000_000_000
 """A table beyond this is not unpacked: a small zip file can claim to hold anything."""
 
-_MAIN_WALLET = "spot / main"
 _TIMES = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
 
 
@@ -44,9 +44,6 @@ def fills_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[Fill]:
 
 def entries_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[LedgerEntry]:
     """The rows of a `ledgers` report, in the file's order.
-
-    The report names an asset apart from its wallet; a row of another wallet than the main one is
-    told under `<asset>@<wallet>`, for it is no balance that could be traded.
 
     Raises:
         VenueMisbehaved: the file or a row of it makes no sense.
@@ -111,16 +108,19 @@ def _fill_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> Fill:
 
 
 def _entry_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> LedgerEntry:
-    asset = canonical_asset(row["asset"], catalogue)
-    wallet = row.get("wallet", "")
+    asset, wallet = holding_of(row["asset"], catalogue, wallet=row.get("wallet", ""))
+    paid_in = row.get("feecurrency", "")
     return LedgerEntry(
         ledger_id=LedgerId(row["txid"]),
         refid=row["refid"],
         booked_at=_moment(row["time"]),
         kind=row["type"],
         subtype=row["subtype"],
-        asset=asset if wallet in {"", _MAIN_WALLET} else f"{asset}@{wallet}",
+        asset=asset,
         amount=decimal_of(row["amount"]),
         fee=decimal_of(row["fee"]),
         balance=_number(row["balance"]),
+        wallet=wallet,
+        asset_class=row.get("aclass", ""),
+        fee_asset=holding_of(paid_in, catalogue)[0] if paid_in else "",
     )

@@ -276,8 +276,6 @@ class TradesHistory(Row, frozen=True):
 class LedgerRow(Row, frozen=True):
     """A row of Ledgers."""
 
-    unread: ClassVar[frozenset[str]] = names("aclass")
-
     refid: str
     time: Decimal
     type: str
@@ -286,6 +284,7 @@ class LedgerRow(Row, frozen=True):
     fee: Decimal
     balance: Decimal
     subtype: str | None = None
+    aclass: str | None = None
 
 
 class Ledgers(Row, frozen=True):

@@ -25,7 +25,7 @@ EARN: Mapping[str, Wallet] = {
     ".B": Wallet("earn", "bonded"),
     ".M": Wallet("earn", "liquid"),
     ".S": Wallet("earn", "locked"),
-    ".P": Wallet("earn", "locked"),
+    ".P": Wallet("earn", "closed"),
 }
 """Suffix to wallet. Which suffix lies in which earn wallet is this exchange's own choice."""
 
