@@ -4,13 +4,14 @@
     python tests/crash_matrix.py --cases 60 --seed 7  some of it, the same ones every time
     python tests/crash_matrix.py --mutants            some of it, with each rule of the gate broken
 
-Prints how many cases there were and what was violated; exits 1 if anything was, or if a broken
-gate went unnoticed.
+Prints how many cases there were and what was violated; exits 1 if anything was, if a broken gate
+went unnoticed, or if it was told to end (SIGTERM, SIGINT), which it does at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import logging
 import multiprocessing
@@ -28,7 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import crash_plans
 from crash_bench import FAULTS, Bench, Case, Verdict
@@ -40,6 +41,7 @@ DATABASES = ("sqlite", "postgresql")
 KILLS_OF_A_SAMPLE = 3
 MOST_OF_A_PLACE = 8
 _TOLD = 30
+_TO_END = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Crew:
                 for each in (*self._pipes, ours):
                     each.close()
                 _work(theirs, number, by_database, broken[number] if broken else "")
+            _lead_a_group(pid)
             theirs.close()
             self._pipes.append(ours)
             self._pids.append(pid)
@@ -129,12 +132,26 @@ class Crew:
         for pipe in self._pipes:
             yield pipe.recv()[1]
 
-    def close(self) -> None:
-        """Let them end."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        """Let them end; with what they are at, if all of it is over."""
         for pipe in self._pipes:
             pipe.close()
         for pid in self._pids:
+            if failure is not None:
+                os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def _lead_a_group(pid: int) -> None:
+    """Whatever the process starts can be ended with it: its exchange, the child of its case.
+
+    Said by both sides: whoever comes first.
+    """
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpgid(pid, pid)
 
 
 def _hand_out(pipe: Connection, left: list[Column]) -> int:
@@ -155,6 +172,9 @@ def _next_column(pipe: Connection) -> Column | None:
 def _work(pipe: Connection, number: int, urls: dict[str, str], mutant: str) -> None:
     code = 1
     try:
+        _lead_a_group(os.getpid())
+        for each in _TO_END:
+            signal.signal(each, signal.SIG_DFL)
         logging.disable(logging.CRITICAL)
         if mutant:
             MUTANTS[mutant].breaks()
@@ -173,8 +193,9 @@ def _work(pipe: Connection, number: int, urls: dict[str, str], mutant: str) -> N
 def stores(count: int, *, has_server: bool = True) -> Iterator[list[dict[str, str]]]:
     """For each worker the URL of an empty store on each database."""
     folder = Path(tempfile.mkdtemp(prefix="zoe-crash-"))
-    server = PostgresServer() if has_server else None
+    server: PostgresServer | None = None
     try:
+        server = PostgresServer() if has_server else None
         # Migrated once each: the others are copies.
         migrated = folder / "migrated.db"
         schema.upgrade(f"sqlite:///{migrated}")
@@ -203,30 +224,42 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("--mutants", action="store_true")
+    parser.add_argument("--database", choices=DATABASES)
     told = parser.parse_args(arguments)
-    # Asked to end, it ends what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    return run_mutants() if told.mutants else run_matrix(told.cases, told.seed, told.jobs)
+    for each in _TO_END:
+        signal.signal(each, _end)
+    if told.mutants:
+        return run_mutants()
+    wanted = [
+        each for each in columns(told.cases, told.seed) if told.database in (None, each.database)
+    ]
+    return run_matrix(wanted, told.jobs)
 
 
-def run_matrix(cases: int | None, seed: int, jobs: int) -> int:
-    """All of it, or some."""
+def _end(*_: object) -> None:
+    """Asked to end, it ends what it started; asked again, it is doing so."""
+    for each in _TO_END:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(1)
+
+
+def run_matrix(wanted: Sequence[Column], jobs: int) -> int:
+    """Those columns. Told to end early, it says what it has found so far."""
     began = time.monotonic()
     verdicts: list[tuple[Column, Verdict]] = []
-    is_whole = False
+    done = 0
+    has_server = any(each.database == "postgresql" for each in wanted)
     try:
-        with stores(jobs) as urls:
-            crew = Crew(urls)
-            try:
-                for column, found in crew.run(columns(cases, seed)):
-                    verdicts += [(column, each) for each in found]
-                is_whole = True
-            finally:
-                crew.close()
+        with stores(jobs, has_server=has_server) as urls, Crew(urls) as crew:
+            _say(f"{len(wanted)} columns, {jobs} at a time")
+            for column, found in crew.run(wanted):
+                verdicts += [(column, each) for each in found]
+                done += 1
     finally:
-        # Told to end early, it says what it has found so far.
+        if done < len(wanted):
+            _say(f"ended early: {done} of {len(wanted)} columns are whole")
         code = report(verdicts, time.monotonic() - began)
-    return code if is_whole else 1
+    return code
 
 
 def run_mutants() -> int:
@@ -235,15 +268,11 @@ def run_mutants() -> int:
         Column(database="sqlite", plan=each.plan, fault=each.fault, kills=each.kills, seed=1)
         for each in MUTANTS.values()
     ]
-    with stores(len(MUTANTS), has_server=False) as urls:
-        crew = Crew(urls, tuple(MUTANTS))
-        try:
-            found = [
-                [violation for verdict in verdicts for violation in verdict.violations]
-                for verdicts in crew.run_each(wanted)
-            ]
-        finally:
-            crew.close()
+    with stores(len(MUTANTS), has_server=False) as urls, Crew(urls, tuple(MUTANTS)) as crew:
+        found = [
+            [violation for verdict in verdicts for violation in verdict.violations]
+            for verdicts in crew.run_each(wanted)
+        ]
     for name, violations in zip(MUTANTS, found, strict=True):
         _say(f"{name}: {len(violations)} violations {violations[:1]}")
     return 0 if all(found) else 1

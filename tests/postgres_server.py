@@ -33,9 +33,13 @@ class PostgresServer:
             nobody = pwd.getpwnam(_NOBODY)
             os.chown(self._home, nobody.pw_uid, nobody.pw_gid)
             self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        self._bin = self._binaries()
-        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        self.start()
+        try:
+            self._bin = self._binaries()
+            self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+            self.start()
+        except BaseException:
+            self._undo()
+            raise
 
     def start(self) -> None:
         """Serve, again after `halt`."""
@@ -65,6 +69,13 @@ class PostgresServer:
         """End the server by its pid file, and remove every trace."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
         shutil.rmtree(self._home)
+
+    def _undo(self) -> None:
+        """What was interrupted in its making leaves no server and no folder."""
+        if (self._data / "postmaster.pid").exists():
+            self.stop()
+        else:
+            shutil.rmtree(self._home)
 
     def _run(self, program: str, *arguments: str) -> None:
         # Output goes to a file: a pipe would stay open as long as the server it starts.
