@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,14 +24,38 @@ def test_every_control_of_the_veto_is_proved_on_the_paper_exchange() -> None:
     proofs = prove_controls()
 
     assert [each for each in proofs if not each.is_proved] == []
-    source = "".join((CORE / f"{name}.py").read_text() for name in RISK)
-    told = set(re.findall(r'^\s*(?:yield|return)? ?\(?\s*"([A-Z_]+)",', source, re.MULTILINE))
-    told |= set(re.findall(r'\("([A-Z_]+)", f?"', source))
+    told = codes_of_the_veto()
     assert told - OTHERS == {each.control for each in proofs} - {"reduction"}
     assert told <= {each.code for each in codes.MEANINGS}
 
 
-RISK = ("risk", "risk_orders", "risk_limits")
+def codes_of_the_veto() -> set[str]:
+    """Each refusal is a tuple that begins with its code, in whatever module of the veto it is."""
+    tuples = [
+        node
+        for path in CORE.glob("risk*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Tuple) and len(node.elts) > 1
+    ]
+    first = [each.elts[0] for each in tuples]
+    words = {each.value for each in first if isinstance(each, ast.Constant)}
+    return {str(each) for each in words if re.fullmatch("[A-Z][A-Z_]+", str(each))}
+
+
+def test_a_control_without_a_drill_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one in a module of its own, and one that a table names."""
+    before = codes_of_the_veto()
+    for path in CORE.glob("risk*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "risk_moon.py").write_text(
+        'TABLE = (("NO_MOON", "moons", 1),)\n'
+        'def check(moon: str) -> object:\n    return ("FULL_MOON", f"The {moon} is full.")\n'
+    )
+    monkeypatch.setattr(sys.modules[__name__], "CORE", tmp_path)
+
+    assert codes_of_the_veto() - before == {"FULL_MOON", "NO_MOON"}
 
 
 def test_a_control_that_does_not_fire_fails_the_proof(
