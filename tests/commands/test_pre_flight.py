@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import LIVE_KEYS, migrated, zoe
+from command_line import LIVE_KEYS, migrated, wait_in_no_time, zoe
 
 NOWHERE = {"KRAKEN_BASE_URL": "http://127.0.0.1:1"}
 """Nobody listens there."""
@@ -28,6 +28,12 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A venue that is not there is asked again after a while."""
+    wait_in_no_time(monkeypatch)
 
 
 @pytest.fixture
@@ -67,6 +73,33 @@ def test_an_unreachable_venue_exits_5_with_the_whole_report(tmp_path: Path) -> N
     assert checks["reachable"]["verdict"] == "fail"
     assert checks["database"]["verdict"] == "pass"
     assert checks["reachable"]["next_step"]
+
+
+def test_an_audit_key_that_cannot_be_read_warns(tmp_path: Path) -> None:
+    """With what to do; trading goes on, unsigned."""
+    home = migrated(tmp_path / "home")
+    assert zoe("audit init", LIVE_KEYS, home=home).code == 0
+    told = [audit_key(home)]
+    (home / "audit" / "key").chmod(0o644)
+    told.append(audit_key(home))
+    (home / "audit" / "key").write_text("nonsense")
+    told.append(audit_key(home))
+
+    assert told[0] == ("", "", "")
+    assert told[1][0] == told[2][0] == "warn"
+    assert "others may read" in told[1][1]
+    assert told[1][2] == f"chmod 600 {home / 'audit' / 'key'}"
+    assert "cannot be read: nothing is signed" in told[2][1]
+    assert "zoe audit init" in told[2][2]
+
+
+def audit_key(home: Path) -> tuple[str, str, str]:
+    """Verdict, detail and next step of the check, where it is told at all."""
+    ran = zoe("pre-flight --json", LIVE_KEYS | NOWHERE, home=home)
+    for each in ran.envelope["result"]["checks"]:
+        if each["name"] == "audit key":
+            return each["verdict"], each["detail"], each["next_step"]
+    return "", "", ""
 
 
 def test_a_missing_store_outranks_the_venue(tmp_path: Path) -> None:

@@ -106,6 +106,36 @@ def test_a_loop_that_was_killed_is_not_running(home: Path) -> None:
     assert status(home, "--json").envelope["result"]["is_loop_running"] is False
 
 
+def test_an_audit_key_that_cannot_be_read_is_told(home: Path) -> None:
+    """On stderr, and in the envelope; the screen is the same."""
+    before = status(home)
+    (home / "audit").mkdir()
+    (home / "audit" / "key").write_text("nonsense")
+    ran, told = status(home), status(home, "--json").envelope
+
+    assert (ran.code, ran.out, before.err) == (0, before.out, "")
+    assert "nothing is signed" in ran.err
+    assert "zoe audit init" in ran.err
+    assert told["warnings"] == [ran.err.removeprefix("warning: ").strip()]
+
+
+def test_a_folder_that_keeps_us_out_may_hold_a_key(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not read as no key, and no command ends with a traceback."""
+    look = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent == home / "audit":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    ran = status(home)
+
+    assert (ran.code, "nothing is signed" in ran.err) == (0, True)
+
+
 def test_an_average_cost_is_not_told_to_thirty_digits(home: Path) -> None:
     """It is a quotient; the books keep them all."""
     cost = d("64249.37144029965621632715891")

@@ -135,6 +135,7 @@ def test_a_healthy_account_passes() -> None:
         ("limits", "today", "pass", facts(store=store(daily_notional=d("49.99")))),
         ("limits", "tightened", "pass", facts(store=store(limits={"MAX_OPEN_ORDERS": "2"}))),
         ("instruments", "BTC/USD", "fail", facts(policy=Policy(allowed_symbols=("ETH-USD",)))),
+        ("store", "audit key", "warn", facts(audit_key=("nobody can read it", "Restore it."))),
         ("key", "withdrawal", "warn", facts(policy=OPEN_HANDED, venue=venue(key=CAN_WITHDRAW))),
         ("key", "expiry", "fail", facts(venue=venue(key=expiring(days=1)))),
         ("key", "expiry", "warn", facts(venue=venue(key=expiring(days=7)))),

@@ -16,6 +16,7 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.render.printer import Printer, age
+from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.store.store import Transaction
@@ -56,6 +57,8 @@ def status(ctx: typer.Context) -> int:
         now = context.clock.now()
         screen = await context.store.run(lambda transaction: _read(transaction, now))
         printer.account(context.account)
+        if complaint := AuditHome(settings.home).complaint():
+            printer.warn(complaint)
         _show(printer, settings, screen)
         return 0
 

@@ -152,6 +152,8 @@ class PreFlightFacts:
     store: StoreFacts | Unread
     warnings: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
+    audit_key: tuple[str, str] | None = None
+    """What is wrong with the key that signs the audit log, and what to do; None: nothing is."""
 
 
 def assess_pre_flight(facts: PreFlightFacts) -> PreFlightReport:
@@ -388,6 +390,8 @@ def _store(facts: PreFlightFacts) -> Iterator[Check]:
         yield _unread("store", "database", store)
     else:
         yield _passed("store", "database", f"at migration {store.revision}, writable")
+    if facts.audit_key is not None:
+        yield _warned("store", "audit key", *facts.audit_key)
 
 
 def _trading(facts: PreFlightFacts) -> Iterator[Check]:

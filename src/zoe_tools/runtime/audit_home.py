@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zoe_tools.domain.audit import SignedHead
 from zoe_tools.domain.identifiers import AccountId
@@ -33,6 +33,13 @@ _OTHERS = 0o077
 """The rights of everybody but the owner."""
 
 
+class KeyTrouble(NamedTuple):
+    """What is wrong with the key that signs, and what to do."""
+
+    what: str
+    next_step: str
+
+
 class AuditHome:
     """The audit folder of one ZOE_HOME; made (0700) when a key is."""
 
@@ -44,24 +51,40 @@ class AuditHome:
 
     @property
     def has_key(self) -> bool:
-        """Whether this home can sign."""
-        return self.key_path.exists()
+        """Whether this home can sign; a folder that keeps us out counts as one with a key."""
+        try:
+            return self.key_path.exists()
+        except OSError:
+            return True
 
-    def complaint(self) -> str:
-        """What is wrong with the key, in a sentence; empty when nothing is, or there is none."""
+    def trouble(self) -> KeyTrouble | None:
+        """What is wrong with the key; None when nothing is, or there is no key."""
         if not self.has_key:
-            return ""
+            return None
         try:
             mode = self.key_path.stat().st_mode & _OTHERS
-            self.signer().public_key  # noqa: B018 - reading it is the test
+            _secret(self.key_path)
         except (OSError, ConfigError):
-            return f"The audit key {self.key_path} cannot be read: nothing is signed."
-        if mode:
-            return (
-                f"Others may read or change the audit key: chmod 600 {self.key_path}. Who has it"
-                " can sign a log of his own making."
+            return KeyTrouble(
+                f"the audit key {self.key_path} cannot be read: nothing is signed",
+                "Make it readable for who runs zoe, restore it from its copy, or remove it and run"
+                " `zoe audit init`.",
             )
-        return ""
+        if mode:
+            return KeyTrouble(
+                f"others may read or change the audit key {self.key_path}: who has it can sign a"
+                " log of his own making",
+                f"chmod 600 {self.key_path}",
+            )
+        return None
+
+    def complaint(self) -> str:
+        """The same in a sentence; empty when nothing is wrong."""
+        trouble = self.trouble()
+        if trouble is None:
+            return ""
+        what = f"{trouble.what[0].upper()}{trouble.what[1:]}"
+        return f"{what}. {trouble.next_step.rstrip('.')}."
 
     def make_key(self) -> str:
         """Make the key pair, unless there is one; returns the public key in hexadecimal.

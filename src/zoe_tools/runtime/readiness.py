@@ -30,6 +30,7 @@ from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import StoreError, VenueError, ZoeError
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.ports import Clock, Venue
+from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
@@ -168,6 +169,7 @@ def _assembled(
         store=store,
         warnings=settings.warnings,
         absent=settings.absent_features,
+        audit_key=AuditHome(settings.home).trouble(),
     )
 
 
