@@ -489,6 +489,7 @@ class Desk:
         live_consent: bool = False,
         proof: Proof | None = None,
         pid: int = 1,
+        process: str = "",
     ) -> Gate:
         """The gate for one command."""
         return Gate(
@@ -503,6 +504,7 @@ class Desk:
             host="testhost",
             live_consent=live_consent,
             pid=pid,
+            process=process,
             proof=proof,
         )
 

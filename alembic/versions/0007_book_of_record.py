@@ -28,6 +28,7 @@ def upgrade() -> None:
     _positions()
     _reconciliation()
     _store_backups()
+    op.add_column("engine_leases", _later_text("machine"))
     for table in APPEND_ONLY:
         _refuse_changes(table)
     _views()

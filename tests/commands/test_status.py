@@ -16,6 +16,7 @@ from command_line import LIVE_KEYS, Ran, migrated, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.runtime.loop_lock import this_machine
 from zoe_tools.store.store import Store, Transaction
 
 
@@ -98,7 +99,8 @@ def test_a_loop_that_was_killed_is_not_running(home: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait(timeout=60)
     now = NOON.replace(year=2999)
-    write(home, lambda t: t.acquire_lease("a", os.uname().nodename, ended.pid, now, 600.0))
+    here = this_machine()
+    write(home, lambda t: t.acquire_lease("a", os.uname().nodename, ended.pid, now, 600.0, here))
 
     ran = status(home)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from unittest import mock
 
 import pytest
@@ -183,9 +183,18 @@ def test_without_the_lease_an_entry_may_still_be_cancelled_and_a_stop_not(
 # --- the lock of an instrument -------------------------------------------------------------------
 
 
-async def two_plans(desk: Desk, symbol_of_second: Symbol = BTC) -> StepOutcome:
+TWO_COMMANDS = ({"pid": 1}, {"command": "sync-positions", "pid": 2})
+TWO_CONTAINERS = ({"pid": 1, "process": "4f1a"}, {"pid": 1, "process": "9c02"})
+"""Both are process 1 of hosts of the same name, and run the same command."""
+
+Processes = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+async def two_plans(
+    desk: Desk, symbol_of_second: Symbol = BTC, processes: Processes = TWO_COMMANDS
+) -> StepOutcome:
     """Two processes plan on the same world; the first trades, then the second."""
-    first, second = desk.gate(pid=1), desk.gate(command="sync-positions", pid=2)
+    first, second = (desk.gate(**each) for each in processes)
     snapshot = await desk.look()
     theirs = replace(RESTING, symbol=symbol_of_second, limit_price=d("2900.00"))
     late: Plan = desk.plan(place(RESTING if symbol_of_second == BTC else theirs), command="x")
@@ -202,6 +211,14 @@ def test_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path
 
     assert (outcome.state, outcome.code) == (OutcomeState.SKIPPED, "INSTRUMENT_LOCKED")
     assert "traded BTC/USD after this plan was made" in outcome.evidence
+
+
+def test_two_containers_of_one_name_are_two_processes(tmp_path: Path) -> None:
+    """A host's name and a process id are no proof of being the same one."""
+    outcome = at_the_desk(tmp_path, lambda desk: two_plans(desk, BTC, TWO_CONTAINERS))
+
+    assert (outcome.state, outcome.code) == (OutcomeState.SKIPPED, "INSTRUMENT_LOCKED")
+    assert "(pid 1 on testhost, process 4f1a) traded BTC/USD" in outcome.evidence
 
 
 def test_another_instrument_is_not_locked(tmp_path: Path) -> None:

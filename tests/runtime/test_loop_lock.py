@@ -16,7 +16,8 @@ import pytest
 from builders import LIVE, NOON, PAPER
 from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
-from zoe_tools.runtime.loop_lock import hold_account, is_gone, is_running
+from zoe_tools.runtime import loop_lock
+from zoe_tools.runtime.loop_lock import hold_account, is_gone, is_running, this_machine
 
 HOLD = """
 import sys
@@ -37,6 +38,7 @@ LEASE = Lease(
     acquired_at=NOON,
     renewed_at=NOON,
     expires_at=NOON + timedelta(seconds=30),
+    machine=this_machine(),
 )
 
 
@@ -120,16 +122,41 @@ def test_a_lease_of_a_dead_process_of_this_host_is_no_running_loop(tmp_path: Pat
         assert (is_gone(lease), is_running(lease, NOON)) == (True, False)
 
 
-def test_of_another_host_only_the_expiry_tells(tmp_path: Path) -> None:
-    """Its processes cannot be seen from here."""
+@pytest.mark.parametrize(
+    "machine",
+    [
+        "another boot of the kernel pid:[4026531836]",
+        f"{this_machine().split()[0]} pid:[1]",
+        "",
+    ],
+    ids=["another host, or before a restart", "another container of this host", "not known"],
+)
+def test_of_a_process_that_cannot_be_seen_from_here_only_the_expiry_tells(
+    tmp_path: Path, machine: str
+) -> None:
+    """Two containers may share a host's name, and each has a process 1 and a process 7."""
     with holder(tmp_path) as process:
         process.kill()
         process.wait(timeout=30)
-        lease = replace(LEASE, pid=process.pid, host="elsewhere")
+        lease = replace(LEASE, pid=process.pid, machine=machine)
 
     assert not is_gone(lease)
     assert is_running(lease, NOON)
     assert not is_running(lease, NOON + timedelta(seconds=30))
+
+
+def test_a_system_that_does_not_tell_takes_nobody_for_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside Linux a killed loop's lease is waited for."""
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait(timeout=30)
+    monkeypatch.setattr(loop_lock, "_PID_NAMESPACE", tmp_path / "nowhere")
+
+    assert this_machine() == ""
+    assert not is_gone(replace(LEASE, pid=process.pid))
+    assert not is_gone(replace(LEASE, pid=process.pid, machine=""))
 
 
 def test_without_a_lease_nothing_runs() -> None:

@@ -28,7 +28,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who may run the account's trading loop, until when; `token` grows with every new holder."""
+    """Who may run the account's trading loop, until when; `token` grows with every new holder.
+
+    `machine` says where its `pid` means that process and no other; empty if that is not known.
+    """
 
     holder: str
     host: str
@@ -37,6 +40,7 @@ class Lease:
     acquired_at: datetime
     renewed_at: datetime
     expires_at: datetime
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ class Holder:
     run_id: str
     host: str
     pid: int
+    machine: str = ""
 
 
 IsGone = Callable[[Lease], bool]
@@ -196,7 +197,9 @@ async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> Leas
             intent.deadline > now for intent in transaction.unresolved_intents()
         ):
             return standing
-        return transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s)
+        return transaction.acquire_lease(
+            holder.run_id, holder.host, holder.pid, now, ttl_s, holder.machine
+        )
 
     return await parts.store.run(take)
 
@@ -341,7 +344,7 @@ def _write_copy(
     """The books as last read, for the copy that stands in for the store: the account is ours."""
     ttl_s = parts.cadence.health_s * LEASE_BEATS
     now = parts.clock.now()
-    transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s)
+    transaction.acquire_lease(holder.run_id, holder.host, holder.pid, now, ttl_s, holder.machine)
     loop.books.write_into(transaction)
 
 

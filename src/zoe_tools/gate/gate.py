@@ -70,6 +70,7 @@ class Gate:
         host: str,
         live_consent: bool,
         pid: int = 0,
+        process: str = "",
         proof: Proof | None = None,
         pricing: Pricing | None = None,
         emergency: EmergencyJournal | None = None,
@@ -85,7 +86,14 @@ class Gate:
         self._live_consent = live_consent
         self._in_flight: set[IntentId] = set()
         self._keeper = Keeper(store, emergency)
-        author = Author(account=account, command=command, operator=operator, host=host, pid=pid)
+        author = Author(
+            account=account,
+            command=command,
+            operator=operator,
+            host=host,
+            pid=pid,
+            process=process,
+        )
         self._order_log = OrderLog(keeper=self._keeper, clock=clock, author=author)
         self._carrier = Carrier(
             venue=venue,

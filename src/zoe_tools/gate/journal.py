@@ -61,11 +61,14 @@ class Author:
     operator: str
     host: str
     pid: int = 0
+    process: str = ""
+    """A random word of this process: two containers may have the same host and process id."""
 
     @property
     def lock_holder(self) -> LockHolder:
         """The process, as other processes are told of it."""
-        name = f"zoe {self.command} (pid {self.pid} on {self.host})"
+        word = f", process {self.process}" if self.process else ""
+        name = f"zoe {self.command} (pid {self.pid} on {self.host}{word})"
         return LockHolder(name=name, host=self.host, pid=self.pid)
 
 

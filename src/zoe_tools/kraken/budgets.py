@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -54,6 +55,7 @@ class Budgets:
         self._urgency = urgency
         self._reads = Claim(urgency=urgency, may_go_alone=True)
         self._knows_of_pause = False
+        self._name = f"{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(8)}"
         self._places = count(1)
         self.transactions = Transactions(coordination, clock, tier, urgency=urgency)
 
@@ -102,7 +104,7 @@ class Budgets:
 
     def new_place(self) -> str:
         """A name for a call that may have to wait for room; no other process has it."""
-        return f"{os.uname().nodename}.{os.getpid()}.{id(self)}.{next(self._places)}"
+        return f"{self._name}.{next(self._places)}"
 
     async def take_call(self, cost: int, claim: Claim | None = None, *, place: str = "") -> float:
         """Charge a REST call, or say how many seconds to wait before asking again.

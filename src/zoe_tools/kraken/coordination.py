@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -73,6 +74,7 @@ class SharedCoordination:
         self._by_notes_clock = by_notes_clock
         self._calls = 0
         self._last_nonce = 0
+        self._name = f"{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(8)}"
         self._own_budget = b""
         self._is_alone = False
 
@@ -84,7 +86,7 @@ class SharedCoordination:
             VenueUnavailable: the notes cannot be reached, and the claim may not go alone.
         """
         self._calls += 1
-        holder = f"{os.uname().nodename}.{os.getpid()}.{id(self)}.{self._calls}"
+        holder = f"{self._name}.{self._calls}"
         is_urgent = claim.urgency is Urgency.PROTECTION
         try:
             try:

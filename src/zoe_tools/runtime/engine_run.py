@@ -27,7 +27,7 @@ from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, Narrator
-from zoe_tools.runtime.loop_lock import is_gone
+from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -67,7 +67,9 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         ZoeError: whatever ended the run early; the journal is whole.
     """
     parts = await _assemble(plan)
-    holder = Holder(run_id=plan.run_id, host=platform.node(), pid=os.getpid())
+    holder = Holder(
+        run_id=plan.run_id, host=platform.node(), pid=os.getpid(), machine=this_machine()
+    )
     loop, tally = await supervise(
         parts,
         holder=holder,
@@ -128,6 +130,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         operator=plan.operator,
         host=platform.node(),
         pid=os.getpid(),
+        process=PROCESS,
         live_consent=plan.live_consent,
         proof=sightings.proof,
         emergency=plan.emergency,

@@ -12,6 +12,7 @@ from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.journal import Author
 from zoe_tools.ports import Approver
 from zoe_tools.runtime.context import Context
+from zoe_tools.runtime.loop_lock import PROCESS
 from zoe_tools.store.emergency_file import EmergencyFile
 
 
@@ -35,6 +36,7 @@ def open_gate(
         operator=operator_of(environ),
         host=platform.node(),
         pid=os.getpid(),
+        process=PROCESS,
         live_consent=context.settings.live_consent,
         proof=proof,
         pricing=None if context.wires is None else context.wires.rest.budgets,
@@ -55,6 +57,7 @@ def author_of(context: Context, *, command: str, environ: Mapping[str, str]) -> 
         operator=operator_of(environ),
         host=platform.node(),
         pid=os.getpid(),
+        process=PROCESS,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,12 @@ from typing import Self
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
+
+PROCESS = secrets.token_hex(4)
+"""A word of this process that no other one has, whatever host or process id they share."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
 class AccountLock:
@@ -90,9 +97,22 @@ def hold_account(home: Path, account: Account) -> Iterator[None]:
         yield
 
 
+def this_machine() -> str:
+    """Within what a process id names one process: the running kernel and its namespace of ids.
+
+    A host's name does not: two containers may share one, and each has a process 1. Empty where the
+    system does not tell; then nobody is known to be gone, and a lease is waited for.
+    """
+    try:
+        boot = _BOOT_ID.read_text("ascii").strip()
+        return f"{boot} {_PID_NAMESPACE.readlink()}"
+    except OSError:
+        return ""
+
+
 def is_gone(lease: Lease) -> bool:
-    """Whether the holder ran on this host and its process is no more."""
-    if lease.host != os.uname().nodename or lease.pid == os.getpid():
+    """Whether the holder ran where we run, and its process is no more."""
+    if not lease.machine or lease.machine != this_machine() or lease.pid == os.getpid():
         return False
     try:
         os.kill(lease.pid, 0)

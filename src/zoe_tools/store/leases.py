@@ -7,6 +7,7 @@ is taken in a single statement, so that of two that want it one gets it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,9 +40,11 @@ def acquire(
     pid: int,
     now: datetime,
     ttl_s: float,
+    *,
+    machine: str = "",
 ) -> Lease:
     """Take the lease if it is free, expired or ours; returns it as it then stands."""
-    values = _values(holder, host, pid, now, ttl_s)
+    values = {**_values(holder, host, pid, now, ttl_s), "machine": machine}
     if not insert_new(connection, ENGINE_LEASES, {"account_id": account_id, "token": 1, **values}):
         table = ENGINE_LEASES
         connection.execute(
@@ -90,7 +93,9 @@ def lease(connection: Connection, account_id: AccountId, *, pinned: bool = False
     """
     statement = select(ENGINE_LEASES).where(ENGINE_LEASES.c.account_id == account_id)
     row = connection.execute(statement.with_for_update(read=True) if pinned else statement).first()
-    return None if row is None or row.holder == NOBODY else _lease_of(row)
+    if row is None or row.holder == NOBODY:
+        return None
+    return replace(_lease_of(row), machine=row.machine)
 
 
 # --- the lock of one instrument ------------------------------------------------------------------

@@ -310,10 +310,12 @@ class Transaction(Observing):
             return now
         return leases.database_time(self._connection) or now
 
-    def acquire_lease(self, holder: str, host: str, pid: int, now: datetime, ttl_s: float) -> Lease:
+    def acquire_lease(
+        self, holder: str, host: str, pid: int, now: datetime, ttl_s: float, machine: str = ""
+    ) -> Lease:
         """Take the account's lease, or see who has it: compare the answer's `holder`."""
-        at = self.lease_time(now)
-        return leases.acquire(self._connection, self.account_id, holder, host, pid, at, ttl_s)
+        place, at = (self._connection, self.account_id), self.lease_time(now)
+        return leases.acquire(*place, holder, host, pid, at, ttl_s, machine=machine)
 
     def renew_lease(self, holder: str, now: datetime, ttl_s: float) -> bool:
         """Keep the lease for `ttl_s` seconds from now; False if somebody else has it."""

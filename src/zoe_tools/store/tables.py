@@ -313,6 +313,7 @@ ENGINE_LEASES = Table(
     moment("acquired_at"),
     moment("renewed_at"),
     moment("expires_at"),
+    later_text("machine"),
 )
 
 TRADE_LOCKS = Table(
