@@ -22,6 +22,7 @@ from zoe_tools.domain.instrument import Asset, FeeTier, Instrument, InstrumentCa
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
@@ -165,7 +166,7 @@ def make_fill(**changes: Any) -> Fill:
 
 
 def make_position(**changes: Any) -> Position:
-    """An open position of 0.0004 BTC at 60000."""
+    """An open position of 0.0004 BTC at 60000; what was bought is what is held and was sold."""
     values: dict[str, Any] = {
         "position_id": PositionId("P1"),
         "symbol": BTC,
@@ -175,7 +176,10 @@ def make_position(**changes: Any) -> Position:
         "average_cost": d("60000"),
         "opened_at": NOON,
     }
-    return Position(**{**values, **changes})
+    values.update(changes)
+    left = values.get("exit_quantity", ZERO)
+    values.setdefault("entry_quantity", values["quantity"] + left)
+    return Position(**values)
 
 
 def make_ledger_entry(**changes: Any) -> LedgerEntry:

@@ -173,7 +173,7 @@ async def gather_store(
             account=account,
             policy=tightened(policy, transaction.limits()),
             trading_state=effective_trading_state(transaction),
-            positions=transaction.positions(open_only=True),
+            positions=transaction.positions(active_only=True),
             orders=orders,
             recent_orders=tuple(each for each in orders if each.created_at >= now - RECENT),
             recorded_fills=transaction.fills(),

@@ -244,7 +244,7 @@ def test_a_quantity_may_not_move_at_all(tmp_path: Path) -> None:
     async def story(saved: Saved) -> None:
         def grow(tx: Any) -> None:
             (position,) = tx.positions(open_only=True)
-            tx.record_position(replace(position, quantity=d("0.0005")))
+            tx.record_position(replace(position, quantity=d("0.0005"), entry_quantity=d("0.0005")))
 
         await saved.desk.read(grow)
         moved = {each.what: each for each in await saved.moved(tolerance="99")}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from audit_rig import filled, trade
-from builders import make_order, make_position
+from builders import ETH, make_order, make_position
 from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         books.record_order(make_order(venue_order_id="OAAAAA-BBBBB-CCCCCC"))
         filled(books, 1)
         books.record_position(make_position(position_id=PositionId("P-one")))
-        books.record_position(make_position(position_id=PositionId("P-other")))
+        books.record_position(make_position(position_id=PositionId("P-other"), symbol=ETH))
     return home
 
 

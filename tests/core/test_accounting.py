@@ -46,7 +46,8 @@ def test_two_purchases_and_a_partial_exit() -> None:
     assert position.realised_pnl == d("21.6225")
     assert position.quantity == d("0.5")
     assert position.fees == d("1.014")
-    assert position.status is PositionStatus.OPEN
+    assert position.status is PositionStatus.PARTIAL
+    assert (position.entry_quantity, position.exit_quantity) == (d("2"), d("1.5"))
 
 
 def test_a_full_exit_closes_and_its_result_is_the_money_that_came_back() -> None:
@@ -86,7 +87,7 @@ def test_dust_stays_in_the_position() -> None:
     """What is too small to sell is still held, and the position open."""
     position = position_of(buy("1.00000001", "100"), sell("1", "100"))
 
-    assert (position.quantity, position.status) == (d("0.00000001"), PositionStatus.OPEN)
+    assert (position.quantity, position.status) == (d("0.00000001"), PositionStatus.PARTIAL)
 
 
 def test_a_late_purchase_opens_a_closed_position_again() -> None:

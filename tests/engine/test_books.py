@@ -67,6 +67,7 @@ def test_a_position_that_closed_is_told_once(tmp_path: Path) -> None:
             position,
             status=PositionStatus.CLOSED,
             quantity=d("0"),
+            exit_quantity=position.quantity,
             realised_pnl=d("1.5"),
             closed_at=NOON + timedelta(hours=1),
         )

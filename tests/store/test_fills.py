@@ -16,7 +16,7 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.observation import BalanceSnapshot
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import PositionKind, PositionStatus
 from zoe_tools.store.store import Store
 
 P1 = PositionId("P1")
@@ -95,6 +95,7 @@ def test_a_position_comes_back_as_it_was_written_last(store: Store) -> None:
         position_id=PositionId("P2"),
         status=PositionStatus.CLOSED,
         quantity=d("0"),
+        exit_quantity=d("0.0004"),
         opened_at=NOON - timedelta(days=1),
         closed_at=NOON,
         realised_pnl=d("-0.00000001"),
@@ -104,9 +105,17 @@ def test_a_position_comes_back_as_it_was_written_last(store: Store) -> None:
         stop_venue_order_id=VenueOrderId("O9"),
         take_profit_price=d("63000.0"),
         origin="adopted",
+        position_kind=PositionKind.DERIVATIVE,
+        initial_quantity=d("0.0005"),
+        initial_price=d("60000"),
+        initial_stop_price=d("58000"),
+        initial_take_profit_price=d("62000"),
+        exit_reason="stop_loss",
+        updated_at=NOON + timedelta(seconds=1),
     )
     with store.transaction() as transaction:
-        transaction.record_position(replace(full, status=PositionStatus.OPEN, closed_at=None))
+        begun = replace(full, status=PositionStatus.OPEN, quantity=d("0.0004"))
+        transaction.record_position(replace(begun, exit_quantity=d("0"), closed_at=None))
         transaction.record_position(full)
         transaction.record_position(bare)
         assert transaction.positions() == (full, bare)

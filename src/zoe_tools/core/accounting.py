@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, Side
@@ -75,7 +76,72 @@ def apply_fill(
         return _bought(position or _opened(fill, position_id, purpose), fill)
     if position is None:
         raise ValueError(f"fill {fill.fill_id} sells {fill.symbol} of which nothing is managed")
-    return _sold(position, fill)
+    return _sold(position, fill, EXIT_REASONS.get(purpose, ""))
+
+
+EXIT_REASONS: dict[OrderPurpose, str] = {
+    "stop": "stop_loss",
+    "take_profit": "take_profit",
+    "exit": "strategy",
+    "flatten": "kill_switch",
+    "repair": "manual",
+}
+"""Why a position was closed, by the order that sold the last of it."""
+
+
+def begun_by(order: OrderRecord) -> Position:
+    """The position that an entry order will make, before anything of it has filled."""
+    return Position(
+        position_id=entry_position_id(order),
+        symbol=order.symbol,
+        side=order.side,
+        status=PositionStatus.PENDING,
+        quantity=ZERO,
+        entry_quantity=ZERO,
+        average_cost=ZERO,
+        opened_at=order.created_at,
+        origin=order.purpose,
+        initial_quantity=order.quantity,
+        initial_price=order.limit_price,
+        updated_at=order.updated_at,
+    )
+
+
+def standing(position: Position, *, is_leaving: bool = False) -> PositionStatus:
+    """The status that a position's facts give it; `is_leaving`: an exit of it is at work."""
+    if position.quantity == ZERO:
+        return position.status if position.entry_quantity == ZERO else PositionStatus.CLOSED
+    if is_leaving:
+        return PositionStatus.EXIT_PENDING
+    if position.exit_quantity > ZERO:
+        return PositionStatus.PARTIAL
+    if position.stop_venue_order_id is not None:
+        return PositionStatus.PROTECTED
+    return PositionStatus.OPEN
+
+
+def with_stop(
+    position: Position,
+    client_order_id: ClientOrderId | None,
+    venue_order_id: VenueOrderId | None,
+    price: Decimal | None,
+    *,
+    at: datetime,
+) -> Position:
+    """The position with this stop linked to it, or with none; `price` None leaves the price."""
+    linked = replace(
+        position,
+        stop_client_order_id=client_order_id,
+        stop_venue_order_id=venue_order_id,
+        stop_price=position.stop_price if price is None else price,
+        initial_stop_price=position.initial_stop_price or price,
+    )
+    if position.status.holds:
+        is_leaving = position.status is PositionStatus.EXIT_PENDING
+        linked = replace(linked, status=standing(linked, is_leaving=is_leaving))
+    if linked == position:
+        return position
+    return replace(linked, updated_at=at)
 
 
 def fold_fills(
@@ -125,8 +191,9 @@ def book(positions: dict[PositionId, Position], order: OrderRecord, fill: Fill) 
     held = held or next((each for each in positions.values() if each.symbol == fill.symbol), None)
     if held is None and fill.side is Side.SELL:
         return
-    position_id = held.position_id if held else entry_position_id(order)
-    positions[position_id] = apply_fill(held, fill, position_id=position_id, purpose=order.purpose)
+    held = held or begun_by(order)
+    after = apply_fill(held, fill, position_id=held.position_id, purpose=order.purpose)
+    positions[held.position_id] = after
 
 
 def _opened(fill: Fill, position_id: PositionId, purpose: OrderPurpose) -> Position:
@@ -136,6 +203,7 @@ def _opened(fill: Fill, position_id: PositionId, purpose: OrderPurpose) -> Posit
         side=Side.BUY,
         status=PositionStatus.OPEN,
         quantity=ZERO,
+        entry_quantity=ZERO,
         average_cost=ZERO,
         opened_at=fill.filled_at,
         origin=purpose,
@@ -148,28 +216,41 @@ def _bought(position: Position, fill: Fill) -> Position:
     if quantity <= ZERO:
         return replace(position, fees=position.fees + effect.fee)
     basis = position.quantity * position.average_cost + effect.money
+    is_first = position.entry_quantity == ZERO
     return replace(
         position,
-        status=PositionStatus.OPEN,
+        status=position.status if position.status.holds else PositionStatus.OPEN,
+        opened_at=fill.filled_at if is_first else position.opened_at,
         closed_at=None,
+        exit_reason="",
         quantity=quantity,
+        entry_quantity=position.entry_quantity + effect.base,
+        updated_at=_later(position, fill),
         average_cost=basis / quantity,
         fees=position.fees + effect.fee,
     )
 
 
-def _sold(position: Position, fill: Fill) -> Position:
+def _later(position: Position, fill: Fill) -> datetime:
+    return max(position.updated_at or fill.filled_at, fill.filled_at)
+
+
+def _sold(position: Position, fill: Fill, exit_reason: str) -> Position:
     effect = _effect(fill)
     base = min(effect.base, position.quantity)
     share = base / effect.base if effect.base else ZERO
     quantity = position.quantity - base
     realised = effect.money * share - position.average_cost * base
     is_over = quantity == ZERO
-    return replace(
+    is_leaving = position.status is PositionStatus.EXIT_PENDING
+    after = replace(
         position,
-        status=PositionStatus.CLOSED if is_over else PositionStatus.OPEN,
         closed_at=(position.closed_at or fill.filled_at) if is_over else None,
         quantity=quantity,
+        exit_quantity=position.exit_quantity + base,
+        exit_reason=(exit_reason or position.exit_reason) if is_over else "",
+        updated_at=_later(position, fill),
         realised_pnl=position.realised_pnl + realised,
         fees=position.fees + effect.fee * share,
     )
+    return replace(after, status=standing(after, is_leaving=is_leaving))

@@ -15,7 +15,7 @@ from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderType, VenueOrder
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 
 
@@ -65,7 +65,7 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
     )
     rows = []
     for position in snapshot.positions:
-        if position.status is not PositionStatus.OPEN:
+        if not position.status.holds:
             continue
         instrument = catalogue.resolve(position.symbol)
         balance = balances.get(instrument.base)

@@ -254,12 +254,15 @@ def _fill(facts: Facts) -> tuple[str, str]:
     )
 
 
+_OVER = {each.value for each in PositionStatus if each.is_terminal}
+
+
 def _position(facts: Facts) -> tuple[str, str]:
     stop = f", stop at {_amount(facts['stop_price'])}" if facts.get("stop_price") else ", no stop"
-    if facts.get("status") == PositionStatus.CLOSED.value:
+    if facts.get("status") in _OVER:
         return (
             (
-                f"Position {_text(facts, 'symbol')} is closed, result"
+                f"Position {_text(facts, 'symbol')} is {_text(facts, 'status')}, result"
                 f" {_amount(facts.get('realised_pnl', '0'))}."
             ),
             "our books",
@@ -438,8 +441,11 @@ def _advice(case: Case) -> tuple[Retry, str, list[str]]:
 
 def _of_a_position(case: Case) -> tuple[Retry, str, list[str]]:
     held = case.position
-    if held is None or held.status is PositionStatus.CLOSED:
-        return "no", "It is closed.", ["zoe status"]
+    if held is None or held.status.is_terminal:
+        word = PositionStatus.CLOSED if held is None else held.status
+        return "no", f"It is {word.value}.", ["zoe status"]
+    if not held.status.holds:
+        return "no", "Its entry is working, and nothing has filled.", ["zoe orders"]
     if held.stop_venue_order_id is None:
         return "no", "It is open, and no stop protects it.", ["zoe recover-sl"]
     return "no", "It is open, and a stop protects it.", ["zoe check-tp-coverage"]

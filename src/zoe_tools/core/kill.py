@@ -26,7 +26,7 @@ from zoe_tools.domain.plan import (
     Step,
     values_of,
 )
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 from zoe_tools.domain.trading_state import CONFIG_SWITCH, CONFIG_SWITCH_TOO, RESTORED, KillLevel
 
@@ -141,7 +141,7 @@ def _plan(
 
 
 def _held(snapshot: Snapshot) -> tuple[Position, ...]:
-    return tuple(each for each in snapshot.positions if each.status is PositionStatus.OPEN)
+    return tuple(each for each in snapshot.positions if each.status.holds)
 
 
 def _record_of(snapshot: Snapshot, order: VenueOrder) -> OrderRecord | None:

@@ -20,7 +20,7 @@ from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.plan import LinkStop, Plan, Step
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 
 
@@ -47,7 +47,7 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
     steps: list[Step] = []
     notes: list[str] = []
     for position in snapshot.positions:
-        if position.status is PositionStatus.OPEN:
+        if position.status.holds:
             found = _recover(world, position)
             if isinstance(found, str):
                 notes.append(found)

@@ -20,7 +20,7 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO, short
 from zoe_tools.domain.order import OrderRequest, OrderStatus, Side
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
 
 MINUTE = timedelta(minutes=1)
@@ -378,14 +378,14 @@ def _held_by_symbol(snapshot: Snapshot, *, with_adopted: bool) -> dict[Symbol, D
     mids = {each.symbol: each.mid for each in quotes}
     found: dict[Symbol, Decimal] = {}
     for each in snapshot.positions:
-        if each.status is PositionStatus.OPEN and (with_adopted or each.origin == "entry"):
+        if each.status.holds and (with_adopted or each.origin == "entry"):
             worth = each.quantity * mids.get(each.symbol, each.average_cost)
             found[each.symbol] = found.get(each.symbol, ZERO) + worth
     return found
 
 
 def _symbols_at_risk(snapshot: Snapshot) -> set[Symbol]:
-    held = {each.symbol for each in snapshot.positions if each.status is PositionStatus.OPEN}
+    held = {each.symbol for each in snapshot.positions if each.status.holds}
     entering = {
         each.symbol
         for each in snapshot.orders

@@ -78,7 +78,7 @@ def summarise(
 ) -> RunResult:
     """The report; `marks` are the prices at which open positions could be sold."""
     closed = [each for each in positions if each.status is PositionStatus.CLOSED]
-    still_open = [each for each in positions if each.status is PositionStatus.OPEN]
+    still_open = [each for each in positions if each.status.holds]
     unrealised = ZERO
     for position in still_open:
         mark = marks.get(position.symbol)

@@ -18,6 +18,7 @@ from zoe_tools.core.accounting import (
     fold_fills,
     in_time_order,
     order_of,
+    standing,
 )
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.domain.fill import Fill
@@ -139,9 +140,7 @@ def protective_price(
 def _booked(world: _World, steps: list[Step]) -> list[Position]:
     """Book the venue's fills that ours lack; the positions as they will then be."""
     snapshot = world.snapshot
-    positions = {
-        each.position_id: each for each in snapshot.positions if each.status is PositionStatus.OPEN
-    }
+    positions = {each.position_id: each for each in snapshot.positions if each.status.is_active}
     known = {fill.fill_id for fill in snapshot.recorded_fills}
     for fill in in_time_order(world.fills):
         order = order_of(snapshot.orders, fill)
@@ -158,7 +157,7 @@ def _booked(world: _World, steps: list[Step]) -> list[Position]:
         )
         book(positions, order, fill)
     steps.extend(_order_steps(world))
-    return [each for each in positions.values() if each.status is PositionStatus.OPEN]
+    return [each for each in positions.values() if each.status.holds]
 
 
 def _order_steps(world: _World) -> Iterator[Step]:
@@ -196,7 +195,7 @@ def _adjusted(world: _World, positions: list[Position], steps: list[Step]) -> li
                 ),
             )
         )
-        if after.status is PositionStatus.OPEN:
+        if after.status.holds:
             result.append(after)
     return result
 
@@ -218,15 +217,18 @@ def _from_fills(world: _World, position: Position) -> Position | None:
         folded = fold_fills((fill,), position_id=position.position_id, start=folded)
     if folded is None:
         return None
-    return replace(
+    after = replace(
         position,
-        status=folded.status,
         quantity=folded.quantity,
         average_cost=folded.average_cost,
+        entry_quantity=folded.entry_quantity,
+        exit_quantity=folded.exit_quantity,
         closed_at=folded.closed_at,
         realised_pnl=folded.realised_pnl,
         fees=folded.fees,
+        updated_at=world.snapshot.taken_at,
     )
+    return replace(after, status=standing(after))
 
 
 def _merged(world: _World, orders: set[VenueOrderId]) -> list[Fill]:
@@ -268,9 +270,12 @@ def _adopted(
             side=Side.BUY,
             status=PositionStatus.OPEN,
             quantity=quantity,
+            entry_quantity=quantity,
             average_cost=price or _bid(world, instrument.symbol),
             opened_at=world.snapshot.taken_at,
             origin=ADOPTED,
+            initial_quantity=quantity,
+            updated_at=world.snapshot.taken_at,
         )
         steps.append(
             AdoptPosition(

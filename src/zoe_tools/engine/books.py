@@ -37,6 +37,7 @@ class Books:
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
         self.day: date | None = None
+        self._active: tuple[Position, ...] = ()
         self._closed: list[Position] = []
         self._fills: tuple[Fill, ...] = ()
 
@@ -59,8 +60,8 @@ class Books:
         """Write what is known here into an empty store, which stands in for the real one."""
         if self.trading_state.changed_at is not None:
             transaction.set_trading_state(self.trading_state)
-        for position in self.positions:
-            transaction.record_position(position)
+        for position in self._active:
+            transaction.copy_position(position)
         for intent in self.unresolved:
             transaction.record_intent(intent)
         orders = {each.client_order_id: each for each in (*self.recent_orders, *self.orders)}
@@ -80,7 +81,8 @@ class Books:
 
     def _read(self, transaction: Transaction, now: datetime) -> None:
         before = {position.position_id for position in self.positions}
-        self.positions = transaction.positions(open_only=True)
+        self._active = transaction.positions(active_only=True)
+        self.positions = tuple(each for each in self._active if each.status.holds)
         gone = before - {position.position_id for position in self.positions}
         closed = (transaction.position(each) for each in sorted(gone))
         self._closed.extend(each for each in closed if each is not None)

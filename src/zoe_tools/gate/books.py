@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.core.accounting import apply_fill, entry_position_id, excess_of, in_time_order
+from zoe_tools.core.accounting import (
+    apply_fill,
+    begun_by,
+    entry_position_id,
+    excess_of,
+    in_time_order,
+)
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_of
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
@@ -23,6 +29,7 @@ from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.gate.journal import resolve_intent
+from zoe_tools.gate.position_books import active_in, note_on_position
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -105,7 +112,7 @@ def record_execution(
         after = book_fill(transaction, after, fill)
     if after != record:
         transaction.record_order(after)
-    link_stop(transaction, after)
+    note_on_position(transaction, after)
     _resolve_intent(transaction, after, sighting)
     return after
 
@@ -154,6 +161,15 @@ def book_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Orde
         )
     if position is None and ours.side is Side.SELL:
         return booked
+    if position is None:
+        position = begun_by(record)
+    if position.status is PositionStatus.ERROR:
+        _LOG.error(
+            "INVARIANT_VIOLATION fill %s belongs to %s, which is in error",
+            fill.fill_id,
+            position.position_id,
+        )
+        return booked
     after = apply_fill(position, ours, position_id=position_id, purpose=record.purpose)
     transaction.record_position(after)
     return replace(booked, position_id=after.position_id)
@@ -168,32 +184,6 @@ def book_missed_fill(transaction: Transaction, fill: Fill) -> bool:
     if after != record:
         transaction.record_order(after)
     return True
-
-
-def link_stop(transaction: Transaction, record: OrderRecord) -> None:
-    """Note on the position which resting stop protects it, or that none does any more."""
-    if record.purpose != "stop" or record.position_id is None:
-        return
-    position = transaction.position(record.position_id)
-    if position is None:
-        return
-    is_linked = position.stop_client_order_id == record.client_order_id
-    if record.status.is_terminal:
-        if is_linked:
-            transaction.record_position(
-                replace(position, stop_client_order_id=None, stop_venue_order_id=None)
-            )
-        return
-    if record.venue_order_id is None:
-        return
-    linked = replace(
-        position,
-        stop_client_order_id=record.client_order_id,
-        stop_venue_order_id=record.venue_order_id,
-        stop_price=record.trigger_price,
-    )
-    if linked != position:
-        transaction.record_position(linked)
 
 
 def _with_details(record: OrderRecord, sighting: Sighting) -> OrderRecord:
@@ -224,12 +214,9 @@ def _with_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Ord
 def _position_of(transaction: Transaction, record: OrderRecord, fill: Fill) -> Position | None:
     """The order's own position, else the open one of the instrument."""
     own = transaction.position(entry_position_id(record))
-    if own is not None and (own.status is PositionStatus.OPEN or fill.side is Side.SELL):
+    if own is not None and (own.status.is_active or fill.side is Side.SELL):
         return own
-    return next(
-        (each for each in transaction.positions(open_only=True) if each.symbol == fill.symbol),
-        own,
-    )
+    return active_in(transaction, record.symbol) or own
 
 
 def _resolve_intent(transaction: Transaction, record: OrderRecord, sighting: Sighting) -> None:

@@ -44,7 +44,11 @@ _HOW_MANY = ", how many"
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
 )
-_NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost"})
+_NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost", "updated_at"}) | {
+    # What a position holds is compared, and what it sold: these follow from the two.
+    "entry_quantity",
+    "initial_quantity",
+}
 _MADE_NOW = {"AdoptPosition": "position.opened_at", "AdjustPosition": "after.closed_at"}
 """By kind of step: a time that is only that of the planning."""
 

@@ -26,11 +26,11 @@ from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.books import (
     book_missed_fill,
     book_proved,
-    link_stop,
     record_execution,
     sighting_of_order,
 )
 from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.gate.position_books import link_stop
 from zoe_tools.gate.prove import Prover
 from zoe_tools.observe.log import event
 from zoe_tools.ports import Clock, Venue

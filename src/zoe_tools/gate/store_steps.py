@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from zoe_tools.core.accounting import with_stop
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import ProofKind
 from zoe_tools.domain.order import VenueOrder
@@ -47,7 +48,7 @@ def apply_store_step(
     missing = evidence = ""
     match step:
         case AdoptPosition() | AdjustPosition() | LinkStop():
-            missing, evidence = _to_positions(transaction, step)
+            missing, evidence = _to_positions(transaction, step, now)
         case RecordFill() | RecordOrder() | ResolveIntent():
             missing, evidence = _to_orders(transaction, step, now)
         case WriteCandles(candles=candles, source=source):
@@ -70,7 +71,7 @@ _Result = tuple[str, str]
 
 
 def _to_positions(
-    transaction: Transaction, step: AdoptPosition | AdjustPosition | LinkStop
+    transaction: Transaction, step: AdoptPosition | AdjustPosition | LinkStop, now: datetime
 ) -> _Result:
     match step:
         case AdoptPosition(position=position):
@@ -78,7 +79,7 @@ def _to_positions(
         case AdjustPosition(before=before, after=after):
             return _adjust(transaction, before, after)
         case LinkStop(position_id=position_id, order=order):
-            return _link(transaction, position_id, order)
+            return _link(transaction, position_id, order, now)
 
 
 def _to_orders(
@@ -107,7 +108,7 @@ def _to_orders(
 
 
 def _adopt(transaction: Transaction, position: Position) -> _Result:
-    if any(each.symbol == position.symbol for each in transaction.positions(open_only=True)):
+    if any(each.symbol == position.symbol for each in transaction.positions(active_only=True)):
         return f"{position.symbol} is managed already", ""
     transaction.record_position(position)
     return "", "position adopted"
@@ -122,25 +123,30 @@ def _adjust(transaction: Transaction, before: Position, after: Position) -> _Res
             current,
             status=after.status,
             quantity=after.quantity,
+            entry_quantity=after.entry_quantity,
+            exit_quantity=after.exit_quantity,
             average_cost=after.average_cost,
             closed_at=after.closed_at,
             realised_pnl=after.realised_pnl,
             fees=after.fees,
+            updated_at=after.updated_at,
         )
     )
     return "", "position follows its fills"
 
 
-def _link(transaction: Transaction, position_id: PositionId, order: VenueOrder) -> _Result:
+def _link(
+    transaction: Transaction, position_id: PositionId, order: VenueOrder, now: datetime
+) -> _Result:
     position = transaction.position(position_id)
     if position is None:
         return "the position is gone", ""
-    transaction.record_position(
-        replace(
-            position,
-            stop_client_order_id=order.client_order_id,
-            stop_venue_order_id=order.venue_order_id,
-            stop_price=order.trigger_price,
-        )
+    linked = with_stop(
+        position,
+        order.client_order_id,
+        order.venue_order_id,
+        order.trigger_price,
+        at=now,
     )
+    transaction.record_position(linked, by_operator=True)
     return "", "stop linked"

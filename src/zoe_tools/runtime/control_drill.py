@@ -200,6 +200,7 @@ async def _reduction(ground: _Ground) -> Proof:
         side=Side.BUY,
         status=PositionStatus.OPEN,
         quantity=Decimal("0.01"),
+        entry_quantity=Decimal("0.01"),
         average_cost=bid,
         opened_at=snapshot.taken_at,
         origin="adopted",

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from zoe_tools.domain.identifiers import AccountId, PositionId
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position, PositionKind, PositionStatus
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
 
@@ -32,22 +33,34 @@ def record_position(connection: Connection, account_id: AccountId, position: Pos
         "stop_venue_order_id": position.stop_venue_order_id,
         "take_profit_price": position.take_profit_price,
         "origin": position.origin,
+        "kind": position.position_kind.value,
+        "entry_quantity": position.entry_quantity,
+        "exit_quantity": position.exit_quantity,
+        "initial_quantity": position.initial_quantity,
+        "initial_price": position.initial_price,
+        "initial_stop_price": position.initial_stop_price,
+        "initial_take_profit_price": position.initial_take_profit_price,
+        "exit_reason": position.exit_reason,
+        "updated_at": position.updated_at,
     }
     upsert(connection, CRYPTO_POSITIONS, values)
 
 
 def positions(
-    connection: Connection, account_id: AccountId, *, open_only: bool
+    connection: Connection,
+    account_id: AccountId,
+    *,
+    among: frozenset[PositionStatus] | None,
 ) -> tuple[Position, ...]:
-    """Positions, oldest first."""
+    """Positions, oldest first; `among` bounds their status."""
     table = CRYPTO_POSITIONS
     statement = (
         select(table)
         .where(table.c.account_id == account_id)
         .order_by(table.c.opened_at, table.c.position_id)
     )
-    if open_only:
-        statement = statement.where(table.c.status == PositionStatus.OPEN.value)
+    if among is not None:
+        statement = statement.where(table.c.status.in_(sorted(each.value for each in among)))
     return tuple(_position_of(row) for row in connection.execute(statement))
 
 
@@ -79,4 +92,14 @@ def _position_of(row: Row[Any]) -> Position:
         stop_venue_order_id=row.stop_venue_order_id,
         take_profit_price=row.take_profit_price,
         origin=row.origin,
+        position_kind=PositionKind(row.kind),
+        # Rows from before these columns know only what they hold.
+        entry_quantity=row.quantity if row.entry_quantity is None else row.entry_quantity,
+        exit_quantity=ZERO if row.exit_quantity is None else row.exit_quantity,
+        initial_quantity=row.initial_quantity,
+        initial_price=row.initial_price,
+        initial_stop_price=row.initial_stop_price,
+        initial_take_profit_price=row.initial_take_profit_price,
+        exit_reason=row.exit_reason,
+        updated_at=row.updated_at,
     )

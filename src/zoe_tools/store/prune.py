@@ -17,7 +17,7 @@ from zoe_tools.domain.audit import AuditKind, Checkpoint, instant
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import ACTIVE as ACTIVE_POSITIONS
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store import audit
 from zoe_tools.store.accounts import store_epoch
@@ -42,6 +42,7 @@ _OBSERVATIONS: tuple[tuple[Table, str], ...] = (
     (BOOT_AUDIT, "finished_at"),
 )
 _SETTLED = [state.value for state in IntentState if state.is_terminal]
+_ACTIVE = tuple(sorted(each.value for each in ACTIVE_POSITIONS))
 _WORKING = [status.value for status in OrderStatus if not status.is_terminal]
 
 
@@ -183,7 +184,7 @@ class Retention:
     def _needed(self) -> list[tuple[list[str], str]]:
         """The ids of what is not over."""
         intents, orders, held = ORDER_INTENTS, CRYPTO_ORDERS, CRYPTO_POSITIONS
-        open_positions = self._ids(held, "position_id", held.c.status == PositionStatus.OPEN.value)
+        open_positions = self._ids(held, "position_id", held.c.status.in_(_ACTIVE))
         of_positions = self._ids(
             orders, "client_order_id", orders.c.position_id.in_(open_positions)
         )
@@ -210,7 +211,7 @@ class Retention:
                 orders.c.position_id.in_(
                     select(held.c.position_id).where(
                         held.c.account_id == self._account_id,
-                        held.c.status == PositionStatus.OPEN.value,
+                        held.c.status.in_(_ACTIVE),
                     )
                 ),
             ),

@@ -21,7 +21,6 @@ from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecor
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.observation import BalanceSnapshot, Lease
 from zoe_tools.domain.order import OrderPurpose
-from zoe_tools.domain.position import Position
 from zoe_tools.domain.story import Case, Subject
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.errors import StoreUnavailable
@@ -38,16 +37,15 @@ from zoe_tools.store import (
     leases,
     lookup,
     orders,
-    positions,
     schema,
     settings,
 )
 from zoe_tools.store.database import Synchronous, Transactions, engine_for, translated_errors
-from zoe_tools.store.observing import Observing
 from zoe_tools.store.prune import Retention
+from zoe_tools.store.registry import Registry
 
 
-class Transaction(Observing):
+class Transaction(Registry):
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
 
     def __init__(
@@ -197,7 +195,7 @@ class Transaction(Observing):
         """Money the UTC day's entry orders put at stake, in quote; see `orders.daily_notional`."""
         return orders.daily_notional(self._connection, self.account_id, day)
 
-    # --- fills, ledger, positions, balances ------------------------------------------------------
+    # --- fills, ledger, balances ------------------------------------------------------
 
     def record_fill(
         self,
@@ -240,19 +238,6 @@ class Transaction(Observing):
     def ledger(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
         """Ledger rows at `since` or later, oldest first."""
         return fills.ledger(self._connection, self.account_id, since)
-
-    def record_position(self, position: Position) -> None:
-        """Insert the position, or bring its row to these values."""
-        positions.record_position(self._connection, self.account_id, position)
-        audit_notes.position(self._audit, position)
-
-    def positions(self, *, open_only: bool = False) -> tuple[Position, ...]:
-        """Positions, oldest first."""
-        return positions.positions(self._connection, self.account_id, open_only=open_only)
-
-    def position(self, position_id: PositionId) -> Position | None:
-        """One position."""
-        return positions.position(self._connection, self.account_id, position_id)
 
     def record_balances(
         self,

@@ -1,0 +1,71 @@
+"""The part of a transaction that keeps the registry of managed positions.
+
+Every change of a position is held against the rules of `domain/position_lifecycle.py`, and writes
+its own events, in the same commit.
+"""
+
+from __future__ import annotations
+
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.position import ACTIVE, HOLDING, Position
+from zoe_tools.domain.position_event import PositionEvent, events_between
+from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
+from zoe_tools.store import audit, audit_notes, position_events, positions
+from zoe_tools.store.observing import Observing
+
+
+class Registry(Observing):
+    """What a `Transaction` writes and reads of positions."""
+
+    _audit: audit.Log
+
+    def record_position(self, position: Position, *, by_operator: bool = False) -> None:
+        """Insert the position, or bring its row to these values, and append what happened to it.
+
+        `by_operator`: an operator's own step, which may move a stop away from profit.
+
+        Raises:
+            PositionRuleBroken: a bug; the change breaks the lifecycle or an invariant.
+        """
+        before = self.position(position.position_id)
+        if before == position:
+            return
+        demand_change(before, position, by_operator=by_operator)
+        if position.status.is_active and (before is None or not before.status.is_active):
+            self._demand_alone(position)
+        positions.record_position(self._connection, self.account_id, position)
+        audit_notes.position(self._audit, position)
+        for event in events_between(before, position):
+            position_events.append(self._connection, self.account_id, event)
+
+    def copy_position(self, position: Position) -> None:
+        """Take over a position of another store as it stands there: its story stays there too."""
+        positions.record_position(self._connection, self.account_id, position)
+        audit_notes.position(self._audit, position)
+
+    def _demand_alone(self, position: Position) -> None:
+        """Invariant A: one active position per instrument."""
+        for each in self.positions(active_only=True):
+            if each.symbol == position.symbol and each.position_id != position.position_id:
+                raise PositionRuleBroken(
+                    "A", f"{each.position_id} is active in {each.symbol} already"
+                )
+
+    def positions(
+        self, *, open_only: bool = False, active_only: bool = False
+    ) -> tuple[Position, ...]:
+        """Positions, oldest first; `open_only`: that hold something, `active_only`: not over."""
+        among = HOLDING if open_only else ACTIVE if active_only else None
+        return positions.positions(self._connection, self.account_id, among=among)
+
+    def position(self, position_id: PositionId) -> Position | None:
+        """One position."""
+        return positions.position(self._connection, self.account_id, position_id)
+
+    def append_position_event(self, event: PositionEvent) -> bool:
+        """Append to a position's story what no change of it tells; False if it is there already."""
+        return position_events.append(self._connection, self.account_id, event)
+
+    def position_events(self, position_id: PositionId | None = None) -> tuple[PositionEvent, ...]:
+        """A position's story, or that of all, in the order it was written."""
+        return position_events.events(self._connection, self.account_id, position_id)

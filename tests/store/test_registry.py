@@ -1,0 +1,95 @@
+"""The registry keeps its rules where positions are written, and writes their story itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError
+
+from builders import ETH, NOON, d, make_position
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position_lifecycle import PositionRuleBroken
+from zoe_tools.store.store import Store
+
+OTHER = make_position(position_id=PositionId("P2"))
+
+
+def test_an_instrument_has_one_active_position(store: Store) -> None:
+    """Invariant A: pending ones count, those that are over do not."""
+    closed = {"quantity": d("0"), "exit_quantity": d("0.0004"), "status": PositionStatus.CLOSED}
+    with store.transaction() as books:
+        books.record_position(make_position())
+        books.record_position(make_position(position_id=PositionId("P3"), symbol=ETH))
+        with pytest.raises(PositionRuleBroken, match="P1 is active in BTC/USD already"):
+            books.record_position(OTHER)
+        books.record_position(make_position(closed_at=NOON, **closed))
+        books.record_position(OTHER)
+        with pytest.raises(PositionRuleBroken) as caught:
+            books.record_position(make_position())
+
+    assert caught.value.rule == "A"
+
+
+def test_a_change_that_breaks_a_rule_changes_nothing(store: Store) -> None:
+    """Neither the row nor its story."""
+    with store.transaction() as books:
+        books.record_position(make_position())
+        before = books.position_events()
+    for broken in (
+        replace(make_position(), quantity=d("1")),
+        replace(make_position(), status=PositionStatus.CANCELLED),
+    ):
+        with pytest.raises(PositionRuleBroken), store.transaction() as books:
+            books.record_position(broken)
+    with store.transaction() as books:
+        assert books.positions() == (make_position(),)
+        assert books.position_events() == before
+
+
+def test_each_change_writes_its_events_once(store: Store) -> None:
+    """However often it is told; a position's own story can be asked for."""
+    sold = make_position(
+        status=PositionStatus.PARTIAL, quantity=d("0.0003"), exit_quantity=d("0.0001")
+    )
+    with store.transaction() as books:
+        books.record_position(make_position(position_id=PositionId("P3"), symbol=ETH))
+        for each in (make_position(), make_position(), sold, sold):
+            books.record_position(each)
+        story = books.position_events(PositionId("P1"))
+        assert [each.kind for each in story] == ["begun", "entered", "left", "partial"]
+        assert len(books.position_events()) == 6
+        assert not books.append_position_event(story[0])
+        assert (story[0].from_status, story[0].to_status) == (None, PositionStatus.OPEN)
+        assert (story[3].from_status, story[3].to_status) == (
+            PositionStatus.OPEN,
+            PositionStatus.PARTIAL,
+        )
+
+
+def test_a_story_cannot_be_changed(store: Store, url: str) -> None:
+    """At no prompt: the table takes rows and gives none back."""
+    with store.transaction() as books:
+        books.record_position(make_position())
+    engine = create_engine(url)
+    for statement in ("UPDATE position_events SET kind = 'x'", "DELETE FROM position_events"):
+        with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_row_from_before_the_columns_holds_what_it_holds(store: Store, url: str) -> None:
+    """All of it counts as bought, and nothing as sold."""
+    with store.transaction() as books:
+        books.record_position(make_position())
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE crypto_positions SET entry_quantity = NULL, exit_quantity = NULL")
+        )
+    engine.dispose()
+    with store.transaction() as books:
+        (position,) = books.positions()
+    assert (position.entry_quantity, position.exit_quantity) == (d("0.0004"), d("0"))
