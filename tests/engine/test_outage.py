@@ -9,9 +9,10 @@ import pytest
 
 from builders import BTC, ETH
 from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.order import OrderStatus, Side
-from zoe_tools.engine.outage import BEGUN, OVER
+from zoe_tools.engine.outage import BEGUN, OVER, WITHHELD
 from zoe_tools.errors import AccountBusy, StoreUnavailable
 from zoe_tools.store.emergency_file import NAME, EmergencyFile
 
@@ -125,6 +126,7 @@ def test_entries_wait_until_the_store_is_back(tmp_path: Path) -> None:
         assert rig.resting(Side.BUY) == []
         await rig.enter(ETH)
         assert rig.writes == ["place", "cancel"]
+        assert told_of(rig, ETH) == [f"ETH/USD: {WITHHELD}"]
         rig.disk.is_away = False
         await rig.pass_time(3)
         assert rig.writes == ["place", "cancel"]
@@ -132,6 +134,29 @@ def test_entries_wait_until_the_store_is_back(tmp_path: Path) -> None:
         await rig.enter(ETH)
         assert rig.writes == ["place", "cancel", "place", "place"]
         await demand_equal_books(rig)
+
+    run_loop(tmp_path, story, has_spare=True)
+
+
+def told_of(rig: LoopRig, symbol: Symbol) -> list[str]:
+    """What was told of an instrument."""
+    return [note for _, note in rig.narrator.notes if note.startswith(symbol)]
+
+
+def test_an_entry_decided_in_the_moment_the_store_goes_is_told_and_not_sent(
+    tmp_path: Path,
+) -> None:
+    """The decision's own row is what finds it gone."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(60)
+        rig.disk.is_away = True
+        await rig.enter(ETH)
+        assert told_of(rig, ETH) == [f"ETH/USD: {WITHHELD}"]
+        assert rig.writes == ["place", "place"]
+        rig.disk.is_away = False
+        await rig.pass_time(3)
 
     run_loop(tmp_path, story, has_spare=True)
 

@@ -344,6 +344,7 @@ class TradingLoop:
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
         if not self.view.is_live or self._is_behind or self._only_reduces:
+            self._outage.withholds(self._entries_wanted)
             self._entries_wanted.clear()
         if not self._entries_wanted or not self._may_act(now):
             return ()

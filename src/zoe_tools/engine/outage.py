@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from zoe_tools.core.risk import adds_risk
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.journal import STORE_GONE
@@ -13,6 +14,7 @@ from zoe_tools.ports import Clock, Narrator
 from zoe_tools.store.store import Transaction
 
 BEGUN = "The store is away: no entries. Stops, exits and cancels go on by the emergency journal."
+WITHHELD = "the store is away, and what adds risk is not sent unbooked"
 OVER = "The store is back, and knows what was done without it."
 
 
@@ -32,6 +34,12 @@ class Outage:
         self.is_on = True
         self._narrator.show_note(self._clock.now(), BEGUN)
         return True
+
+    def withholds(self, symbols: Iterable[Symbol]) -> None:
+        """What the strategy wants to enter meanwhile is told, and not done, now or later."""
+        if self._gate.is_store_away:
+            for symbol in symbols:
+                self._narrator.show_note(self._clock.now(), f"{symbol}: {WITHHELD}")
 
     async def ends(self, check: Callable[[Transaction], None]) -> bool:
         """Whether it was away and is back: it has been told, after `check`, what it missed."""
