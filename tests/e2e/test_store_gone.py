@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,7 @@ from zoe_tools.domain.observation import Heartbeat
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.runtime.plan_files import read_plan
 from zoe_tools.store.emergency_file import SIZE, EmergencyFile
 
 FUNDS = {"USD": "10000", "BTC": "2", "ETH": "10"}
@@ -216,6 +218,36 @@ def test_a_kill_and_a_stop_go_out_and_what_adds_is_refused(outage: Outage) -> No
     assert ("recover-sl", IntentKind.PLACE) in commands
 
 
+@pytest.mark.parametrize("outage", ["full"], indirect=True)
+def test_a_saved_plan_protects_and_adds_nothing_while_the_store_is_gone(outage: Outage) -> None:
+    """Exit 7 both: the stop goes out by the emergency journal, the adoption does not begin."""
+    home = outage.home
+    hold_bitcoin(home, FAR_BELOW)
+    lose_the_stop(home)
+    stop, adoption = (str(home.folder.parent / f"{name}.plan") for name in ("stop", "adoption"))
+    assert home.here("recover-sl", "--out", stop).code == 3
+    assert home.here("recover-sl", "--execute").code == 0
+    words = [each for each in adopting(ETH, "2", FAR_BELOW) if each != "--execute"]
+    assert home.here(*words, "--out", adoption).code == 3
+    with outage.lasting():
+        refused = home.zoe("apply", adoption, "--execute")
+        assert (refused.code, stops(home)) == (7, [BTC])
+        assert "STORE_GONE" in refused.out
+        lose_the_stop(home)
+        placed = home.zoe("apply", stop, "--execute")
+        assert (placed.code, stops(home)) == (7, [BTC]), placed.out + placed.err
+    assert not EmergencyFile(home.folder).is_empty()
+
+    ran = home.here("apply", stop, "--resume", "--execute")
+    assert ran.code == 0, ran.err + ran.out
+    assert EmergencyFile(home.folder).is_empty()
+    assert stops(home) == [BTC]
+    demand_protected(home)
+    (intent,) = [e for e in home.in_the_books(lambda tx: tx.intents()) if "apply" in e.command]
+    assert intent.plan_hash == read_plan(Path(stop)).plan_hash
+    assert [each.symbol for each in home.in_the_books(lambda tx: tx.positions())] == [BTC]
+
+
 def protected_all_along(outage: Outage, strategy: str, at_least_s: float) -> None:
     """A loop loses its store, and its position the stop; stopped in order after the store's return.
 
@@ -256,8 +288,13 @@ def test_a_running_loop_outlives_its_store(outage: Outage) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("outage", ["busy"], indirect=True)
 def test_a_lock_of_thirty_seconds_costs_no_protection(outage: Outage) -> None:
-    """Another process keeps SQLite locked all the while; no entry goes out, the stop does."""
+    """Another process keeps SQLite locked all the while; no entry goes out, the stop does.
+
+    And each entry that the strategy wanted is told, with why it was not sent.
+    """
     protected_all_along(outage, "demo", 30.0)
+    told = (outage.home.folder.parent / f"{outage.home.folder.name}.started").read_text()
+    assert "the store is away, and what adds risk" in told
 
 
 @pytest.mark.parametrize("outage", ["busy"], indirect=True)
