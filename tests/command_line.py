@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from published import offences
 from zoe_tools.cli import main
-from zoe_tools.runtime.clocks import SystemClock
 
 LIVE_KEYS = {
     "EDGE_FACTORY_MODE": "live",
@@ -55,16 +50,6 @@ def zoe(line: str, environ: Mapping[str, str] | None = None, *, home: Path | Non
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(line.split(), environment, out=out, err=err)
     return Ran(code=code, out=out.getvalue(), err=err.getvalue())
-
-
-def wait_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the machine's clock jumps over every wait, for commands whose venue is away."""
-
-    async def sleep(clock: SystemClock, seconds: float) -> None:
-        clock.correct(clock._offset + timedelta(seconds=seconds))
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(SystemClock, "sleep", sleep)
 
 
 def migrated(home: Path) -> Path:

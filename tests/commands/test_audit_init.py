@@ -5,8 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
+
 from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools.runtime.audit_home import AuditHome
+
+pytestmark = pytest.mark.usefixtures("in_no_time")
 
 
 def test_the_key_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:

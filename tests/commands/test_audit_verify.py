@@ -10,6 +10,8 @@ import pytest
 
 from command_line import LIVE_KEYS, migrated, zoe
 
+pytestmark = pytest.mark.usefixtures("in_no_time")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from command_line import LIVE_KEYS, migrated, zoe
+
+pytestmark = pytest.mark.usefixtures("in_no_time")
 
 NOWHERE = {"KRAKEN_BASE_URL": "http://127.0.0.1:1"}
 """Nobody listens there."""

@@ -17,6 +17,8 @@ from zoe_tools.domain.identifiers import ClientOrderId, PositionId
 from zoe_tools.kraken.errors import TABLE
 from zoe_tools.store.store import Store
 
+pytestmark = pytest.mark.usefixtures("in_no_time")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

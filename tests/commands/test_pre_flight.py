@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import LIVE_KEYS, migrated, wait_in_no_time, zoe
+from command_line import LIVE_KEYS, migrated, zoe
+
+pytestmark = pytest.mark.usefixtures("in_no_time")
 
 NOWHERE = {"KRAKEN_BASE_URL": "http://127.0.0.1:1"}
 """Nobody listens there."""
@@ -28,12 +30,6 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
-
-
-@pytest.fixture(autouse=True)
-def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A venue that is not there is asked again after a while."""
-    wait_in_no_time(monkeypatch)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store
 from zoe_tools.store.tables import HEAD_REVISION
 
+pytestmark = pytest.mark.usefixtures("in_no_time")
+
 WHO = {"operator": "ann", "host": platform.node()}
 
 ORDERS: tuple[tuple[str, AuditKind, dict[str, object]], ...] = (
