@@ -11,6 +11,8 @@ import pytest
 import builders
 from postgres_server import PostgresServer
 from zoe_tools.store import schema
+from zoe_tools.store.accounts import register
+from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store
 
 DIALECTS = ("sqlite", "postgresql")
@@ -38,6 +40,19 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'zoe.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def url_at_0005(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store as it was before migration 0006; the paper account is registered."""
+    with monkeypatch.context() as older:
+        older.setattr(schema, "HEAD_REVISION", "0005")
+        schema.upgrade(empty_url)
+    engine = engine_for(empty_url)
+    with engine.begin() as connection:
+        register(connection, builders.PAPER, builders.NOON, None)
+    engine.dispose()
+    return empty_url
 
 
 @pytest.fixture

@@ -13,9 +13,6 @@ from builders import NOON, PAPER
 from command_line import LIVE_KEYS, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.audit import AuditKind, AuditRow
-from zoe_tools.store import schema
-from zoe_tools.store.accounts import register
-from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store
 from zoe_tools.store.tables import HEAD_REVISION
 
@@ -90,22 +87,13 @@ def test_the_story_of_a_setting_is_found_by_its_name(url: str, tmp_path: Path) -
     assert "MAX_OPEN_ORDERS was given back to files and environment; it was 4." in told
 
 
-def test_a_migration_is_told_to_each_account(
-    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_is_told_to_each_account(url_at_0005: str, tmp_path: Path) -> None:
     """From which to which; a second one changes nothing and says nothing."""
-    with monkeypatch.context() as older:
-        older.setattr(schema, "HEAD_REVISION", "0005")
-        schema.upgrade(empty_url)
-    engine = engine_for(empty_url)
-    with engine.begin() as connection:
-        register(connection, PAPER, NOON, None)
-    engine.dispose()
-    environ = {"DATABASE_URL": empty_url, "USER": "ann"}
+    environ = {"DATABASE_URL": url_at_0005, "USER": "ann"}
     for _ in range(2):
         assert zoe("db upgrade", environ, home=tmp_path).code == 0
     with (
-        closing(Store.open(empty_url, PAPER, clock_now=NOON, read_only=True)) as store,
+        closing(Store.open(url_at_0005, PAPER, clock_now=NOON, read_only=True)) as store,
         store.transaction() as books,
     ):
         told = [each.facts for each in books.audit.rows() if each.kind == AuditKind.ACTION.value]

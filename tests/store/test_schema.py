@@ -19,7 +19,6 @@ from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.errors import ForeignDatabase, SchemaOutdated, StoreUnavailable
 from zoe_tools.store import schema
-from zoe_tools.store.accounts import register
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.journal import values_of
 from zoe_tools.store.schema import SchemaStatus, Upgrade
@@ -173,25 +172,19 @@ OLD_ENDS = {
 }
 
 
-def test_how_old_intents_ended_is_read_from_their_words_once(
-    empty_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_old_intents_ended_is_read_from_their_words_once(url_at_0005: str) -> None:
     """Whether they may be tried again stays as it was; nobody knows what snapshot they had."""
-    with monkeypatch.context() as older:
-        older.setattr(schema, "HEAD_REVISION", "0005")
-        schema.upgrade(empty_url)
-    engine = engine_for(empty_url)
+    engine = engine_for(url_at_0005)
     with engine.begin() as connection:
-        register(connection, PAPER, NOON, None)
         for name, (state, evidence, _) in OLD_ENDS.items():
             intent = make_intent(intent_id=IntentId(name), state=state, evidence=evidence)
             values = values_of(intent)
             del values["snapshot_hash"], values["proof"]
             connection.execute(ORDER_INTENTS.insert().values(**values))
     engine.dispose()
-    schema.upgrade(empty_url)
+    schema.upgrade(url_at_0005)
     with (
-        closing(Store.open(empty_url, PAPER, clock_now=NOON)) as store,
+        closing(Store.open(url_at_0005, PAPER, clock_now=NOON)) as store,
         store.transaction() as books,
     ):
         told = {each.intent_id: each.proof for each in books.intents()}
