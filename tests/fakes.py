@@ -105,6 +105,7 @@ class FakeVenue:
         self.mangle: Callable[[VenueOrder], VenueOrder] | None = None
         self.book_of_orders: dict[VenueOrderId, VenueOrder] = {}
         self.executions: list[Fill] = []
+        self.entries: tuple[LedgerEntry, ...] = ()
         self.calls: list[tuple[str, str]] = []
         self._cues: dict[str, list[Fault]] = defaultdict(list)
 
@@ -301,9 +302,9 @@ class FakeVenue:
     async def ledger(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[LedgerEntry, ...]:
-        """None."""
+        """What the test put there."""
         self._enter("ledger", f"{since} {until}")
-        return ()
+        return self.entries
 
     # --- writes ---------------------------------------------------------------------------------
 

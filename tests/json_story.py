@@ -33,6 +33,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("orders cancel --all", 0),
     ("orders cancel", 2),
     ("fills", 0),
+    ("pnl --execute", 0),
     ("backfill --symbol BTC/USD --tf 1h", 0),
     ("run --strategy hold --for 1s", 0),
     ("kill --level reduce-only", 3),

@@ -30,10 +30,12 @@ from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.explain import Line
 from zoe_tools.core.orders import OrderLine
+from zoe_tools.core.pnl import PnlReport
 from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.reconcile import Finding
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
+from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
@@ -250,6 +252,15 @@ RESULTS: dict[str, Result] = {
         sums=rows(a(FillSum)),
         since=a(datetime | None),
         as_of=a(datetime),
+    ),
+    "pnl": an_object(
+        report=a(PnlReport),
+        total_realised=a(Decimal),
+        net_deposits=a(Decimal),
+        gross_equity=a(Decimal | None),
+        net_equity=a(Decimal | None),
+        days=rows(a(PnlDay)),
+        is_executed=flag,
     ),
     "apply": planned,
     "kill": either(planned, an_object(accounts=rows(killed))),

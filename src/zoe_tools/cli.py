@@ -50,6 +50,7 @@ COMMANDS: dict[str, str] = {
         "Cancel open orders: those named, those of an instrument, or all that are zoe's."
     ),
     "fills": "List the executions in zoe's own books, without asking the venue.",
+    "pnl": "Report what was won and lost, by lots, and what the account is worth.",
     "apply": "Carry out a saved plan, if planning again gives the same.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
@@ -146,6 +147,7 @@ class _Door:
             color=is_terminal and not options.no_color and not self.environ.get("NO_COLOR"),
             width=int(told) if told.isdecimal() else columns,
             again=options.again,
+            is_terminal=is_terminal,
         )
         return self.printer
 

@@ -34,8 +34,8 @@ SymbolOption = Annotated[
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def since_of(text: str, now: datetime) -> datetime | None:
-    """The moment that is meant, in UTC; None when nothing was said.
+def since_of(text: str, now: datetime, *, option: str = "--since") -> datetime | None:
+    """The moment that is meant, in UTC; None when nothing was said. `option` is named in errors.
 
     Raises:
         ConfigError: it is neither a span nor a date, or it lies ahead.
@@ -50,11 +50,11 @@ def since_of(text: str, now: datetime) -> datetime | None:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigError(
-            f"--since {text}: this is no such time.",
+            f"{option} {text}: this is no such time.",
             hint="30m, 12h, 7d, 2026-01-31 or 2026-01-31T08:00 (UTC).",
         ) from error
     if moment > now:
-        raise ConfigError(f"--since {text}: this lies ahead.")
+        raise ConfigError(f"{option} {text}: this lies ahead.")
     return moment
 
 

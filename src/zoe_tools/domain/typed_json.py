@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -274,6 +274,7 @@ _SCHEMAS: dict[Any, Schema] = {
     str: {"type": "string", "maxLength": MAX_TEXT},
     Decimal: {"type": "string", "pattern": f"^{_DECIMAL.pattern}$"},
     datetime: {"type": "string", "format": "date-time", "pattern": _TIME},
+    date: {"type": "string", "format": "date"},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},

@@ -12,7 +12,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -40,11 +40,14 @@ class Printer:
         color: bool = False,
         width: int = USUAL,
         again: Sequence[str] = (),
+        is_terminal: bool = False,
     ) -> None:
         self.command = command
         self._again = tuple(again)
         self.json = json
         self.color = color and not json
+        self.is_terminal = is_terminal and not json
+        """Whether a person watches: what only eyes can read is for them."""
         self.width = max(NARROWEST, min(width, WIDEST))
         self.lost = ""
         """Why output was lost (a full disk), for the door to report; a closed pipe is no loss."""
@@ -268,7 +271,7 @@ def jsonable(value: object) -> object:
             return value
         case Decimal():
             return plain(value)
-        case datetime():
+        case date():  # and a datetime, which is one
             return value.isoformat()
         case Path():
             return str(value)

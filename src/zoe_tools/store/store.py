@@ -43,9 +43,10 @@ from zoe_tools.store import (
 from zoe_tools.store.database import Synchronous, Transactions, engine_for, translated_errors
 from zoe_tools.store.prune import Retention
 from zoe_tools.store.registry import Registry
+from zoe_tools.store.results import Results
 
 
-class Transaction(Registry):
+class Transaction(Registry, Results):
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
 
     def __init__(

@@ -1,0 +1,231 @@
+"""What the account is worth, and how that grew by itself: flows from outside left out.
+
+Gross is cash and marked assets; net is gross less liabilities and the fees of leaving everything.
+An asset without a price is in no sum, and is named; it is never put in at its cost.
+
+Returns are time-weighted over the points of the curve. Between two points the flows weigh as long
+as they were there (modified Dietz), so that neither a deposit nor a withdrawal is a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from zoe_tools.core.lot_events import Flow
+from zoe_tools.core.lots import in_units
+from zoe_tools.core.marks import MarkBook
+from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.money import HUNDRED, ONE, ZERO
+
+EXIT_FEE_PCT = Decimal("0.40")
+"""What leaving costs, in percent, where the venue's own fee is not known: its dearest step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One asset at its mark; `value` None where there is no mark. Cash has a mark of one."""
+
+    asset: str
+    quantity: Decimal
+    mark: Decimal | None
+    marked_at: datetime | None
+    value: Decimal | None
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equity:
+    """The account's worth at `as_of`; see the module. `why`: what makes it an estimate."""
+
+    as_of: datetime
+    currency: str
+    cash: Decimal
+    assets: Decimal
+    liabilities: Decimal
+    exit_fees: Decimal
+    holdings: tuple[Holding, ...]
+    is_estimated: bool
+    why: tuple[str, ...]
+
+    @property
+    def gross(self) -> Decimal:
+        """Cash and marked assets."""
+        return self.cash + self.assets
+
+    @property
+    def net(self) -> Decimal:
+        """What would be left if everything was sold now and all debts were paid."""
+        return self.gross - self.exit_fees - self.liabilities
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Assets that are held and have no price."""
+        return tuple(each.asset for each in self.holdings if each.value is None)
+
+
+def assess_equity(
+    balances: Iterable[Balance],
+    marks: MarkBook,
+    *,
+    at: datetime,
+    currency: str,
+    exit_fee_pct: Decimal = EXIT_FEE_PCT,
+) -> Equity:
+    """The account's worth at `at` by the marks of then; a negative balance is a liability."""
+    totals: dict[str, Decimal] = {}
+    for each in balances:
+        totals[each.asset] = totals.get(each.asset, ZERO) + each.total
+    holdings = tuple(
+        _held(asset, total, marks, at, currency) for asset, total in sorted(totals.items()) if total
+    )
+    known = [(each, each.value) for each in holdings if each.value is not None]
+    own = [(each, value) for each, value in known if value > ZERO]
+    assets = sum((value for each, value in own if each.asset != currency), ZERO)
+    why = tuple(_doubts(holdings, at))
+    return Equity(
+        as_of=at,
+        currency=currency,
+        cash=sum((value for each, value in own if each.asset == currency), ZERO),
+        assets=assets,
+        liabilities=-sum((value for _, value in known if value < ZERO), ZERO),
+        exit_fees=in_units(assets * exit_fee_pct / HUNDRED),
+        holdings=holdings,
+        is_estimated=bool(why),
+        why=why,
+    )
+
+
+def _held(asset: str, quantity: Decimal, marks: MarkBook, at: datetime, currency: str) -> Holding:
+    found = marks.price(asset, currency, at)
+    return Holding(
+        asset=asset,
+        quantity=quantity,
+        mark=found.price if found else None,
+        marked_at=found.marked_at if found else None,
+        value=in_units(quantity * found.price) if found else None,
+        is_stale=found is not None and found.is_stale,
+    )
+
+
+def _doubts(holdings: Sequence[Holding], at: datetime) -> Iterator[str]:
+    for each in holdings:
+        if each.marked_at is None:
+            yield f"no price of {each.asset}: it is in no sum"
+        elif each.is_stale:
+            minutes = round(abs((at - each.marked_at).total_seconds()) / 60)
+            yield f"the price of {each.asset} is {minutes} min old"
+
+
+# --- the curve -----------------------------------------------------------------------------------
+
+
+def flows_after(flows: Iterable[Flow], since: datetime | None) -> tuple[Flow, ...]:
+    """Flows later than a moment; all of them without one."""
+    return tuple(each for each in flows if since is None or each.at > since)
+
+
+def point_of(equity: Equity) -> EquityPoint:
+    """The equity as a point that nothing was compared with yet."""
+    return EquityPoint(
+        taken_at=equity.as_of,
+        currency=equity.currency,
+        gross=equity.gross,
+        net=equity.net,
+        cash=equity.cash,
+        holdings=equity.assets,
+        is_estimated=equity.is_estimated,
+        lacks=equity.lacks,
+    )
+
+
+def advanced(base: EquityPoint | None, point: EquityPoint, flows: Sequence[Flow]) -> EquityPoint:
+    """The point with its index and its peak, after `base`, the last one that lacked no price.
+
+    `flows` are those between the two. A point that lacks a price says nothing of the result: the
+    index stays where it was, and so it does where a flow has no worth.
+    """
+    flow = sum((each.value for each in flows if each.value is not None), ZERO)
+    if base is None:
+        return replace(point, flow=ZERO)
+    is_blind = bool(point.lacks) or any(each.value is None for each in flows)
+    growth = ONE if is_blind else _growth(base, point, flows, flow)
+    index = in_units(base.return_index * growth)
+    return replace(
+        point,
+        flow=flow,
+        return_index=index,
+        peak_index=max(base.peak_index, index),
+        is_estimated=point.is_estimated or is_blind or any(each.is_estimated for each in flows),
+    )
+
+
+def _growth(base: EquityPoint, point: EquityPoint, flows: Sequence[Flow], flow: Decimal) -> Decimal:
+    """How much one unit of money became between two points."""
+    span_s = Decimal(str((point.taken_at - base.taken_at).total_seconds()))
+    weighed = ZERO
+    for each in flows:
+        stayed_s = Decimal(str((point.taken_at - each.at).total_seconds()))
+        share = stayed_s / span_s if span_s else ZERO
+        weighed += (each.value or ZERO) * share
+    employed = base.gross + weighed
+    gain = point.gross - base.gross - flow
+    # Where hardly anything worked, nothing can be said of how well it did.
+    if employed <= ZERO:
+        return ONE
+    return max(ZERO, ONE + gain / employed)
+
+
+def flows_of(
+    points: Sequence[EquityPoint], flows: Sequence[Flow], known_until: datetime | None
+) -> tuple[Flow, ...]:
+    """The books' flows, and those that points noted which are newer than the books.
+
+    `known_until`: the newest ledger row. A point after it may bring a flow that was heard of when
+    it was taken; of its time the books' own flows, which may not be all, are left out.
+    """
+    base: EquityPoint | None = None
+    noted: list[Flow] = []
+    kept = list(flows)
+    for point in points:
+        if point.lacks:
+            continue
+        is_news = known_until is None or point.taken_at > known_until
+        if base is not None and is_news and point.flow:
+            since, until = base.taken_at, point.taken_at
+            kept = [each for each in kept if not since < each.at <= until]
+            noted.append(_noted(base, point))
+        base = point
+    return (*kept, *noted)
+
+
+def _noted(base: EquityPoint, point: EquityPoint) -> Flow:
+    """A flow of which only the worth is known: half way between the points."""
+    return Flow(
+        ledger_id="",
+        at=base.taken_at + (point.taken_at - base.taken_at) / 2,
+        asset=point.currency,
+        quantity=point.flow,
+        value=point.flow,
+        is_estimated=False,
+    )
+
+
+def curve_of(points: Iterable[EquityPoint], flows: Sequence[Flow]) -> Iterator[EquityPoint]:
+    """All points anew, oldest first, with the flows that are known by now."""
+    ordered = sorted(flows, key=lambda each: each.at)
+    base: EquityPoint | None = None
+    after = 0
+    for point in points:
+        until = after
+        while until < len(ordered) and ordered[until].at <= point.taken_at:
+            until += 1
+        done = advanced(base, point, ordered[after:until])
+        yield done
+        if not point.lacks:
+            base, after = done, until
+        elif base is None:
+            after = until

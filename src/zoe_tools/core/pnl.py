@@ -1,0 +1,494 @@
+"""`zoe pnl`: what was won and lost, by lots, and what the account is worth.
+
+A figure that rests on a price that is missing or old, or on a cost that nobody has told, says so;
+none is invented. The whole history goes through the lots, whatever part of it is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from zoe_tools.core.equity import Equity, curve_of, flows_of
+from zoe_tools.core.lot_events import FeePaid, Flow, History, Records, history_of
+from zoe_tools.core.lots import LotBook, in_units
+from zoe_tools.core.marks import MarkBook
+from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.domain.lot import Lot, LotMethod, LotOutcome, Match, Moved, Shortfall
+from zoe_tools.domain.money import HUNDRED, ONE, ZERO
+
+_DAY = timedelta(days=1)
+_DUST = Decimal("1E-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What is reported: from `since` up to, not with, `until`; None is no bound on that side."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Whether a moment is in it."""
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """What is held of an asset by its lots.
+
+    `basis` is of the `known` quantity, the buying fees included; `pending` has no cost yet.
+    """
+
+    asset: str
+    known: Decimal
+    basis: Decimal
+    pending: Decimal
+    is_estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetLine:
+    """One asset: what is held, and what was realised in the reported time.
+
+    `unrealised` None: no price. `waiting` is what was sold without a cost that is known, and
+    brought `waiting_proceeds`; `shortfall` what was sold beyond all lots. Neither is realised.
+    """
+
+    asset: str
+    quantity: Decimal
+    pending: Decimal
+    average_cost: Decimal | None
+    mark: Decimal | None
+    marked_at: datetime | None
+    value: Decimal | None
+    unrealised: Decimal | None
+    realised: Decimal
+    fees: Decimal
+    waiting: Decimal
+    waiting_proceeds: Decimal
+    shortfall: Decimal
+    is_estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeLine:
+    """What was paid in fees of one asset; `value` of those that have a known one."""
+
+    asset: str
+    amount: Decimal
+    value: Decimal
+    is_estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trades:
+    """Closed trades: an order that sold, its fills together. `waiting`: without a result yet.
+
+    `expectancy` is the mean result of those that have one.
+    """
+
+    closed: int
+    wins: int
+    losses: int
+    waiting: int
+    win_rate_pct: Decimal | None
+    expectancy: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PnlReport:
+    """The report of a span of time, in `currency`; percentages as percent.
+
+    `realised` is of lots, net of fees; `income`, `margin` and `charges` (negative) come besides.
+    `unrealised` is of what has a price and a cost. `return_pct` and the drawdowns are
+    time-weighted; None while there is no curve. `deposits` and `withdrawals` at their worth when
+    they happened.
+    """
+
+    currency: str
+    method: LotMethod
+    since: datetime | None
+    until: datetime
+    realised: Decimal
+    income: Decimal
+    margin: Decimal
+    charges: Decimal
+    unrealised: Decimal
+    deposits: Decimal
+    withdrawals: Decimal
+    fees: tuple[FeeLine, ...]
+    trades: Trades
+    assets: tuple[AssetLine, ...]
+    equity: Equity | None
+    return_pct: Decimal | None
+    drawdown_pct: Decimal | None
+    max_drawdown_pct: Decimal | None
+    curve: tuple[EquityPoint, ...]
+    is_estimated: bool
+    notes: tuple[str, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """All that was realised: lots, income, margin, charges."""
+        return self.realised + self.income + self.margin + self.charges
+
+    @property
+    def net_deposits(self) -> Decimal:
+        """What came from outside less what went there."""
+        return self.deposits - self.withdrawals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PnlInput:
+    """All that a report is made of; `equity` is as of now, None where nobody could say."""
+
+    records: Records
+    marks: MarkBook
+    points: Sequence[EquityPoint]
+    equity: Equity | None
+    currency: str
+    now: datetime
+
+
+def realised_of(match: Match) -> Decimal | None:
+    """What a match won, net of all fees; a fee that was paid in kind costs what its lot had cost.
+
+    None while the cost or the proceeds are not known.
+    """
+    if match.reason == "fee":
+        return None if match.cost is None else -(match.cost + match.buying_fee)
+    return match.gain
+
+
+# --- the walk through the lots -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """All lot outcomes, oldest first, and what was held at the end of days that were asked for."""
+
+    outcomes: tuple[LotOutcome, ...]
+    open_now: tuple[Open, ...]
+    open_at: Mapping[date, tuple[Open, ...]]
+
+
+def walk(history: History, method: LotMethod, days: Iterable[date] = ()) -> Walk:
+    """Match the whole history; stop at the end of each of `days` to see what is held."""
+    book = LotBook(method)
+    outcomes: list[LotOutcome] = []
+    at_close: dict[date, tuple[Open, ...]] = {}
+    ahead = sorted(set(days), reverse=True)
+    for event in history.events:
+        while ahead and event.at >= end_of(ahead[-1]):
+            at_close[ahead.pop()] = _open_of(book.open_lots())
+        outcomes.extend(book.take(event))
+    held = _open_of(book.open_lots())
+    at_close.update(dict.fromkeys(ahead, held))
+    return Walk(outcomes=tuple(outcomes), open_now=held, open_at=at_close)
+
+
+def end_of(day: date) -> datetime:
+    """The first moment after a UTC day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY
+
+
+def _open_of(lots: Iterable[Lot]) -> tuple[Open, ...]:
+    by_asset: dict[str, list[Lot]] = {}
+    for lot in lots:
+        by_asset.setdefault(lot.asset, []).append(lot)
+    return tuple(
+        Open(
+            asset=asset,
+            known=sum((each.quantity for each in held if each.basis is not None), ZERO),
+            basis=sum((each.basis for each in held if each.basis is not None), ZERO),
+            pending=sum((each.quantity for each in held if each.basis is None), ZERO),
+            is_estimated=any(each.is_estimated for each in held),
+        )
+        for asset, held in sorted(by_asset.items())
+    )
+
+
+def unrealised_of(
+    held: Iterable[Open], marks: MarkBook, currency: str, at: datetime
+) -> tuple[Decimal, bool]:
+    """What is held at its marks less its cost; and whether that is an estimate.
+
+    What has no price or no cost is left out, and makes it one.
+    """
+    total, is_estimated = ZERO, False
+    for each in held:
+        worth = marks.worth(each.known, each.asset, currency, at)
+        is_estimated |= worth.is_estimated or bool(each.pending) or each.is_estimated
+        if worth.value is not None:
+            total += worth.value - each.basis
+    return total, is_estimated
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def assess_pnl(
+    given: PnlInput, span: Span, method: LotMethod, *, asset: str | None = None
+) -> PnlReport:
+    """The report of a span; of one asset's lots and fees alone, if it is named."""
+    history = history_of(given.records, given.marks, given.currency)
+    walked = walk(history, method)
+    wanted = [
+        each
+        for each in walked.outcomes
+        if span.covers(moment_of(each)) and asset in {None, each.asset}
+    ]
+    lines = _asset_lines(given, walked.open_now, wanted, asset)
+    fees = fee_lines(
+        each for each in history.fees if span.covers(each.at) and asset in {None, each.asset}
+    )
+    flows = [each for each in history.flows if span.covers(each.at) and asset in {None, each.asset}]
+    results = [
+        each for each in history.results if span.covers(each.at) and asset in {None, each.asset}
+    ]
+    curve = curve_in(given, history)
+    seen = [each for each in curve if span.covers(each.taken_at)]
+    sums = {
+        kind: sum((each.value or ZERO for each in results if each.kind == kind), ZERO)
+        for kind in ("income", "margin", "charge")
+    }
+    return PnlReport(
+        currency=given.currency,
+        method=method,
+        since=span.since,
+        until=span.until or given.now,
+        realised=_sum(each.realised for each in lines),
+        income=sums["income"],
+        margin=sums["margin"],
+        charges=sums["charge"],
+        unrealised=_sum(each.unrealised for each in lines),
+        deposits=_sum(each.value for each in flows if each.quantity > ZERO),
+        withdrawals=-_sum(each.value for each in flows if each.quantity < ZERO),
+        fees=fees,
+        trades=trades_of((each for each in wanted if isinstance(each, Match)), history.trades),
+        assets=lines,
+        equity=given.equity if asset is None else None,
+        return_pct=_return_pct(curve, span) if asset is None else None,
+        drawdown_pct=seen[-1].drawdown_pct if seen and asset is None else None,
+        max_drawdown_pct=(
+            max((each.drawdown_pct for each in seen), default=None) if asset is None else None
+        ),
+        curve=tuple(seen) if asset is None else (),
+        is_estimated=_is_estimated(given, lines, flows, fees),
+        notes=tuple(_notes(given, history, lines, flows)),
+    )
+
+
+def curve_in(given: PnlInput, history: History) -> tuple[EquityPoint, ...]:
+    """The equity curve anew, with all flows that the books or the points themselves tell."""
+    newest = max((each.booked_at for each in given.records.entries), default=None)
+    return tuple(curve_of(given.points, flows_of(given.points, history.flows, newest)))
+
+
+def moment_of(outcome: LotOutcome) -> datetime:
+    """When it happened."""
+    match outcome:
+        case Match():
+            return outcome.disposed_at
+        case Moved():
+            return outcome.moved_at
+        case Shortfall():
+            return outcome.at
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((each for each in amounts if each is not None), ZERO)
+
+
+@dataclass(slots=True)
+class _Tally:
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    waiting: Decimal = ZERO
+    waiting_proceeds: Decimal = ZERO
+    shortfall: Decimal = ZERO
+    is_estimated: bool = False
+
+
+@dataclass(slots=True)
+class _Trade:
+    gain: Decimal = ZERO
+    is_waiting: bool = False
+
+
+def _asset_lines(
+    given: PnlInput, held: Sequence[Open], outcomes: Sequence[LotOutcome], asset: str | None
+) -> tuple[AssetLine, ...]:
+    tallies: dict[str, _Tally] = {}
+    for each in outcomes:
+        _count(tallies.setdefault(each.asset, _Tally()), each)
+    open_by_asset = {each.asset: each for each in held if asset in {None, each.asset}}
+    shown = () if given.equity is None else given.equity.holdings
+    owned = {
+        each.asset for each in shown if each.asset != given.currency and asset in {None, each.asset}
+    }
+    nothing = _Tally()
+    return tuple(
+        _line(given, name, open_by_asset.get(name), tallies.get(name, nothing))
+        for name in sorted({*open_by_asset, *tallies, *owned})
+    )
+
+
+def _count(tally: _Tally, outcome: LotOutcome) -> None:
+    match outcome:
+        case Match():
+            gain = realised_of(outcome)
+            tally.fees += outcome.selling_fee + outcome.buying_fee
+            tally.is_estimated |= outcome.is_estimated
+            if gain is None:
+                tally.waiting += outcome.quantity
+                tally.waiting_proceeds += outcome.proceeds or ZERO
+            else:
+                tally.realised += gain
+        case Shortfall():
+            tally.shortfall += outcome.quantity
+        case Moved():
+            pass
+
+
+def _line(given: PnlInput, asset: str, held: Open | None, tally: _Tally) -> AssetLine:
+    price = given.marks.price(asset, given.currency, given.now)
+    known = ZERO if held is None else held.known
+    pending = ZERO if held is None else held.pending
+    basis = ZERO if held is None else held.basis
+    quantity = known + pending
+    is_old = bool(quantity) and (price is None or price.is_stale)
+    return AssetLine(
+        asset=asset,
+        quantity=quantity,
+        pending=pending,
+        average_cost=basis / known if known else None,
+        mark=price.price if price else None,
+        marked_at=price.marked_at if price else None,
+        value=in_units(quantity * price.price) if price else None,
+        unrealised=in_units(known * price.price) - basis if price else None,
+        realised=tally.realised,
+        fees=tally.fees,
+        waiting=tally.waiting,
+        waiting_proceeds=tally.waiting_proceeds,
+        shortfall=tally.shortfall,
+        is_estimated=is_old
+        or bool(pending)
+        or tally.is_estimated
+        or bool(tally.waiting or tally.shortfall)
+        or (held is not None and held.is_estimated),
+    )
+
+
+def fee_lines(fees: Iterable[FeePaid]) -> tuple[FeeLine, ...]:
+    """Fees by asset."""
+    groups: dict[str, list[FeePaid]] = {}
+    for each in fees:
+        if each.amount:
+            groups.setdefault(each.asset, []).append(each)
+    return tuple(
+        FeeLine(
+            asset=asset,
+            amount=sum((each.amount for each in paid), ZERO),
+            value=_sum(each.value for each in paid),
+            is_estimated=any(each.value is None for each in paid),
+        )
+        for asset, paid in sorted(groups.items())
+    )
+
+
+def trades_of(matches: Iterable[Match], orders: Mapping[str, str]) -> Trades:
+    """Closed trades of these matches; money of another name and fees in kind are no trades."""
+    found: dict[str, _Trade] = {}
+    for each in matches:
+        order = orders.get(each.event_id)
+        if order is None or each.reason != "sale":
+            continue
+        trade = found.setdefault(order, _Trade())
+        trade.is_waiting |= each.gain is None
+        trade.gain += each.gain or ZERO
+    gains = [each.gain for each in found.values() if not each.is_waiting]
+    wins = sum(gain > ZERO for gain in gains)
+    return Trades(
+        closed=len(found),
+        wins=wins,
+        losses=sum(gain < ZERO for gain in gains),
+        waiting=len(found) - len(gains),
+        win_rate_pct=Decimal(wins) / len(gains) * HUNDRED if gains else None,
+        expectancy=sum(gains, ZERO) / len(gains) if gains else None,
+    )
+
+
+def _return_pct(curve: Sequence[EquityPoint], span: Span) -> Decimal | None:
+    inside = [each for each in curve if span.covers(each.taken_at)]
+    if not inside:
+        return None
+    before = [each for each in curve if each.taken_at < inside[0].taken_at]
+    first = before[-1] if before else inside[0]
+    if first is inside[-1] or not first.return_index:
+        return None
+    return (inside[-1].return_index / first.return_index - ONE) * HUNDRED
+
+
+def _is_estimated(
+    given: PnlInput,
+    lines: Sequence[AssetLine],
+    flows: Sequence[Flow],
+    fees: Sequence[FeeLine],
+) -> bool:
+    return (
+        any(each.is_estimated for each in lines)
+        or any(each.is_estimated for each in flows)
+        or any(each.is_estimated for each in fees)
+        or given.equity is None
+        or given.equity.is_estimated
+    )
+
+
+def _notes(
+    given: PnlInput, history: History, lines: Sequence[AssetLine], flows: Sequence[Flow]
+) -> Iterator[str]:
+    if not given.records.entries and given.records.fills:
+        yield (
+            "only fills are in the books, no ledger: deposits, withdrawals, rewards and transfers"
+            " are not in these figures"
+        )
+    for line in lines:
+        if line.waiting:
+            yield (
+                f"{line.asset}: {line.waiting.normalize():f} were sold for"
+                f" {line.waiting_proceeds:.2f} {given.currency}, and their cost is pending: their"
+                " result is in no sum"
+            )
+        if line.pending:
+            yield (f"{line.asset}: {line.pending.normalize():f} came in without a cost")
+        if line.shortfall:
+            yield (
+                f"{line.asset}: {line.shortfall.normalize():f} went out of which the books do not"
+                " know how they came in: no gain is booked for them"
+            )
+    without = sorted({each.asset for each in flows if each.value is None})
+    if without:
+        yield f"deposits or withdrawals without a price of their moment: {', '.join(without)}"
+    if history.strange:
+        yield f"{len(history.strange)} ledger rows of a kind that is not explained"
+    if given.equity is not None:
+        yield from _differences(given.equity, lines)
+        yield from given.equity.why
+
+
+def _differences(equity: Equity, lines: Sequence[AssetLine]) -> Iterator[str]:
+    """Where the venue holds another quantity than the lots explain."""
+    by_lots = {each.asset: each.quantity for each in lines}
+    for each in equity.holdings:
+        explained = by_lots.get(each.asset)
+        if each.asset == equity.currency or explained is None:
+            continue
+        if abs(each.quantity - explained) > _DUST:
+            yield (
+                f"{each.asset}: the venue holds {each.quantity.normalize():f}, the lots explain"
+                f" {explained.normalize():f}"
+            )

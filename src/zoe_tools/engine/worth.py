@@ -1,0 +1,98 @@
+"""What the books know of the account's worth, and keeping what was seen of it.
+
+Marks and the equity curve are observations. The result of a day is derived from the books, and is
+written by who may change them: a running loop, and `zoe pnl --execute`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
+from zoe_tools.core.lot_events import Flow, Records, flows_in
+from zoe_tools.core.marks import MarkBook, marks_of_fills
+from zoe_tools.core.pnl import PnlInput
+from zoe_tools.core.pnl_daily import pnl_days, restated
+from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.store.store import Transaction
+
+
+def records_in(transaction: Transaction) -> Records:
+    """The account's whole history, as the books have it."""
+    return Records(
+        fills=transaction.fills(),
+        entries=transaction.ledger(),
+        costs=transaction.declared_costs(),
+    )
+
+
+def marks_in(transaction: Transaction, records: Records, seen: Iterable[Mark] = ()) -> MarkBook:
+    """Every price that is known: stored, of executions, and just seen."""
+    return MarkBook([*marks_of_fills(records.fills), *transaction.marks(), *seen])
+
+
+def pnl_input(
+    transaction: Transaction,
+    *,
+    now: datetime,
+    balances: Sequence[Balance] | None,
+    seen: Sequence[Mark] = (),
+    entries: Iterable[LedgerEntry] = (),
+) -> PnlInput:
+    """All that a report or the result of a day is made of.
+
+    `balances` None: not known now. `entries` are ledger rows that the books may not have yet: what
+    they tell of deposits and withdrawals is no result.
+    """
+    records = records_in(transaction)
+    marks = marks_in(transaction, records, seen)
+    points = transaction.equity_points()
+    equity = None
+    if balances is not None:
+        equity = assess_equity(balances, marks, at=now, currency=CURRENCY)
+        flows = flows_in(_together(records.entries, entries), marks, CURRENCY)
+        points = (*points, next_point(transaction.latest_equity(), equity, flows))
+    return PnlInput(
+        records=records,
+        marks=marks,
+        points=points,
+        equity=equity,
+        currency=CURRENCY,
+        now=now,
+    )
+
+
+def _together(
+    booked: Iterable[LedgerEntry], heard: Iterable[LedgerEntry]
+) -> tuple[LedgerEntry, ...]:
+    """Each row once."""
+    return tuple({each.ledger_id: each for each in (*heard, *booked)}.values())
+
+
+def next_point(base: EquityPoint | None, equity: Equity, flows: Sequence[Flow]) -> EquityPoint:
+    """The equity as the next point of the curve, after `base`."""
+    since = None if base is None else base.taken_at
+    return advanced(base, point_of(equity), flows_after(flows, since))
+
+
+def keep_seen(
+    transaction: Transaction, given: PnlInput, seen: Iterable[Mark], *, is_whole: bool = True
+) -> None:
+    """Keep the prices that were seen, and the equity of now as a point, if there is one.
+
+    Not `is_whole`: what came and went since the last point is not known, and there is no point.
+    """
+    transaction.record_marks(seen)
+    if given.equity is not None and is_whole:
+        transaction.record_equity(given.points[-1])
+
+
+def keep_days(transaction: Transaction, given: PnlInput, *, reconciled_at: datetime | None) -> int:
+    """Bring the results of the days to what the books know; returns how many rows changed."""
+    rows = restated(
+        transaction.pnl_days(), pnl_days(given, reconciled_at=reconciled_at), now=given.now
+    )
+    transaction.record_pnl_days(rows)
+    return len(rows)

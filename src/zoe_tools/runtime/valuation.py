@@ -1,0 +1,86 @@
+"""Looks at what the account holds, and at the prices that say what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from zoe_tools.core.marks import marks_of_quotes
+from zoe_tools.domain.equity import CURRENCY, Mark
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.snapshot import Missing, value_of
+from zoe_tools.errors import VenueError
+from zoe_tools.gather import Need
+from zoe_tools.runtime.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the venue showed; `balances` None, or no marks, and `why`, where it showed none.
+
+    `reconciled_at`: when the books last agreed with the venue. `entries`: the ledger since the
+    last point of the curve; None if it could not be read.
+    """
+
+    at: datetime
+    reconciled_at: datetime | None
+    balances: tuple[Balance, ...] | None = None
+    marks: tuple[Mark, ...] = ()
+    entries: tuple[LedgerEntry, ...] | None = None
+    why: str = ""
+
+
+async def look_at_worth(context: Context) -> Seen:
+    """Balances, the prices of what is held, and what came or went since the last look.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    snapshot = await context.look(frozenset({Need.BALANCES, Need.CATALOGUE}))
+    seen = Seen(at=snapshot.taken_at, reconciled_at=snapshot.reconciled_at)
+    for part in (snapshot.balances, snapshot.catalogue):
+        if isinstance(part, Missing):
+            return replace(seen, why=part.reason)
+    balances = value_of(snapshot.balances, "the balances")
+    catalogue = value_of(snapshot.catalogue, "the instruments")
+    seen = replace(seen, balances=balances)
+    base = await context.store.run(lambda transaction: transaction.latest_equity())
+    wanted = valuing_pairs((each.asset for each in balances if each.total), catalogue)
+    try:
+        quotes = await context.venue.quotes(wanted) if wanted else ()
+        entries = await context.venue.ledger(since=base.taken_at) if base else ()
+    except VenueError as error:
+        return replace(seen, why=error.message.rstrip("."))
+    return replace(
+        seen, at=context.clock.now(), marks=marks_of_quotes(quotes, "ticker"), entries=entries
+    )
+
+
+def valuing_pairs(assets: Iterable[str], catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
+    """The pairs by which these assets are worth something in the account's currency.
+
+    Directly; else by a pair whose quote has a pair of its own. What has neither has no price.
+    """
+    wanted: dict[Symbol, None] = {}
+    for asset in assets:
+        if asset == CURRENCY:
+            continue
+        found = _way_to_currency(asset, catalogue)
+        wanted.update(dict.fromkeys(found))
+    return tuple(wanted)
+
+
+def _way_to_currency(asset: str, catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
+    direct = catalogue.find(f"{asset}/{CURRENCY}") or catalogue.find(f"{CURRENCY}/{asset}")
+    if direct is not None:
+        return (direct.symbol,)
+    for pair in catalogue:
+        if pair.base != asset:
+            continue
+        onward = catalogue.find(f"{pair.quote}/{CURRENCY}")
+        if onward is not None:
+            return (pair.symbol, onward.symbol)
+    return ()

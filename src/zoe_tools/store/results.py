@@ -1,0 +1,55 @@
+"""The part of a transaction that is about worth: marks, the equity curve, results by day, costs.
+
+Marks and the curve are observations. Results by day and declared costs are business: a dry run
+leaves both alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
+from zoe_tools.domain.lot import CostBasis
+from zoe_tools.store import marks, pnl
+from zoe_tools.store.observing import Observing
+
+
+class Results(Observing):
+    """What a `Transaction` keeps and reads of the account's worth."""
+
+    def record_marks(self, seen: Iterable[Mark]) -> int:
+        """Keep prices, at most one a minute of each; returns how many were kept."""
+        return marks.record_marks(self._connection, self.account_id, seen)
+
+    def marks(self, since: datetime | None = None) -> tuple[Mark, ...]:
+        """Marks at `since` or later, oldest first."""
+        return marks.marks(self._connection, self.account_id, since)
+
+    def record_equity(self, point: EquityPoint) -> None:
+        """Keep a point of the equity curve; a second one of the same moment takes its place."""
+        marks.record_equity(self._connection, self.account_id, point)
+
+    def equity_points(self, since: datetime | None = None) -> tuple[EquityPoint, ...]:
+        """The curve from `since` on, oldest first."""
+        return marks.equity_points(self._connection, self.account_id, since)
+
+    def latest_equity(self) -> EquityPoint | None:
+        """The newest point that lacked no price; None if there is none."""
+        return marks.latest_equity(self._connection, self.account_id)
+
+    def record_pnl_days(self, days: Iterable[PnlDay]) -> None:
+        """Insert the days, or bring their rows to these values."""
+        pnl.record_days(self._connection, self.account_id, days)
+
+    def pnl_days(self) -> tuple[PnlDay, ...]:
+        """The result of each UTC day that was kept, oldest first."""
+        return pnl.days(self._connection, self.account_id)
+
+    def declare_cost(self, basis: CostBasis) -> None:
+        """Add what a deposit is declared to have cost; the last word on a deposit counts."""
+        pnl.declare_cost(self._connection, self.account_id, basis)
+
+    def declared_costs(self) -> tuple[CostBasis, ...]:
+        """All declarations, in the order they were made."""
+        return pnl.declared_costs(self._connection, self.account_id)

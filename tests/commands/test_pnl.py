@@ -1,0 +1,392 @@
+"""`zoe pnl` over books in memory and a venue in memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import BTC, ETH, NOON, PAPER, d, make_fill
+from command_line import LIVE_KEYS, migrated, zoe
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.pnl import Ask, _pnl
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.lot import LotMethod
+from zoe_tools.domain.order import Side
+from zoe_tools.errors import ConfigError, VenueUnavailable
+
+HOLDINGS = {"USD": d("1000"), "BTC": d("0.5")}
+
+
+def fill(name: str, side: Side, quantity: str, price: str, fee: str, hours: float) -> Fill:
+    """An execution of an order of its own, so many hours before noon."""
+    return make_fill(
+        fill_id=FillId(name),
+        venue_order_id=VenueOrderId(f"O-{name}"),
+        side=side,
+        quantity=d(quantity),
+        price=d(price),
+        fee=d(fee),
+        filled_at=NOON - timedelta(hours=hours),
+    )
+
+
+def row(name: str, kind: str, asset: str, amount: str, hours: float, **more: Any) -> LedgerEntry:
+    """A ledger row, so many hours before noon."""
+    values: dict[str, Any] = {"subtype": "", "fee": d("0"), "balance": d("0"), **more}
+    return LedgerEntry(
+        ledger_id=LedgerId(name),
+        refid=f"R-{name}",
+        booked_at=NOON - timedelta(hours=hours),
+        kind=kind,
+        asset=asset,
+        amount=d(amount),
+        **values,
+    )
+
+
+REFERENCE = (
+    fill("a", Side.BUY, "1", "100", "0.26", 3),
+    fill("b", Side.BUY, "1", "110", "0.286", 2),
+    fill("c", Side.SELL, "1.5", "120", "0.468", 1),
+)
+
+
+async def booked(desk: Desk, fills: Sequence[Fill] = (), rows: Sequence[LedgerEntry] = ()) -> None:
+    """Put these into the books."""
+
+    def work(transaction: Any) -> None:
+        for each in fills:
+            transaction.record_fill(each)
+        transaction.record_ledger(rows)
+
+    await desk.read(work)
+
+
+async def reported(desk: Desk, *, width: int = 120, **asked: Any) -> str:
+    """Run the command; what it printed."""
+    context, invocation, out = command_io(desk, "pnl")
+    invocation.output.width = width
+    assert await _pnl(context, invocation, Ask(**asked)) == 0
+    return out.getvalue()
+
+
+async def answered(desk: Desk, **asked: Any) -> dict[str, Any]:
+    """Run the command with --json; its result."""
+    context, invocation, out = command_io(desk, "pnl", json=True)
+    assert await _pnl(context, invocation, Ask(**asked)) == 0
+    told: dict[str, Any] = json.loads(out.getvalue())["result"]
+    return told
+
+
+def test_the_reference_sum_is_reported(tmp_path: Path) -> None:
+    """24.129 realised net of fees, half a coin left of which 0.143 are fees, one trade won."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.prices[BTC] = (d("120"), d("121"))
+        await booked(desk, REFERENCE)
+        told = await answered(desk)
+        report = told["report"]
+
+        assert d(report["realised"]) == d("24.129")
+        assert (report["trades"]["closed"], report["trades"]["wins"]) == (1, 1)
+        (line,) = report["assets"]
+        assert (line["asset"], d(line["quantity"])) == ("BTC", d("0.5"))
+        assert d(line["unrealised"]) == d("60") - d("55.143")
+        assert d(told["gross_equity"]) == d("1060")
+        assert d(told["net_equity"]) == d("1059.76")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_report_fits_the_terminal(tmp_path: Path, width: int) -> None:
+    """No line is wider than it, and every figure is there."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.prices[BTC] = (d("120"), d("121"))
+        await booked(desk, REFERENCE)
+        text = await reported(desk, width=width)
+
+        assert max(len(line) for line in text.splitlines()) <= width
+        for word in ("realised", "+24.13", "unrealised", "+4.86", "fees", "1.01", "expectancy"):
+            assert word in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_without_a_ledger_the_report_says_what_is_not_in_it(tmp_path: Path) -> None:
+    """Fills alone know of no deposit."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        assert "only fills are in the books" in await reported(desk)
+
+        await booked(desk, rows=[row("L1", "deposit", "USD", "1000", 9)])
+        text = await reported(desk)
+
+        assert "only fills" not in text
+        assert "net deposits  1,000.00" in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_deposit_without_a_cost_is_sold_without_a_result(tmp_path: Path) -> None:
+    """Its proceeds are named, and no gain is invented for them."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.prices[BTC] = (d("120"), d("121"))
+        await booked(
+            desk,
+            [fill("s", Side.SELL, "1", "120", "0.5", 1)],
+            [row("L1", "deposit", "BTC", "1.5", 9)],
+        )
+        told = (await answered(desk))["report"]
+        (line,) = told["assets"]
+
+        assert d(told["realised"]) == 0
+        assert (d(line["waiting"]), d(line["waiting_proceeds"])) == (d("1"), d("120"))
+        assert (d(line["pending"]), told["is_estimated"]) == (d("0.5"), True)
+        assert (told["trades"]["closed"], told["trades"]["waiting"]) == (1, 1)
+        assert told["trades"]["expectancy"] is None
+        text = await reported(desk)
+        assert "1 were sold for 120.00 USD, and their cost is pending" in text
+        assert "~+0.00" in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_sale_beyond_the_lots_is_named_and_is_no_gain(tmp_path: Path) -> None:
+    """Defect 16: nothing is booked as won of coins that nobody knows the price of."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, [fill("s", Side.SELL, "2", "60000", "1", 1)])
+        told = (await answered(desk))["report"]
+
+        assert d(told["realised"]) == 0
+        assert d(told["assets"][0]["shortfall"]) == d("2")
+        assert "no gain is booked for them" in await reported(desk)
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_while_the_venue_is_away_stored_prices_are_used_and_grow_old(tmp_path: Path) -> None:
+    """The report comes all the same; after a quarter of an hour its figures are estimates."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.prices[BTC] = (d("120"), d("121"))
+        await booked(desk, REFERENCE)
+        await reported(desk)
+        for later in (60, 3600):
+            desk.venue.cue("balances", VenueUnavailable("down"))
+            await desk.clock.sleep(later)
+            told = await answered(desk)
+            (line,) = told["report"]["assets"]
+
+            assert (line["mark"], told["gross_equity"]) == ("120", None)
+            assert line["is_estimated"] == (later == 3600)
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_was_seen_is_kept_and_nothing_else(tmp_path: Path) -> None:
+    """Marks and a point of the curve; no business row without --execute, one a day with it."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        await reported(desk)
+
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+        (mark,) = await desk.read(lambda tx: tx.marks())
+        assert (mark.asset, mark.currency, mark.price) == ("BTC", "USD", d("59999.9"))
+        (point,) = await desk.read(lambda tx: tx.equity_points())
+        assert point.gross == d("30999.95")
+        assert await desk.read(lambda tx: tx.pnl_days()) == ()
+
+        assert "Kept in pnl_daily: 1 days" in await reported(desk, execute=True)
+        (day,) = await desk.read(lambda tx: tx.pnl_days())
+        assert (day.date.isoformat(), day.realised_pnl, day.wins) == ("2026-01-05", d("24.129"), 1)
+        assert not day.is_final
+        assert "Kept in pnl_daily: 0 days" in await reported(desk, execute=True)
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_late_ledger_row_restates_the_day(tmp_path: Path) -> None:
+    """A fee of yesterday that comes today: other figures, and when they became so."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE, [row("L1", "deposit", "USD", "1000", 9)])
+        await reported(desk)
+        await desk.clock.sleep(86_400)
+        await reported(desk, execute=True)
+        before = (await desk.read(lambda tx: tx.pnl_days()))[0]
+        await booked(desk, rows=[row("L2", "rollover", "USD", "0", 1, fee=d("5"))])
+        await desk.clock.sleep(60)
+        await reported(desk, execute=True)
+        after = (await desk.read(lambda tx: tx.pnl_days()))[0]
+
+        assert (before.restated_at, before.realised_pnl) == (None, d("24.129"))
+        assert (after.restated_at, after.realised_pnl) == (desk.clock.now(), d("19.129"))
+        assert after.fees_paid - before.fees_paid == d("5")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize(
+    ("method", "realised"),
+    [("fifo", "24.129"), ("lifo", "19.116"), ("hifo", "19.116"), ("average", "21.6225")],
+)
+def test_the_method_decides_which_lot_was_sold(tmp_path: Path, method: str, realised: str) -> None:
+    """The same sale; the sums differ."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        told = await answered(desk, method=LotMethod(method))
+
+        assert d(told["report"]["realised"]) == d(realised)
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_span_tells_a_part_and_counts_with_the_whole(tmp_path: Path) -> None:
+    """The sale of the last 90 minutes has the lots of three hours ago."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        inside = await answered(desk, since="90m")
+        outside = await answered(desk, until="2026-01-05T10:30")
+
+        assert d(inside["report"]["realised"]) == d("24.129")
+        assert [d(each["amount"]) for each in inside["report"]["fees"]] == [d("0.468")]
+        assert d(outside["report"]["realised"]) == 0
+        with pytest.raises(ConfigError, match="is not before"):
+            await reported(desk, since="1h", until="2h")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_one_asset_is_told_alone(tmp_path: Path) -> None:
+    """Its lots and fees; not the account's equity."""
+
+    async def story(desk: Desk) -> None:
+        other = make_fill(
+            fill_id=FillId("e"), symbol=ETH, quantity=d("1"), price=d("3000"), fee=d("9")
+        )
+        await booked(desk, [*REFERENCE, other])
+        told = (await answered(desk, asset="eth"))["report"]
+
+        assert [each["asset"] for each in told["assets"]] == ["ETH"]
+        assert told["equity"] is None
+        assert d(told["realised"]) == 0
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_the_csv_has_every_match_and_adds_up(tmp_path: Path) -> None:
+    """On standard output alone, or in a file that must be new."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        text = await reported(desk, csv="-")
+        rows = list(csv.DictReader(StringIO(text)))
+
+        assert [(each["lot_id"], each["quantity"]) for each in rows] == [("a", "1"), ("b", "0.5")]
+        assert sum(Decimal(each["realised"]) for each in rows) == d("24.129")
+        assert text.splitlines()[0].startswith("time,asset,kind")
+        await reported(desk, csv=str(tmp_path / "lots.csv"))
+        assert (tmp_path / "lots.csv").read_text() == text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_curve_is_drawn_on_terminals_alone(tmp_path: Path) -> None:
+    """Blocks from the lowest to the highest."""
+
+    async def story(desk: Desk) -> None:
+        for bid in ("60000", "61000", "60500"):
+            desk.venue.prices[BTC] = (d(bid), d(bid) + 1)
+            await reported(desk)
+            await desk.clock.sleep(60)
+        assert "▁" not in await reported(desk)
+        context, invocation, out = command_io(desk, "pnl")
+        invocation.output.is_terminal = True
+        await _pnl(context, invocation, Ask())
+
+        assert "▁█▅▅" in out.getvalue()
+        assert "30,998.00 to 31,500.00" not in out.getvalue()
+        assert "31,000.00 to 31,500.00" in out.getvalue()
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--csv", "-", "--json"), "both want standard output"),
+        (("--csv", "/nowhere/at/all.csv"), "its folder is not"),
+        (("--method", "dearest"), "dearest"),
+        (("--since", "yesterday"), "no such time"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    """Before anything is looked at."""
+    answer = zoe(" ".join(("pnl", *words)), LIVE_KEYS, home=migrated(tmp_path / "home"))
+
+    assert answer.code == 2
+    assert sentence in answer.out + answer.err
+
+
+def test_the_account_is_the_one_that_was_asked(tmp_path: Path) -> None:
+    """Rows of another account are not read."""
+
+    async def story(desk: Desk) -> None:
+        assert PAPER.title in await reported(desk)
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_withdrawal_that_no_ledger_was_imported_for_is_no_drawdown(tmp_path: Path) -> None:
+    """Defect 9: the venue's ledger since the last look is asked, and the next look remembers."""
+
+    async def story(desk: Desk) -> None:
+        await reported(desk)
+        await desk.clock.sleep(600)
+        desk.venue.totals["USD"] -= 300
+        desk.venue.entries = (row("W", "withdrawal", "USD", "-300", -0.1),)
+        assert "drawdown      0.00 %  deepest 0.00 %" in await reported(desk)
+        desk.venue.entries = ()
+        await desk.clock.sleep(600)
+        told = (await answered(desk))["report"]
+
+        assert d(told["drawdown_pct"]) == 0
+        assert d(told["return_pct"]) == 0
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000")})
+
+
+def test_a_look_that_knows_no_flows_makes_no_point(tmp_path: Path) -> None:
+    """What came or went meanwhile would be taken for a result."""
+
+    async def story(desk: Desk) -> None:
+        await reported(desk)
+        await desk.clock.sleep(600)
+        desk.venue.totals["USD"] -= 300
+        desk.venue.cue("ledger", VenueUnavailable("down"))
+        await reported(desk)
+
+        assert len(await desk.read(lambda tx: tx.equity_points())) == 1
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000")})

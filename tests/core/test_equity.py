@@ -1,0 +1,215 @@
+"""Equity by marks, and a curve that flows from outside do not bend."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import NOON, d
+from zoe_tools.core.equity import advanced, assess_equity, curve_of, point_of
+from zoe_tools.core.lot_events import Flow
+from zoe_tools.core.marks import MarkBook
+from zoe_tools.domain.equity import EquityPoint, Mark
+from zoe_tools.domain.ledger import Balance
+
+HOUR = timedelta(hours=1)
+FLAT = (d("1"), d("0"))
+"""Index and drawdown of a curve that did nothing."""
+
+
+def mark(asset: str, price: str, *, currency: str = "USD", at: datetime = NOON) -> Mark:
+    """A price that was seen at noon."""
+    return Mark(asset=asset, currency=currency, price=d(price), marked_at=at, source="test")
+
+
+def held(**totals: str) -> list[Balance]:
+    """Balances by asset."""
+    return [Balance(asset=asset, total=d(total)) for asset, total in totals.items()]
+
+
+def point(gross: str, hours: float, *lacks: str) -> EquityPoint:
+    """A point of the curve, so many hours after noon."""
+    return EquityPoint(
+        taken_at=NOON + HOUR * hours,
+        currency="USD",
+        gross=d(gross),
+        net=d(gross),
+        cash=d(gross),
+        holdings=d("0"),
+        is_estimated=bool(lacks),
+        lacks=lacks,
+    )
+
+
+def flow(value: str | None, hours: float) -> Flow:
+    """Money from outside, or (negative) to there."""
+    return Flow(
+        ledger_id="L",
+        at=NOON + HOUR * hours,
+        asset="USD",
+        quantity=d(value or "1"),
+        value=None if value is None else d(value),
+        is_estimated=value is None,
+    )
+
+
+def indices(points: list[EquityPoint], *flows: Flow) -> list[tuple[Decimal, Decimal]]:
+    """Index and drawdown of each."""
+    return [(each.return_index, each.drawdown_pct) for each in curve_of(points, flows)]
+
+
+def test_equity_counts_crypto_at_its_mark_not_cash_alone() -> None:
+    """Defect 8: an equity that was cash alone. Gross, and net of exit fees."""
+    equity = assess_equity(
+        held(USD="1000", BTC="0.5"), MarkBook([mark("BTC", "60000")]), at=NOON, currency="USD"
+    )
+
+    assert (equity.cash, equity.assets, equity.gross) == (d("1000"), d("30000"), d("31000"))
+    assert (equity.exit_fees, equity.net) == (d("120"), d("30880"))
+    assert not equity.is_estimated
+
+
+def test_an_asset_without_a_price_is_named_and_in_no_sum() -> None:
+    """Never at its cost, and never silently."""
+    equity = assess_equity(held(USD="10", SOL="3"), MarkBook([]), at=NOON, currency="USD")
+
+    assert (equity.gross, equity.lacks) == (d("10"), ("SOL",))
+    assert equity.is_estimated
+    assert equity.why == ("no price of SOL: it is in no sum",)
+
+
+@pytest.mark.parametrize(("minutes", "is_estimated"), [(15, False), (16, True)])
+def test_an_old_mark_makes_an_estimate(minutes: int, is_estimated: bool) -> None:  # noqa: FBT001 - a scenario's column
+    """Its value is used, and said to be old."""
+    equity = assess_equity(
+        held(BTC="1"),
+        MarkBook([mark("BTC", "100")]),
+        at=NOON + timedelta(minutes=minutes),
+        currency="USD",
+    )
+
+    assert (equity.gross, equity.is_estimated) == (d("100"), is_estimated)
+
+
+def test_a_stablecoin_and_other_national_money_are_worth_their_marks() -> None:
+    """0.97 a piece is 0.97; without a mark nothing is known."""
+    marks = MarkBook([mark("USDT", "0.97"), mark("EUR", "1.08")])
+    equity = assess_equity(held(USDT="100", EUR="100", USDC="100"), marks, at=NOON, currency="USD")
+
+    assert (equity.assets, equity.lacks) == (d("205"), ("USDC",))
+
+
+def test_a_price_may_come_by_way_of_another_currency() -> None:
+    """SOL in EUR, EUR in USD; and the other way round."""
+    marks = MarkBook([mark("SOL", "100", currency="EUR"), mark("EUR", "1.1")])
+
+    assert assess_equity(held(SOL="1"), marks, at=NOON, currency="USD").gross == d("110")
+    back = MarkBook([mark("SOL", "110"), mark("EUR", "1.1")])
+    assert assess_equity(held(SOL="1"), back, at=NOON, currency="EUR").gross == d("100")
+
+
+def test_a_negative_balance_is_a_liability() -> None:
+    """It is not taken from gross, and is from net."""
+    equity = assess_equity(
+        held(USD="-50", BTC="1"), MarkBook([mark("BTC", "100")]), at=NOON, currency="USD"
+    )
+
+    assert (equity.gross, equity.liabilities, equity.net) == (d("100"), d("50"), d("49.6"))
+
+
+def test_a_withdrawal_of_300_from_1000_is_a_drawdown_of_0() -> None:
+    """Defect 9, and the reference vector: a flow is no result."""
+    points = [point("1000", 0), point("700", 1)]
+
+    assert indices(points, flow("-300", 0.5)) == [FLAT] * 2
+
+
+@pytest.mark.parametrize("hours", [0.01, 0.5, 1])
+def test_a_deposit_trips_no_drawdown_and_is_no_gain(hours: float) -> None:
+    """Defect 9 the other way, whenever it came."""
+    points = [point("1000", 0), point("1300", 1), point("1300", 2)]
+
+    assert indices(points, flow("300", hours)) == [FLAT] * 3
+
+
+def test_a_loss_after_a_withdrawal_is_told_as_what_it_is() -> None:
+    """Ten percent of what was there."""
+    points = [point("1000", 0), point("700", 1), point("630", 2)]
+
+    assert indices(points, flow("-300", 0.5))[-1] == (d("0.9"), d("10"))
+
+
+def test_a_deposit_of_a_hundredfold_does_not_multiply_the_result() -> None:
+    """1000 and at once 100,000 more, then one percent: one percent."""
+    ((_, _), (index, _)) = indices([point("1000", 0), point("102010", 1)], flow("100000", 0.0001))
+
+    assert abs(index - d("1.01")) < d("0.00001")
+
+
+def test_an_account_that_is_emptied_and_filled_again_keeps_its_index() -> None:
+    """Nothing worked meanwhile: nothing is said."""
+    points = [point("1000", 0), point("1100", 1), point("0", 2), point("500", 3), point("550", 4)]
+    found = indices(points, flow("-1100", 2), flow("500", 3))
+
+    assert [index for index, _ in found] == [d("1"), d("1.1"), d("1.1"), d("1.1"), d("1.21")]
+
+
+def test_a_point_that_lacks_a_price_is_no_drawdown() -> None:
+    """SOL had no price for a while: the index waits for it."""
+    points = [point("1000", 0), point("200", 1, "SOL"), point("1050", 2)]
+
+    assert indices(points) == [FLAT, FLAT, (d("1.05"), d("0"))]
+
+
+def test_a_flow_without_a_worth_leaves_the_index_where_it_was() -> None:
+    """What came cannot be told from what was won; the point is an estimate."""
+    first = point("1000", 0)
+    done = advanced(first, point("1400", 1), [flow(None, 0.5)])
+
+    assert done.return_index == d("1")
+    assert done.is_estimated
+
+
+def test_the_peak_is_that_of_the_point_before_also_after_a_restart() -> None:
+    """It comes from the stored point, not from what this process saw."""
+    stored = EquityPoint(
+        taken_at=NOON,
+        currency="USD",
+        gross=d("900"),
+        net=d("900"),
+        cash=d("900"),
+        holdings=d("0"),
+        return_index=d("0.9"),
+        peak_index=d("1.2"),
+    )
+    done = advanced(stored, point("900", 1), [])
+
+    assert (done.peak_index, done.drawdown_pct) == (d("1.2"), d("25"))
+
+
+@given(
+    starts=st.integers(100, 10**6),
+    amounts=st.lists(st.integers(-90, 500), min_size=1, max_size=8),
+)
+def test_no_row_of_flows_alone_moves_the_index(starts: int, amounts: list[int]) -> None:
+    """Each amount is a percentage of what is there."""
+    gross = Decimal(starts)
+    points, flows = [point(str(gross), 0)], []
+    for hour, percent in enumerate(amounts, start=1):
+        change = gross * percent / 100
+        gross += change
+        flows.append(flow(str(change), hour - 0.5))
+        points.append(point(str(gross), hour))
+
+    assert {index for index, _ in indices(points, *flows)} == {Decimal(1)}
+
+
+def test_a_point_of_equity_knows_what_it_lacks() -> None:
+    """So that the curve can wait for it."""
+    equity = assess_equity(held(USD="10", SOL="3"), MarkBook([]), at=NOON, currency="USD")
+
+    assert point_of(equity).lacks == ("SOL",)
