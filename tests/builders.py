@@ -8,6 +8,15 @@ from typing import Any
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.discrepancy import (
+    Discrepancy,
+    DiscrepancyId,
+    DiscrepancyState,
+    FindingKind,
+    ReconciliationRun,
+    Response,
+    Severity,
+)
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
@@ -196,6 +205,42 @@ def make_ledger_entry(**changes: Any) -> LedgerEntry:
         "balance": d("899.74"),
     }
     return LedgerEntry(**{**values, **changes})
+
+
+def make_discrepancy(**changes: Any) -> Discrepancy:
+    """A balance that differs by 2.01 USD, confirmed at noon."""
+    values: dict[str, Any] = {
+        "discrepancy_id": DiscrepancyId("D-0123456789"),
+        "kind": FindingKind.BALANCE_DRIFT,
+        "subject": "USD",
+        "symbol": "",
+        "state": DiscrepancyState.CONFIRMED,
+        "severity": Severity.WARNING,
+        "policy": Response.PAUSE_ACCOUNT,
+        "evidence": "the ledger ends at 1000; held are 997.99",
+        "at_stake": d("2.01"),
+        "currency": "USD",
+        "first_seen_at": NOON,
+        "last_seen_at": NOON,
+        "confirmed_at": NOON,
+    }
+    return Discrepancy(**{**values, **changes})
+
+
+def make_run(**changes: Any) -> ReconciliationRun:
+    """A comparison at noon that found nothing: 1000 USD and half a coin on both sides."""
+    values: dict[str, Any] = {
+        "run_id": "R-1",
+        "taken_at": NOON,
+        "status": "ok",
+        "reason": "",
+        "local_cash": d("1000"),
+        "venue_cash": d("1000"),
+        "local_holdings": (("BTC", d("0.5")),),
+        "venue_holdings": (("BTC", d("0.5")),),
+        "counts": (("issues_total", 0),),
+    }
+    return ReconciliationRun(**{**values, **changes})
 
 
 def make_candle(**changes: Any) -> Candle:

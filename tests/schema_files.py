@@ -28,17 +28,18 @@ from zoe_tools.core.audit_verify import AuditReport
 from zoe_tools.core.check_tp_coverage import PositionCoverage
 from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.control_drill import Proof
+from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pnl import PnlReport
 from zoe_tools.core.pre_flight import Check, Verdict
-from zoe_tools.core.reconcile import Finding
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
+from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
-from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
+from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.plan_file import plan_file_schema
@@ -230,7 +231,8 @@ RESULTS: dict[str, Result] = {
         orders=rows(a(OrderRecord)),
         unresolved_intents=rows(a(Intent)),
         last_reconcile=a(Heartbeat | None),
-        open_findings=rows(a(ReconciliationEvent)),
+        open_findings=rows(a(Discrepancy)),
+        reconciliation=a(ReconciliationState),
         as_of=a(datetime),
     ),
     "sync-positions": planned,
@@ -239,7 +241,10 @@ RESULTS: dict[str, Result] = {
     "reconcile": an_object(
         taken_at=a(datetime),
         discrepancies=whole,
-        findings=rows(a(Finding)),
+        findings=rows(a(Discrepancy)),
+        settled=rows(a(Discrepancy)),
+        state=a(ReconciliationState),
+        report=an_object(dict.fromkeys(REPORT_FIELDS, whole)),
         resolutions=rows(a(Settled)),
         notes=rows(text),
         is_executed=flag,

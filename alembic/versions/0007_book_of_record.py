@@ -209,6 +209,37 @@ def _reconciliation() -> None:
         ),
     )
 
+    _reconciliation_runs()
+
+
+def _reconciliation_runs() -> None:
+    """One row a comparison from now on; what was a row a finding is a discrepancy that is over."""
+    columns = "account_id, discrepancy_id, kind, subject, symbol, state, severity, policy, evidence"
+    more = "at_stake, currency, first_seen_at, last_seen_at, resolved_at, times_seen"
+    last = "explained_by, explanation"
+    op.execute(
+        f"INSERT INTO discrepancies ({columns}, {more}, {last}) "  # noqa: S608 - names of our own
+        "SELECT account_id, 'D-old-' || CAST(row_id AS TEXT), kind, symbol, '', 'resolved', "
+        "severity, 'page', evidence, 0, '', taken_at, taken_at, taken_at, 1, '', '' "
+        "FROM crypto_reconciliation_events"
+    )
+    op.drop_table("crypto_reconciliation_events")
+    op.create_table(
+        "crypto_reconciliation_events",
+        _row_id(),
+        _text("account_id"),
+        _time("taken_at"),
+        *(_text(name) for name in ("run_id", "mode", "status", "reason")),
+        *(_money(name) for name in ("local_cash", "venue_cash", "cash_diff")),
+        *(
+            sa.Column(name, Json(), nullable=False)
+            for name in ("local_holdings", "venue_holdings", "holdings_diff", "report")
+        ),
+        _owned("crypto_reconciliation_events"),
+        sa.PrimaryKeyConstraint("row_id", name="pk_crypto_reconciliation_events"),
+    )
+    _index("crypto_reconciliation_events", "taken_at")
+
 
 def _store_backups() -> None:
     op.create_table(

@@ -180,6 +180,7 @@ async def gather_store(
             unresolved_intents=transaction.unresolved_intents(),
             daily_notional=transaction.daily_notional(now.date()),
             reconciled_at=_reconciled_at(transaction),
+            reconciliation=transaction.reconciliation.state(),
         )
 
     return await store.run(read)
@@ -190,7 +191,7 @@ def _reconciled_at(transaction: Transaction) -> datetime | None:
     if not beats:
         return None
     since = beats[0].beat_at
-    is_open = any(not each.is_resolved for each in transaction.reconciliations(since))
+    is_open = any(each.is_open for each in transaction.reconciliation.active())
     return None if is_open else since
 
 

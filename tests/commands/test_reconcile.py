@@ -134,8 +134,8 @@ def test_an_order_that_nobody_here_placed_is_reported_and_left_alone(tmp_path: P
         assert code == 3
         assert "UNKNOWN_ORDER" in kinds(result)
         assert desk.venue.writes == []
-        notes = await desk.read(lambda tx: tx.reconciliations())
-        assert [note.kind for note in notes] == ["UNKNOWN_ORDER"]
+        known = await desk.read(lambda tx: tx.reconciliation.active())
+        assert [each.kind.value for each in known] == ["UNKNOWN_ORDER"]
 
     at_the_desk(tmp_path, story)
 

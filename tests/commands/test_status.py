@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON, d, make_intent, make_position
+from builders import NOON, d, make_discrepancy, make_intent, make_position
 from command_line import LIVE_KEYS, Ran, migrated, zoe
 from zoe_tools.config import load_settings
+from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.loop_lock import this_machine
@@ -168,17 +169,26 @@ def test_signs_of_life_carry_their_age(home: Path) -> None:
     assert " ago" in out
 
 
-def test_findings_are_those_of_the_last_comparison(home: Path) -> None:
-    """What still holds was found again; the rest is history."""
+def test_findings_are_those_that_nobody_has_explained(home: Path) -> None:
+    """What is over, explained or waived is history."""
 
     def work(transaction: Transaction) -> None:
-        for at in (NOON, NOON + timedelta(hours=1)):
-            transaction.record_reconciliation(at, "kind", "X", "e", "warning", resolved=False)
-            transaction.beat("reconcile", "warning", at, {})
+        for state in DiscrepancyState:
+            name = DiscrepancyId(f"D-{state.value}")
+            found = make_discrepancy(discrepancy_id=name, state=state)
+            transaction.reconciliation.record((found,))
 
     write(home, work)
 
-    assert "1 open findings" in status(home).out
+    assert "2 open findings" in status(home).out
+
+
+def test_a_degraded_account_says_why(home: Path) -> None:
+    """In the line that everybody reads."""
+    state = ReconciliationState(is_degraded=True, reason="cash mismatch", since=NOON)
+    write(home, lambda t: t.reconciliation.set_state(state, NOON))
+
+    assert "DEGRADED, no entries: cash mismatch" in " ".join(status(home).out.split())
 
 
 def test_unknown_settings_only_warn(home: Path) -> None:

@@ -14,7 +14,7 @@ from zoe_tools import errors
 from zoe_tools.core.audit_verify import Flaw
 from zoe_tools.core.check_tp_coverage import Coverage
 from zoe_tools.core.codes import MEANINGS, Retry, meaning_of
-from zoe_tools.core.reconcile import FindingKind
+from zoe_tools.domain.discrepancy import FindingKind
 from zoe_tools.errors import ZoeError
 
 SOURCE = Path(errors.__file__).parent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from builders import (
     make_position,
     make_venue_order,
 )
-from zoe_tools.core.reconcile import FindingKind, reconcile
+from zoe_tools.core.reconcile import reconcile
+from zoe_tools.domain.discrepancy import FindingKind
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.ledger import Balance, LedgerEntry
@@ -29,7 +31,9 @@ from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
 from zoe_tools.errors import VenueUnavailable
 
 FILL = make_fill(quantity=d("0.0004"), price=d("60000"), fee=d("0.096"))
-ENTRY = make_order(status=OrderStatus.FILLED, filled_quantity=d("0.0004"))
+ENTRY = make_order(
+    status=OrderStatus.FILLED, filled_quantity=d("0.0004"), position_id=PositionId("P1")
+)
 STOP = make_order(
     client_order_id=ClientOrderId("99999999-2222-4333-8444-555555555555"),
     venue_order_id=VenueOrderId("OSTOPS-AAAAA-AAAAA1"),
@@ -71,8 +75,8 @@ BALANCES = (Balance(asset="BTC", total=d("0.0004")), Balance(asset="USD", total=
 
 
 def read(value: Any) -> Reading[Any]:
-    """A part read at noon."""
-    return Reading(value, NOON, "test")
+    """A part read five minutes past noon: nothing is too young to be shown."""
+    return Reading(value, NOON + timedelta(minutes=5), "test")
 
 
 def agreeing(**changes: Any) -> Snapshot:
@@ -104,7 +108,11 @@ def test_agreement_has_no_findings_and_nothing_to_do() -> None:
 
 FOREIGN = make_venue_order(venue_order_id=VenueOrderId("OFOREI-AAAAA-AAAAA1"), client_order_id=None)
 SCENARIOS: list[tuple[str, dict[str, Any], set[FindingKind]]] = [
-    ("a fill is missing from our books", {"recorded_fills": ()}, {FindingKind.MISSING_FILL}),
+    (
+        "all fills of an entry are missing from our books",
+        {"recorded_fills": (), "positions": ()},
+        {FindingKind.PENDING_ADOPTED},
+    ),
     (
         "our price is wrong",
         {"recorded_fills": (replace(FILL, price=d("60001")),)},
@@ -131,7 +139,7 @@ SCENARIOS: list[tuple[str, dict[str, Any], set[FindingKind]]] = [
     (
         "the stop vanished without a trace",
         {"open_orders": read(())},
-        {FindingKind.STOP_MISSING, FindingKind.PHANTOM},
+        {FindingKind.STOP_MISSING, FindingKind.LOST_ORDER},
     ),
     (
         "the stop covers half",
@@ -141,12 +149,22 @@ SCENARIOS: list[tuple[str, dict[str, Any], set[FindingKind]]] = [
     (
         "the stop is on the position's own side",
         {"open_orders": read((replace(VENUE_STOP, side=Side.BUY),))},
-        {FindingKind.STOP_SIDE, FindingKind.ORDER_MISMATCH},
+        {FindingKind.STOP_SIDE, FindingKind.FOREIGN_MATCH},
     ),
     (
         "we hold a fill that the venue does not know",
-        {"recorded_fills": (FILL, replace(FILL, fill_id=FillId("TPHANT-AAAAA-AAAAA1")))},
+        {
+            "recorded_fills": (
+                FILL,
+                replace(FILL, fill_id=FillId("TPHANT-AAAAA-AAAAA1"), price=d("1")),
+            )
+        },
         {FindingKind.PHANTOM_FILL},
+    ),
+    (
+        "we hold one fill twice, under two names",
+        {"recorded_fills": (FILL, replace(FILL, fill_id=FillId("TPHANT-AAAAA-AAAAA1")))},
+        {FindingKind.DUPLICATE_FILL},
     ),
     (
         "the venue holds less than is managed",
@@ -186,7 +204,7 @@ def test_each_disagreement_is_named(changes: dict[str, Any], kinds: set[FindingK
 
 def test_only_what_the_venue_proves_is_mended() -> None:
     """A missing fill of our own order is booked; an unknown order is left alone."""
-    missing = reconcile(agreeing(recorded_fills=()))
+    missing = reconcile(agreeing(recorded_fills=(), positions=()))
     unknown = reconcile(agreeing(open_orders=read((VENUE_STOP, FOREIGN))))
     changed = reconcile(agreeing(orders=(replace(ENTRY, status=OrderStatus.OPEN), STOP)))
 

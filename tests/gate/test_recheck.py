@@ -15,12 +15,14 @@ from builders import (
     d,
     make_candle,
     make_fill,
+    make_order,
     make_position,
     make_stop_request,
     make_venue_order,
     place,
     plan_with,
 )
+from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.identifiers import IntentId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderAmendment
@@ -31,9 +33,12 @@ from zoe_tools.domain.plan import (
     CancelOrder,
     LinkStop,
     PositionStill,
+    PostAdjustment,
+    RebuildOrder,
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     SetTradingState,
     Step,
     WriteCandles,
@@ -45,6 +50,9 @@ from zoe_tools.gate.recheck import demand_unchanged, moved_since
 
 A, B = VenueOrderId("OAAAAA-AAAAA-AAAAA1"), VenueOrderId("OBBBBB-BBBBB-BBBBB2")
 HELD = make_position(quantity=d("0.5"))
+POSTED = Adjustment(
+    adjustment_id="A-1", asset="BTC", quantity=d("1"), author="ada", reason="r", adjusted_at=NOON
+)
 EVERY_KIND: tuple[Step, ...] = (
     place(),
     AmendOrder(amendment=OrderAmendment(venue_order_id=A, symbol=BTC, quantity=d("1")), reason="r"),
@@ -54,6 +62,14 @@ EVERY_KIND: tuple[Step, ...] = (
     LinkStop(position_id=PositionId("P"), order=make_venue_order(), reason="r"),
     RecordFill(fill=make_fill(), reason="r"),
     RecordOrder(order=make_venue_order(), reason="r"),
+    RebuildOrder(order=make_order(), reason="r"),
+    SettleDiscrepancy(
+        discrepancy_id=DiscrepancyId("D-1"),
+        state=DiscrepancyState.EXPLAINED,
+        author="ada",
+        reason="r",
+    ),
+    PostAdjustment(adjustment=POSTED, reason="r"),
     ResolveIntent(intent_id=IntentId("I"), state=IntentState.REJECTED, evidence="none", reason="r"),
     WriteCandles(
         symbol=BTC,

@@ -17,6 +17,7 @@ from builders import (
     d,
     make_candle,
     make_fill,
+    make_order,
     make_position,
     make_stop_request,
     make_venue_order,
@@ -25,6 +26,7 @@ from builders import (
 )
 from zoe_tools.core.risk import Refusal
 from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.identifiers import IntentId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderAmendment
@@ -38,9 +40,12 @@ from zoe_tools.domain.plan import (
     OrderValues,
     OutcomeState,
     PositionStill,
+    PostAdjustment,
+    RebuildOrder,
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     SetTradingState,
     Step,
     StepOutcome,
@@ -83,6 +88,34 @@ STEPS: list[tuple[Step, str, str]] = [
     ),
     (RecordFill(fill=make_fill(), reason="r"), "+", "book fill"),
     (RecordOrder(order=make_venue_order(), reason="r"), "~", "record order"),
+    (RebuildOrder(order=make_order(), reason="r"), "~", "rebuild order 11111111-2222"),
+    (
+        SettleDiscrepancy(
+            discrepancy_id=DiscrepancyId("D-1"),
+            state=DiscrepancyState.WAIVED,
+            author="ada",
+            reason="r",
+            waived_until=NOON,
+        ),
+        "~",
+        "D-1 is waived by ada until 2026-01-05 12:00 UTC",
+    ),
+    (
+        PostAdjustment(
+            adjustment=Adjustment(
+                adjustment_id="A-1",
+                asset="BTC",
+                quantity=d("-0.5"),
+                author="ada",
+                reason="r",
+                adjusted_at=NOON,
+                position_id=PositionId("P1"),
+            ),
+            reason="r",
+        ),
+        "+",
+        "post -0.5 BTC to P1 without a price, by ada",
+    ),
     (
         ResolveIntent(
             intent_id=IntentId("I1"), state=IntentState.REJECTED, evidence="no trace", reason="r"

@@ -15,12 +15,15 @@ from builders import (
     NOON,
     d,
     make_candle,
+    make_discrepancy,
     make_fill,
     make_intent,
     make_ledger_entry,
     make_order,
     make_position,
+    make_run,
 )
+from zoe_tools.domain.discrepancy import NEVER_COMPARED
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, OrderEvent
 from zoe_tools.domain.ledger import Balance
@@ -108,7 +111,9 @@ BUSINESS: dict[str, Work] = {
 
 OBSERVATIONS: dict[str, Work] = {
     "heartbeat": lambda t: t.beat("loop", "ok", NOON, {}),
-    "reconciliation": lambda t: t.record_reconciliation(NOON, "k", BTC, "e", "s", resolved=True),
+    "reconciliation": lambda t: t.reconciliation.record_run(make_run()),
+    "discrepancy": lambda t: t.reconciliation.record((make_discrepancy(),)),
+    "reconciliation state": lambda t: t.reconciliation.set_state(NEVER_COMPARED, NOON),
     "decision": lambda t: t.record_decision(NOON, BTC, "trace", {}),
     "boot": lambda t: t.record_boot("r1", NOON, None, "running", {}),
     "lease": lambda t: t.acquire_lease("r1", "desk", 7, NOON, 30.0),

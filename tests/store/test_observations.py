@@ -10,7 +10,6 @@ from zoe_tools.domain.observation import (
     Decision,
     Heartbeat,
     Lease,
-    ReconciliationEvent,
 )
 from zoe_tools.store.store import Store
 
@@ -45,26 +44,6 @@ def test_decisions_are_kept_in_their_order(store: Store) -> None:
             transaction.record_decision(each.decided_at, each.symbol, each.kind, each.details)
         assert transaction.decisions() == made
         assert transaction.decisions(LATER) == made[2:]
-
-
-def test_findings_are_kept_with_their_evidence(store: Store) -> None:
-    """Resolved or not."""
-    with store.transaction() as transaction:
-        transaction.record_reconciliation(
-            NOON, "missing_fill", BTC, "T1 is not booked", "error", resolved=False
-        )
-        transaction.record_reconciliation(LATER, "note", "", "all well", "info", resolved=True)
-        first, second = transaction.reconciliations()
-        assert transaction.reconciliations(LATER) == (second,)
-    assert first == ReconciliationEvent(
-        found_at=NOON,
-        kind="missing_fill",
-        symbol=BTC,
-        evidence="T1 is not booked",
-        severity="error",
-        is_resolved=False,
-    )
-    assert second.is_resolved
 
 
 def test_a_boot_is_one_row_from_its_start_to_its_end(store: Store) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+import re
+import shlex
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -15,26 +18,52 @@ from zoe_tools.commands.planning import (
     OutOption,
     ValidForOption,
     keeping,
+    value_of,
 )
-from zoe_tools.core.reconcile import Finding, Reconciliation
+from zoe_tools.core.reconcile import Reconciliation
+from zoe_tools.core.reconcile_statements import Statement, plan_statement
+from zoe_tools.domain.discrepancy import Discrepancy, FindingKind, ReconciliationState
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import decimal_of, short
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
+from zoe_tools.errors import ConfigError
 from zoe_tools.gate.gate import Regather
+from zoe_tools.gate.receipt import Receipt
+from zoe_tools.gate.reconciliation import Noted
 from zoe_tools.gate.recover import Recovery, Resolution
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.gates import open_gate, operator_of
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
-from zoe_tools.runtime.readiness import reconcile_once, reconcile_twice
-from zoe_tools.store.store import Transaction
+from zoe_tools.runtime.reconciling import reconcile_once, reconcile_twice, written_down
 
 _FINDINGS, _UNKNOWN = 3, 6
-_UNRESOLVED = "UNRESOLVED_INTENT"
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_NOTHING = Recovery()
+
+
+def _option(flag: str, metavar: str, about: str) -> typer.models.OptionInfo:
+    """An option of the operator's own words; empty unless given."""
+    option: typer.models.OptionInfo = typer.Option(
+        flag, metavar=metavar, help=about, show_default=False
+    )
+    return option
+
+
+_Explain = Annotated[str, _option("--explain", "ID", "Say what a discrepancy is.")]
+_Waive = Annotated[str, _option("--waive", "ID", "Let a discrepancy be, for a while.")]
+_Until = Annotated[str, _option("--until", "TIME", "How long it is waived: 12h, 3d, 2026-12-01.")]
+_Adjust = Annotated[
+    str,
+    _option("--adjust", "ASSET=QUANTITY", "Post what our books gain, or with a minus lose."),
+]
+_Position = Annotated[str, _option("--position", "ID", "The position it belongs to.")]
+_Price = Annotated[str, _option("--price", "PRICE", "Per unit; without one it makes no result.")]
+_Reason = Annotated[str, _option("--reason", "TEXT", "Why.")]
 
 
 def reconcile(
@@ -43,6 +72,13 @@ def reconcile(
     execute: Annotated[
         bool, typer.Option("--execute", help="Resolve intents and book what the venue proves.")
     ] = False,
+    explain: _Explain = "",
+    waive: _Waive = "",
+    until: _Until = "",
+    adjust: _Adjust = "",
+    position: _Position = "",
+    price: _Price = "",
+    reason: _Reason = "",
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,
@@ -51,24 +87,43 @@ def reconcile(
 
     Reads open and closed orders, trades, ledger and balances. With --execute intents of unknown
     outcome are resolved by the venue's records, and missing fills are booked; what is not
-    understood is reported and left alone. Exits 3 while something disagrees.
+    understood is reported and left alone. Exits 3 while something disagrees that nobody has
+    explained. With --explain, --waive or --adjust it plans what you say instead.
 
     Examples:
       zoe reconcile
       zoe reconcile --execute
+      zoe reconcile --explain D-0123456789 --reason "a withdrawal by hand" --execute
+      zoe reconcile --waive D-0123456789 --until 3d --reason "ticket 4711" --execute
+      zoe reconcile --adjust BTC=-0.0004 --position P-1 --reason "sold elsewhere" --execute
     """
     invocation: Invocation = ctx.obj
+    names = ("explain", "waive", "until", "adjust", "position", "price", "reason")
+    texts = (explain, waive, until, adjust, position, price, reason)
+    arguments = tuple((name, text) for name, text in zip(names, texts, strict=True) if text)
+    _demand_sense(arguments)
     kept = keeping(out, valid_for, force=force, execute=execute)
     return run_with_context(
         invocation.settings(),
-        lambda context: _reconcile(context, invocation, execute=execute, kept=kept),
+        lambda context: _reconcile(context, invocation, arguments, execute=execute, kept=kept),
     )
 
 
 def planner(context: Context, arguments: Arguments = ()) -> Regather:
-    """How this command looks and plans."""
+    """How this command looks and plans; with arguments, a statement of the operator's.
+
+    `author`, where it is among them, is who said it.
+
+    Raises:
+        ConfigError: an argument is not what it should be.
+    """
+    _demand_sense(arguments)
 
     async def look() -> tuple[Snapshot, Plan]:
+        if arguments:
+            snapshot, _ = await reconcile_once(context)
+            active = await context.store.run(lambda tx: tx.reconciliation.active())
+            return snapshot, plan_statement(snapshot, _statement(arguments), active)
         snapshot, result = await reconcile_twice(context)
         return snapshot, _plan(snapshot, result)
 
@@ -76,22 +131,59 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
 
 
 async def _reconcile(
-    context: Context, invocation: Invocation, *, execute: bool, kept: Keeping = NOT_KEPT
+    context: Context,
+    invocation: Invocation,
+    arguments: Arguments = (),
+    *,
+    execute: bool,
+    kept: Keeping = NOT_KEPT,
 ) -> int:
     printer = invocation.printer()
     printer.account(context.account)
+    if arguments:
+        return await _state(context, invocation, arguments, execute=execute, kept=kept)
     approver = PlanPrinter(printer, invitation="zoe reconcile --execute")
     gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
-    recovery = await gate.recover() if execute else Recovery()
+    recovery = await gate.recover() if execute else _NOTHING
     _show_recovery(printer, recovery)
     snapshot, result = await reconcile_twice(context)
+    done = 0
     if execute and result.steps:
         plan = _plan(snapshot, result)
-        await gate.carry_out(plan, snapshot=snapshot, execute=True)
+        receipt = await gate.carry_out(plan, snapshot=snapshot, execute=True)
+        done = _count_done(receipt)
         snapshot, result = await reconcile_once(context)
-    await _note(context, snapshot, result)
+    noted = await written_down(context, snapshot, result, actions_taken=done)
     saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
-    return _report(printer, snapshot, result, recovery, execute=execute, saved=saved)
+    return _report(printer, result, recovery, noted, execute=execute, saved=saved)
+
+
+async def _state(
+    context: Context,
+    invocation: Invocation,
+    arguments: Arguments,
+    *,
+    execute: bool,
+    kept: Keeping,
+) -> int:
+    """Plan what the operator says of a discrepancy; with --execute, book it and look again."""
+    told = _absolute(arguments, context.clock.now(), operator_of(invocation.environ))
+    look = planner(context, told)
+    options = "".join(f" --{name} {shlex.quote(text)}" for name, text in arguments)
+    line = kept.invitation(f"zoe reconcile{options} --execute")
+    approver = PlanPrinter(invocation.printer(), invitation=line)
+    gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
+    snapshot, plan = await look()
+    plan = kept.lasting(plan)
+    receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    if execute and not plan.is_empty:
+        seen, result = await reconcile_once(context)
+        await written_down(context, seen, result, actions_taken=_count_done(receipt))
+    return approver.finish(receipt, saved=kept.keep(plan))
+
+
+def _count_done(receipt: Receipt) -> int:
+    return sum(each.state.value == "done" for each in receipt.outcomes)
 
 
 def _plan(snapshot: Snapshot, result: Reconciliation) -> Plan:
@@ -105,64 +197,148 @@ def _plan(snapshot: Snapshot, result: Reconciliation) -> Plan:
     )
 
 
-async def _note(context: Context, snapshot: Snapshot, result: Reconciliation) -> None:
-    """Findings are observations: they are written down in a dry run too."""
+# --- what the operator says ----------------------------------------------------------------------
 
-    def work(transaction: Transaction) -> None:
-        for finding in result.findings:
-            transaction.record_reconciliation(
-                snapshot.taken_at,
-                finding.kind.value,
-                finding.subject,
-                finding.evidence,
-                "warning",
-                resolved=False,
-            )
-        transaction.beat(
-            "reconcile",
-            "warning" if result.findings else "ok",
-            snapshot.taken_at,
-            {"findings": len(result.findings)},
+
+def _demand_sense(arguments: Arguments) -> None:
+    told = dict(arguments)
+    if told and not told.keys() & {"explain", "waive", "adjust"}:
+        raise ConfigError(
+            f"--{next(iter(told))} belongs to --explain, --waive or --adjust.",
+            hint="zoe reconcile --help",
         )
+    if ("until" in told) != ("waive" in told):
+        raise ConfigError("--waive and --until belong together.", hint="--waive ID --until 3d")
+    if told.keys() & {"position", "price"} and "adjust" not in told:
+        raise ConfigError("--position and --price are about an adjustment: --adjust.")
+    if told and "reason" not in told:
+        raise ConfigError("A statement about the books needs --reason.")
+    if "adjust" in told:
+        _amount(told["adjust"])
 
-    await context.store.run(work)
+
+def _absolute(arguments: Arguments, now: datetime, author: str) -> Arguments:
+    """The same with the time of --until spelled out, and who says it."""
+    told = dict(arguments)
+    if "until" in told:
+        told["until"] = _moment(told["until"], now).isoformat()
+    return (*told.items(), ("author", author))
+
+
+def _statement(arguments: Arguments) -> Statement:
+    adjust, until, price = (value_of(arguments, name) for name in ("adjust", "until", "price"))
+    statement = Statement(
+        author=value_of(arguments, "author"),
+        reason=value_of(arguments, "reason"),
+        explains=value_of(arguments, "explain"),
+        waives=value_of(arguments, "waive"),
+        until=datetime.fromisoformat(until) if until else None,
+        position_id=value_of(arguments, "position"),
+        price=_number(price, "--price") if price else None,
+    )
+    if not adjust:
+        return statement
+    asset, quantity = _amount(adjust)
+    return replace(statement, asset=asset, quantity=quantity)
+
+
+def _amount(text: str) -> tuple[str, Decimal]:
+    asset, sign, quantity = text.partition("=")
+    if not (asset and sign):
+        raise ConfigError(f"--adjust {text}: this is not ASSET=QUANTITY.", hint="--adjust BTC=-0.1")
+    return asset.upper(), _number(quantity, "--adjust")
+
+
+def _number(text: str, option: str) -> Decimal:
+    try:
+        return decimal_of(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {text!r} is not a number.") from error
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text.strip())
+    if found:
+        return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        told = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ConfigError(
+            f"--until {text}: this is no time.", hint="12h, 3d, 2026-12-01"
+        ) from error
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+# --- what is shown -------------------------------------------------------------------------------
 
 
 def _report(
     printer: Printer,
-    snapshot: Snapshot,
     result: Reconciliation,
     recovery: Recovery,
+    noted: Noted,
     *,
     execute: bool,
     saved: str,
 ) -> int:
-    code = _exit_code(result, execute=execute)
-    printer.heading(f"{len(result.findings)} discrepancies")
-    if result.findings:
-        printer.table(
-            ("class", "what", "evidence", ">at stake"),
-            [_row(finding) for finding in result.findings],
-        )
+    seen = noted.followed.seen
+    findings = tuple(each for each in seen if each.is_open)
+    settled = tuple(each for each in seen if not each.is_open)
+    code = _exit_code(findings, execute=execute)
+    printer.heading(f"{len(findings)} discrepancies")
+    for each in findings:
+        _show(printer, each)
+    if settled:
+        printer.heading(f"{len(settled)} explained or waived")
+    for each in settled:
+        _show(printer, each)
     for note in (*recovery.notes, *result.notes):
         printer.wrapped("  note: ", note)
+    _show_state(printer, noted.state)
     if result.steps and not execute:
         line = printer.to_run("zoe reconcile --execute")
-        printer.line(f"{len(result.steps)} of them can be booked: {line}")
+        printer.line(f"{len(result.steps)} steps can be booked: {line}")
     if saved:
         printer.line(saved)
     printer.result(
         {
-            "taken_at": snapshot.taken_at,
-            "discrepancies": len(result.findings),
-            "findings": result.findings,
+            "taken_at": noted.run.taken_at,
+            "discrepancies": len(findings),
+            "findings": findings,
+            "settled": settled,
             "notes": (*recovery.notes, *result.notes),
             "resolutions": [_settled(each) for each in recovery.resolutions],
+            "state": noted.state,
+            "report": dict(noted.run.counts),
             "is_executed": execute,
         },
         exit_code=code,
     )
     return code
+
+
+def _show(printer: Printer, each: Discrepancy) -> None:
+    stake = f", {short(each.at_stake)} {each.currency} at stake" if each.at_stake else ""
+    known = "unconfirmed" if each.state.value == "detected" else each.state.value
+    times = "" if each.times_seen == 1 else f", seen {each.times_seen} times"
+    printer.line(f"  {each.discrepancy_id}  {each.kind.value}  {known}, {each.severity.value}")
+    lead = "      "
+    printer.wrapped(lead, f"{each.subject}: {each.evidence}{stake}{times}")
+    if each.explanation:
+        until = each.waived_until
+        time = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
+        printer.wrapped(
+            lead, f"{each.state.value} by {each.explained_by}{time}: {each.explanation}"
+        )
+
+
+def _show_state(printer: Printer, state: ReconciliationState) -> None:
+    if state.is_degraded:
+        printer.wrapped("  ", f"DEGRADED: no entries until it is explained. {state.reason}")
+    elif state.pauses_account:
+        printer.wrapped("  ", f"CRITICAL: no entries. {state.reason}")
+    if state.paused and not state.pauses_account:
+        printer.wrapped("  ", f"No entries on {', '.join(state.paused)}.")
 
 
 def _show_recovery(printer: Printer, recovery: Recovery) -> None:
@@ -205,11 +381,7 @@ def _settled(found: Resolution) -> Settled:
     )
 
 
-def _exit_code(result: Reconciliation, *, execute: bool) -> int:
-    if execute and any(finding.kind.value == _UNRESOLVED for finding in result.findings):
+def _exit_code(findings: tuple[Discrepancy, ...], *, execute: bool) -> int:
+    if execute and any(each.kind is FindingKind.UNRESOLVED_INTENT for each in findings):
         return _UNKNOWN
-    return _FINDINGS if result.findings else 0
-
-
-def _row(finding: Finding) -> tuple[str, str, str, str]:
-    return finding.kind.value, finding.subject, finding.evidence, short(finding.at_stake)
+    return _FINDINGS if findings else 0

@@ -9,9 +9,10 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
+from zoe_tools.domain.discrepancy import Discrepancy, Level, ReconciliationState
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import round_half_up, short
-from zoe_tools.domain.observation import Heartbeat, Lease, ReconciliationEvent
+from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gather import effective_trading_state
@@ -36,7 +37,8 @@ class _Screen:
     orders: tuple[OrderRecord, ...]
     unresolved: tuple[Intent, ...]
     reconciled: Heartbeat | None
-    open_findings: tuple[ReconciliationEvent, ...]
+    open_findings: tuple[Discrepancy, ...]
+    reconciliation: ReconciliationState
 
 
 def status(ctx: typer.Context) -> int:
@@ -68,8 +70,6 @@ def status(ctx: typer.Context) -> int:
 def _read(transaction: Transaction, now: datetime) -> _Screen:
     heartbeats = transaction.heartbeats()
     reconciled = next((each for each in heartbeats if each.component == "reconcile"), None)
-    # An older finding that still holds was found again by the last comparison.
-    since = reconciled.beat_at if reconciled is not None else None
     return _Screen(
         now=now,
         trading_state=effective_trading_state(transaction),
@@ -80,7 +80,8 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
         orders=transaction.orders(open_only=True),
         unresolved=transaction.unresolved_intents(),
         reconciled=reconciled,
-        open_findings=tuple(e for e in transaction.reconciliations(since) if not e.is_resolved),
+        open_findings=tuple(e for e in transaction.reconciliation.active() if e.is_open),
+        reconciliation=transaction.reconciliation.state(),
     )
 
 
@@ -107,6 +108,7 @@ def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
             "unresolved_intents": screen.unresolved,
             "last_reconcile": screen.reconciled,
             "open_findings": screen.open_findings,
+            "reconciliation": screen.reconciliation,
             "as_of": screen.now,
         }
     )
@@ -161,7 +163,11 @@ def _intents(screen: _Screen) -> str:
 def _reconciled(screen: _Screen) -> str:
     last = screen.reconciled
     when = f"{age(last.beat_at, screen.now)} ago" if last is not None else "never"
-    return f"{when}, {len(screen.open_findings)} open findings"
+    told = f"{when}, {len(screen.open_findings)} open findings"
+    state = screen.reconciliation
+    if state.is_degraded:
+        return f"{told}; DEGRADED, no entries: {state.reason}"
+    return told if state.level is Level.OK else f"{told}; {state.level.value}: {state.reason}"
 
 
 def _show_books(printer: Printer, screen: _Screen) -> None:

@@ -33,7 +33,7 @@ from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
-from zoe_tools.runtime.readiness import SECOND_LOOK_S
+from zoe_tools.runtime.reconciling import SECOND_LOOK_S
 
 _NEEDS = frozenset(
     {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.NEW_FILLS, Need.QUOTES}

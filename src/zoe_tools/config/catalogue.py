@@ -14,6 +14,7 @@ from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 
 _LARGEST = Decimal(10) ** 12
 _HOUR_S = 3600
+_SOONEST_S, _LATEST_S = 5, 600
 
 CONSENT = "I_UNDERSTAND_LIVE"
 OWN_PREFIXES = ("ZOE_", "EDGE_FACTORY_")
@@ -86,6 +87,20 @@ def _lag(text: str) -> float:
     if value < 1:
         raise ValueError("what was not seen within a second may still come")
     return float(value)
+
+
+def _interval(text: str) -> float:
+    value = _amount(text)
+    if not _SOONEST_S <= value <= _LATEST_S:
+        raise ValueError(f"{text!r} is not between {_SOONEST_S} and {_LATEST_S} seconds")
+    return float(value)
+
+
+def _runs(text: str) -> int:
+    value = _count(text)
+    if value < 1:
+        raise ValueError("an alarm cannot end before it was looked again")
+    return value
 
 
 def _flag(text: str) -> bool:
@@ -334,19 +349,31 @@ KNOBS: tuple[Knob, ...] = (
         name="STOP_TRADING_ON_DEGRADED",
         default="true",
         read=_flag,
-        about="No entries while data or connections are degraded. Exits are always allowed.",
+        about="No entries while books and venue differ unexplained. Exits are always allowed.",
     ),
     Knob(
         name="RECONCILE_CASH_TOLERANCE",
         default="2.0",
         read=_amount,
-        about="A difference in cash below this is not a finding, in USD.",
+        about="A difference in cash up to this, in USD, is a note and no finding.",
     ),
     Knob(
         name="RECONCILE_QTY_TOLERANCE",
         default="0.000001",
         read=_amount,
         about="The same for quantities; never finer than the instrument's step.",
+    ),
+    Knob(
+        name="RECONCILE_INTERVAL_SECONDS",
+        default="120",
+        read=_interval,
+        about="How often a loop compares its books with the venue; 5 to 600.",
+    ),
+    Knob(
+        name="RECONCILE_CLEAN_RUNS",
+        default="3",
+        read=_runs,
+        about="So many comparisons in a row without a finding end an alarm.",
     ),
     Knob(
         name="SAFE_MODE_EMPTY_SCAN_THRESHOLD",

@@ -79,6 +79,8 @@ class Settings:
     stop_trading_on_degraded: bool
     reconcile_cash_tolerance: Decimal
     reconcile_qty_tolerance: Decimal
+    reconcile_interval_seconds: float
+    reconcile_clean_runs: int
     safe_mode_empty_scan_threshold: int
     order_ttl_seconds_entry: float
     order_ttl_seconds_exit: float
@@ -152,6 +154,8 @@ class Settings:
             stop_loss_pct=self.stop_loss_pct,
             take_profit_pct=self.take_profit_pct,
             liquidity_guard_spread_pct=self.liquidity_guard_spread_pct,
+            reconcile_clean_runs=self.reconcile_clean_runs,
+            stop_trading_on_degraded=self.stop_trading_on_degraded,
             reconcile_cash_tolerance=self.reconcile_cash_tolerance,
             reconcile_quantity_tolerance=self.reconcile_qty_tolerance,
             order_ttl_entry_s=self.order_ttl_seconds_entry,

@@ -135,6 +135,15 @@ SHORT no
 HALTED no
   Trading is stopped by a kill level; exits and stops go on.
   -> zoe kill status
+DEGRADED no
+  Cash or holdings differ between books and venue, and nobody has explained it; exits go on.
+  -> zoe reconcile, then --explain or --adjust
+RECONCILIATION_CRITICAL no
+  The comparisons of books and venue have found too much; exits go on.
+  -> zoe reconcile
+INSTRUMENT_PAUSED no
+  A discrepancy of this instrument waits for an explanation; exits go on.
+  -> zoe reconcile, then --explain
 UNRESOLVED_INTENT after looking
   An order on that instrument has an unknown outcome: no new risk until it is settled.
   -> zoe reconcile --execute
@@ -253,9 +262,42 @@ INSTRUMENT_LOCKED yes
   -> Wait a moment, run the command again and read the new plan.
 """,
     "finding of zoe reconcile": """
+ORPHANED after looking
+  The registry manages a position of which the venue holds nothing, and no execution explains it.
+  -> Find out where it went, then zoe reconcile --adjust
+PHANTOM yes
+  Executions of ours have left a holding that the registry does not know.
+  -> zoe reconcile --execute
+QTY_MISMATCH after looking
+  The venue holds less of an asset than is managed, and no execution explains it.
+  -> Find out where it went, then zoe reconcile --adjust
+QTY_SYNCED yes
+  A position holds another quantity than its executions say.
+  -> zoe reconcile --execute
+PENDING_ADOPTED yes
+  An entry that was pending here has executions at the venue.
+  -> zoe reconcile --execute
+STALE yes
+  A position is open in the registry and holds nothing.
+  -> zoe reconcile --execute
+SIDE_FLIP no
+  The registry has a position on the other side than what opened it.
+  -> zoe audit verify, and ask who has access to the database
+UNKNOWN_ORDER no
+  An open order at the venue is not ours.
+  -> Look who placed it; zoe leaves it alone.
+LOST_ORDER after looking
+  An order of ours is open in the books, and the venue does not know it.
+  -> zoe reconcile again; if it stays, look at the venue
+ORDER_MISMATCH yes
+  An order differs between our books and the venue's.
+  -> zoe reconcile --execute
 MISSING_FILL yes
   The venue shows an execution that our books lack.
   -> zoe reconcile --execute
+DUPLICATE_FILL no
+  Our books hold one execution of the venue's twice.
+  -> zoe explain with its id; nothing is booked back by itself.
 PHANTOM_FILL no
   Our books hold an execution that the venue does not show.
   -> Look at the venue; nothing is booked back by itself.
@@ -264,15 +306,6 @@ FILL_MISMATCH no
   -> zoe explain with its id
 FEE_MISMATCH no
   The fees of an execution differ from the venue's.
-  -> zoe explain with its id
-UNKNOWN_ORDER no
-  An open order at the venue is not ours.
-  -> Look who placed it; zoe leaves it alone.
-PHANTOM no
-  An order of ours is open in the books and not at the venue.
-  -> zoe reconcile --execute
-ORDER_MISMATCH no
-  An order differs between our books and the venue's.
   -> zoe explain with its id
 STOP_MISSING yes
   A position has no stop at the venue.
@@ -283,15 +316,18 @@ STOP_QTY yes
 STOP_SIDE yes
   A stop is on the wrong side.
   -> zoe recover-sl --execute
-QTY_MISMATCH yes
-  A position holds another quantity than its fills say.
-  -> zoe sync-positions
 LEDGER_MISMATCH no
-  The venue's ledger does not add up to its balances or our fills.
+  The venue's ledger does not add up to our fills.
   -> Look at the ledger entry it names.
 BALANCE_DRIFT no
-  The venue holds less of an asset than zoe manages.
-  -> zoe sync-positions
+  What the venue holds of an asset is not what its ledger, or the stream, says.
+  -> Look at the ledger of that asset; then zoe reconcile --explain or --adjust
+STORE_TAMPERED yes
+  A row was changed by hand: it says what no event ever said. It is not believed.
+  -> zoe reconcile --execute, and ask who has access to the database
+VENUE_CONTRADICTION yes
+  One answer of the venue tells the same thing twice, and differently.
+  -> zoe reconcile again in a minute
 """,
     "finding of zoe check-tp-coverage": """
 OK yes
@@ -361,6 +397,12 @@ THRESHOLD_MISMATCH no
 INVARIANT_VIOLATION no
   Something that must always hold does not; no new risk is taken.
   -> zoe reconcile
+RECONCILIATION_ESCALATED no
+  What comparisons of books and venue found has reached a threshold, or degrades the account.
+  -> zoe reconcile
+RECONCILIATION_CLEARED yes
+  The comparisons of books and venue agree again.
+  -> zoe status
 INSTRUMENT_STATUS yes
   What the venue lets one do with an instrument has changed.
   -> zoe status

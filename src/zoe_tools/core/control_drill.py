@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from zoe_tools.domain.discrepancy import Level, ReconciliationState
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
@@ -143,6 +144,15 @@ def _halted(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, trading_state=state)
 
 
+_DEGRADED = ReconciliationState(is_degraded=True, reason="cash mismatch")
+_CRITICAL = ReconciliationState(level=Level.CRIT, reason="orphaned >= 3 in 15 min")
+_PAUSED = ReconciliationState(paused=(BTC,))
+
+
+def _compared(state: ReconciliationState) -> World:
+    return lambda snapshot: replace(snapshot, reconciliation=state)
+
+
 def _open_intent(snapshot: Snapshot) -> Snapshot:
     now = snapshot.taken_at
     intent = Intent(
@@ -204,6 +214,17 @@ _ONE = Decimal(1)
 DRILLS: tuple[Drill, ...] = (
     Drill(control="MALFORMED", planted="an order for nothing", order=_with(quantity=ZERO)),
     Drill(control="HALTED", planted="an entry while entries are paused", world=_halted),
+    Drill(control="DEGRADED", planted="cash that differs", world=_compared(_DEGRADED)),
+    Drill(
+        control="RECONCILIATION_CRITICAL",
+        planted="comparisons that found too much",
+        world=_compared(_CRITICAL),
+    ),
+    Drill(
+        control="INSTRUMENT_PAUSED",
+        planted="a discrepancy nobody explained",
+        world=_compared(_PAUSED),
+    ),
     Drill(control="UNRESOLVED_INTENT", planted="an outcome nobody knows yet", world=_open_intent),
     Drill(control="SHORT", planted="an entry that sells", order=_with(side=Side.SELL)),
     Drill(

@@ -17,6 +17,7 @@ from zoe_tools.core.risk_limits import (
     balance_check,
     key_check,
     limit_checks,
+    reconciliation_check,
     running_of,
 )
 from zoe_tools.core.risk_orders import (
@@ -180,6 +181,7 @@ def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
     state = snapshot.trading_state
     if not state.may_enter:
         yield ("HALTED", f"Trading is at {state.level.label}: {state.reason or 'no reason given'}.")
+    yield reconciliation_check(symbol, snapshot)
     for intent in snapshot.unresolved_intents:
         if intent.symbol == symbol:
             yield (

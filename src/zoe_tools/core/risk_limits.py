@@ -73,6 +73,20 @@ def limit_checks(
     yield _self_trade_check(request, price, snapshot)
 
 
+def reconciliation_check(symbol: Symbol, snapshot: Snapshot) -> Found | None:
+    """What books and venue disagree about keeps entries back, if the operator wants it so."""
+    state = snapshot.reconciliation
+    if not snapshot.policy.stop_trading_on_degraded:
+        return None
+    if state.is_degraded:
+        return "DEGRADED", f"Books and venue differ: {state.reason}."
+    if state.pauses_account:
+        return "RECONCILIATION_CRITICAL", f"Reconciliation is critical: {state.reason}."
+    if symbol in state.paused:
+        return "INSTRUMENT_PAUSED", f"{symbol} has a discrepancy that nobody has explained yet."
+    return None
+
+
 def room_for_entry(symbol: Symbol, snapshot: Snapshot) -> Decimal:
     """The most that one entry may cost now by all limits of money; below zero where there is none.
 

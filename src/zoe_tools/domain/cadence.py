@@ -20,6 +20,7 @@ class Cadence:
     health_s: float = 5.0
     state_poll_s: float = 0.5
     instruments_s: float = 300.0
+    reconcile_s: float = 120.0
 
     def stretched(self, factor: float) -> Cadence:
         """Every period multiplied by `factor` (at least 1)."""
@@ -32,4 +33,5 @@ class Cadence:
             health_s=self.health_s * by,
             state_poll_s=self.state_poll_s * by,
             instruments_s=self.instruments_s * by,
+            reconcile_s=self.reconcile_s * by,
         )

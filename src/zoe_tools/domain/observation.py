@@ -1,4 +1,4 @@
-"""What is seen and noted beside the books: signs of life, leases, decisions, findings, balances.
+"""What is seen and noted beside the books: signs of life, leases, decisions, balances.
 
 None of these rows is business: losing one changes no position and no order.
 """
@@ -51,18 +51,6 @@ class Decision:
     symbol: Symbol
     kind: str
     details: Details
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconciliationEvent:
-    """One finding of a comparison with the venue; `evidence` is for a person."""
-
-    found_at: datetime
-    kind: str
-    symbol: str
-    evidence: str
-    severity: str
-    is_resolved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

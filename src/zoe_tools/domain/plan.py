@@ -16,6 +16,7 @@ from enum import Enum, StrEnum
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
@@ -176,6 +177,36 @@ class RecordOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildOrder:
+    """Bring the row of an order back to what its own append-only events say."""
+
+    order: OrderRecord
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleDiscrepancy:
+    """Say what a discrepancy is (explained), or that it may stay for a while (waived)."""
+
+    discrepancy_id: DiscrepancyId
+    state: DiscrepancyState
+    author: str
+    reason: str
+    waived_until: datetime | None = None
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostAdjustment:
+    """Book what no fill and no ledger row explains, by the operator's word."""
+
+    adjustment: Adjustment
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveIntent:
     """Close an intent whose outcome was unknown, with the evidence."""
 
@@ -216,6 +247,9 @@ StoreStep = (
     | LinkStop
     | RecordFill
     | RecordOrder
+    | RebuildOrder
+    | SettleDiscrepancy
+    | PostAdjustment
     | ResolveIntent
     | WriteCandles
     | SetTradingState

@@ -24,6 +24,8 @@ class Policy:
     liquidity_guard_spread_pct: Decimal = Decimal("0.5")
     reconcile_cash_tolerance: Decimal = Decimal("2.0")
     reconcile_quantity_tolerance: Decimal = Decimal("0.000001")
+    reconcile_clean_runs: int = 3
+    stop_trading_on_degraded: bool = True
     order_deadline_s: float = 5.0
     visibility_lag_s: float = 60.0
     plan_lifetime_s: float = 300.0

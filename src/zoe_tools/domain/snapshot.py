@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from zoe_tools.domain.account import Account, KeyInfo
+from zoe_tools.domain.discrepancy import NEVER_COMPARED, Adjustment, ReconciliationState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
@@ -106,5 +107,13 @@ class Snapshot:
     daily_notional: Decimal = ZERO
     reconciled_at: datetime | None = None
     """When books and venue were last compared, if that left nothing open."""
+    reconciliation: ReconciliationState = NEVER_COMPARED
+    asked_orders: Reading[tuple[VenueOrder, ...]] | Missing = NOT_GATHERED
+    """By name (QueryOrders), because the lists lacked them: the second opinion on an absence."""
+    streamed_balances: Reading[tuple[Balance, ...]] | Missing = NOT_GATHERED
+    """What the balances stream told last, where a loop has one."""
+    changed_by_hand: tuple[tuple[OrderRecord, OrderRecord], ...] = ()
+    """Rows of orders that say something else than their own events do; each with the latter."""
+    adjustments: tuple[Adjustment, ...] = ()
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
     """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

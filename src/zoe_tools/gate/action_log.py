@@ -11,7 +11,10 @@ from zoe_tools.domain.plan import (
     LinkStop,
     OutcomeState,
     Plan,
+    PostAdjustment,
+    RebuildOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     Step,
     StepOutcome,
     WriteCandles,
@@ -70,5 +73,11 @@ def _about(step: Step) -> str:
             return position_id
         case ResolveIntent(intent_id=intent_id):
             return intent_id
+        case RebuildOrder(order=order):
+            return order.client_order_id
+        case SettleDiscrepancy(discrepancy_id=name):
+            return name
+        case PostAdjustment(adjustment=adjustment):
+            return adjustment.adjustment_id
         case _:
             return ""

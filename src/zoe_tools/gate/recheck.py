@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.money import HUNDRED, short
-from zoe_tools.domain.order import Side
+from zoe_tools.domain.order import OrderAmendment, Side
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -22,9 +23,12 @@ from zoe_tools.domain.plan import (
     LinkStop,
     PlaceOrder,
     Plan,
+    PostAdjustment,
+    RebuildOrder,
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     SetTradingState,
     Step,
     WriteCandles,
@@ -49,7 +53,11 @@ _NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost", "updated_
     "entry_quantity",
     "initial_quantity",
 }
-_MADE_NOW = {"AdoptPosition": "position.opened_at", "AdjustPosition": "after.closed_at"}
+_MADE_NOW = {
+    "AdoptPosition": "position.opened_at",
+    "AdjustPosition": "after.closed_at",
+    "PostAdjustment": "adjustment.adjusted_at",
+}
 """By kind of step: a time that is only that of the planning."""
 
 
@@ -245,23 +253,36 @@ def _subject(step: Step) -> tuple[str, ...]:
     match step:
         case PlaceOrder(request=request):
             found = (request.symbol, request.side.value, request.purpose)
-        case AmendOrder(amendment=amendment):
-            found = (amendment.venue_order_id,)
-        case CancelOrder(venue_order_id=venue_order_id):
-            found = (venue_order_id,)
+        case (
+            AmendOrder(amendment=OrderAmendment(venue_order_id=name))
+            | CancelOrder(venue_order_id=name)
+        ):
+            found = (name,)
         case AdoptPosition(position=position) | AdjustPosition(after=position):
             found = (position.symbol,)
         case LinkStop(order=order) | RecordOrder(order=order):
             found = (order.venue_order_id,)
-        case RecordFill(fill=fill):
-            found = (fill.fill_id,)
-        case ResolveIntent(intent_id=intent_id):
-            found = (intent_id,)
+        case RecordFill(fill=Fill(fill_id=key)) | ResolveIntent(intent_id=key):
+            found = (key,)
+        case RebuildOrder() | SettleDiscrepancy() | PostAdjustment():
+            found = _in_reconciliation(step)
         case WriteCandles(symbol=symbol, timeframe=timeframe):
             found = (symbol, timeframe.value)
         case SetTradingState():
             found = ()
     return found
+
+
+def _in_reconciliation(
+    step: RebuildOrder | SettleDiscrepancy | PostAdjustment,
+) -> tuple[str, ...]:
+    match step:
+        case RebuildOrder(order=order):
+            return (order.client_order_id,)
+        case SettleDiscrepancy(discrepancy_id=name):
+            return (name,)
+        case PostAdjustment(adjustment=posted):
+            return posted.asset, posted.position_id or ""
 
 
 def _gone(number: int, step: Step) -> Moved:

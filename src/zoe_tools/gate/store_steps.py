@@ -7,6 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from zoe_tools.core.accounting import with_stop
+from zoe_tools.core.adjustments import adjusted
+from zoe_tools.core.discrepancies import stepped
+from zoe_tools.core.escalation import degraded_reasons, paused_by
+from zoe_tools.domain.discrepancy import DiscrepancyState
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import ProofKind
 from zoe_tools.domain.order import VenueOrder
@@ -15,9 +19,12 @@ from zoe_tools.domain.plan import (
     AdoptPosition,
     LinkStop,
     OutcomeState,
+    PostAdjustment,
+    RebuildOrder,
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     SetTradingState,
     StepOutcome,
     StoreStep,
@@ -51,6 +58,11 @@ def apply_store_step(
             missing, evidence = _to_positions(transaction, step, now)
         case RecordFill() | RecordOrder() | ResolveIntent():
             missing, evidence = _to_orders(transaction, step, now)
+        case RebuildOrder(order=order):
+            transaction.record_order(order)
+            evidence = "the order is what its events say"
+        case SettleDiscrepancy() | PostAdjustment():
+            missing, evidence = _to_discrepancies(transaction, step, now)
         case WriteCandles(candles=candles, source=source):
             count = transaction.write_candles(candles, source)
             evidence = f"{count} candle rows changed"
@@ -107,9 +119,61 @@ def _to_orders(
             return "", f"intent is {state.value}"
 
 
+def _to_discrepancies(
+    transaction: Transaction, step: SettleDiscrepancy | PostAdjustment, now: datetime
+) -> _Result:
+    book = transaction.reconciliation
+    if isinstance(step, SettleDiscrepancy):
+        known = book.discrepancy(step.discrepancy_id)
+        if known is None or known.state is DiscrepancyState.RESOLVED:
+            return "the discrepancy is over", ""
+        until = step.waived_until
+        book.record([stepped(known, step.state, by=step.author, why=step.reason, until=until)])
+        _stand(transaction, now)
+        return "", f"{step.discrepancy_id} is {step.state.value}"
+    adjustment = step.adjustment
+    position = None
+    if adjustment.position_id is not None:
+        position = transaction.position(adjustment.position_id)
+        if position is None:
+            return "the position is gone", ""
+    if not book.post(adjustment):
+        return "this very adjustment is posted already", ""
+    if position is not None:
+        transaction.record_position(adjusted(position, adjustment))
+    return "", "adjustment posted"
+
+
+def _stand(transaction: Transaction, now: datetime) -> None:
+    """What somebody has explained keeps no entry back from now on."""
+    book = transaction.reconciliation
+    before, active = book.state(), book.active()
+    reasons = degraded_reasons(active)
+    is_same = bool(reasons) == before.is_degraded
+    book.set_state(
+        replace(
+            before,
+            is_degraded=bool(reasons),
+            reason=before.reason if is_same else "; ".join(reasons),
+            since=before.since if is_same else now,
+            paused=paused_by(active),
+        ),
+        now,
+    )
+
+
 def _adopt(transaction: Transaction, position: Position) -> _Result:
-    if any(each.symbol == position.symbol for each in transaction.positions(active_only=True)):
+    active = transaction.positions(active_only=True)
+    if any(
+        each.symbol == position.symbol and each.position_id != position.position_id
+        for each in active
+    ):
         return f"{position.symbol} is managed already", ""
+    known = transaction.position(position.position_id)
+    if known is not None and known.status.holds:
+        return f"{position.symbol} is managed already", ""
+    if known is not None:
+        return _adjust(transaction, known, position)
     transaction.record_position(position)
     return "", "position adopted"
 

@@ -18,10 +18,13 @@ from zoe_tools.domain.plan import (
     OrderValues,
     PlaceOrder,
     PositionStill,
+    PostAdjustment,
     Precondition,
+    RebuildOrder,
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SettleDiscrepancy,
     SetTradingState,
     Step,
     WriteCandles,
@@ -62,6 +65,8 @@ def describe(step: Step) -> StepText:
     if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         told = _at_the_venue(step)
         return replace(told, conditions=tuple(_condition(each) for each in step.preconditions))
+    if isinstance(step, RebuildOrder | SettleDiscrepancy | PostAdjustment):
+        return _of_reconciliation(step)
     return _in_the_store(step)
 
 
@@ -167,6 +172,29 @@ def _in_the_store(
         title=title,
         changes=changes,
     )
+
+
+def _of_reconciliation(step: RebuildOrder | SettleDiscrepancy | PostAdjustment) -> StepText:
+    match step:
+        case RebuildOrder(order=order):
+            what = f"rebuild order {order.client_order_id} as {order.status.value}"
+            return StepText(sign="~", what=what, why=step.reason, where="store")
+        case SettleDiscrepancy(discrepancy_id=name):
+            until = step.waived_until
+            time = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
+            what = f"{name} is {step.state.value} by {step.author}{time}"
+            return StepText(sign="~", what=what, why=step.reason, where="store")
+        case PostAdjustment(adjustment=posted):
+            price = posted.unit_price
+            cost = "without a price" if price is None else f"at {short(price)} {posted.currency}"
+            home = f" to {posted.position_id}" if posted.position_id else ""
+            what = f"post {short(posted.quantity)} {posted.asset}{home} {cost}, by {posted.author}"
+            stake = ZERO if price is None else abs(posted.quantity) * price
+            return StepText(
+                sign="+", what=what, why=step.reason, where="store", stake=_stake(stake)
+            )
+        case _:
+            assert_never(step)
 
 
 def _order(request: OrderRequest) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -23,36 +22,22 @@ from zoe_tools.core.pre_flight import (
     Verdict,
     assess_pre_flight,
 )
-from zoe_tools.core.reconcile import Finding, FindingKind, Reconciliation, reconcile
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.errors import StoreError, VenueError, ZoeError
-from zoe_tools.gather import Need, effective_trading_state
+from zoe_tools.gather import effective_trading_state
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
+from zoe_tools.runtime.reconciling import reconcile_twice
 from zoe_tools.store import schema
 from zoe_tools.store.store import Store, Transaction
 
 T = TypeVar("T")
-
-_RECORDS = frozenset(
-    {
-        Need.MODE,
-        Need.CATALOGUE,
-        Need.BALANCES,
-        Need.OPEN_ORDERS,
-        Need.CLOSED_ORDERS,
-        Need.FILLS,
-        Need.LEDGER,
-    }
-)
-
-SECOND_LOOK_S = 0.5
-"""Real seconds between two looks: longer than a loop needs to book what it is told."""
 
 _SHOWN = 5
 """So many reasons are told one by one; the commands that list them all tell the rest."""
@@ -99,32 +84,6 @@ def _is_somebodys_own(finding: Finding, snapshot: Snapshot) -> bool:
         order.venue_order_id == finding.subject and order.client_order_id is None
         for order in orders
     )
-
-
-# --- own books against the venue's records -------------------------------------------------------
-
-
-async def reconcile_twice(context: Context) -> tuple[Snapshot, Reconciliation]:
-    """What two looks agree on: a loop that is trading books what the first one still missed.
-
-    Raises:
-        VenueUnavailable: a part of the venue's records cannot be read.
-        StoreError: the books cannot be read.
-    """
-    snapshot, first = await reconcile_once(context)
-    if not first.findings:
-        return snapshot, first
-    await asyncio.sleep(SECOND_LOOK_S)
-    snapshot, second = await reconcile_once(context)
-    seen = {(each.kind, each.subject) for each in first.findings}
-    lasting = tuple(each for each in second.findings if (each.kind, each.subject) in seen)
-    return snapshot, replace(second, findings=lasting)
-
-
-async def reconcile_once(context: Context) -> tuple[Snapshot, Reconciliation]:
-    """One look: everything the venue's records show, and everything the store holds."""
-    snapshot = await context.look(_RECORDS)
-    return snapshot, reconcile(snapshot)
 
 
 # --- the facts of a pre-flight -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Heartbeats, findings, decisions, boots: what was seen, beside the books."""
+"""Heartbeats, decisions, boots: what was seen, beside the books."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from zoe_tools.domain.identifiers import AccountId
-from zoe_tools.domain.observation import Boot, Decision, Details, Heartbeat, ReconciliationEvent
-from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS
+from zoe_tools.domain.observation import Boot, Decision, Details, Heartbeat
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import (
     BOOT_AUDIT,
@@ -50,49 +49,6 @@ def heartbeats(connection: Connection, account_id: AccountId) -> tuple[Heartbeat
             details=row.details,
         )
         for row in rows
-    )
-
-
-def record_reconciliation(
-    connection: Connection, account_id: AccountId, event: ReconciliationEvent
-) -> None:
-    """Note a finding."""
-    connection.execute(
-        CRYPTO_RECONCILIATION_EVENTS.insert(),
-        {
-            "account_id": account_id,
-            "taken_at": event.found_at,
-            "kind": event.kind,
-            "symbol": event.symbol,
-            "evidence": event.evidence,
-            "severity": event.severity,
-            "is_resolved": event.is_resolved,
-        },
-    )
-
-
-def reconciliations(
-    connection: Connection, account_id: AccountId, since: datetime | None
-) -> tuple[ReconciliationEvent, ...]:
-    """Findings, oldest first."""
-    table = CRYPTO_RECONCILIATION_EVENTS
-    statement = (
-        select(table)
-        .where(table.c.account_id == account_id)
-        .order_by(table.c.taken_at, table.c.row_id)
-    )
-    if since is not None:
-        statement = statement.where(table.c.taken_at >= since)
-    return tuple(
-        ReconciliationEvent(
-            found_at=row.taken_at,
-            kind=row.kind,
-            symbol=row.symbol,
-            evidence=row.evidence,
-            severity=row.severity,
-            is_resolved=row.is_resolved,
-        )
-        for row in connection.execute(statement)
     )
 
 

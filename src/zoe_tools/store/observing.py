@@ -16,9 +16,9 @@ from zoe_tools.domain.observation import (
     Decision,
     Details,
     Heartbeat,
-    ReconciliationEvent,
 )
 from zoe_tools.store import observations
+from zoe_tools.store.discrepancies import ReconciliationBook
 
 
 class Observing:
@@ -41,23 +41,10 @@ class Observing:
         """The last heartbeat of each component, by name."""
         return observations.heartbeats(self._connection, self.account_id)
 
-    def record_reconciliation(
-        self, at: datetime, kind: str, symbol: str, evidence: str, severity: str, *, resolved: bool
-    ) -> None:
-        """Note a finding of a comparison with the venue."""
-        event = ReconciliationEvent(
-            found_at=at,
-            kind=kind,
-            symbol=symbol,
-            evidence=evidence,
-            severity=severity,
-            is_resolved=resolved,
-        )
-        observations.record_reconciliation(self._connection, self.account_id, event)
-
-    def reconciliations(self, since: datetime | None = None) -> tuple[ReconciliationEvent, ...]:
-        """Findings at `since` or later, oldest first."""
-        return observations.reconciliations(self._connection, self.account_id, since)
+    @property
+    def reconciliation(self) -> ReconciliationBook:
+        """Comparisons with the venue: runs, discrepancies, where the account stands."""
+        return ReconciliationBook(self._connection, self.account_id, self._account.mode)
 
     def record_decision(self, at: datetime, symbol: Symbol, kind: str, details: Details) -> None:
         """Note a decision, or in shadow an order that would have been sent."""

@@ -203,13 +203,20 @@ CRYPTO_RECONCILIATION_EVENTS = Table(
     row_id(),
     account(),
     moment("taken_at"),
-    text("kind"),
-    text("symbol"),
-    text("evidence"),
-    text("severity"),
-    Column("is_resolved", Boolean, nullable=False),
+    text("run_id"),
+    text("mode"),
+    text("status"),
+    text("reason"),
+    money("local_cash"),
+    money("venue_cash"),
+    money("cash_diff"),
+    Column("local_holdings", Json, nullable=False),
+    Column("venue_holdings", Json, nullable=False),
+    Column("holdings_diff", Json, nullable=False),
+    Column("report", Json, nullable=False),
     Index(None, "account_id", "taken_at"),
 )
+"""One row a comparison, with the runbooks' fields; what it found is in `discrepancies`."""
 
 DISCREPANCIES = Table(
     "discrepancies",

@@ -1,0 +1,123 @@
+"""Balances: what the ledger ends with, what the stream told, and what the venue says it holds.
+
+Within the tolerance a difference is a note: 2.00 is inside, 2.01 is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from zoe_tools.core.discrepancies import STREAM
+from zoe_tools.core.reconcile_records import CASH, Found, Records, told
+from zoe_tools.domain.discrepancy import Finding, FindingKind
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import Side
+from zoe_tools.domain.snapshot import Reading
+
+
+def check_balances(records: Records) -> Iterator[Found]:
+    """Each asset by each pair of sources that tell of it."""
+    yield from ((each, ()) for each in _ledger_rows(records))
+    for asset, ours, source in _sources(records):
+        held = records.balances.get(asset)
+        total = ZERO if held is None else held.total
+        if abs(total - ours) <= tolerance(records, asset):
+            continue
+        yield (
+            Finding(
+                kind=FindingKind.BALANCE_DRIFT,
+                subject=asset if source == _LEDGER else f"{asset}{STREAM}",
+                evidence=f"{source} {short(ours)}; held are {short(total)}",
+                at_stake=abs(total - ours),
+                currency=asset,
+                is_absence=held is None or source != _LEDGER,
+            ),
+            (),
+        )
+
+
+def small_drifts(records: Records) -> Iterator[str]:
+    """Differences that the tolerance covers, a sentence each."""
+    for asset, ours, source in _sources(records):
+        held = records.balances.get(asset)
+        total = ZERO if held is None else held.total
+        if ZERO < abs(total - ours) <= tolerance(records, asset):
+            yield (
+                f"{asset}: {source} {short(ours)}, held are {short(total)}; the difference is"
+                f" within the tolerance of {short(tolerance(records, asset))}."
+            )
+
+
+def tolerance(records: Records, asset: str) -> Decimal:
+    """What a balance may differ by; of coins never finer than the asset's own unit."""
+    policy = records.snapshot.policy
+    if asset == CASH:
+        return policy.reconcile_cash_tolerance
+    known = records.catalogue.asset(asset)
+    unit = ZERO if known is None else Decimal(1).scaleb(-known.decimals)
+    return max(policy.reconcile_quantity_tolerance, unit)
+
+
+_LEDGER = "the ledger ends at"
+_STREAM = "the balances stream told"
+
+
+def _sources(records: Records) -> Iterator[tuple[str, Decimal, str]]:
+    posted: dict[str, Decimal] = {}
+    for each in records.snapshot.adjustments:
+        if each.position_id is None:
+            posted[each.asset] = posted.get(each.asset, ZERO) + each.quantity
+    for asset, entry in sorted(records.ledger_ends.items()):
+        yield asset, entry.balance + posted.get(asset, ZERO), _LEDGER
+    streamed = records.snapshot.streamed_balances
+    if isinstance(streamed, Reading):
+        for balance in streamed.value:
+            yield balance.asset, balance.total, _STREAM
+
+
+# --- the ledger's rows against the fills ---------------------------------------------------------
+
+
+def _ledger_rows(records: Records) -> Iterator[Finding]:
+    if records.ledger is None:
+        return
+    legs: dict[str, list[LedgerEntry]] = {}
+    for entry in records.ledger:
+        legs.setdefault(entry.refid, []).append(entry)
+    for fill in records.venue_fills:
+        if records.our_order_of(fill) is None:
+            continue
+        evidence = _wrong_with(records, fill, legs.get(fill.fill_id, []))
+        if evidence:
+            yield Finding(
+                kind=FindingKind.LEDGER_MISMATCH,
+                subject=fill.fill_id,
+                symbol=fill.symbol,
+                evidence=evidence,
+                at_stake=fill.cost,
+                currency=fill.symbol.partition("/")[2],
+                is_absence=True,
+            )
+
+
+def _wrong_with(records: Records, fill: Fill, legs: list[LedgerEntry]) -> str:
+    instrument = records.catalogue.find(fill.symbol)
+    if instrument is None:
+        return ""
+    by_asset = {leg.asset: leg for leg in legs}
+    base, quote = by_asset.get(instrument.base), by_asset.get(instrument.quote)
+    if base is None or quote is None:
+        return f"the ledger lacks a leg of {told(fill)}"
+    sign = 1 if fill.side is Side.BUY else -1
+    if base.amount != sign * fill.quantity:
+        return f"the ledger moved {short(base.amount)} {instrument.base} for {told(fill)}"
+    asset = records.catalogue.asset(instrument.quote)
+    unit = Decimal(1).scaleb(-(asset.decimals if asset else 0))
+    if abs(quote.amount + sign * fill.cost) > unit:
+        return f"the ledger moved {short(quote.amount)} {instrument.quote} for {told(fill)}"
+    if fill.fee_asset == instrument.quote and abs(quote.fee - fill.fee) > unit:
+        return f"the ledger charged {short(quote.fee)}; the trade says {short(fill.fee)}"
+    return ""

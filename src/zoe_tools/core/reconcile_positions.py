@@ -1,0 +1,358 @@
+"""Positions: the registry against real fills, real fills against holdings, and the stops of each.
+
+On spot the venue knows no positions, only balances: what is managed of an asset must be held, and
+what else is held is nobody's concern here. Only real fills change a quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from zoe_tools.core.accounting import (
+    apply_fill,
+    base_of,
+    entry_position_id,
+    excess_of,
+    in_time_order,
+    quote_of,
+    standing,
+)
+from zoe_tools.core.adjustments import adjusted
+from zoe_tools.core.reconcile_records import Found, Records
+from zoe_tools.domain.discrepancy import Finding, FindingKind
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import Side, VenueOrder
+from zoe_tools.domain.plan import AdjustPosition, AdoptPosition
+from zoe_tools.domain.position import Position, PositionKind, PositionStatus
+from zoe_tools.domain.position_lifecycle import TRANSITIONS
+
+ADOPTED = "adopted"
+
+Held = dict[PositionId, Position]
+
+
+def check_positions(records: Records) -> Iterator[Found]:
+    """Registry against fills, then what follows from it against the holdings and the stops."""
+    homes = _homes(records)
+    doubtful = {each.fill_id for each in records.doubtful_fills}
+    sure = [each for each in records.recorded_fills.values() if each.fill_id not in doubtful]
+    booked = _by_fills(records, homes, records.recorded_fills.values())
+    proved = _by_fills(records, homes, (*sure, *records.missing_fills))
+    held: Held = {}
+    for position in records.snapshot.positions:
+        name = position.position_id
+        after, found = _against_fills(records, position, booked.get(name), proved.get(name))
+        yield from found
+        if after.status.is_active and after.position_kind is PositionKind.SPOT:
+            held[name] = after
+    for name, folded in proved.items():
+        if not _is_registered(records, name) and folded.quantity > ZERO:
+            held[name] = folded
+            if name in booked and _is_phantom(records, booked[name]):
+                yield _phantom(folded)
+    _book_on_adopted(records, homes, held)
+    yield from ((each, ()) for each in _against_holdings(records, held.values()))
+    stops = _stops_by_position(records)
+    for position in held.values():
+        yield from (
+            (each, ()) for each in _check_stops(records, position, stops.get(position.position_id))
+        )
+
+
+def managed_by_asset(positions: Iterable[Position]) -> dict[str, Decimal]:
+    """How much of each base asset is managed."""
+    managed: dict[str, Decimal] = {}
+    for position in positions:
+        asset = base_of(position.symbol)
+        managed[asset] = managed.get(asset, ZERO) + position.quantity
+    return managed
+
+
+# --- the registry against the fills -------------------------------------------------------------
+
+
+def _homes(records: Records) -> dict[VenueOrderId, PositionId]:
+    """The position that each of our orders is of, or will be once it is booked."""
+    by_symbol = {each.symbol: each.position_id for each in records.snapshot.positions}
+    return {
+        order.venue_order_id: order.position_id
+        or by_symbol.get(order.symbol)
+        or entry_position_id(order)
+        for order in records.own_orders
+        if order.venue_order_id is not None
+    }
+
+
+def _by_fills(
+    records: Records, homes: dict[VenueOrderId, PositionId], fills: Iterable[Fill]
+) -> Held:
+    """Each position as these fills, and what was adjusted, make it; what cannot be is left out."""
+    grouped: dict[PositionId, list[Fill]] = {}
+    for fill in fills:
+        name = homes.get(fill.venue_order_id)
+        if name is not None:
+            grouped.setdefault(name, []).append(fill)
+    found: Held = {}
+    for name, each in grouped.items():
+        position = _folded(name, each)
+        if position is not None:
+            found[name] = position
+    for adjustment in records.snapshot.adjustments:
+        if adjustment.position_id in found:
+            before = found[adjustment.position_id]
+            found[adjustment.position_id] = adjusted(before, adjustment)
+    return found
+
+
+def _folded(name: PositionId, fills: list[Fill]) -> Position | None:
+    """None where the fills sell more than they bought: part of it was adopted."""
+    position: Position | None = None
+    for fill in in_time_order(fills):
+        if excess_of(position, fill) > ZERO:
+            return None
+        position = apply_fill(position, fill, position_id=name)
+    return position
+
+
+def _against_fills(
+    records: Records, position: Position, booked: Position | None, proved: Position | None
+) -> tuple[Position, list[Found]]:
+    """The position as it will be once it is mended, and what is wrong with it.
+
+    `booked` is what its booked fills make of it, `proved` what those at the venue do as well.
+    """
+    found: list[Found] = [(each, ()) for each in _side_flip(records, position)]
+    if position.origin == ADOPTED or proved is None:
+        booked = proved = None
+    elif position.quantity not in (ZERO if booked is None else booked.quantity, proved.quantity):
+        after = _mended(records, position, proved)
+        return after, [*found, _synced(position, after)]
+    if proved is not None and proved.quantity != position.quantity:
+        return _mended(records, position, proved), found
+    if position.quantity == ZERO and position.status.holds:
+        ended = proved.closed_at if proved is not None else None
+        after = replace(
+            position,
+            status=PositionStatus.CLOSED,
+            closed_at=ended or records.snapshot.taken_at,
+            exit_reason="reconciliation",
+            updated_at=records.snapshot.taken_at,
+        )
+        return after, [*found, _stale(position, after)]
+    return position, found
+
+
+def _mended(records: Records, position: Position, proved: Position) -> Position:
+    after = replace(
+        position,
+        quantity=proved.quantity,
+        entry_quantity=proved.entry_quantity,
+        exit_quantity=proved.exit_quantity,
+        average_cost=proved.average_cost,
+        closed_at=proved.closed_at,
+        realised_pnl=proved.realised_pnl,
+        fees=proved.fees,
+        updated_at=records.snapshot.taken_at,
+    )
+    is_leaving = position.status is PositionStatus.EXIT_PENDING
+    status = standing(after, is_leaving=is_leaving)
+    if status in TRANSITIONS[position.status]:
+        after = replace(after, status=status)
+    return after
+
+
+def _synced(before: Position, after: Position) -> Found:
+    evidence = (
+        f"its fills add up to {short(after.quantity)} {base_of(after.symbol)}; the registry says"
+        f" {short(before.quantity)}"
+    )
+    finding = Finding(
+        kind=FindingKind.QTY_SYNCED,
+        subject=before.position_id,
+        symbol=before.symbol,
+        evidence=evidence,
+        at_stake=abs(after.quantity - before.quantity) * (after.average_cost or ZERO),
+        currency=quote_of(before.symbol),
+    )
+    return finding, (AdjustPosition(before=before, after=after, reason=evidence),)
+
+
+def _stale(before: Position, after: Position) -> Found:
+    evidence = f"it is {before.status.value} and holds nothing, by the registry and by its fills"
+    finding = Finding(
+        kind=FindingKind.STALE,
+        subject=before.position_id,
+        symbol=before.symbol,
+        evidence=evidence,
+        currency=quote_of(before.symbol),
+    )
+    return finding, (AdjustPosition(before=before, after=after, reason=evidence),)
+
+
+def _side_flip(records: Records, position: Position) -> Iterator[Finding]:
+    orders = records.own_by_position.get(position.position_id, ())
+    sides = {each.side for each in orders if each.purpose == "entry"} or {Side.BUY}
+    if position.side not in sides:
+        (told,) = sides
+        yield Finding(
+            kind=FindingKind.SIDE_FLIP,
+            subject=position.position_id,
+            symbol=position.symbol,
+            evidence=(
+                f"the registry calls it a {position.side.value}; what opened it was a {told.value}"
+            ),
+            at_stake=position.quantity * position.average_cost,
+            currency=quote_of(position.symbol),
+        )
+
+
+def _is_registered(records: Records, name: PositionId) -> bool:
+    return name in records.positions
+
+
+def _is_phantom(records: Records, booked: Position) -> bool:
+    """Booked fills of ours have left a holding that the registry does not know."""
+    instrument = records.catalogue.find(booked.symbol)
+    return booked.quantity > records.quantity_tolerance(instrument)
+
+
+def _phantom(folded: Position) -> Found:
+    evidence = (
+        f"our own fills have left {short(folded.quantity)} {base_of(folded.symbol)}; the registry"
+        " has no such position"
+    )
+    finding = Finding(
+        kind=FindingKind.PHANTOM,
+        subject=folded.position_id,
+        symbol=folded.symbol,
+        evidence=evidence,
+        at_stake=folded.quantity * folded.average_cost,
+        currency=quote_of(folded.symbol),
+    )
+    return finding, (AdoptPosition(position=folded, reason=evidence),)
+
+
+def _book_on_adopted(records: Records, homes: dict[VenueOrderId, PositionId], held: Held) -> None:
+    """What missing fills will make of positions that fills alone do not explain."""
+    for fill in in_time_order(records.missing_fills):
+        name = homes.get(fill.venue_order_id)
+        before = held.get(name) if name is not None else None
+        if name is None or before is None or before.origin != ADOPTED:
+            continue
+        after = apply_fill(before, fill, position_id=name)
+        held[name] = after
+        if after.status is PositionStatus.CLOSED:
+            del held[name]
+
+
+# --- the fills against the holdings -------------------------------------------------------------
+
+
+def _against_holdings(records: Records, positions: Iterable[Position]) -> Iterator[Finding]:
+    by_asset: dict[str, list[Position]] = {}
+    for position in positions:
+        by_asset.setdefault(base_of(position.symbol), []).append(position)
+    for asset, members in by_asset.items():
+        managed = sum((each.quantity for each in members), ZERO)
+        balance = records.balances.get(asset)
+        held = ZERO if balance is None else balance.total
+        tolerance = records.quantity_tolerance(records.catalogue.find(members[0].symbol))
+        if managed - held > tolerance and not _is_overtaken(records, asset):
+            yield from _short(records, asset, members, held=held, tolerance=tolerance)
+
+
+def _short(
+    records: Records, asset: str, members: list[Position], *, held: Decimal, tolerance: Decimal
+) -> Iterator[Finding]:
+    """Nothing held: each of its positions is an orphan; too little: one finding for the asset."""
+    evidence = f"the venue holds {short(held)} {asset}{_second_word(records, asset)}"
+    if held <= tolerance:
+        for each in members:
+            yield Finding(
+                kind=FindingKind.ORPHANED,
+                subject=each.position_id,
+                symbol=each.symbol,
+                evidence=f"managed {short(each.quantity)} {asset}, no fill explains it; {evidence}",
+                at_stake=each.quantity * each.average_cost,
+                currency=quote_of(each.symbol),
+                is_absence=True,
+            )
+        return
+    managed = sum((each.quantity for each in members), ZERO)
+    yield Finding(
+        kind=FindingKind.QTY_MISMATCH,
+        subject=members[0].position_id if len(members) == 1 else asset,
+        symbol=members[0].symbol,
+        evidence=f"managed {short(managed)} {asset}; {evidence}",
+        at_stake=(managed - held) * max(each.average_cost for each in members),
+        currency=quote_of(members[0].symbol),
+        is_absence=True,
+    )
+
+
+def _second_word(records: Records, asset: str) -> str:
+    """What another source says of the same asset."""
+    end = records.ledger_ends.get(asset)
+    return "" if end is None else f" (its ledger ends at {short(end.balance)})"
+
+
+def _is_overtaken(records: Records, asset: str) -> bool:
+    """Whether a fill that we know of is newer than the balances: their answer is too old."""
+    return any(
+        fill.filled_at > records.balances_as_of and base_of(fill.symbol) == asset
+        for fill in records.recorded_fills.values()
+    )
+
+
+# --- the stops ----------------------------------------------------------------------------------
+
+
+def _stops_by_position(records: Records) -> dict[PositionId, list[VenueOrder]]:
+    found: dict[PositionId, list[VenueOrder]] = {}
+    for order in records.open_orders.values():
+        own = records.ours(order)
+        if own is not None and own.purpose == "stop" and own.position_id is not None:
+            found.setdefault(own.position_id, []).append(order)
+    return found
+
+
+def _check_stops(
+    records: Records, position: Position, stops: list[VenueOrder] | None
+) -> Iterator[Finding]:
+    instrument = records.catalogue.find(position.symbol)
+    if instrument is None:
+        return
+    quantity = instrument.floor_quantity(position.quantity)
+    if not instrument.is_tradable_quantity(quantity, price=position.average_cost):
+        return
+    at_stake = quantity * position.average_cost
+    base = Finding(
+        kind=FindingKind.STOP_MISSING,
+        subject=position.position_id,
+        symbol=position.symbol,
+        evidence=f"{short(quantity)} {position.symbol} has no stop resting at the venue",
+        at_stake=at_stake,
+        currency=quote_of(position.symbol),
+        is_absence=True,
+    )
+    if not stops:
+        yield base
+        return
+    covered = sum((stop.remaining_quantity for stop in stops), ZERO)
+    if covered != quantity:
+        yield replace(
+            base,
+            kind=FindingKind.STOP_QTY,
+            evidence=f"stops cover {short(covered)} of {short(quantity)} {position.symbol}",
+            at_stake=abs(quantity - covered) * position.average_cost,
+        )
+    if any(stop.side is position.side for stop in stops):
+        yield replace(
+            base,
+            kind=FindingKind.STOP_SIDE,
+            evidence=f"a stop of {position.symbol} is on the position's own side",
+        )

@@ -1,0 +1,224 @@
+"""Both sides of a reconciliation, indexed once, so that each check is one look-up an order.
+
+The venue's lists may be short: what QueryOrders showed by name completes them. Our side is what our
+own events say; a row that somebody changed by hand is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from zoe_tools.domain.discrepancy import Finding
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.money import short
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import Step
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
+from zoe_tools.domain.wallet import MAIN, holding_of
+
+T = TypeVar("T")
+
+CASH = "USD"
+"""What the account's limits and its cash tolerance are reckoned in."""
+
+Found = tuple[Finding, tuple[Step, ...]]
+"""A finding, and the steps that mend it; none where it is left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """See the module. `ledger` is None where it was not asked for, newest entry by asset."""
+
+    snapshot: Snapshot
+    catalogue: InstrumentCatalogue
+    is_whole: bool
+    open_orders: dict[VenueOrderId, VenueOrder]
+    closed_orders: dict[VenueOrderId, VenueOrder]
+    venue_by_client_id: dict[ClientOrderId, VenueOrder]
+    venue_fills: tuple[Fill, ...]
+    recorded_fills: dict[FillId, Fill]
+    ledger: tuple[LedgerEntry, ...] | None
+    ledger_ends: dict[str, LedgerEntry]
+    balances: dict[str, Balance]
+    balances_as_of: datetime
+    own_orders: tuple[OrderRecord, ...]
+    own_by_client_id: dict[ClientOrderId, OrderRecord]
+    own_by_venue_id: dict[VenueOrderId, OrderRecord]
+    own_by_position: dict[PositionId, tuple[OrderRecord, ...]]
+    positions: dict[PositionId, Position]
+
+    def ours(self, order: VenueOrder) -> OrderRecord | None:
+        """Our record of a venue order."""
+        found = self.own_by_venue_id.get(order.venue_order_id)
+        if found is None and order.client_order_id is not None:
+            found = self.own_by_client_id.get(order.client_order_id)
+        return found
+
+    def theirs(self, own: OrderRecord) -> VenueOrder | None:
+        """The venue's record of our order: by its id, else by the name we gave it."""
+        name = own.venue_order_id
+        if name is not None:
+            found = self.closed_orders.get(name) or self.open_orders.get(name)
+            if found is not None:
+                return found
+        return self.venue_by_client_id.get(own.client_order_id)
+
+    def our_order_of(self, fill: Fill) -> OrderRecord | None:
+        """Our record of the order that a venue fill belongs to."""
+        name = fill.venue_order_id
+        found = self.own_by_venue_id.get(name)
+        if found is not None:
+            return found
+        if fill.client_order_id is not None and fill.client_order_id in self.own_by_client_id:
+            return self.own_by_client_id[fill.client_order_id]
+        order = self.closed_orders.get(name) or self.open_orders.get(name)
+        return None if order is None else self.ours(order)
+
+    @property
+    def missing_fills(self) -> tuple[Fill, ...]:
+        """Fills of our orders that the venue shows and our books lack, each once."""
+        found = {
+            fill.fill_id: fill
+            for fill in self.venue_fills
+            if fill.fill_id not in self.recorded_fills and self.our_order_of(fill) is not None
+        }
+        return tuple(found.values())
+
+    @property
+    def doubtful_fills(self) -> tuple[Fill, ...]:
+        """Booked fills that the venue's whole history does not show, though it had the time."""
+        shown = self.snapshot.fills
+        if not self.is_whole or not isinstance(shown, Reading):
+            return ()
+        too_young = shown.as_of - timedelta(seconds=self.snapshot.policy.visibility_lag_s)
+        known = {each.fill_id for each in self.venue_fills}
+        return tuple(
+            each
+            for each in self.recorded_fills.values()
+            if each.fill_id not in known and each.filled_at <= too_young
+        )
+
+    def quantity_tolerance(self, instrument: Instrument | None) -> Decimal:
+        """What two quantities may differ by: never finer than the instrument's step."""
+        tolerance = self.snapshot.policy.reconcile_quantity_tolerance
+        if instrument is None:
+            return tolerance
+        return max(tolerance, Decimal(1).scaleb(-instrument.quantity_decimals))
+
+
+def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
+    """Index both sides; `is_whole`: all that the venue's records hold was asked for.
+
+    Raises:
+        VenueUnavailable: a part that is needed is missing from the snapshot.
+    """
+    listed = value_of(snapshot.open_orders, "the open orders")
+    open_orders = _by_id(listed)
+    closed_orders = _by_id(_part(snapshot.closed_orders, "the closed orders", is_whole=is_whole))
+    if isinstance(snapshot.asked_orders, Reading):
+        for each in snapshot.asked_orders.value:
+            home = closed_orders if each.status.is_terminal else open_orders
+            home.setdefault(each.venue_order_id, each)
+    for name in closed_orders.keys() & open_orders.keys():
+        del open_orders[name]  # it closed between the two answers
+    ledger = _part(snapshot.ledger, "the ledger", is_whole=is_whole)
+    own = _believed(snapshot)
+    catalogue = value_of(snapshot.catalogue, "the instruments")
+    balances = value_of(snapshot.balances, "the balances")
+    return Records(
+        snapshot=snapshot,
+        catalogue=catalogue,
+        is_whole=is_whole,
+        open_orders=open_orders,
+        closed_orders=closed_orders,
+        venue_by_client_id={
+            each.client_order_id: each
+            for each in (*closed_orders.values(), *open_orders.values())
+            if each.client_order_id is not None
+        },
+        venue_fills=_part(snapshot.fills, "the trades history", is_whole=is_whole),
+        recorded_fills={each.fill_id: each for each in snapshot.recorded_fills},
+        ledger=ledger if isinstance(snapshot.ledger, Reading) else None,
+        ledger_ends=_ends(ledger, balances, catalogue),
+        balances={each.asset: each for each in balances},
+        balances_as_of=_as_of(snapshot.balances, snapshot.taken_at),
+        own_orders=own,
+        own_by_client_id={each.client_order_id: each for each in own},
+        own_by_venue_id={each.venue_order_id: each for each in own if each.venue_order_id},
+        own_by_position=_by_position(own),
+        positions={each.position_id: each for each in snapshot.positions},
+    )
+
+
+def is_older(part: Reading[tuple[VenueOrder, ...]] | Missing, own: OrderRecord) -> bool:
+    """Whether our events about the order are newer than the venue's answer."""
+    return isinstance(part, Reading) and own.updated_at > part.as_of
+
+
+def told(fill: Fill) -> str:
+    """A fill in words."""
+    return f"{fill.side.value} {short(fill.quantity)} {fill.symbol} at {short(fill.price)}"
+
+
+def differences(own: object, venue: object, names: list[str]) -> str:
+    """Both values of each field that differs."""
+    return "; ".join(
+        f"{name}: ours {_word(getattr(own, name))}, the venue's {_word(getattr(venue, name))}"
+        for name in names
+    )
+
+
+def _word(value: object) -> str:
+    return short(value) if isinstance(value, Decimal) else str(value)
+
+
+def _by_id(orders: Iterable[VenueOrder]) -> dict[VenueOrderId, VenueOrder]:
+    return {each.venue_order_id: each for each in orders}
+
+
+def _part(part: Reading[tuple[T, ...]] | Missing, what: str, *, is_whole: bool) -> tuple[T, ...]:
+    if not is_whole and isinstance(part, Missing):
+        return ()
+    return value_of(part, what)
+
+
+def _as_of(part: Reading[tuple[Balance, ...]] | Missing, otherwise: datetime) -> datetime:
+    return part.as_of if isinstance(part, Reading) else otherwise
+
+
+def _ends(
+    ledger: tuple[LedgerEntry, ...],
+    balances: tuple[Balance, ...],
+    catalogue: InstrumentCatalogue,
+) -> dict[str, LedgerEntry]:
+    """The newest row of each wallet of each asset, by the name that its balance goes by."""
+    newest: dict[tuple[str, str], LedgerEntry] = {}
+    for entry in ledger:  # newest first
+        newest.setdefault((entry.asset, entry.wallet), entry)
+    names = {holding_of(each.asset, catalogue): each.asset for each in balances}
+    return {
+        names.get(holding, holding[0] if holding[1] == MAIN else f"{holding[0]}, {holding[1]}"): row
+        for holding, row in newest.items()
+    }
+
+
+def _believed(snapshot: Snapshot) -> tuple[OrderRecord, ...]:
+    truth = {row.client_order_id: events for row, events in snapshot.changed_by_hand}
+    return tuple(truth.get(each.client_order_id, each) for each in snapshot.orders)
+
+
+def _by_position(own: tuple[OrderRecord, ...]) -> dict[PositionId, tuple[OrderRecord, ...]]:
+    found: dict[PositionId, list[OrderRecord]] = {}
+    for order in own:
+        if order.position_id is not None:
+            found.setdefault(order.position_id, []).append(order)
+    return {name: tuple(orders) for name, orders in found.items()}

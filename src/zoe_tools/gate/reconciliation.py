@@ -1,0 +1,118 @@
+"""Writes down what a comparison found: its run, its discrepancies, where the account stands.
+
+These are observations, written in a dry run too. The event RECONCILIATION_REPORT goes out with
+exactly the run's counts; a change of level is an event of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from zoe_tools.core.discrepancies import Followed, follow
+from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
+from zoe_tools.core.reconcile import Reconciliation
+from zoe_tools.core.reconcile_orders import unseen
+from zoe_tools.core.reconcile_store import changed_by_hand
+from zoe_tools.domain.discrepancy import Level, ReconciliationRun, ReconciliationState
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.errors import VenueError
+from zoe_tools.observe.log import event
+from zoe_tools.ports import Clock, Venue
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+_WINDOW = LONG * 2
+"""How far back runs are read: the longest threshold looks beyond its own window once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A comparison as it was written down."""
+
+    run: ReconciliationRun
+    followed: Followed
+    state: ReconciliationState
+    before: ReconciliationState
+
+
+def note_reconciliation(
+    transaction: Transaction,
+    result: Reconciliation,
+    *,
+    at: datetime,
+    is_whole: bool = True,
+    actions_taken: int = 0,
+    clean_runs_needed: int = CLEAN_RUNS,
+) -> Noted:
+    """Follow the discrepancies, judge the thresholds, and write all of it."""
+    book = transaction.reconciliation
+    before = book.state()
+    followed = follow(book.active(), result.findings, now=at, is_whole=is_whole)
+    run_id = f"R-{at:%Y%m%dT%H%M%S%f}"
+    run = run_of(run_id, at, followed, result.figures, actions_taken=actions_taken)
+    runs = (*book.runs(at - _WINDOW), run)
+    state = state_after(before, runs, followed.active, now=at, clean_runs_needed=clean_runs_needed)
+    book.record_run(run)
+    book.record(followed.changed)
+    book.set_state(state, at)
+    transaction.beat(
+        "reconcile",
+        "ok" if state.level is Level.OK and not state.is_degraded else "warning",
+        at,
+        {"findings": run.count("issues_total"), "level": state.level.value},
+    )
+    return Noted(run=run, followed=followed, state=state, before=before)
+
+
+def report(noted: Noted) -> None:
+    """Tell the log; call it once what was written is committed."""
+    severity = "info" if noted.state.level is Level.OK else "warning"
+    event(_LOG, "RECONCILIATION_REPORT", severity, **dict(noted.run.counts))
+    was, now = noted.before, noted.state
+    if (was.level, was.is_degraded) == (now.level, now.is_degraded):
+        return
+    is_worse = now.pauses_account or (now.level is Level.WARN and was.level is Level.OK)
+    event(
+        _LOG,
+        "RECONCILIATION_ESCALATED" if is_worse else "RECONCILIATION_CLEARED",
+        "critical" if now.pauses_account else "warning",
+        level=now.level.value,
+        before=was.level.value,
+        is_degraded=now.is_degraded,
+        reason=now.reason,
+    )
+
+
+async def completed(
+    snapshot: Snapshot, *, venue: Venue, store: StoreRunner, clock: Clock
+) -> Snapshot:
+    """The snapshot with what only a reconciliation needs.
+
+    Rows that somebody changed, read in one transaction with their events; adjustments; and by name
+    the orders of ours that the venue's lists do not show.
+
+    Raises:
+        StoreError: the books cannot be read.
+    """
+    changed, posted = await store.run(
+        lambda tx: (_changed_by_hand(tx), tx.reconciliation.adjustments())
+    )
+    seen = replace(snapshot, changed_by_hand=changed, adjustments=posted)
+    names = unseen(seen)
+    if not names:
+        return seen
+    try:
+        asked = await venue.orders(names)
+    except VenueError as error:
+        return replace(seen, asked_orders=Missing(error.message.rstrip(".")))
+    return replace(seen, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
+
+
+def _changed_by_hand(transaction: Transaction) -> tuple[tuple[OrderRecord, OrderRecord], ...]:
+    log = transaction.reconciliation.order_log()
+    return changed_by_hand(transaction.orders(), log, transaction.fills())

@@ -1,0 +1,289 @@
+"""Reconciliation as the store keeps it: runs, discrepancies, the account's state, adjustments.
+
+All but adjustments are observations: they may be written by a dry run, and are no business. An
+adjustment is append-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from zoe_tools.domain.discrepancy import (
+    NEVER_COMPARED,
+    Adjustment,
+    Discrepancy,
+    DiscrepancyId,
+    DiscrepancyState,
+    FindingKind,
+    Level,
+    ReconciliationRun,
+    ReconciliationState,
+    Response,
+    Severity,
+)
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, Symbol
+from zoe_tools.domain.journal import OrderEvent
+from zoe_tools.domain.money import plain
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.store.record_tables import (
+    ADJUSTMENTS,
+    CRYPTO_RECONCILIATION_EVENTS,
+    DISCREPANCIES,
+    RECONCILIATION_STATES,
+)
+from zoe_tools.store.rows import insert_new, upsert
+from zoe_tools.store.tables import ORDER_EVENTS
+
+_OVER = DiscrepancyState.RESOLVED.value
+
+
+class ReconciliationBook:
+    """One account's part, within one transaction."""
+
+    def __init__(self, connection: Connection, account_id: AccountId, mode: str) -> None:
+        self._connection = connection
+        self._account_id = account_id
+        self._mode = mode
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    def record_run(self, run: ReconciliationRun) -> None:
+        """Write one comparison down."""
+        self._connection.execute(
+            CRYPTO_RECONCILIATION_EVENTS.insert(),
+            {
+                "account_id": self._account_id,
+                "taken_at": run.taken_at,
+                "run_id": run.run_id,
+                "mode": self._mode,
+                "status": run.status,
+                "reason": run.reason,
+                "local_cash": run.local_cash,
+                "venue_cash": run.venue_cash,
+                "cash_diff": run.cash_diff,
+                "local_holdings": _spelled(run.local_holdings),
+                "venue_holdings": _spelled(run.venue_holdings),
+                "holdings_diff": _spelled(run.holdings_diff),
+                "report": dict(run.counts),
+            },
+        )
+
+    def runs(self, since: datetime | None = None) -> tuple[ReconciliationRun, ...]:
+        """Comparisons at `since` or later, oldest first."""
+        table = CRYPTO_RECONCILIATION_EVENTS
+        statement = (
+            select(table)
+            .where(table.c.account_id == self._account_id)
+            .order_by(table.c.taken_at, table.c.row_id)
+        )
+        if since is not None:
+            statement = statement.where(table.c.taken_at >= since)
+        return tuple(_run_of(row) for row in self._connection.execute(statement))
+
+    # --- discrepancies ---------------------------------------------------------------------------
+
+    def active(self) -> tuple[Discrepancy, ...]:
+        """Those that are not resolved, oldest first."""
+        return self._select(DISCREPANCIES.c.state != _OVER)
+
+    def all(self, since: datetime | None = None) -> tuple[Discrepancy, ...]:
+        """Those seen at `since` or later, resolved ones too, oldest first."""
+        if since is None:
+            return self._select()
+        return self._select(DISCREPANCIES.c.last_seen_at >= since)
+
+    def discrepancy(self, name: str) -> Discrepancy | None:
+        """The one so called."""
+        found = self._select(DISCREPANCIES.c.discrepancy_id == name)
+        return found[0] if found else None
+
+    def record(self, discrepancies: Sequence[Discrepancy]) -> None:
+        """Insert them, or bring their rows to these values."""
+        upsert(
+            self._connection,
+            DISCREPANCIES,
+            [_row_of(self._account_id, each) for each in discrepancies],
+        )
+
+    def _select(self, *conditions: ColumnElement[bool]) -> tuple[Discrepancy, ...]:
+        table = DISCREPANCIES
+        statement = (
+            select(table)
+            .where(table.c.account_id == self._account_id, *conditions)
+            .order_by(table.c.first_seen_at, table.c.discrepancy_id)
+        )
+        return tuple(_discrepancy_of(row) for row in self._connection.execute(statement))
+
+    # --- the account's state ---------------------------------------------------------------------
+
+    def state(self) -> ReconciliationState:
+        """Where the account stands after its last comparison."""
+        table = RECONCILIATION_STATES
+        row = self._connection.execute(
+            select(table).where(table.c.account_id == self._account_id)
+        ).first()
+        if row is None:
+            return NEVER_COMPARED
+        return ReconciliationState(
+            level=Level(row.state),
+            is_degraded=row.is_degraded,
+            reason=row.reason,
+            since=row.since,
+            clean_runs=row.clean_runs,
+            last_run_at=row.last_run_at,
+            paused=tuple(Symbol(each) for each in row.details.get("paused", ())),
+        )
+
+    def set_state(self, state: ReconciliationState, at: datetime) -> None:
+        """Write it down."""
+        values = {
+            "account_id": self._account_id,
+            "state": state.level.value,
+            "is_degraded": state.is_degraded,
+            "reason": state.reason,
+            "since": state.since or at,
+            "clean_runs": state.clean_runs,
+            "last_run_at": state.last_run_at,
+            "details": {"paused": list(state.paused)},
+        }
+        upsert(self._connection, RECONCILIATION_STATES, values)
+
+    # --- adjustments -----------------------------------------------------------------------------
+
+    def post(self, adjustment: Adjustment) -> bool:
+        """Book it; False if it is booked already."""
+        values = {
+            "account_id": self._account_id,
+            "adjustment_id": adjustment.adjustment_id,
+            "discrepancy_id": adjustment.discrepancy_id or "",
+            "position_id": adjustment.position_id or "",
+            "asset": adjustment.asset,
+            "quantity": adjustment.quantity,
+            "unit_price": adjustment.unit_price,
+            "currency": adjustment.currency,
+            "author": adjustment.author,
+            "reason": adjustment.reason,
+            "adjusted_at": adjustment.adjusted_at,
+        }
+        return insert_new(self._connection, ADJUSTMENTS, values)
+
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """All of them, oldest first."""
+        table = ADJUSTMENTS
+        rows = self._connection.execute(
+            select(table)
+            .where(table.c.account_id == self._account_id)
+            .order_by(table.c.adjusted_at, table.c.row_id)
+        )
+        return tuple(_adjustment_of(row) for row in rows)
+
+    # --- the orders' own log ---------------------------------------------------------------------
+
+    def order_log(self) -> dict[ClientOrderId, list[OrderEvent]]:
+        """Every order's append-only events, in the order of writing."""
+        table = ORDER_EVENTS
+        found: dict[ClientOrderId, list[OrderEvent]] = {}
+        rows = self._connection.execute(
+            select(table).where(table.c.account_id == self._account_id).order_by(table.c.row_id)
+        )
+        for row in rows:
+            event = OrderEvent(
+                event_key=row.event_key,
+                client_order_id=row.client_order_id,
+                status=OrderStatus(row.status),
+                occurred_at=row.occurred_at,
+                source=row.source,
+                filled_quantity=row.filled_quantity,
+                reason=row.reason,
+            )
+            found.setdefault(event.client_order_id, []).append(event)
+        return found
+
+
+def _spelled(holdings: Sequence[tuple[str, Decimal]]) -> dict[str, str]:
+    return {asset: plain(quantity) for asset, quantity in holdings}
+
+
+def _read(holdings: dict[str, Any]) -> tuple[tuple[str, Decimal], ...]:
+    return tuple(sorted((asset, Decimal(text)) for asset, text in holdings.items()))
+
+
+def _run_of(row: Row[Any]) -> ReconciliationRun:
+    return ReconciliationRun(
+        run_id=row.run_id,
+        taken_at=row.taken_at,
+        status=row.status,
+        reason=row.reason,
+        local_cash=row.local_cash,
+        venue_cash=row.venue_cash,
+        local_holdings=_read(row.local_holdings),
+        venue_holdings=_read(row.venue_holdings),
+        counts=tuple(row.report.items()),
+    )
+
+
+def _row_of(account_id: AccountId, each: Discrepancy) -> dict[str, object]:
+    return {
+        "account_id": account_id,
+        "discrepancy_id": each.discrepancy_id,
+        "kind": each.kind.value,
+        "subject": each.subject,
+        "symbol": each.symbol,
+        "state": each.state.value,
+        "severity": each.severity.value,
+        "policy": each.policy.value,
+        "evidence": each.evidence,
+        "at_stake": each.at_stake,
+        "currency": each.currency,
+        "first_seen_at": each.first_seen_at,
+        "last_seen_at": each.last_seen_at,
+        "confirmed_at": each.confirmed_at,
+        "resolved_at": each.resolved_at,
+        "times_seen": each.times_seen,
+        "waived_until": each.waived_until,
+        "explained_by": each.explained_by,
+        "explanation": each.explanation,
+    }
+
+
+def _discrepancy_of(row: Row[Any]) -> Discrepancy:
+    return Discrepancy(
+        discrepancy_id=DiscrepancyId(row.discrepancy_id),
+        kind=FindingKind(row.kind),
+        subject=row.subject,
+        symbol=row.symbol,
+        state=DiscrepancyState(row.state),
+        severity=Severity(row.severity),
+        policy=Response(row.policy),
+        evidence=row.evidence,
+        at_stake=row.at_stake,
+        currency=row.currency,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        confirmed_at=row.confirmed_at,
+        resolved_at=row.resolved_at,
+        times_seen=row.times_seen,
+        waived_until=row.waived_until,
+        explained_by=row.explained_by,
+        explanation=row.explanation,
+    )
+
+
+def _adjustment_of(row: Row[Any]) -> Adjustment:
+    return Adjustment(
+        adjustment_id=row.adjustment_id,
+        discrepancy_id=DiscrepancyId(row.discrepancy_id) if row.discrepancy_id else None,
+        position_id=PositionId(row.position_id) if row.position_id else None,
+        asset=row.asset,
+        quantity=row.quantity,
+        unit_price=row.unit_price,
+        currency=row.currency,
+        author=row.author,
+        reason=row.reason,
+        adjusted_at=row.adjusted_at,
+    )

@@ -1,0 +1,123 @@
+"""Runs, discrepancies, the account's state and adjustments, as they come back from the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from builders import BTC, NOON, d, make_discrepancy, make_run
+from zoe_tools.core.order_lifecycle import event_of
+from zoe_tools.domain.discrepancy import (
+    NEVER_COMPARED,
+    Adjustment,
+    DiscrepancyId,
+    DiscrepancyState,
+    Level,
+    ReconciliationState,
+)
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.errors import StoreError
+from zoe_tools.store.store import Store
+
+LATER = NOON + timedelta(hours=1)
+ADJUSTMENT = Adjustment(
+    adjustment_id="A-1",
+    asset="BTC",
+    quantity=d("-0.0004"),
+    author="ada",
+    reason="sold elsewhere",
+    adjusted_at=NOON,
+    discrepancy_id=DiscrepancyId("D-1"),
+    position_id=PositionId("P1"),
+)
+
+
+def test_a_run_comes_back_as_it_was(store: Store) -> None:
+    """Both sides, what differs, and the report."""
+    run = make_run(
+        status="degraded",
+        reason="cash mismatch",
+        venue_cash=d("997.99"),
+        venue_holdings=(("BTC", d("0.4")),),
+    )
+    with store.transaction() as transaction:
+        book = transaction.reconciliation
+        book.record_run(run)
+        book.record_run(make_run(run_id="R-2", taken_at=LATER))
+
+        assert book.runs() == (run, make_run(run_id="R-2", taken_at=LATER))
+        assert [each.run_id for each in book.runs(LATER)] == ["R-2"]
+    assert (run.cash_diff, run.holdings_diff) == (d("2.01"), (("BTC", d("0.1")),))
+
+
+def test_a_discrepancy_is_one_row_from_first_seen_to_resolved(store: Store) -> None:
+    """What is over is not active any more, and stays."""
+    first, other = make_discrepancy(), make_discrepancy(discrepancy_id="D-2", subject="BTC")
+    over = replace(first, state=DiscrepancyState.RESOLVED, resolved_at=LATER, times_seen=4)
+    with store.transaction() as transaction:
+        book = transaction.reconciliation
+        book.record((first, other))
+        assert set(book.active()) == {first, other}
+        book.record((over,))
+        assert book.active() == (other,)
+        assert book.discrepancy("D-0123456789") == over
+        assert book.discrepancy("D-3") is None
+        assert len(book.all()) == 2
+        assert book.all(LATER) == ()
+
+
+def test_where_the_account_stands_survives(store: Store) -> None:
+    """A restart does not forget that it is degraded."""
+    state = ReconciliationState(
+        level=Level.CRIT,
+        is_degraded=True,
+        reason="cash mismatch",
+        since=NOON,
+        clean_runs=2,
+        last_run_at=LATER,
+        paused=(BTC,),
+    )
+    with store.transaction() as transaction:
+        assert transaction.reconciliation.state() == NEVER_COMPARED
+        transaction.reconciliation.set_state(state, NOON)
+    with store.transaction() as transaction:
+        assert transaction.reconciliation.state() == state
+
+
+def test_an_adjustment_is_posted_once_and_stays(store: Store) -> None:
+    """With whoever said it, and why."""
+    with store.transaction() as transaction:
+        assert transaction.reconciliation.post(ADJUSTMENT)
+        assert not transaction.reconciliation.post(ADJUSTMENT)
+        assert transaction.reconciliation.adjustments() == (ADJUSTMENT,)
+
+
+def test_an_adjustment_cannot_be_changed_at_a_prompt(store: Store) -> None:
+    """The table is append-only in the database itself."""
+    with store.transaction() as transaction:
+        transaction.reconciliation.post(ADJUSTMENT)
+    with pytest.raises((StoreError, SQLAlchemyError)), store.transaction() as transaction:
+        transaction._connection.exec_driver_sql("UPDATE adjustments SET reason = 'none'")
+
+
+def test_the_log_of_all_orders_is_read_at_once(store: Store) -> None:
+    """Each order's events in the order of writing."""
+    first, second = ClientOrderId("one"), ClientOrderId("two")
+    events = [
+        event_of(name, status, occurred_at=NOON, source="test")
+        for name, status in (
+            (first, OrderStatus.OPEN),
+            (second, OrderStatus.OPEN),
+            (first, OrderStatus.CANCELED),
+        )
+    ]
+    with store.transaction() as transaction:
+        for each in events:
+            transaction.append_order_event(each)
+        log = transaction.reconciliation.order_log()
+
+    assert log == {first: [events[0], events[2]], second: [events[1]]}
