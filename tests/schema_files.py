@@ -32,6 +32,7 @@ from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pnl import PnlReport
+from zoe_tools.core.positions import AssetShare, PositionLine, PositionStory
 from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
@@ -266,6 +267,22 @@ RESULTS: dict[str, Result] = {
         net_equity=a(Decimal | None),
         days=rows(a(PnlDay)),
         is_executed=flag,
+    ),
+    "positions": an_object(
+        positions=rows(a(PositionLine)),
+        assets=either(rows(a(AssetShare)), is_(NOTHING)),
+        story=a(PositionStory | None),
+        audit=an_object(
+            phase=text,
+            active_positions=whole,
+            closed_positions=whole,
+            duplicate_active_symbol_keys=whole,
+            non_terminal_in_closed_history=whole,
+            remaining_qty_violations=whole,
+            violations=rows(text),
+            violations_total=whole,
+        ),
+        as_of=a(datetime),
     ),
     "apply": planned,
     "kill": either(planned, an_object(accounts=rows(killed))),

@@ -51,6 +51,9 @@ COMMANDS: dict[str, str] = {
     ),
     "fills": "List the executions in zoe's own books, without asking the venue.",
     "pnl": "Report what was won and lost, by lots, and what the account is worth.",
+    "positions": (
+        "List the positions that zoe manages, what they are worth, and what is not zoe's."
+    ),
     "apply": "Carry out a saved plan, if planning again gives the same.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",

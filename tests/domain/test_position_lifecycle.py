@@ -150,13 +150,13 @@ def test_the_events_tell_the_difference_and_nothing_twice() -> None:
     )
 
     told = events_between(HELD, sold)
-    assert [each.kind for each in told] == ["left", "stop_price_set", "partial"]
+    assert [each.what for each in told] == ["left", "stop_price_set", "partial"]
     assert told[0].details == {"quantity": "0.0001", "out": "0.0002", "realised_pnl": "0"}
     assert {each.occurred_at for each in told} == {NOON + timedelta(seconds=1)}
     assert len({each.event_key for each in told}) == 3
     assert events_between(sold, sold) == ()
     assert events_between(HELD, sold) == told
-    assert [each.kind for each in events_between(None, make_position())] == ["begun", "entered"]
+    assert [each.what for each in events_between(None, make_position())] == ["begun", "entered"]
 
 
 def test_what_is_over_is_not_active() -> None:

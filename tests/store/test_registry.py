@@ -59,7 +59,7 @@ def test_each_change_writes_its_events_once(store: Store) -> None:
         for each in (make_position(), make_position(), sold, sold):
             books.record_position(each)
         story = books.position_events(PositionId("P1"))
-        assert [each.kind for each in story] == ["begun", "entered", "left", "partial"]
+        assert [each.what for each in story] == ["begun", "entered", "left", "partial"]
         assert len(books.position_events()) == 6
         assert not books.append_position_event(story[0])
         assert (story[0].from_status, story[0].to_status) == (None, PositionStatus.OPEN)

@@ -121,3 +121,20 @@ class Position:
     initial_take_profit_price: Decimal | None = None
     exit_reason: str = ""
     updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPosition:
+    """A row of the registry as it is stored: texts, None where there is none.
+
+    `is_closed`: it has a time of closing. `updated_at` sorts as text; empty where it never changed.
+    """
+
+    position_id: PositionId
+    symbol: str
+    status: str
+    quantity: str | None
+    entry_quantity: str | None
+    exit_quantity: str | None
+    is_closed: bool
+    updated_at: str

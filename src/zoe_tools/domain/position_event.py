@@ -22,7 +22,7 @@ class PositionEvent:
 
     event_key: str
     position_id: PositionId
-    kind: str
+    what: str
     occurred_at: datetime
     from_status: PositionStatus | None
     to_status: PositionStatus
@@ -34,14 +34,14 @@ def events_between(before: Position | None, after: Position) -> tuple[PositionEv
     at = after.updated_at or after.closed_at or after.opened_at
     was = None if before is None else before.status
     return tuple(
-        event_of(after.position_id, kind, at, (was, after.status), details)
-        for kind, details in _changes(before, after)
+        event_of(after.position_id, what, at, (was, after.status), details)
+        for what, details in _changes(before, after)
     )
 
 
 def event_of(
     position_id: PositionId,
-    kind: str,
+    what: str,
     at: datetime,
     statuses: tuple[PositionStatus | None, PositionStatus],
     details: dict[str, str],
@@ -49,9 +49,9 @@ def event_of(
     """An event whose key is the fact itself and its time."""
     facts = ",".join(f"{name}={text}" for name, text in sorted(details.items()))
     return PositionEvent(
-        event_key=f"{position_id}|{kind}|{at.isoformat()}|{facts}",
+        event_key=f"{position_id}|{what}|{at.isoformat()}|{facts}",
         position_id=position_id,
-        kind=kind,
+        what=what,
         occurred_at=at,
         from_status=statuses[0],
         to_status=statuses[1],

@@ -37,6 +37,7 @@ class Books:
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
         self.day: date | None = None
+        self.is_sound = True
         self._active: tuple[Position, ...] = ()
         self._closed: list[Position] = []
         self._fills: tuple[Fill, ...] = ()

@@ -276,7 +276,7 @@ class TradingLoop:
 
     @property
     def _only_reduces(self) -> bool:
-        return self.is_protecting_only or self._parts.gate.is_store_away
+        return self.is_protecting_only or self._parts.gate.is_store_away or not self.books.is_sound
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until something happened, or a cycle's time is over."""

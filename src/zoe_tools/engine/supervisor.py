@@ -20,6 +20,7 @@ from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.registry import begin_registry, watch_registry
 from zoe_tools.errors import (
     AccountBusy,
     PlanRefused,
@@ -101,8 +102,7 @@ async def supervise(
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(_keep_lease(parts, holder))
-            await parts.gate.recover()
-            await loop.books.refresh(parts.clock.now())
+            await _read_books(parts, loop)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             if readiness is not None:
                 await _ask_readiness(loop, readiness)
@@ -125,6 +125,13 @@ async def supervise(
             lambda tx: tx.record_boot(holder.run_id, started, ended, status, {"host": holder.host})
         )
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
+
+
+async def _read_books(parts: LoopParts, loop: TradingLoop) -> None:
+    """Audit what is stored before anything is repaired; then the venue, and all of it."""
+    await begin_registry(parts, loop)
+    await parts.gate.recover()
+    await loop.books.refresh(parts.clock.now())
 
 
 _WEIGHTS = (1, 6, 7, 5, 4)
@@ -275,6 +282,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),
         _poll_key(loop, parts),
+        watch_registry(parts, loop),
     ]
 
 

@@ -19,7 +19,7 @@ def append(connection: Connection, account_id: AccountId, event: PositionEvent) 
         "account_id": account_id,
         "event_key": event.event_key,
         "position_id": event.position_id,
-        "kind": event.kind,
+        "kind": event.what,
         "occurred_at": event.occurred_at,
         "from_status": "" if event.from_status is None else event.from_status.value,
         "to_status": event.to_status.value,
@@ -43,7 +43,7 @@ def _event_of(row: Row[Any]) -> PositionEvent:
     return PositionEvent(
         event_key=row.event_key,
         position_id=row.position_id,
-        kind=row.kind,
+        what=row.kind,
         occurred_at=row.occurred_at,
         from_status=PositionStatus(row.from_status) if row.from_status else None,
         to_status=PositionStatus(row.to_status),

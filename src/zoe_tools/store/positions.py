@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Text, select, type_coerce, update
 
 from zoe_tools.domain.identifiers import AccountId, PositionId
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.position import Position, PositionKind, PositionStatus
+from zoe_tools.domain.position import Position, PositionKind, PositionStatus, RawPosition
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
 
@@ -75,12 +76,91 @@ def position(
     return None if row is None else _position_of(row)
 
 
+def raw_positions(connection: Connection, account_id: AccountId) -> tuple[RawPosition, ...]:
+    """Every row of the account as it is stored, whatever it holds; oldest first."""
+    table = CRYPTO_POSITIONS
+    names = ("quantity", "entry_quantity", "exit_quantity", "closed_at", "updated_at")
+    texts = [type_coerce(table.c[name], Text).label(name) for name in names]
+    statement = (
+        select(table.c.position_id, table.c.symbol, table.c.status, *texts)
+        .where(table.c.account_id == account_id)
+        .order_by(table.c.opened_at, table.c.position_id)
+    )
+    return tuple(
+        RawPosition(
+            position_id=row.position_id,
+            symbol=row.symbol,
+            status=row.status,
+            quantity=_text(row.quantity),
+            entry_quantity=_text(row.entry_quantity),
+            exit_quantity=_text(row.exit_quantity),
+            is_closed=row.closed_at is not None,
+            updated_at=_text(row.updated_at) or "",
+        )
+        for row in connection.execute(statement)
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def end(
+    connection: Connection,
+    account_id: AccountId,
+    position_id: PositionId,
+    *,
+    status: PositionStatus,
+    reason: str,
+    at: datetime,
+) -> None:
+    """End a row that no rule can be held against any more; in error it holds nothing."""
+    values: dict[str, object] = {
+        "status": status.value,
+        "exit_reason": reason,
+        "closed_at": at,
+        "updated_at": at,
+    }
+    if status is PositionStatus.ERROR:
+        values |= dict.fromkeys(("quantity", "entry_quantity", "exit_quantity"), ZERO)
+    _change(connection, account_id, position_id, values)
+
+
+def unclose(
+    connection: Connection, account_id: AccountId, position_id: PositionId, *, at: datetime
+) -> None:
+    """Take back the time of closing of a row that is not over."""
+    _change(connection, account_id, position_id, {"closed_at": None, "updated_at": at})
+
+
+def _change(
+    connection: Connection,
+    account_id: AccountId,
+    position_id: PositionId,
+    values: dict[str, object],
+) -> None:
+    table = CRYPTO_POSITIONS
+    connection.execute(
+        update(table)
+        .where(table.c.account_id == account_id, table.c.position_id == position_id)
+        .values(values)
+    )
+
+
+def _status_of(text: str) -> PositionStatus:
+    """A word that is none of ours, set by hand, is an error: nothing is managed by such a row."""
+    try:
+        return PositionStatus(text)
+    except ValueError:
+        return PositionStatus.ERROR
+
+
 def _position_of(row: Row[Any]) -> Position:
     return Position(
         position_id=row.position_id,
         symbol=row.symbol,
         side=Side(row.side),
-        status=PositionStatus(row.status),
+        status=_status_of(row.status),
         quantity=row.quantity,
         average_cost=row.average_cost,
         opened_at=row.opened_at,

@@ -6,8 +6,10 @@ its own events, in the same commit.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from zoe_tools.domain.identifiers import PositionId
-from zoe_tools.domain.position import ACTIVE, HOLDING, Position
+from zoe_tools.domain.position import ACTIVE, HOLDING, Position, PositionStatus, RawPosition
 from zoe_tools.domain.position_event import PositionEvent, events_between
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
 from zoe_tools.store import audit, audit_notes, position_events, positions
@@ -61,6 +63,29 @@ class Registry(Observing):
     def position(self, position_id: PositionId) -> Position | None:
         """One position."""
         return positions.position(self._connection, self.account_id, position_id)
+
+    def raw_positions(self) -> tuple[RawPosition, ...]:
+        """The registry as it is stored, for its audit; oldest first."""
+        return positions.raw_positions(self._connection, self.account_id)
+
+    def end_position(
+        self, position_id: PositionId, status: PositionStatus, *, reason: str, at: datetime
+    ) -> None:
+        """End a row past the rules, which it breaks already; whoever does so tells its story."""
+        positions.end(
+            self._connection, self.account_id, position_id, status=status, reason=reason, at=at
+        )
+        self._note(position_id)
+
+    def unclose_position(self, position_id: PositionId, *, at: datetime) -> None:
+        """Take back the time of closing of a position that is not over."""
+        positions.unclose(self._connection, self.account_id, position_id, at=at)
+        self._note(position_id)
+
+    def _note(self, position_id: PositionId) -> None:
+        after = self.position(position_id)
+        if after is not None:
+            audit_notes.position(self._audit, after)
 
     def append_position_event(self, event: PositionEvent) -> bool:
         """Append to a position's story what no change of it tells; False if it is there already."""
