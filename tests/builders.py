@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from zoe_tools.core.ledger_journal import booked
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.discrepancy import (
@@ -37,6 +38,9 @@ from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+
+if TYPE_CHECKING:  # tests of the pure core need no store
+    from zoe_tools.store.store import Transaction
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 BTC = Symbol("BTC/USD")
@@ -205,6 +209,11 @@ def make_ledger_entry(**changes: Any) -> LedgerEntry:
         "balance": d("899.74"),
     }
     return LedgerEntry(**{**values, **changes})
+
+
+def book_ledger(transaction: Transaction, *entries: LedgerEntry, source: str = "test/0") -> int:
+    """Book ledger rows with their journal; returns how many were new."""
+    return transaction.ledger_book.record(booked(entries), source=source, at=NOON)
 
 
 def make_discrepancy(**changes: Any) -> Discrepancy:

@@ -39,16 +39,16 @@ def _ledger() -> None:
         op.add_column("ledger_entries", _later_text(name))
     op.create_table(
         "journal_entries",
+        _row_id(),
         _text("account_id"),
         _text("entry_id"),
-        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
         _time("booked_at"),
         *(_text(name) for name in ("refid", "kind", "asset")),
         _money("amount"),
         *(_text(name) for name in ("from_account", "to_account", "source")),
         _owned("journal_entries"),
-        _keyed("journal_entries", "entry_id", "line"),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("row_id", name="pk_journal_entries"),
     )
     op.create_table(
         "ledger_imports",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from builders import NOON, d, make_fill, make_ledger_entry, make_order, make_position
+from builders import NOON, book_ledger, d, make_fill, make_ledger_entry, make_order, make_position
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
     FillId,
@@ -82,8 +82,8 @@ def test_ledger_rows_are_booked_once_and_keep_their_chain(store: Store) -> None:
     second = make_ledger_entry(ledger_id=LedgerId("LA"), amount=d("-1E-8"), balance=d("99"))
     later = make_ledger_entry(ledger_id=LedgerId("LM"), booked_at=NOON + timedelta(seconds=1))
     with store.transaction() as transaction:
-        assert transaction.record_ledger((first, second)) == 2
-        assert transaction.record_ledger((first, second, later)) == 1
+        assert book_ledger(transaction, first, second) == 2
+        assert book_ledger(transaction, first, second, later) == 1
         assert transaction.ledger() == (first, second, later)
         assert transaction.ledger(NOON + timedelta(seconds=1)) == (later,)
 

@@ -21,6 +21,7 @@ from builders import (
     LIVE,
     NOON,
     PAPER,
+    book_ledger,
     d,
     make_fill,
     make_ledger_entry,
@@ -153,7 +154,7 @@ def test_accounts_do_not_see_each_others_rows(url: str, store: Store) -> None:
     with store.transaction() as transaction:
         transaction.record_order(make_order())
         transaction.record_fill(make_fill())
-        transaction.record_ledger((make_ledger_entry(),))
+        book_ledger(transaction, make_ledger_entry())
         transaction.record_position(make_position())
         transaction.set_trading_state(HALTED)
     with other.transaction() as transaction:
@@ -161,7 +162,7 @@ def test_accounts_do_not_see_each_others_rows(url: str, store: Store) -> None:
         assert (transaction.ledger(), transaction.positions()) == ((), ())
         assert transaction.trading_state() == ARMED
         assert transaction.record_fill(make_fill(price=d("7")))
-        assert transaction.record_ledger((make_ledger_entry(),)) == 1
+        assert book_ledger(transaction, make_ledger_entry()) == 1
         transaction.record_order(make_order(quantity=d("9")))
     with store.transaction() as transaction:
         assert transaction.fills() == (make_fill(),)
@@ -226,7 +227,7 @@ def write_a_trade(transaction: Transaction) -> None:
     transaction.record_order(make_order())
     transaction.record_position(make_position())
     transaction.record_fill(make_fill())
-    transaction.record_ledger((make_ledger_entry(),))
+    book_ledger(transaction, make_ledger_entry())
     transaction.append_order_event(
         OrderEvent(
             event_key="k1",

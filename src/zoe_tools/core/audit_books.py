@@ -26,6 +26,7 @@ class LastTold:
     events: dict[str, tuple[int, str]] = field(default_factory=dict)
     fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
     positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
+    ledger: dict[str, tuple[int, str]] = field(default_factory=dict)
     level: tuple[int, str] | None = None
 
     def hear(self, row: AuditRow) -> None:
@@ -46,6 +47,8 @@ class LastTold:
                 case AuditKind.POSITION.value:
                     held = (str(facts["status"]), Decimal(str(facts["quantity"])))
                     self.positions[str(facts["position_id"])] = (row.seq, held)
+                case AuditKind.LEDGER.value:
+                    self.ledger[str(facts["slice"])] = (row.seq, str(facts["digest"]))
                 case _:
                     self.level = (row.seq, str(facts["level"]))
         except (json.JSONDecodeError, KeyError, InvalidOperation):
@@ -59,6 +62,7 @@ _HEARD = frozenset(
         AuditKind.ORDER_EVENT.value,
         AuditKind.FILL.value,
         AuditKind.POSITION.value,
+        AuditKind.LEDGER.value,
         AuditKind.TRADING_STATE.value,
     }
 )
@@ -79,6 +83,15 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
         elif now and proof and proved_by != proof:
             known = f"{state} by {proved_by or 'nothing'}"
             yield seq, f"intent {intent_id} is {known} in the books; row {seq} says by {proof}"
+    yield from _appended(told, books)
+    yield from _positions(told, books)
+    if told.level is not None and books.level != told.level[1]:
+        seq, level = told.level
+        yield seq, f"trading is at {books.level or 'nothing'} in the books; row {seq} says {level}"
+
+
+def _appended(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
+    """Of what is only ever added to: events, executions, ledger rows by their slices."""
     for key, (seq, status) in told.events.items():
         if books.events.get(key) != status:
             yield (
@@ -88,10 +101,9 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     for fill_id, (seq, numbers) in told.fills.items():
         if books.fills.get(fill_id) != numbers:
             yield seq, f"execution {fill_id} of row {seq} is not so in the books"
-    yield from _positions(told, books)
-    if told.level is not None and books.level != told.level[1]:
-        seq, level = told.level
-        yield seq, f"trading is at {books.level or 'nothing'} in the books; row {seq} says {level}"
+    for name, (seq, digest) in told.ledger.items():
+        if books.ledger.get(name) != digest:
+            yield seq, f"the ledger rows that row {seq} tells ({name}) are not so in the books"
 
 
 def _positions(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:

@@ -321,6 +321,7 @@ _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
             AuditKind.REBUILT.value,
             AuditKind.KEY.value,
             AuditKind.ACTION.value,
+            AuditKind.LEDGER.value,
             AuditKind.PRUNED.value,
             AuditKind.RESTORED.value,
         ),

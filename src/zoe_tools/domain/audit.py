@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -40,6 +40,7 @@ class AuditKind(StrEnum):
     POSITION = "position"
     TRADING_STATE = "trading state"
     CONFIG = "config"
+    LEDGER = "ledger"
     ACTION = "action"
     PRUNED = "pruned"
     RESTORED = "restored"
@@ -158,7 +159,7 @@ class BooksState:
     """What the tables of the books say now of what the log tells too.
 
     An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
-    position status and quantity; the level.
+    position status and quantity; the level; the digest of each slice of the ledger.
     """
 
     intents: Mapping[str, tuple[str, str]]
@@ -166,6 +167,7 @@ class BooksState:
     fills: Mapping[str, tuple[Decimal, ...]]
     positions: Mapping[str, tuple[str, Decimal]]
     level: str | None
+    ledger: Mapping[str, str] = field(default_factory=dict)
 
 
 def instant(at: datetime) -> str:

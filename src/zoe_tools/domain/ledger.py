@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.money import ZERO
@@ -41,6 +43,77 @@ class LedgerEntry:
     def change(self) -> Decimal:
         """By how much the row moved the balance of its wallet."""
         return self.amount - self.own_fee
+
+
+class Posting(NamedTuple):
+    """One line of the journal; `amount` is above zero. A tuple: an import makes a million of them.
+
+    It moves the amount from one account of the book to another, and so balances by its shape.
+    """
+
+    asset: str
+    amount: Decimal
+    from_account: str
+    to_account: str
+
+
+class ChainRow(NamedTuple):
+    """What the chain of balances needs of a row; a tuple, because a proof reads a million of them.
+
+    `place` is where it was found, for whoever looks for it: a line of a file. `charge` is a fee in
+    another asset, of that asset's chain.
+    """
+
+    second: str
+    ledger_id: str
+    asset: str
+    wallet: str
+    change: Decimal
+    balance: Decimal
+    place: int = 0
+    charge: tuple[str, Decimal] | None = None
+
+
+Booked = tuple[LedgerEntry, tuple[Posting, ...]]
+"""A ledger row and the lines of the journal that it makes."""
+
+AccountSums = Mapping[tuple[str, str], Decimal]
+"""What each (asset, account) of the journal comes to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerImport:
+    """A file or a run of pages whose rows were booked; times are those of its rows.
+
+    `source` names its slices: a row's own source is that, a stroke, and the slice's number.
+    """
+
+    source: str
+    name: str
+    sha256: str
+    rows_read: int
+    rows_new: int
+    first_at: datetime | None
+    last_at: datetime | None
+    imported_at: datetime
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCursor:
+    """How far the venue's ledger was read: all up to `newest_at` is booked.
+
+    `details` says where a reading that was broken off goes on.
+    """
+
+    source: str
+    newest_at: datetime
+    details: Mapping[str, str]
+
+
+def second_of(at: datetime) -> str:
+    """A time in UTC to the second, as text that sorts."""
+    return at.astimezone(UTC).isoformat()[:19]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

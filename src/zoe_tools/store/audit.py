@@ -109,6 +109,14 @@ class Log:
         """Have the head signed as this transaction commits, however few rows are new."""
         self._must_sign = True
 
+    def lock(self) -> None:
+        """Keep other transactions of this account from writing the log until this one ends.
+
+        On SQLite nobody else can write anyway.
+        """
+        if self._connection.dialect.name != "sqlite":
+            self._connection.execute(_LOCK_HEAD, {"owner": self._account_id})
+
     @property
     def has_notes(self) -> bool:
         """Whether this transaction told the log something already."""

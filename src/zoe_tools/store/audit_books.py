@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from zoe_tools.domain.audit import BooksState
 from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.store.ledger_digest import slice_digests
 from zoe_tools.store.tables import (
     CRYPTO_FILLS,
     CRYPTO_POSITIONS,
@@ -46,4 +47,5 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         fills={row[0]: tuple(row[1:]) for row in fill_rows},
         positions={row[0]: (row[1], row[2]) for row in position_rows},
         level=level,
+        ledger=slice_digests(connection, account_id),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
+from zoe_tools.store.ledger import entry_of
 from zoe_tools.store.record_tables import LEDGER_ENTRIES
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
@@ -79,16 +79,6 @@ def fills_of_position(
     return _select(connection, account_id, belongs)
 
 
-def record_ledger(
-    connection: Connection, account_id: AccountId, entries: Sequence[LedgerEntry]
-) -> int:
-    """Book ledger rows; returns how many were new."""
-    return sum(
-        insert_new(connection, LEDGER_ENTRIES, _ledger_values(account_id, entry))
-        for entry in entries
-    )
-
-
 def ledger(
     connection: Connection, account_id: AccountId, since: datetime | None
 ) -> tuple[LedgerEntry, ...]:
@@ -101,7 +91,7 @@ def ledger(
     )
     if since is not None:
         statement = statement.where(table.c.booked_at >= since)
-    return tuple(_entry_of(row) for row in connection.execute(statement))
+    return tuple(entry_of(row) for row in connection.execute(statement))
 
 
 def _select(
@@ -130,33 +120,4 @@ def _fill_of(row: Row[Any]) -> Fill:
         filled_at=row.filled_at,
         client_order_id=row.client_order_id,
         liquidity=row.liquidity,
-    )
-
-
-def _ledger_values(account_id: AccountId, entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "account_id": account_id,
-        "ledger_id": entry.ledger_id,
-        "refid": entry.refid,
-        "booked_at": entry.booked_at,
-        "kind": entry.kind,
-        "subtype": entry.subtype,
-        "asset": entry.asset,
-        "amount": entry.amount,
-        "fee": entry.fee,
-        "balance": entry.balance,
-    }
-
-
-def _entry_of(row: Row[Any]) -> LedgerEntry:
-    return LedgerEntry(
-        ledger_id=row.ledger_id,
-        refid=row.refid,
-        booked_at=row.booked_at,
-        kind=row.kind,
-        subtype=row.subtype,
-        asset=row.asset,
-        amount=row.amount,
-        fee=row.fee,
-        balance=row.balance,
     )

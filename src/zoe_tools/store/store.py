@@ -41,6 +41,7 @@ from zoe_tools.store import (
     settings,
 )
 from zoe_tools.store.database import Synchronous, Transactions, engine_for, translated_errors
+from zoe_tools.store.ledger import LedgerBook
 from zoe_tools.store.prune import Retention
 from zoe_tools.store.registry import Registry
 from zoe_tools.store.results import Results
@@ -232,9 +233,10 @@ class Transaction(Registry, Results):
         """The fills booked for a position, or for one of its orders; oldest first."""
         return fills.fills_of_position(self._connection, self.account_id, position_id)
 
-    def record_ledger(self, entries: Sequence[LedgerEntry]) -> int:
-        """Book ledger rows, given oldest first; returns how many were new."""
-        return fills.record_ledger(self._connection, self.account_id, entries)
+    @property
+    def ledger_book(self) -> LedgerBook:
+        """The venue's ledger and the journal: what writes them, and reads them in pages."""
+        return LedgerBook(self._connection, self.account_id, self._audit)
 
     def ledger(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
         """Ledger rows at `since` or later, oldest first."""

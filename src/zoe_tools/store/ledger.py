@@ -1,0 +1,355 @@
+"""The venue's ledger and the journal made of it: append-only, booked once, a digest of each slice.
+
+A million rows pass here: they go to SQLite's driver directly, and come from it in pages, each its
+own short transaction. The digest of a slice is in the audit log, so that no row of it can be
+changed, removed or added unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from zoe_tools.domain.audit import AuditKind
+from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.domain.ledger import (
+    Booked,
+    ChainRow,
+    LedgerCursor,
+    LedgerEntry,
+    LedgerImport,
+    Posting,
+    second_of,
+)
+from zoe_tools.domain.wallet import MAIN
+from zoe_tools.store.audit import Log
+from zoe_tools.store.ledger_digest import (
+    ENTRY_COLUMNS,
+    LINE_COLUMNS,
+    number_text,
+    spelled,
+    time_text,
+)
+from zoe_tools.store.record_tables import (
+    JOURNAL_ENTRIES,
+    LEDGER_CURSORS,
+    LEDGER_ENTRIES,
+    LEDGER_IMPORTS,
+)
+from zoe_tools.store.rows import upsert
+
+PAGE = 5_000
+_BULK_CACHE_KB = 64_000
+_BULK_CHECKPOINT_PAGES = 8_000
+
+_IMPORT_COLUMNS = tuple(each.name for each in fields(LedgerImport))
+
+Texts = tuple[str, ...]
+After = tuple[Any, int]
+"""Where a page of the ledger ended: time and number of its last row."""
+
+
+class LedgerConflict(ValueError):
+    """A row is in the books already, and says something else there."""
+
+    def __init__(self, entry: LedgerEntry, known: LedgerEntry) -> None:
+        super().__init__(f"row {entry.ledger_id} is in the books with other content")
+        self.entry = entry
+        self.known = known
+
+
+class _Row(NamedTuple):
+    """A row to be booked, and its columns as texts."""
+
+    entry: LedgerEntry
+    postings: tuple[Posting, ...]
+    texts: Texts
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Its columns as values."""
+        return tuple(getattr(self.entry, name) for name in ENTRY_COLUMNS)
+
+
+class _Line(NamedTuple):
+    """A line to be booked: its columns as texts."""
+
+    texts: tuple[Any, ...]
+    entry: LedgerEntry
+    amount: Decimal
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Its columns as values."""
+        own = {"booked_at": self.entry.booked_at, "amount": self.amount}
+        named = zip(LINE_COLUMNS, self.texts, strict=True)
+        return tuple(own.get(name, text) for name, text in named)
+
+
+class LedgerBook:
+    """One account's ledger within a transaction."""
+
+    def __init__(self, connection: Connection, account_id: AccountId, log: Log) -> None:
+        self._connection = connection
+        self._account_id = account_id
+        self._log = log
+        self._is_sqlite = connection.dialect.name == "sqlite"
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def record(self, rows: Sequence[Booked], *, source: str, at: datetime) -> int:
+        """Book rows with their lines under the name of this slice; returns how many were new.
+
+        What is known by its id is left as it is. `source` must not have been used before.
+
+        Raises:
+            LedgerConflict: a known row says something else; nothing of the slice is kept.
+        """
+        fresh = self._inserted(rows, source) if rows else ()
+        if not fresh:
+            return 0
+        lines = [line for row in fresh for line in _lines(row)]
+        self._insert(JOURNAL_ENTRIES, LINE_COLUMNS, lines, source)
+        digest = hashlib.sha256()
+        for told in fresh:
+            digest.update(spelled(told.texts))
+        for line in lines:
+            digest.update(spelled(line.texts))
+        facts = {
+            "what": "ledger rows booked",
+            "slice": source,
+            "rows": len(fresh),
+            "lines": len(lines),
+            "first": fresh[0].entry.ledger_id,
+            "last": fresh[-1].entry.ledger_id,
+            "digest": digest.hexdigest(),
+        }
+        self._log.note(AuditKind.LEDGER, at, (source.partition("/")[0],), facts)
+        return len(fresh)
+
+    def expect_many(self) -> None:
+        """Have SQLite keep more of its trees at hand, and clean up less often, from now on."""
+        if self._is_sqlite:
+            self._connection.exec_driver_sql(f"PRAGMA cache_size=-{_BULK_CACHE_KB}")
+            self._connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_BULK_CHECKPOINT_PAGES}")
+
+    def record_import(self, done: LedgerImport) -> None:
+        """Note what was imported, once all of it is."""
+        self._connection.execute(
+            LEDGER_IMPORTS.insert(),
+            {
+                "account_id": self._account_id,
+                **{name: getattr(done, name) for name in _IMPORT_COLUMNS},
+            },
+        )
+
+    def keep_cursor(self, cursor: LedgerCursor) -> None:
+        """Remember how far the venue's ledger was read."""
+        values = {
+            "account_id": self._account_id,
+            "source": cursor.source,
+            "newest_at": cursor.newest_at,
+            "details": dict(cursor.details),
+        }
+        upsert(self._connection, LEDGER_CURSORS, values)
+
+    def _inserted(self, rows: Sequence[Booked], source: str) -> Sequence[_Row]:
+        """Those of the rows that were new. Usually all are: on SQLite that is tried first."""
+        told = [_Row(entry, postings, _texts(entry)) for entry, postings in rows]
+        if self._is_sqlite:
+            try:
+                with self._connection.begin_nested():
+                    self._insert(LEDGER_ENTRIES, ENTRY_COLUMNS, told, source)
+            except IntegrityError:
+                pass  # some are known: which?
+            else:
+                return told
+        self._log.lock()
+        unique = {row.entry.ledger_id: row for row in told}
+        known = self.known([*unique])
+        for row in told:
+            before = known.get(row.entry.ledger_id) or unique[row.entry.ledger_id].entry
+            if not is_same(row.entry, before):
+                raise LedgerConflict(row.entry, before)
+        fresh = [row for name, row in unique.items() if name not in known]
+        self._insert(LEDGER_ENTRIES, ENTRY_COLUMNS, fresh, source)
+        return fresh
+
+    def _insert(
+        self, table: Table, columns: Sequence[str], rows: Sequence[_Row | _Line], source: str
+    ) -> None:
+        own = self._account_id
+        if not self._is_sqlite:
+            common = {"account_id": own, "source": source}
+            values = [{**common, **dict(zip(columns, each.values, strict=True))} for each in rows]
+            if values:
+                self._connection.execute(table.insert(), values)
+            return
+        names = ", ".join(("account_id", *columns, "source"))
+        marks = ", ".join("?" for _ in range(len(columns) + 2))
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+        driver: Any = self._connection.connection.driver_connection
+        try:
+            driver.executemany(statement, [(own, *each.texts, source) for each in rows])
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(statement, None, error) from error
+        except sqlite3.Error as error:
+            raise OperationalError(statement, None, error) from error
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def known(self, ledger_ids: Sequence[str]) -> dict[str, LedgerEntry]:
+        """Those of these rows that are booked, by their ids."""
+        table = LEDGER_ENTRIES
+        found: dict[str, LedgerEntry] = {}
+        for start in range(0, len(ledger_ids), 500):
+            part = ledger_ids[start : start + 500]
+            rows = self._connection.execute(
+                select(table).where(
+                    table.c.account_id == self._account_id, table.c.ledger_id.in_(part)
+                )
+            )
+            found.update((row.ledger_id, entry_of(row)) for row in rows)
+        return found
+
+    def is_empty(self) -> bool:
+        """Whether no row is booked at all."""
+        table = LEDGER_ENTRIES
+        statement = select(table.c.row_id).where(table.c.account_id == self._account_id).limit(1)
+        return self._connection.execute(statement).first() is None
+
+    def rows(
+        self, since: datetime | None = None, *, asset: str = "", kind: str = ""
+    ) -> tuple[LedgerEntry, ...]:
+        """Rows at `since` or later, of one asset or type if one is named; oldest first."""
+        table = LEDGER_ENTRIES
+        wanted = [table.c.account_id == self._account_id]
+        wanted += [table.c.booked_at >= since] if since is not None else []
+        wanted += [table.c.asset == asset] if asset else []
+        wanted += [table.c.kind == kind] if kind else []
+        statement = select(table).where(*wanted).order_by(table.c.booked_at, table.c.row_id)
+        return tuple(entry_of(row) for row in self._connection.execute(statement))
+
+    def chain_page(self, after: After | None = None) -> tuple[list[ChainRow], After | None]:
+        """Rows in the order of their times, `PAGE` at most, and where the next page begins."""
+        beyond = "" if after is None else "AND (booked_at, row_id) > (?, ?) "
+        rows = self._read(
+            "SELECT booked_at, row_id, ledger_id, asset, wallet, amount, fee, balance, fee_asset "  # noqa: S608 - only our own words
+            f"FROM ledger_entries WHERE account_id = ? {beyond}"
+            f"ORDER BY booked_at, row_id LIMIT {PAGE}",
+            after or (),
+        )
+        last = (rows[-1][0], rows[-1][1]) if len(rows) == PAGE else None
+        return [_chain_row(row) for row in rows], last
+
+    def journal_page(self, after: int = 0) -> tuple[list[Posting], int | None]:
+        """Lines of the journal as they were written, `PAGE` at most, and where to go on."""
+        rows = self._read(
+            "SELECT row_id, asset, amount, from_account, to_account "  # noqa: S608 - only our own words
+            "FROM journal_entries WHERE account_id = ? AND row_id > ? "
+            f"ORDER BY row_id LIMIT {PAGE}",
+            (after,),
+        )
+        last = rows[-1][0] if len(rows) == PAGE else None
+        return [Posting(asset, Decimal(amount), *ends) for _, asset, amount, *ends in rows], last
+
+    def cursor(self, source: str) -> LedgerCursor | None:
+        """How far the venue's ledger was read; None: never."""
+        table = LEDGER_CURSORS
+        row = self._connection.execute(
+            select(table).where(table.c.account_id == self._account_id, table.c.source == source)
+        ).first()
+        if row is None:
+            return None
+        return LedgerCursor(source=row.source, newest_at=row.newest_at, details=row.details)
+
+    def imports(self) -> tuple[LedgerImport, ...]:
+        """What was imported, oldest first."""
+        table = LEDGER_IMPORTS
+        rows = self._connection.execute(
+            select(table).where(table.c.account_id == self._account_id).order_by(table.c.row_id)
+        )
+        return tuple(
+            LedgerImport(**{name: getattr(row, name) for name in _IMPORT_COLUMNS}) for row in rows
+        )
+
+    def _read(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Raw rows: on SQLite texts, on PostgreSQL times and decimals. `?` marks a value."""
+        text = statement if self._is_sqlite else statement.replace("?", "%s")
+        return self._connection.exec_driver_sql(text, (self._account_id, *values)).fetchall()
+
+
+def is_same(one: LedgerEntry, other: LedgerEntry) -> bool:
+    """Whether two tellings of a row agree. An export tells times to the second, and no class."""
+    return (
+        one.refid == other.refid
+        and one.kind == other.kind
+        and one.asset == other.asset
+        and one.amount == other.amount
+        and one.fee == other.fee
+        and one.balance == other.balance
+        and second_of(one.booked_at) == second_of(other.booked_at)
+    )
+
+
+def entry_of(row: Row[Any]) -> LedgerEntry:
+    """A row of the table."""
+    return LedgerEntry(
+        ledger_id=row.ledger_id,
+        refid=row.refid,
+        booked_at=row.booked_at,
+        kind=row.kind,
+        subtype=row.subtype,
+        asset=row.asset,
+        amount=row.amount,
+        fee=row.fee,
+        balance=row.balance,
+        wallet=row.wallet or MAIN,
+        asset_class=row.asset_class,
+        fee_asset=row.fee_asset,
+    )
+
+
+def _texts(entry: LedgerEntry) -> Texts:
+    return (
+        entry.ledger_id,
+        entry.refid,
+        time_text(entry.booked_at),
+        entry.kind,
+        entry.subtype,
+        entry.asset,
+        number_text(entry.amount),
+        number_text(entry.fee),
+        number_text(entry.balance),
+        entry.wallet,
+        entry.asset_class,
+        entry.fee_asset,
+    )
+
+
+def _lines(row: _Row) -> Iterator[_Line]:
+    ledger_id, refid, at, kind, *_ = row.texts
+    for number, (asset, amount, *ends) in enumerate(row.postings):
+        texts = (ledger_id, number, at, refid, kind, asset, f"{amount:f}", *ends)
+        yield _Line(texts, row.entry, amount)
+
+
+def _chain_row(row: Sequence[Any]) -> ChainRow:
+    at, _, ledger_id, asset, wallet, amount, fee, balance, fee_asset = row
+    second = at[:19] if isinstance(at, str) else second_of(at)
+    charged = Decimal(fee)
+    if fee_asset and fee_asset != asset and charged:
+        charge = (fee_asset, charged)
+        return ChainRow(
+            second, ledger_id, asset, wallet or MAIN, Decimal(amount), Decimal(balance), 0, charge
+        )
+    change = Decimal(amount) - charged
+    return ChainRow(second, ledger_id, asset, wallet or MAIN, change, Decimal(balance))
