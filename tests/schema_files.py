@@ -30,6 +30,7 @@ from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
+from zoe_tools.core.ledger import AssetProof
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pnl import PnlReport
 from zoe_tools.core.positions import AssetShare, PositionLine, PositionStory
@@ -40,6 +41,7 @@ from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
@@ -51,6 +53,7 @@ from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.runtime.ledger_import import Preview
 from zoe_tools.store.prune import Prunable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
@@ -258,6 +261,13 @@ RESULTS: dict[str, Result] = {
         sums=rows(a(FillSum)),
         since=a(datetime | None),
         as_of=a(datetime),
+    ),
+    "ledger": either(
+        an_object(rows=rows(a(LedgerEntry)), since=a(datetime | None), as_of=a(datetime)),
+        an_object(proof=rows(a(AssetProof)), as_of=a(datetime)),
+    ),
+    "ledger import": an_object(
+        imports=rows(a(Preview)), proof=rows(a(AssetProof)), is_executed=flag
     ),
     "pnl": an_object(
         report=a(PnlReport),

@@ -41,6 +41,7 @@ WITHOUT_DECISION = {
     "fills": "shows what the store knows; there is nothing to decide",
     "init": "makes a folder and a database where there is none",
     "kill status": "shows the trading state",
+    "ledger import": "its decision stands beside that of ledger: core/ledger_chain.py proves rows",
     "paper fault": "arms a fault of the embedded exchange",
     "paper fund": "moves money at the embedded exchange, which decides whether it can",
     "paper key": "makes a key at the embedded exchange, which decides whether it can be",

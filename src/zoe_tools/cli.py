@@ -54,6 +54,8 @@ COMMANDS: dict[str, str] = {
     "positions": (
         "List the positions that zoe manages, what they are worth, and what is not zoe's."
     ),
+    "ledger": "List the account's ledger as it is in the books, or prove every balance.",
+    "ledger import": "Import the account's ledger into the books, and prove every balance.",
     "apply": "Carry out a saved plan, if planning again gives the same.",
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",

@@ -19,6 +19,7 @@
     |  |- ForeignDatabase           7   those tables are somebody else's
     |  `- StoreUnavailable          7   it cannot be opened, read or written
     |- MarketDataError              2   a replay file does not say what it should
+    |- LedgerFileError              2   a file of the account's history does not say what it should
     `- Interrupted                130   the operator ended it in its midst
 
 A `ZoeError` carries one clear sentence, a `hint` that says what to do, and its exit code. Broken
@@ -55,6 +56,10 @@ class UnknownInstrument(ConfigError):
 
 class MarketDataError(ConfigError):
     """A market-data file that cannot be replayed; the message names file and line."""
+
+
+class LedgerFileError(ConfigError):
+    """A file of the account's history that cannot be imported; the message names file and line."""
 
 
 class Interrupted(ZoeError):

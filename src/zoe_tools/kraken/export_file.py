@@ -11,26 +11,19 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
 
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
+from zoe_tools.domain.identifiers import FillId, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.money import ZERO, decimal_of
-from zoe_tools.domain.wallet import holding_of
+from zoe_tools.domain.money import decimal_of
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.codec import side_of, symbol_of, understanding
-
-V = TypeVar("V")
+from zoe_tools.kraken.ledger_table import LedgerTable, moment_of
 
 MOST_BYTES = 1_000_000_000
 """A table beyond this is not unpacked: a small zip file can claim to hold anything."""
-
-_TIMES = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
 
 
 def fills_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[Fill]:
@@ -39,7 +32,11 @@ def fills_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[Fill]:
     Raises:
         VenueMisbehaved: the file or a row of it makes no sense.
     """
-    return _values(content, lambda row: _fill_of(row, catalogue))
+    with understanding("RetrieveExport"):
+        rows = _rows(content)
+        names = next(rows, [])
+        for cells in rows:
+            yield _fill_of(dict(zip(names, cells, strict=True)), catalogue)
 
 
 def entries_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[LedgerEntry]:
@@ -48,17 +45,22 @@ def entries_in(content: bytes, catalogue: InstrumentCatalogue) -> Iterator[Ledge
     Raises:
         VenueMisbehaved: the file or a row of it makes no sense.
     """
-    return _values(content, lambda row: _entry_of(row, catalogue))
+    with understanding("RetrieveExport"):
+        rows = _rows(content)
+        table = LedgerTable(next(rows, []), catalogue)
+        for cells in rows:
+            entry = table.entry(cells)
+            if entry is not None:
+                yield entry
 
 
-def _values(content: bytes, value_of: Callable[[Mapping[str, str]], V]) -> Iterator[V]:
-    with understanding("RetrieveExport"), _table(content) as table:
+def _rows(content: bytes) -> Iterator[list[str]]:
+    with _table(content) as table:
         first = table.readline()
         separator = "\t" if "\t" in first else ","
         try:
-            names = next(csv.reader([first], delimiter=separator, strict=True), [])
-            for cells in csv.reader(table, delimiter=separator, strict=True):
-                yield value_of(dict(zip(names, cells, strict=True)))
+            yield next(csv.reader([first], delimiter=separator, strict=True), [])
+            yield from csv.reader(table, delimiter=separator, strict=True)
         except csv.Error as error:
             raise ValueError(str(error)) from error
 
@@ -78,19 +80,6 @@ def _table(content: bytes) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(table), encoding="utf-8", newline="")
 
 
-def _moment(text: str) -> datetime:
-    for form in _TIMES:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    raise ValueError(f"{text!r} is no time")
-
-
-def _number(text: str) -> Decimal:
-    return decimal_of(text) if text else ZERO
-
-
 def _fill_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> Fill:
     instrument = catalogue.find(row["pair"])
     return Fill(
@@ -103,24 +92,5 @@ def _fill_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> Fill:
         cost=decimal_of(row["cost"]),
         fee=decimal_of(row["fee"]),
         fee_asset=instrument.quote if instrument is not None else "",
-        filled_at=_moment(row["time"]),
-    )
-
-
-def _entry_of(row: Mapping[str, str], catalogue: InstrumentCatalogue) -> LedgerEntry:
-    asset, wallet = holding_of(row["asset"], catalogue, wallet=row.get("wallet", ""))
-    paid_in = row.get("feecurrency", "")
-    return LedgerEntry(
-        ledger_id=LedgerId(row["txid"]),
-        refid=row["refid"],
-        booked_at=_moment(row["time"]),
-        kind=row["type"],
-        subtype=row["subtype"],
-        asset=asset,
-        amount=decimal_of(row["amount"]),
-        fee=decimal_of(row["fee"]),
-        balance=_number(row["balance"]),
-        wallet=wallet,
-        asset_class=row.get("aclass", ""),
-        fee_asset=holding_of(paid_in, catalogue)[0] if paid_in else "",
+        filled_at=moment_of(row["time"]),
     )

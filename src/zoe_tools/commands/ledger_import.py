@@ -1,0 +1,128 @@
+"""`zoe ledger import`: a history into the books. A dry run unless --execute is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.ledger import show_proof
+from zoe_tools.errors import ConfigError
+from zoe_tools.render.printer import Printer
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import operator_of
+from zoe_tools.runtime.ledger_import import Preview, import_file, preview_file, prove_books
+from zoe_tools.runtime.ledger_pages import import_pages, preview_pages
+
+_FINDINGS = 3
+
+
+def ledger_import(
+    ctx: typer.Context,
+    *,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Exports of the ledger: CSV, TSV or zip."),
+    ] = None,
+    from_venue: Annotated[
+        bool, typer.Option("--from-venue", help="Ask the venue for what is new, page by page.")
+    ] = False,
+    execute: Annotated[bool, typer.Option("--execute", help="Write the rows.")] = False,
+) -> int:
+    """Import the account's ledger into the books, and prove every balance.
+
+    From Kraken's exports, of the website or of an export report, or from the venue itself. A row is
+    booked once, by its id, however often it is imported. Without --execute nothing is written.
+
+    Examples:
+      zoe ledger import ledgers.csv
+      zoe ledger import ledgers-2024.zip ledgers-2025.zip --execute
+      zoe ledger import --from-venue --execute
+    """
+    invocation: Invocation = ctx.obj
+    chosen = files or []
+    if bool(chosen) == from_venue:
+        raise ConfigError(
+            "What is to be imported: files, or what the venue has?",
+            hint="zoe ledger import FILE..., or zoe ledger import --from-venue",
+        )
+    return run_with_context(
+        invocation.settings(),
+        lambda context: _import(context, invocation, chosen, execute=execute),
+    )
+
+
+async def _import(
+    context: Context, invocation: Invocation, files: Sequence[Path], *, execute: bool
+) -> int:
+    printer = invocation.printer()
+    printer.account(context.account)
+    catalogue = await context.venue.catalogue()
+    operator = operator_of(invocation.environ)
+    if files:
+        previews = [await preview_file(path, catalogue, context.store) for path in files]
+    elif execute:
+        previews = [await import_pages(context, operator)]
+    else:
+        previews = [await preview_pages(context)]
+    _show(printer, previews)
+    new = sum(each.rows_new for each in previews)
+    if not execute:
+        return _dry(printer, previews, files)
+    for path, preview in zip(files, previews, strict=bool(files)):
+        await import_file(path, catalogue, context.store, context.clock, preview, operator)
+    proofs = await prove_books(context.store, await context.venue.balances(), catalogue)
+    printer.line()
+    printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
+    show_proof(printer, proofs)
+    code = 0 if all(each.is_sound for each in proofs) else _FINDINGS
+    printer.result({"imports": previews, "proof": proofs, "is_executed": True}, exit_code=code)
+    return code
+
+
+def _dry(printer: Printer, previews: Sequence[Preview], files: Sequence[Path]) -> int:
+    new = sum(each.rows_new for each in previews)
+    printer.line()
+    if new:
+        printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
+        words = [str(path) for path in files] or ["--from-venue"]
+        told = printer.to_run(f"zoe ledger import {' '.join(words)} --execute")
+        printer.line(f"To carry it out: {told}")
+    else:
+        printer.line("Nothing to do: every row is in the books.")
+    code = _FINDINGS if new else 0
+    printer.result({"imports": previews, "proof": [], "is_executed": False}, exit_code=code)
+    return code
+
+
+def _show(printer: Printer, previews: Sequence[Preview]) -> None:
+    for each in previews:
+        span = "nothing"
+        if each.first_at is not None and each.last_at is not None:
+            span = f"{each.first_at:%Y-%m-%d %H:%M} to {each.last_at:%Y-%m-%d %H:%M} UTC"
+        rows = f"{each.rows_read:,} read: {each.rows_new:,} new, {each.rows_known:,} known"
+        if each.rows_repeated:
+            rows += f", {each.rows_repeated:,} repeated"
+        if each.rows_announced:
+            rows += f", {each.rows_announced:,} announced only"
+        kinds = ", ".join(f"{tally.kind} {tally.rows:,}" for tally in each.kinds)
+        assets = ", ".join(f"{proof.asset} {proof.rows:,}" for proof in each.assets if proof.rows)
+        printer.report(
+            "",
+            (
+                ("source", each.name),
+                ("rows", rows),
+                ("period", span),
+                ("types", kinds or "none"),
+                ("assets", assets or "none"),
+            ),
+        )
+        unknown = [tally.kind for tally in each.kinds if not tally.is_known]
+        if unknown:
+            printer.warn(
+                f"Types that zoe does not know are kept, against `unclassified`: "
+                f"{', '.join(unknown)}."
+            )

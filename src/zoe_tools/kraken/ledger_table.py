@@ -1,0 +1,110 @@
+"""Rows of Kraken's ledger tables, of the column sets of 2021 and 2026. Pure.
+
+Columns are found by their names, and further ones are tolerated: the venue has added to them more
+than once. Source: kraken-spot sections 6 and 7.4.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+
+from zoe_tools.domain.identifiers import LedgerId
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.money import decimal_of
+from zoe_tools.domain.wallet import holding_of
+
+NEEDED = ("txid", "refid", "time", "type", "asset", "amount", "fee", "balance")
+"""Columns without which a table is none of the ledger."""
+
+_TO_THE_SECOND = len("2026-01-05 12:00:00")
+_OPTIONAL = ("subtype", "aclass", "wallet", "feecurrency")
+
+
+class LedgerTable:
+    """The columns of one table, found by the names in its first line."""
+
+    def __init__(self, names: Sequence[str], catalogue: InstrumentCatalogue) -> None:
+        """`names` as they stand in the first line.
+
+        Raises:
+            ValueError: a column is missing, or stands there twice.
+        """
+        clean = [name.strip().lower() for name in names]
+        self._pick = itemgetter(*_places(clean))
+        self._width = len(clean)
+        self._catalogue = catalogue
+        self._holdings: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def entry(self, cells: Sequence[str]) -> LedgerEntry | None:
+        """The row of these cells; None for one that only announces: without an id and a balance.
+
+        The web export tells a deposit twice, first as it is asked for; that row is never booked.
+
+        Raises:
+            ValueError: it makes no sense.
+        """
+        if len(cells) != self._width:
+            raise ValueError(f"{len(cells)} cells, where the first line names {self._width}")
+        told = self._pick([*cells, ""])
+        txid, refid, at, kind, asset, amount, fee, balance, subtype, aclass, wallet, paid_in = told
+        if not balance or not txid:
+            if txid or balance:
+                raise ValueError("a row with an id has a balance, and one without has none")
+            return None
+        name, where = self._holding(asset, wallet)
+        return LedgerEntry(
+            ledger_id=LedgerId(txid),
+            refid=refid,
+            booked_at=moment_of(at),
+            kind=kind,
+            subtype=subtype,
+            asset=name,
+            amount=decimal_of(amount),
+            fee=decimal_of(fee),
+            balance=decimal_of(balance),
+            wallet=where,
+            asset_class=aclass,
+            fee_asset=self._holding(paid_in, "")[0] if paid_in else "",
+        )
+
+    def _holding(self, asset: str, wallet: str) -> tuple[str, str]:
+        found = self._holdings.get((asset, wallet))
+        if found is None:
+            if not asset:
+                raise ValueError("a row without an asset")
+            found = holding_of(asset, self._catalogue, wallet=wallet)
+            self._holdings[asset, wallet] = found
+        return found
+
+
+def _places(names: Sequence[str]) -> tuple[int, ...]:
+    """Where each column stands; an absent one stands behind the last, where there is nothing."""
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        near = difflib.get_close_matches(missing[0], names, n=1)
+        hint = f" ({near[0]!r} is not it)" if near else ""
+        raise ValueError(f"the first line lacks {', '.join(missing)}{hint}")
+    twice = next((name for name in names if name and names.count(name) > 1), "")
+    if twice:
+        raise ValueError(f"the first line names {twice!r} twice")
+    return tuple(names.index(name) for name in NEEDED) + tuple(
+        names.index(name) if name in names else len(names) for name in _OPTIONAL
+    )
+
+
+def moment_of(text: str) -> datetime:
+    """A time of an export, in UTC: `2026-01-05 12:00:00`, with or without a fraction.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(text) < _TO_THE_SECOND or text[4] != "-" or text[10] not in " T":
+        raise ValueError(f"{text!r} is no time")
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is not None:
+        raise ValueError(f"{text!r} has a time zone")
+    return at.replace(tzinfo=UTC)

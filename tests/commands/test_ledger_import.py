@@ -1,0 +1,126 @@
+"""`zoe ledger import` over books in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import ledger_rows
+from builders import d
+from command_line import LIVE_KEYS, migrated, zoe
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.ledger import _ledger
+from zoe_tools.commands.ledger_import import _import
+from zoe_tools.errors import LedgerFileError
+
+HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
+ROWS = (
+    "L1,R1,2026-01-05 10:00:00,deposit,,currency,USD,1000,0,1000",
+    "L2,R2,2026-01-05 11:00:00,trade,,currency,USD,-100,0.26,899.74",
+    "L3,R2,2026-01-05 11:00:00,trade,,currency,BTC,0.001,0,0.001",
+    "L4,R4,2026-01-05 11:30:00,lottery,,currency,BTC,0.002,0,0.003",
+)
+HELD = {"USD": d("899.74"), "BTC": d("0.003")}
+
+
+def file_of(tmp_path: Path, *rows: str) -> Path:
+    """An export of these rows."""
+    path = tmp_path / "ledgers.csv"
+    path.write_text("\n".join((HEADER, *rows)) + "\n")
+    return path
+
+
+async def run(
+    desk: Desk, *files: Path, execute: bool = False, as_json: bool = False
+) -> tuple[int, str]:
+    """The command's exit code, and all it printed."""
+    context, invocation, out = command_io(desk, "ledger import", json=as_json)
+    code = await _import(context, invocation, files, execute=execute)
+    return code, out.getvalue()
+
+
+def test_a_dry_run_tells_what_would_be_booked_and_writes_nothing(tmp_path: Path) -> None:
+    """Rows, period, types and assets; exit 3, and the line that carries it out."""
+    path = file_of(tmp_path, *ROWS)
+
+    async def story(desk: Desk) -> None:
+        before = await desk.read(lambda books: books.business_fingerprint())
+        code, text = await run(desk, path)
+        assert code == 3
+        for said in (
+            "4 read: 4 new, 0 known",
+            "2026-01-05 10:00 to 2026-01-05 11:30 UTC",
+            "deposit 1, lottery 1, trade 2",
+            "BTC 2, USD 2",
+            "does not know are kept, against `unclassified`: lottery",
+            f"zoe ledger import {path} --execute",
+        ):
+            assert said in " ".join(text.split())
+        assert await desk.read(lambda books: books.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story, balances=HELD)
+
+
+def test_an_import_is_booked_and_proved_against_the_venue_once(tmp_path: Path) -> None:
+    """Exit 0 with every balance proved; the second finds nothing to do."""
+    path = file_of(tmp_path, *ROWS)
+
+    async def story(desk: Desk) -> None:
+        code, text = await run(desk, path, execute=True)
+        assert (code, "Booked: 4 rows." in text, text.count("proved")) == (0, True, 2)
+        code, text = await run(desk, path)
+        assert (code, "Nothing to do" in text) == (0, True)
+        code, told = await run(desk, path, execute=True, as_json=True)
+        result = json.loads(told)["result"]
+        assert (code, result["imports"][0]["rows_known"], result["is_executed"]) == (0, 4, True)
+        assert {each["state"] for each in result["proof"]} == {"proved"}
+
+    at_the_desk(tmp_path, story, balances=HELD)
+
+
+def test_a_balance_that_the_ledger_does_not_explain_is_a_finding(tmp_path: Path) -> None:
+    """Exit 3: it is booked all the same, and what is missing is said."""
+    path = file_of(tmp_path, *ROWS)
+
+    async def story(desk: Desk) -> None:
+        code, text = await run(desk, path, execute=True)
+        assert (code, "the venue has -0.003 beside" in " ".join(text.split())) == (3, True)
+
+    at_the_desk(tmp_path, story, balances={"USD": d("899.74")})
+
+
+def test_of_several_files_none_is_written_if_one_is_bad(tmp_path: Path) -> None:
+    """All are read and proved first."""
+    good = ledger_rows.write(tmp_path / "good.csv", 50)
+    bad = file_of(tmp_path, *ROWS[:1], ROWS[1].replace("899.74", "899.75"))
+
+    async def story(desk: Desk) -> None:
+        with pytest.raises(LedgerFileError, match="row L2 does not follow"):
+            await run(desk, good, bad, execute=True)
+        assert await desk.read(lambda books: books.ledger_book.is_empty())
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_is_listed_as_a_table_is_an_export_of_the_same_rows(tmp_path: Path) -> None:
+    """Written out by `zoe ledger --csv` and read again, every row is known."""
+    path = ledger_rows.write(tmp_path / "made.csv", 120)
+
+    async def story(desk: Desk) -> None:
+        await run(desk, path, execute=True)
+        context, invocation, out = command_io(desk, "ledger")
+        await _ledger(context, invocation.printer(), since="2024-01-01", as_csv=True)
+        again = tmp_path / "again.csv"
+        again.write_text(out.getvalue())
+        code, text = await run(desk, again)
+        assert (code, "120 read: 0 new, 120 known" in text) == (0, True)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("line", ["ledger import", "ledger import x.csv --from-venue"])
+def test_one_says_what_is_to_be_imported(tmp_path: Path, line: str) -> None:
+    """Files or the venue: exit 2 for neither and for both."""
+    assert zoe(line, LIVE_KEYS, home=migrated(tmp_path / "home")).code == 2
