@@ -9,8 +9,9 @@ Faults are cued by method name and used up one by one:
     venue.cue("place", "lost request")   it does not happen, and nobody knows
     venue.cue("place", VenueRejected("no", code="EOrder:Insufficient funds"))
     venue.cue("orders", VenueUnavailable("down"), times=3)
-`venue.blind_s` hides an order from all reads for so long after it was placed, `before_place` runs
-when an order arrives, `mangle` changes what the venue makes of it.
+`venue.lists_nothing` leaves the list of open orders empty. `venue.blind_s` hides an order from all
+reads for so long after it was placed, `before_place` runs when an order arrives, `mangle` changes
+what the venue makes of it.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class FakeVenue:
         self.state = VenueMode.ONLINE
         self.statuses: dict[Symbol, InstrumentStatus] = {}
         self.blind_s = 0.0
+        self.lists_nothing = False
         self.before_place: Callable[[], Awaitable[None]] | None = None
         self.mangle: Callable[[VenueOrder], VenueOrder] | None = None
         self.book_of_orders: dict[VenueOrderId, VenueOrder] = {}
@@ -262,6 +264,8 @@ class FakeVenue:
     ) -> tuple[VenueOrder, ...]:
         """What rests and is visible."""
         self._enter("open_orders", client_order_id or "")
+        if self.lists_nothing:
+            return ()
         return tuple(each for each in self._seen(client_order_id) if not each.status.is_terminal)
 
     async def closed_orders(

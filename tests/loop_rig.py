@@ -224,6 +224,7 @@ class LoopRig:
         is_shadow: bool,
         starts_at: datetime = NOON,
         has_spare: bool = False,
+        compares: bool = False,
     ) -> None:
         self.clock = SettableClock(starts_at)
         self.venue = ToldVenue(self.clock)
@@ -242,6 +243,7 @@ class LoopRig:
         self.loop: TradingLoop | None = None
         self.is_deaf = False
         self._is_shadow = is_shadow
+        self._compares = compares
         self._told: dict[VenueOrderId, VenueOrder] = {}
         self._fills_told = 0
         self._trades = 0
@@ -447,6 +449,7 @@ class LoopRig:
             sightings=sightings,
             narrator=self.narrator,
             is_shadow=self._is_shadow,
+            compares=self._compares,
             news=self.news,
         )
 
@@ -462,6 +465,7 @@ def run_loop(
     is_shadow: bool = False,
     starts_at: datetime = NOON,
     has_spare: bool = False,
+    compares: bool = False,
 ) -> tuple[LoopRig, LoopTally]:
     """Run the loop while the story goes on, then stop it in order."""
 
@@ -472,6 +476,7 @@ def run_loop(
             is_shadow=is_shadow,
             starts_at=starts_at,
             has_spare=has_spare,
+            compares=compares,
         )
         rig.come_up()
         rig.quote()

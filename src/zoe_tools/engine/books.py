@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
@@ -36,6 +37,7 @@ class Books:
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
+        self.reconciliation = NEVER_COMPARED
         self.day: date | None = None
         self.is_sound = True
         self._active: tuple[Position, ...] = ()
@@ -49,12 +51,13 @@ class Books:
     async def refresh_trading_state(self, now: datetime) -> bool:
         """Read kill state and limits, and latch what the switch demands; True if changed."""
 
-        def read(transaction: Transaction) -> tuple[TradingState, Policy]:
-            return _latched_state(transaction, now), self._policy(transaction)
+        def read(transaction: Transaction) -> tuple[TradingState, Policy, ReconciliationState]:
+            compared = transaction.reconciliation.state()
+            return _latched_state(transaction, now), self._policy(transaction), compared
 
         told = await self._store.run(read)
-        changed = told != (self.trading_state, self.policy)
-        self.trading_state, self.policy = told
+        changed = told != (self.trading_state, self.policy, self.reconciliation)
+        self.trading_state, self.policy, self.reconciliation = told
         return changed
 
     def write_into(self, transaction: Transaction) -> None:
@@ -95,6 +98,7 @@ class Books:
         self.daily_notional = transaction.daily_notional(now.date())
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
+        self.reconciliation = transaction.reconciliation.state()
 
     def _fills_in(self, transaction: Transaction) -> tuple[Fill, ...]:
         """All of those orders above, so that a copy of the books takes none of them for news."""

@@ -73,6 +73,7 @@ class LoopParts:
     sightings: Sightings
     narrator: Narrator
     is_shadow: bool = False
+    compares: bool = False
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
@@ -464,6 +465,7 @@ class TradingLoop:
             account=self._parts.account,
             policy=self.books.policy,
             trading_state=self.books.trading_state,
+            reconciliation=self.books.reconciliation,
             venue_mode=Reading(self.view.mode, now, "status stream"),
             catalogue=Reading(self._statuses.catalogue, self._started_at, "AssetPairs"),
             balances=balances,

@@ -20,6 +20,7 @@ from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.reconciling import compare_for_ever
 from zoe_tools.engine.registry import begin_registry, watch_registry
 from zoe_tools.errors import (
     AccountBusy,
@@ -278,6 +279,7 @@ def _beside(
 
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
     return [
+        *((compare_for_ever(loop, parts),) if parts.compares else ()),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),

@@ -103,14 +103,19 @@ async def completed(
         lambda tx: (_changed_by_hand(tx), tx.reconciliation.adjustments())
     )
     seen = replace(snapshot, changed_by_hand=changed, adjustments=posted)
-    names = unseen(seen)
+    return await asked_by_name(seen, venue=venue, clock=clock)
+
+
+async def asked_by_name(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Snapshot:
+    """The snapshot with those working orders of ours that the venue's lists do not show."""
+    names = unseen(snapshot)
     if not names:
-        return seen
+        return snapshot
     try:
         asked = await venue.orders(names)
     except VenueError as error:
-        return replace(seen, asked_orders=Missing(error.message.rstrip(".")))
-    return replace(seen, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
+        return replace(snapshot, asked_orders=Missing(error.message.rstrip(".")))
+    return replace(snapshot, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
 
 
 def _changed_by_hand(transaction: Transaction) -> tuple[tuple[OrderRecord, OrderRecord], ...]:

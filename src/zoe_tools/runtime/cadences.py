@@ -12,6 +12,8 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.clocks import ScaledClock
 
+_LIVE = Cadence()
+
 LIVE_GRAIN_S = 2.0
 """A market that tells something at least this often is followed at the live pace."""
 
@@ -52,9 +54,9 @@ def stretched_policy(policy: Policy, granularity_s: float) -> Policy:
     )
 
 
-def cadence_at(clock: Clock) -> Cadence:
+def cadence_at(clock: Clock, live: Cadence = _LIVE) -> Cadence:
     """The cadence of a run at the clock's speed."""
-    return Cadence().stretched(_speed_of(clock) / LIVE_PACE_SPEED)
+    return live.stretched(_speed_of(clock) / LIVE_PACE_SPEED)
 
 
 def policy_at(policy: Policy, clock: Clock) -> Policy:

@@ -53,6 +53,7 @@ class RunPlan:
     live_consent: bool = False
     is_shadow: bool = False
     is_standby: bool = False
+    compares: bool = False
     emergency: EmergencyJournal | None = None
     readiness: Readiness | None = None
     watcher: Watcher | None = None
@@ -150,6 +151,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         sightings=sightings,
         narrator=plan.narrator,
         is_shadow=plan.is_shadow,
+        compares=plan.compares,
         news=plan.news,
         key=await _key_of(reader, plan.clock),
     )

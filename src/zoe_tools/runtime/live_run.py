@@ -16,6 +16,7 @@ from functools import partial
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
+from zoe_tools.domain.cadence import Cadence
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
@@ -107,7 +108,9 @@ async def _run(
         policy=context.policy,
         strategy=order.strategy,
         spellings=context.settings.symbols,
-        cadence=cadence_at(context.clock),
+        cadence=cadence_at(
+            context.clock, Cadence(reconcile_s=context.settings.reconcile_interval_seconds)
+        ),
         clock=context.clock,
         wires=context.wires,
         connect=connect_socket,
@@ -119,6 +122,7 @@ async def _run(
         live_consent=context.settings.live_consent,
         is_shadow=order.is_shadow,
         is_standby=order.is_standby,
+        compares=True,
         readiness=_readiness(context, order),
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,

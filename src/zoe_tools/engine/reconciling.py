@@ -1,0 +1,159 @@
+"""The loop's own comparison: what is live, every so often, beside the turns.
+
+It asks the venue for open orders and balances (two points; a third where an order of ours is not in
+the list), and holds books and streams against them. What the whole history tells is for `zoe
+reconcile`. Nothing is sent from here: what the venue proves is booked, what is doubtful keeps
+entries back, and no exit waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from zoe_tools.core.reconcile import Reconciliation, reconcile
+from zoe_tools.core.reconcile_store import changed_by_hand
+from zoe_tools.domain.discrepancy import ReconciliationState, Response
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import Plan, RebuildOrder
+from zoe_tools.domain.snapshot import RECENT, Reading, Snapshot
+from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.errors import StoreError, VenueError
+from zoe_tools.gate.reconciliation import asked_by_name, note_reconciliation, report
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+SECOND_LOOK_S = 2.0
+"""Venue seconds between two looks: what the streams are telling just then has been booked."""
+
+
+async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
+    """A comparison at once, and one each period; one that cannot be made is left out."""
+    while True:
+        try:
+            await compare(loop, parts)
+        except VenueError as error:
+            _LOG.warning("Books and venue cannot be compared: %s", error.message)
+        except StoreError as error:
+            _LOG.warning("What was compared cannot be kept: %s", error.message)
+        await parts.clock.sleep(parts.cadence.reconcile_s)
+
+
+async def compare(loop: TradingLoop, parts: LoopParts) -> None:
+    """Look, twice where something differs; write it down, and act on what it means.
+
+    Raises:
+        VenueError: the venue cannot be asked.
+        StoreError: the books cannot be read or written.
+    """
+    if parts.gate.is_store_away:
+        return
+    snapshot, result = await _look(loop, parts)
+    if result.findings:
+        await parts.clock.sleep(SECOND_LOOK_S)
+        seen = {(each.kind, each.subject) for each in result.findings}
+        snapshot, result = await _look(loop, parts)
+        lasting = tuple(each for each in result.findings if (each.kind, each.subject) in seen)
+        result = replace(result, findings=lasting)
+    actions = await _book(parts, snapshot, result)
+    noted = await parts.store.run(
+        lambda tx: note_reconciliation(
+            tx,
+            result,
+            at=snapshot.taken_at,
+            is_whole=False,
+            actions_taken=actions,
+            clean_runs_needed=parts.policy.reconcile_clean_runs,
+        )
+    )
+    report(noted)
+    await loop.books.refresh(parts.clock.now())
+    _tell(parts, noted.before, noted.state)
+    loop.wake()
+
+
+async def _book(parts: LoopParts, snapshot: Snapshot, result: Reconciliation) -> int:
+    """Rows that were changed by hand are rebuilt; what the records prove is booked.
+
+    The latter by the same way as after a lost stream.
+    """
+    rebuilt = tuple(each for each in result.steps if isinstance(each, RebuildOrder))
+    if rebuilt:
+        plan = Plan(
+            command="run",
+            account=snapshot.account,
+            created_at=snapshot.taken_at,
+            expires_at=snapshot.taken_at + timedelta(seconds=parts.policy.plan_lifetime_s),
+            steps=rebuilt,
+        )
+        await parts.gate.carry_out(plan, snapshot=snapshot, execute=True)
+    if not any(each.rule.response is Response.AUTO for each in result.findings):
+        return len(rebuilt)
+    found = await parts.gate.recover(patient=False)
+    return len(rebuilt) + found.orders_updated + found.fills_booked
+
+
+def _tell(parts: LoopParts, before: ReconciliationState, now: ReconciliationState) -> None:
+    if (before.pauses_account, before.paused) == (now.pauses_account, now.paused):
+        return
+    why = now.reason if now.pauses_account else ", ".join(now.paused)
+    note = f"Entries are kept back by reconciliation: {why}." if why else "Books and venue agree."
+    parts.narrator.show_note(parts.clock.now(), note)
+
+
+async def _look(loop: TradingLoop, parts: LoopParts) -> tuple[Snapshot, Reconciliation]:
+    """The venue first, then the books: what is newer than its answer is not held against it."""
+    listed = Reading(await parts.venue.open_orders(), parts.clock.now(), "OpenOrders")
+    held = Reading(await parts.venue.balances(), parts.clock.now(), "BalanceEx")
+    told = Reading(loop.balances(), parts.clock.now(), "balances stream")
+    empty = Snapshot(
+        taken_at=parts.clock.now(),
+        account=parts.account,
+        policy=loop.books.policy,
+        catalogue=Reading(parts.catalogue, parts.clock.now(), "AssetPairs"),
+        open_orders=listed,
+        balances=held,
+        streamed_balances=told,
+    )
+    books = await parts.store.run(lambda tx: _books(tx, empty, listed.value))
+    snapshot = await asked_by_name(books, venue=parts.venue, clock=parts.clock)
+    return snapshot, reconcile(snapshot, is_whole=False)
+
+
+def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, ...]) -> Snapshot:
+    """The part of the books that is live: however long the history, this stays short."""
+    positions = transaction.positions(active_only=True)
+    names = [each.position_id for each in positions]
+    found = {
+        order.client_order_id: order
+        for order in (
+            *transaction.orders(open_only=True),
+            *transaction.orders(since=empty.taken_at - RECENT),
+            *(order for name in names for order in transaction.orders_of_position(name)),
+        )
+    }
+    for each in shown:
+        known = None
+        if each.client_order_id is not None and each.client_order_id not in found:
+            known = transaction.order(each.client_order_id)
+        known = known or transaction.order_by_venue_id(each.venue_order_id)
+        if known is not None:
+            found.setdefault(known.client_order_id, known)
+    orders = tuple(found.values())
+    fills = {fill.fill_id: fill for name in names for fill in transaction.fills_of_position(name)}
+    for order in orders:
+        if order.venue_order_id is not None and order.position_id not in names:
+            own = transaction.fills(venue_order_id=order.venue_order_id)
+            fills.update({fill.fill_id: fill for fill in own})
+    log = {name: transaction.order_events(name) for name in found}
+    return replace(
+        empty,
+        positions=tuple(each for each in positions if each.status.holds),
+        orders=orders,
+        recorded_fills=tuple(fills.values()),
+        unresolved_intents=transaction.unresolved_intents(),
+        changed_by_hand=changed_by_hand(orders, log, tuple(fills.values())),
+        adjustments=transaction.reconciliation.adjustments(),
+    )

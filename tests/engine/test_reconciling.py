@@ -1,0 +1,154 @@
+"""The loop's own comparison: cheap, never in the way of an exit, and nothing is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import text
+
+from builders import BTC, ETH, d
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, FindingKind, Level
+from zoe_tools.domain.order import OrderStatus, Side
+from zoe_tools.domain.policy import Policy
+from zoe_tools.errors import VenueUnavailable
+from zoe_tools.store.store import Transaction
+
+PERIOD_S = 120
+"""`Cadence.reconcile_s`, as it is live."""
+
+
+def sql(words: str) -> Callable[[Transaction], None]:
+    """What a person types at a database prompt."""
+
+    def work(transaction: Transaction) -> None:
+        transaction._connection.execute(text(words))
+
+    return work
+
+
+async def active(rig: LoopRig) -> tuple[Discrepancy, ...]:
+    """What waits for somebody."""
+    return await rig.read(lambda tx: tx.reconciliation.active())
+
+
+def test_a_quiet_loop_costs_two_points_a_period(tmp_path: Path) -> None:
+    """Open orders and balances; the history is not asked."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.pass_time(PERIOD_S * 3)
+
+    rig, _ = run_loop(tmp_path, story, compares=True)
+    asked = [method for method, _ in rig.venue.calls]
+    assert asked.count("balances") == asked.count("open_orders") == 4
+    assert {"closed_orders", "fills", "ledger"} & set(asked) == set()
+
+
+def test_every_comparison_is_a_row(tmp_path: Path) -> None:
+    """With its report, clean or not."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(PERIOD_S)
+        runs = await rig.read(lambda tx: tx.reconciliation.runs())
+        assert len(runs) >= 2
+        assert {each.status for each in runs} == {"ok"}
+        assert runs[-1].count("registry_positions") == 1
+        assert await active(rig) == ()
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_row_changed_at_a_prompt_is_noticed_and_not_believed(tmp_path: Path) -> None:
+    """The runbook's UPDATE crypto_orders SET status='canceled': the stop is still known."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        (stop,) = rig.resting(Side.SELL)
+        await rig.read(sql("UPDATE crypto_orders SET status='canceled' WHERE purpose='stop'"))
+        await rig.pass_time(PERIOD_S)
+
+        found = await rig.read(lambda tx: tx.reconciliation.all())
+        assert [each.kind for each in found] == [FindingKind.STORE_TAMPERED]
+        row = await rig.read(lambda tx: tx.order_by_venue_id(stop.venue_order_id))
+        assert row is not None
+        assert row.status is OrderStatus.OPEN
+        assert rig.resting(Side.SELL) == [stop]
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_shortage_keeps_entries_back_once_it_is_seen_again_and_never_the_exit(
+    tmp_path: Path,
+) -> None:
+    """Defect 6: degraded states block entries; the position is still sold."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        rig.venue.totals["BTC"] -= d("0.0001")  # gone without a trade
+        await rig.pass_time(PERIOD_S)
+        (once,) = [each for each in await active(rig) if each.kind is FindingKind.QTY_MISMATCH]
+        assert once.state is DiscrepancyState.DETECTED
+        await rig.pass_time(PERIOD_S)
+        state = await rig.read(lambda tx: tx.reconciliation.state())
+        assert (state.is_degraded, state.level) == (True, Level.WARN)
+
+        writes = len(rig.writes)
+        await rig.enter(ETH)
+        assert rig.writes[writes:] == []
+        rig.venue.totals["BTC"] += d("0.0001")
+        rig.strategy.wanted[BTC] = "exit"
+        await rig.close_candle(BTC)
+        await rig.pass_time(5)
+        assert rig.resting(Side.SELL) == []
+        assert await rig.read(lambda tx: tx.positions(open_only=True)) == ()
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_entries_go_on_when_the_operator_wants_it_so(tmp_path: Path) -> None:
+    """STOP_TRADING_ON_DEGRADED=false."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        rig.venue.totals["BTC"] -= d("0.0001")
+        await rig.pass_time(PERIOD_S * 2)
+        assert (await rig.read(lambda tx: tx.reconciliation.state())).is_degraded
+        before = rig.writes.count("place")
+        await rig.enter(ETH)
+        await rig.pass_time(5)
+        assert rig.writes.count("place") > before
+
+    policy = replace(Policy(), stop_trading_on_degraded=False)
+    run_loop(tmp_path, story, compares=True, policy=policy)
+
+
+def test_a_list_that_lacks_our_stop_is_held_against_a_second_endpoint(tmp_path: Path) -> None:
+    """The order is asked for by its id, and counts as open: nothing is found."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        rig.venue.lists_nothing = True
+        await rig.pass_time(PERIOD_S * 2)
+        assert await active(rig) == ()
+        assert "orders" in [method for method, _ in rig.venue.calls]
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_venue_that_does_not_answer_ends_no_loop(tmp_path: Path) -> None:
+    """The comparison is left out and made the next time."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.venue.cue("balances", VenueUnavailable("down"), times=1)
+        await rig.pass_time(PERIOD_S * 2)
+        assert rig.loop is not None
+        assert len(await rig.read(lambda tx: tx.reconciliation.runs())) >= 2
+
+    run_loop(tmp_path, story, compares=True)
