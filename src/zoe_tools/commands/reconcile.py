@@ -34,6 +34,7 @@ from zoe_tools.gate.gate import Regather
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.reconciliation import Noted
 from zoe_tools.gate.recover import Recovery, Resolution
+from zoe_tools.gate.registry_watch import audit_stored
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -144,6 +145,7 @@ async def _reconcile(
         return await _state(context, invocation, arguments, execute=execute, kept=kept)
     approver = PlanPrinter(printer, invitation="zoe reconcile --execute")
     gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
+    await _audit(context, printer)
     recovery = await gate.recover() if execute else _NOTHING
     _show_recovery(printer, recovery)
     snapshot, result = await reconcile_twice(context)
@@ -156,6 +158,14 @@ async def _reconcile(
     noted = await written_down(context, snapshot, result, actions_taken=done)
     saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
     return _report(printer, result, recovery, noted, execute=execute, saved=saved)
+
+
+async def _audit(context: Context, printer: Printer) -> None:
+    """The registry as it is stored, before anything is repaired."""
+    now = context.clock.now()
+    found = await context.store.run(lambda tx: audit_stored(tx, phase="reconcile", now=now))
+    for violation in found.violations:
+        printer.warn(f"The registry contradicts itself: {violation}")
 
 
 async def _state(

@@ -39,12 +39,19 @@ def check_positions(records: Records) -> Iterator[Found]:
     """Registry against fills, then what follows from it against the holdings and the stops."""
     homes = _homes(records)
     doubtful = {each.fill_id for each in records.doubtful_fills}
-    sure = [each for each in records.recorded_fills.values() if each.fill_id not in doubtful]
+    theirs = {each.fill_id: each for each in records.venue_fills}
+    sure = [
+        theirs.get(each.fill_id, each)
+        for each in records.recorded_fills.values()
+        if each.fill_id not in doubtful
+    ]
     booked = _by_fills(records, homes, records.recorded_fills.values())
     proved = _by_fills(records, homes, (*sure, *records.missing_fills))
     held: Held = {}
     for position in records.snapshot.positions:
         name = position.position_id
+        if not position.status.holds:
+            continue
         after, found = _against_fills(records, position, booked.get(name), proved.get(name))
         yield from found
         if after.status.is_active and after.position_kind is PositionKind.SPOT:
@@ -211,7 +218,8 @@ def _side_flip(records: Records, position: Position) -> Iterator[Finding]:
 
 
 def _is_registered(records: Records, name: PositionId) -> bool:
-    return name in records.positions
+    known = records.positions.get(name)
+    return known is not None and known.status.holds
 
 
 def _is_phantom(records: Records, booked: Position) -> bool:

@@ -33,6 +33,7 @@ def changed_by_hand(
     found = []
     for row in orders:
         filled = booked.get(row.venue_order_id, ZERO) if row.venue_order_id else ZERO
+        filled = min(filled, row.quantity)  # more than was ordered is a fill too many
         told = _projected(row, log.get(row.client_order_id, ()), filled)
         if told is not None and not _is_same(row, told):
             found.append((row, told))
