@@ -306,9 +306,9 @@ class FakeVenue:
     async def ledger(
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[LedgerEntry, ...]:
-        """What the test put there."""
+        """What the test put there, later than `since`."""
         self._enter("ledger", f"{since} {until}")
-        return self.entries
+        return tuple(each for each in self.entries if since is None or each.booked_at > since)
 
     # --- writes ---------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ STORY: tuple[tuple[str, int], ...] = (
     ("orders cancel", 2),
     ("fills", 0),
     ("pnl --execute", 0),
+    ("pnl basis", 0),
+    ("pnl basis nothing 5", 2),
     ("positions", 0),
     ("positions --all", 0),
     ("positions nobody", 2),

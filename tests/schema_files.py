@@ -22,6 +22,7 @@ import msgspec
 import house_rules as house
 from zoe_tools.commands.config_check import Lint
 from zoe_tools.commands.fills import FillSum
+from zoe_tools.commands.pnl_basis import Effect
 from zoe_tools.commands.reconcile import Settled
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
@@ -33,6 +34,7 @@ from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.pnl import PnlReport
+from zoe_tools.core.pnl_basis import CameIn
 from zoe_tools.core.positions import AssetShare, PositionLine, PositionStory
 from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.risk import Refusal
@@ -42,6 +44,7 @@ from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
@@ -276,6 +279,12 @@ RESULTS: dict[str, Result] = {
         gross_equity=a(Decimal | None),
         net_equity=a(Decimal | None),
         days=rows(a(PnlDay)),
+        is_executed=flag,
+    ),
+    "pnl basis": an_object(
+        came_in=rows(a(CameIn)),
+        declared=a(CostBasis | None),
+        effect=a(Effect | None),
         is_executed=flag,
     ),
     "positions": an_object(

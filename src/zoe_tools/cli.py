@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     ),
     "fills": "List the executions in zoe's own books, without asking the venue.",
     "pnl": "Report what was won and lost, by lots, and what the account is worth.",
+    "pnl basis": "Tell what a deposit had cost, or list what came in without a cost.",
     "positions": (
         "List the positions that zoe manages, what they are worth, and what is not zoe's."
     ),

@@ -17,6 +17,7 @@ from builders import BTC, ETH, NOON, PAPER, d, make_fill
 from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.pnl import Ask, _pnl
+from zoe_tools.core.ledger_journal import booked as booked_lines
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
@@ -67,7 +68,9 @@ async def booked(desk: Desk, fills: Sequence[Fill] = (), rows: Sequence[LedgerEn
     def work(transaction: Any) -> None:
         for each in fills:
             transaction.record_fill(each)
-        transaction.record_ledger(rows)
+        if rows:
+            source = f"test/{rows[0].ledger_id}"
+            transaction.ledger_book.record(booked_lines(rows), source=source, at=NOON)
 
     await desk.read(work)
 

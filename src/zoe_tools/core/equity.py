@@ -169,7 +169,7 @@ def _growth(base: EquityPoint, point: EquityPoint, flows: Sequence[Flow], flow: 
     weighed = ZERO
     for each in flows:
         stayed_s = Decimal(str((point.taken_at - each.at).total_seconds()))
-        share = stayed_s / span_s if span_s else ZERO
+        share = min(ONE, max(ZERO, stayed_s / span_s)) if span_s else ZERO
         weighed += (each.value or ZERO) * share
     employed = base.gross + weighed
     gain = point.gross - base.gross - flow

@@ -356,7 +356,7 @@ class _Teller:
         """Nobody knows why: what came has no cost, what went is not realised; both are named."""
         self._strange.append(entry.ledger_id)
         if entry.asset != self._currency and entry.amount > ZERO:
-            self._acquire(entry, entry.amount, None, entry.kind)
+            self._acquire(entry, entry.amount, self._declared(entry), entry.kind)
         elif entry.asset != self._currency and entry.amount < ZERO:
             self._events.append(
                 MoveOut(entry.ledger_id, entry.booked_at, entry.asset, -entry.amount)

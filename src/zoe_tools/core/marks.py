@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.lots import in_units
-from zoe_tools.domain.equity import Mark
+from zoe_tools.domain.equity import CURRENCY, Mark
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ONE
 
@@ -129,3 +131,30 @@ def marks_of_fills(fills: Iterable[Fill]) -> Iterator[Mark]:
         yield Mark(
             asset=base, currency=quote, price=fill.price, marked_at=fill.filled_at, source="fill"
         )
+
+
+def valuing_pairs(assets: Iterable[str], catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
+    """The pairs by which these assets are worth something in the account's currency.
+
+    Directly; else by a pair whose quote has a pair of its own. What has neither has no price.
+    """
+    wanted: dict[Symbol, None] = {}
+    for asset in assets:
+        if asset == CURRENCY:
+            continue
+        found = _way_to_currency(asset, catalogue)
+        wanted.update(dict.fromkeys(found))
+    return tuple(wanted)
+
+
+def _way_to_currency(asset: str, catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
+    direct = catalogue.find(f"{asset}/{CURRENCY}") or catalogue.find(f"{CURRENCY}/{asset}")
+    if direct is not None:
+        return (direct.symbol,)
+    for pair in catalogue:
+        if pair.base != asset:
+            continue
+        onward = catalogue.find(f"{pair.quote}/{CURRENCY}")
+        if onward is not None:
+            return (pair.symbol, onward.symbol)
+    return ()

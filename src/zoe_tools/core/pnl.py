@@ -454,7 +454,7 @@ def _notes(
     if not given.records.entries and given.records.fills:
         yield (
             "only fills are in the books, no ledger: deposits, withdrawals, rewards and transfers"
-            " are not in these figures"
+            " are not in these figures (zoe ledger import)"
         )
     for line in lines:
         if line.waiting:

@@ -21,6 +21,7 @@ class Cadence:
     state_poll_s: float = 0.5
     instruments_s: float = 300.0
     reconcile_s: float = 120.0
+    worth_s: float = 60.0
 
     def stretched(self, factor: float) -> Cadence:
         """Every period multiplied by `factor` (at least 1)."""
@@ -34,4 +35,5 @@ class Cadence:
             state_poll_s=self.state_poll_s * by,
             instruments_s=self.instruments_s * by,
             reconcile_s=self.reconcile_s * by,
+            worth_s=self.worth_s * by,
         )

@@ -43,6 +43,7 @@ from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.statuses import Source, StatusWatch
 from zoe_tools.engine.view import LiveView
+from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import PlanStale, VenueError
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Narrator, Venue
@@ -77,6 +78,7 @@ class LoopParts:
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
+    worth: WorthWatch | None = None
 
 
 class TradingLoop:

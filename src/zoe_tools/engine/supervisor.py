@@ -22,6 +22,7 @@ from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.reconciling import compare_for_ever
 from zoe_tools.engine.registry import begin_registry, watch_registry
+from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import (
     AccountBusy,
     PlanRefused,
@@ -285,7 +286,16 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         _poll_instruments(loop, parts),
         _poll_key(loop, parts),
         watch_registry(parts, loop),
+        *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]
+
+
+async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -> None:
+    """Not while the store is away: what its copy is told of flows would be forgotten with it."""
+    while True:
+        await parts.clock.sleep(parts.cadence.worth_s)
+        if not parts.gate.is_store_away:
+            await worth.look(tuple(loop.view.quotes.values()), loop.balances())
 
 
 async def _chase(loop: TradingLoop, parts: LoopParts) -> None:

@@ -108,17 +108,18 @@ def _show_assets(printer: Printer, report: PnlReport) -> None:
 
 
 def _row(line: AssetLine, now: datetime, *, is_wide: bool) -> list[str]:
+    is_held = bool(line.quantity)
     row = [
         line.asset,
         short(line.quantity.quantize(_DIGITS)),
         _price(line.average_cost),
-        _price(line.mark),
-        age(line.marked_at, now) if line.marked_at else "-",
-        _rough(_signed(line.unrealised), is_so=line.is_estimated and bool(line.quantity)),
+        _price(line.mark) if is_held else "-",
+        age(line.marked_at, now) if line.marked_at and is_held else "-",
+        _rough(_signed(line.unrealised), is_so=line.is_estimated) if is_held else "-",
         _rough(_signed(line.realised), is_so=bool(line.waiting or line.shortfall)),
     ]
     if is_wide:
-        row[5:5] = [_money(line.value)]
+        row[5:5] = [_money(line.value) if is_held else "-"]
     return row
 
 

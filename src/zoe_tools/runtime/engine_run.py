@@ -22,6 +22,7 @@ from zoe_tools.domain.snapshot import Missing, Reading
 from zoe_tools.engine.loop import LoopParts, TradingLoop
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
+from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
@@ -137,6 +138,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         emergency=plan.emergency,
         pricing=plan.wires.rest.budgets,
     )
+    worth = WorthWatch(venue, plan.store, plan.clock, catalogue)
     return LoopParts(
         account=plan.account,
         policy=policy,
@@ -145,7 +147,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         cadence=plan.cadence,
         clock=plan.clock,
         venue=venue,
-        feed=feed,
+        feed=OverheardFeed(feed, worth),
         store=plan.store,
         gate=gate,
         sightings=sightings,
@@ -154,6 +156,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         compares=plan.compares,
         news=plan.news,
         key=await _key_of(reader, plan.clock),
+        worth=worth,
     )
 
 

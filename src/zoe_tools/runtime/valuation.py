@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from zoe_tools.core.marks import marks_of_quotes
-from zoe_tools.domain.equity import CURRENCY, Mark
-from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.core.marks import marks_of_quotes, valuing_pairs
+from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.snapshot import Missing, value_of
 from zoe_tools.errors import VenueError
@@ -57,30 +54,3 @@ async def look_at_worth(context: Context) -> Seen:
     return replace(
         seen, at=context.clock.now(), marks=marks_of_quotes(quotes, "ticker"), entries=entries
     )
-
-
-def valuing_pairs(assets: Iterable[str], catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
-    """The pairs by which these assets are worth something in the account's currency.
-
-    Directly; else by a pair whose quote has a pair of its own. What has neither has no price.
-    """
-    wanted: dict[Symbol, None] = {}
-    for asset in assets:
-        if asset == CURRENCY:
-            continue
-        found = _way_to_currency(asset, catalogue)
-        wanted.update(dict.fromkeys(found))
-    return tuple(wanted)
-
-
-def _way_to_currency(asset: str, catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
-    direct = catalogue.find(f"{asset}/{CURRENCY}") or catalogue.find(f"{CURRENCY}/{asset}")
-    if direct is not None:
-        return (direct.symbol,)
-    for pair in catalogue:
-        if pair.base != asset:
-            continue
-        onward = catalogue.find(f"{pair.quote}/{CURRENCY}")
-        if onward is not None:
-            return (pair.symbol, onward.symbol)
-    return ()

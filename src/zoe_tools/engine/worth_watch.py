@@ -1,0 +1,164 @@
+"""Watches what the account is worth while the loop runs: a price a minute, a point of the curve.
+
+Both are observations, and nothing is decided by them here. What came from outside or went there is
+heard on the private wire; after a start or a gap the venue's ledger is asked for it, because what
+left the account would look like a loss.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+
+from zoe_tools.core.equity import advanced, assess_equity, point_of
+from zoe_tools.core.lot_events import flows_in
+from zoe_tools.core.marks import STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
+from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.stream import (
+    BalancesSnapshot,
+    BalanceUpdate,
+    ChecksumTally,
+    Gap,
+    StreamDown,
+    StreamEvent,
+)
+from zoe_tools.errors import VenueError
+from zoe_tools.ports import Clock, Feed, Venue
+from zoe_tools.store.runner import StoreRunner
+from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
+
+
+class OverheardFeed:
+    """A feed whose every event the watch hears first."""
+
+    def __init__(self, feed: Feed, watch: WorthWatch) -> None:
+        self._feed = feed
+        self._watch = watch
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """See `Feed`."""
+        async for event in self._feed.events():
+            self._watch.hear(event)
+            yield event
+
+    @property
+    def checksums(self) -> ChecksumTally:
+        """See `Feed`."""
+        return self._feed.checksums
+
+    async def close(self) -> None:
+        """See `Feed`."""
+        await self._feed.close()
+
+
+class WorthWatch:
+    """`hear` every event, `look` about once a minute."""
+
+    def __init__(
+        self, venue: Venue, store: StoreRunner, clock: Clock, market: InstrumentCatalogue
+    ) -> None:
+        self._venue = venue
+        self._store = store
+        self._clock = clock
+        self._market = market
+        self._heard: dict[str, LedgerEntry] = {}
+        self._last: datetime | None = None
+        self._counted: frozenset[str] = frozenset()
+        self._is_behind = True
+
+    def hear(self, event: StreamEvent) -> None:
+        """Note a ledger row; after what may have hidden one, the venue's ledger is asked."""
+        match event:
+            case BalanceUpdate(entry=entry):
+                self._heard[entry.ledger_id] = entry
+            case BalancesSnapshot() | Gap(wire="private") | StreamDown(wire="private"):
+                self._is_behind = True
+            case _:
+                pass
+
+    async def look(self, quotes: Iterable[Quote], balances: Sequence[Balance]) -> None:
+        """Keep the prices of now, and a point of the curve where nothing is hidden.
+
+        Raises:
+            StoreError: nothing was kept.
+        """
+        now = self._clock.now()
+        recent = [each for each in quotes if abs(now - each.as_of) <= STALE_AFTER]
+        marks = (*marks_of_quotes(recent, "stream"), *await self._missing(recent, balances))
+        is_whole = bool(balances) and await self._caught_up()
+        base = await self._store.run(lambda transaction: transaction.latest_equity())
+        news = self._news_since(base)
+
+        def work(transaction: Transaction) -> EquityPoint | None:
+            transaction.record_marks(marks)
+            return self._add_point(transaction, base, marks, balances, news) if is_whole else None
+
+        point = await self._store.run(work)
+        if point is not None and not point.lacks:
+            self._last, self._counted = point.taken_at, frozenset(each.ledger_id for each in news)
+
+    def _news_since(self, base: EquityPoint | None) -> tuple[LedgerEntry, ...]:
+        """What was heard and is in no point yet.
+
+        A row may be heard of a moment after a point that is later than it: after an own point what
+        it counted is dropped, after somebody else's what is older than it. While the store is away
+        a point may be lost, and what it counted is counted again.
+        """
+        if base is not None:
+            is_own = base.taken_at == self._last
+            self._heard = {
+                name: row
+                for name, row in self._heard.items()
+                if (name not in self._counted if is_own else row.booked_at > base.taken_at)
+            }
+        return tuple(self._heard.values())
+
+    async def _missing(
+        self, quotes: Sequence[Quote], balances: Sequence[Balance]
+    ) -> tuple[Mark, ...]:
+        """Prices of what is held and not traded here; none while the venue does not tell them."""
+        told = {each.symbol for each in quotes}
+        wanted = valuing_pairs((each.asset for each in balances if each.total), self._market)
+        missing = [each for each in wanted if each not in told]
+        if not missing:
+            return ()
+        try:
+            return marks_of_quotes(await self._venue.quotes(missing), "ticker")
+        except VenueError as error:
+            _LOG.warning("What is held cannot be valued: %s", error.message)
+            return ()
+
+    async def _caught_up(self) -> bool:
+        """Whether all that came or went since the last point is known."""
+        if not self._is_behind:
+            return True
+        base = await self._store.run(lambda transaction: transaction.latest_equity())
+        try:
+            rows = await self._venue.ledger(since=base.taken_at) if base else ()
+        except VenueError as error:
+            _LOG.warning("What came and went cannot be read: %s", error.message)
+            return False
+        self._heard.update({each.ledger_id: each for each in rows})
+        self._is_behind = False
+        return True
+
+    def _add_point(
+        self,
+        transaction: Transaction,
+        base: EquityPoint | None,
+        marks: Sequence[Mark],
+        balances: Sequence[Balance],
+        news: Iterable[LedgerEntry],
+    ) -> EquityPoint:
+        now = self._clock.now()
+        book = MarkBook([*transaction.marks(since=now - 2 * STALE_AFTER), *marks])
+        equity = assess_equity(balances, book, at=now, currency=CURRENCY)
+        point = advanced(base, point_of(equity), flows_in(news, book, CURRENCY))
+        transaction.record_equity(point)
+        return point
