@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOON, d
-from zoe_tools.core.equity import advanced, assess_equity, curve_of, point_of
+from builders import NOON, d, make_catalogue
+from zoe_tools.core.equity import advanced, assess_equity, by_asset, curve_of, point_of
 from zoe_tools.core.lot_events import Flow
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint, Mark
@@ -213,3 +213,17 @@ def test_a_point_of_equity_knows_what_it_lacks() -> None:
     equity = assess_equity(held(USD="10", SOL="3"), MarkBook([]), at=NOON, currency="USD")
 
     assert point_of(equity).lacks == ("SOL",)
+
+
+def test_money_that_earns_is_the_same_money() -> None:
+    """`BTC.F` and `DOT28.S` are wallets; what nobody knows keeps its name."""
+    balances = held(**{"BTC.F": "1", "BTC": "2", "XYZ.S": "3"})
+    found = by_asset(balances, make_catalogue())
+
+    assert [(each.asset, each.total) for each in found] == [
+        ("BTC", d("1")),
+        ("BTC", d("2")),
+        ("XYZ.S", d("3")),
+    ]
+    equity = assess_equity(found, MarkBook([mark("BTC", "100")]), at=NOON, currency="USD")
+    assert equity.gross == d("300")

@@ -18,8 +18,10 @@ from zoe_tools.core.lot_events import Flow
 from zoe_tools.core.lots import in_units
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
+from zoe_tools.domain.wallet import holding_of
 
 EXIT_FEE_PCT = Decimal("0.40")
 """What leaving costs, in percent, where the venue's own fee is not known: its dearest step."""
@@ -65,6 +67,11 @@ class Equity:
     def lacks(self) -> tuple[str, ...]:
         """Assets that are held and have no price."""
         return tuple(each.asset for each in self.holdings if each.value is None)
+
+
+def by_asset(balances: Iterable[Balance], catalogue: InstrumentCatalogue) -> tuple[Balance, ...]:
+    """The same money without the names of its wallets: `BTC.F` that earns is BTC."""
+    return tuple(replace(each, asset=holding_of(each.asset, catalogue)[0]) for each in balances)
 
 
 def assess_equity(

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, quote_of
-from zoe_tools.core.ledger_kinds import Movement, Role, movement_of
+from zoe_tools.core.ledger_kinds import Book, Movement, Role, movement_of
 from zoe_tools.core.lot_exchanges import LegWorth, leg_worths
 from zoe_tools.core.lots import piece_of
 from zoe_tools.core.marks import MarkBook, Worth
@@ -26,6 +26,7 @@ from zoe_tools.domain.order import Side
 NATIONAL = frozenset({"USD", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY"})
 """Money of countries: it is bought nowhere, so what comes in cost what it is worth."""
 
+_TRADE = "trade"
 _EXCHANGED = frozenset({Role.ACQUISITION, Role.DISPOSAL})
 
 
@@ -94,16 +95,18 @@ def history_of(records: Records, marks: MarkBook, currency: str) -> History:
     What happened in one moment: first what came in, so that what went out finds it.
     """
     teller = _Teller(marks, currency, {each.ledger_id: each for each in records.costs})
-    on_margin = {each.refid for each in records.entries if movement_of(each).role is Role.PROFIT}
+    on_margin = {
+        each.refid for each in records.entries if movement_of(each).counter == Book.REALISED_PNL
+    }
     fills = [each for each in records.fills if each.fill_id not in on_margin]
     for fill in fills:
         teller.tell_fill(fill)
-    told = {each.fill_id for each in records.fills}
+    told = {each.fill_id for each in fills}
     groups: dict[str, list[LedgerEntry]] = {}
     for entry in records.entries:
         movement = movement_of(entry)
         if movement.role in _EXCHANGED:
-            if entry.refid not in told:
+            if entry.refid not in told or entry.kind != _TRADE:
                 groups.setdefault(entry.refid, []).append(entry)
         else:
             teller.tell_entry(entry, movement)
@@ -280,8 +283,10 @@ class _Teller:
                 self._result(entry, "margin")
             case Role.ADJUSTMENT | Role.UNKNOWN:
                 self._unexplained(entry)
+            case Role.FEE:
+                self._charge(entry, entry.own_fee - entry.amount)
             case _:
-                self._charge(entry)
+                self._charge(entry, entry.own_fee)
 
     def _came_in(self, entry: LedgerEntry) -> None:
         quantity = entry.change
@@ -292,9 +297,9 @@ class _Teller:
             if cost is None and entry.asset in NATIONAL:
                 cost, is_estimated = worth.value, worth.is_estimated
             self._acquire(entry, quantity, cost, "deposit", is_estimated=is_estimated)
-        if entry.own_fee:
-            value = self._worth(entry.own_fee, entry.asset, entry.booked_at).value
-            self._note_fee(entry, value)
+        elif entry.asset != self._currency and quantity < ZERO:
+            self._give(entry, -quantity, self._worth(-quantity, entry.asset, entry.booked_at))
+        self._note_fee(entry)
 
     def _declared(self, entry: LedgerEntry) -> Decimal | None:
         """What the operator says that it had cost: in the report's currency, or in another one."""
@@ -309,7 +314,7 @@ class _Teller:
         self._flow(entry, -quantity, self._worth(-quantity, entry.asset, entry.booked_at))
         if entry.asset != self._currency:
             self._events.append(MoveOut(entry.ledger_id, entry.booked_at, entry.asset, quantity))
-        self._charge(entry)
+        self._charge(entry, entry.own_fee)
 
     def _flow(self, entry: LedgerEntry, quantity: Decimal, worth: Worth) -> None:
         self._flows.append(
@@ -350,7 +355,7 @@ class _Teller:
                     is_estimated=worth.is_estimated,
                 )
             )
-        self._charge(entry)
+        self._charge(entry, entry.own_fee)
 
     def _unexplained(self, entry: LedgerEntry) -> None:
         """Nobody knows why: what came has no cost, what went is not realised; both are named."""
@@ -361,27 +366,38 @@ class _Teller:
             self._events.append(
                 MoveOut(entry.ledger_id, entry.booked_at, entry.asset, -entry.amount)
             )
-        self._charge(entry)
+        self._charge(entry, entry.own_fee)
 
-    def _charge(self, entry: LedgerEntry) -> None:
-        """The row's own fee: in the currency it is a charge, in an asset it takes lots."""
-        fee = entry.own_fee
-        if fee <= ZERO:
+    def _charge(self, entry: LedgerEntry, fee: Decimal) -> None:
+        """What was charged: in the currency it is money, in an asset it takes lots.
+
+        Less than nothing was given back, and is income.
+        """
+        self._note_fee(entry)
+        if not fee:
             return
         worth = self._worth(fee, entry.asset, entry.booked_at)
-        self._note_fee(entry, worth.value)
-        if entry.asset == self._currency:
+        if entry.asset == self._currency or fee < ZERO:
             self._results.append(
                 Result(
                     at=entry.booked_at,
                     kind="charge",
                     asset=entry.asset,
                     amount=-fee,
-                    value=-fee,
-                    is_estimated=False,
+                    value=None if worth.value is None else -worth.value,
+                    is_estimated=worth.is_estimated,
                 )
             )
+        if entry.asset == self._currency:
             return
+        if fee < ZERO:
+            cost = None if worth.value is None else -worth.value
+            self._acquire(entry, -fee, cost, "rebate", is_estimated=worth.is_estimated)
+        else:
+            self._give(entry, fee, worth)
+
+    def _give(self, entry: LedgerEntry, fee: Decimal, worth: Worth) -> None:
+        """A fee in kind: given away at its worth."""
         self._events.append(
             Dispose(
                 f"{entry.ledger_id}:fee",
@@ -394,10 +410,13 @@ class _Teller:
             )
         )
 
-    def _note_fee(self, entry: LedgerEntry, value: Decimal | None) -> None:
-        self._fees.append(
-            FeePaid(at=entry.booked_at, asset=entry.asset, amount=entry.own_fee, value=value)
-        )
+    def _note_fee(self, entry: LedgerEntry) -> None:
+        """The row's fee, in whichever asset: one in another asset is in a row of that asset."""
+        if entry.fee <= ZERO:
+            return
+        asset = entry.fee_asset or entry.asset
+        value = self._worth(entry.fee, asset, entry.booked_at).value
+        self._fees.append(FeePaid(at=entry.booked_at, asset=asset, amount=entry.fee, value=value))
 
     def _acquire(
         self,
@@ -428,9 +447,7 @@ class _Teller:
         The money among the legs values both sides; without money their marks do.
         """
         for leg in legs:
-            fee = leg.own_fee
-            if fee > ZERO:
-                self._note_fee(leg, self._worth(fee, leg.asset, leg.booked_at).value)
+            self._note_fee(leg)
         for leg, worth in leg_worths(legs, self._marks, self._currency):
             self._leg(leg, worth)
 
@@ -453,6 +470,8 @@ class _Teller:
                         is_estimated=worth.is_estimated,
                     )
                 )
+            elif quantity < ZERO:  # dust whose fee was more than it was
+                self._give(leg, -quantity, self._worth(-quantity, leg.asset, leg.booked_at))
             return
         self._trades[leg.ledger_id] = leg.refid
         self._events.append(

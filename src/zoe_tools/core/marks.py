@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.lots import in_units
+from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.equity import CURRENCY, Mark
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
@@ -23,6 +24,9 @@ from zoe_tools.domain.money import ONE
 
 STALE_AFTER = timedelta(minutes=15)
 """How old a mark may be before what it values is an estimate."""
+
+LONGEST = timedelta(days=1)
+"""How far a price may be from what happened, to say anything of what that was worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class MarkBook:
     def price(self, asset: str, currency: str, at: datetime) -> Price | None:
         """The newest price at that moment, directly or by way of one other currency.
 
-        Before the first mark the first one is taken, as stale if it is far away.
+        A later one counts only if it came at once: nobody could have known it.
         """
         if asset == currency:
             return Price(price=ONE, marked_at=at, is_stale=False)
@@ -73,9 +77,9 @@ class MarkBook:
         )
 
     def worth(self, quantity: Decimal, asset: str, currency: str, at: datetime) -> Worth:
-        """What a quantity was worth."""
+        """What a quantity was worth when something happened to it; a price of its day, or none."""
         found = self.price(asset, currency, at)
-        if found is None:
+        if found is None or at - found.marked_at > LONGEST:
             return Worth(value=None, is_estimated=True)
         return Worth(value=in_units(quantity * found.price), is_estimated=found.is_stale)
 
@@ -99,6 +103,8 @@ class MarkBook:
             return None
         after = bisect_right(self._times[asset, currency], at)
         mark = rows[max(0, after - 1)]
+        if mark.marked_at - at > STALE_AFTER:
+            return None
         is_stale = abs(at - mark.marked_at) > STALE_AFTER
         return Price(price=mark.price, marked_at=mark.marked_at, is_stale=is_stale)
 
@@ -158,3 +164,17 @@ def _way_to_currency(asset: str, catalogue: InstrumentCatalogue) -> tuple[Symbol
         if onward is not None:
             return (pair.symbol, onward.symbol)
     return ()
+
+
+def marks_of_candles(candles: Iterable[Candle]) -> Iterator[Mark]:
+    """The close of each finished candle, at its end."""
+    for each in candles:
+        base, _, quote = each.symbol.partition("/")
+        if each.is_final:
+            yield Mark(
+                asset=base,
+                currency=quote,
+                price=each.close,
+                marked_at=each.opened_at + each.timeframe.length,
+                source="candle",
+            )

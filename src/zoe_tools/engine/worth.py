@@ -11,9 +11,10 @@ from datetime import datetime
 
 from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
 from zoe_tools.core.lot_events import Flow, Records, flows_in
-from zoe_tools.core.marks import MarkBook, marks_of_fills
+from zoe_tools.core.marks import LONGEST, MarkBook, marks_of_candles, marks_of_fills
 from zoe_tools.core.pnl import PnlInput
 from zoe_tools.core.pnl_daily import pnl_days, restated
+from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.store.store import Transaction
@@ -29,8 +30,21 @@ def records_in(transaction: Transaction) -> Records:
 
 
 def marks_in(transaction: Transaction, records: Records, seen: Iterable[Mark] = ()) -> MarkBook:
-    """Every price that is known: stored, of executions, and just seen."""
-    return MarkBook([*marks_of_fills(records.fills), *transaction.marks(), *seen])
+    """Every price that is known: stored, of executions, of candles, and just seen.
+
+    Candles are for ledger rows of before anybody looked; an account without a ledger has none.
+    """
+    closes: tuple[Candle, ...] = ()
+    if records.entries:
+        closes = transaction.hourly_closes(records.entries[0].booked_at - LONGEST)
+    return MarkBook(
+        [
+            *marks_of_candles(closes),
+            *marks_of_fills(records.fills),
+            *transaction.marks(),
+            *seen,
+        ]
+    )
 
 
 def pnl_input(

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from zoe_tools.core.equity import advanced, assess_equity, point_of
+from zoe_tools.core.equity import advanced, assess_equity, by_asset, point_of
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.marks import STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
@@ -89,6 +89,7 @@ class WorthWatch:
             StoreError: nothing was kept.
         """
         now = self._clock.now()
+        balances = by_asset(balances, self._market)
         recent = [each for each in quotes if abs(now - each.as_of) <= STALE_AFTER]
         marks = (*marks_of_quotes(recent, "stream"), *await self._missing(recent, balances))
         is_whole = bool(balances) and await self._caught_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from zoe_tools.core.equity import by_asset
 from zoe_tools.core.marks import marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
@@ -41,8 +42,9 @@ async def look_at_worth(context: Context) -> Seen:
     for part in (snapshot.balances, snapshot.catalogue):
         if isinstance(part, Missing):
             return replace(seen, why=part.reason)
-    balances = value_of(snapshot.balances, "the balances")
     catalogue = value_of(snapshot.catalogue, "the instruments")
+    held = value_of(snapshot.balances, "the balances")
+    balances = by_asset(held, catalogue)
     seen = replace(seen, balances=balances)
     base = await context.store.run(lambda transaction: transaction.latest_equity())
     wanted = valuing_pairs((each.asset for each in balances if each.total), catalogue)

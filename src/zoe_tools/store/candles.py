@@ -108,3 +108,21 @@ def _candle_of(fields: RowMapping) -> Candle:
         count=fields["count"],
         is_final=fields["is_final"],
     )
+
+
+def closes(
+    connection: Connection, account_id: AccountId, timeframe: Timeframe, since: datetime
+) -> tuple[Candle, ...]:
+    """Finished candles of all symbols, opened at `since` or later, oldest first."""
+    table = CRYPTO_CANDLES
+    rows = connection.execute(
+        select(table)
+        .where(
+            table.c.account_id == account_id,
+            table.c.timeframe == timeframe.value,
+            table.c.opened_at >= since,
+            table.c.is_final,
+        )
+        .order_by(table.c.opened_at)
+    )
+    return tuple(_candle_of(row) for row in rows.mappings())

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
 from zoe_tools.domain.lot import CostBasis
-from zoe_tools.store import marks, pnl
+from zoe_tools.store import candles, marks, pnl
 from zoe_tools.store.observing import Observing
 
 
@@ -25,6 +26,10 @@ class Results(Observing):
     def marks(self, since: datetime | None = None) -> tuple[Mark, ...]:
         """Marks at `since` or later, oldest first."""
         return marks.marks(self._connection, self.account_id, since)
+
+    def hourly_closes(self, since: datetime) -> tuple[Candle, ...]:
+        """Finished hourly candles of all symbols, opened at `since` or later, oldest first."""
+        return candles.closes(self._connection, self.account_id, Timeframe.H1, since)
 
     def record_equity(self, point: EquityPoint) -> None:
         """Keep a point of the equity curve; a second one of the same moment takes its place."""
