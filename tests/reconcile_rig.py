@@ -42,8 +42,9 @@ from zoe_tools.paper.values.market import BookSnapshot
 from zoe_tools.paper.values.times import ns_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
+from zoe_tools.store.database import engine_for
 from zoe_tools.store.runner import InlineRunner
-from zoe_tools.store.store import Transaction
+from zoe_tools.store.store import Store, Transaction
 
 PAIRS = (BTC_USD, spec_named("ETH/USD"))
 MONEY = {"USD": d("100000"), "BTC": d("2"), "ETH": d("10")}
@@ -90,7 +91,7 @@ class World:
         self.desk = Desk(
             venue=cast("Any", self.spot),
             clock=floor.clock,
-            store=InlineRunner(fresh_store(folder, account)),
+            store=InlineRunner(floor.store_in(folder, account)),
             approver=RecordingApprover(),
             account=account,
             policy=POLICY,
@@ -203,6 +204,7 @@ class SharedFloor:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.clock = VirtualClock(kraken.EPOCH)
+        self._spelled: dict[Any, Any] = {}
         self._at = ns_of(kraken.EPOCH)
         books = (
             snapshot([f"{BID} 5"], [f"{ASK} 5"], self._at),
@@ -216,6 +218,13 @@ class SharedFloor:
         source = ScriptedSource(books, PAIRS, starts_at=self._at)
         self.exchange = PaperExchange(source, self.clock, seed=7)
         self.app = create_app(self.exchange, proof_secret=None)
+
+    def store_in(self, folder: Path, account: Account) -> Store:
+        """A store of its own for the account; how statements are spelled is worked out once."""
+        fresh_store(folder, account).close()
+        url = f"sqlite:///{folder / 'zoe.db'}"
+        engine = engine_for(url, synchronous="OFF", read_only=False, busy_timeout_s=5.0)
+        return Store(engine.execution_options(compiled_cache=self._spelled), account)
 
     def move(self, bid: str, ask: str, size: str) -> None:
         """The source shows another book."""

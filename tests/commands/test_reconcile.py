@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders import d, make_request, make_venue_order, place
+from builders import d, make_position, make_request, make_venue_order, place
+from command_line import zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.core.escalation import REPORT_FIELDS
+from zoe_tools.domain.discrepancy import NEVER_COMPARED
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentState
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.errors import ConfigError, VenueUnavailable
 from zoe_tools.gate.journal import Author, journal, mark
 
 
@@ -149,3 +153,112 @@ def test_a_venue_that_is_down_is_no_clean_account(tmp_path: Path) -> None:
             await reconcile(desk)
 
     at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--explain D-1", "needs --reason"),
+        ("--reason x", "belongs to --explain, --waive or --adjust"),
+        ("--waive D-1 --reason x", "belong together"),
+        ("--explain D-1 --until 3d --reason x", "belong together"),
+        ("--position P1 --explain D-1 --reason x", "are about an adjustment"),
+        ("--adjust BTC --reason x", "not ASSET=QUANTITY"),
+        ("--adjust BTC=many --reason x", "not a number"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_opened(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    """Exit 2, and no store is made."""
+    ran = zoe(f"reconcile {line}", home=tmp_path)
+
+    assert ran.code == 2
+    assert told in " ".join(ran.err.split())
+    assert not (tmp_path / "zoe.db").exists()
+
+
+STATEMENTS: list[tuple[dict[str, str], str]] = [
+    ({"explain": "D-none"}, "no open discrepancy D-none"),
+    ({"adjust": "BTC=0"}, "an adjustment of nothing"),
+    ({"adjust": "BTC=1", "position": "P-none"}, "no open position P-none"),
+    ({"adjust": "ETH=-1", "position": "P1"}, "holds no eth"),
+    ({"adjust": "BTC=-1", "position": "P1"}, "cannot lose 1"),
+]
+
+
+@pytest.mark.parametrize(("said", "told"), STATEMENTS, ids=[told for _, told in STATEMENTS])
+def test_what_cannot_be_said_of_these_books_is_refused(
+    tmp_path: Path, said: dict[str, str], told: str
+) -> None:
+    """Nothing is posted."""
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_position(make_position()))
+        context, invocation, _ = command_io(desk, "reconcile", json=True)
+        words = (*said.items(), ("reason", "r"))
+        with pytest.raises(ConfigError) as caught:
+            await _reconcile(context, invocation, words, execute=True)
+        assert told in caught.value.message.lower() or told in caught.value.message
+        assert await desk.read(lambda tx: tx.reconciliation.adjustments()) == ()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_statement_without_an_author_is_refused(tmp_path: Path) -> None:
+    """Whoever says it has to be named."""
+
+    async def story(desk: Desk) -> None:
+        context, invocation, _ = command_io(desk, "reconcile", json=True)
+        nobody = replace(invocation, environ={})
+        words = (("adjust", "USD=1"), ("reason", "r"))
+        with pytest.raises(ConfigError, match="Nobody can be named"):
+            await _reconcile(context, nobody, words, execute=True)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("until", ["3w", "yesterday", "0d"])
+def test_a_time_that_is_none_is_refused(tmp_path: Path, until: str) -> None:
+    """And so is one that is over, or beyond ninety days."""
+
+    async def story(desk: Desk) -> None:
+        context, invocation, _ = command_io(desk, "reconcile", json=True)
+        words = (("waive", "D-1"), ("until", until), ("reason", "r"))
+        with pytest.raises(ConfigError, match="no time"):
+            await _reconcile(context, invocation, words, execute=True)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_the_venues_silence_leaves_the_account_where_it_was(tmp_path: Path) -> None:
+    """No row, no state: what was not compared did not agree."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.cue("ledger", VenueUnavailable("down"), times=9)
+        with pytest.raises(VenueUnavailable):
+            await reconcile(desk)
+        assert await desk.read(lambda tx: tx.reconciliation.runs()) == ()
+        assert await desk.read(lambda tx: tx.reconciliation.state()) == NEVER_COMPARED
+
+    at_the_desk(tmp_path, story)
+
+
+def test_the_report_is_an_event_with_exactly_the_runbooks_fields(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One each run; a change of level is told besides."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.insert(make_venue_order(client_order_id=None))
+        with caplog.at_level("INFO", logger="zoe_tools"):
+            await reconcile(desk)
+
+    at_the_desk(tmp_path, story)
+    told = {
+        getattr(each, "zoe_event", ""): getattr(each, "zoe_fields", {}) for each in caplog.records
+    }
+    assert tuple(told["RECONCILIATION_REPORT"]) == REPORT_FIELDS
+    assert told["RECONCILIATION_REPORT"]["issues_total"] == 1
+    risen = told["RECONCILIATION_ESCALATED"]
+    assert (risen["before"], risen["level"]) == ("ok", "warn")

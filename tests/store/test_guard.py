@@ -50,7 +50,7 @@ def hosted_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 def test_strangers_can_neither_read_nor_write_any_table_or_view(hosted_url: str) -> None:
-    """Not by what the host gives them, and not one of the tables is forgotten."""
+    """Defect 25. Not by what the host gives them, and not one of the tables is forgotten."""
     refused = []
     for role in guard.STRANGERS:
         with as_role(hosted_url, role) as connection:

@@ -63,16 +63,19 @@ async def reasons_against_entries(context: Context) -> tuple[str, ...]:
 async def disagreements(context: Context) -> tuple[str, ...]:
     """Where own books and the venue's records differ, a sentence each.
 
-    An order at the venue that carries no client id is somebody's own, and none of them.
+    An order at the venue that carries no client id is somebody's own, and none of them; nor is
+    what an operator has explained or waived.
     """
     try:
         snapshot, found = await reconcile_twice(context)
     except VenueError as error:
         return (f"reconcile: {error.message}",)
+    known = await context.store.run(lambda transaction: transaction.reconciliation.active())
+    settled = {(each.kind, each.subject) for each in known if not each.is_open}
     return tuple(
         f"reconcile: {each.kind.value} {each.subject}: {each.evidence}"
         for each in found.findings
-        if not _is_somebodys_own(each, snapshot)
+        if not _is_somebodys_own(each, snapshot) and (each.kind, each.subject) not in settled
     )
 
 
