@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import (
     NOON,
@@ -14,6 +17,7 @@ from builders import (
     d,
     make_catalogue,
     make_fill,
+    make_instrument,
     make_intent,
     make_order,
     make_position,
@@ -21,11 +25,18 @@ from builders import (
 )
 from zoe_tools.core.reconcile import reconcile
 from zoe_tools.domain.discrepancy import FindingKind
-from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import (
+    ClientOrderId,
+    FillId,
+    LedgerId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import RecordFill, RecordOrder
+from zoe_tools.domain.plan import RecordFill, RecordOrder, canonical_json
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
 from zoe_tools.errors import VenueUnavailable
@@ -238,3 +249,91 @@ def test_a_missing_part_is_an_error_never_an_all_clear(part: str) -> None:
     """Silence of the venue is not agreement."""
     with pytest.raises(VenueUnavailable):
         reconcile(agreeing(**{part: NOT_GATHERED}))
+
+
+@given(st.randoms(use_true_random=False), st.integers(min_value=0, max_value=len(SCENARIOS) - 1))
+def test_what_is_found_does_not_hang_on_the_order_of_what_is_told(
+    chance: Random, number: int
+) -> None:
+    """The venue's lists and our rows may come in any order, but for the ledger's own."""
+    snapshot = agreeing(**SCENARIOS[number][1])
+    mixed = replace(
+        snapshot,
+        open_orders=shuffled(snapshot.open_orders, chance),
+        closed_orders=shuffled(snapshot.closed_orders, chance),
+        fills=shuffled(snapshot.fills, chance),
+        balances=shuffled(snapshot.balances, chance),
+        orders=tuple(chance.sample(snapshot.orders, len(snapshot.orders))),
+        recorded_fills=tuple(chance.sample(snapshot.recorded_fills, len(snapshot.recorded_fills))),
+    )
+
+    first, second = reconcile(snapshot), reconcile(mixed)
+    assert set(first.findings) == set(second.findings)
+    assert {canonical_json(each) for each in first.steps} == {
+        canonical_json(each) for each in second.steps
+    }
+
+
+def shuffled(part: Any, chance: Random) -> Reading[Any]:
+    """The same part in another order."""
+    return replace(part, value=tuple(chance.sample(part.value, len(part.value))))
+
+
+def test_an_answer_older_than_what_we_know_is_no_evidence() -> None:
+    """Our stop was told of after the venue's list was made, and coins bought after its balances."""
+    later = NOON + timedelta(minutes=10)
+    younger = replace(STOP, updated_at=later, created_at=later)
+    bought = replace(FILL, fill_id=FillId("TLATER-AAAAA-AAAAA1"), filled_at=later)
+    short = (Balance(asset="BTC", total=d("0.0003")), BALANCES[1])
+
+    lost = reconcile(agreeing(open_orders=read(()), orders=(ENTRY, younger)))
+    poor = reconcile(agreeing(balances=read(short), recorded_fills=(FILL, bought)))
+    assert FindingKind.LOST_ORDER not in {each.kind for each in lost.findings}
+    assert FindingKind.QTY_MISMATCH not in {each.kind for each in poor.findings}
+
+
+def test_an_answer_that_contradicts_itself_is_told() -> None:
+    """The same execution twice, at two prices; twice the same is one."""
+    other = replace(FILL, price=d("61000"), cost=d("24.4"))
+    said = reconcile(agreeing(fills=read((FILL, other))))
+    same = reconcile(agreeing(fills=read((FILL, FILL))))
+
+    assert FindingKind.VENUE_CONTRADICTION in {each.kind for each in said.findings}
+    assert same.findings == ()
+
+
+def test_positions_of_one_coin_share_what_is_held() -> None:
+    """Half a coin in dollars and half in euros are a coin; no less may be held."""
+    euro = make_instrument("BTC/EUR")
+    second = make_position(position_id=PositionId("P2"), symbol=Symbol("BTC/EUR"))
+    short = reconcile(
+        agreeing(
+            catalogue=read(make_catalogue(make_instrument(), euro)),
+            positions=(make_position(), second),
+        )
+    )
+
+    (found,) = [each for each in short.findings if each.kind is FindingKind.QTY_MISMATCH]
+    assert (found.subject, found.at_stake) == ("BTC", d("24"))
+
+
+def test_a_tolerance_is_never_finer_than_the_step() -> None:
+    """A coin that trades in tenths may differ by a tenth; the next digit counts."""
+    coarse = make_catalogue(make_instrument(quantity_decimals=1))
+    held = (Balance(asset="BTC", total=d("0.9")), BALANCES[1])
+    position = make_position(quantity=d("1"), entry_quantity=d("1"))
+    base = {
+        "catalogue": read(coarse),
+        "positions": (position,),
+        "recorded_fills": (),
+        "fills": read(()),
+        "orders": (),
+        "closed_orders": read(()),
+        "open_orders": read(()),
+    }
+    inside = reconcile(agreeing(**base, balances=read(held)))
+    outside = reconcile(
+        agreeing(**base, balances=read((Balance(asset="BTC", total=d("0.89")), BALANCES[1])))
+    )
+    assert FindingKind.QTY_MISMATCH not in {each.kind for each in inside.findings}
+    assert FindingKind.QTY_MISMATCH in {each.kind for each in outside.findings}

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from audit_rig import opened, owner_of, report_on, trade, write_days
-from builders import NOON, make_intent, make_order, make_position
+from builders import NOON, make_discrepancy, make_intent, make_order, make_position
 from zoe_tools.core.audit_verify import Flaw
+from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.order import OrderStatus
@@ -225,3 +226,18 @@ def test_a_checkpoint_that_was_moved_is_seen(signed_url: str, home: AuditHome) -
     flaws = [each.flaw for each in report_on(signed_url, home).findings]
 
     assert flaws[0] is Flaw.FORGED_CHECKPOINT
+
+
+def test_discrepancies_that_are_over_go_and_others_stay(signed_url: str, home: AuditHome) -> None:
+    """However old: what waits for somebody is needed."""
+    over = make_discrepancy(
+        discrepancy_id=DiscrepancyId("D-over"),
+        state=DiscrepancyState.RESOLVED,
+        resolved_at=NOON,
+    )
+    with closing(opened(signed_url, None)) as store, store.transaction() as books:
+        books.reconciliation.record((over, make_discrepancy()))
+    pruned(signed_url, home, NOON + timedelta(days=4))
+
+    with closing(opened(signed_url, None)) as store, store.transaction() as books:
+        assert books.reconciliation.all() == (make_discrepancy(),)

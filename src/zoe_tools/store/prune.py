@@ -21,7 +21,7 @@ from zoe_tools.domain.position import ACTIVE as ACTIVE_POSITIONS
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store import audit
 from zoe_tools.store.accounts import store_epoch
-from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS
+from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS, DISCREPANCIES
 from zoe_tools.store.tables import (
     AUDIT_CHECKPOINTS,
     AUDIT_LOG,
@@ -38,6 +38,7 @@ BATCH = 1000
 
 _OBSERVATIONS: tuple[tuple[Table, str], ...] = (
     (CRYPTO_RECONCILIATION_EVENTS, "taken_at"),
+    (DISCREPANCIES, "resolved_at"),
     (CANDIDATE_SCANS, "decided_at"),
     (BOOT_AUDIT, "finished_at"),
 )
