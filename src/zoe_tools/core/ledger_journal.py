@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
-from zoe_tools.core.ledger_kinds import Book, movement_of
+from zoe_tools.core.ledger_kinds import Book, known_of
 from zoe_tools.domain.ledger import Booked, LedgerEntry, Posting
 from zoe_tools.domain.money import ZERO
 
@@ -25,14 +26,24 @@ def postings_of(entry: LedgerEntry) -> tuple[Posting, ...]:
 
     A negative fee is a rebate, and flows the other way.
     """
-    moved = movement_of(entry)
-    own = f"{WALLET}{moved.wallet}"
-    lines = []
-    if moved.amount:
-        lines.append(_flow(moved.asset, moved.amount, own, str(moved.counter)))
-    if moved.fee:
-        lines.append(_flow(moved.fee_asset, -moved.fee, own, _FEES))
-    return tuple(lines)
+    own = _account_of(entry.wallet)
+    charge: tuple[Posting, ...] = ()
+    if entry.fee:
+        charge = (_flow(entry.fee_asset or entry.asset, -entry.fee, own, _FEES),)
+    if not entry.amount:
+        return charge
+    other = _counter_of(entry.kind, entry.subtype)
+    return (_flow(entry.asset, entry.amount, own, other), *charge)
+
+
+@lru_cache(maxsize=256)
+def _account_of(wallet: str) -> str:
+    return f"{WALLET}{wallet}"
+
+
+@lru_cache(maxsize=256)
+def _counter_of(kind: str, subtype: str) -> str:
+    return str(known_of(kind, subtype)[0])
 
 
 def booked(entries: Iterable[LedgerEntry]) -> tuple[Booked, ...]:

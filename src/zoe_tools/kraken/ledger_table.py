@@ -13,12 +13,19 @@ from operator import itemgetter
 
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.ledger import ExportedTrade, LedgerEntry
 from zoe_tools.domain.money import decimal_of
 from zoe_tools.domain.wallet import holding_of
+from zoe_tools.kraken.codec import side_of
 
 NEEDED = ("txid", "refid", "time", "type", "asset", "amount", "fee", "balance")
 """Columns without which a table is none of the ledger."""
+
+TRADES_NEEDED = ("txid", "pair", "type", "cost", "fee", "vol", "margin", "ledgers")
+"""Columns without which a table is none of the trades."""
+
+ONLY_TRADES = "ordertxid"
+"""A column that tells a trades export from one of the ledger."""
 
 _TO_THE_SECOND = len("2026-01-05 12:00:00")
 _OPTIONAL = ("subtype", "aclass", "wallet", "feecurrency")
@@ -37,6 +44,7 @@ class LedgerTable:
         self._pick = itemgetter(*_places(clean))
         self._width = len(clean)
         self._catalogue = catalogue
+        self._newest = ("", datetime.min.replace(tzinfo=UTC))
         self._holdings: dict[tuple[str, str], tuple[str, str]] = {}
 
     def entry(self, cells: Sequence[str]) -> LedgerEntry | None:
@@ -59,7 +67,7 @@ class LedgerTable:
         return LedgerEntry(
             ledger_id=LedgerId(txid),
             refid=refid,
-            booked_at=moment_of(at),
+            booked_at=self._moment(at),
             kind=kind,
             subtype=subtype,
             asset=name,
@@ -71,6 +79,14 @@ class LedgerTable:
             fee_asset=self._holding(paid_in, "")[0] if paid_in else "",
         )
 
+    def _moment(self, text: str) -> datetime:
+        """Rows of one time stand beside each other."""
+        known, at = self._newest
+        if text != known:
+            at = moment_of(text)
+            self._newest = (text, at)
+        return at
+
     def _holding(self, asset: str, wallet: str) -> tuple[str, str]:
         found = self._holdings.get((asset, wallet))
         if found is None:
@@ -79,6 +95,44 @@ class LedgerTable:
             found = holding_of(asset, self._catalogue, wallet=wallet)
             self._holdings[asset, wallet] = found
         return found
+
+
+class TradeTable:
+    """The columns of a trades export, found by the names in its first line."""
+
+    def __init__(self, names: Sequence[str], catalogue: InstrumentCatalogue) -> None:
+        """`names` as they stand in the first line.
+
+        Raises:
+            ValueError: a column is missing.
+        """
+        self._names = [name.strip().lower() for name in names]
+        missing = [name for name in TRADES_NEEDED if name not in self._names]
+        if missing:
+            raise ValueError(f"the first line lacks {', '.join(missing)}")
+        self._catalogue = catalogue
+
+    def trade(self, cells: Sequence[str]) -> ExportedTrade:
+        """The trade of these cells.
+
+        Raises:
+            ValueError: it makes no sense.
+        """
+        if len(cells) != len(self._names):
+            raise ValueError(f"{len(cells)} cells, where the first line names {len(self._names)}")
+        row = dict(zip(self._names, cells, strict=True))
+        instrument = self._catalogue.find(row["pair"])
+        return ExportedTrade(
+            trade_id=row["txid"],
+            base="" if instrument is None else instrument.base,
+            quote="" if instrument is None else instrument.quote,
+            side=side_of(row["type"]),
+            quantity=decimal_of(row["vol"]),
+            cost=decimal_of(row["cost"]),
+            fee=decimal_of(row["fee"]),
+            is_on_margin=bool(decimal_of(row["margin"] or "0")),
+            ledger_ids=tuple(name for name in row["ledgers"].split(",") if name),
+        )
 
 
 def _places(names: Sequence[str]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ from zoe_tools.domain.ledger import (
     Posting,
     second_of,
 )
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.store.audit import Log
 from zoe_tools.store.ledger_digest import (
@@ -47,8 +48,11 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.rows import upsert
 
 PAGE = 5_000
-_BULK_CACHE_KB = 64_000
-_BULK_CHECKPOINT_PAGES = 8_000
+_BULK_CACHE_KB = 160_000
+_BULK_CHECKPOINT_PAGES = 32_000
+"""The ids of ledger rows are random: each new one touches another page of their index. With all of
+it at hand, and written back seldom, a million rows are not a million pages read and twice written.
+"""
 
 _IMPORT_COLUMNS = tuple(each.name for each in fields(LedgerImport))
 
@@ -67,31 +71,11 @@ class LedgerConflict(ValueError):
 
 
 class _Row(NamedTuple):
-    """A row to be booked, and its columns as texts."""
+    """A row to be booked, and all its columns as texts."""
 
     entry: LedgerEntry
     postings: tuple[Posting, ...]
     texts: Texts
-
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """Its columns as values."""
-        return tuple(getattr(self.entry, name) for name in ENTRY_COLUMNS)
-
-
-class _Line(NamedTuple):
-    """A line to be booked: its columns as texts."""
-
-    texts: tuple[Any, ...]
-    entry: LedgerEntry
-    amount: Decimal
-
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """Its columns as values."""
-        own = {"booked_at": self.entry.booked_at, "amount": self.amount}
-        named = zip(LINE_COLUMNS, self.texts, strict=True)
-        return tuple(own.get(name, text) for name, text in named)
 
 
 class LedgerBook:
@@ -117,12 +101,8 @@ class LedgerBook:
         if not fresh:
             return 0
         lines = [line for row in fresh for line in _lines(row)]
-        self._insert(JOURNAL_ENTRIES, LINE_COLUMNS, lines, source)
-        digest = hashlib.sha256()
-        for told in fresh:
-            digest.update(spelled(told.texts))
-        for line in lines:
-            digest.update(spelled(line.texts))
+        self._insert(JOURNAL_ENTRIES, LINE_COLUMNS, lines, lambda: _line_values(fresh))
+        told = [spelled(texts[1:-1]) for texts in (*(row.texts for row in fresh), *lines)]
         facts = {
             "what": "ledger rows booked",
             "slice": source,
@@ -130,7 +110,7 @@ class LedgerBook:
             "lines": len(lines),
             "first": fresh[0].entry.ledger_id,
             "last": fresh[-1].entry.ledger_id,
-            "digest": digest.hexdigest(),
+            "digest": hashlib.sha256("".join(told).encode()).hexdigest(),
         }
         self._log.note(AuditKind.LEDGER, at, (source.partition("/")[0],), facts)
         return len(fresh)
@@ -163,11 +143,12 @@ class LedgerBook:
 
     def _inserted(self, rows: Sequence[Booked], source: str) -> Sequence[_Row]:
         """Those of the rows that were new. Usually all are: on SQLite that is tried first."""
-        told = [_Row(entry, postings, _texts(entry)) for entry, postings in rows]
+        own = self._account_id
+        told = [_Row(entry, lines, _texts(own, entry, source)) for entry, lines in rows]
         if self._is_sqlite:
             try:
                 with self._connection.begin_nested():
-                    self._insert(LEDGER_ENTRIES, ENTRY_COLUMNS, told, source)
+                    self._insert_entries(told)
             except IntegrityError:
                 pass  # some are known: which?
             else:
@@ -180,25 +161,36 @@ class LedgerBook:
             if not is_same(row.entry, before):
                 raise LedgerConflict(row.entry, before)
         fresh = [row for name, row in unique.items() if name not in known]
-        self._insert(LEDGER_ENTRIES, ENTRY_COLUMNS, fresh, source)
+        self._insert_entries(fresh)
         return fresh
 
+    def _insert_entries(self, rows: Sequence[_Row]) -> None:
+        texts = [row.texts for row in rows]
+        self._insert(LEDGER_ENTRIES, ENTRY_COLUMNS, texts, lambda: _entry_values(rows))
+
     def _insert(
-        self, table: Table, columns: Sequence[str], rows: Sequence[_Row | _Line], source: str
+        self,
+        table: Table,
+        columns: Sequence[str],
+        texts: Sequence[Texts],
+        values: Callable[[], Iterable[Sequence[Any]]],
     ) -> None:
-        own = self._account_id
-        if not self._is_sqlite:
-            common = {"account_id": own, "source": source}
-            values = [{**common, **dict(zip(columns, each.values, strict=True))} for each in rows]
-            if values:
-                self._connection.execute(table.insert(), values)
+        """Insert whole rows: on SQLite these texts, on PostgreSQL these values."""
+        if not texts:
             return
-        names = ", ".join(("account_id", *columns, "source"))
-        marks = ", ".join("?" for _ in range(len(columns) + 2))
-        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+        named = ("account_id", *columns, "source")
+        if not self._is_sqlite:
+            rows = [
+                dict(zip(named, (text[0], *each, text[-1]), strict=True))
+                for text, each in zip(texts, values(), strict=True)
+            ]
+            self._connection.execute(table.insert(), rows)
+            return
+        marks = ", ".join("?" * len(named))
+        statement = f"INSERT INTO {table.name} ({', '.join(named)}) VALUES ({marks})"  # noqa: S608 - names of our own tables
         driver: Any = self._connection.connection.driver_connection
         try:
-            driver.executemany(statement, [(own, *each.texts, source) for each in rows])
+            driver.executemany(statement, texts)
         except sqlite3.IntegrityError as error:
             raise IntegrityError(statement, None, error) from error
         except sqlite3.Error as error:
@@ -251,15 +243,19 @@ class LedgerBook:
         return [_chain_row(row) for row in rows], last
 
     def journal_page(self, after: int = 0) -> tuple[list[Posting], int | None]:
-        """Lines of the journal as they were written, `PAGE` at most, and where to go on."""
+        """Lines of the journal, `PAGE` at most, and where to go on; lines alike are one, summed."""
         rows = self._read(
             "SELECT row_id, asset, amount, from_account, to_account "  # noqa: S608 - only our own words
             "FROM journal_entries WHERE account_id = ? AND row_id > ? "
             f"ORDER BY row_id LIMIT {PAGE}",
             (after,),
         )
+        flows: dict[tuple[str, str, str], Decimal] = {}
+        for _, asset, amount, source, target in rows:
+            key = (asset, source, target)
+            flows[key] = flows.get(key, ZERO) + Decimal(amount)
         last = rows[-1][0] if len(rows) == PAGE else None
-        return [Posting(asset, Decimal(amount), *ends) for _, asset, amount, *ends in rows], last
+        return [Posting(asset, flow, *ends) for (asset, *ends), flow in flows.items()], last
 
     def cursor(self, source: str) -> LedgerCursor | None:
         """How far the venue's ledger was read; None: never."""
@@ -283,8 +279,16 @@ class LedgerBook:
 
     def _read(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
         """Raw rows: on SQLite texts, on PostgreSQL times and decimals. `?` marks a value."""
-        text = statement if self._is_sqlite else statement.replace("?", "%s")
-        return self._connection.exec_driver_sql(text, (self._account_id, *values)).fetchall()
+        chosen = (self._account_id, *values)
+        if not self._is_sqlite:
+            text = statement.replace("?", "%s")
+            return self._connection.exec_driver_sql(text, chosen).fetchall()
+        driver: Any = self._connection.connection.driver_connection
+        try:
+            found: list[Any] = driver.execute(statement, chosen).fetchall()
+        except sqlite3.Error as error:
+            raise OperationalError(statement, None, error) from error
+        return found
 
 
 def is_same(one: LedgerEntry, other: LedgerEntry) -> bool:
@@ -318,8 +322,9 @@ def entry_of(row: Row[Any]) -> LedgerEntry:
     )
 
 
-def _texts(entry: LedgerEntry) -> Texts:
+def _texts(own: str, entry: LedgerEntry, source: str) -> Texts:
     return (
+        own,
         entry.ledger_id,
         entry.refid,
         time_text(entry.booked_at),
@@ -332,14 +337,27 @@ def _texts(entry: LedgerEntry) -> Texts:
         entry.wallet,
         entry.asset_class,
         entry.fee_asset,
+        source,
     )
 
 
-def _lines(row: _Row) -> Iterator[_Line]:
-    ledger_id, refid, at, kind, *_ = row.texts
-    for number, (asset, amount, *ends) in enumerate(row.postings):
-        texts = (ledger_id, number, at, refid, kind, asset, f"{amount:f}", *ends)
-        yield _Line(texts, row.entry, amount)
+def _lines(row: _Row) -> Iterator[Texts]:
+    own, ledger_id, refid, at, kind, *_, source = row.texts
+    for number, (asset, amount, left, reached) in enumerate(row.postings):
+        told = number_text(amount)
+        yield own, ledger_id, str(number), at, refid, kind, asset, told, left, reached, source
+
+
+def _entry_values(rows: Sequence[_Row]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield tuple(getattr(row.entry, name) for name in ENTRY_COLUMNS)
+
+
+def _line_values(rows: Sequence[_Row]) -> Iterator[tuple[Any, ...]]:
+    for entry, postings, _ in rows:
+        common = (entry.booked_at, entry.refid, entry.kind)
+        for number, posting in enumerate(postings):
+            yield entry.ledger_id, number, *common, *posting
 
 
 def _chain_row(row: Sequence[Any]) -> ChainRow:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -52,7 +53,7 @@ def slice_digests(connection: Connection, account_id: AccountId) -> Mapping[str,
             digest = digests.get(texts[-1])
             if digest is None:
                 digest = digests[texts[-1]] = hashlib.sha256()
-            digest.update(spelled(texts[:-1]))
+            digest.update(spelled(map(str, texts[:-1])).encode())
     return {source: digest.hexdigest() for source, digest in digests.items()}
 
 
@@ -70,16 +71,20 @@ def _told(
         yield tuple(row) if is_sqlite else tuple(map(_spelled, row))
 
 
-def spelled(texts: Iterable[object]) -> bytes:
+def spelled(texts: Iterable[str]) -> str:
     """One row, as the digest reads it."""
-    return "\x1f".join(map(str, texts)).encode() + b"\n"
+    return "\x1f".join(texts) + "\n"
 
 
 def number_text(value: Decimal) -> str:
-    """As SQLite keeps it (store/types.py)."""
-    return f"{value:f}" if value else f"{value.copy_abs():f}"
+    """As SQLite keeps it (store/types.py): plain, and no zero with a sign."""
+    text = str(value)
+    if "E" in text or (text[0] == "-" and not value):
+        return f"{value:f}" if value else f"{value.copy_abs():f}"
+    return text
 
 
+@lru_cache(maxsize=4096)
 def time_text(at: datetime) -> str:
     """As SQLite keeps it (store/types.py)."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

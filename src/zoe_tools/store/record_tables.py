@@ -40,7 +40,6 @@ LEDGER_ENTRIES = Table(
     later_text("source"),
     UniqueConstraint("account_id", "ledger_id"),
     Index(None, "account_id", "booked_at"),
-    Index(None, "account_id", "refid"),
 )
 
 JOURNAL_ENTRIES = Table(
