@@ -56,6 +56,7 @@ from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.runtime.ledger_evidence import Evidence
 from zoe_tools.runtime.ledger_import import Preview
 from zoe_tools.store.prune import Prunable
 
@@ -270,7 +271,10 @@ RESULTS: dict[str, Result] = {
         an_object(proof=rows(a(AssetProof)), as_of=a(datetime)),
     ),
     "ledger import": an_object(
-        imports=rows(a(Preview)), proof=rows(a(AssetProof)), is_executed=flag
+        imports=rows(a(Preview)),
+        trades=rows(a(Evidence)),
+        proof=rows(a(AssetProof)),
+        is_executed=flag,
     ),
     "pnl": an_object(
         report=a(PnlReport),

@@ -97,7 +97,7 @@ def test_the_proof_holds_the_books_to_the_venue(tmp_path: Path) -> None:
         )
         await desk.read(lambda books: book_ledger(books, more, source="test/1"))
         code, text = await proved(desk)
-        assert (code, "differs" in text, "venue has +1 beside" in text) == (3, True, True)
+        assert (code, "differs" in text, "has 1 USD more than" in text) == (3, True, True)
 
     at_the_desk(tmp_path, story, balances={"USD": d("1000")})
 

@@ -32,6 +32,12 @@ def file_of(tmp_path: Path, *rows: str) -> Path:
     return path
 
 
+TRADES = (
+    "txid,ordertxid,pair,time,type,ordertype,price,cost,fee,vol,margin,misc,ledgers",
+    'R2,O1,BTC/USD,2026-01-05 11:00:00.1234,buy,market,100000,100,0.26,0.001,0,,"L3,L2"',
+)
+
+
 async def run(
     desk: Desk, *files: Path, execute: bool = False, as_json: bool = False
 ) -> tuple[int, str]:
@@ -54,6 +60,7 @@ def test_a_dry_run_tells_what_would_be_booked_and_writes_nothing(tmp_path: Path)
             "2026-01-05 10:00 to 2026-01-05 11:30 UTC",
             "deposit 1, lottery 1, trade 2",
             "BTC 2, USD 2",
+            "every balance chains, from nothing on",
             "does not know are kept, against `unclassified`: lottery",
             f"zoe ledger import {path} --execute",
         ):
@@ -86,7 +93,10 @@ def test_a_balance_that_the_ledger_does_not_explain_is_a_finding(tmp_path: Path)
 
     async def story(desk: Desk) -> None:
         code, text = await run(desk, path, execute=True)
-        assert (code, "the venue has -0.003 beside" in " ".join(text.split())) == (3, True)
+        assert (
+            code,
+            "The venue has 0.003 BTC less than the ledger tells" in " ".join(text.split()),
+        ) == (3, True)
 
     at_the_desk(tmp_path, story, balances={"USD": d("899.74")})
 
@@ -118,6 +128,28 @@ def test_what_is_listed_as_a_table_is_an_export_of_the_same_rows(tmp_path: Path)
         assert (code, "120 read: 0 new, 120 known" in text) == (0, True)
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_trades_export_is_held_against_the_ledger_and_not_booked(tmp_path: Path) -> None:
+    """Beside the ledger's own export or the books; what they tell otherwise is a finding."""
+    path, trades = file_of(tmp_path, *ROWS), tmp_path / "trades.csv"
+    trades.write_text("\n".join(TRADES) + "\n")
+
+    async def story(desk: Desk) -> None:
+        code, text = await run(desk, trades, path)
+        assert (code, "1 read, 1 as the ledger tells them; none is booked" in text) == (3, True)
+        code, text = await run(desk, trades)
+        assert (code, "trade R2: row L3 is not in the ledger." in text) == (3, True)
+        await run(desk, path, execute=True)
+        code, text = await run(desk, trades)
+        assert (code, "Nothing to do" in text) == (0, True)
+        trades.write_text("\n".join(TRADES).replace("0.26", "0.28") + "\n")
+        code, text = await run(desk, trades, execute=True)
+        assert (code, "its fee is 0.28, the ledger's 0.26" in text) == (3, True)
+        assert len(await desk.read(lambda books: books.ledger())) == 4
+        assert await desk.read(lambda books: books.fills()) == ()
+
+    at_the_desk(tmp_path, story, balances=HELD)
 
 
 @pytest.mark.parametrize("line", ["ledger import", "ledger import x.csv --from-venue"])

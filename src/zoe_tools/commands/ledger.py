@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, number, since_of
 from zoe_tools.core.ledger import AssetProof, ProofState
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.money import plain, short
+from zoe_tools.domain.money import ZERO, plain, short
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import ConfigError, VenueError
 from zoe_tools.render.printer import Printer
@@ -150,12 +149,14 @@ def show_proof(printer: Printer, proofs: Sequence[AssetProof]) -> None:
                 f" {short(broken.expected)} changed by {short(broken.change)} are not"
                 f" {short(broken.balance)}. Rows before it are missing, or one was changed.",
             )
-        elif each.state is ProofState.DIFFERS:
-            printer.wrapped(
-                "(!) ",
-                f"{each.asset}: the venue has {_signed(each.difference)} beside what the ledger"
-                " tells. Import what is missing: zoe ledger import --from-venue --execute",
-            )
+    different = [each for each in proofs if each.state is ProofState.DIFFERS]
+    if different:
+        told = ", ".join(_told(each) for each in different)
+        printer.wrapped(
+            "(!) ",
+            f"The venue has {told}. Import what is missing: zoe ledger import --from-venue"
+            " --execute",
+        )
 
 
 def _proof_row(proof: AssetProof) -> tuple[str, ...]:
@@ -171,8 +172,10 @@ def _proof_row(proof: AssetProof) -> tuple[str, ...]:
     )
 
 
-def _signed(difference: Decimal | None) -> str:
-    return "" if difference is None else f"{'+' if difference > 0 else ''}{short(difference)}"
+def _told(proof: AssetProof) -> str:
+    difference = proof.difference or ZERO
+    compared = "more" if difference > ZERO else "less"
+    return f"{short(abs(difference))} {proof.asset} {compared} than the ledger tells"
 
 
 def _show(printer: Printer, rows: Sequence[LedgerEntry], first: datetime | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.ledger import show_proof
+from zoe_tools.domain.money import short
 from zoe_tools.errors import ConfigError
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import operator_of
+from zoe_tools.runtime.ledger_evidence import Evidence, examined, sought_by
+from zoe_tools.runtime.ledger_files import is_trades
 from zoe_tools.runtime.ledger_import import Preview, import_file, preview_file, prove_books
 from zoe_tools.runtime.ledger_pages import import_pages, preview_pages
 
@@ -25,7 +29,7 @@ def ledger_import(
     *,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE", help="Exports of the ledger: CSV, TSV or zip."),
+        typer.Argument(metavar="FILE", help="Exports of ledger and trades: CSV, TSV or zip."),
     ] = None,
     from_venue: Annotated[
         bool, typer.Option("--from-venue", help="Ask the venue for what is new, page by page.")
@@ -35,7 +39,8 @@ def ledger_import(
     """Import the account's ledger into the books, and prove every balance.
 
     From Kraken's exports, of the website or of an export report, or from the venue itself. A row is
-    booked once, by its id, however often it is imported. Without --execute nothing is written.
+    booked once, by its id, however often it is imported; a trades export is held against the
+    ledger, which has all that it tells. Without --execute nothing is written.
 
     Examples:
       zoe ledger import ledgers.csv
@@ -62,40 +67,54 @@ async def _import(
     printer.account(context.account)
     catalogue = await context.venue.catalogue()
     operator = operator_of(invocation.environ)
+    trades = [path for path in files if is_trades(path)]
+    ledgers = [path for path in files if path not in trades]
+    sought = sought_by(trades, catalogue)
     if files:
-        previews = [await preview_file(path, catalogue, context.store) for path in files]
-    elif execute:
-        previews = [await import_pages(context, operator)]
+        previews = [await preview_file(path, catalogue, context.store, sought) for path in ledgers]
     else:
-        previews = [await preview_pages(context)]
+        reading = import_pages(context, operator) if execute else preview_pages(context)
+        previews = [await reading]
+    evidence = await examined(trades, catalogue, context.store, sought)
     _show(printer, previews)
-    new = sum(each.rows_new for each in previews)
+    _show_evidence(printer, evidence)
+    disagrees = any(each.findings for each in evidence)
+    told: dict[str, object] = {"imports": previews, "trades": evidence, "is_executed": execute}
     if not execute:
-        return _dry(printer, previews, files)
-    for path, preview in zip(files, previews, strict=bool(files)):
+        code = _FINDINGS if _dry(printer, previews, files) or disagrees else 0
+        printer.result({**told, "proof": []}, exit_code=code)
+        return code
+    for path, preview in zip(ledgers, previews, strict=bool(files)):
         await import_file(path, catalogue, context.store, context.clock, preview, operator)
+    new = sum(each.rows_new for each in previews)
     proofs = await prove_books(context.store, await context.venue.balances(), catalogue)
     printer.line()
     printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
     show_proof(printer, proofs)
-    code = 0 if all(each.is_sound for each in proofs) else _FINDINGS
-    printer.result({"imports": previews, "proof": proofs, "is_executed": True}, exit_code=code)
+    code = 0 if all(each.is_sound for each in proofs) and not disagrees else _FINDINGS
+    printer.result({**told, "proof": proofs}, exit_code=code)
     return code
 
 
-def _dry(printer: Printer, previews: Sequence[Preview], files: Sequence[Path]) -> int:
-    new = sum(each.rows_new for each in previews)
+def _dry(printer: Printer, previews: Sequence[Preview], files: Sequence[Path]) -> bool:
+    """Say how to carry it out; returns whether there is anything to do."""
     printer.line()
-    if new:
-        printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
-        words = [str(path) for path in files] or ["--from-venue"]
-        told = printer.to_run(f"zoe ledger import {' '.join(words)} --execute")
-        printer.line(f"To carry it out: {told}")
-    else:
+    if not any(each.rows_new for each in previews):
         printer.line("Nothing to do: every row is in the books.")
-    code = _FINDINGS if new else 0
-    printer.result({"imports": previews, "proof": [], "is_executed": False}, exit_code=code)
-    return code
+        return False
+    printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
+    words = [str(path) for path in files] or ["--from-venue"]
+    told = printer.to_run(f"zoe ledger import {shlex.join(words)} --execute")
+    printer.line(f"To carry it out: {told}")
+    return True
+
+
+def _show_evidence(printer: Printer, evidence: Sequence[Evidence]) -> None:
+    for each in evidence:
+        told = f"{each.trades:,} read, {each.agreeing:,} as the ledger tells them; none is booked"
+        printer.report("", (("source", each.name), ("trades", told)))
+        for finding in each.findings:
+            printer.wrapped("(!) ", f"{finding}.")
 
 
 def _show(printer: Printer, previews: Sequence[Preview]) -> None:
@@ -118,6 +137,7 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
                 ("period", span),
                 ("types", kinds or "none"),
                 ("assets", assets or "none"),
+                ("proof", _chained(each)),
             ),
         )
         unknown = [tally.kind for tally in each.kinds if not tally.is_known]
@@ -126,3 +146,11 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
                 f"Types that zoe does not know are kept, against `unclassified`: "
                 f"{', '.join(unknown)}."
             )
+
+
+def _chained(preview: Preview) -> str:
+    """What a file proves of itself; pages are proved in the books."""
+    if not preview.assets:
+        return "in the books, once they are written"
+    begun = [f"{short(proof.opening)} {proof.asset}" for proof in preview.assets if proof.opening]
+    return f"every balance chains, from {', '.join(begun) or 'nothing'} on"

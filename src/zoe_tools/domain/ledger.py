@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.wallet import MAIN
 
 
@@ -109,6 +110,24 @@ class LedgerCursor:
     source: str
     newest_at: datetime
     details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedTrade:
+    """A row of a trades export: what an execution moved, and the ledger rows that say so too.
+
+    `base` and `quote` are empty for an instrument that nobody knows.
+    """
+
+    trade_id: str
+    base: str
+    quote: str
+    side: Side
+    quantity: Decimal
+    cost: Decimal
+    fee: Decimal
+    is_on_margin: bool
+    ledger_ids: tuple[str, ...]
 
 
 def second_of(at: datetime) -> str:

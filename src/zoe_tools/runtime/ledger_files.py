@@ -11,17 +11,18 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol, TypeVar
 
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.ledger import ExportedTrade, LedgerEntry
 from zoe_tools.errors import LedgerFileError
 from zoe_tools.kraken.export_file import MOST_BYTES
-from zoe_tools.kraken.ledger_table import NEEDED, LedgerTable
+from zoe_tools.kraken.ledger_table import NEEDED, ONLY_TRADES, LedgerTable, TradeTable
+
+T = TypeVar("T")
 
 _EXPORT = (
     "It must be the ledger export of Kraken's website or of an export report, unchanged: CSV or"
@@ -39,8 +40,7 @@ class _Reader(Protocol):
     def __iter__(self) -> Iterator[list[str]]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One line of a table: its number in the file, and its row; None if it only announces one."""
 
     number: int
@@ -53,6 +53,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_trades(path: Path) -> bool:
+    """Whether the file is a trades export, by its first line.
+
+    Raises:
+        LedgerFileError: it is neither text nor a zip with one table.
+    """
+    with _explained(path, _Place()), _opened(path) as text:
+        return ONLY_TRADES in text.readline().lower()
+
+
 def ledger_lines(path: Path, catalogue: InstrumentCatalogue) -> Iterator[Line]:
     """Every line of the file behind its first, read as it is asked for.
 
@@ -60,37 +70,78 @@ def ledger_lines(path: Path, catalogue: InstrumentCatalogue) -> Iterator[Line]:
         LedgerFileError: the file, or a line of it, makes no sense.
         OSError: it cannot be read.
     """
+    place = _Place()
+    with _explained(path, place), _opened(path) as text:
+        names, reader = _begun(path, text, place)
+        table = _made(path, LedgerTable, names, catalogue)
+        for cells in reader:
+            if cells:
+                yield Line(place.line, table.entry(cells))
+
+
+def trades_in(path: Path, catalogue: InstrumentCatalogue) -> Iterator[ExportedTrade]:
+    """Every row of a trades export, read as it is asked for.
+
+    Raises:
+        LedgerFileError, OSError: as `ledger_lines`.
+    """
+    place = _Place()
+    with _explained(path, place), _opened(path) as text:
+        names, reader = _begun(path, text, place)
+        table = _made(path, TradeTable, names, catalogue)
+        for cells in reader:
+            if cells:
+                yield table.trade(cells)
+
+
+class _Place:
+    """Where a reading is."""
+
     reader: _Reader | None = None
+
+    @property
+    def line(self) -> int:
+        """The line in the file, from 1."""
+        return 1 if self.reader is None else self.reader.line_num + 1
+
+
+@contextmanager
+def _explained(path: Path, place: _Place) -> Iterator[None]:
+    """Turns whatever a file that is none breaks into one sentence."""
     try:
-        with _opened(path) as text:
-            first = text.readline()
-            separator = "\t" if "\t" in first else ","
-            table = _table(path, first, separator, catalogue)
-            reader = csv.reader(text, delimiter=separator, strict=True)
-            for cells in reader:
-                if cells:
-                    yield Line(number=reader.line_num + 1, entry=table.entry(cells))
+        yield
     except UnicodeDecodeError as error:
         raise LedgerFileError(
-            f"{path}: not UTF-8, at line {_line(reader)} or soon after.", hint=_EXPORT
+            f"{path}: not UTF-8, at line {place.line} or soon after.", hint=_EXPORT
         ) from error
     except _BROKEN_ZIP as error:
         raise LedgerFileError(f"{path}: not a whole zip file ({error}).", hint=_WHOLE) from error
     except (csv.Error, ValueError) as error:
-        raise LedgerFileError(f"{path}, line {_line(reader)}: {error}.", hint=_WHOLE) from error
+        raise LedgerFileError(f"{path}, line {place.line}: {error}.", hint=_WHOLE) from error
 
 
-def _line(reader: _Reader | None) -> int:
-    return 1 if reader is None else reader.line_num + 1
-
-
-def _table(path: Path, first: str, separator: str, catalogue: InstrumentCatalogue) -> LedgerTable:
+def _begun(path: Path, text: io.TextIOWrapper, place: _Place) -> tuple[list[str], _Reader]:
+    """The names in the first line, and the lines behind it."""
+    first = text.readline()
     if not first.strip():
         raise LedgerFileError(f"{path}: empty.", hint=_EXPORT)
+    separator = "\t" if "\t" in first else ","
+    names = next(csv.reader([first], delimiter=separator, strict=True))
+    reader: _Reader = csv.reader(text, delimiter=separator, strict=True)
+    place.reader = reader
+    return names, reader
+
+
+def _made(
+    path: Path,
+    table: Callable[[list[str], InstrumentCatalogue], T],
+    names: list[str],
+    catalogue: InstrumentCatalogue,
+) -> T:
+    """The table of these columns."""
     try:
-        names = next(csv.reader([first], delimiter=separator, strict=True))
-        return LedgerTable(names, catalogue)
-    except (csv.Error, ValueError) as error:
+        return table(names, catalogue)
+    except ValueError as error:
         needed = ", ".join(NEEDED)
         raise LedgerFileError(
             f"{path}: {error}.", hint=f"{_EXPORT} Its columns are {needed} and more."

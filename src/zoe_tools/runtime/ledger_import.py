@@ -35,6 +35,9 @@ from zoe_tools.store.store import Transaction
 
 T = TypeVar("T")
 
+Sought = dict[str, LedgerEntry | None]
+"""Rows that somebody looks for, by their ids; None while they are not found."""
+
 _LOOK_UP_ROWS = 2_000
 _MANY = 10_000
 _CHAIN_HINT = (
@@ -117,8 +120,15 @@ class Count:
         )
 
 
-async def preview_file(path: Path, catalogue: InstrumentCatalogue, store: StoreRunner) -> Preview:
+async def preview_file(
+    path: Path,
+    catalogue: InstrumentCatalogue,
+    store: StoreRunner,
+    sought: Sought | None = None,
+) -> Preview:
     """Read and prove a whole file, and hold it to the books; writes nothing.
+
+    Rows that are `sought` as evidence are put there.
 
     Raises:
         LedgerFileError: it makes no sense, its balances do not chain, or a row says something else
@@ -142,6 +152,8 @@ async def preview_file(path: Path, catalogue: InstrumentCatalogue, store: StoreR
                 suspects.add(entry.ledger_id)
                 continue
             seen.add(name)
+            if sought and entry.ledger_id in sought:
+                sought[entry.ledger_id] = entry
             count.see(entry)
             chain.add(chain_row(entry, line.number))
             fresh[entry.ledger_id] = (line.number, entry)
