@@ -262,3 +262,4 @@ def test_the_report_is_an_event_with_exactly_the_runbooks_fields(
     assert told["RECONCILIATION_REPORT"]["issues_total"] == 1
     risen = told["RECONCILIATION_ESCALATED"]
     assert (risen["before"], risen["level"]) == ("ok", "warn")
+    assert told["DISCREPANCY_CONFIRMED"]["kind"] == "UNKNOWN_ORDER"

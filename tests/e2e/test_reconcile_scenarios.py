@@ -249,8 +249,8 @@ CASES: dict[str, Case] = {
     ),
     "a stop's row deleted": Case(
         diverge=sql("DELETE FROM crypto_orders", of=STOPS),
-        found=("STOP_MISSING", "UNKNOWN_ORDER"),
-        left=("STOP_MISSING", "UNKNOWN_ORDER"),
+        found=("STOP_MISSING", "STORE_TAMPERED", "UNKNOWN_ORDER"),
+        left=("STOP_MISSING", "STORE_TAMPERED", "UNKNOWN_ORDER"),
     ),
     # rows of positions that a person changed
     "a position doubled": Case(diverge=DOUBLED, found=("QTY_SYNCED",)),

@@ -25,7 +25,7 @@ from zoe_tools.core.reconcile_statements import Statement, plan_statement
 from zoe_tools.domain.discrepancy import Discrepancy, FindingKind, ReconciliationState
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.money import decimal_of, short
+from zoe_tools.domain.money import decimal_of, round_half_up, short
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -328,7 +328,7 @@ def _report(
 
 
 def _show(printer: Printer, each: Discrepancy) -> None:
-    stake = f", {short(each.at_stake)} {each.currency} at stake" if each.at_stake else ""
+    stake = f"; {_money(each.at_stake)} {each.currency} at stake" if each.at_stake else ""
     known = "unconfirmed" if each.state.value == "detected" else each.state.value
     times = "" if each.times_seen == 1 else f", seen {each.times_seen} times"
     printer.line(f"  {each.discrepancy_id}  {each.kind.value}  {known}, {each.severity.value}")
@@ -340,6 +340,12 @@ def _show(printer: Printer, each: Discrepancy) -> None:
         printer.wrapped(
             lead, f"{each.state.value} by {each.explained_by}{time}: {each.explanation}"
         )
+
+
+def _money(amount: Decimal) -> str:
+    """To the cent; what is less than a cent, whole."""
+    cents = round_half_up(amount, 2)
+    return short(cents or amount)
 
 
 def _show_state(printer: Printer, state: ReconciliationState) -> None:

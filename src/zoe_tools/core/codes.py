@@ -397,6 +397,9 @@ THRESHOLD_MISMATCH no
 INVARIANT_VIOLATION no
   Something that must always hold does not; no new risk is taken.
   -> zoe reconcile
+DISCREPANCY_CONFIRMED no
+  A difference of books and venue was seen twice, or is shown by the venue itself.
+  -> zoe reconcile
 RECONCILIATION_ESCALATED no
   What comparisons of books and venue found has reached a threshold, or degrades the account.
   -> zoe reconcile

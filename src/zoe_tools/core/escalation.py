@@ -196,7 +196,7 @@ def state_after(
         level, reached = Level.OK, []
     elif _WEIGHT[before.level] > _WEIGHT[level]:
         level = before.level
-    reasons = [*degraded, *(why for each, why in reached if each is level)]
+    reasons = degraded or tuple(why for each, why in reached if each is level)
     is_same = (level, bool(degraded)) == (before.level, before.is_degraded)
     kept = before.reason if level is not Level.OK else ""
     return ReconciliationState(

@@ -10,7 +10,7 @@ from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.core.reconcile_records import Found, Records, differences, is_older
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import RebuildOrder, RecordOrder
@@ -28,6 +28,7 @@ def check_orders(records: Records) -> Iterator[Found]:
         elif own.venue_order_id not in (None, order.venue_order_id):
             yield _foreign(order, own, "another order of ours bears that client id"), ()
     yield from (_changed_by_hand(row, told) for row, told in records.snapshot.changed_by_hand)
+    yield from ((_row_gone(each), ()) for each in records.snapshot.rows_gone)
     for own in records.own_orders:
         yield from _compare(records, own)
 
@@ -77,6 +78,14 @@ def _changed_by_hand(row: OrderRecord, told: OrderRecord) -> Found:
         currency=_quote(row.symbol),
     )
     return finding, (RebuildOrder(order=told, reason=evidence),)
+
+
+def _row_gone(last: OrderEvent) -> Finding:
+    return Finding(
+        kind=FindingKind.STORE_TAMPERED,
+        subject=last.client_order_id,
+        evidence=f"its row was deleted by hand; its events end with {last.status.value}",
+    )
 
 
 def _is_changed(row: OrderRecord, told: OrderRecord, name: str) -> bool:

@@ -15,7 +15,7 @@ from zoe_tools.domain.discrepancy import NEVER_COMPARED, Adjustment, Reconciliat
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.journal import Intent, OrderEvent, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO
@@ -114,6 +114,8 @@ class Snapshot:
     """What the balances stream told last, where a loop has one."""
     changed_by_hand: tuple[tuple[OrderRecord, OrderRecord], ...] = ()
     """Rows of orders that say something else than their own events do; each with the latter."""
+    rows_gone: tuple[OrderEvent, ...] = ()
+    """The last event of each order that has events and no row."""
     adjustments: tuple[Adjustment, ...] = ()
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
     """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

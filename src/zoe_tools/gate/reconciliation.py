@@ -15,8 +15,13 @@ from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
-from zoe_tools.domain.discrepancy import Level, ReconciliationRun, ReconciliationState
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.discrepancy import (
+    Discrepancy,
+    Level,
+    ReconciliationRun,
+    ReconciliationState,
+    Severity,
+)
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
 from zoe_tools.observe.log import event
@@ -73,6 +78,9 @@ def report(noted: Noted) -> None:
     """Tell the log; call it once what was written is committed."""
     severity = "info" if noted.state.level is Level.OK else "warning"
     event(_LOG, "RECONCILIATION_REPORT", severity, **dict(noted.run.counts))
+    for each in noted.followed.seen:
+        if each.confirmed_at == noted.run.taken_at:
+            _tell_confirmed(each)
     was, now = noted.before, noted.state
     if (was.level, was.is_degraded) == (now.level, now.is_degraded):
         return
@@ -88,6 +96,22 @@ def report(noted: Noted) -> None:
     )
 
 
+def _tell_confirmed(each: Discrepancy) -> None:
+    event(
+        _LOG,
+        "DISCREPANCY_CONFIRMED",
+        "critical" if each.severity is Severity.CRITICAL else "warning",
+        discrepancy_id=each.discrepancy_id,
+        kind=each.kind.value,
+        subject=each.subject,
+        symbol=each.symbol,
+        policy=each.policy.value,
+        at_stake=each.at_stake,
+        currency=each.currency,
+        evidence=each.evidence,
+    )
+
+
 async def completed(
     snapshot: Snapshot, *, venue: Venue, store: StoreRunner, clock: Clock
 ) -> Snapshot:
@@ -99,10 +123,7 @@ async def completed(
     Raises:
         StoreError: the books cannot be read.
     """
-    changed, posted = await store.run(
-        lambda tx: (_changed_by_hand(tx), tx.reconciliation.adjustments())
-    )
-    seen = replace(snapshot, changed_by_hand=changed, adjustments=posted)
+    seen = await store.run(lambda tx: _with_rows(tx, snapshot))
     return await asked_by_name(seen, venue=venue, clock=clock)
 
 
@@ -118,6 +139,12 @@ async def asked_by_name(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Sn
     return replace(snapshot, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
 
 
-def _changed_by_hand(transaction: Transaction) -> tuple[tuple[OrderRecord, OrderRecord], ...]:
-    log = transaction.reconciliation.order_log()
-    return changed_by_hand(transaction.orders(), log, transaction.fills())
+def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
+    orders, log = transaction.orders(), transaction.reconciliation.order_log()
+    known = {each.client_order_id for each in orders}
+    return replace(
+        snapshot,
+        changed_by_hand=changed_by_hand(orders, log, transaction.fills()),
+        rows_gone=tuple(events[-1] for name, events in log.items() if name not in known),
+        adjustments=transaction.reconciliation.adjustments(),
+    )
