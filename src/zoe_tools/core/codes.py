@@ -62,6 +62,9 @@ ZoeError after looking
 ConfigError yes
   A setting or an argument is missing, unknown or contradictory.
   -> zoe config show
+LedgerFileError no
+  A file of the account's history cannot be imported; nothing of it was.
+  -> Look at the line that the message names
 UnknownInstrument yes
   A spelling that names nothing the venue trades.
   -> Write it as Kraken does: BTC/USD.
@@ -328,6 +331,17 @@ STORE_TAMPERED yes
 VENUE_CONTRADICTION yes
   One answer of the venue tells the same thing twice, and differently.
   -> zoe reconcile again in a minute
+""",
+    "violation in REGISTRY_AUDIT_REPORT": """
+NEGATIVE no
+  More was sold of a position than was ever bought.
+  -> zoe positions, and ask who has access to the database
+UNEQUAL no
+  A position holds something else than what was bought less what was sold.
+  -> zoe reconcile --execute
+CLOSED_WITH_REMAINDER no
+  A position is closed, and part of it was never sold.
+  -> zoe reconcile --execute
 """,
     "finding of zoe check-tp-coverage": """
 OK yes
