@@ -79,10 +79,10 @@ def bench_many_open_lots() -> None:
             events = fills(hoarded + OPEN_LOTS, hoarded=hoarded)
             for _ in range(hoarded):
                 book.take(next(events))
-            started = time.perf_counter()
+            started = time.process_time()
             for event in events:
                 book.take(event)
-            times.append(time.perf_counter() - started)
+            times.append(time.process_time() - started)
         few, many = (took_s / OPEN_LOTS * 1e6 for took_s in times)
         sys.stdout.write(f"\n{method.value}: {few:.1f} us a fill, {many:.1f} us beside many lots")
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, ETH, NOON, PAPER, d, make_fill
+from builders import BTC, ETH, NOON, PAPER, d, make_candle, make_fill
 from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.pnl import Ask, _pnl
 from zoe_tools.core.ledger_journal import booked as booked_lines
+from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
@@ -43,10 +44,15 @@ def fill(name: str, side: Side, quantity: str, price: str, fee: str, hours: floa
 
 def row(name: str, kind: str, asset: str, amount: str, hours: float, **more: Any) -> LedgerEntry:
     """A ledger row, so many hours before noon."""
-    values: dict[str, Any] = {"subtype": "", "fee": d("0"), "balance": d("0"), **more}
+    values: dict[str, Any] = {
+        "refid": f"R-{name}",
+        "subtype": "",
+        "fee": d("0"),
+        "balance": d("0"),
+        **more,
+    }
     return LedgerEntry(
         ledger_id=LedgerId(name),
-        refid=f"R-{name}",
         booked_at=NOON - timedelta(hours=hours),
         kind=kind,
         asset=asset,
@@ -393,3 +399,42 @@ def test_a_look_that_knows_no_flows_makes_no_point(tmp_path: Path) -> None:
         assert len(await desk.read(lambda tx: tx.equity_points())) == 1
 
     at_the_desk(tmp_path, story, balances={"USD": d("1000")})
+
+
+def test_days_of_an_imported_ledger_have_results_where_candles_tell_prices(tmp_path: Path) -> None:
+    """Nobody looked then: the ledger says what was held, hourly candles what it was worth."""
+
+    async def story(desk: Desk) -> None:
+        rows = [
+            row("L1", "deposit", "USD", "1000", 60, balance=d("1000")),
+            row("L2", "spend", "USD", "-500", 40, balance=d("500"), refid="B"),
+            row("L3", "receive", "BTC", "5", 40, balance=d("5"), refid="B"),
+            row("L4", "withdrawal", "USD", "-300", 15, balance=d("200")),
+        ]
+        await booked(desk, rows=rows)
+        closes = [("100", 37), ("110", 13)]
+        candles = [
+            make_candle(
+                timeframe=Timeframe.H1,
+                opened_at=NOON - timedelta(hours=hours),
+                **dict.fromkeys(("open", "high", "low", "close"), d(price)),
+            )
+            for price, hours in closes
+        ]
+        await desk.read(lambda tx: tx.write_candles(candles, "test"))
+        desk.venue.totals = {"USD": d("200"), "BTC": d("5")}
+        desk.venue.prices[BTC] = (d("110"), d("111"))
+        told = await answered(desk)
+
+        days = [
+            (each["date"][-2:], each["gross_equity"], each["daily_pnl"]) for each in told["days"]
+        ]
+        assert [(day, d(gross), d(won)) for day, gross, won in days] == [
+            ("03", d("1000"), d("0")),
+            ("04", d("750"), d("50")),
+            ("05", d("750"), d("0")),
+        ]
+        assert d(told["report"]["drawdown_pct"]) == 0
+        assert d(told["report"]["return_pct"]) > 5
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)

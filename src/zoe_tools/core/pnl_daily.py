@@ -7,12 +7,13 @@ after its end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
-from zoe_tools.core.lot_events import History, history_of
+from zoe_tools.core.lot_events import FeePaid, History, Result, history_of
 from zoe_tools.core.pnl import (
     PnlInput,
     Walk,
@@ -27,6 +28,8 @@ from zoe_tools.core.pnl import (
 from zoe_tools.domain.equity import EquityPoint, PnlDay
 from zoe_tools.domain.lot import LotMethod, LotOutcome, Match
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
+
+T = TypeVar("T")
 
 
 def pnl_days(given: PnlInput, *, reconciled_at: datetime | None) -> tuple[PnlDay, ...]:
@@ -64,6 +67,15 @@ def restated(
     return tuple(rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Booked:
+    """What one day had."""
+
+    outcomes: Sequence[LotOutcome]
+    results: Sequence[Result]
+    fees: Sequence[FeePaid]
+
+
 @dataclass(frozen=True, slots=True)
 class _Days:
     given: PnlInput
@@ -72,11 +84,18 @@ class _Days:
     reconciled_at: datetime | None
 
     def days(self, points: Mapping[date, Sequence[EquityPoint]]) -> Iterator[PnlDay]:
-        outcomes = _by_day(self.walked.outcomes)
+        outcomes = _by_day(self.walked.outcomes, moment_of)
+        results = _by_day(self.history.results, lambda each: each.at)
+        fees = _by_day(self.history.fees, lambda each: each.at)
         before: EquityPoint | None = None
         for day, seen in points.items():
             opening = before or seen[0]
-            yield self._day(day, opening, seen, outcomes.get(day, []))
+            booked = _Booked(
+                outcomes=outcomes.get(day, ()),
+                results=results.get(day, ()),
+                fees=[each for each in fees.get(day, ()) if each.amount],
+            )
+            yield self._day(day, opening, seen, booked)
             before = seen[-1]
 
     def _day(
@@ -84,13 +103,12 @@ class _Days:
         day: date,
         opening: EquityPoint,
         seen: Sequence[EquityPoint],
-        outcomes: Sequence[LotOutcome],
+        booked: _Booked,
     ) -> PnlDay:
         given, closing = self.given, seen[-1]
-        matches = [each for each in outcomes if isinstance(each, Match)]
+        matches = [each for each in booked.outcomes if isinstance(each, Match)]
         gains = [realised_of(each) for each in matches]
-        results = [each for each in self.history.results if each.at.date() == day]
-        fees = [each for each in self.history.fees if each.at.date() == day and each.amount]
+        results, fees = booked.results, booked.fees
         held = self.walked.open_at.get(day, self.walked.open_now)
         unrealised, is_rough = unrealised_of(
             held, given.marks, given.currency, min(closing.taken_at, given.now)
@@ -127,10 +145,10 @@ class _Days:
         )
 
 
-def _by_day(outcomes: Iterable[LotOutcome]) -> dict[date, list[LotOutcome]]:
-    found: dict[date, list[LotOutcome]] = {}
-    for each in outcomes:
-        found.setdefault(moment_of(each).date(), []).append(each)
+def _by_day(things: Iterable[T], moment: Callable[[T], datetime]) -> dict[date, list[T]]:
+    found: dict[date, list[T]] = {}
+    for each in things:
+        found.setdefault(moment(each).date(), []).append(each)
     return found
 
 

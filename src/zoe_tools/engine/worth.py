@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
+from zoe_tools.core.ledger_curve import points_of_ledger
 from zoe_tools.core.lot_events import Flow, Records, flows_in
 from zoe_tools.core.marks import LONGEST, MarkBook, marks_of_candles, marks_of_fills
 from zoe_tools.core.pnl import PnlInput
@@ -62,7 +63,7 @@ def pnl_input(
     """
     records = records_in(transaction)
     marks = marks_in(transaction, records, seen)
-    points = transaction.equity_points()
+    points = curve_points(transaction.equity_points(), records, marks, now)
     equity = None
     if balances is not None:
         equity = assess_equity(balances, marks, at=now, currency=CURRENCY)
@@ -76,6 +77,15 @@ def pnl_input(
         currency=CURRENCY,
         now=now,
     )
+
+
+def curve_points(
+    seen: Sequence[EquityPoint], records: Records, marks: MarkBook, now: datetime
+) -> tuple[EquityPoint, ...]:
+    """The points that were kept, and for days without one what ledger and candles tell."""
+    days = {each.taken_at.date() for each in seen}
+    made = points_of_ledger(records.entries, marks, CURRENCY, until=now, seen=days)
+    return tuple(sorted((*seen, *made), key=lambda each: each.taken_at))
 
 
 def _together(

@@ -1,0 +1,59 @@
+"""The equity curve of days on which nobody looked, from the ledger's balances and known prices.
+
+One point at the end of each UTC day. A day on which a price is missing has none: a point that
+lacks an asset would say that it was lost, and one at an old price that nothing happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from zoe_tools.core.equity import Holding, assess_equity, point_of
+from zoe_tools.core.marks import LONGEST, MarkBook
+from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.domain.ledger import Balance, LedgerEntry
+
+_DAY = timedelta(days=1)
+_LAST = timedelta(microseconds=1)
+
+
+def points_of_ledger(
+    entries: Iterable[LedgerEntry],
+    marks: MarkBook,
+    currency: str,
+    *,
+    until: datetime,
+    seen: Collection[date],
+) -> Iterator[EquityPoint]:
+    """A point for each day that was over before `until` and is not in `seen`, oldest first.
+
+    `entries` oldest first. What a wallet held before its first row is that row's balance less what
+    the row changed.
+    """
+    rows = list(entries)
+    if not rows:
+        return
+    held: dict[tuple[str, str], Decimal] = {}
+    for row in reversed(rows):
+        held[row.asset, row.wallet] = row.balance - row.change
+    position = 0
+    day = rows[0].booked_at.date()
+    while (end := datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY) <= until:
+        while position < len(rows) and rows[position].booked_at < end:
+            row = rows[position]
+            held[row.asset, row.wallet] = row.balance
+            position += 1
+        if day not in seen:
+            balances = [Balance(asset=asset, total=each) for (asset, _), each in held.items()]
+            equity = assess_equity(balances, marks, at=end, currency=currency)
+            if all(_has_price(each, end) for each in equity.holdings):
+                # The day's own: midnight belongs to the next one.
+                yield replace(point_of(equity), taken_at=end - _LAST)
+        day += _DAY
+
+
+def _has_price(holding: Holding, end: datetime) -> bool:
+    return holding.marked_at is not None and end - holding.marked_at <= LONGEST

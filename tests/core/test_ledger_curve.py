@@ -1,0 +1,105 @@
+"""The curve of days on which nobody looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from builders import NOON, d
+from zoe_tools.core.equity import curve_of
+from zoe_tools.core.ledger_curve import points_of_ledger
+from zoe_tools.core.lot_events import flows_in
+from zoe_tools.core.marks import MarkBook
+from zoe_tools.domain.equity import EquityPoint, Mark
+from zoe_tools.domain.identifiers import LedgerId
+from zoe_tools.domain.ledger import LedgerEntry
+
+DAY = timedelta(days=1)
+
+
+def row(days: int, asset: str, amount: str, balance: str, **more: Any) -> LedgerEntry:
+    """A row of so many days after noon of the fifth; a deposit unless said otherwise."""
+    values: dict[str, Any] = {"kind": "deposit", "fee": d("0"), **more}
+    return LedgerEntry(
+        ledger_id=LedgerId(f"L{days}{asset}{amount}"),
+        refid=f"R{days}",
+        booked_at=NOON + DAY * days,
+        subtype="",
+        asset=asset,
+        amount=d(amount),
+        balance=d(balance),
+        **values,
+    )
+
+
+def closes(*prices: str) -> MarkBook:
+    """A price of BTC at the end of each day from the fifth on; `-` is none."""
+    midnight = NOON + timedelta(hours=12)
+    return MarkBook(
+        Mark(
+            asset="BTC",
+            currency="USD",
+            price=d(price),
+            marked_at=midnight + DAY * number,
+            source="candle",
+        )
+        for number, price in enumerate(prices)
+        if price != "-"
+    )
+
+
+def points(
+    rows: Sequence[LedgerEntry], marks: MarkBook, *, days: int = 3, seen: Sequence[date] = ()
+) -> list[EquityPoint]:
+    """The points up to noon so many days later."""
+    return list(points_of_ledger(rows, marks, "USD", until=NOON + DAY * days, seen=seen))
+
+
+def test_each_day_that_is_over_has_a_point_by_its_closing_balances() -> None:
+    """Also one on which nothing happened; the running day has none."""
+    rows = [
+        row(0, "USD", "1000", "1000"),
+        row(1, "USD", "-500", "499", kind="spend", fee=d("1")),
+        row(1, "BTC", "5", "5", kind="receive"),
+    ]
+    found = points(rows, closes("90", "100", "120", "130"))
+
+    assert [each.taken_at.date().day for each in found] == [5, 6, 7]
+    assert [each.gross for each in found] == [d("1000"), d("999"), d("1099")]
+
+
+def test_an_export_from_the_middle_begins_with_what_was_there() -> None:
+    """The first row of each wallet says what it found."""
+    rows = [
+        row(0, "USD", "10", "110"),
+        row(1, "BTC", "1", "3"),
+        row(1, "BTC", "1", "6", wallet="e"),
+    ]
+    first, second = points(rows, closes("100", "100"), days=2)
+
+    assert (first.gross, second.gross) == (d("110") + d("700"), d("110") + d("900"))
+
+
+def test_a_day_without_a_price_of_its_own_has_no_point() -> None:
+    """One of the day before will do, as an estimate; after that nothing is said."""
+    rows = [row(0, "BTC", "1", "1"), row(3, "BTC", "-1", "0", kind="withdrawal")]
+    found = points(rows, closes("100", "-", "-"), days=5)
+
+    assert [(each.taken_at.day, each.gross, each.is_estimated) for each in found] == [
+        (5, d("100"), False),
+        (6, d("100"), True),
+        (8, d("0"), False),
+        (9, d("0"), False),
+    ]
+    assert points(rows, closes("-"), days=1) == []
+
+
+def test_days_that_were_seen_are_left_to_what_was_seen() -> None:
+    """And the flows of the ledger are no result."""
+    rows = [row(0, "USD", "1000", "1000"), row(1, "USD", "-300", "700", kind="withdrawal")]
+    found = points(rows, closes())
+    flows = flows_in(rows, closes(), "USD")
+
+    assert [each.drawdown_pct for each in curve_of(found, flows)] == [0, 0, 0]
+    assert len(points(rows, closes(), seen=[date(2026, 1, 6)])) == 2
