@@ -19,6 +19,25 @@ depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 APPEND_ONLY = ("journal_entries", "ledger_imports", "cost_basis", "position_events", "adjustments")
+KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "order_events": (("row_id",), ("account_id", "event_key")),
+    "crypto_fills": (("row_id",), ("account_id", "fill_id")),
+    "ledger_entries": (("row_id",), ("account_id", "ledger_id")),
+    "audit_signatures": (("account_id", "seq", "key_id"),),
+    "audit_checkpoints": (("account_id", "seq"),),
+    "journal_entries": (("row_id",),),
+    "ledger_imports": (("row_id",),),
+    "cost_basis": (("row_id",),),
+    "position_events": (("row_id",), ("account_id", "event_key")),
+    "adjustments": (("row_id",), ("account_id", "adjustment_id")),
+}
+"""What names a row of each table that is only added to, older ones too; the audit log has its own
+since 0004."""
+
+LEFT_OUT = ("order_events", "crypto_fills", "audit_signatures", "position_events", "adjustments")
+"""Rows of these are added with ON CONFLICT DO NOTHING, which has to go on leaving out what is
+there; of the others a second row is refused, as their keys would refuse it."""
+
 MONEY_IN_AND_OUT = "('deposit', 'withdrawal', 'transfer')"
 
 
@@ -31,6 +50,9 @@ def upgrade() -> None:
     op.add_column("engine_leases", _later_text("machine"))
     for table in APPEND_ONLY:
         _refuse_changes(table)
+    if op.get_bind().dialect.name == "sqlite":
+        for table, keys in KEYS.items():
+            _refuse_replacement(table, keys)
     _views()
 
 
@@ -285,6 +307,21 @@ def _refuse_changes(table: str) -> None:
     op.execute(
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION zoe_refuse_change()"
+    )
+
+
+def _refuse_replacement(table: str, keys: tuple[tuple[str, ...], ...]) -> None:
+    """INSERT OR REPLACE deletes a row without the DELETE trigger being asked."""
+    answer = "RAISE(IGNORE)" if table in LEFT_OUT else f"RAISE(ABORT, '{table} is append-only')"
+    there = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} AS old WHERE "  # noqa: S608 - names of our own
+        + " AND ".join(f"old.{each} = NEW.{each}" for each in key)
+        + ")"
+        for key in keys
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} "
+        f"BEGIN SELECT {answer}; END"
     )
 
 
