@@ -66,6 +66,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("audit init", 0),
     ("audit verify", 0),
     ("db backup copy.db", 0),
+    ("check-db-health", 0),
     ("db prune --older-than 90d", 0),
     ("paper fund", 0),
     ("paper fund USD 5", 3),

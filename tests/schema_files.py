@@ -50,6 +50,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.plan_file import plan_file_schema
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.store_health import StoreHealth
 from zoe_tools.domain.story import SubjectKind
 from zoe_tools.domain.stream import ChecksumTally
 from zoe_tools.domain.trading_state import KillLevel
@@ -227,6 +228,7 @@ RESULTS: dict[str, Result] = {
     "pre-flight": either(
         an_object(verdict=a(Verdict), checks=rows(a(Check))), an_object(controls=rows(a(Proof)))
     ),
+    "check-db-health": an_object(verdict=a(Verdict), checks=rows(a(Check)), facts=a(StoreHealth)),
     "check-live-readiness": an_object(verdict=a(Verdict), checks=rows(a(Check))),
     "status": an_object(
         loop_mode=text,
@@ -324,7 +326,7 @@ RESULTS: dict[str, Result] = {
     "db status": an_object(
         database=text, migration=maybe_text, newest=text, state=text, next_step=text
     ),
-    "db backup": an_object(database=text, file=text, size=a(int), migration=text),
+    "db backup": an_object(database=text, file=text, size=a(int), migration=text, sha256=text),
     "db prune": an_object(found=a(Prunable), is_executed=flag),
     "explain": either(
         a(Meaning),

@@ -64,6 +64,7 @@ COMMANDS: dict[str, str] = {
     "explain": (
         "Tell the story of an order, intent, plan, position or execution; or what a code means."
     ),
+    "check-db-health": "Look the database over: its rows, what guards them, its room and its copy.",
     "audit init": "Make the key that signs the audit log, and sign what there is of it.",
     "audit verify": "Check that nobody changed, removed or added a row of the audit log.",
     "config check": "Check the settings: what is wrong, contradicts itself, or is dangerous.",

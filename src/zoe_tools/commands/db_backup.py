@@ -9,7 +9,9 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import masked_url
-from zoe_tools.store.backup import backup
+from zoe_tools.errors import StoreUnavailable
+from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.store.backup import backup, note_backup
 
 
 def db_backup(
@@ -27,8 +29,13 @@ def db_backup(
     invocation: Invocation = ctx.obj
     settings = invocation.settings_of_store()
     printer = invocation.printer()
+    taken_at = SystemClock().now()
     copied = backup(settings.database_url, file.absolute())
     invocation.announce(settings)
+    try:
+        note_backup(settings.database_url, copied, taken_at=taken_at)
+    except StoreUnavailable as error:
+        printer.warn(f"The copy is whole, but the store does not know of it: {error.message}")
     printer.report(
         "",
         (
@@ -36,6 +43,7 @@ def db_backup(
             ("copy", copied.path),
             ("size", f"{copied.size:,} bytes"),
             ("migration", copied.migration),
+            ("sha256", copied.sha256),
         ),
     )
     printer.line()
@@ -46,5 +54,6 @@ def db_backup(
             "file": copied.path,
             "size": copied.size,
             "migration": copied.migration,
+            "sha256": copied.sha256,
         }
     )

@@ -244,6 +244,12 @@ KNOBS: tuple[Knob, ...] = (
         section="The store",
     ),
     Knob(name="SUPABASE_DB_URL", read=_database_url, about="The same, by Supabase's name."),
+    Knob(
+        name="BACKUP_MAX_AGE_HOURS",
+        default="36",
+        read=_amount,
+        about="How old the newest `zoe db backup` may be, in hours; 0: nobody asks.",
+    ),
     Knob(name="SUPABASE_URL", about="Known, not used: zoe talks to the database itself."),
     Knob(name="SUPABASE_KEY", secret=True, about="Known, not used."),
     Knob(name="SUPABASE_SERVICE_ROLE_KEY", secret=True, about="Known, not used."),

@@ -59,6 +59,7 @@ class Settings:
     kraken_ws_public_url: str
     kraken_ws_private_url: str
     kraken_tier: Tier
+    backup_max_age_hours: Decimal
     max_notional_per_trade: Decimal
     max_daily_notional: Decimal
     max_open_positions: int

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.store import schema
-from zoe_tools.store.database import display, parse_url, sqlite_path
+from zoe_tools.store.database import (
+    display,
+    engine_for,
+    parse_url,
+    sqlite_path,
+    translated_errors,
+)
+from zoe_tools.store.record_tables import STORE_BACKUPS
 from zoe_tools.store.tables import HEAD_REVISION
 
 
 class Copied(NamedTuple):
-    """The file, its size in bytes, and the migration of what is in it."""
+    """The file, its size in bytes, the migration of what is in it, its SHA-256 in hexadecimal."""
 
     path: Path
     size: int
     migration: str
+    sha256: str
 
 
 def backup(url: str, target: Path) -> Copied:
@@ -56,7 +66,31 @@ def backup(url: str, target: Path) -> Copied:
         ) from error
     except sqlite3.Error as error:
         raise StoreUnavailable(f"The store at {source} cannot be copied: {error}.") from error
-    return Copied(target, target.stat().st_size, HEAD_REVISION)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Copied(target, target.stat().st_size, HEAD_REVISION, digest)
+
+
+def note_backup(url: str, copied: Copied, *, taken_at: datetime) -> None:
+    """Write down in the store that it was copied, and when; `zoe check-db-health` asks.
+
+    Raises:
+        StoreUnavailable: it cannot be written now.
+    """
+    engine = engine_for(url)
+    try:
+        with translated_errors(engine.url), engine.begin() as connection:
+            connection.execute(
+                STORE_BACKUPS.insert().values(
+                    taken_at=taken_at,
+                    path=str(copied.path),
+                    size=copied.size,
+                    sha256=copied.sha256,
+                    revision=copied.migration,
+                )
+            )
+    finally:
+        engine.dispose()
 
 
 def _reserve(target: Path, part: Path) -> None:

@@ -170,6 +170,53 @@ def _begin_to_write(connection: Connection, timeout_ms: int) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
 
 
+def looking_engine(text: str, *, busy_timeout_s: float = 5.0) -> Engine:
+    """An engine for one who only looks: the file is opened without the right to write it.
+
+    With `engine_for` the last one to let go of an SQLite file folds its log into it, reader or not.
+    """
+    url = parse_url(text)
+    path = sqlite_path(url)
+    if path is None:
+        return engine_for(text, read_only=True, has_statement_timeout=False)
+
+    def open_file() -> sqlite3.Connection:
+        return _opened_to_look(path, busy_timeout_s)
+
+    engine = create_engine(url, creator=open_file, pool_size=1, max_overflow=0)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _opened_to_look(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Where not even the log's index can be made nobody writes, and there is no log to be read."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    last: sqlite3.OperationalError | None = None
+    for options in ("", "&immutable=1"):
+        connection = sqlite3.connect(
+            uri + options,
+            uri=True,
+            timeout=busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            log = path.with_name(f"{path.name}-wal")
+            is_shut = any(sign in str(error) for sign in ("unable to open", "readonly"))
+            if not is_shut or (log.exists() and log.stat().st_size):
+                raise
+            last = error
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise last if last is not None else RuntimeError("nothing was tried")
+
+
 def enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
     """Switch a fresh file to WAL, which it then stays in.
 

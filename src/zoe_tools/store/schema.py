@@ -81,8 +81,19 @@ def demand_current(url: str) -> None:
         ForeignDatabase: the tables are somebody else's.
         StoreUnavailable: it cannot be reached or read.
     """
-    found = status(url)
-    place = display(parse_url(url))
+    _demand_head(status(url), display(parse_url(url)))
+
+
+def demand_current_in(connection: Connection) -> None:
+    """The same of a database that is open.
+
+    Raises:
+        SchemaOutdated, ForeignDatabase: as `demand_current`.
+    """
+    _demand_head(_status_of(connection), display(connection.engine.url))
+
+
+def _demand_head(found: SchemaStatus, place: str) -> None:
     _demand_ours(found, place)
     if found.is_current:
         return
