@@ -28,6 +28,8 @@ STORY: tuple[tuple[str, int], ...] = (
     ("sync-positions --adopt BTC/USD=x", 2),
     ("recover-sl", 0),
     ("check-tp-coverage", 3),
+    ("repair-tp", 3),
+    ("repair-tp --mode somewhere", 2),
     ("reconcile", 0),
     ("orders --all", 0),
     ("orders cancel --all", 0),

@@ -26,7 +26,7 @@ from zoe_tools.commands.pnl_basis import Effect
 from zoe_tools.commands.reconcile import Settled
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
-from zoe_tools.core.check_tp_coverage import PositionCoverage
+from zoe_tools.core.check_tp_coverage import AbsentHolding, PositionCoverage
 from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.escalation import REPORT_FIELDS
@@ -247,7 +247,12 @@ RESULTS: dict[str, Result] = {
     ),
     "sync-positions": planned,
     "recover-sl": planned,
-    "check-tp-coverage": an_object(loop_is_running=flag, positions=rows(a(PositionCoverage))),
+    "check-tp-coverage": an_object(
+        loop_is_running=flag,
+        positions=rows(a(PositionCoverage)),
+        absent=rows(a(AbsentHolding)),
+    ),
+    "repair-tp": planned,
     "reconcile": an_object(
         taken_at=a(datetime),
         discrepancies=whole,

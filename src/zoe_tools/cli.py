@@ -43,6 +43,9 @@ COMMANDS: dict[str, str] = {
     ),
     "recover-sl": "Find and link each position's stop at the venue, and place a missing one.",
     "check-tp-coverage": "Show how much of each position its stop and its target cover.",
+    "repair-tp": (
+        "Fit the targets of each position: place what is missing, take back what is too much."
+    ),
     "reconcile": "Compare our books with the venue's own records, and explain every difference.",
     "backfill": "Find the candles that the store lacks, and fetch those that the venue still has.",
     "orders": "List the orders there are, by own books and by the venue.",

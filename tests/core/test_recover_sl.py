@@ -18,8 +18,10 @@ from builders import (
     make_venue_order,
 )
 from zoe_tools.core.recover_sl import plan_recover_sl
+from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
-from zoe_tools.domain.plan import LinkStop, PlaceOrder
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, LinkStop, PlaceOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
 from zoe_tools.errors import VenueUnavailable
@@ -102,12 +104,86 @@ def test_a_foreign_stop_is_neither_linked_nor_doubled() -> None:
     assert "was not placed here" in plan.notes[0]
 
 
-def test_a_stop_of_ours_that_does_not_fit_is_left_to_sync_positions() -> None:
-    """One command per repair."""
-    plan = plan_recover_sl(world(replace(STOP, quantity=d("0.0002")), orders=(OURS,)))
+def stop(number: int, quantity: str, **changes: Any) -> tuple[VenueOrder, OrderRecord]:
+    """A stop of ours for P1, at the venue and in the books."""
+    name = ClientOrderId(f"C{number}")
+    order = replace(
+        STOP,
+        client_order_id=name,
+        venue_order_id=VenueOrderId(f"O{number}"),
+        quantity=d(quantity),
+        **changes,
+    )
+    return order, replace(OURS, client_order_id=name)
 
-    assert plan.is_empty
-    assert "sync-positions" in plan.notes[0]
+
+LINKED = make_position(stop_venue_order_id=VenueOrderId("O1"), stop_price=d("58800"))
+
+
+@pytest.mark.parametrize(
+    ("quantities", "expected"),
+    [
+        (("0.0002",), [("amend", "O1", "0.0004")]),
+        (("0.0005",), [("amend", "O1", "0.0004")]),
+        (("0.0003", "0.0001"), []),
+        (("0.0002", "0.0001"), [("amend", "O1", "0.0003")]),
+        (("0.0003", "0.0002"), [("amend", "O2", "0.0001")]),
+        (("0.0004", "0.0002"), [("cancel", "O2", "")]),
+        (("0.0004", "0.0004"), [("cancel", "O2", "")]),
+        (("0.0004", "0.0002", "0.0001"), [("cancel", "O3", ""), ("cancel", "O2", "")]),
+    ],
+)
+def test_several_stops_come_to_what_is_held(
+    quantities: tuple[str, ...], expected: list[tuple[str, str, str]]
+) -> None:
+    """The largest grows to what is missing; what is too much goes, the smallest first."""
+    made = [stop(number, each) for number, each in enumerate(quantities, start=1)]
+    plan = plan_recover_sl(
+        world(
+            *(order for order, _ in made),
+            orders=tuple(record for _, record in made),
+            positions=(LINKED,),
+        )
+    )
+    told = []
+    for step in plan.steps:
+        if isinstance(step, AmendOrder):
+            change = step.amendment
+            told.append(("amend", change.venue_order_id, f"{change.quantity:f}"))
+        elif isinstance(step, CancelOrder):
+            told.append(("cancel", step.venue_order_id, ""))
+    assert told == expected
+    assert len(plan.steps) == len(expected)
+
+
+def test_a_target_leaves_its_part_to_itself() -> None:
+    """What a take-profit of ours holds cannot be held by the stop as well."""
+    target = make_venue_order(
+        side=Side.SELL,
+        client_order_id=ClientOrderId("T"),
+        venue_order_id=VenueOrderId("OT"),
+        quantity=d("0.0001"),
+        limit_price=d("62400"),
+    )
+    record = make_order(
+        client_order_id=ClientOrderId("T"), purpose="take_profit", position_id="P1", side=Side.SELL
+    )
+    (step,) = plan_recover_sl(world(target, orders=(record,))).steps
+
+    assert isinstance(step, PlaceOrder)
+    assert step.request.quantity == d("0.0003")
+
+
+def test_a_stop_on_the_wrong_side_of_the_market_protects_nothing() -> None:
+    """Nor is one of ours, that no position owns, taken for this one at another price."""
+    above = replace(STOP, client_order_id=None, trigger_price=d("61000"))
+    (step,) = plan_recover_sl(world(above)).steps
+    assert isinstance(step, PlaceOrder)
+
+    nobody_s = replace(OURS, position_id=None)
+    held = make_position(stop_price=d("58000"))
+    plan = plan_recover_sl(world(STOP, orders=(nobody_s,), positions=(held,)))
+    assert not any(isinstance(each, LinkStop) for each in plan.steps)
 
 
 def test_dust_is_named() -> None:

@@ -296,9 +296,12 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from builders import make_position, snapshot_with
 from zoe_tools.core.recover_sl import plan_recover_sl
+from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.plan_file import plan_text
 from zoe_tools.domain.snapshot_hash import sealed
-seen = snapshot_with(positions=(make_position(),))
+held = make_position()
+balance = Balance(asset="BTC", total=held.quantity)
+seen = snapshot_with(positions=(held,), balances=(balance,))
 sys.stdout.write(plan_text(sealed(plan_recover_sl(seen), seen)))
 """
 

@@ -16,6 +16,7 @@ from builders import (
     PAPER,
     d,
     make_candle,
+    make_catalogue,
     make_fill,
     make_order,
     make_position,
@@ -25,6 +26,7 @@ from builders import (
     plan_with,
 )
 from zoe_tools.core.risk import Refusal
+from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.identifiers import IntentId, PositionId, VenueOrderId
@@ -45,12 +47,14 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SetTargets,
     SettleDiscrepancy,
     SetTradingState,
     Step,
     StepOutcome,
     WriteCandles,
 )
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import PlanRateCost
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.gate.receipt import Receipt
@@ -76,6 +80,16 @@ STEPS: list[tuple[Step, str, str]] = [
         f"cancel entry {ORDER} on BTC/USD",
     ),
     (AdoptPosition(position=HELD, reason="r"), "+", "adopt 0.5 BTC/USD"),
+    (
+        SetTargets(
+            position_id=HELD.position_id,
+            symbol=BTC,
+            levels=levels_for(HELD, make_catalogue().resolve(BTC), Policy(), at=NOON),
+            reason="r",
+        ),
+        "~",
+        "set 1 target of BTC/USD",
+    ),
     (
         AdjustPosition(before=HELD, after=make_position(quantity=d("0.25")), reason="r"),
         "~",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
+from zoe_tools.core.check_tp_coverage import (
+    AbsentHolding,
+    Coverage,
+    PositionCoverage,
+    absent_holdings,
+)
 from zoe_tools.core.check_tp_coverage import check_tp_coverage as assess
 from zoe_tools.domain.money import short
 from zoe_tools.gather import Need
@@ -21,7 +26,8 @@ def check_tp_coverage(ctx: typer.Context) -> int:
     """Show how much of each position its stop and its target cover.
 
     Quantity is compared with quantity, at the venue and in the targets that a running loop
-    manages. Exits 3 when a position is not fully covered.
+    manages. What the account holds beyond the registry is listed. Exits 3 when a position is not
+    fully covered.
 
     Examples:
       zoe check-tp-coverage
@@ -41,8 +47,12 @@ async def _check(context: Context, printer: Printer) -> int:
     rows = assess(snapshot, loop_is_running=loop_is_running)
     code = _FINDINGS if any(row.coverage is not Coverage.OK for row in rows) else 0
     printer.account(context.account)
+    absent = absent_holdings(snapshot)
     _show(printer, rows, loop_is_running=loop_is_running)
-    printer.result({"loop_is_running": loop_is_running, "positions": rows}, exit_code=code)
+    _show_absent(printer, absent)
+    printer.result(
+        {"loop_is_running": loop_is_running, "positions": rows, "absent": absent}, exit_code=code
+    )
     return code
 
 
@@ -75,5 +85,13 @@ def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_runni
     )
     if any(row.coverage is Coverage.UNPROTECTED for row in rows):
         printer.line("Next: zoe recover-sl")
+    if any(row.coverage in (Coverage.MISSING_TP, Coverage.MISMATCH_TP) for row in rows):
+        printer.line("Next: zoe repair-tp")
     if not loop_is_running and any(row.coverage is Coverage.MISSING_TP for row in rows):
         printer.line("No loop is running, so managed targets cover nothing. Next: zoe run")
+
+
+def _show_absent(printer: Printer, absent: tuple[AbsentHolding, ...]) -> None:
+    if absent:
+        told = ", ".join(f"{short(each.quantity)} {each.asset}" for each in absent)
+        printer.wrapped("Not in the registry: ", f"{told}. Nothing protects it; it is not zoe's.")

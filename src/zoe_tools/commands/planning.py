@@ -25,6 +25,7 @@ from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, demand_free
 PLANNERS = (
     "sync-positions",
     "recover-sl",
+    "repair-tp",
     "reconcile",
     "backfill",
     "kill",

@@ -82,6 +82,22 @@ def _quantities(text: str) -> tuple[tuple[str, Decimal], ...]:
     return tuple(found.items())
 
 
+def _ladder(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
+    """`50@3,50@6`: half at three percent, half at six."""
+    rungs: list[tuple[Decimal, Decimal]] = []
+    for each in text.split(","):
+        share, separator, profit = each.strip().partition("@")
+        if not separator:
+            raise ValueError(f"{each.strip()!r} is not of the form 50@3")
+        rungs.append((_amount(share.strip()), _amount(profit.strip())))
+    profits = [profit for _, profit in rungs]
+    if sum(share for share, _ in rungs) != HUNDRED or min(share for share, _ in rungs) == ZERO:
+        raise ValueError(f"the shares of {text!r} are not 100 percent together, each above 0")
+    if profits != sorted(profits) or profits[0] == ZERO:
+        raise ValueError(f"the profits of {text!r} do not rise from above 0")
+    return tuple(rungs)
+
+
 def _lag(text: str) -> float:
     value = _amount(text)
     if value < 1:
@@ -350,6 +366,18 @@ KNOBS: tuple[Knob, ...] = (
         default="4",
         read=_percent_above_zero,
         about="How far above the entry profit is taken, in percent.",
+    ),
+    Knob(
+        name="TAKE_PROFIT_LEVELS",
+        read=_ladder,
+        unset=(),
+        about="Several targets instead: shares and profits in percent, e.g. 50@3,50@6.",
+    ),
+    Knob(
+        name="TAKE_PROFIT_MODE",
+        default="managed",
+        read=_one_of("managed", "split", "resting"),
+        about="Where targets live: managed / split / resting. See zoe repair-tp.",
     ),
     Knob(
         name="STOP_TRADING_ON_DEGRADED",

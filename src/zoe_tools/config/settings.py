@@ -16,6 +16,7 @@ from zoe_tools.config.sources import MASK, Layer, home_of, read_sources
 from zoe_tools.config.thresholds import mismatches
 from zoe_tools.domain.account import Account, AccountMode, fingerprint_of
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.take_profit import TargetMode
 from zoe_tools.errors import ConfigError
 
 LoopMode = Literal["paper", "live", "disabled"]
@@ -77,6 +78,8 @@ class Settings:
     allow_withdrawal_key: bool
     stop_loss_pct: Decimal
     take_profit_pct: Decimal
+    take_profit_levels: tuple[tuple[Decimal, Decimal], ...]
+    take_profit_mode: str
     stop_trading_on_degraded: bool
     reconcile_cash_tolerance: Decimal
     reconcile_qty_tolerance: Decimal
@@ -154,6 +157,8 @@ class Settings:
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
             take_profit_pct=self.take_profit_pct,
+            take_profit_levels=self.take_profit_levels,
+            take_profit_mode=TargetMode(self.take_profit_mode),
             liquidity_guard_spread_pct=self.liquidity_guard_spread_pct,
             reconcile_clean_runs=self.reconcile_clean_runs,
             stop_trading_on_degraded=self.stop_trading_on_degraded,

@@ -1,22 +1,33 @@
 """Per position: how much of it a stop and a take-profit cover, quantity against quantity.
 
-The target of a position may rest at the venue or be managed by the loop; a managed target covers
-the whole position while a price for it can be named. Nothing is changed here.
+The targets of a position may rest at the venue or be managed by the loop; a managed target covers
+while a loop runs. What the account holds beyond the registry is listed. Nothing is changed here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from zoe_tools.core.positions import shares_of
+from zoe_tools.core.recover_sl import own_stops
+from zoe_tools.core.take_profit import (
+    OpenLevel,
+    levels_of,
+    open_levels,
+    own_targets,
+    price_of,
+)
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderType, VenueOrder
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.take_profit import TargetMode
 
 
 class Coverage(StrEnum):
@@ -32,7 +43,10 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionCoverage:
-    """One row; quantities in base, prices in quote, None where there is no price."""
+    """One row; quantities in base, prices in quote, None where there is no price.
+
+    `target_quantity` is what rests and what a running loop manages; `resting_quantity` the former.
+    """
 
     position_id: PositionId
     symbol: Symbol
@@ -41,9 +55,18 @@ class PositionCoverage:
     stop_quantity: Decimal
     stop_price: Decimal | None
     target_quantity: Decimal
+    resting_quantity: Decimal
     target_price: Decimal | None
     target_is_managed: bool
     coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsentHolding:
+    """What the account holds of an asset and the registry does not know: unmanaged, no finding."""
+
+    asset: str
+    quantity: Decimal
 
 
 def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[PositionCoverage, ...]:
@@ -58,11 +81,6 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
     open_orders = value_of(snapshot.open_orders, "the open orders")
     balances = {each.asset: each for each in value_of(snapshot.balances, "the balances")}
     catalogue = value_of(snapshot.catalogue, "the instruments")
-    quotes = (
-        {}
-        if isinstance(snapshot.quotes, Missing)
-        else {each.symbol: each for each in snapshot.quotes.value}
-    )
     rows = []
     for position in snapshot.positions:
         if not position.status.holds:
@@ -71,93 +89,140 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
         balance = balances.get(instrument.base)
         rows.append(
             _assess(
-                position,
-                instrument,
-                held=balance.total if balance else ZERO,
-                orders=_own_orders(snapshot, position, open_orders),
-                quote=quotes.get(position.symbol),
-                managed_target=_managed_target(snapshot, position, instrument)
-                if loop_is_running
-                else None,
+                _Parts(
+                    position=position,
+                    instrument=instrument,
+                    held=balance.total if balance else ZERO,
+                    stops=own_stops(position, snapshot.orders, open_orders),
+                    targets=own_targets(position, snapshot.orders, open_orders),
+                    levels=_levels(snapshot, position, instrument),
+                    is_set=any(
+                        each.position_id == position.position_id for each in snapshot.targets
+                    ),
+                    quote=_quote(snapshot, position),
+                    loop_is_running=loop_is_running,
+                )
             )
         )
     return tuple(rows)
 
 
-def _own_orders(
-    snapshot: Snapshot, position: Position, open_orders: tuple[VenueOrder, ...]
-) -> tuple[VenueOrder, ...]:
-    ours = {
-        order.client_order_id
-        for order in snapshot.orders
-        if order.position_id == position.position_id
-    }
+def absent_holdings(snapshot: Snapshot) -> tuple[AbsentHolding, ...]:
+    """What the account holds beyond what the registry manages, by asset; money left out."""
     return tuple(
-        order
-        for order in open_orders
-        if order.side is position.side.opposite
-        and (order.client_order_id in ours or order.venue_order_id == position.stop_venue_order_id)
+        AbsentHolding(asset=each.asset, quantity=each.unmanaged)
+        for each in shares_of(snapshot.positions, snapshot) or ()
+        if each.unmanaged > ZERO
     )
 
 
-def _managed_target(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    position: Position
+    instrument: Instrument
+    held: Decimal
+    stops: tuple[VenueOrder, ...]
+    targets: tuple[VenueOrder, ...]
+    levels: tuple[OpenLevel, ...]
+    is_set: bool
+    quote: Quote | None
+    loop_is_running: bool
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.instrument.floor_quantity(self.position.quantity)
+
+    @property
+    def resting(self) -> Decimal:
+        return _sum(self.targets)
+
+    @property
+    def planned_to_rest(self) -> Decimal:
+        """How much of it is meant to rest in targets instead of under the stop."""
+        return sum(
+            (each.remaining for each in self.levels if each.level.mode is TargetMode.RESTING), ZERO
+        )
+
+    @property
+    def managed(self) -> tuple[OpenLevel, ...]:
+        """The levels that a loop sells at, where there is one."""
+        if not self.loop_is_running:
+            return ()
+        return tuple(each for each in self.levels if each.level.mode is TargetMode.MANAGED)
+
+
+def _levels(
     snapshot: Snapshot, position: Position, instrument: Instrument
-) -> Decimal | None:
-    if position.take_profit_price is not None:
-        return position.take_profit_price
-    if snapshot.policy.take_profit_pct <= ZERO:
+) -> tuple[OpenLevel, ...]:
+    levels = levels_of(
+        position, snapshot.targets, instrument, snapshot.policy, at=snapshot.taken_at
+    )
+    return open_levels(position, levels, instrument)
+
+
+def _quote(snapshot: Snapshot, position: Position) -> Quote | None:
+    if isinstance(snapshot.quotes, Missing):
         return None
-    distance = position.average_cost * snapshot.policy.take_profit_pct / HUNDRED
-    return instrument.ceil_price(position.average_cost + distance)
+    return next((each for each in snapshot.quotes.value if each.symbol == position.symbol), None)
 
 
-def _assess(
-    position: Position,
-    instrument: Instrument,
-    *,
-    held: Decimal,
-    orders: tuple[VenueOrder, ...],
-    quote: Quote | None,
-    managed_target: Decimal | None,
-) -> PositionCoverage:
-    stops = [order for order in orders if order.order_type.is_stop]
-    targets = [order for order in orders if _is_target(order)]
-    quantity = instrument.floor_quantity(position.quantity)
-    resting_target = sum((order.remaining_quantity for order in targets), ZERO)
-    target_price = (targets[0].trigger_price or targets[0].limit_price) if targets else None
-    is_managed = not targets and managed_target is not None
-    row = PositionCoverage(
-        position_id=position.position_id,
-        symbol=position.symbol,
-        quantity=position.quantity,
-        held_at_venue=held,
-        stop_quantity=sum((order.remaining_quantity for order in stops), ZERO),
-        stop_price=stops[0].trigger_price if stops else None,
-        target_quantity=quantity if is_managed else resting_target,
-        target_price=managed_target if is_managed else target_price,
-        target_is_managed=is_managed,
-        coverage=Coverage.OK,
+def _sum(orders: Sequence[VenueOrder]) -> Decimal:
+    return sum((order.remaining_quantity for order in orders), ZERO)
+
+
+def _assess(parts: _Parts) -> PositionCoverage:
+    managed = sum((each.remaining for each in parts.managed), ZERO)
+    resting_price = price_of(parts.targets[0]) if parts.targets else None
+    managed_price = parts.managed[0].level.price if parts.managed else None
+    if parts.position.take_profit_price is not None and parts.managed and not parts.is_set:
+        managed_price = parts.position.take_profit_price
+    return PositionCoverage(
+        position_id=parts.position.position_id,
+        symbol=parts.position.symbol,
+        quantity=parts.position.quantity,
+        held_at_venue=parts.held,
+        stop_quantity=_sum(parts.stops),
+        stop_price=parts.stops[0].trigger_price if parts.stops else None,
+        target_quantity=parts.resting + managed,
+        resting_quantity=parts.resting,
+        target_price=resting_price if resting_price is not None else managed_price,
+        target_is_managed=bool(parts.managed) and not parts.targets,
+        coverage=_graded(parts, parts.resting + managed),
     )
-    return _graded(row, quantity=quantity, quote=quote)
 
 
-def _graded(row: PositionCoverage, *, quantity: Decimal, quote: Quote | None) -> PositionCoverage:
-    if row.held_at_venue < row.quantity:
-        return replace(row, coverage=Coverage.NO_EXCHANGE_POSITION)
-    if row.stop_quantity < quantity:
-        return replace(row, coverage=Coverage.UNPROTECTED)
-    if quote is not None and row.stop_price is not None and row.stop_price >= quote.ask:
-        return replace(row, coverage=Coverage.STOP_WRONG_SIDE)
-    if row.target_quantity == ZERO:
-        return replace(row, coverage=Coverage.MISSING_TP)
-    if row.target_quantity != quantity:
-        return replace(row, coverage=Coverage.MISMATCH_TP)
-    return row
+def _graded(parts: _Parts, target: Decimal) -> Coverage:
+    if parts.held < parts.position.quantity:
+        return Coverage.NO_EXCHANGE_POSITION
+    if not _is_protected(parts):
+        return Coverage.UNPROTECTED
+    if any(_is_on_the_wrong_side(parts, each) for each in parts.stops):
+        return Coverage.STOP_WRONG_SIDE
+    if target == ZERO:
+        return Coverage.MISSING_TP
+    if target != parts.quantity or _is_at_another_price(parts):
+        return Coverage.MISMATCH_TP
+    return Coverage.OK
 
 
-def _is_target(order: VenueOrder) -> bool:
-    return order.order_type in (
-        OrderType.LIMIT,
-        OrderType.TAKE_PROFIT,
-        OrderType.TAKE_PROFIT_LIMIT,
-    )
+def _is_protected(parts: _Parts) -> bool:
+    """The stop covers what is not meant to rest in targets; without one a loop must mind it."""
+    by_targets = min(parts.resting, parts.planned_to_rest)
+    if _sum(parts.stops) + by_targets < parts.quantity:
+        return False
+    return bool(parts.stops) or parts.loop_is_running
+
+
+def _is_on_the_wrong_side(parts: _Parts, stop: VenueOrder) -> bool:
+    quote, price = parts.quote, stop.trigger_price
+    if quote is None or price is None or stop.order_type.is_trailing:
+        return False
+    return price >= quote.ask if parts.position.side is Side.BUY else price <= quote.bid
+
+
+def _is_at_another_price(parts: _Parts) -> bool:
+    """Whether a target rests where no level is, where levels were set."""
+    if not parts.is_set:
+        return False
+    prices = {each.level.price for each in parts.levels}
+    return any(price_of(each) not in prices for each in parts.targets)

@@ -1,12 +1,13 @@
-"""The two orders a position asks for: the stop that protects it, and the sale that ends it.
+"""The orders a position asks for: the stop that protects it, targets, and the sale that ends it.
 
-Both act only while the position is what it was when they were planned.
+All act only while the position is what it was when they were planned.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderType
 from zoe_tools.domain.plan import PlaceOrder, PositionStill
 from zoe_tools.domain.position import Position
@@ -25,6 +26,27 @@ def place_stop(
         purpose="stop",
     )
     return _for_position(position, request, notional, reason)
+
+
+def place_target(
+    position: Position, *, quantity: Decimal, price: Decimal, notional: Decimal, reason: str
+) -> PlaceOrder:
+    """A limit order that rests where profit is taken; `notional` is what it sells for, in quote."""
+    request = OrderRequest(
+        symbol=position.symbol,
+        side=position.side.opposite,
+        order_type=OrderType.LIMIT,
+        quantity=quantity,
+        limit_price=price,
+        purpose="take_profit",
+    )
+    return _for_position(position, request, notional, reason)
+
+
+def leaves(order: OrderRecord) -> bool:
+    """Whether an order takes its position to the market; a target that rests does not."""
+    is_target = order.purpose == "take_profit" and order.order_type is OrderType.MARKET
+    return is_target or order.purpose in ("exit", "flatten")
 
 
 def place_exit(

@@ -1,25 +1,35 @@
-"""Find and link each position's stop at the venue; place the one that is missing.
+"""Find and link each position's stop at the venue; fit what does not fit, place what is missing.
 
 A stop matches by side, quantity, and a price on the right side of the market, never by symbol
-alone. A stop of somebody else's making is not linked and not touched.
+alone; a take-profit is none, trigger or not. A stop of somebody else's making is not linked, not
+touched and not doubled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.sync_positions import protective_price
+from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.money import short
-from zoe_tools.domain.order import Side, VenueOrder
-from zoe_tools.domain.plan import LinkStop, Plan, Step
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderAmendment, Side, VenueOrder
+from zoe_tools.domain.plan import (
+    AmendOrder,
+    CancelOrder,
+    LinkStop,
+    Plan,
+    Step,
+    still_open,
+    values_of,
+)
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 
@@ -31,9 +41,19 @@ class _World:
     open_orders: tuple[VenueOrder, ...]
     ours: dict[ClientOrderId, OrderRecord]
 
+    def record_of(self, order: VenueOrder) -> OrderRecord | None:
+        """Our record of an order at the venue, None when it is not ours."""
+        return self.ours.get(order.client_order_id) if order.client_order_id else None
+
+    def quote_of(self, position: Position) -> Quote | None:
+        """The market of a position."""
+        part = self.snapshot.quotes
+        quotes: tuple[Quote, ...] = () if isinstance(part, Missing) else part.value
+        return next((each for each in quotes if each.symbol == position.symbol), None)
+
 
 def plan_recover_sl(snapshot: Snapshot) -> Plan:
-    """A link or a stop for every open position that lacks one.
+    """The steps after which each position has a stop that fits it, and knows it.
 
     Raises:
         VenueUnavailable: instruments or open orders are missing from the snapshot.
@@ -48,11 +68,11 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
     notes: list[str] = []
     for position in snapshot.positions:
         if position.status.holds:
-            found = _recover(world, position)
-            if isinstance(found, str):
-                notes.append(found)
-            elif found is not None:
-                steps.append(found)
+            for found in _recover(world, position):
+                if isinstance(found, str):
+                    notes.append(found)
+                else:
+                    steps.append(found)
     return Plan(
         command="recover-sl",
         account=snapshot.account,
@@ -63,56 +83,146 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
     )
 
 
+def own_stops(
+    position: Position, orders: Sequence[OrderRecord], open_orders: Sequence[VenueOrder]
+) -> tuple[VenueOrder, ...]:
+    """The stops at the venue that are zoe's for this position, the largest first.
+
+    An order of ours that no position owns counts where its price is the one that the registry has.
+    """
+    ours = {order.client_order_id: order for order in orders}
+    found = []
+    for order in open_orders:
+        if not _is_stop_for(position, order):
+            continue
+        record = ours.get(order.client_order_id) if order.client_order_id else None
+        is_linked = order.venue_order_id == position.stop_venue_order_id
+        if is_linked or (record is not None and _belongs(position, record, order)):
+            found.append(order)
+    return tuple(sorted(found, key=lambda each: each.remaining_quantity, reverse=True))
+
+
+def _is_stop_for(position: Position, order: VenueOrder) -> bool:
+    return (
+        order.symbol == position.symbol
+        and order.order_type.is_stop
+        and order.side is position.side.opposite
+    )
+
+
+def _belongs(position: Position, record: OrderRecord, order: VenueOrder) -> bool:
+    if record.position_id is None:
+        return position.stop_price in (None, order.trigger_price)
+    return record.position_id == position.position_id
+
+
 def matching_stops(
-    position: Position, instrument: Instrument, open_orders: tuple[VenueOrder, ...]
+    position: Position,
+    instrument: Instrument,
+    open_orders: Sequence[VenueOrder],
+    quote: Quote | None = None,
 ) -> Iterator[VenueOrder]:
-    """Resting stops that would close exactly this position."""
+    """Resting stops, whoever placed them, that would close exactly this position at a loss."""
     quantity = instrument.floor_quantity(position.quantity)
     for order in open_orders:
-        if (
-            order.symbol == position.symbol
-            and order.order_type.is_stop
-            and order.side is position.side.opposite
-            and order.remaining_quantity == quantity
-        ):
+        is_exact = _is_stop_for(position, order) and order.remaining_quantity == quantity
+        if is_exact and _is_on_the_right_side(position, order, quote):
             yield order
 
 
-def _recover(world: _World, position: Position) -> Step | str | None:
-    """A step, a sentence why there is none, or None when all is well."""
+def _is_on_the_right_side(position: Position, order: VenueOrder, quote: Quote | None) -> bool:
+    """A stop above the market of a long position would have fired; distances cannot tell."""
+    price = order.trigger_price
+    if quote is None or price is None or order.order_type.is_trailing:
+        return True
+    return price < quote.ask if position.side is Side.BUY else price > quote.bid
+
+
+def _recover(world: _World, position: Position) -> Iterator[Step | str]:
     instrument = world.catalogue.resolve(position.symbol)
-    matches = tuple(matching_stops(position, instrument, world.open_orders))
-    if any(each.venue_order_id == position.stop_venue_order_id for each in matches):
-        return None
-    for order in matches:
-        record = world.ours.get(order.client_order_id) if order.client_order_id else None
-        if record is not None and record.position_id in (None, position.position_id):
-            return LinkStop(
-                position_id=position.position_id,
-                order=order,
-                reason=f"{order.venue_order_id} closes exactly this position",
-            )
-    if matches:
-        return (
-            f"{position.symbol}: {matches[0].venue_order_id} would close this position but was "
+    stops = own_stops(position, world.snapshot.orders, world.open_orders)
+    needed = instrument.floor_quantity(position.quantity) - sum(
+        (
+            each.remaining_quantity
+            for each in own_targets(position, world.snapshot.orders, world.open_orders)
+        ),
+        ZERO,
+    )
+    if stops:
+        yield from _linked(position, stops)
+        yield from _fitted(position, stops, needed)
+        return
+    if needed <= ZERO:
+        return
+    quote = world.quote_of(position)
+    foreign = next(matching_stops(position, instrument, world.open_orders, quote), None)
+    if foreign is not None:
+        yield (
+            f"{position.symbol}: {foreign.venue_order_id} would close this position but was "
             "not placed here; it was neither linked nor doubled."
         )
-    return _missing(world, position, instrument)
+        return
+    yield _missing(world, position, instrument, needed)
 
 
-def _missing(world: _World, position: Position, instrument: Instrument) -> Step | str:
-    resting = _other_stop(world, position)
-    if resting is not None:
-        return (
-            f"{position.symbol}: stop {resting.venue_order_id} covers "
-            f"{short(resting.remaining_quantity)} of {short(position.quantity)}; "
-            "`zoe sync-positions` fits it."
+def _linked(position: Position, stops: Sequence[VenueOrder]) -> Iterator[Step]:
+    if all(each.venue_order_id != position.stop_venue_order_id for each in stops):
+        yield LinkStop(
+            position_id=position.position_id,
+            order=stops[0],
+            reason=f"{stops[0].venue_order_id} closes this position",
         )
-    quantity = instrument.floor_quantity(position.quantity)
+
+
+def _fitted(position: Position, stops: Sequence[VenueOrder], needed: Decimal) -> Iterator[Step]:
+    """The largest stop grows to what is missing; what is too much goes, the smallest first."""
+    missing = needed - sum((each.remaining_quantity for each in stops), ZERO)
+    if missing > ZERO:
+        yield _amended(position, stops[0], stops[0].remaining_quantity + missing)
+        return
+    excess = -missing
+    for stop in reversed(stops):
+        if excess <= ZERO:
+            return
+        if stop.remaining_quantity <= excess:
+            excess -= stop.remaining_quantity
+            yield CancelOrder(
+                venue_order_id=stop.venue_order_id,
+                client_order_id=stop.client_order_id,
+                symbol=stop.symbol,
+                purpose="stop",
+                position_id=position.position_id,
+                before=values_of(stop),
+                preconditions=(still_open(stop),),
+                reason="other stops cover all of the position",
+            )
+        else:
+            yield _amended(position, stop, stop.remaining_quantity - excess)
+            return
+
+
+def _amended(position: Position, stop: VenueOrder, quantity: Decimal) -> AmendOrder:
+    return AmendOrder(
+        amendment=OrderAmendment(
+            venue_order_id=stop.venue_order_id,
+            symbol=stop.symbol,
+            quantity=stop.filled_quantity + quantity,
+        ),
+        reason=f"the stop covers {short(stop.remaining_quantity)} of {short(quantity)}",
+        before=values_of(stop),
+        position_id=position.position_id,
+        preconditions=(still_open(stop),),
+    )
+
+
+def _missing(
+    world: _World, position: Position, instrument: Instrument, quantity: Decimal
+) -> Step | str:
+    quote = world.quote_of(position)
     price = protective_price(
         position,
         instrument,
-        mark=_bid(world, position),
+        mark=None if quote is None else quote.bid,
         loss_pct=world.snapshot.policy.stop_loss_pct,
     )
     if not instrument.is_tradable_quantity(quantity, price=price):
@@ -124,26 +234,3 @@ def _missing(world: _World, position: Position, instrument: Instrument) -> Step 
         notional=instrument.cost(price=price, quantity=quantity),
         reason="no stop for this position rests at the venue",
     )
-
-
-def _other_stop(world: _World, position: Position) -> VenueOrder | None:
-    """A stop of ours for this position that does not fit."""
-    for order in world.open_orders:
-        record = world.ours.get(order.client_order_id) if order.client_order_id else None
-        if (
-            record is not None
-            and record.position_id == position.position_id
-            and order.order_type.is_stop
-        ):
-            return order
-    return None
-
-
-def _bid(world: _World, position: Position) -> Decimal | None:
-    """The price one could sell at now: a stop above it would fire at once."""
-    part = world.snapshot.quotes
-    quotes: tuple[Quote, ...] = () if isinstance(part, Missing) else part.value
-    found = next((each for each in quotes if each.symbol == position.symbol), None)
-    if found is None:
-        return None
-    return found.bid if position.side is Side.BUY else found.ask

@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
-from zoe_tools.core.position_orders import place_exit, place_stop
+from zoe_tools.core.position_orders import leaves, place_exit, place_stop
 from zoe_tools.core.risk_limits import room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
+from zoe_tools.core.take_profit import (
+    Resting,
+    due_now,
+    fit_resting,
+    keep_levels,
+    levels_of,
+    open_levels,
+    uses_levels,
+)
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.journal import OrderRecord
@@ -26,6 +35,7 @@ from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, Ste
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
+from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 from zoe_tools.domain.trading_state import KillLevel
 
 ENTRY_SLACK_PCT = Decimal("0.1")
@@ -117,12 +127,15 @@ def target_price_for(position: Position, instrument: Instrument, policy: Policy)
     """Where a long position takes its profit, on tick."""
     if position.take_profit_price is not None:
         return position.take_profit_price
-    distance = position.average_cost * policy.take_profit_pct / HUNDRED
+    profit = policy.take_profit_levels[-1][1] if policy.take_profit_levels else None
+    distance = position.average_cost * (profit or policy.take_profit_pct) / HUNDRED
     return instrument.ceil_price(position.average_cost + distance)
 
 
 def wants_exit(position: Position, quote: Quote, instrument: Instrument, policy: Policy) -> bool:
-    """Whether the managed target is reached."""
+    """Whether the managed target, of a ladder the last one, is reached."""
+    if policy.take_profit_mode is TargetMode.RESTING:
+        return False  # the venue sells there
     return quote.bid >= target_price_for(position, instrument, policy)
 
 
@@ -143,20 +156,25 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
     instrument = world.catalogue.resolve(position.symbol)
     working = world.orders_of(position)
     stops = [order for order in working if order.purpose == "stop"]
-    exits = [order for order in working if order.purpose in ("exit", "flatten")]
-    if position.position_id in world.exiting or (
-        world.snapshot.trading_state.level is KillLevel.FLATTEN
-    ):
+    exits = [order for order in working if leaves(order)]
+    is_left = (
+        position.position_id in world.exiting
+        or world.snapshot.trading_state.level is KillLevel.FLATTEN
+        or (not exits and _is_stopped(world, position, instrument, working))
+    )
+    if is_left:
         yield from _leave(world, position, instrument, working, exits)
     elif not exits:
         yield from _protect(world, position, instrument, stops)
+        yield from _take_profit(world, position, instrument, working)
 
 
 def _protect(
     world: _World, position: Position, instrument: Instrument, stops: list[OrderRecord]
 ) -> Iterator[Step]:
     price = stop_price_for(position, instrument, world.policy)
-    quantity = instrument.floor_quantity(position.quantity)
+    targets = [order for order in world.orders_of(position) if order.purpose == "take_profit"]
+    quantity = instrument.floor_quantity(position.quantity) - _left(targets)
     if not instrument.is_tradable_quantity(quantity, price=price):
         return
     if not stops:
@@ -191,7 +209,7 @@ def _leave(
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
     if exits:
         return
-    in_the_way = [order for order in working if order.purpose != "exit"]
+    in_the_way = working
     if in_the_way:
         for order in in_the_way:
             if order.venue_order_id is not None and _can_be_canceled(order):
@@ -209,13 +227,126 @@ def _leave(
     price = position.average_cost if quote is None else quote.bid
     if not instrument.is_tradable_quantity(quantity, price=price):
         return
+    has_profit = quote is not None and wants_exit(position, quote, instrument, world.policy)
     yield place_exit(
         position,
         quantity=quantity,
         notional=price * quantity,
-        purpose="exit",
+        purpose="take_profit" if has_profit else "exit",
         reason="the position is being left",
     )
+
+
+# --- targets -------------------------------------------------------------------------------------
+
+
+def _left(orders: Sequence[OrderRecord]) -> Decimal:
+    return sum((order.remaining_quantity for order in orders), ZERO)
+
+
+def _is_stopped(
+    world: _World, position: Position, instrument: Instrument, working: list[OrderRecord]
+) -> bool:
+    """Whether the stop was reached where targets hold, or are to hold, a part that it cannot sell.
+
+    One cancels the other: then they go, and what is left is sold.
+    """
+    stored = [each for each in world.snapshot.targets if each.position_id == position.position_id]
+    is_shared = (
+        any(order.purpose == "take_profit" for order in working)
+        or any(each.mode is TargetMode.RESTING for each in stored)
+        or world.policy.take_profit_mode is not TargetMode.MANAGED
+    )
+    if not is_shared:
+        return False
+    quote = world.quotes.get(position.symbol)
+    if quote is not None and quote.bid <= stop_price_for(position, instrument, world.policy):
+        return True
+    own = [
+        order for order in world.snapshot.recent_orders if order.position_id == position.position_id
+    ]
+    fired = [
+        order.updated_at
+        for order in own
+        if order.purpose == "stop" and order.status is OrderStatus.FILLED
+    ]
+    entered = [order.created_at for order in own if order.purpose == "entry"]
+    return bool(fired) and max(fired) >= max(entered, default=max(fired))
+
+
+def _take_profit(
+    world: _World, position: Position, instrument: Instrument, working: list[OrderRecord]
+) -> Iterator[Step]:
+    """Sell what is due, and let rest what is to rest; only where nothing else is on its way."""
+    stored = [each for each in world.snapshot.targets if each.position_id == position.position_id]
+    if not stored and not uses_levels(world.policy):
+        return
+    stops = [order for order in working if order.purpose == "stop"]
+    targets = tuple(order for order in working if order.purpose == "take_profit")
+    whole = instrument.floor_quantity(position.quantity)
+    is_settled = all(_can_be_canceled(order) for order in working) and len(stops) <= 1
+    if not is_settled or _left(stops) + _left(targets) != whole or whole == ZERO:
+        return
+    levels = levels_of(position, stored, instrument, world.policy, at=world.snapshot.taken_at)
+    kept = keep_levels(position, stored, levels)
+    if kept is not None:
+        yield kept
+    stop = stops[0] if stops else None
+    sale = _due(world, position, instrument, levels, stop)
+    if sale:
+        yield from sale
+        return
+    if _was_refused(world, position):
+        return
+    resting = Resting(stop=stop, targets=targets)
+    yield from fit_resting(position, instrument, levels, resting)[0]
+
+
+def _was_refused(world: _World, position: Position) -> bool:
+    """Whether a target of it was refused a moment ago: until later its part is the stop's again."""
+    since = world.snapshot.taken_at - timedelta(seconds=world.policy.order_ttl_entry_s)
+    return any(
+        order.purpose == "take_profit"
+        and order.status is OrderStatus.REJECTED
+        and order.position_id == position.position_id
+        and order.updated_at > since
+        for order in world.snapshot.recent_orders
+    )
+
+
+def _due(
+    world: _World,
+    position: Position,
+    instrument: Instrument,
+    levels: Sequence[TakeProfitLevel],
+    stop: OrderRecord | None,
+) -> tuple[Step, ...]:
+    """A part of the position that a managed level sells now; the stop makes room for it first."""
+    quote = world.quotes.get(position.symbol)
+    if quote is None or stop is None or stop.venue_order_id is None:
+        return ()
+    due = due_now(open_levels(position, levels, instrument), quote.bid)
+    left = stop.remaining_quantity - due
+    is_possible = instrument.is_tradable_quantity(due, price=quote.bid)
+    if due == ZERO or not is_possible or not instrument.is_tradable_quantity(left, price=quote.bid):
+        return ()
+    room = AmendOrder(
+        amendment=OrderAmendment(
+            venue_order_id=stop.venue_order_id,
+            symbol=position.symbol,
+            quantity=stop.filled_quantity + left,
+        ),
+        reason=f"a target is reached: {due:f} of {stop.remaining_quantity:f} are sold",
+        position_id=position.position_id,
+    )
+    sale = place_exit(
+        position,
+        quantity=due,
+        notional=quote.bid * due,
+        purpose="take_profit",
+        reason="a target is reached",
+    )
+    return room, sale
 
 
 def _can_be_canceled(order: OrderRecord) -> bool:

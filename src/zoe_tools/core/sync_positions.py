@@ -315,7 +315,7 @@ def _protected(world: _World, position: Position, steps: list[Step]) -> Iterator
     if balance is None or balance.total < position.quantity:
         return
     stop = _live_stop(world, position)
-    quantity = instrument.floor_quantity(position.quantity)
+    quantity = instrument.floor_quantity(position.quantity) - _held_beside(world, position, stop)
     if stop is not None:
         steps.extend(_fitted(position, stop, quantity))
         return
@@ -343,6 +343,25 @@ def _protected(world: _World, position: Position, steps: list[Step]) -> Iterator
             notional=instrument.cost(price=price, quantity=quantity),
             reason="the position has no protective stop at the venue",
         )
+    )
+
+
+def _held_beside(world: _World, position: Position, stop: VenueOrder | None) -> Decimal:
+    """What the position's targets and its other stops hold at the venue."""
+    ours = {
+        order.client_order_id
+        for order in world.snapshot.orders
+        if order.position_id == position.position_id and order.purpose in ("stop", "take_profit")
+    }
+    return sum(
+        (
+            order.remaining_quantity
+            for order in world.open_orders
+            if order.symbol == position.symbol
+            and order.client_order_id in ours
+            and (stop is None or order.venue_order_id != stop.venue_order_id)
+        ),
+        ZERO,
     )
 
 

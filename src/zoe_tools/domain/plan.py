@@ -30,6 +30,7 @@ from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.rate_cost import PlanRateCost, RateCost
+from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import KillLevel
 
 # --- preconditions -------------------------------------------------------------------------------
@@ -159,6 +160,17 @@ class LinkStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetTargets:
+    """Set at which levels a position takes its profit, and which of them rest at the venue."""
+
+    position_id: PositionId
+    symbol: Symbol
+    levels: tuple[TakeProfitLevel, ...]
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFill:
     """Book a fill that the venue's records show and ours lack."""
 
@@ -245,6 +257,7 @@ StoreStep = (
     AdoptPosition
     | AdjustPosition
     | LinkStop
+    | SetTargets
     | RecordFill
     | RecordOrder
     | RebuildOrder

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from zoe_tools.domain.take_profit import TargetMode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -19,6 +21,10 @@ class Policy:
     max_open_positions: int = 3
     stop_loss_pct: Decimal = Decimal(2)
     take_profit_pct: Decimal = Decimal(4)
+    take_profit_levels: tuple[tuple[Decimal, Decimal], ...] = ()
+    """Share and profit of each level, in percent, lowest first; empty: all at one."""
+
+    take_profit_mode: TargetMode = TargetMode.MANAGED
     quote_stale_s: float = 10.0
     price_collar_pct: Decimal = Decimal(5)
     liquidity_guard_spread_pct: Decimal = Decimal("0.5")

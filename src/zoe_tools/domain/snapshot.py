@@ -23,6 +23,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.rate_cost import VenueRead
+from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import ARMED, TradingState
 from zoe_tools.errors import VenueUnavailable
 
@@ -99,6 +100,7 @@ class Snapshot:
     quotes: Reading[tuple[Quote, ...]] | Missing = NOT_GATHERED
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
+    targets: tuple[TakeProfitLevel, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     recent_orders: tuple[OrderRecord, ...] = ()
     """Orders of the last hour, finished ones too: `orders` may hold the working ones alone."""

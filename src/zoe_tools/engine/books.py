@@ -16,6 +16,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
+from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.runner import StoreRunner
@@ -32,6 +33,7 @@ class Books:
         self._configured = policy
         self.policy = policy
         self.positions: tuple[Position, ...] = ()
+        self.targets: tuple[TakeProfitLevel, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
         self.recent_orders: tuple[OrderRecord, ...] = ()
         self.unresolved: tuple[Intent, ...] = ()
@@ -66,6 +68,9 @@ class Books:
             transaction.set_trading_state(self.trading_state)
         for position in self._active:
             transaction.copy_position(position)
+        for position_id in {each.position_id for each in self.targets}:
+            own = [each for each in self.targets if each.position_id == position_id]
+            transaction.set_targets(position_id, own)
         for intent in self.unresolved:
             transaction.record_intent(intent)
         orders = {each.client_order_id: each for each in (*self.recent_orders, *self.orders)}
@@ -90,6 +95,7 @@ class Books:
         gone = before - {position.position_id for position in self.positions}
         closed = (transaction.position(each) for each in sorted(gone))
         self._closed.extend(each for each in closed if each is not None)
+        self.targets = transaction.targets()
         self.orders = transaction.orders(open_only=True)
         self.recent_orders = transaction.orders(since=now - RECENT)
         self._fills = self._fills_in(transaction)

@@ -53,8 +53,7 @@ from zoe_tools.store.store import Transaction
 _LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
-"""Cycles that an orderly stop waits for entries to be gone and positions to have their stop,
-besides the time it takes to prove what became of a lost order."""
+"""Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,6 +472,7 @@ class TradingLoop:
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,
+            targets=self.books.targets,
             orders=self.books.orders,
             recent_orders=self.books.recent_orders,
             key=self.key,

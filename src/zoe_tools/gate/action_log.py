@@ -14,6 +14,7 @@ from zoe_tools.domain.plan import (
     PostAdjustment,
     RebuildOrder,
     ResolveIntent,
+    SetTargets,
     SettleDiscrepancy,
     Step,
     StepOutcome,
@@ -69,7 +70,7 @@ def _about(step: Step) -> str:
     match step:
         case AdoptPosition(position=position) | AdjustPosition(after=position):
             return position.position_id
-        case LinkStop(position_id=position_id):
+        case LinkStop(position_id=position_id) | SetTargets(position_id=position_id):
             return position_id
         case ResolveIntent(intent_id=intent_id):
             return intent_id

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from zoe_tools.core.accounting import begun_by, entry_position_id, standing, with_stop
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.core.position_orders import leaves
+from zoe_tools.core.take_profit import as_taken
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.position_event import event_of
 from zoe_tools.domain.position_lifecycle import is_loosened
@@ -34,10 +37,24 @@ def note_on_position(transaction: Transaction, record: OrderRecord) -> None:
             _note_entry(transaction, record)
         case "stop":
             link_stop(transaction, record)
-        case "exit" | "flatten":
+        case "exit" | "flatten" | "take_profit":
             _note_exit(transaction, record)
         case _:
             pass
+    if record.side is not Side.BUY and record.position_id is not None:
+        note_levels(transaction, record.position_id, record.updated_at)
+
+
+def note_levels(transaction: Transaction, position_id: PositionId, at: datetime) -> None:
+    """What has become of each of the position's targets."""
+    levels = transaction.targets(position_id)
+    position = transaction.position(position_id) if levels else None
+    if position is None:
+        return
+    orders = transaction.orders_of_position(position_id)
+    now = as_taken(position, levels, orders, at=at)
+    if now != levels:
+        transaction.set_targets(position_id, now)
 
 
 def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
@@ -68,7 +85,7 @@ def _note_exit(transaction: Transaction, record: OrderRecord) -> None:
     if position is None or not position.status.holds:
         return
     is_leaving = any(
-        each.purpose in ("exit", "flatten") and not each.status.is_terminal
+        leaves(each) and not each.status.is_terminal
         for each in transaction.orders_of_position(position.position_id)
     )
     status = standing(position, is_leaving=is_leaving)

@@ -28,6 +28,7 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SetTargets,
     SettleDiscrepancy,
     SetTradingState,
     Step,
@@ -260,6 +261,8 @@ def _subject(step: Step) -> tuple[str, ...]:
             found = (name,)
         case AdoptPosition(position=position) | AdjustPosition(after=position):
             found = (position.symbol,)
+        case SetTargets(symbol=symbol):
+            found = (symbol,)
         case LinkStop(order=order) | RecordOrder(order=order):
             found = (order.venue_order_id,)
         case RecordFill(fill=Fill(fill_id=key)) | ResolveIntent(intent_id=key):

@@ -24,6 +24,7 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SetTargets,
     SettleDiscrepancy,
     SetTradingState,
     StepOutcome,
@@ -31,9 +32,11 @@ from zoe_tools.domain.plan import (
     WriteCandles,
 )
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
 from zoe_tools.gate.journal import resolve_intent
+from zoe_tools.gate.position_books import note_levels
 from zoe_tools.store.store import Transaction
 
 PLAN_SOURCE = "venue records"
@@ -54,7 +57,7 @@ def apply_store_step(
     """Carry out one step; a step whose ground is gone is skipped and says why."""
     missing = evidence = ""
     match step:
-        case AdoptPosition() | AdjustPosition() | LinkStop():
+        case AdoptPosition() | AdjustPosition() | LinkStop() | SetTargets():
             missing, evidence = _to_positions(transaction, step, now)
         case RecordFill() | RecordOrder() | ResolveIntent():
             missing, evidence = _to_orders(transaction, step, now)
@@ -83,7 +86,9 @@ _Result = tuple[str, str]
 
 
 def _to_positions(
-    transaction: Transaction, step: AdoptPosition | AdjustPosition | LinkStop, now: datetime
+    transaction: Transaction,
+    step: AdoptPosition | AdjustPosition | LinkStop | SetTargets,
+    now: datetime,
 ) -> _Result:
     match step:
         case AdoptPosition(position=position):
@@ -92,6 +97,8 @@ def _to_positions(
             return _adjust(transaction, before, after)
         case LinkStop(position_id=position_id, order=order):
             return _link(transaction, position_id, order, now)
+        case SetTargets(position_id=position_id, levels=levels):
+            return _set_targets(transaction, position_id, levels, now)
 
 
 def _to_orders(
@@ -214,3 +221,27 @@ def _link(
     )
     transaction.record_position(linked, by_operator=True)
     return "", "stop linked"
+
+
+def _set_targets(
+    transaction: Transaction,
+    position_id: PositionId,
+    levels: Sequence[TakeProfitLevel],
+    now: datetime,
+) -> _Result:
+    """The last level is where the whole position is left: it is the position's target."""
+    position = transaction.position(position_id)
+    if position is None or not position.status.is_active:
+        return "the position is gone", ""
+    transaction.set_targets(position_id, levels)
+    last = levels[-1].price if levels else None
+    transaction.record_position(
+        replace(
+            position,
+            take_profit_price=last,
+            initial_take_profit_price=position.initial_take_profit_price or last,
+            updated_at=now,
+        )
+    )
+    note_levels(transaction, position_id, now)
+    return "", f"{len(levels)} targets set"

@@ -24,6 +24,7 @@ from zoe_tools.domain.plan import (
     RecordFill,
     RecordOrder,
     ResolveIntent,
+    SetTargets,
     SettleDiscrepancy,
     SetTradingState,
     Step,
@@ -118,6 +119,7 @@ def _in_the_store(
     step: AdoptPosition
     | AdjustPosition
     | LinkStop
+    | SetTargets
     | RecordFill
     | RecordOrder
     | ResolveIntent
@@ -139,8 +141,8 @@ def _in_the_store(
             )
             title, changes = f"adjust {after.symbol}", _adjusted(before, after)
             stake = _stake(abs(before.quantity - after.quantity) * before.average_cost)
-        case LinkStop(order=order):
-            what = f"link stop {order.venue_order_id} to position {step.position_id}"
+        case LinkStop() | SetTargets():
+            what = _for_position(step)
         case RecordFill(fill=fill):
             sign = "+"
             what = (
@@ -195,6 +197,13 @@ def _of_reconciliation(step: RebuildOrder | SettleDiscrepancy | PostAdjustment) 
             )
         case _:
             assert_never(step)
+
+
+def _for_position(step: LinkStop | SetTargets) -> str:
+    if isinstance(step, LinkStop):
+        return f"link stop {step.order.venue_order_id} to position {step.position_id}"
+    many = "target" if len(step.levels) == 1 else "targets"
+    return f"set {len(step.levels)} {many} of {step.symbol}"
 
 
 def _order(request: OrderRequest) -> str:

@@ -6,13 +6,15 @@ its own events, in the same commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.position import ACTIVE, HOLDING, Position, PositionStatus, RawPosition
 from zoe_tools.domain.position_event import PositionEvent, events_between
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
-from zoe_tools.store import audit, audit_notes, position_events, positions
+from zoe_tools.domain.take_profit import TakeProfitLevel
+from zoe_tools.store import audit, audit_notes, position_events, positions, targets
 from zoe_tools.store.observing import Observing
 
 
@@ -63,6 +65,14 @@ class Registry(Observing):
     def position(self, position_id: PositionId) -> Position | None:
         """One position."""
         return positions.position(self._connection, self.account_id, position_id)
+
+    def set_targets(self, position_id: PositionId, levels: Sequence[TakeProfitLevel]) -> None:
+        """Bring the position's take-profit levels to these."""
+        targets.set_levels(self._connection, self.account_id, position_id, levels)
+
+    def targets(self, position_id: PositionId | None = None) -> tuple[TakeProfitLevel, ...]:
+        """The levels of a position, or of every one that is not over; in order."""
+        return targets.levels(self._connection, self.account_id, position_id)
 
     def raw_positions(self) -> tuple[RawPosition, ...]:
         """The registry as it is stored, for its audit; oldest first."""

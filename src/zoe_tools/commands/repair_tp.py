@@ -1,0 +1,130 @@
+"""`zoe repair-tp`: fit each position's targets, quantity against quantity."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.planning import (
+    DEFAULT_LIFE,
+    ForceOption,
+    OutOption,
+    ValidForOption,
+    keeping,
+    value_of,
+)
+from zoe_tools.core.check_tp_coverage import Coverage, check_tp_coverage
+from zoe_tools.core.repair_tp import plan_repair_tp
+from zoe_tools.domain.plan import Arguments, Plan
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.take_profit import TargetMode
+from zoe_tools.errors import ConfigError
+from zoe_tools.gate.gate import Regather
+from zoe_tools.gather import Need
+from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.loop_lock import is_running
+from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+
+_NEEDS = frozenset({Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
+_FINDINGS = 3
+
+
+def repair_tp(
+    ctx: typer.Context,
+    *,
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            metavar="MODE",
+            help="Where targets live from now on: managed, split or resting.",
+            show_default=False,
+        ),
+    ] = "",
+    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    out: OutOption = "",
+    valid_for: ValidForOption = DEFAULT_LIFE,
+    force: ForceOption = False,
+) -> int:
+    """Fit the targets of each position: place what is missing, take back what is too much.
+
+    Each level stands for itself: one that the venue would not take is named, and the others are
+    placed. Exits 3 while something remains that targets alone cannot mend, e.g. a missing stop.
+
+    Examples:
+      zoe repair-tp
+      zoe repair-tp --mode split --execute
+      zoe repair-tp --out targets.plan --valid-for 3d
+    """
+    invocation: Invocation = ctx.obj
+    kept = keeping(out, valid_for, force=force, execute=execute)
+    arguments: Arguments = (("mode", mode),) if mode else ()
+    return run_with_context(
+        invocation.settings(),
+        lambda context: _repair(context, invocation, arguments, execute=execute, kept=kept),
+    )
+
+
+def planner(context: Context, arguments: Arguments = ()) -> Regather:
+    """How this command looks and plans."""
+    mode = _mode_of(value_of(arguments, "mode"))
+
+    async def look() -> tuple[Snapshot, Plan]:
+        snapshot = await context.look(_NEEDS)
+        runs = await _loop_runs(context, snapshot)
+        return snapshot, plan_repair_tp(snapshot, loop_is_running=runs, mode=mode)
+
+    return with_arguments(look, arguments)
+
+
+def _mode_of(text: str) -> TargetMode | None:
+    if not text:
+        return None
+    try:
+        return TargetMode(text.lower())
+    except ValueError as error:
+        raise ConfigError(
+            f"--mode {text}: there is no such mode.", hint="managed, split or resting."
+        ) from error
+
+
+async def _loop_runs(context: Context, snapshot: Snapshot) -> bool:
+    return await context.store.run(
+        lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
+    )
+
+
+async def _repair(
+    context: Context,
+    invocation: Invocation,
+    arguments: Arguments = (),
+    *,
+    execute: bool,
+    kept: Keeping = NOT_KEPT,
+) -> int:
+    look = planner(context, arguments)
+    options = "".join(f" --{name} {value}" for name, value in arguments)
+    line = kept.invitation(f"zoe repair-tp{options} --execute")
+    approver = PlanPrinter(invocation.printer(), invitation=line)
+    gate = open_gate(context, approver=approver, command="repair-tp", environ=invocation.environ)
+    if execute:
+        await gate.recover()
+    snapshot, plan = await look()
+    plan = kept.lasting(plan)
+    receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    code = approver.finish(receipt, saved=kept.keep(plan))
+    if code != 0:
+        return code
+    return _FINDINGS if await _is_something_left(context, snapshot, plan) else 0
+
+
+async def _is_something_left(context: Context, snapshot: Snapshot, plan: Plan) -> bool:
+    """Whether a position is still not covered: to have done nothing about it is not to be well."""
+    if not plan.is_empty:
+        snapshot = await context.look(_NEEDS)
+    rows = check_tp_coverage(snapshot, loop_is_running=await _loop_runs(context, snapshot))
+    return any(row.coverage is not Coverage.OK for row in rows)

@@ -1,0 +1,165 @@
+"""Places, fits and takes back targets until they cover each position, quantity against quantity.
+
+Each level stands for itself: one that the venue would not take stays managed and is named, and the
+others are placed all the same. A position without its stop is protected first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage, check_tp_coverage
+from zoe_tools.core.position_orders import place_stop
+from zoe_tools.core.recover_sl import own_stops
+from zoe_tools.core.sync_positions import protective_price
+from zoe_tools.core.take_profit import (
+    Resting,
+    fit_resting,
+    keep_levels,
+    levels_for,
+    levels_of,
+    open_levels,
+    own_targets,
+)
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import Plan, Step
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
+
+REPAIRABLE = frozenset({Coverage.OK, Coverage.MISSING_TP, Coverage.MISMATCH_TP})
+"""What targets can be fitted to; everything else is another command's to mend first."""
+
+
+def plan_repair_tp(
+    snapshot: Snapshot, *, loop_is_running: bool, mode: TargetMode | None = None
+) -> Plan:
+    """What makes `check-tp-coverage` find nothing; empty when it finds nothing.
+
+    `mode` sets anew where the targets of each position live; None leaves levels as they were set.
+
+    Raises:
+        VenueUnavailable: open orders, balances or instruments are missing from the snapshot.
+    """
+    catalogue = value_of(snapshot.catalogue, "the instruments")
+    open_orders = value_of(snapshot.open_orders, "the open orders")
+    by_id = {each.position_id: each for each in snapshot.positions}
+    steps: list[Step] = []
+    notes: list[str] = []
+    for row in check_tp_coverage(snapshot, loop_is_running=loop_is_running):
+        position = by_id[row.position_id]
+        if row.coverage not in REPAIRABLE:
+            notes.append(_first(row))
+            continue
+        levels = _levels(snapshot, position, catalogue, mode)
+        all_rest = bool(levels) and all(each.mode is TargetMode.RESTING for each in levels)
+        if all_rest and not loop_is_running:
+            notes.append(
+                f"{row.symbol}: if all of it rests in targets, a loop has to mind the stop, and"
+                " none runs. The stop stays. Next: zoe run, or zoe repair-tp --mode split"
+            )
+            continue
+        for found in _fitted(snapshot, position, catalogue, open_orders, levels):
+            if isinstance(found, str):
+                notes.append(found)
+            else:
+                steps.append(found)
+        if not loop_is_running and any(each.mode is TargetMode.MANAGED for each in levels):
+            notes.append(
+                f"{row.symbol}: no loop runs, and managed targets cover nothing without one. Next:"
+                " zoe run; zoe repair-tp --mode split lets a part of it rest"
+            )
+    return Plan(
+        command="repair-tp",
+        account=snapshot.account,
+        created_at=snapshot.taken_at,
+        expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.plan_lifetime_s),
+        steps=tuple(steps),
+        notes=tuple(notes),
+    )
+
+
+def _first(row: PositionCoverage) -> str:
+    if row.coverage is Coverage.NO_EXCHANGE_POSITION:
+        return f"{row.symbol}: the venue holds less than is managed. First: zoe reconcile"
+    return f"{row.symbol}: {row.coverage.value}, no target was planned. First: zoe recover-sl"
+
+
+def _levels(
+    snapshot: Snapshot,
+    position: Position,
+    catalogue: InstrumentCatalogue,
+    mode: TargetMode | None,
+) -> tuple[TakeProfitLevel, ...]:
+    instrument, policy, at = (
+        catalogue.resolve(position.symbol),
+        snapshot.policy,
+        snapshot.taken_at,
+    )
+    if mode is None:
+        return levels_of(position, snapshot.targets, instrument, policy, at=at)
+    return levels_for(position, instrument, replace(policy, take_profit_mode=mode), at=at)
+
+
+def _fitted(
+    snapshot: Snapshot,
+    position: Position,
+    catalogue: InstrumentCatalogue,
+    open_orders: tuple[VenueOrder, ...],
+    levels: tuple[TakeProfitLevel, ...],
+) -> Iterator[Step | str]:
+    instrument = catalogue.resolve(position.symbol)
+    stops = own_stops(position, snapshot.orders, open_orders)
+    targets = own_targets(position, snapshot.orders, open_orders)
+    if len(stops) > 1:
+        yield f"{position.symbol}: {len(stops)} stops share it. First: zoe recover-sl"
+        return
+    resting = Resting(stop=stops[0] if stops else None, targets=targets)
+    steps, notes = fit_resting(position, instrument, levels, resting)
+    kept = keep_levels(position, snapshot.targets, levels)
+    if kept is not None and _is_worth_keeping(snapshot, position, levels):
+        yield kept
+    yield from steps
+    if not stops:
+        yield from _stop_for_the_rest(snapshot, position, instrument, levels)
+    yield from notes
+
+
+def _stop_for_the_rest(
+    snapshot: Snapshot,
+    position: Position,
+    instrument: Instrument,
+    levels: tuple[TakeProfitLevel, ...],
+) -> Iterator[Step]:
+    """Where targets held all of it until now, what they give up gets its stop."""
+    quantity = sum(
+        (
+            each.remaining
+            for each in open_levels(position, levels, instrument)
+            if each.level.mode is TargetMode.MANAGED
+        ),
+        ZERO,
+    )
+    quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
+    bid = next((each.bid for each in quotes if each.symbol == position.symbol), None)
+    price = protective_price(position, instrument, mark=bid, loss_pct=snapshot.policy.stop_loss_pct)
+    if instrument.is_tradable_quantity(quantity, price=price):
+        yield place_stop(
+            position,
+            quantity=quantity,
+            price=price,
+            notional=instrument.cost(price=price, quantity=quantity),
+            reason="what no target holds gets its stop",
+        )
+
+
+def _is_worth_keeping(
+    snapshot: Snapshot, position: Position, levels: tuple[TakeProfitLevel, ...]
+) -> bool:
+    """A single managed target that nobody set needs no rows: the policy says the same."""
+    is_set = any(each.position_id == position.position_id for each in snapshot.targets)
+    return is_set or len(levels) > 1 or any(each.mode is TargetMode.RESTING for each in levels)

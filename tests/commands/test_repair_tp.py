@@ -1,0 +1,149 @@
+"""`zoe repair-tp` over a venue in memory: dry, executed, executed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders import LIVE, d, make_request, place
+from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.check_tp_coverage import _check
+from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.commands.repair_tp import _repair, planner
+from zoe_tools.domain.order import Side
+from zoe_tools.domain.take_profit import LevelStatus
+from zoe_tools.errors import ConfigError, ConsentMissing
+
+
+async def repair(desk: Desk, mode: str = "", *, execute: bool = False) -> tuple[int, str]:
+    """Run the command; its exit code and what it printed."""
+    context, invocation, out = command_io(desk, "repair-tp")
+    arguments = (("mode", mode),) if mode else ()
+    code = await _repair(context, invocation, arguments, execute=execute)
+    return code, out.getvalue()
+
+
+async def checked(desk: Desk) -> int:
+    """The exit code of the check."""
+    context, invocation, _ = command_io(desk, "check-tp-coverage")
+    return await _check(context, invocation.printer())
+
+
+async def protected(desk: Desk, *, runs: bool = True) -> None:
+    """A position with its stop, and perhaps a loop."""
+    await desk.do(place(make_request(limit_price=d("60000.1"))))
+    context, invocation, _ = command_io(desk, "recover-sl")
+    await _recover(context, invocation, execute=True)
+    if runs:
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.acquire_lease("r", "h", 1, now, 3600))
+
+
+def resting(desk: Desk) -> list[tuple[str, str]]:
+    """What is to be sold at the venue: type and quantity."""
+    return sorted(
+        (each.order_type.value, f"{each.remaining_quantity.normalize():f}")
+        for each in desk.venue.resting
+        if each.side is Side.SELL
+    )
+
+
+def test_split_targets_are_planned_then_placed_then_nothing_is_left_to_do(tmp_path: Path) -> None:
+    """Dry it changes nothing; executed stop and target share the position; again: nothing."""
+
+    async def story(desk: Desk) -> None:
+        await protected(desk)
+        before = await desk.read(lambda tx: tx.business_fingerprint())
+        desk.venue.calls.clear()
+        code, text = await repair(desk, "split")
+        assert code == 3
+        assert "zoe repair-tp --mode split --execute" in text
+        assert desk.venue.writes == []
+        assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+        assert (await repair(desk, "split", execute=True))[0] == 0
+        assert resting(desk) == [("limit", "0.0002"), ("stop-loss", "0.0002")]
+        levels = await desk.read(lambda tx: tx.targets())
+        assert [each.status for each in levels] == [LevelStatus.WORKING, LevelStatus.WAITING]
+        position = (await desk.read(lambda tx: tx.positions()))[0]
+        assert position.take_profit_price == position.initial_take_profit_price
+
+        desk.venue.calls.clear()
+        assert (await repair(desk, execute=True))[0] == 0
+        assert (await repair(desk, "split", execute=True))[0] == 0
+        assert desk.venue.writes == []
+        assert await checked(desk) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_targets_change_places_and_nothing_is_left_naked(tmp_path: Path) -> None:
+    """To resting, to split, to managed: stop and targets hold all of it each time."""
+
+    async def story(desk: Desk) -> None:
+        await protected(desk)
+        for mode, expected in (
+            ("resting", [("limit", "0.0004")]),
+            ("split", [("limit", "0.0002"), ("stop-loss", "0.0002")]),
+            ("managed", [("stop-loss", "0.0004")]),
+        ):
+            assert (await repair(desk, mode, execute=True))[0] == 0
+            assert resting(desk) == expected
+            assert await checked(desk) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> None:
+    """Defect 19: to have nothing to do about a finding is exit 3, and says what to do."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        code, text = await repair(desk, execute=True)
+        assert code == 3
+        assert "zoe recover-sl" in text
+
+        context, invocation, _ = command_io(desk, "recover-sl")
+        await _recover(context, invocation, execute=True)
+        code, text = await repair(desk, execute=True)
+        assert code == 3
+        assert "no loop runs" in text
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_flat_account_has_nothing_to_do(tmp_path: Path) -> None:
+    """Exit 0, and nothing is sent."""
+
+    async def story(desk: Desk) -> None:
+        assert (await repair(desk, execute=True))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_live_account_needs_consent(tmp_path: Path) -> None:
+    """Nobody said yes."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))), live_consent=True)
+        context, invocation, _ = command_io(desk, "recover-sl", live_consent=True)
+        await _recover(context, invocation, execute=True)
+        desk.venue.calls.clear()
+        with pytest.raises(ConsentMissing):
+            await repair(desk, "split", execute=True)
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story, account=LIVE)
+
+
+def test_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
+    """Exit 2, before anything is read."""
+
+    async def story(desk: Desk) -> None:
+        context, _, _ = command_io(desk, "repair-tp")
+        with pytest.raises(ConfigError, match="no such mode"):
+            planner(context, (("mode", "both"),))
+
+    at_the_desk(tmp_path, story)

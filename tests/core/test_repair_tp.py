@@ -1,0 +1,221 @@
+"""The plan mends what the coverage check finds, and plans nothing where it finds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders import (
+    BTC,
+    NOON,
+    d,
+    make_catalogue,
+    make_order,
+    make_position,
+    make_quote,
+    snapshot_with,
+)
+from builders import make_venue_order as venue_order
+from zoe_tools.core.check_tp_coverage import Coverage, absent_holdings, check_tp_coverage
+from zoe_tools.core.repair_tp import plan_repair_tp
+from zoe_tools.core.take_profit import levels_for
+from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import OrderType, Side, VenueOrder
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, SetTargets, Step
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.take_profit import TargetMode
+
+HELD = make_position(quantity=d("0.001"), stop_venue_order_id=VenueOrderId("O-stop"))
+BITCOIN = make_catalogue().resolve(BTC)
+SPLIT = Policy(take_profit_mode=TargetMode.SPLIT)
+
+
+def resting(purpose: str, quantity: str, price: str) -> VenueOrder:
+    """An order of ours at the venue."""
+    is_stop = purpose == "stop"
+    return venue_order(
+        client_order_id=ClientOrderId(purpose),
+        venue_order_id=VenueOrderId(f"O-{purpose}"),
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS if is_stop else OrderType.LIMIT,
+        quantity=d(quantity),
+        limit_price=None if is_stop else d(price),
+        trigger_price=d(price) if is_stop else None,
+    )
+
+
+def world(*open_orders: VenueOrder, held: str = "0.001", **changes: Any) -> Snapshot:
+    """One position of 0.001 BTC; what rests at the venue is given."""
+    ours = tuple(
+        make_order(
+            client_order_id=ClientOrderId(purpose),
+            purpose=purpose,
+            position_id="P1",
+            side=Side.SELL,
+        )
+        for purpose in ("stop", "take_profit")
+    )
+    values: dict[str, Any] = {
+        "positions": (HELD,),
+        "orders": ours,
+        "open_orders": open_orders,
+        "balances": (Balance(asset="BTC", total=d(held)),),
+        "quotes": (make_quote(),),
+    }
+    return snapshot_with(**{**values, **changes})
+
+
+def told(steps: tuple[Step, ...]) -> list[str]:
+    """Verb and quantity of each step."""
+    found = []
+    for step in steps:
+        match step:
+            case SetTargets(levels=levels):
+                found.append(f"set {len(levels)}")
+            case PlaceOrder(request=request):
+                found.append(f"place {request.purpose} {short(request.quantity)}")
+            case AmendOrder(amendment=change, purpose=purpose):
+                found.append(f"amend {purpose} {short(change.quantity or ZERO)}")
+            case CancelOrder(purpose=purpose):
+                found.append(f"cancel {purpose}")
+            case _:
+                raise AssertionError(step)
+    return found
+
+
+STOP = resting("stop", "0.001", "58800")
+HALF = resting("stop", "0.0005", "58800")
+TARGET = resting("take_profit", "0.0005", "62400.0")
+ALL = levels_for(HELD, BITCOIN, Policy(take_profit_mode=TargetMode.RESTING), at=NOON)
+SET = levels_for(HELD, BITCOIN, SPLIT, at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "runs", "mode", "expected"),
+    [
+        (world(STOP), True, None, []),
+        (world(STOP), False, None, []),
+        (world(STOP, TARGET), True, None, ["cancel take_profit"]),
+        (world(STOP), False, TargetMode.RESTING, []),
+        (
+            world(replace(TARGET, quantity=d("0.001")), targets=ALL),
+            True,
+            TargetMode.SPLIT,
+            ["set 2", "amend take_profit 0.0005", "place stop 0.0005"],
+        ),
+        (
+            world(STOP),
+            True,
+            TargetMode.RESTING,
+            ["set 1", "cancel stop", "place take_profit 0.001"],
+        ),
+        (
+            world(STOP),
+            True,
+            TargetMode.SPLIT,
+            ["set 2", "amend stop 0.0005", "place take_profit 0.0005"],
+        ),
+        (
+            world(STOP, policy=SPLIT),
+            True,
+            None,
+            ["set 2", "amend stop 0.0005", "place take_profit 0.0005"],
+        ),
+        (world(HALF, TARGET, targets=SET), True, None, []),
+        (world(HALF, TARGET, targets=SET, policy=SPLIT), True, None, []),
+        (
+            world(HALF, TARGET, targets=SET),
+            True,
+            TargetMode.MANAGED,
+            ["set 1", "cancel take_profit", "amend stop 0.001"],
+        ),
+        (
+            world(HALF, replace(TARGET, quantity=d("0.0003")), targets=SET),
+            True,
+            None,
+            [],
+        ),
+    ],
+)
+def test_the_plan_fits_targets_to_the_levels(
+    snapshot: Snapshot,
+    runs: bool,  # noqa: FBT001
+    mode: TargetMode | None,
+    expected: list[str],
+) -> None:
+    """Quantity against quantity, at the venue and in managed levels."""
+    plan = plan_repair_tp(snapshot, loop_is_running=runs, mode=mode)
+
+    assert told(plan.steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "next_step"),
+    [
+        (world(), "zoe recover-sl"),
+        (world(HALF), "zoe recover-sl"),
+        (world(STOP, held="0.0009"), "zoe reconcile"),
+        (world(HALF, replace(TARGET, quantity=d("0.0003")), targets=SET), "zoe recover-sl"),
+    ],
+)
+def test_what_targets_cannot_mend_is_named_with_the_command_that_can(
+    snapshot: Snapshot, next_step: str
+) -> None:
+    """A position without its stop is protected first."""
+    plan = plan_repair_tp(snapshot, loop_is_running=True)
+
+    assert plan.is_empty
+    assert next_step in plan.notes[0]
+
+
+def test_without_a_loop_managed_targets_are_named_as_covering_nothing() -> None:
+    """And how to make them cover."""
+    plan = plan_repair_tp(world(STOP), loop_is_running=False)
+
+    assert "--mode split" in plan.notes[0]
+    kept = plan_repair_tp(world(STOP), loop_is_running=False, mode=TargetMode.RESTING)
+    assert "The stop stays" in kept.notes[0]
+
+
+def coverage(snapshot: Snapshot, *, runs: bool = True) -> Coverage:
+    """Of the one position."""
+    (row,) = check_tp_coverage(snapshot, loop_is_running=runs)
+    return row.coverage
+
+
+def test_resting_targets_count_as_they_are_meant() -> None:
+    """A part that is to rest needs no stop; one that rests where no level is, is a mismatch."""
+    assert coverage(world(HALF, TARGET, targets=SET)) is Coverage.OK
+    assert coverage(world(HALF, TARGET, targets=SET), runs=False) is Coverage.MISMATCH_TP
+    elsewhere = replace(TARGET, limit_price=d("61000"))
+    assert coverage(world(HALF, elsewhere, targets=SET)) is Coverage.MISMATCH_TP
+    assert coverage(world(HALF, TARGET)) is Coverage.UNPROTECTED
+
+    whole = replace(TARGET, quantity=d("0.001"))
+    assert coverage(world(whole, targets=ALL)) is Coverage.OK
+    assert coverage(world(whole, targets=ALL), runs=False) is Coverage.UNPROTECTED
+
+
+def test_a_take_profit_with_a_trigger_is_a_target_and_no_stop() -> None:
+    """Whatever price it waits for."""
+    triggered = replace(
+        TARGET,
+        order_type=OrderType.TAKE_PROFIT,
+        limit_price=None,
+        trigger_price=d("62400.0"),
+        quantity=d("0.001"),
+    )
+    assert coverage(world(triggered)) is Coverage.UNPROTECTED
+    assert coverage(world(STOP, triggered), runs=False) is Coverage.OK
+
+
+def test_what_the_registry_does_not_know_is_listed() -> None:
+    """As unmanaged: it is no finding, and nothing is planned for it."""
+    (absent,) = absent_holdings(world(STOP, held="0.501"))
+
+    assert (absent.asset, absent.quantity) == ("BTC", d("0.500"))

@@ -1,0 +1,157 @@
+"""A loop takes profit level by level, and of stop and target one cancels the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builders import d
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.take_profit import LevelStatus, TargetMode
+from zoe_tools.errors import VenueRejected
+
+LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
+SPLIT = replace(LADDER, take_profit_mode=TargetMode.SPLIT)
+RESTING = replace(LADDER, take_profit_mode=TargetMode.RESTING)
+
+
+def sells(rig: LoopRig) -> dict[str, VenueOrder]:
+    """What rests at the venue to be sold, by `stop` and by price."""
+    return {
+        "stop" if each.order_type.is_stop else f"{each.limit_price:f}": each
+        for each in rig.resting(Side.SELL)
+    }
+
+
+async def held(rig: LoopRig) -> Position:
+    """The one position."""
+    (position,) = await rig.read(lambda tx: tx.positions())
+    return position
+
+
+async def enter(rig: LoopRig) -> None:
+    """Buy, and let the loop settle what is to rest."""
+    await rig.enter()
+    await rig.pass_time(5)
+
+
+def test_a_ladder_sells_its_levels_one_by_one(tmp_path: Path) -> None:
+    """At the first a part, and the stop shrinks with it; at the last what is left."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        whole = (await held(rig)).quantity
+        assert sells(rig)["stop"].remaining_quantity == whole
+        rig.move("62200.0", "62200.1")
+        await rig.pass_time(5)
+        after = await held(rig)
+        assert after.status is PositionStatus.PARTIAL
+        assert after.exit_quantity == d("0.00020812")
+        assert sells(rig)["stop"].remaining_quantity == after.quantity
+        levels = await rig.read(lambda tx: tx.targets())
+        assert [each.status for each in levels] == [LevelStatus.FILLED, LevelStatus.WAITING]
+
+        rig.move("64000.0", "64000.1")
+        await rig.pass_time(8)
+        over = await held(rig)
+        assert (over.status, over.exit_reason) == (PositionStatus.CLOSED, "take_profit")
+        assert rig.venue.resting == []
+
+    run_loop(tmp_path, story, policy=LADDER)
+
+
+def test_a_split_position_has_stop_and_target_at_the_venue_and_a_fill_shrinks_it(
+    tmp_path: Path,
+) -> None:
+    """Together they hold all of it and never more; a target that filled leaves its stop fitting."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        whole = (await held(rig)).quantity
+        found = sells(rig)
+        target = next(each for name, each in found.items() if name != "stop")
+        assert found["stop"].remaining_quantity + target.remaining_quantity == whole
+
+        rig.fill(target, "0.0001")
+        await rig.pass_time(5)
+        part = sum((each.remaining_quantity for each in rig.resting(Side.SELL)), d("0"))
+        assert part == whole - d("0.0001") == (await held(rig)).quantity
+        rig.fill(target, f"{target.quantity - d('0.0001'):f}")
+        await rig.pass_time(5)
+        assert sells(rig)["stop"].remaining_quantity == (await held(rig)).quantity
+        assert list(sells(rig)) == ["stop"]
+
+    _, tally = run_loop(tmp_path, story, policy=SPLIT)
+    assert tally.unprotected_seconds < 5
+
+
+def test_a_stop_that_fires_takes_the_targets_with_it(tmp_path: Path) -> None:
+    """What the target held is sold too: one cancels the other."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        stop = sells(rig)["stop"]
+        rig.fill(stop, f"{stop.quantity:f}", "58790.0")
+        await rig.pass_time(8)
+        over = await held(rig)
+        assert over.status is PositionStatus.CLOSED
+        assert rig.venue.resting == []
+
+    run_loop(tmp_path, story, policy=SPLIT)
+
+
+def test_where_all_targets_rest_the_loop_minds_the_stop(tmp_path: Path) -> None:
+    """At its price they are cancelled and the position is sold."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        assert len(rig.resting(Side.SELL)) == 2
+        assert "stop" not in sells(rig)
+        rig.move("58000.0", "58000.1")
+        await rig.pass_time(8)
+        assert (await held(rig)).status is PositionStatus.CLOSED
+        assert rig.venue.resting == []
+
+    run_loop(tmp_path, story, policy=RESTING)
+
+
+@pytest.mark.parametrize("policy", [LADDER, SPLIT, RESTING], ids=["managed", "split", "resting"])
+def test_what_rests_is_not_touched_again(tmp_path: Path, policy: Policy) -> None:
+    """Once it fits, turn after turn sends nothing."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        before = list(rig.writes)
+        await rig.pass_time(30)
+        assert rig.writes == before
+
+    run_loop(tmp_path, story, policy=policy)
+
+
+def test_a_target_that_the_venue_refuses_gives_its_part_back_to_the_stop(tmp_path: Path) -> None:
+    """Nothing stays naked because a target could not be placed; and it is tried again."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        whole = (await held(rig)).quantity
+        target = next(each for name, each in sells(rig).items() if name != "stop")
+        refused = VenueRejected("no", code="EOrder:Insufficient funds")
+        rig.venue.cue("place", refused)
+        rig.venue.end(target.venue_order_id, OrderStatus.CANCELED, "by hand")
+        rig.tell_orders()
+        await rig.pass_time(10)
+        rests = rig.resting(Side.SELL)
+        assert [each.remaining_quantity for each in rests] == [whole]
+
+        await rig.pass_time(60)
+        found = sells(rig)
+        assert len(found) == 2
+        assert sum((each.remaining_quantity for each in found.values()), d("0")) == whole
+
+    _, tally = run_loop(tmp_path, story, policy=SPLIT)
+    assert tally.unprotected_seconds < 10
