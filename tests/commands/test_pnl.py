@@ -133,6 +133,30 @@ def test_the_report_fits_the_terminal(tmp_path: Path, width: int) -> None:
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+def test_wide_figures_are_left_out_and_never_cut(tmp_path: Path) -> None:
+    """What has no room goes first; what was won and lost stays."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.prices[BTC] = (d("1234567.8"), d("1234567.9"))
+        big = fill("a", Side.BUY, "123456.12345678", "1034567.89", "0", 3)
+        await booked(desk, [big, fill("b", Side.SELL, "23456.1", "1134567.89", "0", 1)])
+        text = await reported(desk, width=80)
+
+        assert max(len(line) for line in text.splitlines()) <= 80
+        (row,) = [line for line in text.splitlines() if line.startswith("BTC  ")]
+        assert row.split() == [
+            "BTC",
+            "100000.02345678",
+            "0",
+            "s",
+            "+19,999,995,691.35",
+            "+2,345,610,000.00",
+        ]
+        assert "value" not in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_without_a_ledger_the_report_says_what_is_not_in_it(tmp_path: Path) -> None:
     """Fills alone know of no deposit."""
 
@@ -168,8 +192,9 @@ def test_a_deposit_without_a_cost_is_sold_without_a_result(tmp_path: Path) -> No
         assert (told["trades"]["closed"], told["trades"]["waiting"]) == (1, 1)
         assert told["trades"]["expectancy"] is None
         text = await reported(desk)
-        assert "1 were sold for 120.00 USD, and their cost is pending" in text
-        assert "~+0.00" in text
+        assert "1 went for 120.00 USD, and their cost is pending" in text
+        assert "0.5 came in without a cost (zoe pnl basis)" in text
+        assert line["unrealised"] is None
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
@@ -201,8 +226,10 @@ def test_while_the_venue_is_away_stored_prices_are_used_and_grow_old(tmp_path: P
             told = await answered(desk)
             (line,) = told["report"]["assets"]
 
-            assert (line["mark"], told["gross_equity"]) == ("120", None)
+            assert (line["mark"], told["report"]["equity"]) == ("120", None)
+            assert d(told["gross_equity"]) == d("1060")
             assert line["is_estimated"] == (later == 3600)
+            assert told["report"]["is_estimated"]
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
@@ -281,6 +308,22 @@ def test_a_span_tells_a_part_and_counts_with_the_whole(tmp_path: Path) -> None:
         assert d(outside["report"]["realised"]) == 0
         with pytest.raises(ConfigError, match="is not before"):
             await reported(desk, since="1h", until="2h")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_was_then_is_told_as_it_was_then(tmp_path: Path) -> None:
+    """Until before the sale: two coins, at the price of that hour, and no equity of today."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk, REFERENCE)
+        told = await answered(desk, until="2026-01-05T10:05")
+        (line,) = told["report"]["assets"]
+
+        assert (d(line["quantity"]), line["mark"]) == (d("2"), "110")
+        assert d(line["unrealised"]) == d("220") - d("210.546")
+        assert (told["gross_equity"], told["report"]["is_estimated"]) == (None, False)
+        assert "equity" not in await reported(desk, until="2026-01-05T10:05")
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from builders import NOON, d, make_fill
 from zoe_tools.core.equity import assess_equity
 from zoe_tools.core.lot_events import History, Records, history_of
+from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.marks import MarkBook, marks_of_fills
-from zoe_tools.core.pnl import PnlInput, PnlReport, Span, assess_pnl
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
 from zoe_tools.core.pnl_daily import pnl_days, restated
 from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
 from zoe_tools.domain.fill import Fill

@@ -16,7 +16,8 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, since_of
 from zoe_tools.core.lot_events import history_of
 from zoe_tools.core.lot_rows import LOT_COLUMNS, lot_rows
-from zoe_tools.core.pnl import PnlInput, PnlReport, Span, assess_pnl
+from zoe_tools.core.lot_walk import Span
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
 from zoe_tools.core.pnl_daily import pnl_days
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.lot import LotMethod
@@ -159,7 +160,7 @@ async def _keep(context: Context, printer: Printer, given: PnlInput, seen: Seen)
 
 
 def _result(report: PnlReport, days: Sequence[PnlDay], *, is_executed: bool) -> dict[str, object]:
-    equity = report.equity
+    equity = report.equity or (report.curve[-1] if report.curve else None)
     return {
         "report": report,
         "total_realised": report.total,

@@ -11,7 +11,8 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.lot_events import Records
-from zoe_tools.core.pnl import PnlInput, PnlReport, Span, assess_pnl
+from zoe_tools.core.lot_walk import Span
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
 from zoe_tools.core.pnl_basis import CameIn, demand_row, pending, what_came_in
 from zoe_tools.domain.equity import CURRENCY
 from zoe_tools.domain.lot import CostBasis, LotMethod

@@ -7,46 +7,20 @@ none is invented. The whole history goes through the lots, whatever part of it i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.equity import Equity, curve_of, flows_of
 from zoe_tools.core.lot_events import FeePaid, Flow, History, Records, history_of
-from zoe_tools.core.lots import LotBook, in_units
+from zoe_tools.core.lot_walk import Open, Span, moment_of, realised_of, walk
+from zoe_tools.core.lots import in_units
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint
-from zoe_tools.domain.lot import Lot, LotMethod, LotOutcome, Match, Moved, Shortfall
+from zoe_tools.domain.lot import LotMethod, LotOutcome, Match, Moved, Shortfall
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
 
-_DAY = timedelta(days=1)
 _DUST = Decimal("1E-8")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """What is reported: from `since` up to, not with, `until`; None is no bound on that side."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def covers(self, at: datetime) -> bool:
-        """Whether a moment is in it."""
-        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
-    """What is held of an asset by its lots.
-
-    `basis` is of the `known` quantity, the buying fees included; `pending` has no cost yet.
-    """
-
-    asset: str
-    known: Decimal
-    basis: Decimal
-    pending: Decimal
-    is_estimated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,88 +127,15 @@ class PnlInput:
     now: datetime
 
 
-def realised_of(match: Match) -> Decimal | None:
-    """What a match won, net of all fees; a fee that was paid in kind costs what its lot had cost.
-
-    None while the cost or the proceeds are not known.
-    """
-    if match.reason == "fee":
-        return None if match.cost is None else -(match.cost + match.buying_fee)
-    return match.gain
-
-
-# --- the walk through the lots -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """All lot outcomes, oldest first, and what was held at the end of days that were asked for."""
-
-    outcomes: tuple[LotOutcome, ...]
-    open_now: tuple[Open, ...]
-    open_at: Mapping[date, tuple[Open, ...]]
-
-
-def walk(history: History, method: LotMethod, days: Iterable[date] = ()) -> Walk:
-    """Match the whole history; stop at the end of each of `days` to see what is held."""
-    book = LotBook(method)
-    outcomes: list[LotOutcome] = []
-    at_close: dict[date, tuple[Open, ...]] = {}
-    ahead = sorted(set(days), reverse=True)
-    for event in history.events:
-        while ahead and event.at >= end_of(ahead[-1]):
-            at_close[ahead.pop()] = _open_of(book.open_lots())
-        outcomes.extend(book.take(event))
-    held = _open_of(book.open_lots())
-    at_close.update(dict.fromkeys(ahead, held))
-    return Walk(outcomes=tuple(outcomes), open_now=held, open_at=at_close)
-
-
-def end_of(day: date) -> datetime:
-    """The first moment after a UTC day."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY
-
-
-def _open_of(lots: Iterable[Lot]) -> tuple[Open, ...]:
-    by_asset: dict[str, list[Lot]] = {}
-    for lot in lots:
-        by_asset.setdefault(lot.asset, []).append(lot)
-    return tuple(
-        Open(
-            asset=asset,
-            known=sum((each.quantity for each in held if each.basis is not None), ZERO),
-            basis=sum((each.basis for each in held if each.basis is not None), ZERO),
-            pending=sum((each.quantity for each in held if each.basis is None), ZERO),
-            is_estimated=any(each.is_estimated for each in held),
-        )
-        for asset, held in sorted(by_asset.items())
-    )
-
-
-def unrealised_of(
-    held: Iterable[Open], marks: MarkBook, currency: str, at: datetime
-) -> tuple[Decimal, bool]:
-    """What is held at its marks less its cost; and whether that is an estimate.
-
-    What has no price or no cost is left out, and makes it one.
-    """
-    total, is_estimated = ZERO, False
-    for each in held:
-        worth = marks.worth(each.known, each.asset, currency, at)
-        is_estimated |= worth.is_estimated or bool(each.pending) or each.is_estimated
-        if worth.value is not None:
-            total += worth.value - each.basis
-    return total, is_estimated
-
-
-# --- the report ----------------------------------------------------------------------------------
-
-
 def assess_pnl(
     given: PnlInput, span: Span, method: LotMethod, *, asset: str | None = None
 ) -> PnlReport:
     """The report of a span; of one asset's lots and fees alone, if it is named."""
     history = history_of(given.records, given.marks, given.currency)
+    if span.until is not None:
+        # What was then, as it was then.
+        given = replace(given, now=span.until, equity=None)
+        history = replace(history, events=tuple(e for e in history.events if e.at < span.until))
     walked = walk(history, method)
     wanted = [
         each
@@ -259,7 +160,7 @@ def assess_pnl(
         currency=given.currency,
         method=method,
         since=span.since,
-        until=span.until or given.now,
+        until=given.now,
         realised=_sum(each.realised for each in lines),
         income=sums["income"],
         margin=sums["margin"],
@@ -277,7 +178,8 @@ def assess_pnl(
             max((each.drawdown_pct for each in seen), default=None) if asset is None else None
         ),
         curve=tuple(seen) if asset is None else (),
-        is_estimated=_is_estimated(given, lines, flows, fees),
+        is_estimated=_is_estimated(given, lines, flows, fees)
+        or (given.equity is None and span.until is None),
         notes=tuple(_notes(given, history, lines, flows)),
     )
 
@@ -286,17 +188,6 @@ def curve_in(given: PnlInput, history: History) -> tuple[EquityPoint, ...]:
     """The equity curve anew, with all flows that the books or the points themselves tell."""
     newest = max((each.booked_at for each in given.records.entries), default=None)
     return tuple(curve_of(given.points, flows_of(given.points, history.flows, newest)))
-
-
-def moment_of(outcome: LotOutcome) -> datetime:
-    """When it happened."""
-    match outcome:
-        case Match():
-            return outcome.disposed_at
-        case Moved():
-            return outcome.moved_at
-        case Shortfall():
-            return outcome.at
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
@@ -369,7 +260,7 @@ def _line(given: PnlInput, asset: str, held: Open | None, tally: _Tally) -> Asse
         mark=price.price if price else None,
         marked_at=price.marked_at if price else None,
         value=in_units(quantity * price.price) if price else None,
-        unrealised=in_units(known * price.price) - basis if price else None,
+        unrealised=in_units(known * price.price) - basis if price and known else None,
         realised=tally.realised,
         fees=tally.fees,
         waiting=tally.waiting,
@@ -443,8 +334,7 @@ def _is_estimated(
         any(each.is_estimated for each in lines)
         or any(each.is_estimated for each in flows)
         or any(each.is_estimated for each in fees)
-        or given.equity is None
-        or given.equity.is_estimated
+        or (given.equity is not None and given.equity.is_estimated)
     )
 
 
@@ -459,12 +349,13 @@ def _notes(
     for line in lines:
         if line.waiting:
             yield (
-                f"{line.asset}: {line.waiting.normalize():f} were sold for"
+                f"{line.asset}: {line.waiting.normalize():f} went for"
                 f" {line.waiting_proceeds:.2f} {given.currency}, and their cost is pending: their"
                 " result is in no sum"
             )
         if line.pending:
-            yield (f"{line.asset}: {line.pending.normalize():f} came in without a cost")
+            quantity = f"{line.pending.normalize():f}"
+            yield f"{line.asset}: {quantity} came in without a cost (zoe pnl basis)"
         if line.shortfall:
             yield (
                 f"{line.asset}: {line.shortfall.normalize():f} went out of which the books do not"

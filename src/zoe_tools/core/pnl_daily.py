@@ -14,17 +14,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.core.lot_events import FeePaid, History, Result, history_of
-from zoe_tools.core.pnl import (
-    PnlInput,
-    Walk,
-    curve_in,
-    end_of,
-    moment_of,
-    realised_of,
-    trades_of,
-    unrealised_of,
-    walk,
-)
+from zoe_tools.core.lot_walk import Walk, end_of, moment_of, realised_of, unrealised_of, walk
+from zoe_tools.core.pnl import PnlInput, curve_in, trades_of
 from zoe_tools.domain.equity import EquityPoint, PnlDay
 from zoe_tools.domain.lot import LotMethod, LotOutcome, Match
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO

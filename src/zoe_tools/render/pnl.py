@@ -11,7 +11,9 @@ from zoe_tools.domain.money import short
 from zoe_tools.render.printer import Printer, age
 from zoe_tools.render.sparkline import sparkline
 
-_WIDE = 100
+_COLUMNS = ("asset", "quantity", "average cost", "mark", "age", "value", "unrealised", "realised")
+_DROPPED_FIRST = ("value", "average cost", "mark", "quantity")
+_GAP = 3
 _ROUGH = "~"
 _DIGITS = Decimal("1E-8")
 
@@ -57,6 +59,10 @@ def _summary(report: PnlReport) -> Iterator[tuple[str, str]]:
         gross, net = _money(report.equity.gross), _money(report.equity.net)
         rough_worth = _estimate(is_so=report.equity.is_estimated)
         yield "equity", f"{gross} gross, {net} net of exit fees{rough_worth}"
+    elif report.curve:
+        last = report.curve[-1]
+        gross, net = _money(last.gross), _money(last.net)
+        yield "equity", f"{gross} gross, {net} net on {last.taken_at:%Y-%m-%d %H:%M} UTC"
     if report.return_pct is not None:
         yield "return", f"{report.return_pct:+.2f} %  time-weighted, flows left out"
     if report.drawdown_pct is not None:
@@ -92,35 +98,38 @@ def _show_curve(printer: Printer, report: PnlReport) -> None:
 
 
 def _show_assets(printer: Printer, report: PnlReport) -> None:
-    columns = [
-        "!asset",
-        ">!quantity",
-        ">!average cost",
-        ">!mark",
-        ">!age",
-        ">!unrealised",
-        ">!realised",
-    ]
-    is_wide = printer.width >= _WIDE
-    if is_wide:
-        columns[5:5] = [">!value"]
-    printer.table(columns, [_row(each, report.until, is_wide=is_wide) for each in report.assets])
+    """As many columns as fit whole; what has no room is in --json."""
+    table = {name: [name] for name in _COLUMNS}
+    for line in report.assets:
+        for name, cell in zip(_COLUMNS, _row(line, report.until), strict=True):
+            table[name].append(cell)
+    for name in _DROPPED_FIRST:
+        if _width(table) > printer.width:
+            del table[name]
+    columns = [f"!{name}" if name == "asset" else f">!{name}" for name in table]
+    rows = list(zip(*(cells[1:] for cells in table.values()), strict=True))
+    printer.table(columns, rows)
 
 
-def _row(line: AssetLine, now: datetime, *, is_wide: bool) -> list[str]:
+def _width(table: dict[str, list[str]]) -> int:
+    widest = [max(len(cell) for cell in cells) for cells in table.values()]
+    return sum(widest) + _GAP * (len(widest) - 1)
+
+
+def _row(line: AssetLine, now: datetime) -> list[str]:
+    """One cell for each of `_COLUMNS`."""
     is_held = bool(line.quantity)
-    row = [
+    unrealised = _rough(_signed(line.unrealised), is_so=line.is_estimated)
+    return [
         line.asset,
         short(line.quantity.quantize(_DIGITS)),
         _price(line.average_cost),
         _price(line.mark) if is_held else "-",
         age(line.marked_at, now) if line.marked_at and is_held else "-",
-        _rough(_signed(line.unrealised), is_so=line.is_estimated) if is_held else "-",
+        _money(line.value) if is_held else "-",
+        unrealised if is_held and line.unrealised is not None else "-",
         _rough(_signed(line.realised), is_so=bool(line.waiting or line.shortfall)),
     ]
-    if is_wide:
-        row[5:5] = [_money(line.value) if is_held else "-"]
-    return row
 
 
 def _price(price: Decimal | None) -> str:
