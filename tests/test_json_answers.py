@@ -26,7 +26,7 @@ from zoe_tools import cli
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """Command -> the objects it printed while the story was told."""
     folder = tmp_path_factory.mktemp("json")
-    home = Home(folder=folder / "home")
+    home = Home(folder=folder / "home", environ={"USER": "ada"})
     home.fund({"USD": "10000", "BTC": "2", "ETH": "10"})
     with subprocess.Popen(
         [sys.executable, "-m", "zoe_tools", "--json", "paper", "serve", "--no-limits"],

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from builders import d, make_position, make_request, make_venue_order, place
-from command_line import zoe
+from builders import d, make_discrepancy, make_position, make_request, make_venue_order, place
+from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.commands.recover_sl import _recover
@@ -263,3 +263,33 @@ def test_the_report_is_an_event_with_exactly_the_runbooks_fields(
     risen = told["RECONCILIATION_ESCALATED"]
     assert (risen["before"], risen["level"]) == ("ok", "warn")
     assert told["DISCREPANCY_CONFIRMED"]["kind"] == "UNKNOWN_ORDER"
+
+
+def test_a_store_that_is_not_there_exits_7(tmp_path: Path) -> None:
+    """With the way out."""
+    ran = zoe("reconcile", LIVE_KEYS, home=tmp_path)
+
+    assert ran.code == 7
+    assert "zoe init" in ran.err
+
+
+def test_a_venue_that_is_not_there_exits_5(tmp_path: Path) -> None:
+    """And is no clean account."""
+    ran = zoe("reconcile", LIVE_KEYS, home=migrated(tmp_path))
+
+    assert ran.code == 5
+
+
+def test_what_a_waiver_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    """A time that is over, and one beyond ninety days."""
+
+    async def story(desk: Desk) -> None:
+        known = make_discrepancy()
+        await desk.read(lambda tx: tx.reconciliation.record((known,)))
+        context, invocation, _ = command_io(desk, "reconcile", json=True)
+        for until in ("2026-01-05", "2027-01-05"):
+            words = (("waive", known.discrepancy_id), ("until", until), ("reason", "r"))
+            with pytest.raises(ConfigError, match="within the next 90 days"):
+                await _reconcile(context, invocation, words, execute=True)
+
+    at_the_desk(tmp_path, story)

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from builders import NOON, PAPER, make_intent
+from zoe_tools.domain.discrepancy import DiscrepancyState, FindingKind
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.errors import ForeignDatabase, SchemaOutdated, StoreUnavailable
@@ -191,3 +192,29 @@ def test_how_old_intents_ended_is_read_from_their_words_once(url_at_0005: str) -
         assert {each.snapshot_hash for each in books.intents()} == {""}
 
     assert told == {name: proof for name, (_, _, proof) in OLD_ENDS.items()}
+
+
+def test_findings_of_an_older_zoe_become_discrepancies_that_are_over(url_at_0005: str) -> None:
+    """What was a row a finding; the table now has a row a comparison, and begins anew."""
+    row = (
+        "INSERT INTO crypto_reconciliation_events"
+        " (account_id, taken_at, kind, symbol, evidence, severity, is_resolved)"
+        " VALUES ('ME', '2026-01-05 12:00:00+00:00', 'MISSING_FILL', 'T1',"
+        " 'our books lack it', 'warning', false)"
+    )
+    execute(url_at_0005, row.replace("ME", PAPER.account_id))
+    schema.upgrade(url_at_0005)
+    with (
+        closing(Store.open(url_at_0005, PAPER, clock_now=NOON)) as store,
+        store.transaction() as books,
+    ):
+        (kept,) = books.reconciliation.all()
+        assert books.reconciliation.runs() == ()
+        assert books.reconciliation.active() == ()
+
+    assert (kept.kind, kept.subject, kept.state) == (
+        FindingKind.MISSING_FILL,
+        "T1",
+        DiscrepancyState.RESOLVED,
+    )
+    assert (kept.evidence, kept.first_seen_at) == ("our books lack it", NOON)
