@@ -22,10 +22,10 @@ from zoe_tools.commands.planning import (
 )
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_statements import Statement, plan_statement
-from zoe_tools.domain.discrepancy import Discrepancy, FindingKind, ReconciliationState
+from zoe_tools.domain.discrepancy import Discrepancy, FindingKind
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.money import decimal_of, round_half_up, short
+from zoe_tools.domain.money import decimal_of
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -35,6 +35,7 @@ from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.reconciliation import Noted
 from zoe_tools.gate.recover import Recovery, Resolution
 from zoe_tools.gate.registry_watch import audit_stored
+from zoe_tools.render.discrepancies import show_discrepancy, show_recovery, show_standing
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -147,7 +148,7 @@ async def _reconcile(
     gate = open_gate(context, approver=approver, command="reconcile", environ=invocation.environ)
     await _audit(context, printer)
     recovery = await gate.recover() if execute else _NOTHING
-    _show_recovery(printer, recovery)
+    show_recovery(printer, recovery)
     snapshot, result = await reconcile_twice(context)
     done = 0
     if execute and result.steps:
@@ -297,14 +298,14 @@ def _report(
     code = _exit_code(findings, execute=execute)
     printer.heading(f"{len(findings)} discrepancies")
     for each in findings:
-        _show(printer, each)
+        show_discrepancy(printer, each)
     if settled:
         printer.heading(f"{len(settled)} explained or waived")
     for each in settled:
-        _show(printer, each)
+        show_discrepancy(printer, each)
     for note in (*recovery.notes, *result.notes):
         printer.wrapped("  note: ", note)
-    _show_state(printer, noted.state)
+    show_standing(printer, noted.state)
     if result.steps and not execute:
         line = printer.to_run("zoe reconcile --execute")
         printer.line(f"{len(result.steps)} steps can be booked: {line}")
@@ -325,52 +326,6 @@ def _report(
         exit_code=code,
     )
     return code
-
-
-def _show(printer: Printer, each: Discrepancy) -> None:
-    stake = f"; {_money(each.at_stake)} {each.currency} at stake" if each.at_stake else ""
-    known = "unconfirmed" if each.state.value == "detected" else each.state.value
-    times = "" if each.times_seen == 1 else f", seen {each.times_seen} times"
-    printer.line(f"  {each.discrepancy_id}  {each.kind.value}  {known}, {each.severity.value}")
-    lead = "      "
-    printer.wrapped(lead, f"{each.subject}: {each.evidence}{stake}{times}")
-    if each.explanation:
-        until = each.waived_until
-        time = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
-        printer.wrapped(
-            lead, f"{each.state.value} by {each.explained_by}{time}: {each.explanation}"
-        )
-
-
-def _money(amount: Decimal) -> str:
-    """To the cent; what is less than a cent, whole."""
-    cents = round_half_up(amount, 2)
-    return short(cents or amount)
-
-
-def _show_state(printer: Printer, state: ReconciliationState) -> None:
-    if state.is_degraded:
-        printer.wrapped("  ", f"DEGRADED: no entries until it is explained. {state.reason}")
-    elif state.pauses_account:
-        printer.wrapped("  ", f"CRITICAL: no entries. {state.reason}")
-    if state.paused and not state.pauses_account:
-        printer.wrapped("  ", f"No entries on {', '.join(state.paused)}.")
-
-
-def _show_recovery(printer: Printer, recovery: Recovery) -> None:
-    """What became of each intent that was open, and the evidence for it."""
-    if recovery.resolutions:
-        printer.heading("Looked up in the venue's records")
-    for each in recovery.resolutions:
-        intent = each.intent
-        lead = f"  {each.state.value.ljust(9)}  "
-        about = f"{intent.kind.value} {intent.purpose} on {intent.symbol}"
-        printer.wrapped(lead, f"{about}: {each.evidence or 'no evidence'}")
-        printer.wrapped(" " * len(lead), f"intent {intent.intent_id}")
-    booked = ((recovery.orders_updated, "orders"), (recovery.fills_booked, "executions"))
-    told = [f"{count} {what}" for count, what in booked if count]
-    if told:
-        printer.line(f"  Booked what was missed: {', '.join(told)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
