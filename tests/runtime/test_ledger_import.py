@@ -254,7 +254,7 @@ def test_an_import_that_was_broken_off_is_completed_by_the_same_import(tmp_path:
 
     async def story(store: InlineRunner) -> None:
         with closing(fresh_store(tmp_path)) as other, pytest.raises(StoreUnavailable):
-            await booked(Breaking(other, left=6), path)
+            await booked(Breaking(other, left=4), path)
         kept = len(await store.run(lambda books: books.ledger()))
         assert 0 < kept < 400
         assert await store.run(lambda books: books.ledger_book.imports()) == ()

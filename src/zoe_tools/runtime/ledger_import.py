@@ -7,10 +7,11 @@ and the same import again completes it.
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -40,6 +41,10 @@ Sought = dict[str, LedgerEntry | None]
 
 _LOOK_UP_ROWS = 2_000
 _MANY = 10_000
+_COLLECT_AFTER = 100_000
+_LEAST_ROWS = 500
+"""A commit costs as much as so many rows: on a busy machine fewer would make it only slower."""
+
 _CHAIN_HINT = (
     "Export all types of rows, of whole days, unchanged: an export of one type alone does not"
     " chain. Nothing of the file was written."
@@ -120,6 +125,17 @@ class Count:
         )
 
 
+@contextmanager
+def passing_rows() -> Iterator[None]:
+    """While rows pass by the million: none is in a cycle, and to look for one is a tenth of it."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 async def preview_file(
     path: Path,
     catalogue: InstrumentCatalogue,
@@ -138,30 +154,31 @@ async def preview_file(
     suspects: set[str] = set()
     lines = ledger_lines(path, catalogue)
     is_first = await store.run(lambda books: books.ledger_book.is_empty())
-    while part := tuple(islice(lines, _LOOK_UP_ROWS)):
-        fresh: dict[str, tuple[int, LedgerEntry]] = {}
-        for line in part:
-            count.rows_read += 1
-            entry = line.entry
-            if entry is None:
-                count.rows_announced += 1
-                continue
-            name = hash(entry.ledger_id)
-            if name in seen:
-                count.rows_repeated += 1
-                suspects.add(entry.ledger_id)
-                continue
-            seen.add(name)
-            if sought and entry.ledger_id in sought:
-                sought[entry.ledger_id] = entry
-            count.see(entry)
-            chain.add(chain_row(entry, line.number))
-            fresh[entry.ledger_id] = (line.number, entry)
-        known = {} if is_first else await _known(store, [*fresh])
-        for name_of, before in known.items():
-            _demand_same(path, *fresh[name_of], before, "in the books")
-        count.rows_known += len(known)
-        count.rows_new += len(fresh) - len(known)
+    with passing_rows():
+        while part := tuple(islice(lines, _LOOK_UP_ROWS)):
+            fresh: dict[str, tuple[int, LedgerEntry]] = {}
+            for line in part:
+                count.rows_read += 1
+                entry = line.entry
+                if entry is None:
+                    count.rows_announced += 1
+                    continue
+                name = hash(entry.ledger_id)
+                if name in seen:
+                    count.rows_repeated += 1
+                    suspects.add(entry.ledger_id)
+                    continue
+                seen.add(name)
+                if sought and entry.ledger_id in sought:
+                    sought[entry.ledger_id] = entry
+                count.see(entry)
+                chain.add(chain_row(entry, line.number))
+                fresh[entry.ledger_id] = (line.number, entry)
+            known = {} if is_first else await _known(store, [*fresh])
+            for name_of, before in known.items():
+                _demand_same(path, *fresh[name_of], before, "in the books")
+            count.rows_known += len(known)
+            count.rows_new += len(fresh) - len(known)
     if suspects:
         _check_repeated(path, catalogue, suspects)
     ends = chain.walked(path, catalogue).ends()
@@ -270,15 +287,18 @@ class SliceWriter:
         return cls(store, clock, await store.run(look))
 
     async def write_all(self, entries: Iterator[LedgerEntry]) -> int:
-        """Write them all, the next slice read while one is written; returns how many were new."""
+        """Write them all; returns how many were new.
+
+        The next slice is read while nobody is kept waiting, and not beside the writing: the two
+        would take turns with the interpreter for each row, and the store be kept twice as long.
+        """
         part = booked(islice(entries, self._size))
         while part:
-            writing = asyncio.ensure_future(self.write(part))
-            await asyncio.sleep(0)  # it begins
-            following = booked(islice(entries, self._size))
-            await writing
-            await self._clock.sleep(GAP_S)  # who waits for the store gets it
-            part = following
+            await self.write(part)
+            began = time.perf_counter()
+            part = booked(islice(entries, self._size))
+            if time.perf_counter() - began < GAP_S:
+                await self._clock.sleep(GAP_S)  # who waits for the store gets it
         return self.rows_new
 
     async def write(
@@ -297,7 +317,7 @@ class SliceWriter:
 
         new, kept_s = await self._store.run(work)
         self.rows_new += new
-        self._size = next_size(len(part), kept_s) if part else self._size
+        self._size = max(next_size(len(part), kept_s), _LEAST_ROWS)
 
 
 async def import_file(
@@ -318,7 +338,8 @@ async def import_file(
     writer = await SliceWriter.begin(store, clock, preview.name, is_large=preview.rows_new > _MANY)
     entries = (line.entry for line in ledger_lines(path, catalogue) if line.entry is not None)
     try:
-        await writer.write_all(entries)
+        with passing_rows():
+            await writer.write_all(entries)
     except LedgerConflict as error:
         raise LedgerFileError(f"{path}: {error}.", hint="Run it again to see which.") from error
     await note_import(store, clock, writer, preview, operator)
@@ -371,15 +392,16 @@ async def prove_books(
     chains, sums = Chains(), JournalSums()
     after: After | None = None
     is_last = False
-    while not is_last:
-        rows, after = await store.run(partial(_chain_page, after))
-        for row in rows:
-            chains.add(row)
-        is_last = after is None
-    number: int | None = 0
-    while number is not None:
-        lines, number = await store.run(partial(_journal_page, number))
-        sums.add(lines)
+    with passing_rows():
+        while not is_last:
+            rows, after = await store.run(partial(_chain_page, after))
+            for row in rows:
+                chains.add(row)
+            is_last = after is None
+        number: int | None = 0
+        while number is not None:
+            lines, number = await store.run(partial(_journal_page, number))
+            sums.add(lines)
     return prove(chains.ends(), sums.held, held, catalogue)
 
 
