@@ -158,11 +158,19 @@ def test_an_account_that_is_emptied_and_filled_again_keeps_its_index() -> None:
     assert [index for index, _ in found] == [d("1"), d("1.1"), d("1.1"), d("1.1"), d("1.21")]
 
 
-def test_a_point_that_lacks_a_price_is_no_drawdown() -> None:
-    """SOL had no price for a while: the index waits for it."""
-    points = [point("1000", 0), point("200", 1, "SOL"), point("1050", 2)]
+def test_a_price_that_is_missing_or_found_is_no_result() -> None:
+    """SOL had no price for a while: the index stands still as it goes, and as it comes back."""
+    points = [point("1000", 0), point("200", 1, "SOL"), point("220", 2, "SOL"), point("1050", 3)]
 
-    assert indices(points) == [FLAT, FLAT, (d("1.05"), d("0"))]
+    grown = (d("1.1"), d("0"))
+    assert indices(points) == [FLAT, FLAT, grown, grown]
+
+
+def test_what_never_has_a_price_stops_no_curve() -> None:
+    """Fee credits cannot be sold: all else goes on being measured."""
+    points = [point("1000", 0, "KFEE"), point("900", 1, "KFEE")]
+
+    assert indices(points) == [FLAT, (d("0.9"), d("10"))]
 
 
 def test_a_flow_without_a_worth_leaves_the_index_where_it_was() -> None:

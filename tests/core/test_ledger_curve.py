@@ -82,7 +82,7 @@ def test_an_export_from_the_middle_begins_with_what_was_there() -> None:
 
 
 def test_a_day_without_a_price_of_its_own_has_no_point() -> None:
-    """One of the day before will do, as an estimate; after that nothing is said."""
+    """One of the day before will do, as an estimate; what never had any is in no point."""
     rows = [row(0, "BTC", "1", "1"), row(3, "BTC", "-1", "0", kind="withdrawal")]
     found = points(rows, closes("100", "-", "-"), days=5)
 
@@ -92,7 +92,10 @@ def test_a_day_without_a_price_of_its_own_has_no_point() -> None:
         (8, d("0"), False),
         (9, d("0"), False),
     ]
-    assert points(rows, closes("-"), days=1) == []
+    late = closes("-", "-", "-", "-", "100")
+    assert [each.taken_at.day for each in points(rows, late, days=5)] == [8, 9]
+    (bare,) = points(rows, closes("-"), days=1)
+    assert (bare.gross, bare.lacks) == (d("0"), ("BTC",))
 
 
 def test_days_that_were_seen_are_left_to_what_was_seen() -> None:

@@ -31,7 +31,7 @@ class Watched:
         self.desk = desk
         self.watch: WorthWatch | None = None
 
-    async def look(self, *, quoted: bool = True, after_s: float = 60) -> list[EquityPoint]:
+    async def look(self, *, quoted: bool = True, after_s: float = 300) -> list[EquityPoint]:
         """Time passes, and the watch looks; all points there are."""
         if self.watch is None:
             await self.restart()
@@ -80,7 +80,7 @@ def drawdowns(points: Sequence[EquityPoint]) -> list[Decimal]:
     return [each.drawdown_pct for each in points]
 
 
-def test_a_point_a_look_and_a_price_a_minute(tmp_path: Path) -> None:
+def test_each_look_keeps_a_point_and_the_prices(tmp_path: Path) -> None:
     """Cash, holdings at the bid of now, and the index that follows."""
 
     async def story(desk: Watched) -> None:
@@ -98,19 +98,32 @@ def test_a_point_a_look_and_a_price_a_minute(tmp_path: Path) -> None:
 
 
 def test_what_is_held_and_not_traded_is_asked_for(tmp_path: Path) -> None:
-    """And where the venue does not tell, the point says what it lacks."""
+    """Where the venue does not tell, the price of before is used, and the point is an estimate."""
 
     async def story(desk: Watched) -> None:
         (point,) = await desk.look()
         assert (point.gross, point.lacks) == (d("4000") - d("0.1"), ())
         await desk.desk.clock.sleep(3600)
         desk.desk.venue.cue("quotes", VenueUnavailable("down"))
-        lacking = (await desk.look())[-1]
+        old = (await desk.look())[-1]
 
-        assert lacking.lacks == ("ETH",)
-        assert lacking.return_index == d("1")
+        assert (old.gross, old.lacks, old.is_estimated) == (point.gross, (), True)
 
     watched(tmp_path, story, USD="1000", ETH="1")
+
+
+def test_what_has_no_price_at_all_is_named_and_stops_no_curve(tmp_path: Path) -> None:
+    """No pair leads from it to dollars."""
+
+    async def story(desk: Watched) -> None:
+        await desk.look()
+        desk.desk.venue.prices[BTC] = (d("66000"), d("66001"))
+        first, second = await desk.look()
+
+        assert (first.lacks, second.lacks) == (("KFEE",), ("KFEE",))
+        assert second.return_index > first.return_index
+
+    watched(tmp_path, story, USD="1000", BTC="1", KFEE="5")
 
 
 def test_a_withdrawal_trips_no_drawdown_while_the_loop_runs(tmp_path: Path) -> None:
@@ -250,7 +263,7 @@ class WorthRig(LoopRig):
         self.feed.tell(BalanceUpdate(entry=entry))
 
 
-def test_a_running_loop_keeps_a_point_a_minute_and_outlives_its_store(tmp_path: Path) -> None:
+def test_a_running_loop_keeps_points_and_outlives_its_store(tmp_path: Path) -> None:
     """What was withdrawn while the store was away is no loss either, once it is back."""
 
     async def main() -> tuple[EquityPoint, ...]:
@@ -258,14 +271,14 @@ def test_a_running_loop_keeps_a_point_a_minute_and_outlives_its_store(tmp_path: 
         rig.come_up()
         rig.quote()
         running = asyncio.create_task(rig.supervised())
-        await rig.pass_time(130)
+        await rig.pass_time(650)
         rig.withdraw("100")
-        await rig.pass_time(60)
+        await rig.pass_time(300)
         rig.disk.is_away = True
         rig.withdraw("200")
-        await rig.pass_time(130)
+        await rig.pass_time(650)
         rig.disk.is_away = False
-        await rig.pass_time(130)
+        await rig.pass_time(650)
         rig.stop.set()
         await running
         points = await rig.read(lambda tx: tx.equity_points())

@@ -55,11 +55,11 @@ BASIS = CostBasis(
 )
 
 
-def test_an_asset_is_marked_once_a_minute_at_most(store: Store) -> None:
+def test_an_asset_is_marked_once_in_five_minutes_at_most(store: Store) -> None:
     """Whoever sees it; each pair of asset and currency for itself."""
     with store.transaction() as transaction:
-        soon = replace(MARK, marked_at=NOON + timedelta(seconds=30), price=d("1"))
-        later = replace(MARK, marked_at=NOON + timedelta(seconds=60), price=d("2"))
+        soon = replace(MARK, marked_at=NOON + timedelta(seconds=200), price=d("1"))
+        later = replace(MARK, marked_at=NOON + timedelta(seconds=300), price=d("2"))
         euro = replace(soon, currency="EUR")
 
         assert transaction.record_marks([MARK]) == 1
@@ -67,10 +67,11 @@ def test_an_asset_is_marked_once_a_minute_at_most(store: Store) -> None:
         assert transaction.record_marks([MARK, later]) == 0
         assert transaction.marks() == (MARK, euro, later)
         assert transaction.marks(since=later.marked_at) == (later,)
+        assert transaction.latest_marks() == (euro, later)
 
 
 def test_the_curve_comes_back_as_it_was(store: Store) -> None:
-    """With what a point lacks; the newest whole one carries index and peak on."""
+    """With what a point lacks; the newest one carries index and peak on."""
     blind = replace(
         POINT, taken_at=NOON + timedelta(hours=1), is_estimated=True, lacks=("SOL", "XRP")
     )
@@ -81,7 +82,7 @@ def test_the_curve_comes_back_as_it_was(store: Store) -> None:
         transaction.record_equity(POINT)
 
         assert transaction.equity_points() == (POINT, blind)
-        assert transaction.latest_equity() == POINT
+        assert transaction.latest_equity() == blind
 
 
 def test_a_day_has_one_row(store: Store) -> None:

@@ -150,15 +150,15 @@ def point_of(equity: Equity) -> EquityPoint:
 
 
 def advanced(base: EquityPoint | None, point: EquityPoint, flows: Sequence[Flow]) -> EquityPoint:
-    """The point with its index and its peak, after `base`, the last one that lacked no price.
+    """The point with its index and its peak, after `base`, the one before.
 
-    `flows` are those between the two. A point that lacks a price says nothing of the result: the
-    index stays where it was, and so it does where a flow has no worth.
+    `flows` are those between the two. Where one of the two lacks a price that the other has, they
+    say nothing of the result: the index stays where it was, as it does where a flow has no worth.
     """
     flow = sum((each.value for each in flows if each.value is not None), ZERO)
     if base is None:
         return replace(point, flow=ZERO)
-    is_blind = bool(point.lacks) or any(each.value is None for each in flows)
+    is_blind = point.lacks != base.lacks or any(each.value is None for each in flows)
     growth = ONE if is_blind else _growth(base, point, flows, flow)
     index = in_units(base.return_index * growth)
     return replace(
@@ -198,8 +198,6 @@ def flows_of(
     noted: list[Flow] = []
     kept = list(flows)
     for point in points:
-        if point.lacks:
-            continue
         is_news = known_until is None or point.taken_at > known_until
         if base is not None and is_news and point.flow:
             since, until = base.taken_at, point.taken_at
@@ -232,7 +230,4 @@ def curve_of(points: Iterable[EquityPoint], flows: Sequence[Flow]) -> Iterator[E
             until += 1
         done = advanced(base, point, ordered[after:until])
         yield done
-        if not point.lacks:
-            base, after = done, until
-        elif base is None:
-            after = until
+        base, after = done, until

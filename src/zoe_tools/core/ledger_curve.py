@@ -49,11 +49,14 @@ def points_of_ledger(
         if day not in seen:
             balances = [Balance(asset=asset, total=each) for (asset, _), each in held.items()]
             equity = assess_equity(balances, marks, at=end, currency=currency)
-            if all(_has_price(each, end) for each in equity.holdings):
+            if all(_is_told(each, marks, end) for each in equity.holdings):
                 # The day's own: midnight belongs to the next one.
                 yield replace(point_of(equity), taken_at=end - _LAST)
         day += _DAY
 
 
-def _has_price(holding: Holding, end: datetime) -> bool:
-    return holding.marked_at is not None and end - holding.marked_at <= LONGEST
+def _is_told(holding: Holding, marks: MarkBook, end: datetime) -> bool:
+    """Whether it has a price of its day, or never had one: then it is in no point."""
+    if holding.marked_at is None:
+        return not marks.knows(holding.asset)
+    return end - holding.marked_at <= LONGEST

@@ -18,7 +18,7 @@ from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.equity import CURRENCY, Mark
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ONE
 
@@ -75,6 +75,10 @@ class MarkBook:
         return min(
             candidates, key=lambda each: (each.is_stale, abs(at - each.marked_at)), default=None
         )
+
+    def knows(self, asset: str) -> bool:
+        """Whether anybody ever saw a price of it."""
+        return any(base == asset for base, _ in self._rows)
 
     def worth(self, quantity: Decimal, asset: str, currency: str, at: datetime) -> Worth:
         """What a quantity was worth when something happened to it; a price of its day, or none."""
@@ -154,16 +158,22 @@ def valuing_pairs(assets: Iterable[str], catalogue: InstrumentCatalogue) -> tupl
 
 
 def _way_to_currency(asset: str, catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
-    direct = catalogue.find(f"{asset}/{CURRENCY}") or catalogue.find(f"{CURRENCY}/{asset}")
+    direct = _listed(catalogue, f"{asset}/{CURRENCY}") or _listed(catalogue, f"{CURRENCY}/{asset}")
     if direct is not None:
         return (direct.symbol,)
     for pair in catalogue:
-        if pair.base != asset:
+        if pair.base != asset or pair.status is InstrumentStatus.DELISTED:
             continue
-        onward = catalogue.find(f"{pair.quote}/{CURRENCY}")
+        onward = _listed(catalogue, f"{pair.quote}/{CURRENCY}")
         if onward is not None:
             return (pair.symbol, onward.symbol)
     return ()
+
+
+def _listed(catalogue: InstrumentCatalogue, name: str) -> Instrument | None:
+    """The pair, unless the venue has none of that name any more: it would refuse the question."""
+    found = catalogue.find(name)
+    return None if found is None or found.status is InstrumentStatus.DELISTED else found
 
 
 def marks_of_candles(candles: Iterable[Candle]) -> Iterator[Mark]:

@@ -21,7 +21,7 @@ class Cadence:
     state_poll_s: float = 0.5
     instruments_s: float = 300.0
     reconcile_s: float = 120.0
-    worth_s: float = 60.0
+    worth_s: float = 300.0
 
     def stretched(self, factor: float) -> Cadence:
         """Every period multiplied by `factor` (at least 1)."""

@@ -1,4 +1,4 @@
-"""Watches what the account is worth while the loop runs: a price a minute, a point of the curve.
+"""Watches what the account is worth while the loop runs: prices, and a point of the curve.
 
 Both are observations, and nothing is decided by them here. What came from outside or went there is
 heard on the private wire; after a start or a gap the venue's ledger is asked for it, because what
@@ -58,7 +58,7 @@ class OverheardFeed:
 
 
 class WorthWatch:
-    """`hear` every event, `look` about once a minute."""
+    """`hear` every event, `look` every few minutes."""
 
     def __init__(
         self, venue: Venue, store: StoreRunner, clock: Clock, market: InstrumentCatalogue
@@ -101,7 +101,7 @@ class WorthWatch:
             return self._add_point(transaction, base, marks, balances, news) if is_whole else None
 
         point = await self._store.run(work)
-        if point is not None and not point.lacks:
+        if point is not None:
             self._last, self._counted = point.taken_at, frozenset(each.ledger_id for each in news)
 
     def _news_since(self, base: EquityPoint | None) -> tuple[LedgerEntry, ...]:
@@ -158,7 +158,7 @@ class WorthWatch:
         news: Iterable[LedgerEntry],
     ) -> EquityPoint:
         now = self._clock.now()
-        book = MarkBook([*transaction.marks(since=now - 2 * STALE_AFTER), *marks])
+        book = MarkBook([*transaction.latest_marks(), *marks])
         equity = assess_equity(balances, book, at=now, currency=CURRENCY)
         point = advanced(base, point_of(equity), flows_in(news, book, CURRENCY))
         transaction.record_equity(point)

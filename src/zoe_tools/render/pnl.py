@@ -88,7 +88,7 @@ def _fees(report: PnlReport) -> str:
 
 
 def _show_curve(printer: Printer, report: PnlReport) -> None:
-    whole = [each.gross for each in report.curve if not each.lacks]
+    whole = [each.gross for each in report.curve]
     if not printer.is_terminal or len(whole) < 2:  # noqa: PLR2004 - two points make a curve
         return
     lead = "  curve         "

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select, tuple_
 
 from zoe_tools.domain.equity import EquityPoint, Mark
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.store.record_tables import ASSET_MARKS, EQUITY_POINTS
 from zoe_tools.store.rows import insert_new, upsert
 
-APART = timedelta(seconds=59)
-"""Two marks of an asset are so far apart; a little less than the minute in which each is told."""
-
-_NEWEST = 1_000
-"""So far back a point is looked for that lacked nothing."""
+APART = timedelta(seconds=290)
+"""Two marks of an asset are so far apart; a little less than the five minutes between two looks."""
 
 
 def record_marks(connection: Connection, account_id: AccountId, seen: Iterable[Mark]) -> int:
-    """Keep prices; of each asset at most one a minute. Returns how many were kept."""
+    """Keep prices; of each asset at most one in five minutes. Returns how many were kept."""
     kept = 0
-    newest = _newest_times(connection, account_id)
     for each in sorted(seen, key=lambda mark: mark.marked_at):
-        pair = (each.asset, each.currency)
-        last = newest.get(pair)
-        if last is not None and abs(each.marked_at - last) < APART:
+        last = _newest(connection, account_id, each.asset, each.currency)
+        if last is not None and abs(each.marked_at - last.marked_at) < APART:
             continue
-        newest[pair] = each.marked_at
         kept += insert_new(
             connection,
             ASSET_MARKS,
@@ -45,14 +39,44 @@ def record_marks(connection: Connection, account_id: AccountId, seen: Iterable[M
     return kept
 
 
-def _newest_times(connection: Connection, account_id: AccountId) -> dict[tuple[str, str], datetime]:
+def _newest(
+    connection: Connection, account_id: AccountId, asset: str, currency: str
+) -> Mark | None:
     table = ASSET_MARKS
-    rows = connection.execute(
-        select(table.c.asset, table.c.currency, func.max(table.c.marked_at).label("newest"))
-        .where(table.c.account_id == account_id)
-        .group_by(table.c.asset, table.c.currency)
-    )
-    return {(row.asset, row.currency): row.newest for row in rows}
+    row = connection.execute(
+        select(table)
+        .where(
+            table.c.account_id == account_id,
+            table.c.asset == asset,
+            table.c.currency == currency,
+        )
+        .order_by(table.c.marked_at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _mark(row)
+
+
+def _pairs(connection: Connection, account_id: AccountId) -> Iterator[tuple[str, str]]:
+    """Every asset and currency there is a mark of, from one to the next along the key.
+
+    To group the whole table would read all of it, at every look.
+    """
+    table = ASSET_MARKS
+    pair = ("", "")
+    while True:
+        row = connection.execute(
+            select(table.c.asset, table.c.currency)
+            .where(
+                table.c.account_id == account_id,
+                tuple_(table.c.asset, table.c.currency) > tuple_(*pair),
+            )
+            .order_by(table.c.asset, table.c.currency)
+            .limit(1)
+        ).first()
+        if row is None:
+            return
+        pair = (row.asset, row.currency)
+        yield pair
 
 
 def marks(
@@ -64,16 +88,14 @@ def marks(
     if since is not None:
         statement = statement.where(table.c.marked_at >= since)
     rows = connection.execute(statement.order_by(table.c.marked_at, table.c.asset))
-    return tuple(
-        Mark(
-            asset=row.asset,
-            currency=row.currency,
-            price=row.price,
-            marked_at=row.marked_at,
-            source=row.source,
-        )
-        for row in rows
-    )
+    return tuple(_mark(row) for row in rows)
+
+
+def latest_marks(connection: Connection, account_id: AccountId) -> tuple[Mark, ...]:
+    """The newest mark of each asset and currency."""
+    pairs = list(_pairs(connection, account_id))
+    found = (_newest(connection, account_id, *pair) for pair in pairs)
+    return tuple(each for each in found if each is not None)
 
 
 def record_equity(connection: Connection, account_id: AccountId, point: EquityPoint) -> None:
@@ -110,15 +132,25 @@ def equity_points(
 
 
 def latest_equity(connection: Connection, account_id: AccountId) -> EquityPoint | None:
-    """The newest point that lacked no price; None if there is none."""
+    """The newest point; None if there is none."""
     table = EQUITY_POINTS
-    rows = connection.execute(
+    row = connection.execute(
         select(table)
         .where(table.c.account_id == account_id)
         .order_by(table.c.taken_at.desc())
-        .limit(_NEWEST)
+        .limit(1)
+    ).first()
+    return None if row is None else _point(row)
+
+
+def _mark(row: Row[Any]) -> Mark:
+    return Mark(
+        asset=row.asset,
+        currency=row.currency,
+        price=row.price,
+        marked_at=row.marked_at,
+        source=row.source,
     )
-    return next((point for row in rows if not (point := _point(row)).lacks), None)
 
 
 def _point(row: Row[Any]) -> EquityPoint:

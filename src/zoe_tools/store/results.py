@@ -20,12 +20,16 @@ class Results(Observing):
     """What a `Transaction` keeps and reads of the account's worth."""
 
     def record_marks(self, seen: Iterable[Mark]) -> int:
-        """Keep prices, at most one a minute of each; returns how many were kept."""
+        """Keep prices, of each one in five minutes at most; returns how many were kept."""
         return marks.record_marks(self._connection, self.account_id, seen)
 
     def marks(self, since: datetime | None = None) -> tuple[Mark, ...]:
         """Marks at `since` or later, oldest first."""
         return marks.marks(self._connection, self.account_id, since)
+
+    def latest_marks(self) -> tuple[Mark, ...]:
+        """The newest mark of each asset and currency."""
+        return marks.latest_marks(self._connection, self.account_id)
 
     def hourly_closes(self, since: datetime) -> tuple[Candle, ...]:
         """Finished hourly candles of all symbols, opened at `since` or later, oldest first."""
@@ -40,7 +44,7 @@ class Results(Observing):
         return marks.equity_points(self._connection, self.account_id, since)
 
     def latest_equity(self) -> EquityPoint | None:
-        """The newest point that lacked no price; None if there is none."""
+        """The newest point; None if there is none."""
         return marks.latest_equity(self._connection, self.account_id)
 
     def record_pnl_days(self, days: Iterable[PnlDay]) -> None:
