@@ -313,16 +313,18 @@ def _refuse_changes(table: str) -> None:
 def _refuse_replacement(table: str, keys: tuple[tuple[str, ...], ...]) -> None:
     """INSERT OR REPLACE deletes a row without the DELETE trigger being asked."""
     answer = "RAISE(IGNORE)" if table in LEFT_OUT else f"RAISE(ABORT, '{table} is append-only')"
-    there = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {table} AS old WHERE "  # noqa: S608 - names of our own
-        + " AND ".join(f"old.{each} = NEW.{each}" for each in key)
-        + ")"
-        for key in keys
-    )
+    there = " OR ".join(_is_there(table, key) for key in keys)
     op.execute(
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} "
         f"BEGIN SELECT {answer}; END"
     )
+
+
+def _is_there(table: str, key: tuple[str, ...]) -> str:
+    """A number that SQLite gives by itself is not known yet, and not above 0: nobody looks."""
+    same = " AND ".join(f"old.{each} = NEW.{each}" for each in key)
+    found = f"EXISTS (SELECT 1 FROM {table} AS old WHERE {same})"  # noqa: S608 - names of our own
+    return f"(NEW.row_id > 0 AND {found})" if key == ("row_id",) else found
 
 
 def _text(name: str) -> sa.Column[str]:

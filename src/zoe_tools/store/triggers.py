@@ -85,12 +85,7 @@ def _refusing(table: Table, verb: str, *, unless: str = "") -> tuple[str, str]:
 def _keeping(table: Table) -> tuple[str, str]:
     """Against INSERT OR REPLACE, which deletes a row without the DELETE trigger being asked."""
     name = f"{table.name}_no_replace"
-    there = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {table.name} AS old WHERE "  # noqa: S608 - names of our own
-        + " AND ".join(f"old.{each} = NEW.{each}" for each in key)
-        + ")"
-        for key in _keys_of(table)
-    )
+    there = " OR ".join(_is_there(table.name, key) for key in _keys_of(table))
     refused = f"RAISE(ABORT, '{table.name} is append-only')"
     said = "RAISE(IGNORE)" if table in _LEFT_OUT else refused
     return (
@@ -100,6 +95,12 @@ def _keeping(table: Table) -> tuple[str, str]:
             f"BEGIN SELECT {said}; END"
         ),
     )
+
+
+def _is_there(table: str, key: tuple[str, ...]) -> str:
+    same = " AND ".join(f"old.{each} = NEW.{each}" for each in key)
+    found = f"EXISTS (SELECT 1 FROM {table} AS old WHERE {same})"  # noqa: S608 - names of our own
+    return f"(NEW.row_id > 0 AND {found})" if key == ("row_id",) else found
 
 
 def _keys_of(table: Table) -> Iterator[tuple[str, ...]]:
