@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
@@ -365,32 +366,15 @@ class Carrier:
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""
         fills = await self.prover.fills_of(order)
-        now = self.clock.now()
-
-        def write(transaction: Transaction) -> None:
-            sighting = sighting_of_order(order, seen_at=now, source=REST_SOURCE)
-            book_proved(transaction, sighting, fills)
-            mark(
-                transaction,
-                entry,
-                IntentState.CONFIRMED,
-                at=now,
-                evidence=evidence,
-                proof=ProofKind.RECORDS,
-                venue_order_id=order.venue_order_id,
-            )
-
-        def in_file(emergency: EmergencyJournal) -> None:
-            emergency.advance(
-                entry,
-                IntentState.CONFIRMED,
-                at=now,
-                evidence=evidence,
-                proof=ProofKind.RECORDS,
-                venue_order_id=order.venue_order_id,
-            )
-
-        await self.keeper.run(write, instead=in_file)
+        sighting = sighting_of_order(order, seen_at=self.clock.now(), source=REST_SOURCE)
+        await self._mark(
+            entry,
+            IntentState.CONFIRMED,
+            evidence,
+            ProofKind.RECORDS,
+            order.venue_order_id,
+            after=lambda tx: book_proved(tx, sighting, fills),
+        )
 
     async def _mark(
         self,
@@ -399,31 +383,31 @@ class Carrier:
         evidence: str,
         proof: ProofKind = ProofKind.NONE,
         venue_order_id: VenueOrderId | None = None,
+        *,
+        after: Callable[[Transaction], object] = lambda _: None,
     ) -> None:
-        now = self.clock.now()
+        """In the store, `after` what has to be booked with it; or else in the file."""
+        told: _Told = {
+            "at": self.clock.now(),
+            "evidence": evidence,
+            "proof": proof,
+            "venue_order_id": venue_order_id,
+        }
 
         def write(transaction: Transaction) -> None:
-            mark(
-                transaction,
-                entry,
-                state,
-                at=now,
-                evidence=evidence,
-                proof=proof,
-                venue_order_id=venue_order_id,
-            )
+            after(transaction)
+            mark(transaction, entry, state, **told)
 
-        def in_file(emergency: EmergencyJournal) -> None:
-            emergency.advance(
-                entry,
-                state,
-                at=now,
-                evidence=evidence,
-                proof=proof,
-                venue_order_id=venue_order_id,
-            )
+        await self.keeper.run(write, instead=lambda journal: journal.advance(entry, state, **told))
 
-        await self.keeper.run(write, instead=in_file)
+
+class _Told(TypedDict):
+    """How an intent came to its state, for the store and for the file alike."""
+
+    at: datetime
+    evidence: str
+    proof: ProofKind
+    venue_order_id: VenueOrderId | None
 
 
 def _state_seen(intent: Intent, order: VenueOrder) -> tuple[OutcomeState, str]:
