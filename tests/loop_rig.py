@@ -17,7 +17,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 import builders
-from builders import BTC, NOON, d, make_catalogue, make_quote
+from builders import BTC, NOON, d, make_catalogue, make_intent, make_quote
 from fakes import FakeVenue, RecordingApprover, fresh_store
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Action, Decision, MarketView
@@ -25,6 +25,7 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.market import PublicTrade, VenueMode
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, Side, VenueOrder
@@ -452,6 +453,26 @@ class LoopRig:
             compares=self._compares,
             news=self.news,
         )
+
+
+async def leave_an_outcome_open(rig: LoopRig, *, asked_for_s: float) -> None:
+    """Nobody knows what became of a cancel, and the venue takes so long to answer about it."""
+
+    async def slow(venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+        del venue_order_ids
+        await rig.clock.sleep(asked_for_s)
+        return ()
+
+    lost = make_intent(
+        kind=IntentKind.CANCEL,
+        state=IntentState.UNKNOWN,
+        venue_order_id=VenueOrderId("O1"),
+        deadline=rig.clock.now(),
+    )
+    await rig.read(lambda tx: tx.record_intent(lost))
+    rig.venue.orders = slow  # type: ignore[method-assign]
+    assert rig.loop is not None
+    await rig.loop.books.refresh(rig.clock.now())
 
 
 Story = Callable[[LoopRig], Awaitable[None]]

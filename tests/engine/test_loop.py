@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, NOON, d, make_intent
-from loop_rig import LoopRig, run_loop, sides
+from builders import BTC, ETH, NOON, d
+from loop_rig import LoopRig, leave_an_outcome_open, run_loop, sides
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import VenueRejected, VenueUnavailable
@@ -285,21 +284,7 @@ def test_an_open_outcome_keeps_back_its_own_instrument_alone(tmp_path: Path) -> 
     """Also while the venue is asked about it, which may take long."""
 
     async def story(rig: LoopRig) -> None:
-        async def slow(venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
-            del venue_order_ids
-            await rig.clock.sleep(100)
-            return ()
-
-        lost = make_intent(
-            kind=IntentKind.CANCEL,
-            state=IntentState.UNKNOWN,
-            venue_order_id=VenueOrderId("O1"),
-            deadline=rig.clock.now(),
-        )
-        await rig.read(lambda tx: tx.record_intent(lost))
-        rig.venue.orders = slow  # type: ignore[method-assign]
-        assert rig.loop is not None
-        await rig.loop.books.refresh(rig.clock.now())
+        await leave_an_outcome_open(rig, asked_for_s=100)
         rig.strategy.wanted[BTC] = "enter"
         rig.strategy.wanted[ETH] = "enter"
         await rig.close_candle(BTC, ETH)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import pytest
 
 from builders import BTC, ETH, NOON, d, make_intent, make_request, place, plan_with, snapshot_with
 from fakes import fresh_store
-from loop_rig import LoopRig, run_loop, with_rig
+from loop_rig import LoopRig, leave_an_outcome_open, run_loop, with_rig
 from zoe_tools.domain.account import KeyInfo
-from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.observation import Heartbeat, Lease
-from zoe_tools.domain.order import OrderType, Side, VenueOrder
+from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.plan import OutcomeState
 from zoe_tools.engine.supervisor import START_TIMEOUT_S, _weightiest
 from zoe_tools.errors import (
@@ -172,21 +169,7 @@ def test_a_venue_that_is_slow_to_answer_does_not_cost_the_lease(tmp_path: Path) 
     """A look that hangs for a minute: the lease is renewed, so that stops can still be placed."""
 
     async def story(rig: LoopRig) -> None:
-        async def slow(venue_order_ids: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
-            del venue_order_ids
-            await rig.clock.sleep(60)
-            return ()
-
-        rig.venue.orders = slow  # type: ignore[method-assign]
-        lost = make_intent(
-            kind=IntentKind.CANCEL,
-            state=IntentState.UNKNOWN,
-            venue_order_id=VenueOrderId("O1"),
-            deadline=rig.clock.now(),
-        )
-        await rig.read(lambda tx: tx.record_intent(lost))
-        assert rig.loop is not None
-        await rig.loop.books.refresh(rig.clock.now())
+        await leave_an_outcome_open(rig, asked_for_s=60)
         await rig.pass_time(50)
         lease = await rig.read(lambda tx: tx.lease())
         assert lease is not None
