@@ -22,7 +22,7 @@ from published import offences
 from zoe_tools import cli
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """Command -> the objects it printed while the story was told."""
     folder = tmp_path_factory.mktemp("json")
