@@ -39,6 +39,7 @@ from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import RecordFill, RecordOrder, canonical_json
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
+from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
 from zoe_tools.errors import VenueUnavailable
 
 FILL = make_fill(quantity=d("0.0004"), price=d("60000"), fee=d("0.096"))
@@ -337,3 +338,67 @@ def test_a_tolerance_is_never_finer_than_the_step() -> None:
     )
     assert FindingKind.QTY_MISMATCH not in {each.kind for each in inside.findings}
     assert FindingKind.QTY_MISMATCH in {each.kind for each in outside.findings}
+
+
+TARGET = make_order(
+    client_order_id=ClientOrderId("77777777-2222-4333-8444-555555555555"),
+    venue_order_id=VenueOrderId("OTARGE-AAAAA-AAAAA1"),
+    side=Side.SELL,
+    purpose="take_profit",
+    quantity=d("0.0002"),
+    limit_price=d("62400"),
+    position_id=PositionId("P1"),
+)
+RESTING = make_venue_order(
+    venue_order_id=TARGET.venue_order_id,
+    client_order_id=TARGET.client_order_id,
+    side=Side.SELL,
+    quantity=d("0.0002"),
+    limit_price=d("62400"),
+)
+HALF_STOP = replace(STOP, quantity=d("0.0002")), replace(VENUE_STOP, quantity=d("0.0002"))
+
+
+def levels(mode: TargetMode) -> tuple[TakeProfitLevel, ...]:
+    """Half of the position at each of two prices, the first one in that mode."""
+    return tuple(
+        TakeProfitLevel(
+            position_id=PositionId("P1"),
+            level=number,
+            price=d(price),
+            quantity=d("0.0002"),
+            status=LevelStatus.WORKING,
+            mode=each,
+            updated_at=NOON,
+        )
+        for number, price, each in ((1, "62400", mode), (2, "63000", TargetMode.MANAGED))
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "kinds"),
+    [(TargetMode.RESTING, set()), (TargetMode.MANAGED, {FindingKind.STOP_QTY})],
+)
+def test_what_rests_in_a_target_as_planned_needs_no_stop(
+    mode: TargetMode, kinds: set[FindingKind]
+) -> None:
+    """Half in the stop and half in a target; a target that nobody planned takes stop away."""
+    own, theirs = HALF_STOP
+    found = reconcile(
+        agreeing(
+            orders=(ENTRY, own, TARGET),
+            open_orders=read((theirs, RESTING)),
+            targets=levels(mode),
+        )
+    )
+
+    assert {each.kind for each in found.findings} == kinds
+
+
+def test_a_stop_that_somebody_placed_and_zoe_linked_is_its_stop() -> None:
+    """It has no row of ours, and is no unknown order."""
+    theirs = replace(VENUE_STOP, client_order_id=None, venue_order_id=VenueOrderId("OHAND"))
+    held = make_position(stop_venue_order_id=theirs.venue_order_id, stop_price=d("58800"))
+    found = reconcile(agreeing(orders=(ENTRY,), open_orders=read((theirs,)), positions=(held,)))
+
+    assert found.findings == ()

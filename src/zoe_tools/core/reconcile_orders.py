@@ -20,11 +20,13 @@ _ALIVE = (OrderStatus.PENDING_NEW, OrderStatus.OPEN, OrderStatus.CANCEL_PENDING)
 
 
 def check_orders(records: Records) -> Iterator[Found]:
-    """Open orders that nobody here placed, rows that were changed, and each of ours."""
+    """Open orders that nobody here placed or linked, rows that were changed, and each of ours."""
+    linked = {each.stop_venue_order_id for each in records.snapshot.positions}
     for order in records.open_orders.values():
         own = records.ours(order)
         if own is None:
-            yield _unknown(order), ()
+            if order.venue_order_id not in linked:
+                yield _unknown(order), ()
         elif own.venue_order_id not in (None, order.venue_order_id):
             yield _foreign(order, own, "another order of ours bears that client id"), ()
     yield from (_changed_by_hand(row, told) for row, told in records.snapshot.changed_by_hand)

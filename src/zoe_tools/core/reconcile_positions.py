@@ -7,7 +7,7 @@ what else is held is nobody's concern here. Only real fills change a quantity.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from zoe_tools.core.accounting import (
@@ -21,6 +21,7 @@ from zoe_tools.core.accounting import (
 )
 from zoe_tools.core.adjustments import adjusted
 from zoe_tools.core.reconcile_records import Found, Records
+from zoe_tools.core.take_profit import levels_of, open_levels
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
@@ -29,6 +30,7 @@ from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.plan import AdjustPosition, AdoptPosition
 from zoe_tools.domain.position import Position, PositionKind, PositionStatus
 from zoe_tools.domain.position_lifecycle import TRANSITIONS
+from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 
 ADOPTED = "adopted"
 
@@ -63,10 +65,10 @@ def check_positions(records: Records) -> Iterator[Found]:
                 yield _phantom(folded)
     _book_on_adopted(records, homes, held)
     yield from ((each, ()) for each in _against_holdings(records, held.values()))
-    stops = _stops_by_position(records)
+    exits = _exits(records)
     for position in held.values():
         yield from (
-            (each, ()) for each in _check_stops(records, position, stops.get(position.position_id))
+            (each, ()) for each in _check_stops(records, position, exits.get(position.position_id))
         )
 
 
@@ -319,38 +321,81 @@ def _is_overtaken(records: Records, asset: str) -> bool:
 # --- the stops ----------------------------------------------------------------------------------
 
 
-def _stops_by_position(records: Records) -> dict[PositionId, list[VenueOrder]]:
-    found: dict[PositionId, list[VenueOrder]] = {}
+@dataclass(slots=True)
+class _Exits:
+    """What rests at the venue to end one position."""
+
+    stops: list[VenueOrder] = field(default_factory=list)
+    in_targets: Decimal = ZERO
+    levels: list[TakeProfitLevel] = field(default_factory=list)
+
+
+def _exits(records: Records) -> dict[PositionId, _Exits]:
+    """By position; a stop that somebody else placed counts where it was linked by name."""
+    linked = {
+        each.stop_venue_order_id: each.position_id
+        for each in records.snapshot.positions
+        if each.stop_venue_order_id is not None
+    }
+    found: dict[PositionId, _Exits] = {}
     for order in records.open_orders.values():
         own = records.ours(order)
-        if own is not None and own.purpose == "stop" and own.position_id is not None:
-            found.setdefault(own.position_id, []).append(order)
+        name = linked.get(order.venue_order_id)
+        if own is not None and own.purpose in ("stop", "take_profit"):
+            name = own.position_id or name
+        if name is None:
+            continue
+        exits = found.setdefault(name, _Exits())
+        if own is not None and own.purpose == "take_profit":
+            exits.in_targets += order.remaining_quantity
+        else:
+            exits.stops.append(order)
+    for level in records.snapshot.targets:
+        found.setdefault(level.position_id, _Exits()).levels.append(level)
     return found
 
 
-def _check_stops(
-    records: Records, position: Position, stops: list[VenueOrder] | None
-) -> Iterator[Finding]:
+def _left_to_targets(records: Records, position: Position, exits: _Exits) -> Decimal:
+    """How much of it rests in targets as it was meant to, and needs no stop."""
+    instrument = records.catalogue.find(position.symbol)
+    if exits.in_targets == ZERO or instrument is None:
+        return ZERO
+    snapshot = records.snapshot
+    set_ones = [each for each in snapshot.targets if each.position_id == position.position_id]
+    levels = levels_of(position, tuple(set_ones), instrument, snapshot.policy, at=snapshot.taken_at)
+    planned = sum(
+        (
+            each.remaining
+            for each in open_levels(position, levels, instrument)
+            if each.level.mode is TargetMode.RESTING
+        ),
+        ZERO,
+    )
+    return min(exits.in_targets, planned)
+
+
+def _check_stops(records: Records, position: Position, exits: _Exits | None) -> Iterator[Finding]:
     instrument = records.catalogue.find(position.symbol)
     if instrument is None:
         return
+    exits = exits or _Exits()
     quantity = instrument.floor_quantity(position.quantity)
+    quantity -= _left_to_targets(records, position, exits)
     if not instrument.is_tradable_quantity(quantity, price=position.average_cost):
         return
-    at_stake = quantity * position.average_cost
     base = Finding(
         kind=FindingKind.STOP_MISSING,
         subject=position.position_id,
         symbol=position.symbol,
         evidence=f"{short(quantity)} {position.symbol} has no stop resting at the venue",
-        at_stake=at_stake,
+        at_stake=quantity * position.average_cost,
         currency=quote_of(position.symbol),
         is_absence=True,
     )
-    if not stops:
+    if not exits.stops:
         yield base
         return
-    covered = sum((stop.remaining_quantity for stop in stops), ZERO)
+    covered = sum((stop.remaining_quantity for stop in exits.stops), ZERO)
     if covered != quantity:
         yield replace(
             base,
@@ -358,7 +403,7 @@ def _check_stops(
             evidence=f"stops cover {short(covered)} of {short(quantity)} {position.symbol}",
             at_stake=abs(quantity - covered) * position.average_cost,
         )
-    if any(stop.side is position.side for stop in stops):
+    if any(stop.side is position.side for stop in exits.stops):
         yield replace(
             base,
             kind=FindingKind.STOP_SIDE,

@@ -152,6 +152,7 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
         empty,
         positions=tuple(each for each in positions if each.status.holds),
         orders=orders,
+        targets=transaction.targets(),
         recorded_fills=tuple(fills.values()),
         unresolved_intents=transaction.unresolved_intents(),
         changed_by_hand=changed_by_hand(orders, log, tuple(fills.values())),
