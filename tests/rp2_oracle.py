@@ -6,9 +6,11 @@ asked, in an arithmetic context of its own, and its log goes to a folder that is
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,6 +72,7 @@ def _rp2() -> dict[str, Any]:
         "plugin.country.us": ("US",),
     }
     folder = tempfile.mkdtemp(prefix="rp2-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with contextlib.chdir(folder):
         found = {
             name: getattr(importlib.import_module(f"rp2.{module}"), name)

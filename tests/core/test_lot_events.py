@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kraken_answers as kraken
@@ -79,6 +79,7 @@ def check_conserved(entries: Sequence[LedgerEntry], *, currency: str = "USD") ->
 
 
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 30))
+@settings(deadline=None)
 def test_any_ledger_is_conserved(seed: int, length: int) -> None:
     """Every kind of row there is, any asset, fees too; exchanges of one to three legs."""
     draw = random.Random(seed)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import NOON, d
@@ -188,6 +188,7 @@ def test_assets_do_not_mix() -> None:
     whole=st.decimals("0", "1000000", places=5),
     parts=st.lists(st.decimals("0.00000001", "1000", places=8), min_size=1, max_size=20),
 )
+@settings(deadline=None)
 def test_pieces_add_up_to_the_whole_to_the_last_unit(whole: Decimal, parts: list[Decimal]) -> None:
     """However it is cut; no piece is negative, and none finer than a unit."""
     left, rest = sum(parts, ZERO), whole
@@ -202,6 +203,7 @@ def test_pieces_add_up_to_the_whole_to_the_last_unit(whole: Decimal, parts: list
 
 
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 60), method=st.sampled_from(RANKED))
+@settings(deadline=None)
 def test_every_method_equals_a_slow_reference(seed: int, length: int, method: LotMethod) -> None:
     """The same pieces, and gains that differ by less than a few units; sums without any loss."""
     events = list(history(random.Random(seed), length, may_move=True))
@@ -221,6 +223,7 @@ def test_every_method_equals_a_slow_reference(seed: int, length: int, method: Lo
 
 
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 60))
+@settings(deadline=None)
 def test_the_average_loses_nothing_either(seed: int, length: int) -> None:
     """Cost and fees in, cost and fees out, to the last unit."""
     events = list(history(random.Random(seed), length, may_move=True))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import NOON, d, make_fill
@@ -294,6 +294,7 @@ def test_other_national_money_came_in_at_its_worth() -> None:
 
 
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 25))
+@settings(deadline=None)
 def test_equity_is_what_came_in_and_what_was_won(seed: int, length: int) -> None:
     """Deposits, trades with fees of all three kinds, rewards: nothing is lost or made up."""
     draw = random.Random(seed)

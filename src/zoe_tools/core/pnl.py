@@ -180,7 +180,10 @@ def assess_pnl(
         curve=tuple(seen) if asset is None else (),
         is_estimated=_is_estimated(given, lines, flows, fees)
         or (given.equity is None and span.until is None),
-        notes=tuple(_notes(given, history, lines, flows)),
+        notes=(
+            *([f"the books know nothing of {asset}"] if asset and not lines else []),
+            *_notes(given, history, lines, flows),
+        ),
     )
 
 
