@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from builders import NOON, make_intent
 from command_line import LIVE_KEYS, migrated, zoe
 from postgres_server import PostgresServer
+from zoe_tools.config import load_settings
+from zoe_tools.domain.journal import IntentState
+from zoe_tools.runtime import db_health
+from zoe_tools.runtime.context import account_of
+from zoe_tools.store.store import Store
 
 WIDTHS = (80, 120)
 
@@ -48,6 +56,39 @@ def test_a_finding_exits_3_with_the_next_step(home: Path) -> None:
     assert "fail  triggers" in ran.out
     assert "gone: crypto_fills_no_delete" in ran.out
     assert "next: Whoever did it" in ran.out
+
+
+def test_defect_20_the_command_changes_no_byte_of_the_database(home: Path) -> None:
+    """No account is registered, no look is noted, and the file is not even touched."""
+    path = home / "zoe.db"
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    for line in ("check-db-health", "check-db-health --json"):
+        assert zoe(line, LIVE_KEYS, home=home).code == 0
+    assert zoe("check-db-health", {**LIVE_KEYS, "KRAKEN_API_KEY": "another"}, home=home).code == 0
+
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_a_paper_account_s_ages_are_told_by_its_exchange(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose time may be far from the world's: an intent of a second ago is none of years."""
+    home = migrated(tmp_path / "home")
+    assert zoe("kill status", home=home).code == 0
+    settings = load_settings({}, home=home)
+    store = Store.open(settings.database_url, account_of(settings), clock_now=NOON)
+    with closing(store), store.transaction() as books:
+        intent = make_intent(account_id=books.account_id, state=IntentState.JOURNALED)
+        books.record_intent(intent)
+
+    def verdict() -> str:
+        told = zoe("check-db-health --json", home=home).envelope["result"]["checks"]
+        return next(str(each["verdict"]) for each in told if each["name"] == "intents")
+
+    years_later = verdict()
+    clock = SimpleNamespace(now=lambda: NOON + timedelta(seconds=6))
+    monkeypatch.setattr(db_health, "clock_of_paper", lambda _: clock)
+    assert (years_later, verdict()) == ("fail", "pass")
 
 
 def test_a_copy_that_is_too_old_or_not_there_is_told(home: Path) -> None:

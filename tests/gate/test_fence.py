@@ -214,7 +214,7 @@ def test_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path
 
 
 def test_two_containers_of_one_name_are_two_processes(tmp_path: Path) -> None:
-    """A host's name and a process id are no proof of being the same one."""
+    """Defect 17: a host's name and a process id are no proof of being the same one."""
     outcome = at_the_desk(tmp_path, lambda desk: two_plans(desk, BTC, TWO_CONTAINERS))
 
     assert (outcome.state, outcome.code) == (OutcomeState.SKIPPED, "INSTRUMENT_LOCKED")

@@ -134,7 +134,7 @@ def test_a_lease_of_a_dead_process_of_this_host_is_no_running_loop(tmp_path: Pat
 def test_of_a_process_that_cannot_be_seen_from_here_only_the_expiry_tells(
     tmp_path: Path, machine: str
 ) -> None:
-    """Two containers may share a host's name, and each has a process 1 and a process 7."""
+    """Defect 17: two containers may share a host's name, and each has a process 1 and a 7."""
     with holder(tmp_path) as process:
         process.kill()
         process.wait(timeout=30)

@@ -365,7 +365,7 @@ def contents(url: str) -> str:
     return json.dumps(told, sort_keys=True)
 
 
-def test_a_look_changes_no_row(books: str) -> None:
+def test_defect_20_a_look_changes_no_row(books: str) -> None:
     """A health check that repairs, or notes that it looked, is none."""
     before = contents(books)
     judged(books)
@@ -373,7 +373,7 @@ def test_a_look_changes_no_row(books: str) -> None:
     assert contents(books) == before
 
 
-def test_a_look_changes_no_byte_of_the_file(sqlite_url: str) -> None:
+def test_defect_20_a_look_changes_no_byte_of_the_file(sqlite_url: str) -> None:
     """Not even what waits in the log is folded in, though nobody else has the file open."""
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     left = path.with_name("left.db")
