@@ -83,7 +83,7 @@ def test_ledger_rows_are_booked_once_and_keep_their_chain(store: Store) -> None:
     later = make_ledger_entry(ledger_id=LedgerId("LM"), booked_at=NOON + timedelta(seconds=1))
     with store.transaction() as transaction:
         assert book_ledger(transaction, first, second) == 2
-        assert book_ledger(transaction, first, second, later) == 1
+        assert book_ledger(transaction, first, second, later, source="test/1") == 1
         assert transaction.ledger() == (first, second, later)
         assert transaction.ledger(NOON + timedelta(seconds=1)) == (later,)
 

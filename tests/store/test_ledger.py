@@ -71,6 +71,7 @@ def test_a_row_that_is_known_is_booked_once_among_new_ones(store: Store) -> None
         lines, _ = books.ledger_book.journal_page()
         assert [line.amount for line in lines] == [d("2.20"), d("1.10")]
         assert books.ledger_book.rows() == (known, *fresh)
+        assert told_and_found(books) == []
 
 
 @pytest.mark.parametrize("change", [{"amount": d("-2")}, {"refid": "T2"}, {"balance": d("1")}])

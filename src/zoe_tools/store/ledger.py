@@ -48,6 +48,7 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.rows import upsert
 
 PAGE = 5_000
+_LOOK_UP_ROWS = 500
 _BULK_CACHE_KB = 160_000
 _BULK_CHECKPOINT_PAGES = 32_000
 """The ids of ledger rows are random: each new one touches another page of their index. With all of
@@ -146,23 +147,24 @@ class LedgerBook:
         own = self._account_id
         told = [_Row(entry, lines, _texts(own, entry, source)) for entry, lines in rows]
         if self._is_sqlite:
+            # Without a savepoint: under one, SQLite writes each page it changes to a file as well.
             try:
-                with self._connection.begin_nested():
-                    self._insert_entries(told)
+                self._insert_entries(told)
             except IntegrityError:
-                pass  # some are known: which?
+                pass  # some are known: which? Those before the first of them are in.
             else:
                 return told
         self._log.lock()
         unique = {row.entry.ledger_id: row for row in told}
-        known = self.known([*unique])
+        known, own_so_far = self._known([*unique], source)
         for row in told:
             before = known.get(row.entry.ledger_id) or unique[row.entry.ledger_id].entry
             if not is_same(row.entry, before):
                 raise LedgerConflict(row.entry, before)
         fresh = [row for name, row in unique.items() if name not in known]
-        self._insert_entries(fresh)
-        return fresh
+        self._insert_entries([row for row in fresh if row.entry.ledger_id not in own_so_far])
+        # As they stand in the table: the digest is over that order.
+        return sorted(fresh, key=lambda row: row.entry.ledger_id not in own_so_far)
 
     def _insert_entries(self, rows: Sequence[_Row]) -> None:
         texts = [row.texts for row in rows]
@@ -200,17 +202,28 @@ class LedgerBook:
 
     def known(self, ledger_ids: Sequence[str]) -> dict[str, LedgerEntry]:
         """Those of these rows that are booked, by their ids."""
+        return self._known(ledger_ids, "")[0]
+
+    def _known(
+        self, ledger_ids: Sequence[str], source: str
+    ) -> tuple[dict[str, LedgerEntry], set[str]]:
+        """Those of these rows that are booked; and the ids of those that are of this slice."""
         table = LEDGER_ENTRIES
         found: dict[str, LedgerEntry] = {}
-        for start in range(0, len(ledger_ids), 500):
-            part = ledger_ids[start : start + 500]
+        own: set[str] = set()
+        for start in range(0, len(ledger_ids), _LOOK_UP_ROWS):
+            part = ledger_ids[start : start + _LOOK_UP_ROWS]
             rows = self._connection.execute(
                 select(table).where(
                     table.c.account_id == self._account_id, table.c.ledger_id.in_(part)
                 )
             )
-            found.update((row.ledger_id, entry_of(row)) for row in rows)
-        return found
+            for row in rows:
+                if source and row.source == source:
+                    own.add(row.ledger_id)
+                else:
+                    found[row.ledger_id] = entry_of(row)
+        return found, own
 
     def is_empty(self) -> bool:
         """Whether no row is booked at all."""
