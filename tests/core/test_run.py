@@ -9,11 +9,23 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, ETH, NOON, PAPER, d, make_catalogue, make_order, make_position, make_quote
+from builders import (
+    BTC,
+    ETH,
+    NOON,
+    PAPER,
+    d,
+    make_catalogue,
+    make_order,
+    make_position,
+    make_quote,
+    snapshot_with,
+)
 from zoe_tools.core.run import plan_run, stop_price_for, target_price_for, wants_exit
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.market import Quote
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
@@ -257,3 +269,40 @@ def test_the_size_never_exceeds_what_is_left_of_the_day() -> None:
     assert isinstance(step, PlaceOrder)
 
     assert Decimal(9) < step.notional <= Decimal(10)
+
+
+@pytest.mark.parametrize("bid", ["30000.0", "60000.0", "120000.0"])
+def test_an_exit_sells_what_is_held_whatever_that_is_worth_now(bid: str) -> None:
+    """Defect 5: the quantity comes from the holding, never from money and a price."""
+    held = make_position(quantity=d("0.00040001"))
+    quote = make_quote(bid=d(bid), ask=d(bid) + d("0.2"))
+    plan = plan_run(
+        snapshot_with(positions=(held,), quotes=(quote,)), (), frozenset({held.position_id})
+    )
+
+    (step,) = plan.steps
+    assert isinstance(step, PlaceOrder)
+    assert step.request.quantity == d("0.00040001")
+
+
+def test_without_a_fresh_quote_no_level_is_due() -> None:
+    """Defect 7: nothing is judged by a price that may be frozen; what rests goes on resting."""
+    policy = Policy(take_profit_levels=((d("50"), d("1")), (d("50"), d("9"))))
+    held = make_position()
+    stop = make_order(
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        purpose="stop",
+        position_id=held.position_id,
+        status=OrderStatus.OPEN,
+    )
+    high = make_quote(bid=d("61000"), ask=d("61001"))
+
+    def planned(*quotes: Quote) -> list[str]:
+        snapshot = snapshot_with(
+            policy=policy, positions=(held,), orders=(stop,), quotes=tuple(quotes)
+        )
+        return [type(each).__name__ for each in plan_run(snapshot, (), frozenset()).steps]
+
+    assert planned(high) == ["SetTargets", "AmendOrder", "PlaceOrder"]
+    assert planned() == ["SetTargets"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_position
+from builders import ETH, NOON, d, make_position
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.position import ACTIVE, Position, PositionStatus
 from zoe_tools.domain.position_event import events_between
@@ -97,12 +97,14 @@ def changed(position: Position = HELD, **changes: Any) -> Position:
         (HELD, changed(initial_take_profit_price=d("1")), "C"),
         (HELD, changed(stop_price=d("58799.9")), "D"),
         (SHORT, changed(SHORT, stop_price=d("61200.1")), "D"),
+        (HELD, changed(side=Side.SELL, stop_price=None), "E"),
+        (HELD, changed(symbol=ETH), "E"),
     ],
 )
 def test_a_change_that_breaks_an_invariant_raises(
     before: Position | None, after: Position, rule: str
 ) -> None:
-    """B the remainder, C what was planned at the beginning, D the stop's direction."""
+    """B the remainder, C what was planned at the beginning, D the stop's direction, E the side."""
     with pytest.raises(PositionRuleBroken) as caught:
         demand_change(before, after)
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from builders import BTC, NOON, d, make_instrument, make_order, make_position
+from zoe_tools.core.position_invariants import is_protected
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.position import Position
-from zoe_tools.engine.protection import ProtectionWatch, is_protected
+from zoe_tools.engine.protection import ProtectionWatch
 
 INSTRUMENT = make_instrument()
 

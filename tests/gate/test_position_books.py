@@ -240,3 +240,27 @@ def test_a_stop_that_somebody_moved_down_is_told_once_and_not_believed(
         assert (moved.stop_price, moved.initial_stop_price) == (d("59000"), d("58800"))
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_new_trade_into_what_an_old_one_left_has_prices_of_its_own(tmp_path: Path) -> None:
+    """Defect 7: no stop rests at a price of another market, where it would sell at once."""
+    dust = make_position(
+        status=S.PARTIAL,
+        quantity=d("0.00000001"),
+        exit_quantity=d("0.0004"),
+        stop_price=d("58800"),
+        take_profit_price=d("62400"),
+    )
+    entry = replace(ENTRY, client_order_id=ClientOrderId("C7"), limit_price=d("40000"))
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_position(replace(dust, status=S.OPEN)))
+        await seen(desk, entry, OrderStatus.FILLED, filled(entry, price="40000"))
+        after = await held(desk)
+        assert after.quantity == d("0.00040001")
+        assert (after.stop_price, after.take_profit_price) == (None, None)
+
+        await seen(desk, STOP, OrderStatus.OPEN, trigger_price=d("39200"))
+        assert (await held(desk)).stop_price == d("39200")
+
+    at_the_desk(tmp_path, story)

@@ -61,7 +61,7 @@ def test_a_crash_at_any_point_is_cleared_up_from_the_venue_s_records(
     order: OrderStatus,
     held: Sequence[object],
 ) -> None:
-    """Afterwards orders, fills and positions equal the venue's, and nothing was sent again."""
+    """Defect 18: afterwards books and venue are equal, and nothing was sent again."""
 
     async def story(desk: Desk) -> None:
         await crash_during(desk, desk.plan(place(MARKETABLE)), reached=reached)

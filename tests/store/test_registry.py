@@ -10,6 +10,7 @@ from sqlalchemy.exc import DatabaseError
 
 from builders import ETH, NOON, d, make_position
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.store.store import Store
@@ -31,6 +32,17 @@ def test_an_instrument_has_one_active_position(store: Store) -> None:
             books.record_position(make_position())
 
     assert caught.value.rule == "A"
+
+
+def test_the_other_side_waits_until_the_position_is_closed(store: Store) -> None:
+    """Invariant E: no short beside a long of the same instrument."""
+    short = make_position(position_id=PositionId("P2"), side=Side.SELL)
+    with store.transaction() as books:
+        books.record_position(make_position())
+        with pytest.raises(PositionRuleBroken) as caught:
+            books.record_position(short)
+
+    assert caught.value.rule == "E"
 
 
 def test_a_change_that_breaks_a_rule_changes_nothing(store: Store) -> None:

@@ -160,6 +160,7 @@ def _story(transaction: Transaction, position: Position) -> PositionStory:
         orders=transaction.orders_of_position(position.position_id),
         fills=transaction.fills_of_position(position.position_id),
         events=transaction.position_events(position.position_id),
+        targets=transaction.targets(position.position_id),
     )
 
 
@@ -271,6 +272,13 @@ def _show_story(printer: Printer, story: PositionStory) -> None:
     for event in story.events:
         told = ", ".join(f"{name} {text}" for name, text in event.details.items())
         printer.wrapped(f"{event.occurred_at:%m-%d %H:%M:%S}  {event.what}  ", told or "-")
+    if story.targets:
+        printer.heading("its targets")
+    for each in story.targets:
+        printer.line(
+            f"  {each.level}  {short(each.quantity)} at {short(each.price)}  {each.mode.value}"
+            f"  {each.status.value}"
+        )
     printer.heading("its orders")
     for order in story.orders:
         price = order.trigger_price or order.limit_price

@@ -107,6 +107,20 @@ def begun_by(order: OrderRecord) -> Position:
     )
 
 
+def is_begun_again(position: Position, order: OrderRecord) -> bool:
+    """Whether an entry finds only what an earlier trade left, with no stop: a new trade begins.
+
+    The prices of the old one are about another market, and stop and take profit no more.
+    """
+    return (
+        order.purpose == "entry"
+        and position.status.holds
+        and position.exit_quantity > ZERO
+        and position.stop_venue_order_id is None
+        and position.position_id != entry_position_id(order)
+    )
+
+
 def standing(position: Position, *, is_leaving: bool = False) -> PositionStatus:
     """The status that a position's facts give it; `is_leaving`: an exit of it is at work."""
     if position.quantity == ZERO:

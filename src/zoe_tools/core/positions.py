@@ -19,6 +19,7 @@ from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.position import Position, PositionKind, PositionStatus
 from zoe_tools.domain.position_event import PositionEvent
 from zoe_tools.domain.snapshot import Missing, Snapshot
+from zoe_tools.domain.take_profit import TakeProfitLevel
 
 _DIGITS = Decimal("0.0001")
 
@@ -74,6 +75,7 @@ class PositionStory:
     position: Position
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
+    targets: tuple[TakeProfitLevel, ...]
     events: tuple[PositionEvent, ...]
 
 

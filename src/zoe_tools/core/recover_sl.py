@@ -15,7 +15,6 @@ from decimal import Decimal
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.sync_positions import protective_price
 from zoe_tools.core.take_profit import own_targets
-from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
@@ -39,11 +38,6 @@ class _World:
     snapshot: Snapshot
     catalogue: InstrumentCatalogue
     open_orders: tuple[VenueOrder, ...]
-    ours: dict[ClientOrderId, OrderRecord]
-
-    def record_of(self, order: VenueOrder) -> OrderRecord | None:
-        """Our record of an order at the venue, None when it is not ours."""
-        return self.ours.get(order.client_order_id) if order.client_order_id else None
 
     def quote_of(self, position: Position) -> Quote | None:
         """The market of a position."""
@@ -62,7 +56,6 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
         snapshot=snapshot,
         catalogue=value_of(snapshot.catalogue, "the instruments"),
         open_orders=value_of(snapshot.open_orders, "the open orders"),
-        ours={order.client_order_id: order for order in snapshot.orders},
     )
     steps: list[Step] = []
     notes: list[str] = []

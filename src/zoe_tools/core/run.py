@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from zoe_tools.core.position_invariants import is_dust, naked_positions
 from zoe_tools.core.position_orders import leaves, place_exit, place_stop
 from zoe_tools.core.risk_limits import room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
@@ -100,7 +101,7 @@ def plan_run(
     if snapshot.trading_state.may_enter and not is_stopping:
         for decision in decisions:
             if decision.action == "enter":
-                step = _entry(world, decision)
+                step = _entry(world, decision, steps)
                 if isinstance(step, str):
                     notes.append(f"{decision.symbol}: {step}")
                 else:
@@ -137,15 +138,6 @@ def wants_exit(position: Position, quote: Quote, instrument: Instrument, policy:
     if policy.take_profit_mode is TargetMode.RESTING:
         return False  # the venue sells there
     return quote.bid >= target_price_for(position, instrument, policy)
-
-
-def is_dust(position: Position, instrument: Instrument) -> bool:
-    """Whether what is left is too small for any order the venue would take.
-
-    Dust can be neither stopped nor sold; it is carried into the next position of the instrument.
-    """
-    quantity = instrument.floor_quantity(position.quantity)
-    return not instrument.is_tradable_quantity(quantity, price=position.average_cost)
 
 
 def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
@@ -386,7 +378,28 @@ def _why(*, is_old: bool, is_stopped: bool) -> str:
     return "entries are stopped" if is_stopped else "the venue takes no entries there"
 
 
-def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
+def _in_the_way(
+    world: _World, symbol: Symbol, held: Sequence[Position], before: Sequence[Step]
+) -> str:
+    """What of our own keeps an instrument from being entered; empty when nothing does.
+
+    A position that gets its stop `before`, in the same plan, is none: should that fail, the gate
+    withholds the entry.
+    """
+    if any(each.symbol == symbol for each in held):
+        return "a position is open"
+    tended = {step.position_id for step in before if isinstance(step, PlaceOrder)}
+    untended = [each for each in held if each.position_id not in tended]
+    naked = next(naked_positions(untended, world.snapshot.orders, world.catalogue), None)
+    if naked is not None:
+        return f"the position in {naked.symbol} has no stop yet"
+    is_working = any(
+        order.symbol == symbol and not order.status.is_terminal for order in world.snapshot.orders
+    )
+    return "an order is working" if is_working else ""
+
+
+def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOrder | str:
     """The entry order, or why there is none."""
     instrument = world.catalogue.resolve(decision.symbol)
     if instrument.status not in _OPEN_TO_ENTRIES:
@@ -401,13 +414,9 @@ def _entry(world: _World, decision: Decision) -> PlaceOrder | str:
         for each in world.snapshot.positions
         if not is_dust(each, world.catalogue.resolve(each.symbol))
     ]
-    if any(each.symbol == decision.symbol for each in held):
-        return "a position is open"
-    if any(
-        order.symbol == decision.symbol and not order.status.is_terminal
-        for order in world.snapshot.orders
-    ):
-        return "an order is working"
+    in_the_way = _in_the_way(world, decision.symbol, held, before)
+    if in_the_way:
+        return in_the_way
     policy = world.policy
     room = room_for_entry(decision.symbol, world.snapshot)
     if len(held) >= policy.max_open_positions:

@@ -1,7 +1,7 @@
 """The levels at which a position takes its profit: made from the policy, taken one by one.
 
-What is still to be taken follows from the position alone: all that was sold so far took the first
-levels. So nothing is lost with a restart, and the open levels always come to what is held.
+What is still to be taken follows from the position: what was sold since they were set took the
+first levels. So nothing is lost with a restart, and open levels always come to what is held.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def uses_levels(policy: Policy) -> bool:
 def levels_for(
     position: Position, instrument: Instrument, policy: Policy, *, at: datetime
 ) -> tuple[TakeProfitLevel, ...]:
-    """The levels of all that was bought, as the policy has them; prices on tick, from the cost.
+    """The levels of what is held, as the policy has them; prices on tick, from the cost.
 
     One that is too small for an order goes into the next; a last one into the one before.
     """
     made: list[TakeProfitLevel] = []
-    whole = instrument.floor_quantity(position.entry_quantity)
+    whole = instrument.floor_quantity(position.entry_quantity - position.exit_quantity)
     placed = carried = ZERO
     rungs = rungs_of(policy)
     for index, (share, profit) in enumerate(rungs, start=1):
@@ -144,13 +144,12 @@ def levels_of(
     *,
     at: datetime,
 ) -> tuple[TakeProfitLevel, ...]:
-    """The position's levels: those that were set, while they are about what was bought; else new.
+    """The position's levels: those that were set, until more is bought; else new ones.
 
     Their prices stay as they were set, whatever the policy says later.
     """
     own = tuple(each for each in stored if each.position_id == position.position_id)
-    whole = instrument.floor_quantity(position.entry_quantity)
-    if own and sum((each.quantity for each in own), ZERO) == whole:
+    if own and ZERO <= _sold_before(position, own, instrument) <= position.exit_quantity:
         return own
     return levels_for(position, instrument, policy, at=at)
 
@@ -159,7 +158,7 @@ def open_levels(
     position: Position, levels: Sequence[TakeProfitLevel], instrument: Instrument
 ) -> tuple[OpenLevel, ...]:
     """What is still to be taken, in order; it comes to what is held."""
-    sold = position.exit_quantity
+    sold = position.exit_quantity - _sold_before(position, levels, instrument)
     found = []
     for each in levels:
         taken = min(sold, each.quantity)
@@ -168,6 +167,14 @@ def open_levels(
         if remaining > ZERO:
             found.append(OpenLevel(level=each, remaining=remaining))
     return tuple(found)
+
+
+def _sold_before(
+    position: Position, levels: Sequence[TakeProfitLevel], instrument: Instrument
+) -> Decimal:
+    """What had been sold when these levels were set: they came to what was held then."""
+    whole = instrument.floor_quantity(position.entry_quantity)
+    return whole - sum((each.quantity for each in levels), ZERO)
 
 
 def due_now(levels: Sequence[OpenLevel], bid: Decimal) -> Decimal:
@@ -377,7 +384,8 @@ def as_taken(
     `orders` are the position's own, over or not.
     """
     working = [each for each in orders if is_target(each) and not each.status.is_terminal]
-    sold = position.exit_quantity
+    before = position.entry_quantity - sum((each.quantity for each in levels), ZERO)
+    sold = max(ZERO, position.exit_quantity - max(ZERO, before))
     found = []
     for each in levels:
         taken = min(sold, each.quantity)

@@ -75,6 +75,10 @@ def demand_change(before: Position | None, after: Position, *, by_operator: bool
         demand_remainder(after)
     if before is None:
         return
+    if after.side is not before.side or after.symbol != before.symbol:
+        raise PositionRuleBroken(
+            "E", f"{after.position_id} is {before.side.value} {before.symbol} until it is closed"
+        )
     for name in INITIAL:
         was, now = getattr(before, name), getattr(after, name)
         if was is not None and was != now:

@@ -37,9 +37,9 @@ class LevelStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeProfitLevel:
-    """One level of one position, counted from 1: `quantity` in base, of all that was bought.
+    """One level of a position, counted from 1: `quantity` in base, of what was held then.
 
-    `mode` is managed or resting. Levels are taken in their order: what was sold so far, however,
+    `mode` is managed or resting. Levels are taken in their order: what was sold since, by whatever,
     took the first ones.
     """
 

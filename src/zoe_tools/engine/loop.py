@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from zoe_tools.core.run import is_dust, plan_run, wants_exit
+from zoe_tools.core.position_invariants import is_dust
+from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
 from zoe_tools.domain.account import Account, KeyInfo

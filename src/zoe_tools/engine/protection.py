@@ -9,30 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from zoe_tools.core.run import is_dust
+from zoe_tools.core.position_invariants import is_protected
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.money import ZERO
-from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import Position
-
-_RESTING = (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
-
-
-def is_protected(position: Position, orders: Sequence[OrderRecord], instrument: Instrument) -> bool:
-    """Whether a resting stop covers what no target holds; dust below the minimum is covered."""
-    if is_dust(position, instrument):
-        return True
-    resting = [
-        order
-        for order in orders
-        if order.position_id == position.position_id and order.status in _RESTING
-    ]
-    stops = [each.remaining_quantity for each in resting if each.purpose == "stop"]
-    targets = [each.remaining_quantity for each in resting if each.purpose == "take_profit"]
-    quantity = instrument.floor_quantity(position.quantity)
-    return bool(stops) and sum((*stops, *targets), ZERO) >= quantity
 
 
 class ProtectionWatch:

@@ -19,6 +19,7 @@ from zoe_tools.core.accounting import (
     entry_position_id,
     excess_of,
     in_time_order,
+    is_begun_again,
 )
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_of
 from zoe_tools.domain.fill import Fill
@@ -170,6 +171,9 @@ def book_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Orde
             position.position_id,
         )
         return booked
+    if is_begun_again(position, record):
+        position = replace(position, stop_price=None, take_profit_price=None)
+        transaction.set_targets(position_id, ())
     after = apply_fill(position, ours, position_id=position_id, purpose=record.purpose)
     transaction.record_position(after)
     return replace(booked, position_id=after.position_id)

@@ -14,6 +14,7 @@ class Trouble:
     """What went wrong so far in a plan, and therefore must not be built upon."""
 
     is_unknown: bool = False
+    is_naked: bool = False
     symbols: set[Symbol] = field(default_factory=set)
     positions: set[PositionId] = field(default_factory=set)
 
@@ -21,6 +22,8 @@ class Trouble:
         """Remember a step that was not done."""
         if state is OutcomeState.DONE:
             return
+        if isinstance(step, PlaceOrder) and step.request.purpose == "stop":
+            self.is_naked = True
         if step.position_id is not None:
             self.positions.add(step.position_id)
         if state is OutcomeState.UNKNOWN:
@@ -33,6 +36,8 @@ class Trouble:
             return ""
         if self.is_unknown and adds_risk(step):
             return "an earlier step's outcome is unknown, so nothing may add risk"
+        if self.is_naked and adds_risk(step):
+            return "a position is left without its stop, so nothing may add risk"
         if symbol_of(step) in self.symbols:
             return f"an earlier step's outcome on {symbol_of(step)} is unknown"
         if step.position_id in self.positions:

@@ -48,11 +48,12 @@ class Registry(Observing):
         audit_notes.position(self._audit, position)
 
     def _demand_alone(self, position: Position) -> None:
-        """Invariant A: one active position per instrument."""
+        """Invariants A and E: one active position per instrument, and none of the other side."""
         for each in self.positions(active_only=True):
             if each.symbol == position.symbol and each.position_id != position.position_id:
                 raise PositionRuleBroken(
-                    "A", f"{each.position_id} is active in {each.symbol} already"
+                    "A" if each.side is position.side else "E",
+                    f"{each.position_id} is active in {each.symbol} already",
                 )
 
     def positions(
