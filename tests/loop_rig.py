@@ -44,7 +44,8 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
     Wire,
 )
-from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Holder, Readiness, supervise
 from zoe_tools.errors import StoreUnavailable

@@ -306,3 +306,14 @@ def test_without_a_fresh_quote_no_level_is_due() -> None:
 
     assert planned(high) == ["SetTargets", "AmendOrder", "PlaceOrder"]
     assert planned() == ["SetTargets"]
+
+
+def test_what_a_position_that_is_over_left_at_the_venue_is_cancelled() -> None:
+    """Its stop would sell coins that are not zoe's any more."""
+    stop = stop_of(make_position(), status=OrderStatus.OPEN)
+    (step,) = plan_run(snapshot_with(orders=(stop,)), (), frozenset()).steps
+
+    assert isinstance(step, CancelOrder)
+    assert (step.venue_order_id, step.reason) == (stop.venue_order_id, "its position is over")
+    nobody_s = stop_of(make_position(), status=OrderStatus.OPEN, position_id=None)
+    assert plan_run(snapshot_with(orders=(nobody_s,)), (), frozenset()).is_empty

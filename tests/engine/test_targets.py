@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from builders import d
+from builders import d, make_instrument
 from loop_rig import LoopRig, run_loop
+from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position, PositionStatus
@@ -155,3 +156,25 @@ def test_a_target_that_the_venue_refuses_gives_its_part_back_to_the_stop(tmp_pat
 
     _, tally = run_loop(tmp_path, story, policy=SPLIT)
     assert tally.unprotected_seconds < 10
+
+
+@pytest.mark.parametrize("mode", [TargetMode.SPLIT, TargetMode.RESTING, TargetMode.MANAGED])
+def test_levels_that_somebody_sets_are_followed_within_a_second(
+    tmp_path: Path, mode: TargetMode
+) -> None:
+    """`zoe repair-tp` tells, the loop does: to any mode and back, and all of it is always held."""
+    names = {"split": ["limit", "stop-loss"], "resting": ["limit"], "managed": ["stop-loss"]}
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        position = await held(rig)
+        for wanted in (mode, TargetMode.MANAGED, mode):
+            policy = Policy(take_profit_mode=wanted)
+            levels = levels_for(position, make_instrument(), policy, at=rig.clock.now())
+            await rig.read(lambda tx, levels=levels: tx.set_targets(position.position_id, levels))  # type: ignore[misc]
+            await rig.pass_time(3)
+            rests = rig.resting(Side.SELL)
+            assert sorted(each.order_type.value for each in rests) == names[wanted.value]
+            assert sum((each.remaining_quantity for each in rests), d("0")) == position.quantity
+
+    run_loop(tmp_path, story)

@@ -18,7 +18,7 @@ from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate, Gap, StreamDown
-from zoe_tools.engine.loop import LoopParts
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.runtime.virtual_loop import run_virtual

@@ -16,8 +16,8 @@ from zoe_tools.commands.planning import (
     value_of,
 )
 from zoe_tools.core.check_tp_coverage import Coverage, check_tp_coverage
-from zoe_tools.core.repair_tp import plan_repair_tp
-from zoe_tools.domain.plan import Arguments, Plan
+from zoe_tools.core.repair_tp import TARGETS_ALONE, plan_repair_tp
+from zoe_tools.domain.plan import Arguments, Plan, SetTargets
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.take_profit import TargetMode
 from zoe_tools.errors import ConfigError
@@ -123,8 +123,14 @@ async def _repair(
 
 
 async def _is_something_left(context: Context, snapshot: Snapshot, plan: Plan) -> bool:
-    """Whether a position is still not covered: to have done nothing about it is not to be well."""
+    """Whether a position is still not covered: to have done nothing about it is not to be well.
+
+    What a running loop was just told to do is on its way.
+    """
+    runs = await _loop_runs(context, snapshot)
+    is_on_its_way = runs and any(isinstance(step, SetTargets) for step in plan.steps)
     if not plan.is_empty:
         snapshot = await context.look(_NEEDS)
-    rows = check_tp_coverage(snapshot, loop_is_running=await _loop_runs(context, snapshot))
-    return any(row.coverage is not Coverage.OK for row in rows)
+    found = {row.coverage for row in check_tp_coverage(snapshot, loop_is_running=runs)}
+    found -= {Coverage.OK}
+    return bool(found - TARGETS_ALONE if is_on_its_way else found)

@@ -11,27 +11,26 @@ from dataclasses import replace
 from datetime import timedelta
 
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage, check_tp_coverage
-from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.recover_sl import own_stops
-from zoe_tools.core.sync_positions import protective_price
 from zoe_tools.core.take_profit import (
     Resting,
     fit_resting,
     keep_levels,
     levels_for,
     levels_of,
-    open_levels,
     own_targets,
 )
-from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
-from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, Step
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.snapshot import Snapshot, value_of
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 
-REPAIRABLE = frozenset({Coverage.OK, Coverage.MISSING_TP, Coverage.MISMATCH_TP})
+TARGETS_ALONE = frozenset({Coverage.MISSING_TP, Coverage.MISMATCH_TP})
+"""What is wrong with nothing but the targets."""
+
+REPAIRABLE = TARGETS_ALONE | {Coverage.OK}
 """What targets can be fitted to; everything else is another command's to mend first."""
 
 
@@ -63,7 +62,9 @@ def plan_repair_tp(
                 " none runs. The stop stays. Next: zoe run, or zoe repair-tp --mode split"
             )
             continue
-        for found in _fitted(snapshot, position, catalogue, open_orders, levels):
+        for found in _fitted(
+            snapshot, position, catalogue, open_orders, levels, loop_is_running=loop_is_running
+        ):
             if isinstance(found, str):
                 notes.append(found)
             else:
@@ -111,7 +112,10 @@ def _fitted(
     catalogue: InstrumentCatalogue,
     open_orders: tuple[VenueOrder, ...],
     levels: tuple[TakeProfitLevel, ...],
+    *,
+    loop_is_running: bool,
 ) -> Iterator[Step | str]:
+    """Where levels are kept and a loop runs, the venue is the loop's: two would be in their way."""
     instrument = catalogue.resolve(position.symbol)
     stops = own_stops(position, snapshot.orders, open_orders)
     targets = own_targets(position, snapshot.orders, open_orders)
@@ -121,40 +125,18 @@ def _fitted(
     resting = Resting(stop=stops[0] if stops else None, targets=targets)
     steps, notes = fit_resting(position, instrument, levels, resting)
     kept = keep_levels(position, snapshot.targets, levels)
-    if kept is not None and _is_worth_keeping(snapshot, position, levels):
+    is_kept = _is_worth_keeping(snapshot, position, levels)
+    if kept is not None and is_kept:
         yield kept
+    if is_kept and loop_is_running:
+        if kept is not None or steps:
+            yield (
+                f"{position.symbol}: the running loop brings the venue in line with these levels."
+                " Look again: zoe check-tp-coverage"
+            )
+        return
     yield from steps
-    if not stops:
-        yield from _stop_for_the_rest(snapshot, position, instrument, levels)
     yield from notes
-
-
-def _stop_for_the_rest(
-    snapshot: Snapshot,
-    position: Position,
-    instrument: Instrument,
-    levels: tuple[TakeProfitLevel, ...],
-) -> Iterator[Step]:
-    """Where targets held all of it until now, what they give up gets its stop."""
-    quantity = sum(
-        (
-            each.remaining
-            for each in open_levels(position, levels, instrument)
-            if each.level.mode is TargetMode.MANAGED
-        ),
-        ZERO,
-    )
-    quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
-    bid = next((each.bid for each in quotes if each.symbol == position.symbol), None)
-    price = protective_price(position, instrument, mark=bid, loss_pct=snapshot.policy.stop_loss_pct)
-    if instrument.is_tradable_quantity(quantity, price=price):
-        yield place_stop(
-            position,
-            quantity=quantity,
-            price=price,
-            notional=instrument.cost(price=price, quantity=quantity),
-            reason="what no target holds gets its stop",
-        )
 
 
 def _is_worth_keeping(

@@ -96,6 +96,7 @@ def plan_run(
     steps: list[Step] = []
     for position in snapshot.positions:
         steps.extend(_tend(world, position))
+    steps.extend(_left_behind(world))
     steps.extend(_stale_entries(world, all_of_them=is_stopping))
     notes: list[str] = []
     if snapshot.trading_state.may_enter and not is_stopping:
@@ -347,6 +348,24 @@ def _can_be_canceled(order: OrderRecord) -> bool:
         OrderStatus.OPEN,
         OrderStatus.PARTIALLY_FILLED,
     )
+
+
+def _left_behind(world: _World) -> Iterator[Step]:
+    """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
+    held = {each.position_id for each in world.snapshot.positions}
+    for order in world.snapshot.orders:
+        if order.purpose not in ("stop", "take_profit") or order.venue_order_id is None:
+            continue
+        is_left = order.position_id is not None and order.position_id not in held
+        if is_left and _can_be_canceled(order):
+            yield CancelOrder(
+                venue_order_id=order.venue_order_id,
+                client_order_id=order.client_order_id,
+                symbol=order.symbol,
+                purpose=order.purpose,
+                position_id=order.position_id,
+                reason="its position is over",
+            )
 
 
 def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:

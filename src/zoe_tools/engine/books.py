@@ -25,6 +25,9 @@ from zoe_tools.store.store import Transaction
 _USUAL = Policy()
 
 
+_Set = tuple[TradingState, Policy, ReconciliationState, tuple[TakeProfitLevel, ...]]
+
+
 class Books:
     """Positions, working and recent orders, open intents, the day's notional, the kill state."""
 
@@ -51,15 +54,19 @@ class Books:
         await self._store.run(lambda transaction: self._read(transaction, now))
 
     async def refresh_trading_state(self, now: datetime) -> bool:
-        """Read kill state and limits, and latch what the switch demands; True if changed."""
+        """Read what people set: kill state, limits, targets, and latch what the switch demands.
 
-        def read(transaction: Transaction) -> tuple[TradingState, Policy, ReconciliationState]:
+        True if anything is another than before.
+        """
+
+        def read(transaction: Transaction) -> _Set:
             compared = transaction.reconciliation.state()
-            return _latched_state(transaction, now), self._policy(transaction), compared
+            state, policy = _latched_state(transaction, now), self._policy(transaction)
+            return state, policy, compared, transaction.targets()
 
         told = await self._store.run(read)
-        changed = told != (self.trading_state, self.policy, self.reconciliation)
-        self.trading_state, self.policy, self.reconciliation = told
+        changed = told != (self.trading_state, self.policy, self.reconciliation, self.targets)
+        self.trading_state, self.policy, self.reconciliation, self.targets = told
         return changed
 
     def write_into(self, transaction: Transaction) -> None:

@@ -9,23 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
-from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
-from zoe_tools.domain.account import Account, KeyInfo
-from zoe_tools.domain.cadence import Cadence
+from zoe_tools.core.strategy.protocol import Decision, MarketView
 from zoe_tools.domain.identifiers import PositionId, Symbol
-from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
-from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
+from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
     BalanceUpdate,
@@ -40,45 +36,17 @@ from zoe_tools.domain.stream import (
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.decisions import write_decisions, write_would_be
 from zoe_tools.engine.outage import Outage, demand_journal
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.protection import ProtectionWatch
-from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.statuses import Source, StatusWatch
 from zoe_tools.engine.view import LiveView
-from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import PlanStale, VenueError
-from zoe_tools.gate.gate import Gate
-from zoe_tools.ports import Clock, Feed, Narrator, Venue
-from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopParts:
-    """Everything the loop works with; built in the runtime."""
-
-    account: Account
-    policy: Policy
-    strategy: Strategy
-    catalogue: InstrumentCatalogue
-    cadence: Cadence
-    clock: Clock
-    venue: Venue
-    feed: Feed
-    store: StoreRunner
-    gate: Gate
-    sightings: Sightings
-    narrator: Narrator
-    is_shadow: bool = False
-    compares: bool = False
-    news: asyncio.Event | None = None
-    """Set by whoever hears that the trading state was changed; None where nobody can."""
-    key: Reading[KeyInfo] | Missing = NOT_GATHERED
-    worth: WorthWatch | None = None
 
 
 class TradingLoop:

@@ -18,7 +18,8 @@ from zoe_tools.domain.discrepancy import ReconciliationState, Response
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, RebuildOrder
 from zoe_tools.domain.snapshot import RECENT, Reading, Snapshot
-from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError, VenueError
 from zoe_tools.gate.reconciliation import asked_by_name, note_reconciliation, report
 from zoe_tools.store.store import Transaction

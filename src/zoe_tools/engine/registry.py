@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from zoe_tools.core.registry_audit import KeyOf, RegistryAudit
-from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.gate.registry_watch import audit_stored, repair_stored
 from zoe_tools.store.store import Transaction
 

@@ -19,7 +19,8 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.domain.snapshot import Reading
-from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.reconciling import compare_for_ever
 from zoe_tools.engine.registry import begin_registry, watch_registry
 from zoe_tools.engine.worth_watch import WorthWatch

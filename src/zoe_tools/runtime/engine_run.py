@@ -19,7 +19,8 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Reading
-from zoe_tools.engine.loop import LoopParts, TradingLoop
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch

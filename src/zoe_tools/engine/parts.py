@@ -1,0 +1,42 @@
+"""Everything a trading loop works with, put together in the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from zoe_tools.core.strategy.protocol import Strategy
+from zoe_tools.domain.account import Account, KeyInfo
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
+from zoe_tools.engine.sightings import Sightings
+from zoe_tools.engine.worth_watch import WorthWatch
+from zoe_tools.gate.gate import Gate
+from zoe_tools.ports import Clock, Feed, Narrator, Venue
+from zoe_tools.store.runner import StoreRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopParts:
+    """Everything the loop works with; built in the runtime."""
+
+    account: Account
+    policy: Policy
+    strategy: Strategy
+    catalogue: InstrumentCatalogue
+    cadence: Cadence
+    clock: Clock
+    venue: Venue
+    feed: Feed
+    store: StoreRunner
+    gate: Gate
+    sightings: Sightings
+    narrator: Narrator
+    is_shadow: bool = False
+    compares: bool = False
+    news: asyncio.Event | None = None
+    """Set by whoever hears that the trading state was changed; None where nobody can."""
+    key: Reading[KeyInfo] | Missing = NOT_GATHERED
+    worth: WorthWatch | None = None
