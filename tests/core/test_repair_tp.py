@@ -108,6 +108,19 @@ SET = levels_for(HELD, BITCOIN, SPLIT, at=NOON)
             TargetMode.SPLIT,
             ["set 2"],
         ),
+        (
+            world(replace(TARGET, quantity=d("0.001")), targets=ALL),
+            False,
+            TargetMode.SPLIT,
+            ["set 2", "amend take_profit 0.0005", "place stop 0.0005"],
+        ),
+        (
+            world(replace(TARGET, quantity=d("0.001")), targets=ALL),
+            False,
+            TargetMode.MANAGED,
+            ["set 1", "cancel take_profit", "place stop 0.001"],
+        ),
+        (world(replace(TARGET, quantity=d("0.001")), targets=ALL), False, None, []),
         (world(STOP), True, TargetMode.RESTING, ["set 1"]),
         (world(STOP), True, TargetMode.SPLIT, ["set 2"]),
         (
@@ -176,7 +189,8 @@ def test_without_a_loop_managed_targets_are_named_as_covering_nothing() -> None:
 
     assert "--mode split" in plan.notes[0]
     kept = plan_repair_tp(world(STOP), loop_is_running=False, mode=TargetMode.RESTING)
-    assert "The stop stays" in kept.notes[0]
+    assert kept.is_empty
+    assert "a loop has to mind the stop" in kept.notes[0]
 
 
 def coverage(snapshot: Snapshot, *, runs: bool = True) -> Coverage:

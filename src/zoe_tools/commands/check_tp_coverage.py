@@ -12,6 +12,7 @@ from zoe_tools.core.check_tp_coverage import (
     absent_holdings,
 )
 from zoe_tools.core.check_tp_coverage import check_tp_coverage as assess
+from zoe_tools.core.repair_tp import is_held_by_targets
 from zoe_tools.domain.money import short
 from zoe_tools.gather import Need
 from zoe_tools.render.printer import Printer
@@ -83,8 +84,11 @@ def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_runni
             for row in rows
         ],
     )
-    if any(row.coverage is Coverage.UNPROTECTED for row in rows):
+    naked = [row for row in rows if row.coverage is Coverage.UNPROTECTED]
+    if any(not is_held_by_targets(row) for row in naked):
         printer.line("Next: zoe recover-sl")
+    if any(is_held_by_targets(row) for row in naked):
+        printer.line("Targets hold it, and nobody minds the stop. Next: zoe run, or zoe repair-tp")
     if any(row.coverage in (Coverage.MISSING_TP, Coverage.MISMATCH_TP) for row in rows):
         printer.line("Next: zoe repair-tp")
     if not loop_is_running and any(row.coverage is Coverage.MISSING_TP for row in rows):

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from zoe_tools.core.position_orders import place_exit
 from zoe_tools.core.sync_positions import shortages
+from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
@@ -118,7 +119,9 @@ def _protection_gaps(snapshot: Snapshot) -> Iterator[str]:
                 f" {order.status.value}, the venue does not show it: run `zoe reconcile`."
             )
     for position in _held(snapshot):
-        if position.stop_venue_order_id not in resting:
+        targets = own_targets(position, snapshot.orders, snapshot.open_orders.value)
+        in_targets = sum((each.remaining_quantity for each in targets), ZERO)
+        if position.stop_venue_order_id not in resting and in_targets < position.quantity:
             yield f"{position.symbol} has no stop at the venue: run `zoe recover-sl`."
 
 

@@ -11,20 +11,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage, check_tp_coverage
+from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.recover_sl import own_stops
+from zoe_tools.core.sync_positions import protective_price
 from zoe_tools.core.take_profit import (
     Resting,
     fit_resting,
     keep_levels,
     levels_for,
     levels_of,
+    open_levels,
     own_targets,
 )
-from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, Step
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Snapshot, value_of
+from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 
 TARGETS_ALONE = frozenset({Coverage.MISSING_TP, Coverage.MISMATCH_TP})
@@ -51,15 +55,15 @@ def plan_repair_tp(
     notes: list[str] = []
     for row in check_tp_coverage(snapshot, loop_is_running=loop_is_running):
         position = by_id[row.position_id]
-        if row.coverage not in REPAIRABLE:
+        if row.coverage not in REPAIRABLE and not is_held_by_targets(row):
             notes.append(_first(row))
             continue
         levels = _levels(snapshot, position, catalogue, mode)
         all_rest = bool(levels) and all(each.mode is TargetMode.RESTING for each in levels)
         if all_rest and not loop_is_running:
             notes.append(
-                f"{row.symbol}: if all of it rests in targets, a loop has to mind the stop, and"
-                " none runs. The stop stays. Next: zoe run, or zoe repair-tp --mode split"
+                f"{row.symbol}: where all of it rests in targets a loop has to mind the stop, and"
+                " none runs. Next: zoe run, or zoe repair-tp --mode split"
             )
             continue
         for found in _fitted(
@@ -136,7 +140,46 @@ def _fitted(
             )
         return
     yield from steps
+    if not stops:
+        yield from _stop_for_the_rest(snapshot, position, instrument, levels)
     yield from notes
+
+
+def is_held_by_targets(row: PositionCoverage) -> bool:
+    """Whether targets hold it, and what is missing is a stop, or a loop that minds one."""
+    return (
+        row.coverage is Coverage.UNPROTECTED
+        and row.stop_quantity == ZERO
+        and row.resting_quantity > ZERO
+    )
+
+
+def _stop_for_the_rest(
+    snapshot: Snapshot,
+    position: Position,
+    instrument: Instrument,
+    levels: tuple[TakeProfitLevel, ...],
+) -> Iterator[Step]:
+    """Where targets held all of it until now, what they give up gets its stop."""
+    quantity = sum(
+        (
+            each.remaining
+            for each in open_levels(position, levels, instrument)
+            if each.level.mode is TargetMode.MANAGED
+        ),
+        ZERO,
+    )
+    quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
+    bid = next((each.bid for each in quotes if each.symbol == position.symbol), None)
+    price = protective_price(position, instrument, mark=bid, loss_pct=snapshot.policy.stop_loss_pct)
+    if instrument.is_tradable_quantity(quantity, price=price):
+        yield place_stop(
+            position,
+            quantity=quantity,
+            price=price,
+            notional=instrument.cost(price=price, quantity=quantity),
+            reason="what no target holds gets its stop",
+        )
 
 
 def _is_worth_keeping(
