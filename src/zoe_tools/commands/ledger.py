@@ -194,13 +194,19 @@ def _row(entry: LedgerEntry) -> tuple[str, ...]:
     fee = short(entry.fee)
     return (
         f"{entry.booked_at:%Y-%m-%d %H:%M:%S}",
-        "/".join(filter(None, (entry.kind, entry.subtype))),
+        _type_of(entry),
         entry.asset if entry.wallet == MAIN else f"{entry.asset} ({entry.wallet})",
         short(entry.amount),
         fee if entry.own_fee == entry.fee else f"{fee} {entry.fee_asset}",
         short(entry.balance),
         entry.refid,
     )
+
+
+def _type_of(entry: LedgerEntry) -> str:
+    """As the venue spells it, but for `trade/tradespot`: of the many trades that is nothing new."""
+    told = "/".join(filter(None, (entry.kind, entry.subtype)))
+    return "trade" if told == "trade/tradespot" else told
 
 
 def _as_csv(printer: Printer, rows: Sequence[LedgerEntry]) -> None:

@@ -136,7 +136,7 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
                 ("rows", rows),
                 ("period", span),
                 ("types", kinds or "none"),
-                ("assets", assets or "none"),
+                *([("assets", assets)] if assets else []),
                 ("proof", _chained(each)),
             ),
         )
