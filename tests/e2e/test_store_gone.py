@@ -200,8 +200,10 @@ def test_a_kill_and_a_stop_go_out_and_what_adds_is_refused(outage: Outage) -> No
     with outage.lasting():
         assert home.zoe("recover-sl", "--execute").code == 7
         assert stops(home) == [BTC] * readable
-        assert home.zoe("recover-sl", "--execute").code == 7
-        assert home.zoe(*adopting(ETH, "2", FAR_BELOW)).code == 7
+        # At the same time: each of them waits for seconds before it gives the store up.
+        again, more = ("recover-sl", "--execute"), adopting(ETH, "2", FAR_BELOW)
+        with home.started(*again) as second, home.started(*more) as third:
+            assert [each.wait(timeout=PATIENCE_S) for each in (second, third)] == [7, 7]
         assert stops(home) == [BTC] * readable
         assert home.zoe("kill", "--execute").code == 7
         assert [each.side for each in open_orders(home)] == [Side.SELL] * readable
