@@ -438,9 +438,20 @@ def test_a_look_that_knows_no_flows_makes_no_point(tmp_path: Path) -> None:
         await desk.clock.sleep(600)
         desk.venue.totals["USD"] -= 300
         desk.venue.cue("ledger", VenueUnavailable("down"))
-        await reported(desk)
+        text = await reported(desk)
 
+        assert "No point of the equity curve was made: down" in text
+        assert "deepest 0.00 %" in text
         assert len(await desk.read(lambda tx: tx.equity_points())) == 1
+        await desk.clock.sleep(8 * 86_400)
+        desk.venue.calls.clear()
+        assert "zoe ledger import --from-venue --execute" in await reported(desk)
+        assert not any(method == "ledger" for method, _ in desk.venue.calls)
+        gone = row("W", "withdrawal", "USD", "-300", -0.1, balance=d("700"))
+        newest = row("N", "rollover", "USD", "0", -190, balance=d("700"))
+        await booked(desk, rows=[gone, newest])
+        assert "deepest 0.00 %" in await reported(desk)
+        assert len(await desk.read(lambda tx: tx.equity_points())) == 2
 
     at_the_desk(tmp_path, story, balances={"USD": d("1000")})
 

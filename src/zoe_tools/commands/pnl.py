@@ -110,13 +110,15 @@ async def _pnl(context: Context, invocation: Invocation, ask: Ask) -> int:
     seen = await look_at_worth(context)
     if seen.why:
         printer.warn(f"Prices and balances are those that were stored: {seen.why}.")
+    if seen.unheard:
+        printer.warn(f"No point of the equity curve was made: {seen.unheard}")
     given = await context.store.run(
         lambda tx: pnl_input(
             tx,
             now=seen.at,
             balances=seen.balances,
             seen=seen.marks,
-            entries=seen.entries or (),
+            entries=seen.entries,
         )
     )
     await _keep(context, printer, given, seen)
@@ -152,9 +154,7 @@ def _span_of(ask: Ask, now: datetime) -> Span:
 async def _keep(context: Context, printer: Printer, given: PnlInput, seen: Seen) -> None:
     """What was seen is an observation; books that cannot be written can be read all the same."""
     try:
-        await context.store.run(
-            lambda tx: keep_seen(tx, given, seen.marks, is_whole=seen.entries is not None)
-        )
+        await context.store.run(lambda tx: keep_seen(tx, given, seen.marks))
     except StoreError as error:
         printer.warn(f"What was seen now could not be kept: {error.message}")
 

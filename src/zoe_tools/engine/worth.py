@@ -7,7 +7,7 @@ written by who may change them: a running loop, and `zoe pnl --execute`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
 from zoe_tools.core.ledger_curve import points_of_ledger
@@ -18,7 +18,11 @@ from zoe_tools.core.pnl_daily import pnl_days, restated
 from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.store.store import Transaction
+
+LONGEST_GAP = timedelta(days=7)
+"""So much of the venue's ledger is asked for a point of the curve; more is for an import."""
 
 
 def records_in(transaction: Transaction) -> Records:
@@ -54,12 +58,12 @@ def pnl_input(
     now: datetime,
     balances: Sequence[Balance] | None,
     seen: Sequence[Mark] = (),
-    entries: Iterable[LedgerEntry] = (),
+    entries: Iterable[LedgerEntry] | None = None,
 ) -> PnlInput:
     """All that a report or the result of a day is made of.
 
-    `balances` None: not known now. `entries` are ledger rows that the books may not have yet: what
-    they tell of deposits and withdrawals is no result.
+    `balances` None: not known now. `entries` are the ledger rows since the last point: what came
+    and went by them is no result. None: nobody knows, and there is no point of now.
     """
     records = records_in(transaction)
     marks = marks_in(transaction, records, seen)
@@ -67,6 +71,7 @@ def pnl_input(
     equity = None
     if balances is not None:
         equity = assess_equity(balances, marks, at=now, currency=CURRENCY)
+    if equity is not None and entries is not None:
         flows = flows_in(_together(records.entries, entries), marks, CURRENCY)
         points = (*points, next_point(transaction.latest_equity(), equity, flows))
     return PnlInput(
@@ -101,16 +106,32 @@ def next_point(base: EquityPoint | None, equity: Equity, flows: Sequence[Flow]) 
     return advanced(base, point_of(equity), flows_after(flows, since))
 
 
-def keep_seen(
-    transaction: Transaction, given: PnlInput, seen: Iterable[Mark], *, is_whole: bool = True
-) -> None:
-    """Keep the prices that were seen, and the equity of now as a point, if there is one.
-
-    Not `is_whole`: what came and went since the last point is not known, and there is no point.
-    """
+def keep_seen(transaction: Transaction, given: PnlInput, seen: Iterable[Mark]) -> None:
+    """Keep the prices that were seen, and the equity of now as a point, if it is one."""
     transaction.record_marks(seen)
-    if given.equity is not None and is_whole:
+    if given.equity is not None and given.points[-1:] and given.points[-1].taken_at == given.now:
         transaction.record_equity(given.points[-1])
+
+
+def unheard_since(transaction: Transaction, now: datetime) -> datetime | None:
+    """From when on the venue's ledger has to be asked what came and went; None: there is no point.
+
+    What the books have of it need not be asked.
+
+    Raises:
+        VenueUnavailable: too long ago to be read page by page.
+    """
+    base = transaction.latest_equity()
+    if base is None:
+        return None
+    booked = transaction.ledger(since=base.taken_at)
+    since = booked[-1].booked_at if booked else base.taken_at
+    if now - since > LONGEST_GAP:
+        raise VenueUnavailable(
+            f"What came and went since {since:%Y-%m-%d} is not in the books, and too much to ask.",
+            hint="zoe ledger import --from-venue --execute",
+        )
+    return since
 
 
 def keep_days(transaction: Transaction, given: PnlInput, *, reconciled_at: datetime | None) -> int:

@@ -26,6 +26,7 @@ from zoe_tools.domain.stream import (
     StreamDown,
     StreamEvent,
 )
+from zoe_tools.engine.worth import unheard_since
 from zoe_tools.errors import VenueError
 from zoe_tools.ports import Clock, Feed, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -71,6 +72,7 @@ class WorthWatch:
         self._last: datetime | None = None
         self._counted: frozenset[str] = frozenset()
         self._is_behind = True
+        self._complaint = ""
 
     def hear(self, event: StreamEvent) -> None:
         """Note a ledger row; after what may have hidden one, the venue's ledger is asked."""
@@ -139,13 +141,17 @@ class WorthWatch:
         """Whether all that came or went since the last point is known."""
         if not self._is_behind:
             return True
-        base = await self._store.run(lambda transaction: transaction.latest_equity())
+        now = self._clock.now()
         try:
-            rows = await self._venue.ledger(since=base.taken_at) if base else ()
+            since = await self._store.run(lambda transaction: unheard_since(transaction, now))
+            rows = await self._venue.ledger(since=since) if since else ()
+            booked = await self._store.run(_booked_since_the_last_point)
         except VenueError as error:
-            _LOG.warning("What came and went cannot be read: %s", error.message)
+            if error.message != self._complaint:
+                _LOG.warning("No point of the equity curve is made: %s", error.message)
+            self._complaint = error.message
             return False
-        self._heard.update({each.ledger_id: each for each in rows})
+        self._heard.update({each.ledger_id: each for each in (*booked, *rows)})
         self._is_behind = False
         return True
 
@@ -163,3 +169,8 @@ class WorthWatch:
         point = advanced(base, point_of(equity), flows_in(news, book, CURRENCY))
         transaction.record_equity(point)
         return point
+
+
+def _booked_since_the_last_point(transaction: Transaction) -> tuple[LedgerEntry, ...]:
+    base = transaction.latest_equity()
+    return () if base is None else transaction.ledger(since=base.taken_at)

@@ -10,6 +10,7 @@ from zoe_tools.core.marks import marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.snapshot import Missing, value_of
+from zoe_tools.engine.worth import unheard_since
 from zoe_tools.errors import VenueError
 from zoe_tools.gather import Need
 from zoe_tools.runtime.context import Context
@@ -29,6 +30,8 @@ class Seen:
     marks: tuple[Mark, ...] = ()
     entries: tuple[LedgerEntry, ...] | None = None
     why: str = ""
+    unheard: str = ""
+    """Why there are no `entries`, where everything else was told."""
 
 
 async def look_at_worth(context: Context) -> Seen:
@@ -46,13 +49,15 @@ async def look_at_worth(context: Context) -> Seen:
     held = value_of(snapshot.balances, "the balances")
     balances = by_asset(held, catalogue)
     seen = replace(seen, balances=balances)
-    base = await context.store.run(lambda transaction: transaction.latest_equity())
     wanted = valuing_pairs((each.asset for each in balances if each.total), catalogue)
     try:
         quotes = await context.venue.quotes(wanted) if wanted else ()
-        entries = await context.venue.ledger(since=base.taken_at) if base else ()
     except VenueError as error:
         return replace(seen, why=error.message.rstrip("."))
-    return replace(
-        seen, at=context.clock.now(), marks=marks_of_quotes(quotes, "ticker"), entries=entries
-    )
+    seen = replace(seen, at=context.clock.now(), marks=marks_of_quotes(quotes, "ticker"))
+    try:
+        since = await context.store.run(lambda tx: unheard_since(tx, seen.at))
+        entries = await context.venue.ledger(since=since) if since else ()
+    except VenueError as error:
+        return replace(seen, unheard=f"{error.message} {error.hint}".strip())
+    return replace(seen, entries=entries)
