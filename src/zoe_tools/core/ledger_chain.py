@@ -181,17 +181,17 @@ class Chains:
 
 def chain_row(entry: LedgerEntry, place: int = 0) -> ChainRow:
     """What the chain needs of a ledger row."""
-    own = entry.own_fee
-    foreign = None if own == entry.fee else (entry.fee_asset, entry.fee)
+    asset, paid_in, fee = entry.asset, entry.fee_asset, entry.fee
+    is_own = not paid_in or paid_in == asset
     return ChainRow(
         second_of(entry.booked_at),
         entry.ledger_id,
-        entry.asset,
+        asset,
         entry.wallet,
-        entry.amount - own,
+        entry.amount - fee if is_own else entry.amount,
         entry.balance,
         place,
-        foreign,
+        None if is_own or not fee else (paid_in, fee),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from zoe_tools.domain.identifiers import LedgerId
@@ -38,7 +39,8 @@ class LedgerEntry:
     @property
     def own_fee(self) -> Decimal:
         """What of the fee this row's own balance paid."""
-        return self.fee if self.fee_asset in {"", self.asset} else ZERO
+        is_own = not self.fee_asset or self.fee_asset == self.asset
+        return self.fee if is_own else ZERO
 
     @property
     def change(self) -> Decimal:
@@ -130,6 +132,7 @@ class ExportedTrade:
     ledger_ids: tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)
 def second_of(at: datetime) -> str:
     """A time in UTC to the second, as text that sorts."""
     return at.astimezone(UTC).isoformat()[:19]
