@@ -25,6 +25,8 @@ LIMITS = (
     "max_open_positions",
     "stop_loss_pct",
     "take_profit_pct",
+    "take_profit_levels",
+    "take_profit_mode",
     "price_collar_pct",
     "liquidity_guard_spread_pct",
     "reconcile_cash_tolerance",
