@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, d, make_request, make_stop_request, place
+from builders import BTC, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.positions import _Asked, _positions
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.position import PositionStatus
 from zoe_tools.errors import ConfigError, VenueUnavailable
 
 
@@ -109,5 +111,21 @@ def test_what_is_over_is_told_when_asked_for(tmp_path: Path) -> None:
         assert "No positions" in (await listed(desk))[1]
         code, text = await listed(desk, everything=True)
         assert (code, "closed" in text) == (0, True)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_registry_that_contradicts_itself_is_a_finding(tmp_path: Path) -> None:
+    """With the runbook's string, on demand, and as it is stored."""
+
+    async def story(desk: Desk) -> None:
+        await bought(desk)
+        over = make_position(position_id=PositionId("P-over"), status=PositionStatus.CLOSED)
+        await desk.read(lambda tx: tx.copy_position(over))
+        code, text = await listed(desk, everything=True)
+        assert code == 3
+        assert "remaining_qty_violation:P-over:BTC/USD" in text
+        told = json.loads((await listed(desk, as_json=True))[1])["result"]["audit"]
+        assert (told["phase"], told["violations_total"]) == ("on_demand", 1)
 
     at_the_desk(tmp_path, story)

@@ -186,7 +186,9 @@ def _show(printer: Printer, answer: _Answer) -> None:
     for violation in answer.audit.violations:
         printer.wrapped("(!) ", f"REGISTRY: {violation}")
     if answer.audit.violations:
-        printer.line("Next: zoe reconcile")
+        printer.line(
+            "No entries until it is mended; what can be, a loop mends at its start: zoe run"
+        )
 
 
 def _show_lines(printer: Printer, answer: _Answer) -> None:
