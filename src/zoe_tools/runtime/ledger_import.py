@@ -42,7 +42,7 @@ Sought = dict[str, LedgerEntry | None]
 _LOOK_UP_ROWS = 2_000
 _MANY = 10_000
 _COLLECT_AFTER = 100_000
-_LEAST_ROWS = 500
+_LEAST_ROWS = 1_000
 """A commit costs as much as so many rows: on a busy machine fewer would make it only slower."""
 
 _CHAIN_HINT = (

@@ -50,7 +50,7 @@ from zoe_tools.store.rows import upsert
 PAGE = 5_000
 _LOOK_UP_ROWS = 500
 _BULK_CACHE_KB = 160_000
-_BULK_CHECKPOINT_PAGES = 32_000
+_BULK_CHECKPOINT_PAGES = 64_000
 """The ids of ledger rows are random: each new one touches another page of their index. With all of
 it at hand, and written back seldom, a million rows are not a million pages read and twice written.
 """
