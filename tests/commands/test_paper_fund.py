@@ -10,6 +10,7 @@ import pytest
 
 from program import Home, result_of
 from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.kraken.spot import KrakenSpot
 
 
@@ -31,12 +32,15 @@ def owned(home: Home) -> dict[str, Decimal]:
 
 
 def rows_at_the_venue(home: Home) -> list[tuple[str, str, Decimal]]:
-    """(kind, asset, amount) of the ledger over REST, as zoe's own client reads it, sorted."""
+    """(kind, asset and wallet, amount) of the ledger, as zoe reads it over REST; sorted."""
 
     async def read(venue: KrakenSpot) -> Sequence[LedgerEntry]:
         return await venue.ledger()
 
-    return sorted((row.kind, row.asset, row.amount) for row in home.at_the_venue(read))
+    return sorted(
+        (row.kind, row.asset if row.wallet == MAIN else f"{row.asset}, {row.wallet}", row.amount)
+        for row in home.at_the_venue(read)
+    )
 
 
 def test_a_dry_run_says_what_would_be_and_changes_nothing(home: Home) -> None:
@@ -80,8 +84,8 @@ def test_money_comes_and_goes_and_the_venue_tells_it(home: Home) -> None:
         ("deposit", "BTC", Decimal("0.5")),
         ("transfer", "BTC", Decimal("-0.1")),
         ("transfer", "BTC", Decimal("0.04")),
-        ("transfer", "BTC.F", Decimal("-0.04")),
-        ("transfer", "BTC.F", Decimal("0.1")),
+        ("transfer", "BTC, earn / flexible", Decimal("-0.04")),
+        ("transfer", "BTC, earn / flexible", Decimal("0.1")),
         ("withdrawal", "BTC", Decimal("-0.2")),
     ]
 

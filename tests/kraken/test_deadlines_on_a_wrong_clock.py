@@ -121,7 +121,7 @@ def test_a_run_asks_for_the_time_before_anything_else(skew_s: float) -> None:
         venue, feed = cast("KrakenSpot", parts.venue), cast("Any", parts.feed)
         await client.close()
         await trader.rest.aclose()
-        return venue.time.offset.total_seconds(), feed.server_time is venue.time
+        return venue.time.offset.total_seconds(), feed._feed.server_time is venue.time
 
     offset_s, is_shared = at_desk(told)
 

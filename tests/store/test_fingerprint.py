@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -92,6 +93,9 @@ def insert_row(table: Table, transaction: Transaction) -> None:
     transaction._connection.execute(table.insert(), owner | filled)
 
 
+SLICES = itertools.count()
+"""Each import books under names that no import had before."""
+
 BUSINESS: dict[str, Work] = {
     "config": lambda t: t.set_config("kill_switch", "true", NOON),
     "trading_states": lambda t: t.set_trading_state(HALTED),
@@ -102,7 +106,7 @@ BUSINESS: dict[str, Work] = {
     "crypto_orders": lambda t: t.record_order(make_order()),
     "order_events": lambda t: t.append_order_event(EVENT),
     "crypto_fills": lambda t: t.record_fill(make_fill()),
-    "ledger_entries": lambda t: book_ledger(t, make_ledger_entry()),
+    "ledger_entries": lambda t: book_ledger(t, make_ledger_entry(), source=f"test/{next(SLICES)}"),
     "crypto_positions": lambda t: t.record_position(make_position()),
     "crypto_cash_snapshots": lambda t: t.record_balances((CASH,), at=NOON, source="rest"),
     "crypto_holdings_snapshots": lambda t: t.record_balances((COIN,), at=NOON, source="rest"),
