@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clock_jumps import waiting_in_no_time
 from postgres_server import PostgresServer
 from zoe_tools.observe.redaction import REDACTOR
-from zoe_tools.runtime.clocks import SystemClock
 
 _LONG = ("e2e/", "gate/test_crash_matrix.py", "test_json_answers.py")
 """Where single tests take many seconds; parts of their paths below this folder."""
@@ -63,14 +61,10 @@ def nobody_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's clock jumps over every wait: for commands whose venue is not there."""
-
-    async def sleep(clock: SystemClock, seconds: float) -> None:
-        clock.correct(clock._offset + timedelta(seconds=seconds))
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(SystemClock, "sleep", sleep)
+def in_no_time() -> Iterator[None]:
+    """Every wait of commands in this process: for those whose venue is not there."""
+    with waiting_in_no_time():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -273,6 +273,7 @@ def test_a_store_that_is_not_there_exits_7(tmp_path: Path) -> None:
     assert "zoe init" in ran.err
 
 
+@pytest.mark.usefixtures("in_no_time")
 def test_a_venue_that_is_not_there_exits_5(tmp_path: Path) -> None:
     """And is no clean account."""
     ran = zoe("reconcile", LIVE_KEYS, home=migrated(tmp_path))
