@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import ETH, NOON, d, make_fill
-from zoe_tools.core.accounting import apply_fill, excess_of, fold_fills
+from builders import ETH, NOON, d, make_fill, make_position
+from zoe_tools.core.accounting import apply_fill, excess_of, fold_fills, next_standing, with_stop
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import FillId, PositionId
+from zoe_tools.domain.identifiers import FillId, PositionId, VenueOrderId
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import HOLDING, Position, PositionStatus
+from zoe_tools.domain.position_lifecycle import demand_change, demand_transition
 
 P = PositionId("P1")
 
@@ -97,6 +98,22 @@ def test_a_late_purchase_opens_a_closed_position_again() -> None:
     assert (position.status, position.closed_at) == (PositionStatus.OPEN, None)
     assert (position.quantity, position.average_cost) == (d("1"), d("120"))
     assert position.realised_pnl == d("10")
+
+
+@pytest.mark.parametrize("status", sorted(HOLDING))
+@pytest.mark.parametrize("sold", ["0", "0.1"])
+@pytest.mark.parametrize("is_leaving", [True, False])
+def test_what_follows_from_a_position_s_facts_is_what_its_life_allows(
+    status: PositionStatus, sold: str, *, is_leaving: bool
+) -> None:
+    """A stop that rests, one that is gone, an exit at work: no fact raises, whatever the row is."""
+    bare = make_position(status=status, quantity=d("1"), exit_quantity=d(sold))
+    linked = with_stop(bare, None, VenueOrderId("O1"), d("58800"), at=NOON)
+    demand_change(bare, linked)
+    demand_change(linked, with_stop(linked, None, None, None, at=NOON))
+
+    for each in (bare, linked):
+        demand_transition(each.status, next_standing(each, is_leaving=is_leaving))
 
 
 def test_what_is_sold_beyond_the_position_is_named_and_not_booked() -> None:

@@ -222,6 +222,52 @@ def test_a_stop_that_fired_closes_the_position(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
+def test_a_fill_that_the_registry_s_rules_forbid_is_booked_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two rows were merged, and the stop of the one that was dropped fills in part: it happened."""
+    dropped = make_position(
+        position_id=PositionId("P2"), status=S.ORPHANED, exit_reason="merge_collision"
+    )
+    stop = order_of("stop", 2, position_id=PositionId("P2"), trigger_price=d("58800"))
+
+    async def story(desk: Desk) -> None:
+        await a_protected_position(desk)
+        await desk.read(lambda tx: tx.copy_position(dropped))
+        kept = await held(desk)
+        for _ in range(2):  # and the venue's records tell it again, as at a restart
+            await seen(desk, stop, OrderStatus.PARTIALLY_FILLED, filled(stop, "0.0001"))
+
+        order = await desk.read(lambda tx: tx.order(stop.client_order_id))
+        assert order is not None
+        assert (order.status, order.filled_quantity) == (
+            OrderStatus.PARTIALLY_FILLED,
+            d("0.0001"),
+        )
+        (fill,) = await desk.read(lambda tx: tx.fills())
+        assert fill.quantity == d("0.0001")
+        assert await held(desk) == kept
+        assert (await held(desk, PositionId("P2"))).status is S.ORPHANED
+        assert "INVARIANT_VIOLATION P2 was left as it was: rule A" in caplog.text
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_is_linked_to_what_turned_out_not_to_be_sold_in_part(tmp_path: Path) -> None:
+    """Its row says partial, its fills that nothing was sold: it is stopped and left like others."""
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.copy_position(make_position(status=S.PARTIAL)))
+        await seen(desk, STOP, OrderStatus.OPEN)
+        linked = await held(desk)
+        assert (linked.status, linked.stop_price) == (S.PARTIAL, d("58800"))
+        await seen(desk, EXIT, OrderStatus.OPEN)
+        await seen(desk, EXIT, OrderStatus.CANCELED)
+        assert (await held(desk)).status is S.PROTECTED
+
+    at_the_desk(tmp_path, story)
+
+
 def test_a_stop_that_somebody_moved_down_is_told_once_and_not_believed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position_lifecycle import TRANSITIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,15 @@ def standing(position: Position, *, is_leaving: bool = False) -> PositionStatus:
     return PositionStatus.OPEN
 
 
+def next_standing(position: Position, *, is_leaving: bool = False) -> PositionStatus:
+    """The status that its facts give it, where its life knows a way there; else the one it has.
+
+    What was booked as sold in part stays so, even if its fills turn out to have sold nothing.
+    """
+    status = standing(position, is_leaving=is_leaving)
+    return status if status in TRANSITIONS[position.status] else position.status
+
+
 def with_stop(
     position: Position,
     client_order_id: ClientOrderId | None,
@@ -152,7 +162,7 @@ def with_stop(
     )
     if position.status.holds:
         is_leaving = position.status is PositionStatus.EXIT_PENDING
-        linked = replace(linked, status=standing(linked, is_leaving=is_leaving))
+        linked = replace(linked, status=next_standing(linked, is_leaving=is_leaving))
     if linked == position:
         return position
     return replace(linked, updated_at=at)

@@ -16,8 +16,8 @@ from zoe_tools.core.accounting import (
     entry_position_id,
     excess_of,
     in_time_order,
+    next_standing,
     quote_of,
-    standing,
 )
 from zoe_tools.core.adjustments import adjusted
 from zoe_tools.core.reconcile_records import Found, Records
@@ -29,7 +29,6 @@ from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.plan import AdjustPosition, AdoptPosition
 from zoe_tools.domain.position import Position, PositionKind, PositionStatus
-from zoe_tools.domain.position_lifecycle import TRANSITIONS
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 
 ADOPTED = "adopted"
@@ -168,10 +167,7 @@ def _mended(records: Records, position: Position, proved: Position) -> Position:
         updated_at=records.snapshot.taken_at,
     )
     is_leaving = position.status is PositionStatus.EXIT_PENDING
-    status = standing(after, is_leaving=is_leaving)
-    if status in TRANSITIONS[position.status]:
-        after = replace(after, status=status)
-    return after
+    return replace(after, status=next_standing(after, is_leaving=is_leaving))
 
 
 def _synced(before: Position, after: Position) -> Found:

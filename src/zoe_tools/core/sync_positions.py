@@ -17,8 +17,8 @@ from zoe_tools.core.accounting import (
     excess_of,
     fold_fills,
     in_time_order,
+    next_standing,
     order_of,
-    standing,
 )
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.domain.fill import Fill
@@ -228,7 +228,7 @@ def _from_fills(world: _World, position: Position) -> Position | None:
         fees=folded.fees,
         updated_at=world.snapshot.taken_at,
     )
-    return replace(after, status=standing(after))
+    return replace(after, status=next_standing(after))
 
 
 def _merged(world: _World, orders: set[VenueOrderId]) -> list[Fill]:

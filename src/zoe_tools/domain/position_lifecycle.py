@@ -1,7 +1,8 @@
 """The life of a position as one table, and what a change of one may never do.
 
 The store writes no position past these rules: a change that they do not know raises, and changes
-nothing. It is a bug then, never a fact about the venue; facts are booked by `core/accounting.py`.
+nothing. A bug, or a row that was changed by hand: what the venue told is booked all the same, and
+`gate/position_books.py` leaves the position as it was.
 """
 
 from __future__ import annotations

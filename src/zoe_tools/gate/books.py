@@ -30,7 +30,7 @@ from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.gate.journal import resolve_intent
-from zoe_tools.gate.position_books import active_in, note_on_position
+from zoe_tools.gate.position_books import active_in, keep, note_on_position
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -175,7 +175,8 @@ def book_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Orde
         position = replace(position, stop_price=None, take_profit_price=None)
         transaction.set_targets(position_id, ())
     after = apply_fill(position, ours, position_id=position_id, purpose=record.purpose)
-    transaction.record_position(after)
+    if not keep(transaction, after):
+        return booked
     return replace(booked, position_id=after.position_id)
 
 

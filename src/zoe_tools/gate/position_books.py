@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from zoe_tools.core.accounting import begun_by, entry_position_id, standing, with_stop
+from zoe_tools.core.accounting import begun_by, entry_position_id, next_standing, with_stop
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.take_profit import as_taken
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -18,7 +18,7 @@ from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.position_event import event_of
-from zoe_tools.domain.position_lifecycle import is_loosened
+from zoe_tools.domain.position_lifecycle import PositionRuleBroken, is_loosened
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -28,6 +28,23 @@ def active_in(transaction: Transaction, symbol: Symbol) -> Position | None:
     """The one position of the instrument that is not over."""
     active = transaction.positions(active_only=True)
     return next((each for each in active if each.symbol == symbol), None)
+
+
+def keep(transaction: Transaction, position: Position) -> bool:
+    """Bring the registry to what the venue told; False where its rules forbid that, and it stays.
+
+    What happened has happened: order and fill are booked in any case, and the rule is told.
+    """
+    try:
+        transaction.record_position(position)
+    except PositionRuleBroken as error:
+        _LOG.error(
+            "INVARIANT_VIOLATION %s was left as it was: rule %s",
+            position.position_id,
+            error,
+        )
+        return False
+    return True
 
 
 def note_on_position(transaction: Transaction, record: OrderRecord) -> None:
@@ -63,7 +80,7 @@ def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
     if own is None:
         is_working = record.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
         if is_working and active_in(transaction, record.symbol) is None:
-            transaction.record_position(begun_by(record))
+            keep(transaction, begun_by(record))
         return
     if own.status.holds or own.status.is_terminal:
         return
@@ -74,8 +91,9 @@ def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
         status = PositionStatus.CANCELLED
     if status is not own.status:
         closed_at = record.updated_at if status.is_terminal else None
-        transaction.record_position(
-            replace(own, status=status, closed_at=closed_at, updated_at=record.updated_at)
+        keep(
+            transaction,
+            replace(own, status=status, closed_at=closed_at, updated_at=record.updated_at),
         )
 
 
@@ -88,9 +106,9 @@ def _note_exit(transaction: Transaction, record: OrderRecord) -> None:
         leaves(each) and not each.status.is_terminal
         for each in transaction.orders_of_position(position.position_id)
     )
-    status = standing(position, is_leaving=is_leaving)
+    status = next_standing(position, is_leaving=is_leaving)
     if status is not position.status:
-        transaction.record_position(replace(position, status=status, updated_at=record.updated_at))
+        keep(transaction, replace(position, status=status, updated_at=record.updated_at))
 
 
 def link_stop(transaction: Transaction, record: OrderRecord) -> None:
@@ -103,7 +121,7 @@ def link_stop(transaction: Transaction, record: OrderRecord) -> None:
     is_linked = position.stop_client_order_id == record.client_order_id
     if record.status.is_terminal:
         if is_linked:
-            transaction.record_position(with_stop(position, None, None, None, at=record.updated_at))
+            keep(transaction, with_stop(position, None, None, None, at=record.updated_at))
         return
     if record.venue_order_id is None:
         return
@@ -111,10 +129,11 @@ def link_stop(transaction: Transaction, record: OrderRecord) -> None:
     if is_loosened(position.side, position.stop_price, price):
         _tell_loosened(transaction, position, record)
         price = None
-    transaction.record_position(
+    keep(
+        transaction,
         with_stop(
             position, record.client_order_id, record.venue_order_id, price, at=record.updated_at
-        )
+        ),
     )
 
 
