@@ -317,3 +317,15 @@ def test_what_a_position_that_is_over_left_at_the_venue_is_cancelled() -> None:
     assert (step.venue_order_id, step.reason) == (stop.venue_order_id, "its position is over")
     nobody_s = stop_of(make_position(), status=OrderStatus.OPEN, position_id=None)
     assert plan_run(snapshot_with(orders=(nobody_s,)), (), frozenset()).is_empty
+
+
+def test_what_protects_a_position_that_was_given_up_unsold_stays_and_is_told() -> None:
+    """Its row was in error, or merged into another: its coins may not stand naked."""
+    stop = stop_of(make_position(), status=OrderStatus.OPEN)
+    plan = plan_run(
+        snapshot_with(orders=(stop,), given_up=frozenset({PositionId("P1")})), (), frozenset()
+    )
+
+    assert plan.is_empty
+    (note,) = plan.notes
+    assert f"stop {stop.venue_order_id} stays, its position P1 was given up" in note

@@ -6,18 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from builders import ETH, NOON, d, make_position
+from builders import ETH, NOON, d, make_order, make_position, make_venue_order
 from loop_rig import LoopRig, with_rig
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.position import Position, PositionStatus
 
 Story = Callable[[LoopRig], Awaitable[None]]
 
 
-def run_over(tmp_path: Path, *stored: Position, then: Story) -> LoopRig:
-    """A loop that starts over these rows of the registry."""
+async def nothing_more(rig: LoopRig) -> None:
+    """The rows of the registry are all there is."""
+    del rig
+
+
+def run_over(
+    tmp_path: Path, *stored: Position, then: Story, before: Story = nothing_more
+) -> LoopRig:
+    """A loop that starts over these rows of the registry, and what happened `before`."""
 
     async def story(rig: LoopRig) -> LoopRig:
+        await before(rig)
         for each in stored:
             await rig.read(lambda tx, each=each: tx.copy_position(each))  # type: ignore[misc]
         rig.come_up()
@@ -63,3 +72,42 @@ def test_two_rows_of_one_instrument_are_brought_to_rest_before_the_first_turn(
         assert (found.status, found.exit_reason) == (PositionStatus.ORPHANED, "merge_collision")
 
     run_over(tmp_path, make_position(**empty), second, then=then)
+
+
+async def a_stop_rests(rig: LoopRig) -> None:
+    """The coins of P1 and its stop are at the venue."""
+    stop = make_venue_order(
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        limit_price=None,
+        trigger_price=d("58800.0"),
+    )
+    rig.venue.totals["BTC"] = d("0.0004")
+    rig.venue.insert(stop)
+    record = make_order(
+        venue_order_id=stop.venue_order_id,
+        client_order_id=stop.client_order_id,
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        purpose="stop",
+        limit_price=None,
+        trigger_price=d("58800.0"),
+        position_id=PositionId("P1"),
+    )
+    await rig.read(lambda tx: tx.record_order(record))
+
+
+def test_a_repair_of_the_registry_strips_no_stop(tmp_path: Path) -> None:
+    """What a row in error held is still there: until people have looked, its stop rests."""
+    wrong = make_position(exit_quantity=d("9"), entry_quantity=d("0.0004"))
+
+    async def then(rig: LoopRig) -> None:
+        await rig.pass_time(5)
+        found = await rig.read(lambda tx: tx.position(PositionId("P1")))
+        assert found is not None
+        assert found.status is PositionStatus.ERROR
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [d("0.0004")]
+        assert rig.writes == []
+
+    rig = run_over(tmp_path, wrong, then=then, before=a_stop_rests)
+    assert any("stays, its position P1 was given up" in note for _, note in rig.narrator.notes)

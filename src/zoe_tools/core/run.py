@@ -98,7 +98,7 @@ def plan_run(
         steps.extend(_tend(world, position))
     steps.extend(_left_behind(world))
     steps.extend(_stale_entries(world, all_of_them=is_stopping))
-    notes: list[str] = []
+    notes = list(_kept_for_people(world))
     if snapshot.trading_state.may_enter and not is_stopping:
         for decision in decisions:
             if decision.action == "enter":
@@ -350,14 +350,30 @@ def _can_be_canceled(order: OrderRecord) -> bool:
     )
 
 
-def _left_behind(world: _World) -> Iterator[Step]:
-    """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
+def _of_no_position(world: _World) -> Iterator[OrderRecord]:
+    """Stops and targets at work of positions that hold nothing, as far as anybody knows."""
     held = {each.position_id for each in world.snapshot.positions}
     for order in world.snapshot.orders:
-        if order.purpose not in ("stop", "take_profit") or order.venue_order_id is None:
-            continue
         is_left = order.position_id is not None and order.position_id not in held
-        if is_left and _can_be_canceled(order):
+        if order.purpose in ("stop", "take_profit") and is_left and _can_be_canceled(order):
+            yield order
+
+
+def _kept_for_people(world: _World) -> Iterator[str]:
+    """What protects coins that a position was given up with: whether it goes is for people."""
+    for order in _of_no_position(world):
+        if order.position_id in world.snapshot.given_up:
+            yield (
+                f"{order.symbol}: {order.purpose} {order.venue_order_id} stays, its position"
+                f" {order.position_id} was given up and not sold: `zoe positions`"
+            )
+
+
+def _left_behind(world: _World) -> Iterator[Step]:
+    """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
+    for order in _of_no_position(world):
+        is_over = order.position_id not in world.snapshot.given_up
+        if is_over and order.venue_order_id is not None:
             yield CancelOrder(
                 venue_order_id=order.venue_order_id,
                 client_order_id=order.client_order_id,

@@ -64,6 +64,11 @@ class PositionStatus(StrEnum):
         return self not in _TERMINAL
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether it was ended unsold: what it held may still be there, stop and all."""
+        return self in _GIVEN_UP
+
+    @property
     def holds(self) -> bool:
         """Whether something is held by it, that can be stopped and sold."""
         return self in HOLDING
@@ -85,6 +90,7 @@ _TERMINAL = frozenset(
         PositionStatus.ORPHANED,
     }
 )
+_GIVEN_UP = frozenset({PositionStatus.ERROR, PositionStatus.ORPHANED})
 ACTIVE = frozenset(PositionStatus) - _TERMINAL
 
 

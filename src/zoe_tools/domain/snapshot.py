@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, Adjustment, ReconciliationState
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.journal import Intent, OrderEvent, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
@@ -100,6 +100,8 @@ class Snapshot:
     quotes: Reading[tuple[Quote, ...]] | Missing = NOT_GATHERED
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
+    given_up: frozenset[PositionId] = frozenset()
+    """Positions of working stops and targets that were ended unsold, or whose row is gone."""
     targets: tuple[TakeProfitLevel, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     recent_orders: tuple[OrderRecord, ...] = ()

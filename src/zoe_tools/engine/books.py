@@ -11,6 +11,7 @@ from decimal import Decimal
 from zoe_tools.config.tightening import tightened
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.policy import Policy
@@ -38,6 +39,7 @@ class Books:
         self.positions: tuple[Position, ...] = ()
         self.targets: tuple[TakeProfitLevel, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
+        self.given_up: frozenset[PositionId] = frozenset()
         self.recent_orders: tuple[OrderRecord, ...] = ()
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
@@ -104,6 +106,7 @@ class Books:
         self._closed.extend(each for each in closed if each is not None)
         self.targets = transaction.targets()
         self.orders = transaction.orders(open_only=True)
+        self.given_up = self._given_up_in(transaction)
         self.recent_orders = transaction.orders(since=now - RECENT)
         self._fills = self._fills_in(transaction)
         self.unresolved = transaction.unresolved_intents()
@@ -112,6 +115,22 @@ class Books:
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
         self.reconciliation = transaction.reconciliation.state()
+
+    def _given_up_in(self, transaction: Transaction) -> frozenset[PositionId]:
+        """Of the working stops' and targets' positions those that were not sold, and are no more.
+
+        A row that is gone tells of no sale, either.
+        """
+        active = {each.position_id for each in self._active}
+        names = {
+            each.position_id for each in self.orders if each.purpose in ("stop", "take_profit")
+        }
+        found: set[PositionId] = set()
+        for name in names - active:
+            position = None if name is None else transaction.position(name)
+            if name is not None and (position is None or position.status.is_given_up):
+                found.add(name)
+        return frozenset(found)
 
     def _fills_in(self, transaction: Transaction) -> tuple[Fill, ...]:
         """All of those orders above, so that a copy of the books takes none of them for news."""

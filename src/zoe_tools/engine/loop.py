@@ -441,6 +441,7 @@ class TradingLoop:
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,
+            given_up=self.books.given_up,
             targets=self.books.targets,
             orders=self.books.orders,
             recent_orders=self.books.recent_orders,
