@@ -23,7 +23,7 @@ from builders import (
 )
 from zoe_tools.core.run import plan_run, stop_price_for, target_price_for, wants_exit
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -150,6 +150,35 @@ def test_a_stop_that_covers_too_little_is_amended_not_replaced() -> None:
 
     assert isinstance(step, AmendOrder)
     assert step.amendment.quantity == position.quantity
+
+
+@pytest.mark.parametrize(
+    ("quantities", "expected"),
+    [
+        (("0.0004", "0.0004"), [("cancel", "O2", "")]),
+        (("0.0004", "0.0002", "0.0001"), [("cancel", "O3", ""), ("cancel", "O2", "")]),
+        (("0.0003", "0.0002"), [("amend", "O2", "0.0001")]),
+        (("0.0002", "0.0001"), [("amend", "O1", "0.0003")]),
+        (("0.0003", "0.0001"), []),
+    ],
+)
+def test_several_stops_of_a_position_come_to_what_is_held(
+    quantities: tuple[str, ...], expected: list[tuple[str, str, str]]
+) -> None:
+    """What they hold beyond it are coins of somebody else's; the linked one stays."""
+    position = make_position(stop_venue_order_id=VenueOrderId("O1"))
+    stops = tuple(
+        stop_of(position, venue_order_id=VenueOrderId(f"O{number}"), quantity=d(each))
+        for number, each in enumerate(quantities, start=1)
+    )
+    told = []
+    for step in plan_run(world(positions=(position,), orders=stops), (), frozenset()).steps:
+        if isinstance(step, AmendOrder):
+            change = step.amendment
+            told.append(("amend", change.venue_order_id, f"{change.quantity:f}"))
+        elif isinstance(step, CancelOrder):
+            told.append(("cancel", step.venue_order_id, ""))
+    assert told == expected
 
 
 def test_dust_is_not_stopped() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from builders import BTC, ETH, d
@@ -59,6 +60,33 @@ def test_every_comparison_is_a_row(tmp_path: Path) -> None:
         assert await active(rig) == ()
 
     run_loop(tmp_path, story, compares=True)
+
+
+@pytest.mark.parametrize(
+    "unlinked",
+    ["", "UPDATE crypto_positions SET stop_venue_order_id=NULL, stop_client_order_id=NULL"],
+)
+def test_a_stop_that_a_prompt_calls_cancelled_gets_no_second_one_beside_it(
+    tmp_path: Path, unlinked: str
+) -> None:
+    """There are coins enough for two, and the second would sell some that are not zoe's."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.totals["BTC"] += d("1")
+        await rig.read(sql("UPDATE crypto_orders SET status='canceled' WHERE purpose='stop'"))
+        if unlinked:
+            await rig.read(sql(unlinked))
+        assert rig.loop is not None
+        await rig.loop.books.refresh(rig.clock.now())
+        rig.loop.wake()
+        await rig.pass_time(10)
+        assert rig.resting(Side.SELL) == [stop]
+        assert rig.writes == ["place", "place"]
+
+    run_loop(tmp_path, story)
 
 
 def test_a_row_changed_at_a_prompt_is_noticed_and_not_believed(tmp_path: Path) -> None:

@@ -179,8 +179,34 @@ def _protect(
             reason="the position has no stop",
         )
         return
-    stop = stops[0]
-    if stop.venue_order_id is not None and stop.remaining_quantity != quantity:
+    yield from _fit_stops(position, stops, quantity)
+
+
+def _fit_stops(position: Position, stops: list[OrderRecord], quantity: Decimal) -> Iterator[Step]:
+    """The largest grows to what is missing; of what is too much the smallest goes first.
+
+    Stops beyond the position would sell coins that are nobody's here. The one that is linked stays.
+    """
+    if len(stops) > 1 and not all(_can_be_canceled(each) for each in stops):
+        return
+    linked = position.stop_venue_order_id
+    stops = sorted(stops, key=lambda each: (each.remaining_quantity, each.venue_order_id == linked))
+    missing = quantity - _left(stops)
+    if missing > ZERO:
+        yield from _resized(position, stops[-1], stops[-1].remaining_quantity + missing)
+        return
+    for stop in stops:
+        if missing == ZERO:
+            return
+        if stop.remaining_quantity + missing > ZERO:
+            yield from _resized(position, stop, stop.remaining_quantity + missing)
+            return
+        missing += stop.remaining_quantity
+        yield from _cancelled(stop, "other stops cover all of the position")
+
+
+def _resized(position: Position, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]:
+    if stop.venue_order_id is not None:
         yield AmendOrder(
             amendment=OrderAmendment(
                 venue_order_id=stop.venue_order_id,
@@ -189,6 +215,18 @@ def _protect(
             ),
             reason=f"the stop covers {stop.remaining_quantity:f} of {quantity:f}",
             position_id=position.position_id,
+        )
+
+
+def _cancelled(order: OrderRecord, reason: str) -> Iterator[Step]:
+    if order.venue_order_id is not None:
+        yield CancelOrder(
+            venue_order_id=order.venue_order_id,
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            purpose=order.purpose,
+            position_id=order.position_id,
+            reason=reason,
         )
 
 
@@ -205,15 +243,8 @@ def _leave(
     in_the_way = working
     if in_the_way:
         for order in in_the_way:
-            if order.venue_order_id is not None and _can_be_canceled(order):
-                yield CancelOrder(
-                    venue_order_id=order.venue_order_id,
-                    client_order_id=order.client_order_id,
-                    symbol=order.symbol,
-                    purpose=order.purpose,
-                    position_id=position.position_id,
-                    reason="the position is being left",
-                )
+            if _can_be_canceled(order):
+                yield from _cancelled(order, "the position is being left")
         return
     quantity = instrument.floor_quantity(position.quantity)
     quote = world.quotes.get(position.symbol)
@@ -372,16 +403,8 @@ def _kept_for_people(world: _World) -> Iterator[str]:
 def _left_behind(world: _World) -> Iterator[Step]:
     """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
     for order in _of_no_position(world):
-        is_over = order.position_id not in world.snapshot.given_up
-        if is_over and order.venue_order_id is not None:
-            yield CancelOrder(
-                venue_order_id=order.venue_order_id,
-                client_order_id=order.client_order_id,
-                symbol=order.symbol,
-                purpose=order.purpose,
-                position_id=order.position_id,
-                reason="its position is over",
-            )
+        if order.position_id not in world.snapshot.given_up:
+            yield from _cancelled(order, "its position is over")
 
 
 def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:

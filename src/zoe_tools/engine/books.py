@@ -5,10 +5,12 @@ The store is the truth; this is what the turns read without waiting.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId
@@ -105,7 +107,8 @@ class Books:
         closed = (transaction.position(each) for each in sorted(gone))
         self._closed.extend(each for each in closed if each is not None)
         self.targets = transaction.targets()
-        self.orders = transaction.orders(open_only=True)
+        working = transaction.orders(open_only=True)
+        self.orders = (*working, *self._stops_not_told_over(transaction, working))
         self.given_up = self._given_up_in(transaction)
         self.recent_orders = transaction.orders(since=now - RECENT)
         self._fills = self._fills_in(transaction)
@@ -115,6 +118,27 @@ class Books:
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
         self.reconciliation = transaction.reconciliation.state()
+
+    def _stops_not_told_over(
+        self, transaction: Transaction, working: Sequence[OrderRecord]
+    ) -> Iterator[OrderRecord]:
+        """Linked stops whose rows were changed by hand: their own events say that they rest.
+
+        Until the row is rebuilt they count, or a second stop would be placed beside each.
+        """
+        known = {each.venue_order_id for each in working}
+        for position in self._active:
+            name = position.stop_venue_order_id
+            if name is None or name in known:
+                continue
+            row = transaction.order_by_venue_id(name)
+            if row is None:
+                continue
+            log = {row.client_order_id: transaction.order_events(row.client_order_id)}
+            fills = transaction.fills(venue_order_id=name)
+            for _, told in changed_by_hand((row,), log, fills):
+                if not told.status.is_terminal:
+                    yield told
 
     def _given_up_in(self, transaction: Transaction) -> frozenset[PositionId]:
         """Of the working stops' and targets' positions those that were not sold, and are no more.

@@ -361,14 +361,25 @@ def _follow(
 
 
 def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
-    """The position's stops that are at the venue, by what the books know."""
-    return tuple(
+    """The position's stops that may be at the venue, by all that the books know.
+
+    A row can be changed by hand: one that is over counts until one of its events says so, too.
+    """
+    found = [
         order.venue_order_id
-        for order in transaction.orders(open_only=True)
+        for order in transaction.orders_of_position(position_id)
         if order.purpose == "stop"
-        and order.position_id == position_id
         and order.venue_order_id is not None
-    )
+        and not (order.status.is_terminal and _is_told_over(transaction, order))
+    ]
+    position = transaction.position(position_id)
+    linked = None if position is None else position.stop_venue_order_id
+    return tuple(dict.fromkeys(found if linked is None else [*found, linked]))
+
+
+def _is_told_over(transaction: Transaction, order: OrderRecord) -> bool:
+    events = transaction.order_events(order.client_order_id)
+    return any(each.status.is_terminal for each in events)
 
 
 def _kind(step: VenueStep) -> IntentKind:
