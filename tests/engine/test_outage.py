@@ -7,14 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH
+from builders import BTC, ETH, d, make_request, place, plan_with
 from loop_rig import LoopRig, run_loop
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.order import OrderStatus, Side
-from zoe_tools.engine.outage import BEGUN, OVER, WITHHELD
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import OutcomeState, SetTargets, Step, StepOutcome
+from zoe_tools.domain.policy import Policy
+from zoe_tools.engine.outage import BEGUN, OVER, WITHHELD, demand_journal
 from zoe_tools.errors import AccountBusy, StoreUnavailable
+from zoe_tools.gate.journal import STORE_GONE
+from zoe_tools.gate.receipt import Receipt
 from zoe_tools.store.emergency_file import NAME, EmergencyFile
+
+LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
+
+ENTRY = place()
+STOP = place(
+    make_request(
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        limit_price=None,
+        trigger_price=d("58800.0"),
+        purpose="stop",
+    )
+)
+LEVELS = SetTargets(position_id=PositionId("P1"), symbol=BTC, levels=(), reason="test")
 
 
 async def demand_equal_books(rig: LoopRig) -> None:
@@ -114,6 +132,36 @@ def test_a_position_gets_its_stop_while_the_store_is_away(
 
     rig, _ = run_loop(tmp_path, story, has_spare=True)
     assert len(rig.resting(Side.SELL)) == 1
+
+
+def test_levels_that_are_due_while_the_store_is_away_end_no_run(tmp_path: Path) -> None:
+    """They are kept when it is back; until then the position has its stop, and the loop goes on."""
+
+    async def story(rig: LoopRig) -> None:
+        await entry_rests_and_fills(rig)
+        await rig.pass_time(5)
+        assert [each.symbol for each in rig.resting(Side.SELL)] == [BTC]
+        rig.disk.is_away = False
+        await rig.pass_time(5)
+        levels = await rig.read(lambda tx: tx.targets())
+        assert [each.level for each in levels] == [1, 2]
+        await demand_equal_books(rig)
+
+    run_loop(tmp_path, story, has_spare=True, policy=LADDER)
+
+
+@pytest.mark.parametrize(("step", "ends"), [(LEVELS, False), (STOP, True), (ENTRY, False)])
+def test_only_a_reduction_that_is_journaled_nowhere_ends_a_run(step: Step, *, ends: bool) -> None:
+    """What is for the books alone is made again, and what adds risk is not missed."""
+    outcome = StepOutcome(
+        step=step, state=OutcomeState.DENIED, evidence="the store is gone", code=STORE_GONE
+    )
+    receipt = Receipt(plan=plan_with(step), outcomes=(outcome,), refusals=(), is_executed=True)
+    if not ends:
+        demand_journal(receipt)
+        return
+    with pytest.raises(StoreUnavailable, match="Neither the store nor"):
+        demand_journal(receipt)
 
 
 def test_entries_wait_until_the_store_is_back(tmp_path: Path) -> None:

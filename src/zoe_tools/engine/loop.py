@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_dust
@@ -19,7 +20,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
-from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
+from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.domain.stream import (
@@ -418,6 +419,10 @@ class TradingLoop:
             frozenset(self._exiting),
             is_stopping=self._is_stopping or self._only_reduces,
         )
+        if self._parts.gate.is_store_away:
+            # Levels follow from the position, and can be kept when there is something to keep them.
+            kept = (each for each in plan.steps if not isinstance(each, SetTargets))
+            plan = replace(plan, steps=tuple(kept))
         return snapshot, plan
 
     def _snapshot(self, now: datetime) -> Snapshot:

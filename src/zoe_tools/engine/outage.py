@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.journal import STORE_GONE
@@ -53,11 +54,14 @@ class Outage:
 def demand_journal(receipt: Receipt) -> None:
     """Nothing, unless a reduction could be journaled nowhere: then nothing is protected here.
 
+    A step for the books alone is made again once they are back.
+
     Raises:
         StoreUnavailable: the run has to end.
     """
     for outcome in receipt.outcomes:
-        if outcome.code == STORE_GONE and not adds_risk(outcome.step):
+        is_sent = isinstance(outcome.step, PlaceOrder | AmendOrder | CancelOrder)
+        if outcome.code == STORE_GONE and is_sent and not adds_risk(outcome.step):
             raise StoreUnavailable(
                 f"Neither the store nor the emergency journal can be written: {outcome.evidence}",
                 hint="Look after the open positions at the venue, then make room or start it.",
