@@ -174,6 +174,7 @@ async def gather_store(
             policy=tightened(policy, transaction.limits()),
             trading_state=effective_trading_state(transaction),
             positions=transaction.positions(active_only=True),
+            given_up=transaction.given_up(),
             targets=transaction.targets(),
             orders=orders,
             recent_orders=tuple(each for each in orders if each.created_at >= now - RECENT),

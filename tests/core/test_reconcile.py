@@ -225,6 +225,29 @@ def test_only_what_the_venue_proves_is_mended() -> None:
     assert [type(step) for step in changed.steps] == [RecordOrder]
 
 
+def test_what_a_row_in_error_held_is_told_and_adopted_by_nobody_but_a_person() -> None:
+    """Nothing may follow an error; adopted by name the coins are counted once, and all is well."""
+    given_up = frozenset({PositionId("P1")})
+    told = reconcile(agreeing(positions=(), given_up=given_up))
+    (finding,) = told.findings
+    assert finding.kind is FindingKind.PHANTOM
+    assert "zoe sync-positions --adopt BTC/USD=0.0004" in finding.evidence
+    assert told.steps == ()
+    sold = (Balance(asset="BTC", total=d("0")), BALANCES[1])
+    gone = reconcile(agreeing(positions=(), given_up=given_up, balances=read(sold)))
+    assert FindingKind.PHANTOM not in {each.kind for each in gone.findings}
+
+    by_name = make_position(
+        position_id=PositionId("P2"),
+        origin="adopted",
+        stop_venue_order_id=VENUE_STOP.venue_order_id,
+    )
+    mended = reconcile(agreeing(positions=(by_name,), given_up=given_up))
+    assert {FindingKind.PHANTOM, FindingKind.QTY_MISMATCH} & {
+        each.kind for each in mended.findings
+    } == set()
+
+
 def test_closed_orders_of_others_are_a_note() -> None:
     """What somebody else did on the account is not our finding."""
     theirs = replace(FOREIGN, status=OrderStatus.FILLED, filled_quantity=d("0.0004"))

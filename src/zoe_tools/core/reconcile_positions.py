@@ -58,7 +58,9 @@ def check_positions(records: Records) -> Iterator[Found]:
         if after.status.is_active and after.position_kind is PositionKind.SPOT:
             held[name] = after
     for name, folded in proved.items():
-        if not _is_registered(records, name) and folded.quantity > ZERO:
+        if name in records.snapshot.given_up:
+            yield from ((each, ()) for each in _given_up(records, booked.get(name)))
+        elif not _is_registered(records, name) and folded.quantity > ZERO:
             held[name] = folded
             if name in booked and _is_phantom(records, booked[name]):
                 yield _phantom(folded)
@@ -240,6 +242,27 @@ def _phantom(folded: Position) -> Found:
         currency=quote_of(folded.symbol),
     )
     return finding, (AdoptPosition(position=folded, reason=evidence),)
+
+
+def _given_up(records: Records, booked: Position | None) -> Iterator[Finding]:
+    """What a row in error or a merged one held is nobody's, until it is adopted by name.
+
+    Told while it can still be there: beside what is managed, and with no position in its place.
+    """
+    positions = records.snapshot.positions
+    if booked is None or any(each.symbol == booked.symbol for each in positions):
+        return
+    asset = base_of(booked.symbol)
+    balance = records.balances.get(asset)
+    free = ZERO if balance is None else balance.total
+    free -= managed_by_asset(positions).get(asset, ZERO)
+    left = replace(booked, quantity=min(booked.quantity, free))
+    if not _is_phantom(records, left):
+        return
+    finding, _ = _phantom(left)
+    adopt = f"zoe sync-positions --adopt {left.symbol}={short(left.quantity)}"
+    evidence = f"{finding.evidence} any more, its row was given up. Look at it, then: {adopt}"
+    yield replace(finding, evidence=evidence)
 
 
 def _book_on_adopted(records: Records, homes: dict[VenueOrderId, PositionId], held: Held) -> None:

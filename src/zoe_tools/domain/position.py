@@ -66,7 +66,7 @@ class PositionStatus(StrEnum):
     @property
     def is_given_up(self) -> bool:
         """Whether it was ended unsold: what it held may still be there, stop and all."""
-        return self in _GIVEN_UP
+        return self in GIVEN_UP
 
     @property
     def holds(self) -> bool:
@@ -90,7 +90,7 @@ _TERMINAL = frozenset(
         PositionStatus.ORPHANED,
     }
 )
-_GIVEN_UP = frozenset({PositionStatus.ERROR, PositionStatus.ORPHANED})
+GIVEN_UP = frozenset({PositionStatus.ERROR, PositionStatus.ORPHANED})
 ACTIVE = frozenset(PositionStatus) - _TERMINAL
 
 

@@ -101,7 +101,7 @@ class Snapshot:
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
     given_up: frozenset[PositionId] = frozenset()
-    """Positions of working stops and targets that were ended unsold, or whose row is gone."""
+    """Positions that were ended unsold; for a loop, of working stops and targets, rows gone too."""
     targets: tuple[TakeProfitLevel, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     recent_orders: tuple[OrderRecord, ...] = ()

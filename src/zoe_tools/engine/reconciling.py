@@ -152,6 +152,7 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
     return replace(
         empty,
         positions=tuple(each for each in positions if each.status.holds),
+        given_up=transaction.given_up(),
         orders=orders,
         targets=transaction.targets(),
         recorded_fills=tuple(fills.values()),

@@ -31,7 +31,8 @@ from zoe_tools.domain.plan import (
     StoreStep,
     WriteCandles,
 )
-from zoe_tools.domain.position import Position
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
@@ -90,15 +91,19 @@ def _to_positions(
     step: AdoptPosition | AdjustPosition | LinkStop | SetTargets,
     now: datetime,
 ) -> _Result:
-    match step:
-        case AdoptPosition(position=position):
-            return _adopt(transaction, position)
-        case AdjustPosition(before=before, after=after):
-            return _adjust(transaction, before, after)
-        case LinkStop(position_id=position_id, order=order):
-            return _link(transaction, position_id, order, now)
-        case SetTargets(position_id=position_id, levels=levels):
-            return _set_targets(transaction, position_id, levels, now)
+    """What a rule of the registry forbids is left out and said; the other steps go on."""
+    try:
+        match step:
+            case AdoptPosition(position=position):
+                return _adopt(transaction, position)
+            case AdjustPosition(before=before, after=after):
+                return _adjust(transaction, before, after)
+            case LinkStop(position_id=position_id, order=order):
+                return _link(transaction, position_id, order, now)
+            case SetTargets(position_id=position_id, levels=levels):
+                return _set_targets(transaction, position_id, levels, now)
+    except PositionRuleBroken as error:
+        return f"a rule of the registry forbids it: {error}", ""
 
 
 def _to_orders(
@@ -179,6 +184,8 @@ def _adopt(transaction: Transaction, position: Position) -> _Result:
     known = transaction.position(position.position_id)
     if known is not None and known.status.holds:
         return f"{position.symbol} is managed already", ""
+    if known is not None and known.status is PositionStatus.ERROR:
+        return "its row is in error: adopt what it held by name, with zoe sync-positions", ""
     if known is not None:
         return _adjust(transaction, known, position)
     transaction.record_position(position)
@@ -233,7 +240,6 @@ def _set_targets(
     position = transaction.position(position_id)
     if position is None or not position.status.is_active:
         return "the position is gone", ""
-    transaction.set_targets(position_id, levels)
     last = levels[-1].price if levels else None
     transaction.record_position(
         replace(
@@ -243,5 +249,6 @@ def _set_targets(
             updated_at=now,
         )
     )
+    transaction.set_targets(position_id, levels)
     note_levels(transaction, position_id, now)
     return "", f"{len(levels)} targets set"

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from zoe_tools.domain.identifiers import PositionId
-from zoe_tools.domain.position import ACTIVE, HOLDING, Position, PositionStatus, RawPosition
+from zoe_tools.domain.position import (
+    ACTIVE,
+    GIVEN_UP,
+    HOLDING,
+    Position,
+    PositionStatus,
+    RawPosition,
+)
 from zoe_tools.domain.position_event import PositionEvent, events_between
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
 from zoe_tools.domain.take_profit import TakeProfitLevel
@@ -62,6 +69,11 @@ class Registry(Observing):
         """Positions, oldest first; `open_only`: that hold something, `active_only`: not over."""
         among = HOLDING if open_only else ACTIVE if active_only else None
         return positions.positions(self._connection, self.account_id, among=among)
+
+    def given_up(self) -> frozenset[PositionId]:
+        """Positions that were ended without being sold."""
+        found = positions.positions(self._connection, self.account_id, among=GIVEN_UP)
+        return frozenset(each.position_id for each in found)
 
     def position(self, position_id: PositionId) -> Position | None:
         """One position."""
