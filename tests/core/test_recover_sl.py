@@ -17,7 +17,7 @@ from builders import (
     make_quote,
     make_venue_order,
 )
-from zoe_tools.core.recover_sl import plan_recover_sl
+from zoe_tools.core.recover_sl import left_without_a_stop, plan_recover_sl
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
@@ -184,6 +184,30 @@ def test_a_stop_on_the_wrong_side_of_the_market_protects_nothing() -> None:
     held = make_position(stop_price=d("58000"))
     plan = plan_recover_sl(world(STOP, orders=(nobody_s,), positions=(held,)))
     assert not any(isinstance(each, LinkStop) for each in plan.steps)
+
+
+@pytest.mark.parametrize(("stop_price", "is_placed"), [("59999.8", True), ("59999.9", False)])
+def test_a_stop_that_would_sell_at_once_is_not_placed_and_said(
+    stop_price: str, *, is_placed: bool
+) -> None:
+    """At the bid it fires; whether the market fell or somebody set the price is for people."""
+    snapshot = world(positions=(make_position(stop_price=d(stop_price)),))
+    plan = plan_recover_sl(snapshot)
+
+    assert [type(each) for each in plan.steps] == ([PlaceOrder] if is_placed else [])
+    assert left_without_a_stop(snapshot) is not is_placed
+    if not is_placed:
+        (note,) = plan.notes
+        assert "its stop belongs at 59999.9, and the market is through that (bid 59999.9)" in note
+
+
+def test_a_stop_that_rests_is_enough_wherever_the_market_is() -> None:
+    """Nothing is left without one; and what is too small for any is dust."""
+    held = make_position(stop_venue_order_id=STOP.venue_order_id, stop_price=d("70000"))
+
+    assert not left_without_a_stop(world(STOP, orders=(OURS,), positions=(held,)))
+    dust = make_position(quantity=d("0.00001"), stop_price=d("70000"))
+    assert not left_without_a_stop(world(positions=(dust,)))
 
 
 def test_dust_is_named() -> None:

@@ -86,6 +86,17 @@ def test_a_registry_in_order_needs_nothing() -> None:
     assert (plan.steps, plan.notes) == ((), ())
 
 
+def test_a_stop_that_would_sell_at_once_is_not_planned_and_said() -> None:
+    """The registry has a price that the market is through: nothing is sold by looking."""
+    naked = make_position(stop_price=d("70000"))
+    free = (Balance(asset="BTC", total=d("0.0004")),)
+    snapshot = world(positions=(naked,), orders=(ENTRY,), open_orders=(), balances=free)
+    plan = plan_sync_positions(snapshot)
+
+    assert plan.steps == ()
+    assert "its stop belongs at 70000, and the market is through that" in plan.notes[0]
+
+
 def test_a_fill_that_our_books_lack_is_booked_and_the_new_position_protected() -> None:
     """The stop counts on the position as it will then be."""
     naked = world(

@@ -14,7 +14,7 @@ from zoe_tools.commands.planning import (
     ValidForOption,
     keeping,
 )
-from zoe_tools.core.recover_sl import plan_recover_sl
+from zoe_tools.core.recover_sl import left_without_a_stop, plan_recover_sl
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.gate.gate import Regather
@@ -25,6 +25,7 @@ from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 _NEEDS = frozenset({Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
+_FINDINGS = 3
 
 
 def recover_sl(
@@ -75,4 +76,5 @@ async def _recover(
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    return approver.finish(receipt, saved=kept.keep(plan))
+    code = approver.finish(receipt, saved=kept.keep(plan))
+    return code or (_FINDINGS if left_without_a_stop(snapshot) else 0)

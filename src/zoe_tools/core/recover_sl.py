@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.position_orders import place_stop
-from zoe_tools.core.sync_positions import protective_price
+from zoe_tools.core.sync_positions import protective_price, through_its_stop
 from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
@@ -52,11 +52,7 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
     Raises:
         VenueUnavailable: instruments or open orders are missing from the snapshot.
     """
-    world = _World(
-        snapshot=snapshot,
-        catalogue=value_of(snapshot.catalogue, "the instruments"),
-        open_orders=value_of(snapshot.open_orders, "the open orders"),
-    )
+    world = _world_of(snapshot)
     steps: list[Step] = []
     notes: list[str] = []
     for position in snapshot.positions:
@@ -73,6 +69,23 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
         expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.plan_lifetime_s),
         steps=tuple(steps),
         notes=tuple(notes),
+    )
+
+
+def _world_of(snapshot: Snapshot) -> _World:
+    return _World(
+        snapshot=snapshot,
+        catalogue=value_of(snapshot.catalogue, "the instruments"),
+        open_orders=value_of(snapshot.open_orders, "the open orders"),
+    )
+
+
+def left_without_a_stop(snapshot: Snapshot) -> bool:
+    """Whether a position has none, and gets none, as the market is through the price of it."""
+    world = _world_of(snapshot)
+    return any(
+        each.status.holds and through_its_stop(each, world.quote_of(each)) in _recover(world, each)
+        for each in snapshot.positions
     )
 
 
@@ -220,6 +233,9 @@ def _missing(
     )
     if not instrument.is_tradable_quantity(quantity, price=price):
         return f"{position.symbol}: {short(position.quantity)} is dust that no stop can protect."
+    through = through_its_stop(position, quote)
+    if through:
+        return through
     return place_stop(
         position,
         quantity=quantity,

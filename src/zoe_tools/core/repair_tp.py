@@ -13,7 +13,7 @@ from datetime import timedelta
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage, check_tp_coverage
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.recover_sl import own_stops
-from zoe_tools.core.sync_positions import protective_price
+from zoe_tools.core.sync_positions import protective_price, through_its_stop
 from zoe_tools.core.take_profit import (
     Resting,
     fit_resting,
@@ -159,7 +159,7 @@ def _stop_for_the_rest(
     position: Position,
     instrument: Instrument,
     levels: tuple[TakeProfitLevel, ...],
-) -> Iterator[Step]:
+) -> Iterator[Step | str]:
     """Where targets held all of it until now, what they give up gets its stop."""
     quantity = sum(
         (
@@ -170,9 +170,15 @@ def _stop_for_the_rest(
         ZERO,
     )
     quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
-    bid = next((each.bid for each in quotes if each.symbol == position.symbol), None)
+    quote = next((each for each in quotes if each.symbol == position.symbol), None)
+    bid = None if quote is None else quote.bid
     price = protective_price(position, instrument, mark=bid, loss_pct=snapshot.policy.stop_loss_pct)
-    if instrument.is_tradable_quantity(quantity, price=price):
+    through = through_its_stop(position, quote)
+    if not instrument.is_tradable_quantity(quantity, price=price):
+        return
+    if through:
+        yield through
+    else:
         yield place_stop(
             position,
             quantity=quantity,

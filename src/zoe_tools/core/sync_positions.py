@@ -134,6 +134,22 @@ def protective_price(
     return instrument.floor_price(base * (1 - loss_pct / HUNDRED))
 
 
+def through_its_stop(position: Position, quote: Quote | None) -> str:
+    """Why no stop is placed: the market is through its price, it would sell at once. Else empty."""
+    stop = position.stop_price
+    if quote is None or stop is None:
+        return ""
+    is_long = position.side is Side.BUY
+    if (quote.bid > stop) if is_long else (quote.ask < stop):
+        return ""
+    told = f"bid {short(quote.bid)}" if is_long else f"ask {short(quote.ask)}"
+    return (
+        f"{position.symbol}: its stop belongs at {short(stop)}, and the market is through that"
+        f" ({told}): placed now it would sell at once, so none was planned. A running loop leaves"
+        f" such a position; zoe positions {position.position_id} tells where the price comes from."
+    )
+
+
 # --- fills we missed -----------------------------------------------------------------------------
 
 
@@ -334,6 +350,10 @@ def _protected(world: _World, position: Position, steps: list[Step]) -> Iterator
             f"{position.symbol}: only {short(balance.available)} are free, other orders hold the"
             " rest; no stop was planned."
         )
+        return
+    through = through_its_stop(position, quote)
+    if through:
+        yield through
         return
     steps.append(
         place_stop(
