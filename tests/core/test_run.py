@@ -23,6 +23,7 @@ from builders import (
 )
 from zoe_tools.core.run import plan_run, stop_price_for, target_price_for, wants_exit
 from zoe_tools.core.strategy.protocol import Decision
+from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
@@ -31,6 +32,7 @@ from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Reading, Snapshot
+from zoe_tools.domain.take_profit import TargetMode
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 
 ENTER = Decision(symbol=BTC, action="enter", reason="the close rose")
@@ -290,6 +292,23 @@ def test_the_target_is_reached_when_the_bid_is(bid: str, expected: bool) -> None
     quote = make_quote(bid=d(bid), ask=d("62500"))
 
     assert wants_exit(make_position(), quote, instrument, Policy()) is expected
+
+
+@pytest.mark.parametrize("policy_says", list(TargetMode))
+@pytest.mark.parametrize("set_to", list(TargetMode))
+def test_levels_that_were_set_decide_who_sells_whatever_the_policy_says(
+    policy_says: TargetMode, set_to: TargetMode
+) -> None:
+    """`repair-tp --mode managed` under a policy of resting targets: the loop has to sell."""
+    held, instrument = make_position(), make_catalogue().resolve("BTC/USD")
+    levels = levels_for(held, instrument, Policy(take_profit_mode=set_to), at=NOON)
+    quote = make_quote(bid=d("62400.0"), ask=d("62500"))
+    policy = Policy(take_profit_mode=policy_says)
+
+    by_the_loop = set_to is not TargetMode.RESTING
+    assert wants_exit(held, quote, instrument, policy, levels) is by_the_loop
+    below = make_quote(bid=d("62399.9"), ask=d("62500"))
+    assert not wants_exit(held, below, instrument, policy, levels)
 
 
 def test_the_size_never_exceeds_what_is_left_of_the_day() -> None:

@@ -178,3 +178,21 @@ def test_levels_that_somebody_sets_are_followed_within_a_second(
             assert sum((each.remaining_quantity for each in rests), d("0")) == position.quantity
 
     run_loop(tmp_path, story)
+
+
+def test_a_managed_level_is_sold_at_under_a_policy_of_resting_targets(tmp_path: Path) -> None:
+    """What `zoe repair-tp --mode managed` set is the loop's to sell, or nobody would."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        position = await held(rig)
+        levels = levels_for(position, make_instrument(), Policy(), at=rig.clock.now())
+        await rig.read(lambda tx: tx.set_targets(position.position_id, levels))
+        await rig.pass_time(3)
+        rig.move("64000.0", "64000.1")
+        await rig.pass_time(8)
+        over = await held(rig)
+        assert (over.status, over.exit_reason) == (PositionStatus.CLOSED, "take_profit")
+        assert rig.venue.resting == []
+
+    run_loop(tmp_path, story, policy=Policy(take_profit_mode=TargetMode.RESTING))

@@ -134,9 +134,16 @@ def target_price_for(position: Position, instrument: Instrument, policy: Policy)
     return instrument.ceil_price(position.average_cost + distance)
 
 
-def wants_exit(position: Position, quote: Quote, instrument: Instrument, policy: Policy) -> bool:
-    """Whether the managed target, of a ladder the last one, is reached."""
-    if policy.take_profit_mode is TargetMode.RESTING:
+def wants_exit(
+    position: Position,
+    quote: Quote,
+    instrument: Instrument,
+    policy: Policy,
+    stored: Sequence[TakeProfitLevel] = (),
+) -> bool:
+    """Whether the managed target, of a ladder the last one, is reached; levels `stored` decide."""
+    levels = levels_of(position, stored, instrument, policy, at=quote.as_of)
+    if (levels[-1].mode if levels else policy.take_profit_mode) is TargetMode.RESTING:
         return False  # the venue sells there
     return quote.bid >= target_price_for(position, instrument, policy)
 
@@ -192,20 +199,21 @@ def _fit_stops(position: Position, stops: list[OrderRecord], quantity: Decimal) 
     linked = position.stop_venue_order_id
     stops = sorted(stops, key=lambda each: (each.remaining_quantity, each.venue_order_id == linked))
     missing = quantity - _left(stops)
-    if missing > ZERO:
-        yield from _resized(position, stops[-1], stops[-1].remaining_quantity + missing)
-        return
-    for stop in stops:
+    for stop in stops[::-1] if missing > ZERO else stops:
         if missing == ZERO:
             return
-        if stop.remaining_quantity + missing > ZERO:
-            yield from _resized(position, stop, stop.remaining_quantity + missing)
+        rest = stop.remaining_quantity + missing
+        if rest > ZERO:
+            why = f"the stop covers {stop.remaining_quantity:f} of {rest:f}"
+            yield from _resized(position, stop, rest, why)
             return
-        missing += stop.remaining_quantity
+        missing = rest
         yield from _cancelled(stop, "other stops cover all of the position")
 
 
-def _resized(position: Position, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]:
+def _resized(
+    position: Position, stop: OrderRecord, quantity: Decimal, reason: str
+) -> Iterator[Step]:
     if stop.venue_order_id is not None:
         yield AmendOrder(
             amendment=OrderAmendment(
@@ -213,7 +221,7 @@ def _resized(position: Position, stop: OrderRecord, quantity: Decimal) -> Iterat
                 symbol=position.symbol,
                 quantity=stop.filled_quantity + quantity,
             ),
-            reason=f"the stop covers {stop.remaining_quantity:f} of {quantity:f}",
+            reason=reason,
             position_id=position.position_id,
         )
 
@@ -240,18 +248,18 @@ def _leave(
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
     if exits:
         return
-    in_the_way = working
-    if in_the_way:
-        for order in in_the_way:
-            if _can_be_canceled(order):
-                yield from _cancelled(order, "the position is being left")
+    if working:
+        for order in filter(_can_be_canceled, working):
+            yield from _cancelled(order, "the position is being left")
         return
     quantity = instrument.floor_quantity(position.quantity)
     quote = world.quotes.get(position.symbol)
     price = position.average_cost if quote is None else quote.bid
     if not instrument.is_tradable_quantity(quantity, price=price):
         return
-    has_profit = quote is not None and wants_exit(position, quote, instrument, world.policy)
+    has_profit = quote is not None and wants_exit(
+        position, quote, instrument, world.policy, world.snapshot.targets
+    )
     yield place_exit(
         position,
         quantity=quantity,
@@ -354,15 +362,7 @@ def _due(
     is_possible = instrument.is_tradable_quantity(due, price=quote.bid)
     if due == ZERO or not is_possible or not instrument.is_tradable_quantity(left, price=quote.bid):
         return ()
-    room = AmendOrder(
-        amendment=OrderAmendment(
-            venue_order_id=stop.venue_order_id,
-            symbol=position.symbol,
-            quantity=stop.filled_quantity + left,
-        ),
-        reason=f"a target is reached: {due:f} of {stop.remaining_quantity:f} are sold",
-        position_id=position.position_id,
-    )
+    why = f"a target is reached: {due:f} of {stop.remaining_quantity:f} are sold"
     sale = place_exit(
         position,
         quantity=due,
@@ -370,7 +370,7 @@ def _due(
         purpose="take_profit",
         reason="a target is reached",
     )
-    return room, sale
+    return (*_resized(position, stop, left, why), sale)
 
 
 def _can_be_canceled(order: OrderRecord) -> bool:

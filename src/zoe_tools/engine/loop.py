@@ -396,7 +396,8 @@ class TradingLoop:
             quote = self.view.fresh_quote(position.symbol, now, policy.quote_stale_s)
             instrument = self._instruments[position.symbol]
             if position.symbol in leaving or (
-                quote is not None and wants_exit(position, quote, instrument, policy)
+                quote is not None
+                and wants_exit(position, quote, instrument, policy, self.books.targets)
             ):
                 self._exiting.add(position.position_id)
         self._exiting &= {position.position_id for position in self._held()}
