@@ -12,13 +12,14 @@ from builders import (
     PAPER,
     d,
     make_catalogue,
+    make_instrument,
     make_order,
     make_position,
     make_quote,
     make_venue_order,
 )
 from zoe_tools.core.check_tp_coverage import Coverage, check_tp_coverage
-from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.policy import Policy
@@ -88,6 +89,32 @@ def test_the_worst_that_applies_is_the_status(
     (row,) = check_tp_coverage(snapshot, loop_is_running=loop_is_running)
 
     assert row.coverage is expected
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"), [("0.0006", Coverage.NO_EXCHANGE_POSITION), ("0.0008", Coverage.OK)]
+)
+def test_two_positions_in_one_asset_are_held_against_it_together(
+    held: str, expected: Coverage
+) -> None:
+    """Each alone is held; what is missing is missing of one of them, and nobody knows of which."""
+    euros = make_position(position_id=PositionId("P2"), symbol=Symbol("BTC/EUR"))
+    theirs: dict[str, Any] = {"symbol": euros.symbol, "venue_order_id": VenueOrderId("O-EUR")}
+    stop_id = ClientOrderId("stop in euros")
+    snapshot = world(
+        STOP,
+        replace(STOP, client_order_id=stop_id, **theirs),
+        held=held,
+        catalogue=read(make_catalogue(make_instrument(), make_instrument("BTC/EUR"))),
+        positions=(make_position(), euros),
+        orders=(
+            *OURS,
+            make_order(client_order_id=stop_id, purpose="stop", position_id="P2", **theirs),
+        ),
+    )
+
+    rows = check_tp_coverage(snapshot, loop_is_running=True)
+    assert [each.coverage for each in rows] == [expected, expected]
 
 
 def test_orders_of_others_cover_nothing() -> None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from zoe_tools.core.accounting import base_of
 from zoe_tools.core.positions import shares_of
+from zoe_tools.core.reconcile_positions import managed_by_asset
 from zoe_tools.core.recover_sl import own_stops
 from zoe_tools.core.take_profit import (
     OpenLevel,
@@ -81,10 +83,10 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
     open_orders = value_of(snapshot.open_orders, "the open orders")
     balances = {each.asset: each for each in value_of(snapshot.balances, "the balances")}
     catalogue = value_of(snapshot.catalogue, "the instruments")
+    positions = [each for each in snapshot.positions if each.status.holds]
+    managed = managed_by_asset(positions)
     rows = []
-    for position in snapshot.positions:
-        if not position.status.holds:
-            continue
+    for position in positions:
         instrument = catalogue.resolve(position.symbol)
         balance = balances.get(instrument.base)
         rows.append(
@@ -93,6 +95,7 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
                     position=position,
                     instrument=instrument,
                     held=balance.total if balance else ZERO,
+                    managed_in_all=managed[base_of(position.symbol)],
                     stops=own_stops(position, snapshot.orders, open_orders),
                     targets=own_targets(position, snapshot.orders, open_orders),
                     levels=_levels(snapshot, position, instrument),
@@ -121,6 +124,7 @@ class _Parts:
     position: Position
     instrument: Instrument
     held: Decimal
+    managed_in_all: Decimal
     stops: tuple[VenueOrder, ...]
     targets: tuple[VenueOrder, ...]
     levels: tuple[OpenLevel, ...]
@@ -192,7 +196,7 @@ def _assess(parts: _Parts) -> PositionCoverage:
 
 
 def _graded(parts: _Parts, target: Decimal) -> Coverage:
-    if parts.held < parts.position.quantity:
+    if parts.held < parts.managed_in_all:  # of two positions in one asset nobody knows whose it is
         return Coverage.NO_EXCHANGE_POSITION
     if not _is_protected(parts):
         return Coverage.UNPROTECTED
