@@ -68,6 +68,26 @@ def test_a_stop_that_was_cancelled_behind_our_back_is_placed_again(tmp_path: Pat
     at_the_desk(tmp_path, story)
 
 
+def test_a_stop_that_fired_unheard_is_not_placed_again_by_a_dry_run(tmp_path: Path) -> None:
+    """It says what --execute does: the sale is booked first, and nothing is left to stop."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await recover(desk, execute=True)
+        (stop,) = desk.venue.resting
+        desk.venue.trade(stop.venue_order_id, stop.quantity)
+        await desk.clock.sleep(10)
+        desk.venue.calls.clear()
+
+        code, text = await recover(desk, execute=False)
+        assert code == 0, text
+        assert "the venue shows sell 0.0004 BTC, the books do not" in " ".join(text.split())
+        assert (await recover(desk, execute=True))[0] == 0
+        assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
 def test_a_flat_account_has_nothing_to_do(tmp_path: Path) -> None:
     """Exit 0, and nothing is sent."""
 

@@ -12,12 +12,13 @@ from builders import (
     PAPER,
     d,
     make_catalogue,
+    make_fill,
     make_order,
     make_position,
     make_quote,
     make_venue_order,
 )
-from zoe_tools.core.recover_sl import left_without_a_stop, plan_recover_sl
+from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
@@ -208,6 +209,21 @@ def test_a_stop_that_rests_is_enough_wherever_the_market_is() -> None:
     assert not left_without_a_stop(world(STOP, orders=(OURS,), positions=(held,)))
     dust = make_position(quantity=d("0.00001"), stop_price=d("70000"))
     assert not left_without_a_stop(world(positions=(dust,)))
+
+
+@pytest.mark.parametrize(("sold", "left"), [("0.0004", None), ("0.0001", "0.0003")])
+def test_what_was_sold_and_is_not_booked_yet_gets_no_stop(sold: str, left: str | None) -> None:
+    """The stop fired and nobody has told the books: the dry run plans what --execute would do."""
+    fill = make_fill(side=Side.SELL, quantity=d(sold), price=d("58790"), fee=d("0"))
+    snapshot = as_booked(world(orders=(OURS,), fills=Reading((fill,), NOON, "test")))
+    plan = plan_recover_sl(snapshot)
+
+    placed = [each for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert [f"{each.request.quantity:f}" for each in placed] == ([] if left is None else [left])
+    assert f"the venue shows sell {sold} BTC, the books do not" in plan.notes[0]
+    booked = replace(snapshot, recorded_fills=(fill,))
+    assert as_booked(booked) == booked
+    assert plan_recover_sl(booked).notes == ()
 
 
 def test_dust_is_named() -> None:

@@ -14,7 +14,7 @@ from zoe_tools.commands.planning import (
     ValidForOption,
     keeping,
 )
-from zoe_tools.core.recover_sl import left_without_a_stop, plan_recover_sl
+from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.gate.gate import Regather
@@ -24,7 +24,16 @@ from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
-_NEEDS = frozenset({Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
+_NEEDS = frozenset(
+    {
+        Need.MODE,
+        Need.CATALOGUE,
+        Need.BALANCES,
+        Need.OPEN_ORDERS,
+        Need.NEW_FILLS,
+        Need.QUOTES,
+    }
+)
 _FINDINGS = 3
 
 
@@ -58,7 +67,7 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
     """How this command looks and plans."""
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await context.look(_NEEDS)
+        snapshot = as_booked(await context.look(_NEEDS))
         return snapshot, plan_recover_sl(snapshot)
 
     return with_arguments(look, arguments)

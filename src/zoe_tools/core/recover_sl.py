@@ -8,13 +8,15 @@ touched and not doubled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.accounting import base_of, book, in_time_order, order_of
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.sync_positions import protective_price, through_its_stop
 from zoe_tools.core.take_profit import own_targets
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
@@ -54,7 +56,11 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
     """
     world = _world_of(snapshot)
     steps: list[Step] = []
-    notes: list[str] = []
+    notes = [
+        f"{fill.symbol}: the venue shows {fill.side.value} {short(fill.quantity)}"
+        f" {base_of(fill.symbol)}, the books do not; with --execute that is booked first."
+        for _, fill in _unbooked(snapshot)
+    ]
     for position in snapshot.positions:
         if position.status.holds:
             for found in _recover(world, position):
@@ -78,6 +84,31 @@ def _world_of(snapshot: Snapshot) -> _World:
         catalogue=value_of(snapshot.catalogue, "the instruments"),
         open_orders=value_of(snapshot.open_orders, "the open orders"),
     )
+
+
+def as_booked(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with positions as they are once the fills that the books lack are booked.
+
+    Which is done before anything is sent; where the fills were not asked for, nothing is known.
+    """
+    fills = _unbooked(snapshot)
+    if not fills:
+        return snapshot
+    positions = {each.position_id: each for each in snapshot.positions}
+    for order, fill in fills:
+        book(positions, order, fill)
+    active = tuple(each for each in positions.values() if each.status.is_active)
+    return replace(snapshot, positions=active)
+
+
+def _unbooked(snapshot: Snapshot) -> list[tuple[OrderRecord, Fill]]:
+    """The venue's fills of our orders that the books lack, oldest first."""
+    if isinstance(snapshot.fills, Missing):
+        return []
+    known = {each.fill_id for each in snapshot.recorded_fills}
+    missing = in_time_order(each for each in snapshot.fills.value if each.fill_id not in known)
+    found = ((order_of(snapshot.orders, each), each) for each in missing)
+    return [(order, fill) for order, fill in found if order is not None]
 
 
 def left_without_a_stop(snapshot: Snapshot) -> bool:
