@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import ETH, NOON, d, make_fill, make_position
-from zoe_tools.core.accounting import apply_fill, excess_of, fold_fills, next_standing, with_stop
+from builders import ETH, NOON, d, make_fill, make_order, make_position
+from zoe_tools.core.accounting import (
+    apply_fill,
+    book,
+    excess_of,
+    fold_fills,
+    next_standing,
+    with_stop,
+)
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import FillId, PositionId, VenueOrderId
 from zoe_tools.domain.order import Side
@@ -125,6 +132,16 @@ def test_what_is_sold_beyond_the_position_is_named_and_not_booked() -> None:
     after = apply_fill(held, fill, position_id=P)
     assert after.quantity == d("0")
     assert round(after.realised_pnl, 10) == d("9")
+
+
+def test_a_fill_is_not_booked_on_a_position_whose_instrument_was_changed_by_hand() -> None:
+    """The sale finds nothing there, and the position keeps what it says it holds."""
+    changed = make_position(symbol=ETH)
+    stop = make_order(side=Side.SELL, purpose="stop", position_id=P)
+    positions = {P: changed}
+    book(positions, stop, sell("0.0001", "59000"))
+
+    assert positions == {P: changed}
 
 
 def test_a_sale_from_nothing_and_a_foreign_fill_are_refused() -> None:

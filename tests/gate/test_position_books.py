@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_fill, make_order, make_position
+from builders import ETH, NOON, d, make_fill, make_order, make_position
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
@@ -249,6 +249,24 @@ def test_a_fill_that_the_registry_s_rules_forbid_is_booked_and_told(
         assert await held(desk) == kept
         assert (await held(desk, PositionId("P2"))).status is S.ORPHANED
         assert "INVARIANT_VIOLATION P2 was left as it was: rule A" in caplog.text
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_fill_whose_position_was_moved_to_another_instrument_by_hand_is_booked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stop of P1 fires; the row of P1 says ETH: the fill counts, the row is left as it is."""
+
+    async def story(desk: Desk) -> None:
+        await a_protected_position(desk)
+        changed = replace(await held(desk), symbol=ETH)
+        await desk.read(lambda tx: tx.copy_position(changed))
+        await seen(desk, STOP, OrderStatus.PARTIALLY_FILLED, filled(STOP, "0.0001"))
+
+        assert len(await desk.read(lambda tx: tx.fills())) == 1
+        assert (await held(desk)).quantity == changed.quantity
+        assert "INVARIANT_VIOLATION fill" in caplog.text
 
     at_the_desk(tmp_path, story)
 

@@ -212,6 +212,8 @@ def book(positions: dict[PositionId, Position], order: OrderRecord, fill: Fill) 
     It goes to the order's own position, else to the one of its instrument, else opens one.
     """
     held = positions.get(order.position_id) if order.position_id else None
+    if held is not None and held.symbol != fill.symbol:
+        held = None  # its row was changed by hand
     held = held or next((each for each in positions.values() if each.symbol == fill.symbol), None)
     if held is None and fill.side is Side.SELL:
         return

@@ -217,8 +217,13 @@ def _with_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Ord
 
 
 def _position_of(transaction: Transaction, record: OrderRecord, fill: Fill) -> Position | None:
-    """The order's own position, else the open one of the instrument."""
+    """The order's own position, else the open one of the instrument.
+
+    A row of another instrument was changed by hand, and no fill of this one is booked on it.
+    """
     own = transaction.position(entry_position_id(record))
+    if own is not None and own.symbol != fill.symbol:
+        own = None
     if own is not None and (own.status.is_active or fill.side is Side.SELL):
         return own
     return active_in(transaction, record.symbol) or own
