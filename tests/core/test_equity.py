@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -180,6 +181,32 @@ def test_a_flow_without_a_worth_leaves_the_index_where_it_was() -> None:
 
     assert done.return_index == d("1")
     assert done.is_estimated
+
+
+def test_a_point_that_was_blind_stays_so_until_the_books_know_its_flows() -> None:
+    """A deposit whose price nobody knew, beside a withdrawal that was: no return is made of it."""
+    come = replace(flow(None, 0.5), ledger_id="D")
+    gone = replace(flow("-500", 0.5), ledger_id="W")
+    first, second = point("1000", 0), point("3500", 1)
+    blind = advanced(first, second, [come, gone])
+    priced = [replace(come, value=d("3000")), gone]
+
+    assert (blind.flow, blind.is_blind, blind.flow_ids) == (d("-500"), True, ("D", "W"))
+    (_, unheard) = curve_of([first, blind], [])
+    assert (unheard.return_index, unheard.flow, unheard.is_estimated) == (d("1"), d("-500"), True)
+    (_, half_booked) = curve_of([first, blind], priced[1:], NOON)
+    assert (half_booked.return_index, half_booked.flow) == (d("1"), d("-500"))
+    (_, booked) = curve_of([first, blind], priced, NOON)
+    assert (booked.return_index, booked.flow, booked.is_blind) == (d("1"), d("2500"), False)
+
+
+def test_a_deposit_alone_that_had_no_price_is_no_gain() -> None:
+    """Its flow is nothing, and remembered all the same."""
+    first = point("1000", 0)
+    blind = advanced(first, point("4000", 1), [replace(flow(None, 0.5), ledger_id="D")])
+
+    assert blind.flow == 0
+    assert indices([first, blind]) == [FLAT] * 2
 
 
 def test_the_peak_is_that_of_the_point_before_also_after_a_restart() -> None:

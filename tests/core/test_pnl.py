@@ -1,102 +1,26 @@
-"""Events from fills and ledger rows, the report of them, and the result of each day."""
+"""Events from fills and ledger rows, and the report of them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import NOON, d, make_fill
+from builders import NOON, d
+from pnl_rig import MINUTE, fill, history, mark, report, row
 from zoe_tools.core.equity import assess_equity
-from zoe_tools.core.lot_events import History, Records, history_of
+from zoe_tools.core.lot_events import Records
 from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.marks import MarkBook, marks_of_fills
-from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
-from zoe_tools.core.pnl_daily import pnl_days, restated
-from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
+from zoe_tools.core.pnl import PnlInput, assess_pnl
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import FillId, LedgerId, Symbol, VenueOrderId
-from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.lot import Acquire, CostBasis, Dispose, LotMethod, MoveOut
 from zoe_tools.domain.order import Side
-
-MINUTE = timedelta(minutes=1)
-
-
-def mark(asset: str, price: str, minutes: float = 0, *, currency: str = "USD") -> Mark:
-    """A price, so many minutes after noon."""
-    at = NOON + MINUTE * minutes
-    return Mark(asset=asset, currency=currency, price=d(price), marked_at=at, source="test")
-
-
-def fill(name: str, side: Side, quantity: str, price: str, **more: Any) -> Fill:
-    """An execution at noon, unless said otherwise."""
-    values: dict[str, Any] = {"fee": d("0"), "venue_order_id": VenueOrderId(f"O-{name}"), **more}
-    return make_fill(
-        fill_id=FillId(name), side=side, quantity=d(quantity), price=d(price), **values
-    )
-
-
-def row(
-    name: str,
-    kind: str,
-    asset: str,
-    amount: str,
-    *,
-    fee: str = "0",
-    minutes: float = 0,
-    **more: Any,
-) -> LedgerEntry:
-    """A ledger row; its refid is its name unless said otherwise."""
-    values: dict[str, Any] = {"refid": f"R-{name}", "subtype": "", **more}
-    return LedgerEntry(
-        ledger_id=LedgerId(name),
-        booked_at=NOON + MINUTE * minutes,
-        kind=kind,
-        asset=asset,
-        amount=d(amount),
-        fee=d(fee),
-        balance=d("0"),
-        **values,
-    )
-
-
-def history(
-    fills: Sequence[Fill] = (),
-    rows: Sequence[LedgerEntry] = (),
-    marks: Sequence[Mark] = (),
-    costs: Sequence[CostBasis] = (),
-) -> History:
-    """What the lots are told."""
-    records = Records(fills=fills, entries=rows, costs=costs)
-    return history_of(records, MarkBook([*marks_of_fills(fills), *marks]), "USD")
-
-
-def report(
-    fills: Sequence[Fill] = (),
-    rows: Sequence[LedgerEntry] = (),
-    marks: Sequence[Mark] = (),
-    **more: Any,
-) -> PnlReport:
-    """The report of everything, a minute after noon."""
-    book = MarkBook([*marks_of_fills(fills), *marks])
-    given = PnlInput(
-        records=Records(fills=fills, entries=rows, **more),
-        marks=book,
-        points=(),
-        equity=None,
-        currency="USD",
-        now=NOON + MINUTE,
-    )
-    return assess_pnl(given, Span(), LotMethod.FIFO)
-
 
 # --- fees -----------------------------------------------------------------------------------------
 
@@ -352,125 +276,3 @@ def traded(
         fee_asset=fee_asset,
         filled_at=NOON + MINUTE * minutes,
     )
-
-
-# --- days ----------------------------------------------------------------------------------------
-
-
-def point(gross: str, hours: float) -> EquityPoint:
-    """A point of the curve, so many hours after noon of the fifth."""
-    return EquityPoint(
-        taken_at=NOON + timedelta(hours=hours),
-        currency="USD",
-        gross=d(gross),
-        net=d(gross),
-        cash=d(gross),
-        holdings=d("0"),
-    )
-
-
-def days_of(
-    points: Sequence[EquityPoint],
-    fills: Sequence[Fill] = (),
-    rows: Sequence[LedgerEntry] = (),
-    *,
-    now: datetime,
-    reconciled_at: datetime | None = None,
-) -> tuple[PnlDay, ...]:
-    """The days of this history."""
-    given = PnlInput(
-        records=Records(fills=fills, entries=rows),
-        marks=MarkBook(marks_of_fills(fills)),
-        points=points,
-        equity=None,
-        currency="USD",
-        now=now,
-    )
-    return pnl_days(given, reconciled_at=reconciled_at)
-
-
-NEXT_DAY = NOON + timedelta(days=1)
-
-
-def test_days_are_utc_days_and_follow_from_one_another() -> None:
-    """The second day opens where the first one closed; a deposit is no result."""
-    points = [point("1000", 0), point("1100", 11.9), point("1400", 12.1), point("1430", 20)]
-    rows = [row("D", "deposit", "USD", "300", minutes=722)]
-    first, second = days_of(points, rows=rows, now=NEXT_DAY)
-
-    assert [first.date, second.date] == [date(2026, 1, 5), date(2026, 1, 6)]
-    assert (first.opening_equity, first.gross_equity, first.daily_pnl) == (
-        d("1000"),
-        d("1100"),
-        d("100"),
-    )
-    assert (second.opening_equity, second.net_deposits, second.daily_pnl) == (
-        d("1100"),
-        d("300"),
-        d("30"),
-    )
-    assert first.return_pct == d("10")
-
-
-@pytest.mark.parametrize(
-    ("now", "reconciled", "is_final"),
-    [(6, 5, False), (13, 5, False), (13, 12.5, True), (13, None, False)],
-)
-def test_a_day_is_final_once_it_is_over_and_reconciled(
-    now: float,
-    reconciled: float | None,
-    is_final: bool,  # noqa: FBT001 - a scenario's column
-) -> None:
-    """In hours after noon: the day ends twelve later."""
-    agreed = None if reconciled is None else NOON + timedelta(hours=reconciled)
-    (day,) = days_of([point("1000", 0)], now=NOON + timedelta(hours=now), reconciled_at=agreed)
-
-    assert day.is_final == is_final
-
-
-def test_only_what_changed_is_written_and_a_day_that_was_over_is_restated() -> None:
-    """The same figures again are no row."""
-    points = [point("1000", 0)]
-    before = days_of(points, now=NEXT_DAY)
-    later = NEXT_DAY + timedelta(hours=1)
-
-    assert restated(before, days_of(points, now=later), now=later) == ()
-    rows = [row("R", "rollover", "USD", "0", fee="2")]
-    (again,) = restated(before, days_of(points, rows=rows, now=later), now=later)
-    assert (again.restated_at, again.realised_pnl) == (later, d("-2"))
-
-
-def test_a_day_that_runs_or_becomes_final_is_not_restated() -> None:
-    """Its figures change because time goes on."""
-    early = days_of([point("1000", 0)], now=NOON + MINUTE)
-    (running,) = restated(
-        early, days_of([point("1000", 0), point("1010", 1)], now=NEXT_DAY), now=NEXT_DAY
-    )
-    (final,) = restated(
-        [running],
-        days_of([point("1000", 0), point("1010", 1)], now=NEXT_DAY, reconciled_at=NEXT_DAY),
-        now=NEXT_DAY,
-    )
-
-    assert (running.restated_at, running.gross_equity) == (None, d("1010"))
-    assert (final.restated_at, final.is_final) == (None, True)
-
-
-def test_a_flow_that_only_a_point_heard_of_is_no_loss() -> None:
-    """Defect 9: the ledger was not imported, but the stream told of the withdrawal."""
-    points = [point("1000", 0), replace(point("700", 1), flow=d("-300")), point("700", 2)]
-    (day,) = days_of(points, now=NEXT_DAY)
-
-    assert (day.drawdown_pct, day.daily_pnl, day.net_deposits) == (d("0"), d("0"), d("-300"))
-
-
-def test_the_ledger_s_own_rows_take_the_place_of_what_was_heard() -> None:
-    """Once it is imported up to there, a flow is not counted twice."""
-    points = [point("1000", 0), replace(point("700", 1), flow=d("-300")), point("700", 2)]
-    rows = [
-        row("W", "withdrawal", "USD", "-300", minutes=30),
-        row("X", "rollover", "USD", "0", minutes=150),
-    ]
-    (day,) = days_of(points, rows=rows, now=NEXT_DAY)
-
-    assert (day.drawdown_pct, day.net_deposits) == (d("0"), d("-300"))

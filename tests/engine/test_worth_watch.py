@@ -234,6 +234,33 @@ def test_a_flow_that_another_process_counted_is_not_counted_twice(tmp_path: Path
     watched(tmp_path, story, USD="1000")
 
 
+def test_a_deposit_of_before_the_start_is_worth_the_price_of_its_own_time(tmp_path: Path) -> None:
+    """An hour later a process starts: the price it brings is too new for it, the old one is not."""
+
+    async def story(desk: Watched) -> None:
+        desk.desk.venue.prices[BTC] = (d("60000"), d("60001"))
+        await desk.look()
+        await desk.withdraw("500", heard=False)
+        desk.desk.venue.totals["BTC"] += d("0.5")
+        came = replace(
+            desk.desk.venue.entries[-1],
+            ledger_id=LedgerId("D"),
+            kind="deposit",
+            asset="BTC",
+            amount=d("0.5"),
+            balance=d("1.5"),
+        )
+        desk.desk.venue.entries = (*desk.desk.venue.entries, came)
+        await desk.restart()
+        first, second = await desk.look(after_s=3600)
+
+        assert (first.gross, second.gross) == (d("61000"), d("90500"))
+        assert (second.flow, second.is_blind) == (d("29500"), False)
+        assert (second.return_index, second.flow_ids) == (d("1"), ("L0", "D"))
+
+    watched(tmp_path, story, USD="1000", BTC="1")
+
+
 # --- in a running loop ---------------------------------------------------------------------------
 
 

@@ -21,6 +21,9 @@ POINT = EquityPoint(
     flow=d("-300"),
     return_index=d("1.012345678901"),
     peak_index=d("1.2"),
+    lacks=("SOL",),
+    flow_ids=("L1", "L2"),
+    is_blind=True,
 )
 DAY = PnlDay(
     date=date(2026, 1, 5),

@@ -9,14 +9,15 @@ as they were there (modified Dietz), so that neither a deposit nor a withdrawal 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from zoe_tools.core.lot_events import Flow
 from zoe_tools.core.lots import in_units
-from zoe_tools.core.marks import MarkBook
+from zoe_tools.core.marks import STALE_AFTER, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
@@ -25,6 +26,14 @@ from zoe_tools.domain.wallet import holding_of
 
 EXIT_FEE_PCT = Decimal("0.40")
 """What leaving costs, in percent, where the venue's own fee is not known: its dearest step."""
+
+MUCH = Decimal("0.1")
+"""A flow of more than this part of what was there makes the result of a long stretch a guess."""
+
+AT_ONCE = timedelta(minutes=1)
+"""So much later than it was booked a row may be heard of on the private wire."""
+
+_NEXT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,16 +167,29 @@ def advanced(base: EquityPoint | None, point: EquityPoint, flows: Sequence[Flow]
     flow = sum((each.value for each in flows if each.value is not None), ZERO)
     if base is None:
         return replace(point, flow=ZERO)
-    is_blind = point.lacks != base.lacks or any(each.value is None for each in flows)
-    growth = ONE if is_blind else _growth(base, point, flows, flow)
+    is_blind = any(each.value is None for each in flows)
+    is_silent = is_blind or point.lacks != base.lacks
+    growth = ONE if is_silent else _growth(base, point, flows, flow)
     index = in_units(base.return_index * growth)
     return replace(
         point,
         flow=flow,
+        flow_ids=tuple(each.ledger_id for each in flows if each.ledger_id),
+        is_blind=is_blind,
         return_index=index,
         peak_index=max(base.peak_index, index),
-        is_estimated=point.is_estimated or is_blind or any(each.is_estimated for each in flows),
+        is_estimated=point.is_estimated
+        or is_silent
+        or any(each.is_estimated for each in flows)
+        or (growth != ONE and _is_rough(base, point, flows)),
     )
+
+
+def _is_rough(base: EquityPoint, point: EquityPoint, flows: Sequence[Flow]) -> bool:
+    """Whether so much came or went, so long before the next look, that its weight is a guess."""
+    moved = sum((abs(each.value) for each in flows if each.value is not None), ZERO)
+    is_long = point.taken_at - base.taken_at > STALE_AFTER
+    return is_long and moved > base.gross * MUCH
 
 
 def _growth(base: EquityPoint, point: EquityPoint, flows: Sequence[Flow], flow: Decimal) -> Decimal:
@@ -186,30 +208,58 @@ def _growth(base: EquityPoint, point: EquityPoint, flows: Sequence[Flow], flow: 
     return max(ZERO, ONE + gain / employed)
 
 
-def flows_of(
-    points: Sequence[EquityPoint], flows: Sequence[Flow], known_until: datetime | None
-) -> tuple[Flow, ...]:
-    """The books' flows, and those that points noted which are newer than the books.
+def curve_of(
+    points: Sequence[EquityPoint], flows: Iterable[Flow], known_until: datetime | None = None
+) -> Iterator[EquityPoint]:
+    """All points anew, oldest first, with the flows that the books or the points themselves tell.
 
-    `known_until`: the newest ledger row. A point after it may bring a flow that was heard of when
-    it was taken; of its time the books' own flows, which may not be all, are left out.
+    `known_until`: the newest ledger row. A later point may bring a flow that was heard of when it
+    was taken; until the books have all of its rows, they do not tell of its time.
     """
+    ordered = _after_their_points(points, flows)
+    booked = {each.ledger_id for each in ordered}
     base: EquityPoint | None = None
-    noted: list[Flow] = []
-    kept = list(flows)
+    after = 0
     for point in points:
-        is_news = known_until is None or point.taken_at > known_until
-        if base is not None and is_news and point.flow:
-            since, until = base.taken_at, point.taken_at
-            kept = [each for each in kept if not since < each.at <= until]
-            noted.append(_noted(base, point))
-        base = point
-    return (*kept, *noted)
+        until = after
+        while until < len(ordered) and ordered[until].at <= point.taken_at:
+            until += 1
+        between = ordered[after:until]
+        if base is not None and not _is_booked(point, booked, known_until):
+            between = _noted(base, point)
+        done = advanced(base, point, between)
+        yield done
+        base, after = done, until
 
 
-def _noted(base: EquityPoint, point: EquityPoint) -> Flow:
-    """A flow of which only the worth is known: half way between the points."""
-    return Flow(
+def _after_their_points(points: Sequence[EquityPoint], flows: Iterable[Flow]) -> list[Flow]:
+    """The flows by time; one that was booked at once before a point, and heard of after it, later.
+
+    The balances of that point did not have it yet.
+    """
+    heard: dict[str, datetime] = {}
+    for base, point in pairwise(points):
+        heard.update(dict.fromkeys(point.flow_ids, base.taken_at))
+    moved = []
+    for each in flows:
+        base_at = heard.get(each.ledger_id)
+        is_late = base_at is not None and base_at - AT_ONCE <= each.at <= base_at
+        moved.append(replace(each, at=base_at + _NEXT) if base_at and is_late else each)
+    return sorted(moved, key=lambda each: each.at)
+
+
+def _is_booked(point: EquityPoint, booked: Collection[str], known_until: datetime | None) -> bool:
+    """Whether the books know at least as much of its flows as the point does."""
+    if not point.flow and not point.is_blind:
+        return True
+    if point.flow_ids and all(each in booked for each in point.flow_ids):
+        return True
+    return known_until is not None and point.taken_at <= known_until
+
+
+def _noted(base: EquityPoint, point: EquityPoint) -> list[Flow]:
+    """A flow of which only the worth is known: half way between the points. Blind: and another."""
+    known = Flow(
         ledger_id="",
         at=base.taken_at + (point.taken_at - base.taken_at) / 2,
         asset=point.currency,
@@ -217,17 +267,4 @@ def _noted(base: EquityPoint, point: EquityPoint) -> Flow:
         value=point.flow,
         is_estimated=False,
     )
-
-
-def curve_of(points: Iterable[EquityPoint], flows: Sequence[Flow]) -> Iterator[EquityPoint]:
-    """All points anew, oldest first, with the flows that are known by now."""
-    ordered = sorted(flows, key=lambda each: each.at)
-    base: EquityPoint | None = None
-    after = 0
-    for point in points:
-        until = after
-        while until < len(ordered) and ordered[until].at <= point.taken_at:
-            until += 1
-        done = advanced(base, point, ordered[after:until])
-        yield done
-        base, after = done, until
+    return [known, replace(known, value=None, is_estimated=True)] if point.is_blind else [known]

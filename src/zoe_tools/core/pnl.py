@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.core.equity import Equity, curve_of, flows_of
+from zoe_tools.core.equity import Equity, curve_of
 from zoe_tools.core.lot_events import FeePaid, Flow, History, Records, history_of
 from zoe_tools.core.lot_walk import Open, Span, moment_of, realised_of, walk
 from zoe_tools.core.lots import in_units
@@ -21,6 +21,10 @@ from zoe_tools.domain.lot import LotMethod, LotOutcome, Match, Moved, Shortfall
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
 
 _DUST = Decimal("1E-8")
+_ROUGH_CURVE = (
+    "return and drawdown rest on prices that were missing or old, or on much money that came or"
+    " went between two looks"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,8 @@ class PnlReport:
 
     `realised` is of lots, net of fees; `income`, `margin` and `charges` (negative) come besides.
     `unrealised` is of what has a price and a cost. `return_pct` and the drawdowns are
-    time-weighted; None while there is no curve. `deposits` and `withdrawals` at their worth when
+    time-weighted; None while there is no curve; `is_return_estimated` where the curve rests on
+    prices or flows that are not sure. `deposits` and `withdrawals` at their worth when
     they happened.
     """
 
@@ -100,6 +105,7 @@ class PnlReport:
     return_pct: Decimal | None
     drawdown_pct: Decimal | None
     max_drawdown_pct: Decimal | None
+    is_return_estimated: bool
     curve: tuple[EquityPoint, ...]
     is_estimated: bool
     notes: tuple[str, ...]
@@ -150,8 +156,9 @@ def assess_pnl(
     results = [
         each for each in history.results if span.covers(each.at) and asset in {None, each.asset}
     ]
-    curve = curve_in(given, history)
-    seen = [each for each in curve if span.covers(each.taken_at)]
+    curve = curve_in(given, history) if asset is None else ()
+    seen = tuple(each for each in curve if span.covers(each.taken_at))
+    is_rough = any(each.is_estimated for each in seen)
     sums = {
         kind: sum((each.value or ZERO for each in results if each.kind == kind), ZERO)
         for kind in ("income", "margin", "charge")
@@ -172,17 +179,18 @@ def assess_pnl(
         trades=trades_of((each for each in wanted if isinstance(each, Match)), history.trades),
         assets=lines,
         equity=given.equity if asset is None else None,
-        return_pct=_return_pct(curve, span) if asset is None else None,
-        drawdown_pct=seen[-1].drawdown_pct if seen and asset is None else None,
-        max_drawdown_pct=(
-            max((each.drawdown_pct for each in seen), default=None) if asset is None else None
-        ),
-        curve=tuple(seen) if asset is None else (),
-        is_estimated=_is_estimated(given, lines, flows, fees)
+        return_pct=_return_pct(curve, span),
+        drawdown_pct=seen[-1].drawdown_pct if seen else None,
+        max_drawdown_pct=max((each.drawdown_pct for each in seen), default=None),
+        is_return_estimated=is_rough,
+        curve=seen,
+        is_estimated=is_rough
+        or _is_estimated(given, lines, flows, fees)
         or (given.equity is None and span.until is None),
         notes=(
             *([f"the books know nothing of {asset}"] if asset and not lines else []),
             *_notes(given, history, lines, flows),
+            *([_ROUGH_CURVE] if is_rough else []),
         ),
     )
 
@@ -190,7 +198,7 @@ def assess_pnl(
 def curve_in(given: PnlInput, history: History) -> tuple[EquityPoint, ...]:
     """The equity curve anew, with all flows that the books or the points themselves tell."""
     newest = max((each.booked_at for each in given.records.entries), default=None)
-    return tuple(curve_of(given.points, flows_of(given.points, history.flows, newest)))
+    return tuple(curve_of(given.points, history.flows, newest))
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:

@@ -34,6 +34,8 @@ class EquityPoint:
     would cost in fees. `flow` is what came from outside since the point before, at its worth when
     it came. `return_index` is one unit of money that was there from the beginning, flows left out;
     `peak_index` its highest so far. `lacks`: assets without a price, which are in no sum.
+    `flow_ids`: the ledger rows that `flow` is of. `is_blind`: one of them had no price, so that
+    nothing can be said of the time since the point before.
     """
 
     taken_at: datetime
@@ -47,6 +49,8 @@ class EquityPoint:
     peak_index: Decimal = ONE
     is_estimated: bool = False
     lacks: tuple[str, ...] = ()
+    flow_ids: tuple[str, ...] = ()
+    is_blind: bool = False
 
     @property
     def drawdown_pct(self) -> Decimal:

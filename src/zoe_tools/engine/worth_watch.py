@@ -13,7 +13,7 @@ from datetime import datetime
 
 from zoe_tools.core.equity import advanced, assess_equity, by_asset, point_of
 from zoe_tools.core.lot_events import flows_in
-from zoe_tools.core.marks import STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
+from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
@@ -161,14 +161,23 @@ class WorthWatch:
         base: EquityPoint | None,
         marks: Sequence[Mark],
         balances: Sequence[Balance],
-        news: Iterable[LedgerEntry],
+        news: Sequence[LedgerEntry],
     ) -> EquityPoint:
         now = self._clock.now()
-        book = MarkBook([*transaction.latest_marks(), *marks])
+        book = MarkBook([*_prices_of(transaction, news), *marks])
         equity = assess_equity(balances, book, at=now, currency=CURRENCY)
         point = advanced(base, point_of(equity), flows_in(news, book, CURRENCY))
         transaction.record_equity(point)
         return point
+
+
+def _prices_of(transaction: Transaction, news: Sequence[LedgerEntry]) -> tuple[Mark, ...]:
+    """The newest prices, and for rows that are news those of their own day."""
+    newest = transaction.latest_marks()
+    if not news:
+        return newest
+    first = min(each.booked_at for each in news)
+    return (*transaction.marks(first - LONGEST), *newest)
 
 
 def _booked_since_the_last_point(transaction: Transaction) -> tuple[LedgerEntry, ...]:

@@ -64,9 +64,11 @@ def _summary(report: PnlReport) -> Iterator[tuple[str, str]]:
         gross, net = _money(last.gross), _money(last.net)
         yield "equity", f"{gross} gross, {net} net on {last.taken_at:%Y-%m-%d %H:%M} UTC"
     if report.return_pct is not None:
-        yield "return", f"{report.return_pct:+.2f} %  time-weighted, flows left out"
+        told = _rough(f"{report.return_pct:+.2f} %", is_so=report.is_return_estimated)
+        yield "return", f"{told}  time-weighted, flows left out"
     if report.drawdown_pct is not None:
-        yield "drawdown", f"{report.drawdown_pct:.2f} %  deepest {report.max_drawdown_pct:.2f} %"
+        told = _rough(f"{report.drawdown_pct:.2f} %", is_so=report.is_return_estimated)
+        yield "drawdown", f"{told}  deepest {report.max_drawdown_pct:.2f} %"
 
 
 def _closed(report: PnlReport) -> str:

@@ -115,7 +115,11 @@ def record_equity(connection: Connection, account_id: AccountId, point: EquityPo
             "return_index": point.return_index,
             "peak_index": point.peak_index,
             "is_estimated": point.is_estimated,
-            "details": {"lacks": " ".join(point.lacks)},
+            "details": {
+                "lacks": " ".join(point.lacks),
+                "flows": " ".join(point.flow_ids),
+                "is_blind": point.is_blind,
+            },
         },
     )
 
@@ -166,4 +170,6 @@ def _point(row: Row[Any]) -> EquityPoint:
         peak_index=row.peak_index,
         is_estimated=row.is_estimated,
         lacks=tuple(str(row.details.get("lacks", "")).split()),
+        flow_ids=tuple(str(row.details.get("flows", "")).split()),
+        is_blind=bool(row.details.get("is_blind", False)),
     )
