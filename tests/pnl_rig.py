@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from builders import NOON, d, make_fill
-from zoe_tools.core.lot_events import History, Records, history_of
+from zoe_tools.core.lot_events import history_of
+from zoe_tools.core.lot_history import History, Records
 from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.marks import MarkBook, marks_of_fills
 from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl

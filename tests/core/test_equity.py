@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builders import NOON, d, make_catalogue
 from zoe_tools.core.equity import advanced, assess_equity, by_asset, curve_of, point_of
-from zoe_tools.core.lot_events import Flow
+from zoe_tools.core.lot_history import Flow
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint, Mark
 from zoe_tools.domain.ledger import Balance

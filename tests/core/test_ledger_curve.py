@@ -106,3 +106,14 @@ def test_days_that_were_seen_are_left_to_what_was_seen() -> None:
 
     assert [each.drawdown_pct for each in curve_of(found, flows)] == [0, 0, 0]
     assert len(points(rows, closes(), seen=[date(2026, 1, 6)])) == 2
+
+
+def test_a_fee_in_another_asset_leaves_the_balance_of_that_one() -> None:
+    """As the proof of balances has it: no row of its own tells it."""
+    rows = [
+        row(0, "USD", "1000", "1000"),
+        row(1, "BTC", "1", "1", fee=d("4"), fee_asset="USD"),
+    ]
+    first, second = points(rows, closes("100", "100"), days=2)
+
+    assert (first.gross, second.gross) == (d("1000"), d("1096"))

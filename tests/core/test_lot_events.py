@@ -18,13 +18,14 @@ import kraken_answers as kraken
 from builders import NOON, d, make_fill
 from program import SHARED_DATA
 from zoe_tools.core.ledger_kinds import BY_SUBTYPE, BY_TYPE, known_of
-from zoe_tools.core.lot_events import Records, history_of
+from zoe_tools.core.lot_events import history_of
+from zoe_tools.core.lot_history import Records
 from zoe_tools.core.lots import LotBook, match_lots
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.identifiers import FillId, LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.lot import Shortfall
+from zoe_tools.domain.lot import Dispose, Shortfall
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
 from zoe_tools.kraken.ledger_table import LedgerTable
@@ -60,6 +61,8 @@ def moved(entries: Iterable[LedgerEntry]) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for each in entries:
         sums[each.asset] = sums.get(each.asset, ZERO) + each.change
+        if each.fee_asset not in {"", each.asset}:
+            sums[each.fee_asset] = sums.get(each.fee_asset, ZERO) - each.fee
     return sums
 
 
@@ -103,6 +106,7 @@ def test_any_ledger_is_conserved(seed: int, length: int) -> None:
                     subtype=subtype,
                     refid=refid,
                     fee=d(fee) if leg == 0 else d("0"),
+                    fee_asset=draw.choice(["", "", *ASSETS]),
                     booked_at=at,
                 )
             )
@@ -157,15 +161,20 @@ def test_money_that_was_changed_for_a_fill_s_fee_is_told_beside_the_fill() -> No
     assert sorted(each.event_id for each in told.events) == ["L2", "L3", "T1"]
 
 
-def test_a_fee_in_another_asset_is_told_and_not_taken_twice() -> None:
-    """Its own row takes it from the balance."""
+def test_a_fee_in_another_asset_takes_lots_of_that_asset() -> None:
+    """No row of that asset tells it, and the proof of balances takes it: so do the lots."""
     paid = row("L1", "withdrawal", "BTC", "-1", fee=d("5"), fee_asset="EUR")
     told = history_of(Records(entries=[paid]), MARKS, "USD")
+    _, given_away = told.events
 
     assert [(each.asset, each.amount, each.value) for each in told.fees] == [
         ("EUR", d("5"), d("5.5"))
     ]
-    assert len(told.events) == 1
+    assert isinstance(given_away, Dispose)
+    assert (given_away.asset, given_away.quantity, given_away.proceeds) == ("EUR", d("5"), d("5.5"))
+    in_dollars = row("L1", "withdrawal", "BTC", "-1", fee=d("5"), fee_asset="USD")
+    told = history_of(Records(entries=[in_dollars]), MARKS, "USD")
+    assert [(each.kind, each.value) for each in told.results] == [("charge", d("-5"))]
 
 
 @pytest.mark.parametrize(("hours", "cost"), [(0, "600"), (23, "600"), (25, None), (-1, None)])

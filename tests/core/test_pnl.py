@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from builders import NOON, d
 from pnl_rig import MINUTE, fill, history, mark, report, row
 from zoe_tools.core.equity import assess_equity
-from zoe_tools.core.lot_events import Records
+from zoe_tools.core.lot_history import Records
 from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.marks import MarkBook, marks_of_fills
 from zoe_tools.core.pnl import PnlInput, assess_pnl

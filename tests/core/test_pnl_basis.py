@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import NOON, d
-from zoe_tools.core.lot_events import Records
+from zoe_tools.core.lot_history import Records
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.core.pnl_basis import demand_row, pending, what_came_in
 from zoe_tools.domain.equity import Mark

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.core.lot_events import Records
+from zoe_tools.core.lot_history import Records
 from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
 from zoe_tools.core.pnl_basis import CameIn, demand_row, pending, what_came_in

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from zoe_tools.core.lot_events import Flow
+from zoe_tools.core.lot_history import Flow
 from zoe_tools.core.lots import in_units
 from zoe_tools.core.marks import STALE_AFTER, MarkBook
 from zoe_tools.domain.equity import EquityPoint

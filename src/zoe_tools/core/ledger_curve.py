@@ -15,6 +15,7 @@ from zoe_tools.core.equity import Holding, assess_equity, point_of
 from zoe_tools.core.marks import LONGEST, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.money import ZERO
 
 _DAY = timedelta(days=1)
 _LAST = timedelta(microseconds=1)
@@ -45,6 +46,9 @@ def points_of_ledger(
         while position < len(rows) and rows[position].booked_at < end:
             row = rows[position]
             held[row.asset, row.wallet] = row.balance
+            if row.fee != row.own_fee:  # no row of that asset tells it
+                charged = (row.fee_asset, row.wallet)
+                held[charged] = held.get(charged, ZERO) - row.fee
             position += 1
         if day not in seen:
             balances = [Balance(asset=asset, total=each) for (asset, _), each in held.items()]

@@ -8,13 +8,13 @@ here: it is never given one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, quote_of
 from zoe_tools.core.ledger_kinds import Book, Movement, Role, movement_of
-from zoe_tools.core.lot_exchanges import LegWorth, leg_worths
+from zoe_tools.core.lot_exchanges import NATIONAL, LegWorth, leg_worths
+from zoe_tools.core.lot_history import FeePaid, Flow, History, Records, Result
 from zoe_tools.core.lots import piece_of
 from zoe_tools.core.marks import MarkBook, Worth
 from zoe_tools.domain.fill import Fill
@@ -23,70 +23,8 @@ from zoe_tools.domain.lot import Acquire, CostBasis, Dispose, LotEvent, MoveOut
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
 
-NATIONAL = frozenset({"USD", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY"})
-"""Money of countries: it is bought nowhere, so what comes in cost what it is worth."""
-
 _TRADE = "trade"
 _EXCHANGED = frozenset({Role.ACQUISITION, Role.DISPOSAL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """All that the account's own books hold of its history."""
-
-    fills: Sequence[Fill] = ()
-    entries: Sequence[LedgerEntry] = ()
-    costs: Sequence[CostBasis] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """What came from outside, or went there (negative); `value` at its worth of that moment."""
-
-    ledger_id: str
-    at: datetime
-    asset: str
-    quantity: Decimal
-    value: Decimal | None
-    is_estimated: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeePaid:
-    """A fee; `value` None where it has none that is known."""
-
-    at: datetime
-    asset: str
-    amount: Decimal
-    value: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What was won or lost without a lot: income, a result on margin, a charge in the currency."""
-
-    at: datetime
-    kind: str
-    asset: str
-    amount: Decimal
-    value: Decimal | None
-    is_estimated: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The account's life as its lots see it, oldest first.
-
-    `trades` names the order behind each sale that was a fill. `strange` are ledger rows whose kind
-    nobody knows: what they brought has no cost, and what they took is not realised.
-    """
-
-    events: tuple[LotEvent, ...]
-    flows: tuple[Flow, ...]
-    fees: tuple[FeePaid, ...]
-    results: tuple[Result, ...]
-    trades: Mapping[str, str]
-    strange: tuple[str, ...]
 
 
 def history_of(records: Records, marks: MarkBook, currency: str) -> History:
@@ -287,6 +225,8 @@ class _Teller:
                 self._charge(entry, entry.own_fee - entry.amount)
             case _:
                 self._charge(entry, entry.own_fee)
+        if entry.fee != entry.own_fee:
+            self._charged(entry, entry.fee_asset, entry.fee)
 
     def _came_in(self, entry: LedgerEntry) -> None:
         quantity = entry.change
@@ -298,7 +238,8 @@ class _Teller:
                 cost, is_estimated = worth.value, worth.is_estimated
             self._acquire(entry, quantity, cost, "deposit", is_estimated=is_estimated)
         elif entry.asset != self._currency and quantity < ZERO:
-            self._give(entry, -quantity, self._worth(-quantity, entry.asset, entry.booked_at))
+            worth = self._worth(-quantity, entry.asset, entry.booked_at)
+            self._give(entry, entry.asset, -quantity, worth)
         self._note_fee(entry)
 
     def _declared(self, entry: LedgerEntry) -> Decimal | None:
@@ -374,35 +315,37 @@ class _Teller:
         Less than nothing was given back, and is income.
         """
         self._note_fee(entry)
-        if not fee:
-            return
-        worth = self._worth(fee, entry.asset, entry.booked_at)
-        if entry.asset == self._currency or fee < ZERO:
+        if fee:
+            self._charged(entry, entry.asset, fee)
+
+    def _charged(self, entry: LedgerEntry, asset: str, fee: Decimal) -> None:
+        worth = self._worth(fee, asset, entry.booked_at)
+        if asset == self._currency or fee < ZERO:
             self._results.append(
                 Result(
                     at=entry.booked_at,
                     kind="charge",
-                    asset=entry.asset,
+                    asset=asset,
                     amount=-fee,
                     value=None if worth.value is None else -worth.value,
                     is_estimated=worth.is_estimated,
                 )
             )
-        if entry.asset == self._currency:
+        if asset == self._currency:
             return
         if fee < ZERO:
             cost = None if worth.value is None else -worth.value
-            self._acquire(entry, -fee, cost, "rebate", is_estimated=worth.is_estimated)
+            self._acquire(entry, -fee, cost, "rebate", asset=asset, is_estimated=worth.is_estimated)
         else:
-            self._give(entry, fee, worth)
+            self._give(entry, asset, fee, worth)
 
-    def _give(self, entry: LedgerEntry, fee: Decimal, worth: Worth) -> None:
+    def _give(self, entry: LedgerEntry, asset: str, fee: Decimal, worth: Worth) -> None:
         """A fee in kind: given away at its worth."""
         self._events.append(
             Dispose(
                 f"{entry.ledger_id}:fee",
                 entry.booked_at,
-                entry.asset,
+                asset,
                 fee,
                 worth.value,
                 reason="fee",
@@ -411,7 +354,7 @@ class _Teller:
         )
 
     def _note_fee(self, entry: LedgerEntry) -> None:
-        """The row's fee, in whichever asset: one in another asset is in a row of that asset."""
+        """The row's fee, in whichever asset: of one in another asset no other row tells."""
         if entry.fee <= ZERO:
             return
         asset = entry.fee_asset or entry.asset
@@ -425,13 +368,14 @@ class _Teller:
         cost: Decimal | None,
         origin: str,
         *,
+        asset: str = "",
         is_estimated: bool = False,
     ) -> None:
         self._events.append(
             Acquire(
-                entry.ledger_id,
+                f"{entry.ledger_id}:fee" if asset and asset != entry.asset else entry.ledger_id,
                 entry.booked_at,
-                entry.asset,
+                asset or entry.asset,
                 quantity,
                 cost,
                 origin=origin,
@@ -444,12 +388,24 @@ class _Teller:
     def tell_exchange(self, legs: Sequence[LedgerEntry]) -> None:
         """The rows of one trade or conversion: what was given, what was got, what it cost.
 
-        The money among the legs values both sides; without money their marks do.
+        A fee in an asset that is none of the legs' own is given away, and its worth is the trade's.
         """
+        charged = Worth(value=ZERO, is_estimated=False)
         for leg in legs:
             self._note_fee(leg)
-        for leg, worth in leg_worths(legs, self._marks, self._currency):
+            if leg.fee != leg.own_fee:
+                charged = _both(charged, self._paid_beside(leg))
+        for leg, worth in leg_worths(legs, self._marks, self._currency, charged):
             self._leg(leg, worth)
+
+    def _paid_beside(self, leg: LedgerEntry) -> Worth:
+        """What a fee in another asset costs the trade; what was given back is no part of it."""
+        if leg.fee < ZERO:
+            self._charged(leg, leg.fee_asset, leg.fee)
+            return Worth(value=ZERO, is_estimated=False)
+        worth = self._worth(leg.fee, leg.fee_asset, leg.booked_at)
+        self._paid(leg.ledger_id, leg.booked_at, leg.fee_asset, leg.fee, worth.value)
+        return worth
 
     def _leg(self, leg: LedgerEntry, worth: LegWorth) -> None:
         if leg.asset == self._currency:
@@ -471,9 +427,11 @@ class _Teller:
                     )
                 )
             elif quantity < ZERO:  # dust whose fee was more than it was
-                self._give(leg, -quantity, self._worth(-quantity, leg.asset, leg.booked_at))
+                worth_of_it = self._worth(-quantity, leg.asset, leg.booked_at)
+                self._give(leg, leg.asset, -quantity, worth_of_it)
             return
-        self._trades[leg.ledger_id] = leg.refid
+        if not worth.is_paying:
+            self._trades[leg.ledger_id] = leg.refid
         self._events.append(
             Dispose(
                 leg.ledger_id,
@@ -485,3 +443,10 @@ class _Teller:
                 is_estimated=worth.is_estimated,
             )
         )
+
+
+def _both(one: Worth, other: Worth) -> Worth:
+    return Worth(
+        value=(one.value or ZERO) + (other.value or ZERO),
+        is_estimated=one.is_estimated or other.is_estimated,
+    )

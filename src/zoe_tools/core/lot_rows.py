@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.core.lot_events import History
+from zoe_tools.core.lot_history import History
 from zoe_tools.core.lot_walk import Span, moment_of, realised_of, walk
 from zoe_tools.domain.lot import LotMethod, LotOutcome, Match, Moved, Shortfall
 from zoe_tools.domain.money import plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from zoe_tools.core.lot_events import History
+from zoe_tools.core.lot_history import History
 from zoe_tools.core.lots import LotBook
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.lot import Lot, LotMethod, LotOutcome, Match, Moved, Shortfall

@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.equity import Equity, curve_of
-from zoe_tools.core.lot_events import FeePaid, Flow, History, Records, history_of
+from zoe_tools.core.lot_events import history_of
+from zoe_tools.core.lot_history import FeePaid, Flow, History, Records
 from zoe_tools.core.lot_walk import Open, Span, moment_of, realised_of, walk
 from zoe_tools.core.lots import in_units
 from zoe_tools.core.marks import MarkBook

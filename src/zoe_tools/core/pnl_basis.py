@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.ledger_kinds import Role, movement_of
-from zoe_tools.core.lot_events import NATIONAL, Records
+from zoe_tools.core.lot_exchanges import NATIONAL
+from zoe_tools.core.lot_history import Records
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import CostBasis

@@ -13,7 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from zoe_tools.core.lot_events import FeePaid, History, Result, history_of
+from zoe_tools.core.lot_events import history_of
+from zoe_tools.core.lot_history import FeePaid, History, Result
 from zoe_tools.core.lot_walk import Walk, end_of, moment_of, realised_of, unrealised_of, walk
 from zoe_tools.core.pnl import PnlInput, curve_in, trades_of
 from zoe_tools.domain.equity import EquityPoint, PnlDay

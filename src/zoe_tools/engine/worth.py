@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
 from zoe_tools.core.ledger_curve import points_of_ledger
-from zoe_tools.core.lot_events import Flow, Records, flows_in
+from zoe_tools.core.lot_events import flows_in
+from zoe_tools.core.lot_history import Flow, Records
 from zoe_tools.core.marks import LONGEST, MarkBook, marks_of_candles, marks_of_fills
 from zoe_tools.core.pnl import PnlInput
 from zoe_tools.core.pnl_daily import pnl_days, restated
