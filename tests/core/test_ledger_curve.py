@@ -14,18 +14,18 @@ from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint, Mark
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.wallet import FUTURES
 
 DAY = timedelta(days=1)
 
 
 def row(days: int, asset: str, amount: str, balance: str, **more: Any) -> LedgerEntry:
     """A row of so many days after noon of the fifth; a deposit unless said otherwise."""
-    values: dict[str, Any] = {"kind": "deposit", "fee": d("0"), **more}
+    values: dict[str, Any] = {"kind": "deposit", "subtype": "", "fee": d("0"), **more}
     return LedgerEntry(
         ledger_id=LedgerId(f"L{days}{asset}{amount}"),
         refid=f"R{days}",
         booked_at=NOON + DAY * days,
-        subtype="",
         asset=asset,
         amount=d(amount),
         balance=d(balance),
@@ -117,3 +117,18 @@ def test_a_fee_in_another_asset_leaves_the_balance_of_that_one() -> None:
     first, second = points(rows, closes("100", "100"), days=2)
 
     assert (first.gross, second.gross) == (d("1000"), d("1096"))
+
+
+def test_the_futures_wallet_is_no_part_of_the_account() -> None:
+    """No balance that is looked at has it; what goes there is a flow."""
+    rows = [
+        row(0, "USD", "1000", "1000"),
+        row(1, "USD", "-300", "700", kind="transfer", subtype="spottofutures"),
+        row(2, "USD", "300", "300", kind="transfer", subtype="spottofutures", wallet=FUTURES),
+    ]
+    found = points(rows, closes())
+
+    assert [each.gross for each in found] == [d("1000"), d("700"), d("700")]
+    assert [each.drawdown_pct for each in curve_of(found, flows_in(rows, closes(), "USD"))] == [
+        0
+    ] * 3

@@ -8,8 +8,11 @@ from datetime import date, timedelta
 import pytest
 
 from builders import NOON, d
-from pnl_rig import MINUTE, NEXT_DAY, days_of, point, row, told_of
+from pnl_rig import MINUTE, NEXT_DAY, days_of, mark, point, report, row, told_of
+from zoe_tools.core.lot_events import flows_in
+from zoe_tools.core.marks import MarkBook
 from zoe_tools.core.pnl_daily import restated
+from zoe_tools.domain.wallet import FUTURES
 
 
 def test_days_are_utc_days_and_follow_from_one_another() -> None:
@@ -126,3 +129,29 @@ def test_what_was_booked_just_before_a_point_and_heard_after_it_is_the_next_one_
     told = told_of([point("1000", 0), point("1000", 1), noted], rows)
 
     assert (told.return_pct, told.max_drawdown_pct) == (d("0"), d("0"))
+
+
+def test_money_in_the_futures_wallet_is_not_lost() -> None:
+    """300 of 1000 go there and come back: no drawdown, no result, and no balance has them."""
+    points = [point("1000", 0), point("700", 1), point("1000", 2)]
+    rows = [
+        row("L1", "transfer", "USD", "-300", subtype="spottofutures", minutes=30),
+        row("L2", "transfer", "USD", "300", subtype="spotfromfutures", minutes=90),
+    ]
+    (day,) = days_of(points, rows=rows, now=NEXT_DAY)
+
+    assert (day.daily_pnl, day.drawdown_pct, day.net_deposits) == (d("0"), d("0"), d("0"))
+    assert [each.value for each in flows_in(rows, MarkBook([]), "USD")] == [d("-300"), d("300")]
+
+
+def test_the_other_side_of_a_move_to_futures_is_no_flow_back() -> None:
+    """An export may tell both wallets; the coins that went keep their lots."""
+    rows = [
+        row("L0", "deposit", "BTC", "1"),
+        row("L1", "transfer", "BTC", "-0.4", subtype="spottofutures", minutes=1),
+        row("L2", "transfer", "BTC", "0.4", subtype="spottofutures", minutes=1, wallet=FUTURES),
+    ]
+    told = report(rows=rows, marks=[mark("BTC", "100")])
+
+    assert told.withdrawals == d("40")
+    assert [each.quantity for each in told.assets] == [d("1")]

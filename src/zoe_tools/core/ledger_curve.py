@@ -16,6 +16,7 @@ from zoe_tools.core.marks import LONGEST, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.wallet import FUTURES
 
 _DAY = timedelta(days=1)
 _LAST = timedelta(microseconds=1)
@@ -31,10 +32,10 @@ def points_of_ledger(
 ) -> Iterator[EquityPoint]:
     """A point for each day that was over before `until` and is not in `seen`, oldest first.
 
-    `entries` oldest first. What a wallet held before its first row is that row's balance less what
-    the row changed.
+    `entries` oldest first; those of the futures wallet are no part of the account. What a wallet
+    held before its first row is that row's balance less what the row changed.
     """
-    rows = list(entries)
+    rows = [each for each in entries if each.wallet != FUTURES]
     if not rows:
         return
     held: dict[tuple[str, str], Decimal] = {}

@@ -81,7 +81,8 @@ _Known = tuple[str, Role, Role]
 _EXCHANGE: _Known = (Book.CONVERSION, Role.ACQUISITION, Role.DISPOSAL)
 _OUTSIDE: _Known = (Book.EXTERNAL, Role.DEPOSIT, Role.WITHDRAWAL)
 _TRANSIT: _Known = (Book.TRANSIT, Role.MOVE, Role.MOVE)
-_FUTURES: _Known = (f"wallet:{FUTURES}", Role.MOVE, Role.MOVE)
+_FUTURES_ACCOUNT = f"wallet:{FUTURES}"
+_FUTURES: _Known = (_FUTURES_ACCOUNT, Role.MOVE, Role.MOVE)
 _EARNED: _Known = (Book.REWARDS, Role.INCOME, Role.INCOME)
 _MARGIN: _Known = (Book.REALISED_PNL, Role.PROFIT, Role.PROFIT)
 _CHARGE: _Known = (Book.FEES, Role.FEE, Role.FEE)
@@ -155,6 +156,16 @@ def movement_of(entry: LedgerEntry) -> Movement:
         fee_asset=entry.fee_asset or entry.asset,
         counter=counter,
     )
+
+
+def is_flow(movement: Movement) -> bool:
+    """Whether it moves money into or out of what zoe counts as the account.
+
+    The futures wallet is the owner's too, but its money is in no balance that is looked at.
+    """
+    is_outside = movement.role in {Role.DEPOSIT, Role.WITHDRAWAL}
+    crosses = movement.counter == _FUTURES_ACCOUNT and movement.wallet != FUTURES
+    return is_outside or (crosses and bool(movement.amount))
 
 
 def known_of(kind: str, subtype: str) -> _Known:

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, quote_of
-from zoe_tools.core.ledger_kinds import Book, Movement, Role, movement_of
+from zoe_tools.core.ledger_kinds import Book, Movement, Role, is_flow, movement_of
 from zoe_tools.core.lot_exchanges import NATIONAL, LegWorth, leg_worths
 from zoe_tools.core.lot_history import FeePaid, Flow, History, Records, Result
 from zoe_tools.core.lots import piece_of
@@ -58,7 +58,7 @@ def flows_in(entries: Iterable[LedgerEntry], marks: MarkBook, currency: str) -> 
     teller = _Teller(marks, currency, {})
     for entry in entries:
         movement = movement_of(entry)
-        if movement.role in {Role.DEPOSIT, Role.WITHDRAWAL}:
+        if is_flow(movement):
             teller.tell_entry(entry, movement)
     return teller.history().flows
 
@@ -224,6 +224,9 @@ class _Teller:
             case Role.FEE:
                 self._charge(entry, entry.own_fee - entry.amount)
             case _:
+                if is_flow(movement):  # its lots stay the owner's
+                    worth = self._worth(entry.amount, entry.asset, entry.booked_at)
+                    self._flow(entry, entry.amount, worth)
                 self._charge(entry, entry.own_fee)
         if entry.fee != entry.own_fee:
             self._charged(entry, entry.fee_asset, entry.fee)
