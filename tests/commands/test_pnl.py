@@ -456,6 +456,23 @@ def test_a_look_that_knows_no_flows_makes_no_point(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story, balances={"USD": d("1000")})
 
 
+def test_a_row_of_the_future_hides_no_withdrawal(tmp_path: Path) -> None:
+    """It is no flow of now, and does not end the time that the venue is asked of."""
+
+    async def story(desk: Desk) -> None:
+        await reported(desk)
+        await booked(desk, rows=[row("F", "deposit", "USD", "5000", -5 * 8760, balance=d("6000"))])
+        await desk.clock.sleep(600)
+        desk.venue.totals["USD"] -= 300
+        desk.venue.entries = (row("W", "withdrawal", "USD", "-300", -0.1),)
+        told = (await answered(desk))["report"]
+
+        assert (d(told["return_pct"]), d(told["max_drawdown_pct"])) == (0, 0)
+        assert d(told["net_deposits"]) == 0
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000")})
+
+
 def test_days_of_an_imported_ledger_have_results_where_candles_tell_prices(tmp_path: Path) -> None:
     """Nobody looked then: the ledger says what was held, hourly candles what it was worth."""
 

@@ -132,3 +132,12 @@ def test_the_futures_wallet_is_no_part_of_the_account() -> None:
     assert [each.drawdown_pct for each in curve_of(found, flows_in(rows, closes(), "USD"))] == [
         0
     ] * 3
+
+
+def test_a_row_at_the_end_of_time_ends_no_curve() -> None:
+    """There is no day after it that could be asked for."""
+    last = (date.max - NOON.date()).days
+    rows = [row(last, "USD", "1", "1")]
+
+    assert points(rows, closes()) == []
+    assert len(points([row(0, "USD", "1000", "1000"), *rows], closes())) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from hypothesis import given, settings
@@ -212,6 +213,22 @@ def test_other_national_money_came_in_at_its_worth() -> None:
     (line,) = told.assets
 
     assert (line.pending, line.average_cost, told.deposits) == (d("0"), d("1.1"), d("110"))
+
+
+def test_a_row_of_the_future_is_in_no_sum_and_is_named() -> None:
+    """Of five years later, and of the end of time."""
+    years = 5 * 365 * 1440
+    last = row("L3", "deposit", "BTC", "1")
+    told = report(
+        rows=[
+            row("L1", "deposit", "BTC", "2"),
+            row("L2", "deposit", "BTC", "1", minutes=years),
+            replace(last, booked_at=datetime.max.replace(tzinfo=NOON.tzinfo)),
+        ]
+    )
+
+    assert [each.quantity for each in told.assets] == [d("2")]
+    assert "2 ledger rows are dated later than now: they are in no sum" in told.notes
 
 
 # --- the whole is the sum of its parts -----------------------------------------------------------

@@ -14,10 +14,9 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, since_of
-from zoe_tools.core.lot_events import history_of
 from zoe_tools.core.lot_rows import LOT_COLUMNS, lot_rows
 from zoe_tools.core.lot_walk import Span
-from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl, history_in
 from zoe_tools.core.pnl_daily import pnl_days
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.lot import LotMethod
@@ -183,7 +182,7 @@ def _write_csv(
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(LOT_COLUMNS)
-    history = history_of(given.records, given.marks, given.currency)
+    history = history_in(given)
     writer.writerows(lot_rows(history, span, method, asset=asset))
     if name == _STDOUT:
         printer.line(out.getvalue().rstrip("\n"))

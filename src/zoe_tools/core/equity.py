@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from zoe_tools.core.lot_history import Flow
 from zoe_tools.core.lots import in_units
-from zoe_tools.core.marks import STALE_AFTER, MarkBook
+from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
@@ -139,9 +139,10 @@ def _doubts(holdings: Sequence[Holding], at: datetime) -> Iterator[str]:
 # --- the curve -----------------------------------------------------------------------------------
 
 
-def flows_after(flows: Iterable[Flow], since: datetime | None) -> tuple[Flow, ...]:
-    """Flows later than a moment; all of them without one."""
-    return tuple(each for each in flows if since is None or each.at > since)
+def flows_between(flows: Iterable[Flow], since: datetime | None, now: datetime) -> tuple[Flow, ...]:
+    """Flows later than `since`, without one all; none that is dated so far ahead that it is not."""
+    end = now + LONGEST
+    return tuple(each for each in flows if (since is None or each.at > since) and each.at < end)
 
 
 def point_of(equity: Equity) -> EquityPoint:

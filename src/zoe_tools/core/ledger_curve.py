@@ -43,7 +43,9 @@ def points_of_ledger(
         held[row.asset, row.wallet] = row.balance - row.change
     position = 0
     day = rows[0].booked_at.date()
-    while (end := datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY) <= until:
+    last = until.astimezone(UTC).date()
+    while day < last:  # asked before a day is added: there is none after the last one of all
+        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + _DAY
         while position < len(rows) and rows[position].booked_at < end:
             row = rows[position]
             held[row.asset, row.wallet] = row.balance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -60,7 +60,8 @@ class History:
     """The account's life as its lots see it, oldest first.
 
     `trades` names the order behind each sale that was a fill. `strange` are ledger rows whose kind
-    nobody knows: what they brought has no cost, and what they took is not realised.
+    nobody knows: what they brought has no cost, and what they took is not realised. `ahead`: how
+    many ledger rows were left out, being dated later than now.
     """
 
     events: tuple[LotEvent, ...]
@@ -69,3 +70,14 @@ class History:
     results: tuple[Result, ...]
     trades: Mapping[str, str]
     strange: tuple[str, ...]
+    ahead: int = 0
+
+    def until(self, end: datetime) -> History:
+        """What of it was before `end`."""
+        return replace(
+            self,
+            events=tuple(each for each in self.events if each.at < end),
+            flows=tuple(each for each in self.flows if each.at < end),
+            fees=tuple(each for each in self.fees if each.at < end),
+            results=tuple(each for each in self.results if each.at < end),
+        )

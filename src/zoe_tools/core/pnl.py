@@ -16,7 +16,7 @@ from zoe_tools.core.lot_events import history_of
 from zoe_tools.core.lot_history import FeePaid, Flow, History, Records
 from zoe_tools.core.lot_walk import Open, Span, moment_of, realised_of, walk
 from zoe_tools.core.lots import in_units
-from zoe_tools.core.marks import MarkBook
+from zoe_tools.core.marks import LONGEST, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.lot import LotMethod, LotOutcome, Match, Moved, Shortfall
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
@@ -138,11 +138,11 @@ def assess_pnl(
     given: PnlInput, span: Span, method: LotMethod, *, asset: str | None = None
 ) -> PnlReport:
     """The report of a span; of one asset's lots and fees alone, if it is named."""
-    history = history_of(given.records, given.marks, given.currency)
+    history = history_in(given)
     if span.until is not None:
         # What was then, as it was then.
         given = replace(given, now=span.until, equity=None)
-        history = replace(history, events=tuple(e for e in history.events if e.at < span.until))
+        history = history.until(span.until)
     walked = walk(history, method)
     wanted = [
         each
@@ -196,9 +196,18 @@ def assess_pnl(
     )
 
 
+def history_in(given: PnlInput) -> History:
+    """What happened, but for what is dated so far ahead that it cannot have."""
+    history = history_of(given.records, given.marks, given.currency)
+    end = given.now + LONGEST
+    ahead = sum(each.booked_at >= end for each in given.records.entries)
+    return replace(history.until(end), ahead=ahead) if ahead else history
+
+
 def curve_in(given: PnlInput, history: History) -> tuple[EquityPoint, ...]:
     """The equity curve anew, with all flows that the books or the points themselves tell."""
-    newest = max((each.booked_at for each in given.records.entries), default=None)
+    times = (each.booked_at for each in given.records.entries)
+    newest = max((each for each in times if each <= given.now), default=None)
     return tuple(curve_of(given.points, history.flows, newest))
 
 
@@ -376,6 +385,8 @@ def _notes(
     without = sorted({each.asset for each in flows if each.value is None})
     if without:
         yield f"deposits or withdrawals without a price of their moment: {', '.join(without)}"
+    if history.ahead:
+        yield f"{history.ahead} ledger rows are dated later than now: they are in no sum"
     if history.strange:
         yield f"{len(history.strange)} ledger rows of a kind that is not explained"
     if given.equity is not None:

@@ -13,10 +13,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from zoe_tools.core.lot_events import history_of
 from zoe_tools.core.lot_history import FeePaid, History, Result
 from zoe_tools.core.lot_walk import Walk, end_of, moment_of, realised_of, unrealised_of, walk
-from zoe_tools.core.pnl import PnlInput, curve_in, trades_of
+from zoe_tools.core.pnl import PnlInput, curve_in, history_in, trades_of
 from zoe_tools.domain.equity import EquityPoint, PnlDay
 from zoe_tools.domain.lot import LotMethod, LotOutcome, Match
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
@@ -26,7 +25,7 @@ T = TypeVar("T")
 
 def pnl_days(given: PnlInput, *, reconciled_at: datetime | None) -> tuple[PnlDay, ...]:
     """One row for each UTC day that has a point of the equity curve, oldest first; lots FIFO."""
-    history = history_of(given.records, given.marks, given.currency)
+    history = history_in(given)
     points: dict[date, list[EquityPoint]] = {}
     for point in curve_in(given, history):
         points.setdefault(point.taken_at.date(), []).append(point)

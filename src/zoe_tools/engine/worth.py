@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_after, point_of
+from zoe_tools.core.equity import Equity, advanced, assess_equity, flows_between, point_of
 from zoe_tools.core.ledger_curve import points_of_ledger
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.lot_history import Flow, Records
@@ -104,7 +104,7 @@ def _together(
 def next_point(base: EquityPoint | None, equity: Equity, flows: Sequence[Flow]) -> EquityPoint:
     """The equity as the next point of the curve, after `base`."""
     since = None if base is None else base.taken_at
-    return advanced(base, point_of(equity), flows_after(flows, since))
+    return advanced(base, point_of(equity), flows_between(flows, since, equity.as_of))
 
 
 def keep_seen(transaction: Transaction, given: PnlInput, seen: Iterable[Mark]) -> None:
@@ -125,8 +125,8 @@ def unheard_since(transaction: Transaction, now: datetime) -> datetime | None:
     base = transaction.latest_equity()
     if base is None:
         return None
-    booked = transaction.ledger(since=base.taken_at)
-    since = booked[-1].booked_at if booked else base.taken_at
+    booked = (each.booked_at for each in transaction.ledger(since=base.taken_at))
+    since = max((each for each in booked if each <= now), default=base.taken_at)
     if now - since > LONGEST_GAP:
         raise VenueUnavailable(
             f"What came and went since {since:%Y-%m-%d} is not in the books, and too much to ask.",

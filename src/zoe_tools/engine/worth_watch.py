@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from zoe_tools.core.equity import advanced, assess_equity, by_asset, point_of
+from zoe_tools.core.equity import advanced, assess_equity, by_asset, flows_between, point_of
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
@@ -166,7 +166,8 @@ class WorthWatch:
         now = self._clock.now()
         book = MarkBook([*_prices_of(transaction, news), *marks])
         equity = assess_equity(balances, book, at=now, currency=CURRENCY)
-        point = advanced(base, point_of(equity), flows_in(news, book, CURRENCY))
+        flows = flows_between(flows_in(news, book, CURRENCY), None, now)
+        point = advanced(base, point_of(equity), flows)
         transaction.record_equity(point)
         return point
 
