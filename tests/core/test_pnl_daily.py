@@ -8,10 +8,13 @@ from datetime import date, timedelta
 import pytest
 
 from builders import NOON, d
-from pnl_rig import MINUTE, NEXT_DAY, days_of, mark, point, report, row, told_of
+from pnl_rig import MINUTE, NEXT_DAY, days_of, fill, mark, point, report, row, told_of
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.core.pnl_daily import restated
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.wallet import FUTURES
 
 
@@ -155,3 +158,58 @@ def test_the_other_side_of_a_move_to_futures_is_no_flow_back() -> None:
 
     assert told.withdrawals == d("40")
     assert [each.quantity for each in told.assets] == [d("1")]
+
+
+@pytest.mark.parametrize(
+    ("fills", "rows", "is_estimated"),
+    [
+        ([], [row("D", "deposit", "USD", "5")], False),
+        ([fill("s", Side.SELL, "1", "100")], [], True),
+        ([], [row("M", "mystery", "USD", "1")], True),
+        ([], [row("F", "transfer", "KFEE", "5", subtype="spottofutures")], True),
+    ],
+    ids=["sure", "sold beyond the lots", "a kind nobody knows", "a flow without a price"],
+)
+def test_a_day_of_which_something_is_not_known_says_so(
+    fills: list[Fill],
+    rows: list[LedgerEntry],
+    is_estimated: bool,  # noqa: FBT001 - a scenario's column
+) -> None:
+    """None of these has a wrong price or cost: what is missing is the explanation."""
+    (day,) = days_of([point("1000", 1)], fills, rows, now=NEXT_DAY)
+
+    assert day.is_estimated == is_estimated
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_any_point_that_is_an_estimate_makes_its_day_one(place: int) -> None:
+    """Not the last one alone: the day opens with one, and its deepest drawdown may be another."""
+    points = [point("1000", 0), point("1010", 13), point("1020", 14), point("1030", 15)]
+    points[place] = replace(points[place], is_estimated=True)
+
+    assert days_of(points, now=NEXT_DAY)[-1].is_estimated
+
+
+def test_the_results_of_a_day_that_nobody_looked_at_are_told() -> None:
+    """Bought and sold on the sixth; the curve has the fifth and the eighth."""
+    fills = [
+        fill("a", Side.BUY, "1", "100", filled_at=NOON + timedelta(hours=24)),
+        fill("b", Side.SELL, "1", "130", fee=d("1"), filled_at=NOON + timedelta(hours=25)),
+    ]
+    points = [point("1000", 0), point("1029", 72)]
+    first, blind, last = days_of(points, fills, now=NOON + timedelta(hours=73))
+
+    assert [each.date.day for each in (first, blind, last)] == [5, 6, 8]
+    assert (blind.realised_pnl, blind.trades, blind.fees_paid) == (d("29"), 1, d("1"))
+    assert (blind.gross_equity, blind.daily_pnl, blind.is_estimated) == (d("1000"), 0, True)
+    assert (last.opening_equity, last.daily_pnl, last.realised_pnl) == (d("1000"), d("29"), 0)
+
+
+def test_results_of_before_the_first_look_are_told_and_without_any_look_none() -> None:
+    """Its equity is that of the first point, as an estimate."""
+    rows = [row("R", "rollover", "USD", "0", fee="2")]
+    early, seen = days_of([point("1000", 24)], rows=rows, now=NOON + timedelta(hours=25))
+
+    assert (early.realised_pnl, early.gross_equity, early.is_estimated) == (d("-2"), 1000, True)
+    assert (seen.opening_equity, seen.daily_pnl, seen.is_estimated) == (1000, 0, False)
+    assert days_of([], rows=rows, now=NEXT_DAY) == ()

@@ -75,7 +75,7 @@ class _Teller:
         self._fees: list[FeePaid] = []
         self._results: list[Result] = []
         self._trades: dict[str, str] = {}
-        self._strange: list[str] = []
+        self._strange: list[LedgerEntry] = []
 
     def history(self) -> History:
         """Everything told so far, in order."""
@@ -303,7 +303,7 @@ class _Teller:
 
     def _unexplained(self, entry: LedgerEntry) -> None:
         """Nobody knows why: what came has no cost, what went is not realised; both are named."""
-        self._strange.append(entry.ledger_id)
+        self._strange.append(entry)
         if entry.asset != self._currency and entry.amount > ZERO:
             self._acquire(entry, entry.amount, self._declared(entry), entry.kind)
         elif entry.asset != self._currency and entry.amount < ZERO:

@@ -69,7 +69,7 @@ class History:
     fees: tuple[FeePaid, ...]
     results: tuple[Result, ...]
     trades: Mapping[str, str]
-    strange: tuple[str, ...]
+    strange: tuple[LedgerEntry, ...]
     ahead: int = 0
 
     def until(self, end: datetime) -> History:
@@ -80,4 +80,5 @@ class History:
             flows=tuple(each for each in self.flows if each.at < end),
             fees=tuple(each for each in self.fees if each.at < end),
             results=tuple(each for each in self.results if each.at < end),
+            strange=tuple(each for each in self.strange if each.booked_at < end),
         )
