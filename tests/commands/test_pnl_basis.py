@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.pnl_basis import Declaration, _pnl_basis
 from zoe_tools.core.ledger_journal import booked as booked_lines
-from zoe_tools.domain.identifiers import LedgerId
+from zoe_tools.domain.discrepancy import Adjustment
+from zoe_tools.domain.identifiers import LedgerId, PositionId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import Side
 from zoe_tools.errors import ConfigError
@@ -146,3 +148,34 @@ def test_what_says_nothing_is_refused(tmp_path: Path, words: str, sentence: str)
 
     assert answer.code == 2
     assert sentence in answer.out + answer.err
+
+
+def test_an_adjustment_of_the_account_is_priced_by_its_own_id(tmp_path: Path) -> None:
+    """One of a position is that position's business, and not listed."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk)
+        posted = Adjustment(
+            adjustment_id="A-1",
+            asset="BTC",
+            quantity=d("-0.5"),
+            author="tester",
+            reason="gone",
+            adjusted_at=NOON,
+        )
+        other = replace(posted, adjustment_id="A-2", position_id=PositionId("P-1"))
+
+        def post(transaction: Any) -> None:
+            assert transaction.reconciliation.post(posted)
+            assert transaction.reconciliation.post(other)
+
+        await desk.read(post)
+        text = await ran(desk, Declaration(), 3)
+        assert "A-1" in text
+        assert "A-2" not in text
+        await ran(desk, TOLD, 0, execute=True)
+        lost = Declaration(ledger_id="A-1", unit_cost=d("0"), reason="stolen")
+        assert "+69.50 -> +44.50" in await ran(desk, lost, 0, execute=True)
+        assert "0 without a cost, of 2" in await ran(desk, Declaration(), 0)
+
+    at_the_desk(tmp_path, story)

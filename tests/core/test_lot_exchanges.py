@@ -28,10 +28,10 @@ MARKS = [
 """The price of ETH is an hour old."""
 
 
-def sides(*legs: tuple[str, str], **more: str) -> tuple[Acquire, Dispose]:
-    """What was got and what was given in an exchange of these amounts; `more` of the first leg."""
+def sides(*legs: tuple[str, str], fee: str = "0") -> tuple[Acquire, Dispose]:
+    """What was got and what was given by these amounts; the first leg has the fee."""
     rows = [
-        row(f"L{number}", "trade", asset, amount, refid="X", **(more if number == 0 else {}))
+        row(f"L{number}", "trade", asset, amount, refid="X", fee="0" if number else fee)
         for number, (asset, amount) in enumerate(legs)
     ]
     events = history(rows=rows, marks=MARKS).events

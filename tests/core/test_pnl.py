@@ -17,6 +17,7 @@ from zoe_tools.core.lot_history import Records
 from zoe_tools.core.lot_walk import Span
 from zoe_tools.core.marks import MarkBook, marks_of_fills
 from zoe_tools.core.pnl import PnlInput, assess_pnl
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.ledger import Balance
@@ -229,6 +230,45 @@ def test_a_row_of_the_future_is_in_no_sum_and_is_named() -> None:
 
     assert [each.quantity for each in told.assets] == [d("2")]
     assert "2 ledger rows are dated later than now: they are in no sum" in told.notes
+
+
+def test_an_adjustment_of_the_account_is_in_the_lots_and_has_a_result_once_priced() -> None:
+    """Bought 1, and 0.4 are gone: nothing is won until somebody says what they brought."""
+    lost = Adjustment(
+        adjustment_id="A-1",
+        asset="BTC",
+        quantity=d("-0.4"),
+        author="tester",
+        reason="gone",
+        adjusted_at=NOON + MINUTE / 2,
+    )
+    told = CostBasis(
+        ledger_id="A-1",
+        asset="BTC",
+        quantity=d("-0.4"),
+        unit_cost=d("0"),
+        currency="USD",
+        declared_at=NOON,
+        declared_by="tester",
+        reason="stolen",
+    )
+    bought = [fill("a", Side.BUY, "1", "100")]
+
+    def made(adjustment: Adjustment, *costs: CostBasis) -> tuple[Decimal, Decimal]:
+        found = report(bought, adjustments=(adjustment,), costs=costs)
+        (line,) = found.assets
+        assert found.trades.closed == 0
+        return line.quantity, found.realised
+
+    assert made(lost) == (d("0.6"), d("0"))
+    assert made(replace(lost, unit_price=d("120"))) == (d("0.6"), d("8"))
+    assert made(lost, told) == (d("0.6"), d("-40"))
+    assert made(replace(lost, unit_price=d("120")), told) == (d("0.6"), d("-40"))
+    (line,) = report(bought, adjustments=(replace(lost, quantity=d("0.5")),)).assets
+    assert (line.quantity, line.pending) == (d("1.5"), d("0.5"))
+    found = replace(lost, quantity=d("0.5"), unit_price=d("90"))
+    (line,) = report(bought, adjustments=(found,)).assets
+    assert (line.pending, line.average_cost) == (d("0"), d("145") / d("1.5"))
 
 
 # --- the whole is the sum of its parts -----------------------------------------------------------

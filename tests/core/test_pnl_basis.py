@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from builders import NOON, d
 from zoe_tools.core.lot_history import Records
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.core.pnl_basis import demand_row, pending, what_came_in
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
@@ -81,3 +83,37 @@ def test_what_has_a_cost_or_is_not_there_cannot_be_told(name: str) -> None:
     assert demand_row(rows, "deposit").asset == "BTC"
     with pytest.raises(ConfigError, match=f"ledger id {name}"):
         demand_row(rows, name)
+
+
+def posted(name: str, asset: str, quantity: str, price: str | None = None) -> Adjustment:
+    """An adjustment of the account, at noon."""
+    return Adjustment(
+        adjustment_id=name,
+        asset=asset,
+        quantity=d(quantity),
+        author="tester",
+        reason="a test",
+        adjusted_at=NOON,
+        unit_price=None if price is None else d(price),
+    )
+
+
+def test_an_adjustment_without_a_price_waits_for_one_whichever_way_it_goes() -> None:
+    """One with a price does not, and one of the report's own money has no lots."""
+    adjustments = (
+        posted("A-in", "BTC", "0.5"),
+        posted("A-out", "BTC", "-0.1"),
+        posted("A-sold", "BTC", "-0.1", "70000"),
+        posted("A-cash", "USD", "5"),
+    )
+    rows = what_came_in(Records(adjustments=adjustments), MARKS, "USD")
+
+    assert [(each.ledger_id, each.quantity) for each in rows] == [
+        ("A-in", d("0.5")),
+        ("A-out", d("-0.1")),
+        ("A-sold", d("-0.1")),
+    ]
+    assert [each.ledger_id for each in pending(rows)] == ["A-in", "A-out"]
+    priced = replace(BASIS, ledger_id="A-out")
+    rows = what_came_in(Records(adjustments=adjustments, costs=(priced,)), MARKS, "USD")
+    assert [each.ledger_id for each in pending(rows)] == ["A-in"]

@@ -17,6 +17,7 @@ from zoe_tools.core.lot_exchanges import NATIONAL, LegWorth, leg_worths
 from zoe_tools.core.lot_history import FeePaid, Flow, History, Records, Result
 from zoe_tools.core.lots import piece_of
 from zoe_tools.core.marks import MarkBook, Worth
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import Acquire, CostBasis, Dispose, LotEvent, MoveOut
@@ -50,6 +51,8 @@ def history_of(records: Records, marks: MarkBook, currency: str) -> History:
             teller.tell_entry(entry, movement)
     for legs in groups.values():
         teller.tell_exchange(legs)
+    for posted in records.adjustments:
+        teller.tell_adjustment(posted)
     return teller.history()
 
 
@@ -385,6 +388,31 @@ class _Teller:
                 is_estimated=is_estimated,
             )
         )
+
+    def tell_adjustment(self, posted: Adjustment) -> None:
+        """What an operator added or took away, for a price or not yet for one: then no result."""
+        if posted.asset == self._currency:
+            return
+        quantity, at = abs(posted.quantity), posted.adjusted_at
+        basis = self._costs.get(posted.adjustment_id)
+        unit, currency = posted.unit_price, posted.currency or self._currency
+        if basis is not None:
+            unit, currency = basis.unit_cost, basis.currency
+        worth = self._worth(quantity, posted.asset, at)
+        if unit is not None:
+            worth = self._worth(unit * quantity, currency, at)
+        name, asset, value = posted.adjustment_id, posted.asset, worth.value
+        is_known = unit is not None or asset in NATIONAL
+        rough = worth.is_estimated and is_known
+        if posted.quantity > ZERO:
+            cost = value if is_known else None
+            self._events.append(
+                Acquire(name, at, asset, quantity, cost, origin="adjustment", is_estimated=rough)
+            )
+        elif unit is None:
+            self._events.append(MoveOut(name, at, asset, quantity))
+        else:
+            self._events.append(Dispose(name, at, asset, quantity, value, is_estimated=rough))
 
     # --- one thing for another, told by the ledger alone -----------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import CostBasis, LotEvent
@@ -14,11 +15,15 @@ from zoe_tools.domain.lot import CostBasis, LotEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """All that the account's own books hold of its history."""
+    """All that the account's own books hold of its history.
+
+    `adjustments` are those of the account; one of a position is a part of that position's result.
+    """
 
     fills: Sequence[Fill] = ()
     entries: Sequence[LedgerEntry] = ()
     costs: Sequence[CostBasis] = ()
+    adjustments: Sequence[Adjustment] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

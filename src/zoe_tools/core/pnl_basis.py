@@ -1,4 +1,7 @@
-"""`zoe pnl basis`: what came in without a cost, and what an operator says that it had cost."""
+"""`zoe pnl basis`: what came in without a cost, and what an operator says that it had cost.
+
+An adjustment that took something away stands there too: what it says is what that brought.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from zoe_tools.core.ledger_kinds import Role, movement_of
 from zoe_tools.core.lot_exchanges import NATIONAL
 from zoe_tools.core.lot_history import Records
 from zoe_tools.core.marks import MarkBook
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.money import ZERO
@@ -22,7 +26,10 @@ _UNPRICED = frozenset({Role.DEPOSIT, Role.ADJUSTMENT, Role.UNKNOWN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameIn:
-    """Something that came in; `unit_cost` in `cost_currency`, None while nobody has told it.
+    """Something that came in, or (below zero) was adjusted away.
+
+    `ledger_id` is an adjustment's own id where it is one. `unit_cost` in `cost_currency` is what a
+    unit had cost, or brought; None while nobody has told it.
 
     `worth` is what it was worth then, in the report's currency; None where no price is known.
     """
@@ -38,13 +45,19 @@ class CameIn:
 
 
 def what_came_in(records: Records, marks: MarkBook, currency: str) -> tuple[CameIn, ...]:
-    """All that came in without a cost of its own, oldest first."""
+    """All that came in without a cost of its own, and adjustments; oldest first."""
     costs = {each.ledger_id: each for each in records.costs}
-    return tuple(
+    booked = [
         _told(entry, costs.get(entry.ledger_id), marks, currency)
         for entry in records.entries
         if _needs_cost(entry, currency)
-    )
+    ]
+    posted = [
+        _posted(each, costs.get(each.adjustment_id), marks, currency)
+        for each in records.adjustments
+        if each.asset != currency
+    ]
+    return tuple(sorted((*booked, *posted), key=lambda each: each.booked_at))
 
 
 def pending(rows: Iterable[CameIn]) -> tuple[CameIn, ...]:
@@ -82,4 +95,19 @@ def _told(entry: LedgerEntry, basis: CostBasis | None, marks: MarkBook, currency
         cost_currency=basis.currency if basis else currency,
         declared_by=basis.declared_by if basis else "",
         worth=marks.worth(entry.change, entry.asset, currency, entry.booked_at).value,
+    )
+
+
+def _posted(posted: Adjustment, basis: CostBasis | None, marks: MarkBook, currency: str) -> CameIn:
+    """An adjustment; a price that it was posted with counts until another one is told."""
+    at = posted.adjusted_at
+    return CameIn(
+        ledger_id=posted.adjustment_id,
+        booked_at=at,
+        asset=posted.asset,
+        quantity=posted.quantity,
+        unit_cost=basis.unit_cost if basis else posted.unit_price,
+        cost_currency=basis.currency if basis else posted.currency or currency,
+        declared_by=basis.declared_by if basis else posted.author,
+        worth=marks.worth(posted.quantity, posted.asset, currency, at).value,
     )

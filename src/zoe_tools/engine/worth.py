@@ -32,6 +32,9 @@ def records_in(transaction: Transaction) -> Records:
         fills=transaction.fills(),
         entries=transaction.ledger(),
         costs=transaction.declared_costs(),
+        adjustments=tuple(
+            each for each in transaction.reconciliation.adjustments() if each.position_id is None
+        ),
     )
 
 
