@@ -125,6 +125,15 @@ def test_an_import_tells_the_exact_time_of_what_a_point_had_noted() -> None:
     assert booked.net_deposits == d("1000")
 
 
+def test_rows_of_later_do_not_make_a_flow_known_that_the_books_lack() -> None:
+    """An export of the next month was imported: what the point heard of is still all there is."""
+    noted = replace(point("700", 1), flow=d("-300"), flow_ids=("W",))
+    later = row("X", "rollover", "USD", "0", minutes=600)
+    told = told_of([point("1000", 0), noted], [later])
+
+    assert (told.return_pct, told.max_drawdown_pct) == (d("0"), d("0"))
+
+
 def test_what_was_booked_just_before_a_point_and_heard_after_it_is_the_next_one_s() -> None:
     """The wire is slower than the clock, and the books know both times."""
     noted = replace(point("700", 2), flow=d("-300"), flow_ids=("W",))

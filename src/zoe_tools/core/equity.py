@@ -214,8 +214,9 @@ def curve_of(
 ) -> Iterator[EquityPoint]:
     """All points anew, oldest first, with the flows that the books or the points themselves tell.
 
-    `known_until`: the newest ledger row. A later point may bring a flow that was heard of when it
-    was taken; until the books have all of its rows, they do not tell of its time.
+    A point may bring a flow that was heard of when it was taken; until the books have all of its
+    rows, they do not tell of its time. Of a point that names none they do if it is not later than
+    `known_until`, the newest ledger row.
     """
     ordered = _after_their_points(points, flows)
     booked = {each.ledger_id for each in ordered}
@@ -251,11 +252,10 @@ def _after_their_points(points: Sequence[EquityPoint], flows: Iterable[Flow]) ->
 
 def _is_booked(point: EquityPoint, booked: Collection[str], known_until: datetime | None) -> bool:
     """Whether the books know at least as much of its flows as the point does."""
-    if not point.flow and not point.is_blind:
-        return True
-    if point.flow_ids and all(each in booked for each in point.flow_ids):
-        return True
-    return known_until is not None and point.taken_at <= known_until
+    if point.flow_ids:
+        return all(each in booked for each in point.flow_ids)
+    is_known = known_until is not None and point.taken_at <= known_until
+    return is_known or not (point.flow or point.is_blind)
 
 
 def _noted(base: EquityPoint, point: EquityPoint) -> list[Flow]:
