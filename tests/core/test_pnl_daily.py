@@ -210,8 +210,8 @@ def test_the_results_of_a_day_that_nobody_looked_at_are_told() -> None:
 
     assert [each.date.day for each in (first, blind, last)] == [5, 6, 8]
     assert (blind.realised_pnl, blind.trades, blind.fees_paid) == (d("29"), 1, d("1"))
-    assert (blind.gross_equity, blind.daily_pnl, blind.is_estimated) == (d("1000"), 0, True)
-    assert (last.opening_equity, last.daily_pnl, last.realised_pnl) == (d("1000"), d("29"), 0)
+    assert (blind.gross_equity, blind.daily_pnl, blind.is_estimated) == (d("1000"), d("0"), True)
+    assert (last.opening_equity, last.daily_pnl, last.realised_pnl) == (d("1000"), d("29"), d("0"))
 
 
 def test_results_of_before_the_first_look_are_told_and_without_any_look_none() -> None:
@@ -219,6 +219,10 @@ def test_results_of_before_the_first_look_are_told_and_without_any_look_none() -
     rows = [row("R", "rollover", "USD", "0", fee="2")]
     early, seen = days_of([point("1000", 24)], rows=rows, now=NOON + timedelta(hours=25))
 
-    assert (early.realised_pnl, early.gross_equity, early.is_estimated) == (d("-2"), 1000, True)
-    assert (seen.opening_equity, seen.daily_pnl, seen.is_estimated) == (1000, 0, False)
+    assert (early.realised_pnl, early.gross_equity, early.is_estimated) == (
+        d("-2"),
+        d("1000"),
+        True,
+    )
+    assert (seen.opening_equity, seen.daily_pnl, seen.is_estimated) == (d("1000"), d("0"), False)
     assert days_of([], rows=rows, now=NEXT_DAY) == ()
