@@ -87,6 +87,26 @@ def test_the_report_has_exactly_the_runbooks_fields() -> None:
     assert (run.status, run.reason) == ("ok", "")
 
 
+def test_a_run_counts_of_each_class_what_is_confirmed() -> None:
+    """Three positions and one empty answer of the balances are no incident; two answers are."""
+    missing = tuple(
+        Finding(
+            kind=FindingKind.ORPHANED, subject=name, symbol=BTC, evidence="e", is_absence=True
+        )
+        for name in ("P1", "P2", "P3")
+    )
+    later = NOON + timedelta(minutes=2)
+    once = follow((), missing, now=NOON)
+    twice = follow(once.active, missing, now=later)
+    first = run_of("R", NOON, once, Figures(), actions_taken=0)
+    second = run_of("R", later, twice, Figures(), actions_taken=0)
+
+    assert (first.count("issues_total"), first.count("orphaned")) == (3, 0)
+    assert judged([first], active=once.active).level is Level.OK
+    assert second.count("orphaned") == 3
+    assert judged([first, second], active=twice.active).level is Level.CRIT
+
+
 CASES: list[tuple[str, list[ReconciliationRun], Level]] = [
     ("nothing", [run_at(0)], Level.OK),
     ("one orphan in a run", [run_at(0, orphaned=1)], Level.WARN),

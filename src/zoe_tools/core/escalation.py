@@ -143,13 +143,15 @@ def run_of(
 ) -> ReconciliationRun:
     """The row of a run: `degraded` where cash or quantity differ beyond the tolerance.
 
-    Counted is what waits for somebody; what was explained or waived is not.
+    `issues_total` counts what waits for somebody; what was explained or waived does not. The
+    classes, which thresholds go by, count what is confirmed: one look at a short answer of the
+    venue's changes no state.
     """
     reasons = degraded_reasons(followed.active)
-    open_ones = [each for each in followed.seen if each.is_open]
+    sure = [each for each in followed.seen if each.state is DiscrepancyState.CONFIRMED]
     told = {
-        "issues_total": len(open_ones),
-        **{name: sum(each.kind is kind for each in open_ones) for name, kind in _COUNTED.items()},
+        "issues_total": sum(each.is_open for each in followed.seen),
+        **{name: sum(each.kind is kind for each in sure) for name, kind in _COUNTED.items()},
         "state_adjustments_logged": followed.new,
         "state_adjustments_deduped": len(followed.seen) - followed.new,
         "actions_taken": actions_taken,
