@@ -90,9 +90,7 @@ def test_the_report_has_exactly_the_runbooks_fields() -> None:
 def test_a_run_counts_of_each_class_what_is_confirmed() -> None:
     """Three positions and one empty answer of the balances are no incident; two answers are."""
     missing = tuple(
-        Finding(
-            kind=FindingKind.ORPHANED, subject=name, symbol=BTC, evidence="e", is_absence=True
-        )
+        Finding(kind=FindingKind.ORPHANED, subject=name, symbol=BTC, evidence="e", is_absence=True)
         for name in ("P1", "P2", "P3")
     )
     later = NOON + timedelta(minutes=2)
@@ -201,6 +199,19 @@ def test_a_level_falls_after_so_many_clean_runs_and_not_before() -> None:
         levels.append(state.level)
 
     assert levels == [Level.CRIT, Level.CRIT, Level.CRIT, Level.CRIT, Level.OK]
+
+
+def test_an_order_of_somebodys_own_holds_no_level_up() -> None:
+    """It rests for ever and only pages: what was critical falls to what the order itself is."""
+    own = orphan(kind=FindingKind.UNKNOWN_ORDER)
+    state = judged([run_at(0, orphaned=3)])
+    levels = []
+    for minutes in (1, 2, 3, 4):
+        state = judged([run_at(0, orphaned=3), run_at(minutes)], before=state, active=(own,))
+        levels.append(state.level)
+
+    assert levels == [Level.CRIT, Level.CRIT, Level.WARN, Level.WARN]
+    assert not state.pauses_account
 
 
 def test_how_many_clean_runs_it_takes_is_the_operators_to_say() -> None:

@@ -28,7 +28,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import ZERO
 
 CLEAN_RUNS = 3
-"""So many runs in a row without an open finding bring a level back to ok."""
+"""So many runs in a row without an open finding bring a level back, page-only ones left out."""
 
 SHORT = timedelta(minutes=15)
 LONG = timedelta(minutes=30)
@@ -190,13 +190,12 @@ def state_after(
 ) -> ReconciliationState:
     """Where the account stands after the last of `runs`, which are oldest first."""
     degraded = degraded_reasons(active)
-    reached = list(_reached(runs, active, now))
-    is_clean = not any(each.is_open for each in active)
+    is_clean = not any(_holds_level(each) for each in active)
     clean = before.clean_runs + 1 if is_clean else 0
+    has_calmed = is_clean and clean >= clean_runs_needed
+    reached = [*(() if has_calmed else _by_table(runs, now)), *_by_each(active)]
     level = max((each for each, _ in reached), key=_WEIGHT.__getitem__, default=Level.OK)
-    if is_clean and clean >= clean_runs_needed:
-        level, reached = Level.OK, []
-    elif _WEIGHT[before.level] > _WEIGHT[level]:
+    if not has_calmed and _WEIGHT[before.level] > _WEIGHT[level]:
         level = before.level
     reasons = degraded or tuple(why for each, why in reached if each is level)
     is_same = (level, bool(degraded)) == (before.level, before.is_degraded)
@@ -227,12 +226,18 @@ def paused_by(active: Sequence[Discrepancy]) -> tuple[Symbol, ...]:
     )
 
 
-def _reached(
-    runs: Sequence[ReconciliationRun], active: Sequence[Discrepancy], now: datetime
-) -> Iterator[tuple[Level, str]]:
+def _holds_level(each: Discrepancy) -> bool:
+    """What only pages keeps no entry back: a person's own order may rest for ever."""
+    return each.is_open and each.policy is not Response.PAGE
+
+
+def _by_table(runs: Sequence[ReconciliationRun], now: datetime) -> Iterator[tuple[Level, str]]:
     for each in THRESHOLDS:
         if each.is_reached(runs, now):
             yield each.level, each.name
+
+
+def _by_each(active: Sequence[Discrepancy]) -> Iterator[tuple[Level, str]]:
     for known in active:
         if known.state is not DiscrepancyState.CONFIRMED:
             continue
