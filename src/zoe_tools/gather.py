@@ -102,8 +102,9 @@ async def gather(
     fills = await read.part(Need.FILLS, lambda: venue.fills(since=since), TRADES)
     if Need.NEW_FILLS in needs:
         fills = await _new_fills(read, venue, snapshot, open_orders)
-    ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
+    # the ledger after the balances: its pages take minutes, and it must know what they know
     balances = await read.part(Need.BALANCES, venue.balances, "BalanceEx")
+    ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
     quotes = await read.part(Need.QUOTES, lambda: venue.quotes(tuple(wanted)), "Ticker")
     key = await read.part(Need.KEY, venue.key_info, "GetApiKeyInfo")
     return replace(

@@ -204,7 +204,7 @@ def test_a_level_falls_after_so_many_clean_runs_and_not_before() -> None:
 def test_an_order_of_somebodys_own_holds_no_level_up() -> None:
     """It rests for ever and only pages: what was critical falls to what the order itself is."""
     own = orphan(kind=FindingKind.UNKNOWN_ORDER)
-    state = judged([run_at(0, orphaned=3)])
+    state = judged([run_at(0, orphaned=3)], active=(orphan(),))
     levels = []
     for minutes in (1, 2, 3, 4):
         state = judged([run_at(0, orphaned=3), run_at(minutes)], before=state, active=(own,))
@@ -212,6 +212,14 @@ def test_an_order_of_somebodys_own_holds_no_level_up() -> None:
 
     assert levels == [Level.CRIT, Level.CRIT, Level.WARN, Level.WARN]
     assert not state.pauses_account
+
+
+def test_what_one_look_saw_holds_no_level_up() -> None:
+    """A difference that only the whole history can clear is not the loop's to take back."""
+    crit = judged([run_at(0, orphaned=3)])
+    seen = orphan(DiscrepancyState.DETECTED, FindingKind.BALANCE_DRIFT)
+
+    assert judged([run_at(1)], before=crit, active=(seen,), clean_runs_needed=1).level is Level.OK
 
 
 def test_how_many_clean_runs_it_takes_is_the_operators_to_say() -> None:

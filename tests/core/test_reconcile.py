@@ -316,6 +316,34 @@ def test_an_answer_older_than_what_we_know_is_no_evidence() -> None:
     assert FindingKind.QTY_MISMATCH not in {each.kind for each in poor.findings}
 
 
+SOLD = replace(
+    leg(3, "USD", "10", "0", "985.904"), refid="TFOREI", booked_at=NOON + timedelta(minutes=6)
+)
+
+
+@pytest.mark.parametrize(
+    ("held", "is_told"), [("975.904", False), ("985.904", False), ("980", True), ("999", True)]
+)
+def test_two_answers_are_never_of_one_moment(held: str, *, is_told: bool) -> None:
+    """The balances, read at five past, may know of a row from then on or not; of no other sum."""
+    first = replace(
+        leg(0, "USD", "999", "0", "999"), refid="RFIRST", booked_at=NOON - timedelta(days=1)
+    )
+    ledger = read((SOLD, *LEDGER, first))
+    balances = read((BALANCES[0], Balance(asset="USD", total=d(held))))
+    found = reconcile(agreeing(ledger=ledger, balances=balances)).findings
+
+    assert [each.kind for each in found] == [FindingKind.BALANCE_DRIFT] * is_told
+
+
+def test_a_balance_that_its_ledger_does_not_explain_has_to_be_seen_again() -> None:
+    """The one may be told before the other: one look degrades nothing."""
+    balances = read((BALANCES[0], Balance(asset="USD", total=d("900"))))
+    (drift,) = reconcile(agreeing(balances=balances)).findings
+
+    assert (drift.kind, drift.is_absence) == (FindingKind.BALANCE_DRIFT, True)
+
+
 def test_an_answer_that_contradicts_itself_is_told() -> None:
     """The same execution twice, at two prices; twice the same is one."""
     other = replace(FILL, price=d("61000"), cost=d("24.4"))

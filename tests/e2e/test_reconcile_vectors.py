@@ -141,7 +141,11 @@ def test_defect_6_degraded_blocks_entries_and_never_an_exit(tmp_path: Path) -> N
     async def story(world: World) -> None:
         await protected(world)
         world.vanish("USD", "2.01")
+        once = await world.reconcile()
+        assert (once.kinds, once.states) == (("BALANCE_DRIFT",), {"detected"})
+        assert not once.result["state"]["is_degraded"]
         told = await world.reconcile()
+        assert told.states == {"confirmed"}
         assert told.result["state"]["is_degraded"]
         refused = await try_entry(world, execute=True)
         assert codes(refused) == ["DEGRADED"]
@@ -173,6 +177,7 @@ def test_degraded_ends_by_an_explanation_and_stays_listed(tmp_path: Path) -> Non
     async def story(world: World) -> None:
         await protected(world)
         world.vanish("USD", "50")
+        await world.reconcile()
         (found,) = (await world.reconcile()).result["findings"]
         words = (("explain", found["discrepancy_id"]), ("reason", "a fee the venue took back"))
         assert (await world.reconcile(*words)).code == 3
@@ -225,6 +230,7 @@ def test_an_adjustment_of_cash_ends_degraded(tmp_path: Path) -> None:
         await protected(world)
         world.vanish("USD", "50")
         await world.reconcile()
+        assert (await world.reconcile()).result["state"]["is_degraded"]
         words = (("adjust", "USD=-50"), ("reason", "the venue's mistake, ticket 4711"))
         await world.reconcile(*words, execute=True)
         assert (await world.reconcile(*words, execute=True)).code == 0
@@ -262,14 +268,16 @@ def test_defect_10_no_comparison_no_row(tmp_path: Path) -> None:
         await protected(world)
         world.vanish("USD", "50")
         await world.reconcile()
-        (row,) = await world.read(lambda tx: tx.reconciliation.runs())
+        await world.reconcile()
+        once, row = await world.read(lambda tx: tx.reconciliation.runs())
+        assert (once.status, once.cash_diff) == ("ok", d("50"))
         assert (row.status, row.cash_diff) == ("degraded", d("50"))
         assert row.reason.startswith("cash mismatch")
         world.lie("unavailable", "TradesHistory")
         context, invocation, _ = command_io(world.desk, "reconcile", json=True)
         with pytest.raises(VenueUnavailable):
             await _reconcile(context, invocation, execute=True)
-        assert len(await world.read(lambda tx: tx.reconciliation.runs())) == 1
+        assert len(await world.read(lambda tx: tx.reconciliation.runs())) == 2
         beats = await world.read(lambda tx: tx.heartbeats())
         assert [each.status for each in beats if each.component == "reconcile"] == ["warning"]
 
@@ -299,6 +307,7 @@ def test_what_was_found_is_shown_within_eighty_columns(tmp_path: Path) -> None:
         await protected(world)
         world.vanish("USD", "50")
         await world.place_by_hand()
+        await world.reconcile()
         context, invocation, out = command_io(world.desk, "reconcile")
         await _reconcile(context, replace(invocation, output=invocation.output), execute=False)
         return out.getvalue()

@@ -63,6 +63,17 @@ def test_only_what_is_needed_is_asked_for(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
+def test_the_ledger_is_read_after_the_balances(tmp_path: Path) -> None:
+    """Its pages take minutes; a balance read after them would know what they lack."""
+
+    async def story(desk: Desk) -> None:
+        await desk.look(needs=frozenset({Need.BALANCES, Need.LEDGER}))
+
+        assert [method for method, _ in desk.venue.calls] == ["balances", "ledger"]
+
+    at_the_desk(tmp_path, story)
+
+
 HALF: dict[str, object] = {"filled_quantity": d("0.0002")}
 DOUBTS: dict[str, tuple[dict[str, object], dict[str, object] | None, bool]] = {
     "it rests as we know it": ({}, {}, False),

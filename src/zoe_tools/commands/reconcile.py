@@ -155,7 +155,7 @@ async def _reconcile(
         plan = _plan(snapshot, result)
         receipt = await gate.carry_out(plan, snapshot=snapshot, execute=True)
         done = _count_done(receipt)
-        snapshot, result = await reconcile_once(context)
+        snapshot, result = await reconcile_twice(context)
     noted = await written_down(context, snapshot, result, actions_taken=done)
     saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
     return _report(printer, result, recovery, noted, execute=execute, saved=saved)
@@ -188,7 +188,7 @@ async def _state(
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
     if execute and not plan.is_empty:
-        seen, result = await reconcile_once(context)
+        seen, result = await reconcile_twice(context)
         await written_down(context, seen, result, actions_taken=_count_done(receipt))
     return approver.finish(receipt, saved=kept.keep(plan))
 

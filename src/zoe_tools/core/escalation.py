@@ -28,7 +28,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import ZERO
 
 CLEAN_RUNS = 3
-"""So many runs in a row without an open finding bring a level back, page-only ones left out."""
+"""So many runs in a row without a confirmed finding that does more than page bring a level back."""
 
 SHORT = timedelta(minutes=15)
 LONG = timedelta(minutes=30)
@@ -227,8 +227,11 @@ def paused_by(active: Sequence[Discrepancy]) -> tuple[Symbol, ...]:
 
 
 def _holds_level(each: Discrepancy) -> bool:
-    """What only pages keeps no entry back: a person's own order may rest for ever."""
-    return each.is_open and each.policy is not Response.PAGE
+    """What only pages keeps no entry back: a person's own order may rest for ever.
+
+    Nor does what is not confirmed, which a loop cannot always clear.
+    """
+    return each.state is DiscrepancyState.CONFIRMED and each.policy is not Response.PAGE
 
 
 def _by_table(runs: Sequence[ReconciliationRun], now: datetime) -> Iterator[tuple[Level, str]]:

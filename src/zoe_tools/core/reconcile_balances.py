@@ -19,12 +19,14 @@ from zoe_tools.domain.snapshot import Reading
 
 
 def check_balances(records: Records) -> Iterator[Found]:
-    """Each asset by each pair of sources that tell of it."""
+    """Each asset by each pair of sources that tell of it.
+
+    No two of them are of one moment, so a difference has to be seen again before it counts.
+    """
     yield from ((each, ()) for each in _ledger_rows(records))
-    for asset, ours, source in _sources(records):
-        held = records.balances.get(asset)
-        total = ZERO if held is None else held.total
-        if abs(total - ours) <= tolerance(records, asset):
+    for asset, stands, source in _sources(records):
+        ours, total = stands[0], _total(records, asset)
+        if any(abs(total - each) <= tolerance(records, asset) for each in stands):
             continue
         yield (
             Finding(
@@ -33,7 +35,7 @@ def check_balances(records: Records) -> Iterator[Found]:
                 evidence=f"{source} {short(ours)}; held are {short(total)}",
                 at_stake=abs(total - ours),
                 currency=asset,
-                is_absence=held is None or source != _LEDGER,
+                is_absence=True,
             ),
             (),
         )
@@ -41,9 +43,8 @@ def check_balances(records: Records) -> Iterator[Found]:
 
 def small_drifts(records: Records) -> Iterator[str]:
     """Differences that the tolerance covers, a sentence each."""
-    for asset, ours, source in _sources(records):
-        held = records.balances.get(asset)
-        total = ZERO if held is None else held.total
+    for asset, (ours, *_), source in _sources(records):
+        total = _total(records, asset)
         if ZERO < abs(total - ours) <= tolerance(records, asset):
             yield (
                 f"{asset}: {source} {short(ours)}, held are {short(total)}; the difference is"
@@ -65,17 +66,24 @@ _LEDGER = "the ledger ends at"
 _STREAM = "the balances stream told"
 
 
-def _sources(records: Records) -> Iterator[tuple[str, Decimal, str]]:
+def _total(records: Records, asset: str) -> Decimal:
+    held = records.balances.get(asset)
+    return ZERO if held is None else held.total
+
+
+def _sources(records: Records) -> Iterator[tuple[str, tuple[Decimal, ...], str]]:
+    """Asset, what the source says of it (its newest word first), and which source it is."""
     posted: dict[str, Decimal] = {}
     for each in records.snapshot.adjustments:
         if each.position_id is None:
             posted[each.asset] = posted.get(each.asset, ZERO) + each.quantity
-    for asset, entry in sorted(records.ledger_ends.items()):
-        yield asset, entry.balance + posted.get(asset, ZERO), _LEDGER
+    for asset, stands in sorted(records.ledger_stands.items()):
+        more = posted.get(asset, ZERO)
+        yield asset, tuple(each + more for each in stands), _LEDGER
     streamed = records.snapshot.streamed_balances
     if isinstance(streamed, Reading):
         for balance in streamed.value:
-            yield balance.asset, balance.total, _STREAM
+            yield balance.asset, (balance.total,), _STREAM
 
 
 # --- the ledger's rows against the fills ---------------------------------------------------------

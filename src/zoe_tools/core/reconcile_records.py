@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TypeVar
 
+from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.discrepancy import Finding
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
@@ -36,7 +38,7 @@ Found = tuple[Finding, tuple[Step, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """See the module. `ledger` is None where it was not asked for, newest entry by asset."""
+    """See the module. `ledger` is None where it was not asked for; ends are the newest entries."""
 
     snapshot: Snapshot
     catalogue: InstrumentCatalogue
@@ -48,6 +50,9 @@ class Records:
     recorded_fills: dict[FillId, Fill]
     ledger: tuple[LedgerEntry, ...] | None
     ledger_ends: dict[str, LedgerEntry]
+    ledger_stands: dict[str, tuple[Decimal, ...]]
+    """By asset what its ledger ended with when the balances were read, and each balance since."""
+
     balances: dict[str, Balance]
     balances_as_of: datetime
     own_orders: tuple[OrderRecord, ...]
@@ -134,6 +139,8 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
     own = _believed(snapshot)
     catalogue = value_of(snapshot.catalogue, "the instruments")
     balances = value_of(snapshot.balances, "the balances")
+    balances_as_of = _as_of(snapshot.balances, snapshot.taken_at)
+    rows = _named(ledger, balances, catalogue)
     return Records(
         snapshot=snapshot,
         catalogue=catalogue,
@@ -148,9 +155,10 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
         venue_fills=_part(snapshot.fills, "the trades history", is_whole=is_whole),
         recorded_fills={each.fill_id: each for each in snapshot.recorded_fills},
         ledger=ledger if isinstance(snapshot.ledger, Reading) else None,
-        ledger_ends=_ends(ledger, balances, catalogue),
+        ledger_ends={asset: entries[0] for asset, entries in rows.items()},
+        ledger_stands={asset: _stands(entries, balances_as_of) for asset, entries in rows.items()},
         balances={each.asset: each for each in balances},
-        balances_as_of=_as_of(snapshot.balances, snapshot.taken_at),
+        balances_as_of=balances_as_of,
         own_orders=own,
         own_by_client_id={each.client_order_id: each for each in own},
         own_by_venue_id={each.venue_order_id: each for each in own if each.venue_order_id},
@@ -195,20 +203,33 @@ def _as_of(part: Reading[tuple[Balance, ...]] | Missing, otherwise: datetime) ->
     return part.as_of if isinstance(part, Reading) else otherwise
 
 
-def _ends(
+def _named(
     ledger: tuple[LedgerEntry, ...],
     balances: tuple[Balance, ...],
     catalogue: InstrumentCatalogue,
-) -> dict[str, LedgerEntry]:
-    """The newest row of each wallet of each asset, by the name that its balance goes by."""
-    newest: dict[tuple[str, str], LedgerEntry] = {}
+) -> dict[str, list[LedgerEntry]]:
+    """The rows of each wallet of each asset, newest first, by the name that its balance goes by."""
+    kept: dict[tuple[str, str], list[LedgerEntry]] = {}
     for entry in ledger:  # newest first
-        newest.setdefault((entry.asset, entry.wallet), entry)
+        kept.setdefault((entry.asset, entry.wallet), []).append(entry)
     names = {holding_of(each.asset, catalogue): each.asset for each in balances}
     return {
-        names.get(holding, holding[0] if holding[1] == MAIN else f"{holding[0]}, {holding[1]}"): row
-        for holding, row in newest.items()
+        names.get(
+            holding, holding[0] if holding[1] == MAIN else f"{holding[0]}, {holding[1]}"
+        ): entries
+        for holding, entries in kept.items()
     }
+
+
+def _stands(entries: list[LedgerEntry], as_of: datetime) -> tuple[Decimal, ...]:
+    """Two answers are never of one moment: what the ledger told since is no disagreement."""
+    since = as_of - timedelta(seconds=CLOCK_TOLERANCE_S)
+    found = [entries[0].balance]
+    for newer, older in pairwise(entries):
+        if newer.booked_at < since:
+            break
+        found.append(older.balance)
+    return tuple(found)
 
 
 def _believed(snapshot: Snapshot) -> tuple[OrderRecord, ...]:
