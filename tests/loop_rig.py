@@ -44,6 +44,7 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
     Wire,
 )
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
@@ -330,7 +331,10 @@ class LoopRig:
             self._tell_balances()
 
     def _tell_balances(self) -> None:
-        self.feed.tell(BalancesSnapshot(totals=tuple(sorted(self.venue.totals.items()))))
+        held = sorted(self.venue.totals.items())
+        self.feed.tell(
+            BalancesSnapshot(holdings=tuple((name, MAIN, total) for name, total in held))
+        )
 
     def fill(self, order: VenueOrder, quantity: str, price: str | None = None) -> None:
         """A resting order trades."""

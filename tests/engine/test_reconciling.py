@@ -12,8 +12,12 @@ from sqlalchemy import text
 from builders import BTC, ETH, d
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, FindingKind, Level
+from zoe_tools.domain.identifiers import LedgerId
+from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.store.store import Transaction
 
@@ -166,6 +170,38 @@ def test_a_list_that_lacks_our_stop_is_held_against_a_second_endpoint(tmp_path: 
         await rig.pass_time(PERIOD_S * 2)
         assert await active(rig) == ()
         assert "orders" in [method for method, _ in rig.venue.calls]
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_coins_that_earn_elsewhere_are_no_drift_and_keep_their_worth(tmp_path: Path) -> None:
+    """BalanceEx tells of the wallet that trades: 3 DOT; the stream knows of 15, and a reward."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.venue.totals["DOT"] = d("3")
+        held = ((name, MAIN, total) for name, total in sorted(rig.venue.totals.items()))
+        rig.feed.tell(BalancesSnapshot(holdings=(*held, ("DOT", "earn / locked", d("12")))))
+        await rig.pass_time(PERIOD_S * 2)
+        reward = LedgerEntry(
+            ledger_id=LedgerId("L1"),
+            refid="S1",
+            booked_at=rig.clock.now(),
+            kind="staking",
+            subtype="",
+            asset="DOT",
+            amount=d("0.01"),
+            fee=d("0"),
+            balance=d("12.01"),
+            wallet="earn / locked",
+        )
+        rig.feed.tell(BalanceUpdate(entry=reward))
+        await rig.pass_time(PERIOD_S * 2)
+
+        assert await active(rig) == ()
+        assert rig.loop is not None
+        free = {each.asset: each.total for each in rig.loop.balances()}
+        worth = {each.asset: each.total for each in rig.loop.totals()}
+        assert (free["DOT"], worth["DOT"]) == (d("3"), d("15.01"))
 
     run_loop(tmp_path, story, compares=True)
 

@@ -166,7 +166,7 @@ def test_after_a_gap_of_the_private_wire_the_ledger_is_asked(tmp_path: Path) -> 
         for event in (
             Gap(wire="private", channel="balances", since=NOON, until=NOON, cause="test"),
             StreamDown(wire="private", at=NOON, reason="test"),
-            BalancesSnapshot(totals=()),
+            BalancesSnapshot(holdings=()),
         ):
             await desk.withdraw("100", heard=False)
             assert desk.watch is not None

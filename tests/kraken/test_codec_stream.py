@@ -22,13 +22,15 @@ from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.codec_stream import (
     REMEMBERED_ORDERS,
     ExecutionDecoder,
+    balance_update_of,
+    balances_snapshot_of,
     mode_of,
     quote_of,
     time_of,
     trade_of,
 )
 from zoe_tools.kraken.stream_requests import Number, json_text
-from zoe_tools.kraken.wire_stream import BOOK, EXECUTIONS, FRAME, TICKER, TRADE
+from zoe_tools.kraken.wire_stream import BALANCES, BOOK, EXECUTIONS, FRAME, TICKER, TRADE
 
 ORDER = "OK4GJX-KSTLS-7DZZO5"
 STAMP = "2026-01-05T10:33:05.709993Z"
@@ -54,6 +56,30 @@ def reports(*rows: str, is_snapshot: bool = False) -> list[ExecutionReport]:
         decoder.report(row, is_snapshot=is_snapshot, now=NOON)
         for row in EXECUTIONS.decode(f"[{','.join(rows)}]")
     ]
+
+
+def test_a_balance_is_of_a_wallet() -> None:
+    """A snapshot's balance is over all wallets, an update's of the one that it names."""
+    wallets = (
+        '[{"type":"spot","id":"main","balance":3.0},{"type":"earn","id":"locked","balance":12.0}]'
+    )
+    rows = BALANCES.decode(
+        f'[{{"asset":"DOT","asset_class":"currency","balance":15.0,"wallets":{wallets}}},'
+        '{"asset":"USD","balance":7.5}]'
+    )
+    (reward,) = BALANCES.decode(
+        f'[{{"ledger_id":"L1","ref_id":"S1","timestamp":"{STAMP}","type":"staking",'
+        '"asset":"DOT","asset_class":"currency","category":"staking-rewards",'
+        '"wallet_type":"earn","wallet_id":"locked","amount":0.01,"fee":0,"balance":12.01}]'
+    )
+
+    assert balances_snapshot_of(rows).holdings == (
+        ("DOT", "spot / main", d("3.0")),
+        ("DOT", "earn / locked", d("12.0")),
+        ("USD", "spot / main", d("7.5")),
+    )
+    entry = balance_update_of(reward).entry
+    assert (entry.asset, entry.wallet, entry.balance) == ("DOT", "earn / locked", d("12.01"))
 
 
 def with_fields(text: str, **changes: Any) -> str:

@@ -29,6 +29,7 @@ from zoe_tools.domain.stream import (
     TradeUpdate,
     VenueModeUpdate,
 )
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.ports import FrameClosed
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -236,7 +237,7 @@ def test_each_channel_counts_for_itself() -> None:
     rig = run(script, private=True)
 
     assert rig.of(Gap) == []
-    assert rig.of(BalancesSnapshot)[0].totals == (("USD", d("100.5")),)
+    assert rig.of(BalancesSnapshot)[0].holdings == (("USD", MAIN, d("100.5")),)
     assert (rig.of(BalanceUpdate)[0].entry.refid, rig.of(BalanceUpdate)[0].entry.fee) == (
         "T1",
         d("0.6"),

@@ -112,9 +112,9 @@ class BalanceUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancesSnapshot:
-    """Total balances by canonical asset name, without holds."""
+    """What lies in each wallet: canonical asset name, wallet, quantity without holds."""
 
-    totals: tuple[tuple[str, Decimal], ...]
+    holdings: tuple[tuple[str, str, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

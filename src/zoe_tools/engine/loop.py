@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.run import plan_run, wants_exit
@@ -19,6 +20,7 @@ from zoe_tools.core.strategy.protocol import Decision, MarketView
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
@@ -34,6 +36,7 @@ from zoe_tools.domain.stream import (
     StreamEvent,
     StreamUp,
 )
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.decisions import write_decisions, write_would_be
 from zoe_tools.engine.outage import Outage, demand_journal
@@ -74,7 +77,7 @@ class TradingLoop:
         self.would_be_orders = 0
         self._exiting: set[PositionId] = set()
         self._entries_wanted: dict[Symbol, Decision] = {}
-        self._totals: dict[str, Balance] = {}
+        self._in_wallets: dict[tuple[str, str], Decimal] = {}
         self._noted: set[str] = set()
         self._wake = asyncio.Event()
         self._quiet_until: datetime | None = None
@@ -104,10 +107,10 @@ class TradingLoop:
                 await self._book_reports(reports, now)
             case InstrumentsUpdate():
                 await self.heed_statuses(event, "stream")
-            case BalancesSnapshot(totals=totals):
-                self._totals = {name: Balance(asset=name, total=total) for name, total in totals}
+            case BalancesSnapshot(holdings=holdings):
+                self._in_wallets = {(asset, wallet): total for asset, wallet, total in holdings}
             case BalanceUpdate(entry=entry):
-                self._totals[entry.asset] = Balance(asset=entry.asset, total=entry.balance)
+                self._in_wallets[entry.asset, entry.wallet] = entry.balance
             case StreamUp(wire=wire):
                 self._tell_wire(now, wire, is_up=True)
                 if wire == "private":
@@ -434,8 +437,8 @@ class TradingLoop:
             if (quote := self.view.fresh_quote(symbol, now, stale_s)) is not None
         )
         balances: Reading[tuple[Balance, ...]] | Missing = Missing("no balances streamed yet")
-        if self._totals:
-            balances = Reading(tuple(self._totals.values()), now, "balances stream")
+        if self._in_wallets:
+            balances = Reading(self.balances(), now, "balances stream")
         return Snapshot(
             taken_at=now,
             account=self._parts.account,
@@ -457,8 +460,19 @@ class TradingLoop:
         )
 
     def balances(self) -> tuple[Balance, ...]:
-        """Totals as the balances stream last told them."""
-        return tuple(self._totals[name] for name in sorted(self._totals))
+        """What lies in the wallet that trades, as the balances stream last told it."""
+        return tuple(
+            Balance(asset=asset, total=total)
+            for (asset, wallet), total in sorted(self._in_wallets.items())
+            if wallet == MAIN
+        )
+
+    def totals(self) -> tuple[Balance, ...]:
+        """The same over all wallets: what staked coins are worth counts too."""
+        found: dict[str, Decimal] = {}
+        for (asset, _), total in sorted(self._in_wallets.items()):
+            found[asset] = found.get(asset, ZERO) + total
+        return tuple(Balance(asset=asset, total=total) for asset, total in found.items())
 
     def tally(self) -> LoopTally:
         """What was counted so far."""

@@ -296,7 +296,7 @@ async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -
     while True:
         await parts.clock.sleep(parts.cadence.worth_s)
         if not parts.gate.is_store_away:
-            await worth.look(tuple(loop.view.quotes.values()), loop.balances())
+            await worth.look(tuple(loop.view.quotes.values()), loop.totals())
 
 
 async def _chase(loop: TradingLoop, parts: LoopParts) -> None:

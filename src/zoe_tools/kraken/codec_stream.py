@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,7 +28,14 @@ from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, RestingOrder, VenueMode
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.stream import BalanceUpdate, ExecutionKind, ExecutionReport, InstrumentsUpdate
+from zoe_tools.domain.stream import (
+    BalancesSnapshot,
+    BalanceUpdate,
+    ExecutionKind,
+    ExecutionReport,
+    InstrumentsUpdate,
+)
+from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import strange
 from zoe_tools.kraken.wire_stream import (
@@ -171,6 +178,21 @@ def book_value(
     return Book(symbol=Symbol(symbol), bids=bids, asks=asks, as_of=as_of)
 
 
+def balances_snapshot_of(rows: Iterable[BalanceRow]) -> BalancesSnapshot:
+    """What lies in each wallet of each asset; without wallets all of it is in the main one."""
+    found: list[tuple[str, str, Decimal]] = []
+    for row in rows:
+        found += [(row.asset, _wallet(each.type, each.id), each.balance) for each in row.wallets]
+        if not row.wallets:
+            found.append((row.asset, MAIN, row.balance))
+    return BalancesSnapshot(holdings=tuple(found))
+
+
+def _wallet(kind: str, name: str) -> str:
+    """A wallet by the name that the venue's export has for it."""
+    return f"{kind} / {name}" if kind and name else MAIN
+
+
 def balance_update_of(row: BalanceRow) -> BalanceUpdate:
     """A ledger row seen on the balances channel."""
     return BalanceUpdate(
@@ -184,6 +206,7 @@ def balance_update_of(row: BalanceRow) -> BalanceUpdate:
             amount=row.amount,
             fee=row.fee,
             balance=row.balance,
+            wallet=_wallet(row.wallet_type, row.wallet_id),
         )
     )
 

@@ -14,7 +14,6 @@ from datetime import datetime
 
 from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.stream import (
-    BalancesSnapshot,
     ExecutionReport,
     ExecutionsSnapshot,
     Gap,
@@ -22,7 +21,12 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
 )
 from zoe_tools.errors import VenueMisbehaved
-from zoe_tools.kraken.codec_stream import ExecutionDecoder, balance_update_of, mode_of
+from zoe_tools.kraken.codec_stream import (
+    ExecutionDecoder,
+    balance_update_of,
+    balances_snapshot_of,
+    mode_of,
+)
 from zoe_tools.kraken.overheard import Overheard
 from zoe_tools.kraken.transactions import Transactions
 from zoe_tools.kraken.wire_stream import BALANCES, EXECUTIONS, STATUS, ExecutionRow, Frame
@@ -153,9 +157,7 @@ class PrivateChannels:
     async def _on_balances(self, frame: Frame) -> None:
         rows = BALANCES.decode(frame.data)
         if frame.type == "snapshot":
-            await self._emit(
-                BalancesSnapshot(totals=tuple((row.asset, row.balance) for row in rows))
-            )
+            await self._emit(balances_snapshot_of(rows))
             return
         for row in rows:
             await self._emit(balance_update_of(row))

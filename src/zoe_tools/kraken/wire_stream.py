@@ -192,15 +192,27 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     ratecount: Decimal | None = None
 
 
-class BalanceRow(msgspec.Struct, frozen=True):
-    """A row of the balances channel: an asset (snapshot) or a ledger entry (update)."""
+class WalletRow(msgspec.Struct, frozen=True):
+    """What lies in one wallet of an asset."""
 
-    unread: ClassVar[frozenset[str]] = names(
-        "asset_class wallets category wallet_type wallet_id user"
-    )
+    balance: Decimal
+    type: str = ""
+    id: str = ""
+
+
+class BalanceRow(msgspec.Struct, frozen=True):
+    """A row of the balances channel: an asset (snapshot) or a ledger entry (update).
+
+    A snapshot's `balance` is of all wallets, an update's of the one that it names.
+    """
+
+    unread: ClassVar[frozenset[str]] = names("asset_class category user")
 
     asset: str
     balance: Decimal
+    wallets: list[WalletRow] = []
+    wallet_type: str = ""
+    wallet_id: str = ""
     ledger_id: str | None = None
     ref_id: str = ""
     timestamp: str = ""

@@ -87,7 +87,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
     started = tally.started_at
 
     def finish(transaction: Transaction) -> RunResult:
-        transaction.record_balances(loop.balances(), at=tally.ended_at, source="balances stream")
+        transaction.record_balances(loop.totals(), at=tally.ended_at, source="balances stream")
         return summarise(
             strategy=plan.strategy.name,
             tally=tally,
