@@ -1,12 +1,34 @@
-"""What an explicit adjustment makes of a position: its quantity, and a result once it is priced."""
+"""What fills and explicit adjustments make of a position: quantity, and a result once priced."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from zoe_tools.core.accounting import apply_fill, excess_of, in_time_order
 from zoe_tools.domain.discrepancy import Adjustment
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.position import Position, PositionStatus
+
+
+def made_by(
+    name: PositionId, fills: Iterable[Fill], adjustments: Iterable[Adjustment]
+) -> Position | None:
+    """The position that these fills of it, and what was adjusted of it, make.
+
+    None where there are none, or where they sell more than they bought: part of it was adopted.
+    """
+    position: Position | None = None
+    for fill in in_time_order(fills):
+        if excess_of(position, fill) > ZERO:
+            return None
+        position = apply_fill(position, fill, position_id=name)
+    for adjustment in adjustments:
+        if position is not None and adjustment.position_id == name:
+            position = adjusted(position, adjustment)
+    return position
 
 
 def adjusted(position: Position, adjustment: Adjustment) -> Position:

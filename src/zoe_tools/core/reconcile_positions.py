@@ -14,15 +14,14 @@ from zoe_tools.core.accounting import (
     apply_fill,
     base_of,
     entry_position_id,
-    excess_of,
     in_time_order,
     next_standing,
     quote_of,
 )
-from zoe_tools.core.adjustments import adjusted
+from zoe_tools.core.adjustments import made_by
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
-from zoe_tools.domain.discrepancy import Finding, FindingKind
+from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.money import ZERO, short
@@ -106,26 +105,11 @@ def _by_fills(
         name = homes.get(fill.venue_order_id)
         if name is not None:
             grouped.setdefault(name, []).append(fill)
-    found: Held = {}
-    for name, each in grouped.items():
-        position = _folded(name, each)
-        if position is not None:
-            found[name] = position
+    posted: dict[PositionId | None, list[Adjustment]] = {}
     for adjustment in records.snapshot.adjustments:
-        if adjustment.position_id in found:
-            before = found[adjustment.position_id]
-            found[adjustment.position_id] = adjusted(before, adjustment)
-    return found
-
-
-def _folded(name: PositionId, fills: list[Fill]) -> Position | None:
-    """None where the fills sell more than they bought: part of it was adopted."""
-    position: Position | None = None
-    for fill in in_time_order(fills):
-        if excess_of(position, fill) > ZERO:
-            return None
-        position = apply_fill(position, fill, position_id=name)
-    return position
+        posted.setdefault(adjustment.position_id, []).append(adjustment)
+    made = {name: made_by(name, each, posted.get(name, ())) for name, each in grouped.items()}
+    return {name: position for name, position in made.items() if position is not None}
 
 
 def _against_fills(

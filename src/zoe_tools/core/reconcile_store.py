@@ -40,6 +40,13 @@ def changed_by_hand(
     return tuple(found)
 
 
+def as_told(row: OrderRecord, events: Sequence[OrderEvent], fills: Sequence[Fill]) -> OrderRecord:
+    """The order as its own events and fills make it; the row where they cannot say."""
+    name = row.client_order_id
+    found = changed_by_hand((row,), {name: events}, fills)
+    return found[0][1] if found else row
+
+
 def _projected(
     row: OrderRecord, events: Sequence[OrderEvent], booked: Decimal
 ) -> OrderRecord | None:

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from zoe_tools.core.accounting import with_stop
-from zoe_tools.core.adjustments import adjusted
+from zoe_tools.core.adjustments import adjusted, made_by
 from zoe_tools.core.discrepancies import stepped
 from zoe_tools.core.escalation import degraded_reasons, paused_by
+from zoe_tools.core.reconcile_positions import ADOPTED
+from zoe_tools.core.reconcile_store import as_told
 from zoe_tools.domain.discrepancy import DiscrepancyState
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId
-from zoe_tools.domain.journal import ProofKind
+from zoe_tools.domain.journal import OrderRecord, ProofKind
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
     AdjustPosition,
@@ -63,8 +66,7 @@ def apply_store_step(
         case RecordFill() | RecordOrder() | ResolveIntent():
             missing, evidence = _to_orders(transaction, step, now)
         case RebuildOrder(order=order):
-            transaction.record_order(order)
-            evidence = "the order is what its events say"
+            missing, evidence = _rebuild(transaction, order)
         case SettleDiscrepancy() | PostAdjustment():
             missing, evidence = _to_discrepancies(transaction, step, now)
         case WriteCandles(candles=candles, source=source):
@@ -174,6 +176,25 @@ def _stand(transaction: Transaction, now: datetime) -> None:
     )
 
 
+def _rebuild(transaction: Transaction, planned: OrderRecord) -> _Result:
+    """By the events of now: what was planned may be older than a fill that is booked since."""
+    row = transaction.order(planned.client_order_id)
+    if row is None:
+        return "the order is gone", ""
+    events = transaction.order_events(row.client_order_id)
+    told = as_told(row, events, _fills_of(transaction, row))
+    if told == row:
+        return "its row agrees with its events by now", ""
+    transaction.record_order(told)
+    return "", "the order is what its events say"
+
+
+def _fills_of(transaction: Transaction, order: OrderRecord) -> tuple[Fill, ...]:
+    if order.venue_order_id is None:
+        return ()
+    return transaction.fills(venue_order_id=order.venue_order_id)
+
+
 def _adopt(transaction: Transaction, position: Position) -> _Result:
     active = transaction.positions(active_only=True)
     if any(
@@ -186,6 +207,9 @@ def _adopt(transaction: Transaction, position: Position) -> _Result:
         return f"{position.symbol} is managed already", ""
     if known is not None and known.status is PositionStatus.ERROR:
         return "its row is in error: adopt what it held by name, with zoe sync-positions", ""
+    made = None if position.origin == ADOPTED else _made(transaction, position.position_id)
+    if made is not None and made.quantity != position.quantity:
+        return "its fills say otherwise by now", ""
     if known is not None:
         return _adjust(transaction, known, position)
     transaction.record_position(position)
@@ -196,6 +220,8 @@ def _adjust(transaction: Transaction, before: Position, after: Position) -> _Res
     current = transaction.position(before.position_id)
     if current is None:
         return "the position is gone", ""
+    if _figures(current) != _figures(before) and not _is_by_fills(transaction, after):
+        return "the position has changed since", ""
     transaction.record_position(
         replace(
             current,
@@ -211,6 +237,30 @@ def _adjust(transaction: Transaction, before: Position, after: Position) -> _Res
         )
     )
     return "", "position follows its fills"
+
+
+def _figures(position: Position) -> tuple[object, ...]:
+    return (
+        position.status,
+        position.quantity,
+        position.entry_quantity,
+        position.exit_quantity,
+    )
+
+
+def _made(transaction: Transaction, name: PositionId) -> Position | None:
+    """What is booked of it by now makes this; None where that cannot be told."""
+    adjustments = transaction.reconciliation.adjustments()
+    return made_by(name, transaction.fills_of_position(name), adjustments)
+
+
+def _is_by_fills(transaction: Transaction, after: Position) -> bool:
+    made = _made(transaction, after.position_id)
+    return made is not None and (made.quantity, made.entry_quantity, made.exit_quantity) == (
+        after.quantity,
+        after.entry_quantity,
+        after.exit_quantity,
+    )
 
 
 def _link(
