@@ -15,6 +15,7 @@ from typing import TypeVar
 from zoe_tools.config.tightening import tightened
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.discrepancy import WHOLE_LOOK
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
@@ -190,7 +191,8 @@ async def gather_store(
 
 
 def _reconciled_at(transaction: Transaction) -> datetime | None:
-    beats = [each for each in transaction.heartbeats() if each.component == "reconcile"]
+    """What a loop compares is live; that a day's fills are in the books it cannot know."""
+    beats = [each for each in transaction.heartbeats() if each.component == WHOLE_LOOK]
     if not beats:
         return None
     since = beats[0].beat_at

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from builders import BTC, ETH, d
+from builders import BTC, ETH, PAPER, d
 from loop_rig import LoopRig, run_loop
+from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, FindingKind, Level
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
@@ -19,6 +20,8 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.gate.reconciliation import note_reconciliation
+from zoe_tools.gather import gather_store
 from zoe_tools.store.store import Transaction
 
 PERIOD_S = 120
@@ -170,6 +173,28 @@ def test_a_list_that_lacks_our_stop_is_held_against_a_second_endpoint(tmp_path: 
         await rig.pass_time(PERIOD_S * 2)
         assert await active(rig) == ()
         assert "orders" in [method for method, _ in rig.venue.calls]
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_look_at_what_is_live_is_no_reconciliation(tmp_path: Path) -> None:
+    """A store of yesterday agrees with what is live, and lacks a day's fills: resume waits."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.pass_time(PERIOD_S)
+        seen = await gather_store(
+            store=rig.store, clock=rig.clock, account=PAPER, policy=rig.policy
+        )
+        beats = {each.component for each in await rig.read(lambda tx: tx.heartbeats())}
+        assert (seen.reconciled_at, "compare" in beats) == (None, True)
+
+        now = rig.clock.now()
+        nothing = Reconciliation(findings=(), steps=(), notes=())
+        await rig.read(lambda tx: note_reconciliation(tx, nothing, at=now))
+        seen = await gather_store(
+            store=rig.store, clock=rig.clock, account=PAPER, policy=rig.policy
+        )
+        assert seen.reconciled_at == now
 
     run_loop(tmp_path, story, compares=True)
 

@@ -9,7 +9,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
-from zoe_tools.domain.discrepancy import Discrepancy, Level, ReconciliationState
+from zoe_tools.domain.discrepancy import WHOLE_LOOK, Discrepancy, Level, ReconciliationState
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import round_half_up, short
 from zoe_tools.domain.observation import Heartbeat, Lease
@@ -69,7 +69,7 @@ def status(ctx: typer.Context) -> int:
 
 def _read(transaction: Transaction, now: datetime) -> _Screen:
     heartbeats = transaction.heartbeats()
-    reconciled = next((each for each in heartbeats if each.component == "reconcile"), None)
+    reconciled = next((each for each in heartbeats if each.component == WHOLE_LOOK), None)
     return _Screen(
         now=now,
         trading_state=effective_trading_state(transaction),

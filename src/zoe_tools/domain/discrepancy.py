@@ -18,6 +18,9 @@ from zoe_tools.domain.money import ZERO
 
 DiscrepancyId = NewType("DiscrepancyId", str)
 
+WHOLE_LOOK, LIVE_LOOK = "reconcile", "compare"
+"""Components that show signs of life: all of the venue's records were compared, or what is live."""
+
 
 class FindingKind(StrEnum):
     """The classes of disagreement."""

@@ -110,7 +110,7 @@ class Snapshot:
     unresolved_intents: tuple[Intent, ...] = ()
     daily_notional: Decimal = ZERO
     reconciled_at: datetime | None = None
-    """When books and venue were last compared, if that left nothing open."""
+    """When books and all of the venue's records were last compared, if that left nothing open."""
     reconciliation: ReconciliationState = NEVER_COMPARED
     asked_orders: Reading[tuple[VenueOrder, ...]] | Missing = NOT_GATHERED
     """By name (QueryOrders), because the lists lacked them: the second opinion on an absence."""

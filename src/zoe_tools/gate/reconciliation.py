@@ -16,6 +16,8 @@ from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import (
+    LIVE_LOOK,
+    WHOLE_LOOK,
     Discrepancy,
     Level,
     ReconciliationRun,
@@ -66,7 +68,7 @@ def note_reconciliation(
     book.record(followed.changed)
     book.set_state(state, at)
     transaction.beat(
-        "reconcile",
+        WHOLE_LOOK if is_whole else LIVE_LOOK,
         "ok" if state.level is Level.OK and not state.is_degraded else "warning",
         at,
         {"findings": run.count("issues_total"), "level": state.level.value},
