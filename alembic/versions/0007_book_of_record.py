@@ -254,7 +254,9 @@ def _reconciliation_runs() -> None:
         _text("account_id"),
         _time("taken_at"),
         *(_text(name) for name in ("run_id", "mode", "status", "reason")),
-        *(_money(name) for name in ("local_cash", "venue_cash", "cash_diff")),
+        _money("local_cash", nullable=True),
+        _money("venue_cash"),
+        _money("cash_diff", nullable=True),
         *(
             sa.Column(name, Json(), nullable=False)
             for name in ("local_holdings", "venue_holdings", "holdings_diff", "report")

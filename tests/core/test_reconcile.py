@@ -344,6 +344,20 @@ def test_a_balance_that_its_ledger_does_not_explain_has_to_be_seen_again() -> No
     assert (drift.kind, drift.is_absence) == (FindingKind.BALANCE_DRIFT, True)
 
 
+def test_a_row_shows_what_was_measured_and_nothing_else() -> None:
+    """Defect 10: no second source, no agreement; and what is held, not what is managed of it."""
+    more = (Balance(asset="BTC", total=d("2")), Balance(asset="USD", total=d("900")))
+    live = agreeing(ledger=NOT_GATHERED, balances=read(more))
+    streamed = replace(live, streamed_balances=read((Balance(asset="USD", total=d("950")),)))
+    alone, two = (reconcile(each, is_whole=False).figures for each in (live, streamed))
+
+    assert (alone.local_cash, alone.venue_cash) == (None, d("900"))
+    assert two.local_cash == d("950")
+    assert two.local_holdings == (("BTC", d("0.0004")),)
+    assert two.venue_holdings == (("BTC", d("2")),)
+    assert reconcile(agreeing()).figures.local_cash == d("975.904")
+
+
 def test_an_answer_that_contradicts_itself_is_told() -> None:
     """The same execution twice, at two prices; twice the same is one."""
     other = replace(FILL, price=d("61000"), cost=d("24.4"))

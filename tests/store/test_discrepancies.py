@@ -47,11 +47,14 @@ def test_a_run_comes_back_as_it_was(store: Store) -> None:
     with store.transaction() as transaction:
         book = transaction.reconciliation
         book.record_run(run)
-        book.record_run(make_run(run_id="R-2", taken_at=LATER))
+        alone = make_run(run_id="R-2", taken_at=LATER, local_cash=None)
+        book.record_run(alone)
 
-        assert book.runs() == (run, make_run(run_id="R-2", taken_at=LATER))
+        assert book.runs() == (run, alone)
         assert [each.run_id for each in book.runs(LATER)] == ["R-2"]
     assert (run.cash_diff, run.holdings_diff) == (d("2.01"), (("BTC", d("0.1")),))
+    assert alone.cash_diff is None
+    assert make_run(venue_holdings=(("BTC", d("2")),)).holdings_diff == ()
 
 
 def test_a_discrepancy_is_one_row_from_first_seen_to_resolved(store: Store) -> None:

@@ -24,9 +24,12 @@ from zoe_tools.domain.snapshot import Reading, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Both sides in numbers. Cash in USD; holdings of the assets that are managed."""
+    """Both sides in numbers. Cash in USD; holdings of the assets that are managed.
 
-    local_cash: Decimal = ZERO
+    `local_cash` is None where nothing but the balances tells of it.
+    """
+
+    local_cash: Decimal | None = None
     venue_cash: Decimal = ZERO
     local_holdings: tuple[tuple[str, Decimal], ...] = ()
     venue_holdings: tuple[tuple[str, Decimal], ...] = ()
@@ -114,16 +117,21 @@ def _short_lists(records: Records) -> Iterator[str]:
 def _figures(records: Records) -> Figures:
     managed = managed_by_asset(records.snapshot.positions)
     held = {name: each.total for name, each in records.balances.items()}
-    end = records.ledger_ends.get(CASH)
-    cash = held.get(CASH, ZERO)
     return Figures(
-        local_cash=cash if end is None else end.balance,
-        venue_cash=cash,
+        local_cash=_local_cash(records),
+        venue_cash=held.get(CASH, ZERO),
         local_holdings=tuple(sorted(managed.items())),
-        venue_holdings=tuple(
-            (asset, min(held.get(asset, ZERO), quantity))
-            for asset, quantity in sorted(managed.items())
-        ),
+        venue_holdings=tuple((asset, held.get(asset, ZERO)) for asset in sorted(managed)),
         exchange_positions=sum(held.get(asset, ZERO) > ZERO for asset in managed),
         registry_positions=len(records.snapshot.positions),
     )
+
+
+def _local_cash(records: Records) -> Decimal | None:
+    """What the ledger, or in a loop the stream, makes of it: never the balances themselves."""
+    end = records.ledger_ends.get(CASH)
+    if end is not None:
+        return end.balance
+    streamed = records.snapshot.streamed_balances
+    told = streamed.value if isinstance(streamed, Reading) else ()
+    return next((each.total for each in told if each.asset == CASH), None)

@@ -187,33 +187,32 @@ def discrepancy_id(kind: FindingKind, subject: str, first_seen_at: datetime) -> 
 class ReconciliationRun:
     """One comparison, as `crypto_reconciliation_events` keeps it: the runbooks' fields.
 
-    Cash in the account's quote currency, holdings by asset. `counts` are the fields of
-    RECONCILIATION_REPORT.
+    Cash in the account's quote currency: `local_cash` is what a second source adds up to, its
+    ledger or the balances stream; None where there was none. Holdings by asset, managed and held.
+    `counts` are the fields of RECONCILIATION_REPORT.
     """
 
     run_id: str
     taken_at: datetime
     status: str
     reason: str
-    local_cash: Decimal
+    local_cash: Decimal | None
     venue_cash: Decimal
     local_holdings: tuple[tuple[str, Decimal], ...]
     venue_holdings: tuple[tuple[str, Decimal], ...]
     counts: tuple[tuple[str, int], ...]
 
     @property
-    def cash_diff(self) -> Decimal:
-        """Ours minus the venue's."""
-        return self.local_cash - self.venue_cash
+    def cash_diff(self) -> Decimal | None:
+        """Ours minus the venue's; None where there was nothing to compare."""
+        return None if self.local_cash is None else self.local_cash - self.venue_cash
 
     @property
     def holdings_diff(self) -> tuple[tuple[str, Decimal], ...]:
-        """Ours minus the venue's, of the assets that differ."""
-        ours, theirs = dict(self.local_holdings), dict(self.venue_holdings)
-        differing = {
-            asset: ours.get(asset, ZERO) - theirs.get(asset, ZERO) for asset in {*ours, *theirs}
-        }
-        return tuple(sorted((asset, diff) for asset, diff in differing.items() if diff != ZERO))
+        """What the venue lacks of ours; what it holds beyond that is not managed."""
+        theirs = dict(self.venue_holdings)
+        short = {asset: ours - theirs.get(asset, ZERO) for asset, ours in self.local_holdings}
+        return tuple(sorted((asset, diff) for asset, diff in short.items() if diff > ZERO))
 
     def count(self, name: str) -> int:
         """One field of the report; 0 where it is absent."""
