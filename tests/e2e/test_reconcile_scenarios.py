@@ -247,11 +247,16 @@ CASES: dict[str, Case] = {
         found=("FOREIGN_MATCH",),
         left=("FOREIGN_MATCH",),
     ),
-    # The position still names its stop at the venue, which is no unknown order therefore.
+    # The intent says what it was, the events what became of it.
     "a stop's row deleted": Case(
-        diverge=sql("DELETE FROM crypto_orders", of=STOPS),
-        found=("STORE_TAMPERED",),
-        left=("STORE_TAMPERED",),
+        diverge=sql("DELETE FROM crypto_orders", of=STOPS), found=("STORE_TAMPERED",)
+    ),
+    "an entry's row deleted": Case(
+        diverge=sql("DELETE FROM crypto_orders", of=ENTRIES), found=("STORE_TAMPERED",)
+    ),
+    "orders and position deleted": Case(
+        diverge=sql("DELETE FROM crypto_orders", "DELETE FROM crypto_positions"),
+        found=("PHANTOM", "STORE_TAMPERED", "STORE_TAMPERED"),
     ),
     # rows of positions that a person changed
     "a position doubled": Case(diverge=DOUBLED, found=("QTY_SYNCED",)),
@@ -421,7 +426,7 @@ CASES: dict[str, Case] = {
     ),
     "two dollars vanished": Case(diverge=vanished("USD", "2.00"), found=()),
 }
-"""Forty-nine divergences and six that are none, each of an account with earlier holdings."""
+"""Fifty-one divergences and six that are none, each of an account with earlier holdings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -261,6 +261,26 @@ def test_a_waiver_ends_with_its_time(tmp_path: Path) -> None:
     on_the_floor(tmp_path, story)
 
 
+def test_deleted_rows_come_back_from_what_is_append_only(tmp_path: Path) -> None:
+    """Orders by their intents and events, the position by its fills; its stop protects it again."""
+
+    async def story(world: World) -> None:
+        await protected(world)
+        before = await world.read(lambda tx: tx.orders())
+        (held,) = await world.read(lambda tx: tx.positions())
+        await world.sql("DELETE FROM crypto_orders WHERE account_id = :me")
+        await world.sql("DELETE FROM crypto_positions WHERE account_id = :me")
+        await world.reconcile(execute=True)
+
+        assert await world.read(lambda tx: tx.orders()) == before
+        (again,) = await world.read(lambda tx: tx.positions())
+        assert again.status is PositionStatus.PROTECTED
+        names = ("position_id", "quantity", "average_cost", "stop_venue_order_id", "stop_price")
+        assert [getattr(again, name) for name in names] == [getattr(held, name) for name in names]
+
+    on_the_floor(tmp_path, story)
+
+
 def test_defect_10_no_comparison_no_row(tmp_path: Path) -> None:
     """A row says what was compared; a venue that is down leaves none, and no beat either."""
 

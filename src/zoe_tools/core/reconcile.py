@@ -7,7 +7,7 @@ over time is decided in `discrepancies.py` and `escalation.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,7 +18,14 @@ from zoe_tools.core.reconcile_positions import check_positions, managed_by_asset
 from zoe_tools.core.reconcile_records import CASH, Found, Records, records_of
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.money import ZERO
-from zoe_tools.domain.plan import AdjustPosition, AdoptPosition, RebuildOrder, RecordFill, Step
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    LinkStop,
+    RebuildOrder,
+    RecordFill,
+    Step,
+)
 from zoe_tools.domain.snapshot import Reading, Snapshot
 
 
@@ -69,6 +76,7 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
             findings.append(finding)
             steps.extend(mending)
     findings.extend(_unresolved(snapshot))
+    steps.extend(_links(records, steps))
     return Reconciliation(
         findings=tuple(findings),
         steps=tuple(sorted(steps, key=_turn)),
@@ -78,12 +86,26 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
 
 
 def _turn(step: Step) -> int:
-    """Rows are put right before anything is booked on them, and quantities come last."""
+    """Rows are put right before anything is booked on them; quantities come last, then stops."""
     if isinstance(step, RebuildOrder):
         return 0
     if isinstance(step, AdjustPosition | AdoptPosition):
         return 3
+    if isinstance(step, LinkStop):
+        return 4
     return 1 if isinstance(step, RecordFill) else 2
+
+
+def _links(records: Records, steps: Sequence[Step]) -> Iterator[LinkStop]:
+    """What the registry learns of anew keeps the stop that rests for it."""
+    for step in steps:
+        if not isinstance(step, AdoptPosition):
+            continue
+        name = step.position.position_id
+        for own in records.own_by_position.get(name, ()):
+            order = records.open_orders.get(own.venue_order_id) if own.venue_order_id else None
+            if own.purpose == "stop" and order is not None:
+                yield LinkStop(position_id=name, order=order, reason="it rests for this position")
 
 
 def _unresolved(snapshot: Snapshot) -> Iterator[Finding]:

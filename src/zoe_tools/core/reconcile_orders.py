@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
-from zoe_tools.core.reconcile_records import Found, Records, differences, is_older
+from zoe_tools.core.reconcile_records import Found, Records, believed, differences, is_older
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
@@ -30,7 +30,7 @@ def check_orders(records: Records) -> Iterator[Found]:
         elif own.venue_order_id not in (None, order.venue_order_id):
             yield _foreign(order, own, "another order of ours bears that client id"), ()
     yield from (_changed_by_hand(row, told) for row, told in records.snapshot.changed_by_hand)
-    yield from ((_row_gone(each), ()) for each in records.snapshot.rows_gone)
+    yield from (_row_gone(records, each) for each in records.snapshot.rows_gone)
     for own in records.own_orders:
         yield from _compare(records, own)
 
@@ -41,11 +41,9 @@ def unseen(snapshot: Snapshot) -> tuple[VenueOrderId, ...]:
     shown = {
         each.venue_order_id for part in lists if isinstance(part, Reading) for each in part.value
     }
-    told = {row.client_order_id: events for row, events in snapshot.changed_by_hand}
-    own = (told.get(each.client_order_id, each) for each in snapshot.orders)
     return tuple(
         each.venue_order_id
-        for each in own
+        for each in believed(snapshot)
         if each.venue_order_id is not None
         and not each.status.is_terminal
         and each.venue_order_id not in shown
@@ -82,12 +80,17 @@ def _changed_by_hand(row: OrderRecord, told: OrderRecord) -> Found:
     return finding, (RebuildOrder(order=told, reason=evidence),)
 
 
-def _row_gone(last: OrderEvent) -> Finding:
-    return Finding(
+def _row_gone(records: Records, last: OrderEvent) -> Found:
+    """Its intent says what it was, its events what became of it."""
+    evidence = f"its row was deleted by hand; its events end with {last.status.value}"
+    own = records.own_by_client_id.get(last.client_order_id)
+    finding = Finding(
         kind=FindingKind.STORE_TAMPERED,
         subject=last.client_order_id,
-        evidence=f"its row was deleted by hand; its events end with {last.status.value}",
+        symbol="" if own is None else own.symbol,
+        evidence=evidence if own else f"{evidence}; no intent says what it was: restore a backup",
     )
+    return finding, () if own is None else (RebuildOrder(order=own, reason=evidence),)
 
 
 def _is_changed(row: OrderRecord, told: OrderRecord, name: str) -> bool:

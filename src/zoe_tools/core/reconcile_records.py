@@ -136,7 +136,7 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
     for name in closed_orders.keys() & open_orders.keys():
         del open_orders[name]  # it closed between the two answers
     ledger = _part(snapshot.ledger, "the ledger", is_whole=is_whole)
-    own = _believed(snapshot)
+    own = believed(snapshot)
     catalogue = value_of(snapshot.catalogue, "the instruments")
     balances = value_of(snapshot.balances, "the balances")
     balances_as_of = _as_of(snapshot.balances, snapshot.taken_at)
@@ -232,9 +232,11 @@ def _stands(entries: list[LedgerEntry], as_of: datetime) -> tuple[Decimal, ...]:
     return tuple(found)
 
 
-def _believed(snapshot: Snapshot) -> tuple[OrderRecord, ...]:
+def believed(snapshot: Snapshot) -> tuple[OrderRecord, ...]:
+    """Our orders as their events tell them, also those whose rows were changed or are gone."""
     truth = {row.client_order_id: events for row, events in snapshot.changed_by_hand}
-    return tuple(truth.get(each.client_order_id, each) for each in snapshot.orders)
+    kept = (truth.get(each.client_order_id, each) for each in snapshot.orders)
+    return (*kept, *snapshot.rows_rebuilt)
 
 
 def _by_position(own: tuple[OrderRecord, ...]) -> dict[PositionId, tuple[OrderRecord, ...]]:

@@ -6,10 +6,9 @@ A row is a projection. Where it says what no event ever said, the events are bel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
-from zoe_tools.core.order_lifecycle import UndefinedTransition, advance
+from zoe_tools.core.order_records import folded
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
@@ -53,13 +52,7 @@ def _projected(
     """The order as its events make it; None where its own quantity cannot be right."""
     if _is_told(row, events, booked):
         return row
-    told = replace(row, status=OrderStatus.PENDING_NEW, filled_quantity=ZERO)
-    try:
-        for event in events:
-            told = advance(told, event)
-    except UndefinedTransition:
-        return None
-    return replace(told, filled_quantity=max(told.filled_quantity, booked), reason=row.reason)
+    return folded(row, events, booked)
 
 
 def _is_told(row: OrderRecord, events: Sequence[OrderEvent], booked: Decimal) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.order_lifecycle import advance, event_of
+from zoe_tools.core.order_records import placed_by
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -23,7 +24,6 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
-from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
 from zoe_tools.domain.plan import (
@@ -154,7 +154,7 @@ def journal(
     epoch = transaction.store_epoch()
     client_order_id = client_order_id_of(intent.account_id, epoch, intent_id, intent.attempt)
     intent = replace(intent, client_order_id=client_order_id)
-    record = _order_of(step, intent, client_order_id)
+    record = placed_by(step, intent, client_order_id)
     _write(transaction, intent)
     transaction.record_order(record)
     return Entry(intent=intent, record=record, lock=lock)
@@ -196,7 +196,7 @@ def entry_without_store(
         raise Withheld("the store was never seen here, so no order can be named", code=STORE_GONE)
     client_order_id = client_order_id_of(intent.account_id, store_epoch, intent_id, attempt)
     intent = replace(intent, client_order_id=client_order_id)
-    return Entry(intent=intent, record=_order_of(step, intent, client_order_id))
+    return Entry(intent=intent, record=placed_by(step, intent, client_order_id))
 
 
 def _intent_of(
@@ -400,24 +400,3 @@ def _about(step: VenueStep) -> tuple[Symbol, Side | None, OrderPurpose, VenueOrd
             return change.symbol, None, purpose, change.venue_order_id
         case CancelOrder(symbol=symbol, purpose=purpose, venue_order_id=venue_order_id):
             return symbol, None, purpose, venue_order_id
-
-
-def _order_of(step: PlaceOrder, intent: Intent, client_order_id: ClientOrderId) -> OrderRecord:
-    request = step.request
-    return OrderRecord(
-        client_order_id=client_order_id,
-        venue_order_id=None,
-        intent_id=intent.intent_id,
-        symbol=request.symbol,
-        side=request.side,
-        order_type=request.order_type,
-        purpose=request.purpose,
-        status=OrderStatus.PENDING_NEW,
-        quantity=request.quantity,
-        created_at=intent.created_at,
-        updated_at=intent.created_at,
-        limit_price=request.limit_price,
-        trigger_price=request.trigger_price,
-        position_id=step.position_id,
-        notional=step.notional or request.quantity * (request.limit_price or ZERO),
-    )

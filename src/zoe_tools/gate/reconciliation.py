@@ -10,8 +10,10 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.discrepancies import Followed, follow
 from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
+from zoe_tools.core.order_records import rebuilt
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -24,6 +26,7 @@ from zoe_tools.domain.discrepancy import (
     ReconciliationState,
     Severity,
 )
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
 from zoe_tools.observe.log import event
@@ -143,10 +146,27 @@ async def asked_by_name(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Sn
 
 def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
     orders, log = transaction.orders(), transaction.reconciliation.order_log()
+    fills = transaction.fills()
     known = {each.client_order_id for each in orders}
+    gone = {name: events for name, events in log.items() if name not in known}
+    intents = transaction.intents() if gone else ()
+    made = [rebuilt(name, intents, events, fills) for name, events in gone.items()]
     return replace(
         snapshot,
-        changed_by_hand=changed_by_hand(orders, log, transaction.fills()),
-        rows_gone=tuple(events[-1] for name, events in log.items() if name not in known),
+        changed_by_hand=changed_by_hand(orders, log, fills),
+        rows_gone=tuple(events[-1] for events in gone.values()),
+        rows_rebuilt=tuple(_at_home(transaction, each) for each in made if each is not None),
         adjustments=transaction.reconciliation.adjustments(),
     )
+
+
+def _at_home(transaction: Transaction, order: OrderRecord) -> OrderRecord:
+    """With the position that its fills were booked on, which the intent of an entry cannot know."""
+    if order.position_id is not None:
+        return order
+    known = (each.position_id for each in transaction.positions() if each.symbol == order.symbol)
+    for name in (entry_position_id(order), *known):
+        booked = transaction.fills_of_position(name)
+        if any(each.venue_order_id == order.venue_order_id for each in booked):
+            return replace(order, position_id=name)
+    return order

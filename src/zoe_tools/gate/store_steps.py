@@ -179,10 +179,9 @@ def _stand(transaction: Transaction, now: datetime) -> None:
 def _rebuild(transaction: Transaction, planned: OrderRecord) -> _Result:
     """By the events of now: what was planned may be older than a fill that is booked since."""
     row = transaction.order(planned.client_order_id)
-    if row is None:
-        return "the order is gone", ""
-    events = transaction.order_events(row.client_order_id)
-    told = as_told(row, events, _fills_of(transaction, row))
+    base = planned if row is None else row
+    events = transaction.order_events(base.client_order_id)
+    told = as_told(base, events, _fills_of(transaction, base))
     if told == row:
         return "its row agrees with its events by now", ""
     transaction.record_order(told)
