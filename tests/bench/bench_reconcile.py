@@ -158,7 +158,9 @@ class World:
             )
             for asset, amount, fee, balance in legs
         ]
-        self.positions.append(make_position(position_id=name, symbol=symbol))
+        self.positions.append(
+            make_position(position_id=name, symbol=symbol, average_cost=d("60650"), fees=d("0.26"))
+        )
 
     def _said(self, name: ClientOrderId, *words: OrderStatus) -> None:
         filled = d("0.0004")

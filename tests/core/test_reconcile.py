@@ -23,6 +23,9 @@ from builders import (
     make_position,
     make_venue_order,
 )
+from zoe_tools.core.accounting import fold_fills
+from zoe_tools.core.adjustments import made_by
+from zoe_tools.core.position_rows import figures_changed
 from zoe_tools.core.reconcile import reconcile
 from zoe_tools.domain.discrepancy import FindingKind
 from zoe_tools.domain.identifiers import (
@@ -36,7 +39,7 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import RecordFill, RecordOrder, canonical_json
+from zoe_tools.domain.plan import AdjustPosition, RecordFill, RecordOrder, canonical_json
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
 from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
@@ -65,6 +68,9 @@ VENUE_STOP = make_venue_order(
     limit_price=None,
     trigger_price=d("58800"),
 )
+
+
+HELD = make_position(average_cost=d("60240"), fees=d("0.096"))
 
 
 def leg(number: int, asset: str, amount: str, fee: str, balance: str) -> LedgerEntry:
@@ -105,7 +111,7 @@ def agreeing(**changes: Any) -> Snapshot:
         "balances": read(BALANCES),
         "orders": (ENTRY, STOP),
         "recorded_fills": (FILL,),
-        "positions": (make_position(),),
+        "positions": (HELD,),
     }
     return Snapshot(**{**values, **changes})
 
@@ -375,12 +381,68 @@ def test_positions_of_one_coin_share_what_is_held() -> None:
     short = reconcile(
         agreeing(
             catalogue=read(make_catalogue(make_instrument(), euro)),
-            positions=(make_position(), second),
+            positions=(HELD, second),
         )
     )
 
     (found,) = [each for each in short.findings if each.kind is FindingKind.QTY_MISMATCH]
-    assert (found.subject, found.at_stake) == ("BTC", d("24"))
+    assert (found.subject, found.at_stake) == ("BTC", d("24.096"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_over"),
+    [
+        ({"average_cost": d("7")}, False),
+        ({"realised_pnl": d("99999")}, False),
+        ({"fees": d("0")}, False),
+        ({"realised_pnl": d("99999")}, True),
+        ({"fees": d("0")}, True),
+    ],
+)
+def test_figures_that_no_fill_explains_were_changed_by_hand(
+    changes: dict[str, Any], *, is_over: bool
+) -> None:
+    """Found on what is held and on what is over, and brought back to what the fills make."""
+    sold = replace(
+        FILL,
+        fill_id=FillId("TSOLDD-AAAAA-AAAAA1"),
+        side=Side.SELL,
+        fee=d("0"),
+        filled_at=NOON + timedelta(seconds=1),
+    )
+    fills = (FILL, sold) if is_over else (FILL,)
+    right = made_by(PositionId("P1"), fills, ())
+    assert right is not None
+    wrong = replace(right, **changes)
+    where: dict[str, Any] = {"positions": (wrong,)}
+    if is_over:
+        where = {"positions": (), "closed_positions": (wrong,), "open_orders": read(())}
+    both = {"fills": read(fills), "recorded_fills": fills, **where}
+    result = reconcile(agreeing(**both))
+
+    (found,) = [each for each in result.findings if each.kind is FindingKind.STORE_TAMPERED]
+    assert (found.subject, found.is_absence) == ("P1", False)
+    (step,) = [each for each in result.steps if isinstance(each, AdjustPosition)]
+    for name in ("average_cost", "realised_pnl", "fees", "quantity"):
+        assert getattr(step.after, name) == getattr(right, name)
+
+
+def test_the_order_in_which_fills_were_booked_is_no_change_by_hand() -> None:
+    """Average cost and result share out one sum: bought, sold, bought, in either order."""
+    first = replace(FILL, fee=d("0"))
+    more = replace(first, fill_id=FillId("T2"), price=d("61000"), cost=d("24.4"))
+    sold = replace(first, fill_id=FillId("T3"), side=Side.SELL, price=d("62000"), cost=d("24.8"))
+    late = [
+        replace(each, filled_at=NOON + timedelta(seconds=number))
+        for number, each in enumerate((first, sold, more))
+    ]
+    position = fold_fills((late[0], late[2], late[1]), position_id=PositionId("P1"))
+    assert position is not None
+    made = made_by(PositionId("P1"), late, ())
+    assert made is not None
+    assert made.average_cost != position.average_cost
+
+    assert list(figures_changed(agreeing(), position, made, made)) == []
 
 
 def test_a_tolerance_is_never_finer_than_the_step() -> None:
@@ -463,7 +525,7 @@ def test_what_rests_in_a_target_as_planned_needs_no_stop(
 def test_a_stop_that_somebody_placed_and_zoe_linked_is_its_stop() -> None:
     """It has no row of ours, and is no unknown order."""
     theirs = replace(VENUE_STOP, client_order_id=None, venue_order_id=VenueOrderId("OHAND"))
-    held = make_position(stop_venue_order_id=theirs.venue_order_id, stop_price=d("58800"))
+    held = replace(HELD, stop_venue_order_id=theirs.venue_order_id, stop_price=d("58800"))
     found = reconcile(agreeing(orders=(ENTRY,), open_orders=read((theirs,)), positions=(held,)))
 
     assert found.findings == ()

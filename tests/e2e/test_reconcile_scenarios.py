@@ -67,10 +67,15 @@ async def invented_fill(world: World) -> None:
     await world.read(lambda tx: tx.record_fill(made_up))
 
 
-async def reopened(world: World) -> None:
-    """A position that was sold is open again, by hand."""
+async def sold(world: World) -> None:
+    """The stop sells the position, and that is booked."""
     await world.market("68000.0", "68000.1")
     await world.reconcile(execute=True)
+
+
+async def reopened(world: World) -> None:
+    """A position that was sold is open again, by hand."""
+    await sold(world)
     await world.sql("UPDATE crypto_positions SET status = 'open', closed_at = NULL")
 
 
@@ -279,6 +284,15 @@ CASES: dict[str, Case] = {
         found=("SIDE_FLIP", "STOP_SIDE"),
         left=("SIDE_FLIP", "STOP_SIDE"),
     ),
+    "a position's figures changed": Case(
+        diverge=sql("UPDATE crypto_positions SET realised_pnl = '99999', average_cost = '7'"),
+        found=("STORE_TAMPERED",),
+    ),
+    "a sold position's result changed": Case(
+        diverge=both(sold, sql("UPDATE crypto_positions SET realised_pnl = '99999'")),
+        found=("STORE_TAMPERED",),
+        managed="0",
+    ),
     "a sold position called open": Case(diverge=reopened, found=("STALE",), managed="0"),
     # fills that only our books have
     "one fill under two names": Case(
@@ -426,7 +440,7 @@ CASES: dict[str, Case] = {
     ),
     "two dollars vanished": Case(diverge=vanished("USD", "2.00"), found=()),
 }
-"""Fifty-one divergences and six that are none, each of an account with earlier holdings."""
+"""Fifty-three divergences and six that are none, each of an account with earlier holdings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from zoe_tools.core.accounting import (
     quote_of,
 )
 from zoe_tools.core.adjustments import made_by
+from zoe_tools.core.position_rows import figures_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
 from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
@@ -63,6 +64,12 @@ def check_positions(records: Records) -> Iterator[Found]:
             held[name] = folded
             if name in booked and _is_phantom(records, booked[name]):
                 yield _phantom(folded)
+    for position in records.snapshot.closed_positions:
+        name = position.position_id
+        if position.origin != ADOPTED:
+            yield from figures_changed(
+                records.snapshot, position, booked.get(name), proved.get(name)
+            )
     _book_on_adopted(records, homes, held)
     yield from ((each, ()) for each in _against_holdings(records, held.values()))
     exits = _exits(records)
@@ -125,6 +132,7 @@ def _against_fills(
     elif position.quantity not in (ZERO if booked is None else booked.quantity, proved.quantity):
         after = _mended(records, position, proved)
         return after, [*found, _synced(position, after)]
+    found += figures_changed(records.snapshot, position, booked, proved)
     if proved is not None and proved.quantity != position.quantity:
         return _mended(records, position, proved), found
     if position.quantity == ZERO and position.status.holds:

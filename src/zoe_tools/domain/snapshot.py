@@ -120,6 +120,7 @@ class Snapshot:
     """Rows of orders that say something else than their own events do; each with the latter."""
     rows_gone: tuple[OrderEvent, ...] = ()
     rows_rebuilt: tuple[OrderRecord, ...] = ()
+    closed_positions: tuple[Position, ...] = ()
     """The last event of each order that has events and no row."""
     adjustments: tuple[Adjustment, ...] = ()
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())

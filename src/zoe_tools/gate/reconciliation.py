@@ -27,6 +27,7 @@ from zoe_tools.domain.discrepancy import (
     Severity,
 )
 from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
 from zoe_tools.observe.log import event
@@ -157,6 +158,9 @@ def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
         rows_gone=tuple(events[-1] for events in gone.values()),
         rows_rebuilt=tuple(_at_home(transaction, each) for each in made if each is not None),
         adjustments=transaction.reconciliation.adjustments(),
+        closed_positions=tuple(
+            each for each in transaction.positions() if each.status is PositionStatus.CLOSED
+        ),
     )
 
 
