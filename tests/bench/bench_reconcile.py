@@ -198,3 +198,14 @@ def bench_reconcile_grows_with_the_orders_and_no_faster() -> None:
     assert len(more.findings) == 10 * len(found.findings)
     assert once <= LIMIT_S
     assert ten_times <= TEN_TIMES_LIMIT_S
+
+
+def bench_reconcile_of_an_empty_answer_takes_no_longer() -> None:
+    """Every position is short then: each asset is looked up, not each fill for each asset."""
+    world = World(ORDERS * 10)
+    world.snapshot = replace(world.snapshot, balances=Reading((), LATER, "bench"))
+    spent, found = world.measured()
+    print(f"\n{ORDERS * 10:,} open orders, all short: {spent:.2f} s CPU")  # noqa: T201 - the figure
+
+    assert len(found.findings) >= ORDERS * 10 // A_POSITION_IN
+    assert spent <= TEN_TIMES_LIMIT_S

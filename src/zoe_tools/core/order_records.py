@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance
@@ -52,33 +52,46 @@ def folded(row: OrderRecord, events: Sequence[OrderEvent], booked: Decimal) -> O
     return replace(told, filled_quantity=max(told.filled_quantity, booked), reason=row.reason)
 
 
-def rebuilt(
-    client_order_id: ClientOrderId,
-    intents: Sequence[Intent],
-    events: Sequence[OrderEvent],
-    fills: Sequence[Fill],
-) -> OrderRecord | None:
-    """The row of an order whose own is gone; None where no intent says what it was.
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What orders were made of, indexed once: intents oldest first, and booked fills."""
 
-    `intents` oldest first, `fills` all that are booked.
-    """
-    found = next(
-        (
-            (step, each)
-            for each in intents
-            if each.kind is IntentKind.PLACE and each.client_order_id == client_order_id
-            if isinstance(step := _step(each, PlaceOrder), PlaceOrder)
-        ),
-        None,
-    )
-    if found is None:
+    placed: dict[ClientOrderId, Intent]
+    amended: dict[VenueOrderId, list[Intent]]
+    fills: dict[VenueOrderId, list[Fill]]
+
+
+def origins_of(intents: Iterable[Intent], fills: Iterable[Fill]) -> Origins:
+    """Index all of them."""
+    placed: dict[ClientOrderId, Intent] = {}
+    amended: dict[VenueOrderId, list[Intent]] = {}
+    for each in intents:
+        if each.kind is IntentKind.PLACE and each.client_order_id is not None:
+            placed[each.client_order_id] = each
+        is_amended = each.kind is IntentKind.AMEND and each.state is IntentState.CONFIRMED
+        if is_amended and each.venue_order_id is not None:
+            amended.setdefault(each.venue_order_id, []).append(each)
+    booked: dict[VenueOrderId, list[Fill]] = {}
+    for fill in fills:
+        booked.setdefault(fill.venue_order_id, []).append(fill)
+    return Origins(placed, amended, booked)
+
+
+def rebuilt(
+    client_order_id: ClientOrderId, origins: Origins, events: Sequence[OrderEvent]
+) -> OrderRecord | None:
+    """The row of an order whose own is gone; None where no intent says what it was."""
+    intent = origins.placed.get(client_order_id)
+    step = None if intent is None else _step(intent, PlaceOrder)
+    if intent is None or not isinstance(step, PlaceOrder):
         return None
-    step, intent = found
     name = intent.venue_order_id
-    own = [each for each in fills if name is not None and each.venue_order_id == name]
-    booked = sum((each.quantity for each in own), ZERO)
     row = replace(placed_by(step, intent, client_order_id), venue_order_id=name)
-    told = folded(_amended(row, intents), events, min(booked, row.quantity))
+    own = [] if name is None else origins.fills.get(name, [])
+    for each in () if name is None else origins.amended.get(name, ()):
+        row = _amended(row, each)
+    booked = sum((each.quantity for each in own), ZERO)
+    told = folded(row, events, min(booked, row.quantity))
     if told is None:
         return None
     return replace(
@@ -88,25 +101,18 @@ def rebuilt(
     )
 
 
-def _amended(row: OrderRecord, intents: Sequence[Intent]) -> OrderRecord:
+def _amended(row: OrderRecord, intent: Intent) -> OrderRecord:
     """With what was changed at the venue since it was placed."""
-    for each in intents:
-        if each.kind is not IntentKind.AMEND or each.state is not IntentState.CONFIRMED:
-            continue
-        step = _step(each, AmendOrder)
-        if isinstance(step, AmendOrder) and _is_about(step, row.venue_order_id):
-            change = step.amendment
-            row = replace(
-                row,
-                quantity=change.quantity or row.quantity,
-                limit_price=change.limit_price or row.limit_price,
-                trigger_price=change.trigger_price or row.trigger_price,
-            )
-    return row
-
-
-def _is_about(step: AmendOrder, name: VenueOrderId | None) -> bool:
-    return name is not None and step.amendment.venue_order_id == name
+    step = _step(intent, AmendOrder)
+    if not isinstance(step, AmendOrder):
+        return row
+    change = step.amendment
+    return replace(
+        row,
+        quantity=change.quantity or row.quantity,
+        limit_price=change.limit_price or row.limit_price,
+        trigger_price=change.trigger_price or row.trigger_price,
+    )
 
 
 def _step(intent: Intent, wanted: type[PlaceOrder | AmendOrder]) -> PlaceOrder | AmendOrder | None:

@@ -28,10 +28,9 @@ def figures_changed(
     """Cost, result and fees of a position that holds as much as its fills say.
 
     `booked` is what its booked fills make of it, `proved` what the venue's do; either explains the
-    row. An adjustment moves cost at its own time, so a position that has one is not judged.
+    row. Not for a position that was adjusted: that moves cost at its own time.
     """
-    is_adjusted = any(each.position_id == position.position_id for each in snapshot.adjustments)
-    if is_adjusted or position.position_kind is not PositionKind.SPOT:
+    if position.position_kind is not PositionKind.SPOT:
         return
     made = [each for each in (booked, proved) if each and each.quantity == position.quantity]
     if not made or any(_is_same(position, each) for each in made):

@@ -66,7 +66,7 @@ def check_positions(records: Records) -> Iterator[Found]:
                 yield _phantom(folded)
     for position in records.snapshot.closed_positions:
         name = position.position_id
-        if position.origin != ADOPTED:
+        if position.origin != ADOPTED and name not in records.adjusted:
             yield from figures_changed(
                 records.snapshot, position, booked.get(name), proved.get(name)
             )
@@ -132,7 +132,8 @@ def _against_fills(
     elif position.quantity not in (ZERO if booked is None else booked.quantity, proved.quantity):
         after = _mended(records, position, proved)
         return after, [*found, _synced(position, after)]
-    found += figures_changed(records.snapshot, position, booked, proved)
+    if position.position_id not in records.adjusted:
+        found += figures_changed(records.snapshot, position, booked, proved)
     if proved is not None and proved.quantity != position.quantity:
         return _mended(records, position, proved), found
     if position.quantity == ZERO and position.status.holds:
@@ -277,12 +278,13 @@ def _against_holdings(records: Records, positions: Iterable[Position]) -> Iterat
     by_asset: dict[str, list[Position]] = {}
     for position in positions:
         by_asset.setdefault(base_of(position.symbol), []).append(position)
+    overtaken = _overtaken(records)
     for asset, members in by_asset.items():
         managed = sum((each.quantity for each in members), ZERO)
         balance = records.balances.get(asset)
         held = ZERO if balance is None else balance.total
         tolerance = records.quantity_tolerance(records.catalogue.find(members[0].symbol))
-        if managed - held > tolerance and not _is_overtaken(records, asset):
+        if managed - held > tolerance and asset not in overtaken:
             yield from _short(records, asset, members, held=held, tolerance=tolerance)
 
 
@@ -321,11 +323,12 @@ def _second_word(records: Records, asset: str) -> str:
     return "" if end is None else f" (its ledger ends at {short(end.balance)})"
 
 
-def _is_overtaken(records: Records, asset: str) -> bool:
-    """Whether a fill that we know of is newer than the balances: their answer is too old."""
-    return any(
-        fill.filled_at > records.balances_as_of and base_of(fill.symbol) == asset
+def _overtaken(records: Records) -> frozenset[str]:
+    """Assets of which a fill that we know of is newer than the balances: these are too old."""
+    return frozenset(
+        base_of(fill.symbol)
         for fill in records.recorded_fills.values()
+        if fill.filled_at > records.balances_as_of
     )
 
 
@@ -372,8 +375,8 @@ def _left_to_targets(records: Records, position: Position, exits: _Exits) -> Dec
     if exits.in_targets == ZERO or instrument is None:
         return ZERO
     snapshot = records.snapshot
-    set_ones = [each for each in snapshot.targets if each.position_id == position.position_id]
-    levels = levels_of(position, tuple(set_ones), instrument, snapshot.policy, at=snapshot.taken_at)
+    set_ones = tuple(exits.levels)
+    levels = levels_of(position, set_ones, instrument, snapshot.policy, at=snapshot.taken_at)
     planned = sum(
         (
             each.remaining

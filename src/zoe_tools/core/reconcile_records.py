@@ -60,6 +60,7 @@ class Records:
     own_by_venue_id: dict[VenueOrderId, OrderRecord]
     own_by_position: dict[PositionId, tuple[OrderRecord, ...]]
     positions: dict[PositionId, Position]
+    adjusted: frozenset[PositionId | None]
 
     def ours(self, order: VenueOrder) -> OrderRecord | None:
         """Our record of a venue order."""
@@ -164,6 +165,7 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
         own_by_venue_id={each.venue_order_id: each for each in own if each.venue_order_id},
         own_by_position=_by_position(own),
         positions={each.position_id: each for each in snapshot.positions},
+        adjusted=frozenset(each.position_id for each in snapshot.adjustments),
     )
 
 

@@ -7,13 +7,14 @@ exactly the run's counts; a change of level is an event of its own.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.discrepancies import Followed, follow
 from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
-from zoe_tools.core.order_records import rebuilt
+from zoe_tools.core.order_records import origins_of, rebuilt
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -26,7 +27,9 @@ from zoe_tools.domain.discrepancy import (
     ReconciliationState,
     Severity,
 )
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import ClientOrderId
+from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
@@ -150,13 +153,11 @@ def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
     fills = transaction.fills()
     known = {each.client_order_id for each in orders}
     gone = {name: events for name, events in log.items() if name not in known}
-    intents = transaction.intents() if gone else ()
-    made = [rebuilt(name, intents, events, fills) for name, events in gone.items()]
     return replace(
         snapshot,
         changed_by_hand=changed_by_hand(orders, log, fills),
         rows_gone=tuple(events[-1] for events in gone.values()),
-        rows_rebuilt=tuple(_at_home(transaction, each) for each in made if each is not None),
+        rows_rebuilt=_rebuilt(transaction, gone, fills),
         adjustments=transaction.reconciliation.adjustments(),
         closed_positions=tuple(
             each for each in transaction.positions() if each.status is PositionStatus.CLOSED
@@ -164,13 +165,27 @@ def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
     )
 
 
-def _at_home(transaction: Transaction, order: OrderRecord) -> OrderRecord:
-    """With the position that its fills were booked on, which the intent of an entry cannot know."""
-    if order.position_id is not None:
-        return order
-    known = (each.position_id for each in transaction.positions() if each.symbol == order.symbol)
-    for name in (entry_position_id(order), *known):
-        booked = transaction.fills_of_position(name)
-        if any(each.venue_order_id == order.venue_order_id for each in booked):
-            return replace(order, position_id=name)
-    return order
+def _rebuilt(
+    transaction: Transaction,
+    gone: Mapping[ClientOrderId, Sequence[OrderEvent]],
+    fills: Sequence[Fill],
+) -> tuple[OrderRecord, ...]:
+    """The orders whose rows are gone, where an intent says what they were."""
+    if not gone:
+        return ()
+    origins = origins_of(transaction.intents(), fills)
+    made = [rebuilt(name, origins, events) for name, events in gone.items()]
+    found = [each for each in made if each is not None]
+    names = {each.position_id for each in transaction.positions()}
+    names |= {entry_position_id(each) for each in found}
+    homes = {
+        fill.venue_order_id: name
+        for name in sorted(names)
+        for fill in transaction.fills_of_position(name)
+    }
+    return tuple(
+        replace(each, position_id=each.position_id or homes.get(each.venue_order_id))
+        if each.venue_order_id is not None
+        else each
+        for each in found
+    )
