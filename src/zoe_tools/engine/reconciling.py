@@ -135,20 +135,20 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
             *(order for name in names for order in transaction.orders_of_position(name)),
         )
     }
-    for each in shown:
-        known = None
-        if each.client_order_id is not None and each.client_order_id not in found:
-            known = transaction.order(each.client_order_id)
-        known = known or transaction.order_by_venue_id(each.venue_order_id)
-        if known is not None:
-            found.setdefault(known.client_order_id, known)
+    book = transaction.reconciliation
+    named = {each.client_order_id for each in shown if each.client_order_id is not None}
+    placed = {each.venue_order_id for each in shown}
+    placed -= {each.venue_order_id for each in found.values() if each.venue_order_id is not None}
+    for known in book.orders_shown(named - found.keys(), placed):
+        found.setdefault(known.client_order_id, known)
     orders = tuple(found.values())
     fills = {fill.fill_id: fill for name in names for fill in transaction.fills_of_position(name)}
-    for order in orders:
-        if order.venue_order_id is not None and order.position_id not in names:
-            own = transaction.fills(venue_order_id=order.venue_order_id)
-            fills.update({fill.fill_id: fill for fill in own})
-    log = {name: transaction.order_events(name) for name in found}
+    others = {
+        each.venue_order_id
+        for each in orders
+        if each.venue_order_id is not None and each.position_id not in names
+    }
+    fills.update({fill.fill_id: fill for fill in book.fills_of_orders(others)})
     return replace(
         empty,
         positions=tuple(each for each in positions if each.status.holds),
@@ -157,6 +157,8 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
         targets=transaction.targets(),
         recorded_fills=tuple(fills.values()),
         unresolved_intents=transaction.unresolved_intents(),
-        changed_by_hand=changed_by_hand(orders, log, tuple(fills.values())),
-        adjustments=transaction.reconciliation.adjustments(),
+        changed_by_hand=changed_by_hand(
+            orders, book.order_log(found.keys()), tuple(fills.values())
+        ),
+        adjustments=book.adjustments(),
     )

@@ -6,7 +6,7 @@ adjustment is append-only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,10 +26,17 @@ from zoe_tools.domain.discrepancy import (
     Response,
     Severity,
 )
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, Symbol
-from zoe_tools.domain.journal import OrderEvent
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import (
+    AccountId,
+    ClientOrderId,
+    PositionId,
+    Symbol,
+    VenueOrderId,
+)
+from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import plain
-from zoe_tools.domain.order import OrderStatus
+from zoe_tools.store import fills, orders
 from zoe_tools.store.record_tables import (
     ADJUSTMENTS,
     CRYPTO_RECONCILIATION_EVENTS,
@@ -37,7 +44,6 @@ from zoe_tools.store.record_tables import (
     RECONCILIATION_STATES,
 )
 from zoe_tools.store.rows import insert_new, upsert
-from zoe_tools.store.tables import ORDER_EVENTS
 
 _OVER = DiscrepancyState.RESOLVED.value
 
@@ -184,25 +190,25 @@ class ReconciliationBook:
 
     # --- the orders' own log ---------------------------------------------------------------------
 
-    def order_log(self) -> dict[ClientOrderId, list[OrderEvent]]:
-        """Every order's append-only events, in the order of writing."""
-        table = ORDER_EVENTS
-        found: dict[ClientOrderId, list[OrderEvent]] = {}
-        rows = self._connection.execute(
-            select(table).where(table.c.account_id == self._account_id).order_by(table.c.row_id)
+    def order_log(
+        self, client_order_ids: Collection[ClientOrderId] | None = None
+    ) -> dict[ClientOrderId, list[OrderEvent]]:
+        """The append-only events of these orders, or of all, in the order of writing."""
+        return orders.log(self._connection, self._account_id, client_order_ids)
+
+    def orders_shown(
+        self,
+        client_order_ids: Collection[ClientOrderId],
+        venue_order_ids: Collection[VenueOrderId],
+    ) -> tuple[OrderRecord, ...]:
+        """Ours among the orders with these ids, by our id or by the venue's."""
+        return orders.orders_shown(
+            self._connection, self._account_id, client_order_ids, venue_order_ids
         )
-        for row in rows:
-            event = OrderEvent(
-                event_key=row.event_key,
-                client_order_id=row.client_order_id,
-                status=OrderStatus(row.status),
-                occurred_at=row.occurred_at,
-                source=row.source,
-                filled_quantity=row.filled_quantity,
-                reason=row.reason,
-            )
-            found.setdefault(event.client_order_id, []).append(event)
-        return found
+
+    def fills_of_orders(self, venue_order_ids: Collection[VenueOrderId]) -> tuple[Fill, ...]:
+        """What is booked of these orders."""
+        return fills.fills_of_orders(self._connection, self._account_id, venue_order_ids)
 
 
 def _spelled(holdings: Sequence[tuple[str, Decimal]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.store.ledger import entry_of
 from zoe_tools.store.record_tables import LEDGER_ENTRIES
-from zoe_tools.store.rows import insert_new
+from zoe_tools.store.rows import insert_new, parts_of
 from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
 
 
@@ -77,6 +78,18 @@ def fills_of_position(
         CRYPTO_FILLS.c.position_id == position_id, CRYPTO_FILLS.c.client_order_id.in_(orders)
     )
     return _select(connection, account_id, belongs)
+
+
+def fills_of_orders(
+    connection: Connection, account_id: AccountId, venue_order_ids: Collection[VenueOrderId]
+) -> tuple[Fill, ...]:
+    """Fills of these orders of the venue's."""
+    column = CRYPTO_FILLS.c.venue_order_id
+    return tuple(
+        fill
+        for some in parts_of(venue_order_ids)
+        for fill in _select(connection, account_id, column.in_(some))
+    )
 
 
 def ledger(

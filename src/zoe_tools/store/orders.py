@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, V
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.store.rows import insert_new, upsert
+from zoe_tools.store.rows import insert_new, parts_of, upsert
 from zoe_tools.store.tables import CRYPTO_ORDERS, ORDER_EVENTS
 
 _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
@@ -65,23 +66,38 @@ def events(
     connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
 ) -> tuple[OrderEvent, ...]:
     """One order's log, in the order of writing."""
+    found = log(connection, account_id, (client_order_id,))
+    return tuple(found.get(client_order_id, ()))
+
+
+def log(
+    connection: Connection,
+    account_id: AccountId,
+    client_order_ids: Collection[ClientOrderId] | None,
+) -> dict[ClientOrderId, list[OrderEvent]]:
+    """The logs of these orders, or of all; each in the order of writing."""
     table = ORDER_EVENTS
-    rows = connection.execute(
-        select(table)
-        .where(table.c.account_id == account_id, table.c.client_order_id == client_order_id)
-        .order_by(table.c.row_id)
-    )
-    return tuple(
-        OrderEvent(
-            event_key=row.event_key,
-            client_order_id=row.client_order_id,
-            status=OrderStatus(row.status),
-            occurred_at=row.occurred_at,
-            source=row.source,
-            filled_quantity=row.filled_quantity,
-            reason=row.reason,
-        )
-        for row in rows
+    whole = select(table).where(table.c.account_id == account_id).order_by(table.c.row_id)
+    statements = [whole]
+    if client_order_ids is not None:
+        parts = parts_of(client_order_ids)
+        statements = [whole.where(table.c.client_order_id.in_(some)) for some in parts]
+    found: dict[ClientOrderId, list[OrderEvent]] = {}
+    for statement in statements:
+        for row in connection.execute(statement):
+            found.setdefault(row.client_order_id, []).append(_event_of(row))
+    return found
+
+
+def _event_of(row: Row[Any]) -> OrderEvent:
+    return OrderEvent(
+        event_key=row.event_key,
+        client_order_id=row.client_order_id,
+        status=OrderStatus(row.status),
+        occurred_at=row.occurred_at,
+        source=row.source,
+        filled_quantity=row.filled_quantity,
+        reason=row.reason,
     )
 
 
@@ -120,6 +136,27 @@ def order_by_venue_id(
 ) -> OrderRecord | None:
     """The order with the venue's id."""
     return _first(connection, account_id, CRYPTO_ORDERS.c.venue_order_id == venue_order_id)
+
+
+def orders_shown(
+    connection: Connection,
+    account_id: AccountId,
+    client_order_ids: Collection[ClientOrderId],
+    venue_order_ids: Collection[VenueOrderId],
+) -> tuple[OrderRecord, ...]:
+    """Ours among the orders with these ids, by our id or by the venue's; each once."""
+    table = CRYPTO_ORDERS
+    wanted = (
+        (table.c.client_order_id, client_order_ids),
+        (table.c.venue_order_id, venue_order_ids),
+    )
+    found = {
+        order.client_order_id: order
+        for column, names in wanted
+        for some in parts_of(names)
+        for order in _select(connection, account_id, column.in_(some))
+    }
+    return tuple(found.values())
 
 
 def daily_notional(connection: Connection, account_id: AccountId, day: date) -> Decimal:

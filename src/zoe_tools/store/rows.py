@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
+
+T = TypeVar("T")
+
+
+NAMES_AT_ONCE = 500
+"""So many names in one statement: SQLite takes 999 parameters where it was built long ago."""
+
+
+def parts_of(names: Collection[T]) -> Iterator[list[T]]:
+    """Names for `IN`, so many at a time."""
+    rest = iter(names)
+    while some := list(islice(rest, NAMES_AT_ONCE)):
+        yield some
 
 
 class WholeRow:
