@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from builders import ETH, NOON, d, make_order, make_position, make_venue_order
 from loop_rig import LoopRig, with_rig
+from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.order import OrderType, Side
-from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position import Position, PositionStatus, RawPosition
+from zoe_tools.store.registry import Registry
 
 Story = Callable[[LoopRig], Awaitable[None]]
 
@@ -54,6 +60,43 @@ def test_nothing_is_entered_on_a_registry_that_contradicts_itself(tmp_path: Path
     assert any(
         "contradicts itself, no entries: remaining_qty" in note for _, note in rig.narrator.notes
     )
+
+
+def test_rows_that_are_over_are_audited_in_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the history, no read of it keeps the loop's only writer; none is left out."""
+    monkeypatch.setattr("zoe_tools.engine.registry.ROWS_AT_ONCE", 2)
+    asked: list[int] = []
+    over = [
+        make_position(
+            position_id=PositionId(f"P{number}"),
+            status=PositionStatus.CLOSED,
+            quantity=d("0"),
+            entry_quantity=d("1"),
+            exit_quantity=d("1"),
+            closed_at=NOON,
+        )
+        for number in range(5)
+    ]
+
+    async def then(rig: LoopRig) -> None:
+        wrong = replace(over[4], quantity=d("0.5"), exit_quantity=d("0.5"))
+        await rig.read(lambda tx: tx.copy_position(wrong))
+        of_book = Registry.raw_positions
+
+        def counted(book: Registry, **how: Any) -> tuple[RawPosition, ...]:
+            found = of_book(book, **how)
+            asked.append(len(found))
+            return found
+
+        monkeypatch.setattr(Registry, "raw_positions", counted)
+        await rig.pass_time(Cadence().instruments_s + 1)
+        assert rig.loop is not None
+        assert not rig.loop.books.is_sound
+
+    run_over(tmp_path, *over, then=then)
+    assert asked == [2, 2, 1, 0, 0]
 
 
 def test_two_rows_of_one_instrument_are_brought_to_rest_before_the_first_turn(

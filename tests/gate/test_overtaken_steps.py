@@ -13,7 +13,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import AdjustPosition, OutcomeState, RebuildOrder, Step, StepOutcome
+from zoe_tools.domain.plan import AdjustPosition, OutcomeState, RebuildOrder, StepOutcome, StoreStep
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.gate.books import Sighting, record_execution
 from zoe_tools.gate.store_steps import apply_store_step
@@ -69,9 +69,9 @@ def held(transaction: Any) -> None:
     told(transaction, STOP, OrderStatus.OPEN)
 
 
-def applied(transaction: Any, step: Step) -> StepOutcome:
+def applied(transaction: Any, step: StoreStep) -> StepOutcome:
     """The step's outcome."""
-    return apply_store_step(transaction, step, now=NOON, changed_by="tester")  # type: ignore[arg-type]
+    return apply_store_step(transaction, step, now=NOON, changed_by="tester")
 
 
 def test_a_position_that_was_sold_since_is_not_opened_again(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def rebuilt(
     name = intent.venue_order_id
     row = replace(placed_by(step, intent, client_order_id), venue_order_id=name)
     own = [] if name is None else origins.fills.get(name, [])
-    for each in () if name is None else origins.amended.get(name, ()):
+    for each in [] if name is None else origins.amended.get(name, []):
         row = _amended(row, each)
     booked = sum((each.quantity for each in own), ZERO)
     told = folded(row, events, min(booked, row.quantity))

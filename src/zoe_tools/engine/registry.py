@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from zoe_tools.core.registry_audit import KeyOf, RegistryAudit
+from zoe_tools.domain.position import RawPosition
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.gate.registry_watch import audit_stored, repair_stored
 from zoe_tools.store.store import Transaction
+
+ROWS_AT_ONCE = 500
+"""A page of rows that are over: some ten milliseconds of the store's time."""
 
 
 async def begin_registry(parts: LoopParts, loop: TradingLoop) -> None:
@@ -30,10 +36,24 @@ async def watch_registry(parts: LoopParts, loop: TradingLoop) -> None:
     """Audit every few minutes, and heed what is found."""
     while True:
         await parts.clock.sleep(parts.cadence.instruments_s)
-        report = await parts.store.run(
-            lambda tx: audit_stored(tx, phase="runtime", now=parts.clock.now(), key_of=_keys(parts))
-        )
-        _heed(parts, loop, report)
+        _heed(parts, loop, await _audit(parts))
+
+
+async def _audit(parts: LoopParts) -> RegistryAudit:
+    """Of however many rows: what is over is read in pages, with the store free between them."""
+    over: list[RawPosition] = []
+    while page := await parts.store.run(partial(_page, after=over[-1].position_id if over else "")):
+        over += page
+
+    def work(transaction: Transaction) -> RegistryAudit:
+        now, key_of = parts.clock.now(), _keys(parts)
+        return audit_stored(transaction, phase="runtime", now=now, key_of=key_of, over=over)
+
+    return await parts.store.run(work)
+
+
+def _page(transaction: Transaction, *, after: str) -> tuple[RawPosition, ...]:
+    return transaction.raw_positions(is_over=True, after=after, limit=ROWS_AT_ONCE)
 
 
 def _heed(parts: LoopParts, loop: TradingLoop, report: RegistryAudit) -> None:

@@ -7,6 +7,7 @@ story and in its row, so that it does not come back with the next start.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from zoe_tools.core.registry_audit import (
@@ -18,7 +19,7 @@ from zoe_tools.core.registry_audit import (
     repairs_for,
 )
 from zoe_tools.domain.observation import Details
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import PositionStatus, RawPosition
 from zoe_tools.domain.position_event import event_of
 from zoe_tools.observe.log import event
 from zoe_tools.store.store import Transaction
@@ -31,10 +32,19 @@ COMPONENT = "registry audit"
 
 
 def audit_stored(
-    transaction: Transaction, *, phase: str, now: datetime, key_of: KeyOf = as_spelled
+    transaction: Transaction,
+    *,
+    phase: str,
+    now: datetime,
+    key_of: KeyOf = as_spelled,
+    over: Sequence[RawPosition] | None = None,
 ) -> RegistryAudit:
-    """The audit of what is stored now; told in the log and kept as an observation."""
-    report = audit_registry(transaction.raw_positions(), phase=phase, key_of=key_of)
+    """The audit of what is stored now; told in the log and kept as an observation.
+
+    `over`: rows that ended, where somebody has read them already; the others are read now.
+    """
+    live = transaction.raw_positions(is_over=None if over is None else False)
+    report = audit_registry((*(over or ()), *live), phase=phase, key_of=key_of)
     event(_LOG, REPORT, "error" if report.violations else "info", **report.told())
     status = "error" if report.violations else "ok"
     details: Details = {"phase": phase, "violations_total": report.violations_total}

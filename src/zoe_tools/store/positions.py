@@ -14,6 +14,8 @@ from zoe_tools.domain.position import Position, PositionKind, PositionStatus, Ra
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
 
+_ENDS = sorted(each.value for each in PositionStatus if each.is_terminal)
+
 
 def record_position(connection: Connection, account_id: AccountId, position: Position) -> None:
     """Insert the position, or bring its row to these values."""
@@ -76,16 +78,32 @@ def position(
     return None if row is None else _position_of(row)
 
 
-def raw_positions(connection: Connection, account_id: AccountId) -> tuple[RawPosition, ...]:
-    """Every row of the account as it is stored, whatever it holds; oldest first."""
+def raw_positions(
+    connection: Connection,
+    account_id: AccountId,
+    *,
+    is_over: bool | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> tuple[RawPosition, ...]:
+    """Rows of the account as they are stored, whatever they hold; oldest first.
+
+    `is_over`: only those whose status is an end, or none of them. With `after`, a page by name:
+    those after this one, so many at the most.
+    """
     table = CRYPTO_POSITIONS
     names = ("quantity", "entry_quantity", "exit_quantity", "closed_at", "updated_at")
     texts = [type_coerce(table.c[name], Text).label(name) for name in names]
-    statement = (
-        select(table.c.position_id, table.c.symbol, table.c.status, *texts)
-        .where(table.c.account_id == account_id)
-        .order_by(table.c.opened_at, table.c.position_id)
+    statement = select(table.c.position_id, table.c.symbol, table.c.status, *texts).where(
+        table.c.account_id == account_id
     )
+    if is_over is not None:
+        ended = table.c.status.in_(_ENDS)
+        statement = statement.where(ended if is_over else ~ended)
+    if after is None:
+        statement = statement.order_by(table.c.opened_at, table.c.position_id)
+    else:
+        statement = statement.where(table.c.position_id > after).order_by(table.c.position_id)
     return tuple(
         RawPosition(
             position_id=row.position_id,
@@ -97,7 +115,7 @@ def raw_positions(connection: Connection, account_id: AccountId) -> tuple[RawPos
             is_closed=row.closed_at is not None,
             updated_at=_text(row.updated_at) or "",
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(statement.limit(limit))
     )
 
 

@@ -87,9 +87,17 @@ class Registry(Observing):
         """The levels of a position, or of every one that is not over; in order."""
         return targets.levels(self._connection, self.account_id, position_id)
 
-    def raw_positions(self) -> tuple[RawPosition, ...]:
-        """The registry as it is stored, for its audit; oldest first."""
-        return positions.raw_positions(self._connection, self.account_id)
+    def raw_positions(
+        self,
+        *,
+        is_over: bool | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[RawPosition, ...]:
+        """The registry as it is stored, for its audit; see `positions.raw_positions`."""
+        return positions.raw_positions(
+            self._connection, self.account_id, is_over=is_over, after=after, limit=limit
+        )
 
     def end_position(
         self, position_id: PositionId, status: PositionStatus, *, reason: str, at: datetime
