@@ -64,12 +64,7 @@ def check_positions(records: Records) -> Iterator[Found]:
             held[name] = folded
             if name in booked and _is_phantom(records, booked[name]):
                 yield _phantom(folded)
-    for position in records.snapshot.closed_positions:
-        name = position.position_id
-        if position.origin != ADOPTED and name not in records.adjusted:
-            yield from figures_changed(
-                records.snapshot, position, booked.get(name), proved.get(name)
-            )
+    yield from _over(records, booked, proved)
     _book_on_adopted(records, homes, held)
     yield from ((each, ()) for each in _against_holdings(records, held.values()))
     exits = _exits(records)
@@ -77,6 +72,16 @@ def check_positions(records: Records) -> Iterator[Found]:
         yield from (
             (each, ()) for each in _check_stops(records, position, exits.get(position.position_id))
         )
+
+
+def _over(records: Records, booked: Held, proved: Held) -> Iterator[Found]:
+    """What is closed, too, has cost and brought what its fills say."""
+    for position in records.snapshot.closed_positions:
+        name = position.position_id
+        if position.origin != ADOPTED and name not in records.adjusted:
+            yield from figures_changed(
+                records.snapshot, position, booked.get(name), proved.get(name)
+            )
 
 
 def managed_by_asset(positions: Iterable[Position]) -> dict[str, Decimal]:
