@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoe_tools.domain.money import (
+    MOST,
+    amount_of,
+    bookable,
     ceil_to_step,
     decimal_of,
     floor_to_step,
@@ -48,6 +51,46 @@ def test_what_is_no_finite_number_is_refused(text: str) -> None:
     """The sentence names what was read; nothing becomes zero in silence."""
     with pytest.raises(ValueError, match="number"):
         decimal_of(text)
+
+
+@pytest.mark.parametrize("text", ["-100.0000", "0.123456789012", "999999999999999.123456789012"])
+def test_an_amount_keeps_its_digits(text: str) -> None:
+    """The venue's have ten decimals at most."""
+    assert plain(amount_of(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1E400",
+        "-1E400",
+        "1E999999",
+        "1E-13",
+        "0E-999",
+        "9" * 38,
+        "1000000000000000",
+        "0.1234567890123",
+        "NaN",
+    ],
+)
+def test_what_no_book_could_add_up_exactly_is_no_amount(text: str) -> None:
+    """As text or as a number; the sentence stays short."""
+    with pytest.raises(ValueError, match=r"number|amount") as refused:
+        amount_of(text)
+    assert len(str(refused.value)) < 150
+    with pytest.raises(ValueError, match="amount"):
+        bookable(Decimal(text))
+
+
+@given(
+    st.decimals(min_value=1 - MOST, max_value=MOST - 1, places=12),
+    st.decimals(min_value=1 - MOST, max_value=MOST - 1, places=12),
+)
+def test_amounts_add_up_without_rounding(one: Decimal, other: Decimal) -> None:
+    """A chain of balances is exact."""
+    exact = int(one.scaleb(12)) + int(other.scaleb(12))
+
+    assert bookable(one) + bookable(other) == Decimal(exact).scaleb(-12)
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,17 @@ def test_numbers_that_are_none_do_not_get_in(kind: Any, value: Any) -> None:
         decoded(value, kind)
 
 
+@pytest.mark.parametrize("name", ["amount", "fee", "balance"])
+@pytest.mark.parametrize("text", ["9" * 38, "1E20", "0.00000000000001"])
+def test_a_ledger_row_that_no_book_could_add_up_is_the_venues_fault(name: str, text: str) -> None:
+    """It never gets into books to which rows are only ever added."""
+    changes: dict[str, Any] = {name: text}
+    row = decoded(kraken.ledger_row(**changes), wire.LedgerRow)
+
+    with pytest.raises(VenueMisbehaved, match="no amount"), codec.understanding("Ledgers"):
+        codec.ledger_entry_of("L1", row, catalogue())
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -13,6 +13,12 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 BASIS_POINT = Decimal("0.0001")
+MOST = Decimal(10) ** 15
+"""No amount of money or coins comes to as much: of no coin are there so many."""
+PLACES = 12
+"""No amount has more decimals; the venue's have ten at most. With `MOST`, sums stay exact."""
+
+_MOST_SHOWN = 40
 
 
 def decimal_of(text: str) -> Decimal:
@@ -27,6 +33,34 @@ def decimal_of(text: str) -> Decimal:
         raise ValueError(f"{text!r} is not a number") from error
     if not value.is_finite():
         raise ValueError(f"{text!r} is not a finite number")
+    return value
+
+
+def amount_of(text: str) -> Decimal:
+    """The amount that `text` writes, if it is one that the books can hold and add up exactly.
+
+    Raises:
+        ValueError: it is no number, or `bookable` refuses it.
+    """
+    value = decimal_of(text)
+    if len(text) <= PLACES + 1 and "e" not in text and "E" not in text:
+        return value  # written out and short: a million rows need not be looked at twice
+    return bookable(value)
+
+
+def bookable(value: Decimal) -> Decimal:
+    """The value, if it is an amount that the books can hold and add up exactly.
+
+    Raises:
+        ValueError: it is no finite number, too large, or too fine.
+    """
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or not -MOST < value < MOST or exponent < -PLACES:
+        shown = str(value)
+        shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
+        raise ValueError(
+            f"{shown} is no amount: it must be below {MOST:,} and have {PLACES} decimals at most"
+        )
     return value
 
 

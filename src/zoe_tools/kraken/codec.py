@@ -30,7 +30,7 @@ from zoe_tools.domain.instrument import (
 )
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
-from zoe_tools.domain.money import ZERO, decimal_of, quantum
+from zoe_tools.domain.money import ZERO, bookable, decimal_of, quantum
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.wallet import holding_of
 from zoe_tools.errors import VenueMisbehaved
@@ -479,7 +479,11 @@ def fill_of(fill_id: str, row: wire.FillRow, catalogue: InstrumentCatalogue) -> 
 def ledger_entry_of(
     ledger_id: str, row: wire.LedgerRow, catalogue: InstrumentCatalogue
 ) -> LedgerEntry:
-    """A ledger row under its canonical asset, in the wallet that the venue's name for it tells."""
+    """A ledger row under its canonical asset, in the wallet that the venue's name for it tells.
+
+    Raises:
+        ValueError: a time that makes no sense, or an amount that no book can hold.
+    """
     asset, wallet = holding_of(row.asset, catalogue)
     return LedgerEntry(
         ledger_id=LedgerId(ledger_id),
@@ -488,9 +492,9 @@ def ledger_entry_of(
         kind=row.type,
         subtype=row.subtype or "",
         asset=asset,
-        amount=row.amount,
-        fee=row.fee,
-        balance=row.balance,
+        amount=bookable(row.amount),
+        fee=bookable(row.fee),
+        balance=bookable(row.balance),
         wallet=wallet,
         asset_class=row.aclass or "",
     )

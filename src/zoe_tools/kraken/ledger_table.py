@@ -14,7 +14,7 @@ from operator import itemgetter
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import ExportedTrade, LedgerEntry
-from zoe_tools.domain.money import decimal_of
+from zoe_tools.domain.money import amount_of, decimal_of
 from zoe_tools.domain.wallet import holding_of
 from zoe_tools.kraken.codec import side_of
 
@@ -71,9 +71,9 @@ class LedgerTable:
             kind=kind,
             subtype=subtype,
             asset=name,
-            amount=decimal_of(amount),
-            fee=decimal_of(fee),
-            balance=decimal_of(balance),
+            amount=amount_of(amount),
+            fee=amount_of(fee),
+            balance=amount_of(balance),
             wallet=where,
             asset_class=aclass,
             fee_asset=self._holding(paid_in, "")[0] if paid_in else "",
@@ -127,9 +127,9 @@ class TradeTable:
             base="" if instrument is None else instrument.base,
             quote="" if instrument is None else instrument.quote,
             side=side_of(row["type"]),
-            quantity=decimal_of(row["vol"]),
-            cost=decimal_of(row["cost"]),
-            fee=decimal_of(row["fee"]),
+            quantity=amount_of(row["vol"]),
+            cost=amount_of(row["cost"]),
+            fee=amount_of(row["fee"]),
             is_on_margin=bool(decimal_of(row["margin"] or "0")),
             ledger_ids=tuple(name for name in row["ledgers"].split(",") if name),
         )
