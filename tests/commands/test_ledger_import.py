@@ -152,6 +152,21 @@ def test_a_trades_export_is_held_against_the_ledger_and_not_booked(tmp_path: Pat
     at_the_desk(tmp_path, story, balances=HELD)
 
 
+def test_a_row_of_the_future_is_refused(tmp_path: Path) -> None:
+    """It would be in every report from now on; a day is left to clocks that differ."""
+    late = "L5,R5,2026-01-07 10:00:00,deposit,,currency,USD,1,0,900.74"
+    path = file_of(tmp_path, *ROWS, late)
+
+    async def story(desk: Desk) -> None:
+        with pytest.raises(LedgerFileError, match=r"line 6: row L5 .* yet to come"):
+            await run(desk, path, execute=True)
+        assert await desk.read(lambda books: books.ledger_book.is_empty())
+        file_of(tmp_path, *ROWS, late.replace("01-07", "01-06"))
+        assert (await run(desk, path))[0] == 3
+
+    at_the_desk(tmp_path, story, balances=HELD)
+
+
 @pytest.mark.parametrize("line", ["ledger import", "ledger import x.csv --from-venue"])
 def test_one_says_what_is_to_be_imported(tmp_path: Path, line: str) -> None:
     """Files or the venue: exit 2 for neither and for both."""

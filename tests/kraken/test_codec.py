@@ -295,6 +295,7 @@ def test_a_ledger_row_that_no_book_could_add_up_is_the_venues_fault(name: str, t
     [
         {"opentm": -1},
         {"opentm": 1e30},
+        {"opentm": 253402300799},
         {"descr": {"type": "hold"}},
         {"descr": {"price": "sixty"}},
         {"descr": {"price": "NaN"}},

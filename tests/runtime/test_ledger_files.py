@@ -91,6 +91,8 @@ def test_a_row_that_only_announces_is_told_apart(tmp_path: Path) -> None:
         (f"{OLD}\n{OLD_ROW.replace('899.7400', '1E-13')}\n", "line 2: 1E-13 is no amount"),
         (f"{OLD}\n{OLD_ROW.replace('-100.0000', '1,5')}\n", "line 2: 11 cells"),
         (f"{OLD}\n{OLD_ROW.replace('2021-01-05 12:00:00', '05.01.2021 12:00')}\n", "is no time"),
+        (f"{OLD}\n{OLD_ROW.replace('2021', '9999')}\n", "line 2: '9999-.*no time of an account"),
+        (f"{OLD}\n{OLD_ROW.replace('2021', '0001')}\n", "line 2: '0001-.*no time of an account"),
         (f"{OLD}\n{OLD_ROW.replace('ZUSD', '')}\n", "without an asset"),
         (f"{OLD}\n{OLD_ROW.replace('899.7400', '')}\n", "a row with an id has a balance"),
         (f"{OLD}\n{OLD_ROW}\n".encode("utf-16"), "not UTF-8"),

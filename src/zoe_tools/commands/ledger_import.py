@@ -71,7 +71,10 @@ async def _import(
     ledgers = [path for path in files if path not in trades]
     sought = sought_by(trades, catalogue)
     if files:
-        previews = [await preview_file(path, catalogue, context.store, sought) for path in ledgers]
+        now = context.clock.now()
+        previews = [
+            await preview_file(path, catalogue, context.store, sought, now=now) for path in ledgers
+        ]
     else:
         reading = import_pages(context, operator) if execute else preview_pages(context)
         previews = [await reading]

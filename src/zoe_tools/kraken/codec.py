@@ -45,6 +45,7 @@ _API_KEY_INFO = shapes.Reader("GetApiKeyInfo", wire.ApiKeyInfo)
 _CAPITAL = re.compile(r"(?<=[a-z])([A-Z])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000
+_TOO_LATE = (datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 _SIDES: Mapping[str, Side] = {"buy": Side.BUY, "b": Side.BUY, "sell": Side.SELL, "s": Side.SELL}
 _STATUSES: Mapping[str, OrderStatus] = {
     "pending": OrderStatus.PENDING_NEW,
@@ -75,14 +76,11 @@ def time_of(seconds: Decimal) -> datetime:
     """The aware UTC time of unix seconds with a fraction, cut to whole microseconds.
 
     Raises:
-        ValueError: before 1970, or beyond what a date can say.
+        ValueError: before 1970, or after 2199.
     """
-    if seconds < 0:
+    if not 0 <= seconds < _TOO_LATE:
         raise ValueError(f"{seconds} is no time")
-    try:
-        return _EPOCH + timedelta(microseconds=int(seconds * _MICROSECONDS))
-    except OverflowError as error:
-        raise ValueError(f"{seconds} is no time") from error
+    return _EPOCH + timedelta(microseconds=int(seconds * _MICROSECONDS))
 
 
 def seconds_of(moment: datetime) -> Decimal:

@@ -27,6 +27,9 @@ TRADES_NEEDED = ("txid", "pair", "type", "cost", "fee", "vol", "margin", "ledger
 ONLY_TRADES = "ordertxid"
 """A column that tells a trades export from one of the ledger."""
 
+_YEARS = range(2009, 2200)
+"""Before them there was no coin; what is after them is a mistake, and days are counted up to it."""
+
 _TO_THE_SECOND = len("2026-01-05 12:00:00")
 _OPTIONAL = ("subtype", "aclass", "wallet", "feecurrency")
 
@@ -154,11 +157,13 @@ def moment_of(text: str) -> datetime:
     """A time of an export, in UTC: `2026-01-05 12:00:00`, with or without a fraction.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or of a year in which no account can have been.
     """
     if len(text) < _TO_THE_SECOND or text[4] != "-" or text[10] not in " T":
         raise ValueError(f"{text!r} is no time")
     at = datetime.fromisoformat(text)
     if at.tzinfo is not None:
         raise ValueError(f"{text!r} has a time zone")
+    if at.year not in _YEARS:
+        raise ValueError(f"{text!r} is no time of an account")
     return at.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -44,6 +44,9 @@ _MANY = 10_000
 _COLLECT_AFTER = 100_000
 _LEAST_ROWS = 1_000
 """A commit costs as much as so many rows: on a busy machine fewer would make it only slower."""
+
+_AHEAD = timedelta(days=1)
+"""So far the clock of this machine may be behind the venue's."""
 
 _CHAIN_HINT = (
     "Export all types of rows, of whole days, unchanged: an export of one type alone does not"
@@ -141,14 +144,16 @@ async def preview_file(
     catalogue: InstrumentCatalogue,
     store: StoreRunner,
     sought: Sought | None = None,
+    *,
+    now: datetime | None = None,
 ) -> Preview:
     """Read and prove a whole file, and hold it to the books; writes nothing.
 
-    Rows that are `sought` as evidence are put there.
+    Rows that are `sought` as evidence are put there. None may be of a time after `now`.
 
     Raises:
-        LedgerFileError: it makes no sense, its balances do not chain, or a row says something else
-            than the file said of it before, or than the books do.
+        LedgerFileError: it makes no sense, its balances do not chain, a row is of the future, or
+            says something else than the file said of it before, or than the books do.
     """
     count, chain, seen = Count(), _FileChain(), set[int]()
     suspects: set[str] = set()
@@ -169,6 +174,7 @@ async def preview_file(
                     suspects.add(entry.ledger_id)
                     continue
                 seen.add(name)
+                _demand_past(path, line.number, entry, now)
                 if sought and entry.ledger_id in sought:
                     sought[entry.ledger_id] = entry
                 count.see(entry)
@@ -244,6 +250,16 @@ def _demand_same(
     raise LedgerFileError(
         f"{path}, line {number}: row {entry.ledger_id} is {now}; {where} it is {then}.",
         hint="A row never changes at the venue: one of the two was edited. Nothing was written.",
+    )
+
+
+def _demand_past(path: Path, number: int, entry: LedgerEntry, now: datetime | None) -> None:
+    if now is None or entry.booked_at <= now + _AHEAD:
+        return
+    raise LedgerFileError(
+        f"{path}, line {number}: row {entry.ledger_id} is of {entry.booked_at:%Y-%m-%d %H:%M:%S},"
+        " which is yet to come.",
+        hint="The row was edited, or the clock of this machine is wrong. Nothing was written.",
     )
 
 
