@@ -165,6 +165,10 @@ def test_a_venue_that_is_down_is_no_clean_account(tmp_path: Path) -> None:
         ("--position P1 --explain D-1 --reason x", "are about an adjustment"),
         ("--adjust BTC --reason x", "not ASSET=QUANTITY"),
         ("--adjust BTC=many --reason x", "not a number"),
+        ("--adjust USD=1E300 --reason x", "--adjust: 1E+300 is no amount"),
+        ("--adjust BTC=-0.0000000000001 --reason x", "is no amount"),
+        ("--adjust BTC=1 --price 1E40 --reason x", "--price: 1E+40 is no amount"),
+        ("--adjust BTC=1 --price dear --reason x", "--price: 'dear' is not a number"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_opened(
@@ -184,6 +188,9 @@ STATEMENTS: list[tuple[dict[str, str], str]] = [
     ({"adjust": "BTC=1", "position": "P-none"}, "no open position P-none"),
     ({"adjust": "ETH=-1", "position": "P1"}, "holds no eth"),
     ({"adjust": "BTC=-1", "position": "P1"}, "cannot lose 1"),
+    ({"adjust": "NOPE=1"}, "lists no such asset"),
+    ({"adjust": "BTC=-999999"}, "cannot lose 999999"),
+    ({"adjust": "BTC=0.1", "position": "P1", "price": "-5"}, "less than nothing"),
 ]
 
 
@@ -203,6 +210,27 @@ def test_what_cannot_be_said_of_these_books_is_refused(
         assert await desk.read(lambda tx: tx.reconciliation.adjustments()) == ()
 
     at_the_desk(tmp_path, story)
+
+
+async def take(desk: Desk, reason: str) -> None:
+    """Post that 600 USD are gone."""
+    context, invocation, _ = command_io(desk, "reconcile", json=True)
+    words = (("adjust", "USD=-600"), ("reason", reason))
+    assert await _reconcile(context, invocation, words, execute=True) == 0
+
+
+def test_what_was_posted_before_counts_as_gone(tmp_path: Path) -> None:
+    """Twice 600 of 1000 is more than there is; the same said again is nothing to do."""
+
+    async def story(desk: Desk) -> None:
+        for _ in range(2):
+            await take(desk, "a")
+        with pytest.raises(ConfigError, match="hold 400 USD; they cannot lose 600"):
+            await take(desk, "b")
+        (posted,) = await desk.read(lambda tx: tx.reconciliation.adjustments())
+        assert posted.quantity == d("-600")
+
+    at_the_desk(tmp_path, story, balances={"USD": d("1000")})
 
 
 def test_a_statement_without_an_author_is_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from zoe_tools.core.reconcile_statements import Statement, plan_statement
 from zoe_tools.domain.discrepancy import Discrepancy, FindingKind
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.money import decimal_of
+from zoe_tools.domain.money import amount_of
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -226,6 +226,8 @@ def _demand_sense(arguments: Arguments) -> None:
         raise ConfigError("A statement about the books needs --reason.")
     if "adjust" in told:
         _amount(told["adjust"])
+    if "price" in told:
+        _number(told["price"], "--price")
 
 
 def _absolute(arguments: Arguments, now: datetime, author: str) -> Arguments:
@@ -262,9 +264,9 @@ def _amount(text: str) -> tuple[str, Decimal]:
 
 def _number(text: str, option: str) -> Decimal:
     try:
-        return decimal_of(text)
+        return amount_of(text)
     except ValueError as error:
-        raise ConfigError(f"{option}: {text!r} is not a number.") from error
+        raise ConfigError(f"{option}: {error}.") from error
 
 
 def _moment(text: str, now: datetime) -> datetime:

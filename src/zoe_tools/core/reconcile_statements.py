@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, quote_of
+from zoe_tools.core.reconcile_records import records_of
 from zoe_tools.domain.discrepancy import (
     Adjustment,
     Discrepancy,
@@ -73,9 +74,10 @@ def _steps(
     snapshot: Snapshot, statement: Statement, active: Sequence[Discrepancy]
 ) -> Iterator[Step]:
     if statement.asset:
-        posted = _adjustment(snapshot, statement)
+        posted = _adjustment(snapshot, replace(statement, asset=_asset(snapshot, statement.asset)))
         known = {each.adjustment_id for each in snapshot.adjustments}
         if posted.adjustment_id not in known:
+            _demand_left(snapshot, posted)
             yield PostAdjustment(adjustment=posted, reason=statement.reason)
     if statement.explains:
         yield from _settling(statement, active, statement.explains, DiscrepancyState.EXPLAINED)
@@ -115,9 +117,46 @@ def _demand_until(snapshot: Snapshot, statement: Statement) -> None:
         )
 
 
+def _asset(snapshot: Snapshot, spelling: str) -> str:
+    """The name that the asset goes by in balances: `BTC` for `XBT`, `DOT.S` as it is."""
+    records = records_of(snapshot)
+    known = records.catalogue.asset(spelling)
+    if known is not None:
+        return known.name
+    if spelling not in records.balances and spelling not in records.ledger_ends:
+        raise ConfigError(
+            f"--adjust {spelling}: the venue lists no such asset.",
+            hint="As `zoe ledger --proof` names it: BTC, USD.",
+        )
+    return spelling
+
+
+def _demand_left(snapshot: Snapshot, posted: Adjustment) -> None:
+    """Pass, if the books hold what is taken away; of a position, `_position` has looked."""
+    if posted.quantity > ZERO or posted.position_id is not None:
+        return
+    records, asset = records_of(snapshot), posted.asset
+    end, held = records.ledger_ends.get(asset), records.balances.get(asset)
+    left = end.balance if end is not None else ZERO if held is None else held.total
+    left += sum(
+        (
+            each.quantity
+            for each in snapshot.adjustments
+            if each.asset == asset and each.position_id is None
+        ),
+        ZERO,
+    )
+    if left + posted.quantity < ZERO:
+        raise ConfigError(
+            f"The books hold {short(left)} {asset}; they cannot lose {short(-posted.quantity)}."
+        )
+
+
 def _adjustment(snapshot: Snapshot, statement: Statement) -> Adjustment:
     if statement.quantity == ZERO:
         raise ConfigError("An adjustment of nothing is none.")
+    if statement.price is not None and statement.price < ZERO:
+        raise ConfigError(f"--price {short(statement.price)}: nothing costs less than nothing.")
     position = _position(snapshot, statement)
     # Its name is what it says: the same said again is not booked again.
     words = (
