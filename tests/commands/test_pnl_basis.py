@@ -138,6 +138,8 @@ def test_a_cost_in_a_currency_without_a_price_is_refused(tmp_path: Path) -> None
         ("L1", "is no cost of a unit"),
         ("L1 dear", "is no cost of a unit"),
         ("L1 nan", "is no cost of a unit"),
+        ("L1 1E400", "is no cost of a unit"),
+        ("L1 1E40 --execute", "is no cost of a unit"),
         ("L1 -- -5", "nothing costs less than nothing"),
         ("L9 5", "ledger id L9"),
     ],

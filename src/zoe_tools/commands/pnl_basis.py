@@ -16,7 +16,7 @@ from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
 from zoe_tools.core.pnl_basis import CameIn, demand_row, pending, what_came_in
 from zoe_tools.domain.equity import CURRENCY
 from zoe_tools.domain.lot import CostBasis, LotMethod
-from zoe_tools.domain.money import ZERO, decimal_of, plain, short
+from zoe_tools.domain.money import ZERO, amount_of, plain, short
 from zoe_tools.engine.worth import pnl_input
 from zoe_tools.errors import ConfigError
 from zoe_tools.gate.action_log import note_order
@@ -97,10 +97,12 @@ def _declaration(
     if not ledger_id:
         return Declaration()
     try:
-        cost = decimal_of(unit_cost)
+        cost = amount_of(unit_cost)
     except ValueError as error:
+        why = f": {error}" if unit_cost else ""
         raise ConfigError(
-            f"{unit_cost or 'Nothing'} is no cost of a unit.", hint="A number, such as 31250.50."
+            f"{unit_cost or 'Nothing'} is no cost of a unit{why}.",
+            hint="A number, such as 31250.50.",
         ) from error
     if cost < ZERO:
         raise ConfigError(f"{unit_cost}: nothing costs less than nothing.")
