@@ -61,6 +61,7 @@ class LedgerTable:
         if len(cells) != self._width:
             raise ValueError(f"{len(cells)} cells, where the first line names {self._width}")
         told = self._pick([*cells, ""])
+        _demand_printable(told)
         txid, refid, at, kind, asset, amount, fee, balance, subtype, aclass, wallet, paid_in = told
         if not balance or not txid:
             if txid or balance:
@@ -123,6 +124,7 @@ class TradeTable:
         """
         if len(cells) != len(self._names):
             raise ValueError(f"{len(cells)} cells, where the first line names {len(self._names)}")
+        _demand_printable(cells)
         row = dict(zip(self._names, cells, strict=True))
         instrument = self._catalogue.find(row["pair"])
         return ExportedTrade(
@@ -136,6 +138,13 @@ class TradeTable:
             is_on_margin=bool(decimal_of(row["margin"] or "0")),
             ledger_ids=tuple(name for name in row["ledgers"].split(",") if name),
         )
+
+
+def _demand_printable(cells: Sequence[str]) -> None:
+    """Pass, if nothing in them could steer a terminal, or end a text in a database."""
+    if not "".join(cells).isprintable():
+        odd = next(cell for cell in cells if not cell.isprintable())
+        raise ValueError(f"a control character in {odd[:40]!r}")
 
 
 def _places(names: Sequence[str]) -> tuple[int, ...]:
