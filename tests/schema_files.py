@@ -285,6 +285,7 @@ RESULTS: dict[str, Result] = {
         trades=rows(a(Evidence)),
         proof=rows(a(AssetProof)),
         is_executed=flag,
+        rows_booked=whole,
     ),
     "pnl": an_object(
         report=a(PnlReport),

@@ -87,6 +87,20 @@ def test_an_import_is_booked_and_proved_against_the_venue_once(tmp_path: Path) -
     at_the_desk(tmp_path, story, balances=HELD)
 
 
+def test_what_stands_in_two_files_is_booked_and_told_once(tmp_path: Path) -> None:
+    """What is told is what was written, and not what each file promised."""
+    path = file_of(tmp_path, *ROWS)
+
+    async def story(desk: Desk) -> None:
+        code, told = await run(desk, path, path, execute=True, as_json=True)
+        result = json.loads(told)["result"]
+        assert (code, result["rows_booked"]) == (0, 4)
+        code, text = await run(desk, path, path, execute=True)
+        assert (code, "Booked: 0 rows." in text) == (0, True)
+
+    at_the_desk(tmp_path, story, balances=HELD)
+
+
 def test_a_balance_that_the_ledger_does_not_explain_is_a_finding(tmp_path: Path) -> None:
     """Exit 3: it is booked all the same, and what is missing is said."""
     path = file_of(tmp_path, *ROWS)

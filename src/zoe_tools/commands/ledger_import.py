@@ -82,20 +82,26 @@ async def _import(
     _show(printer, previews)
     _show_evidence(printer, evidence)
     disagrees = any(each.findings for each in evidence)
-    told: dict[str, object] = {"imports": previews, "trades": evidence, "is_executed": execute}
+    told: dict[str, object] = {
+        "imports": previews,
+        "trades": evidence,
+        "is_executed": execute,
+        "rows_booked": 0,
+    }
     if not execute:
         code = _FINDINGS if _dry(printer, previews, files) or disagrees else 0
         printer.result({**told, "proof": []}, exit_code=code)
         return code
+    # Not what the previews expected: a row may stand in two files, or come in meanwhile.
+    new = 0 if files else sum(each.rows_new for each in previews)
     for path, preview in zip(ledgers, previews, strict=bool(files)):
-        await import_file(path, catalogue, context.store, context.clock, preview, operator)
-    new = sum(each.rows_new for each in previews)
+        new += await import_file(path, catalogue, context.store, context.clock, preview, operator)
     proofs = await prove_books(context.store, await context.venue.balances(), catalogue)
     printer.line()
     printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
     show_proof(printer, proofs)
     code = 0 if all(each.is_sound for each in proofs) and not disagrees else _FINDINGS
-    printer.result({**told, "proof": proofs}, exit_code=code)
+    printer.result({**told, "rows_booked": new, "proof": proofs}, exit_code=code)
     return code
 
 
