@@ -110,6 +110,7 @@ def test_sound_books_raise_nobody(books: str) -> None:
 
 PLANTED = {
     # the check that must find it: what somebody with every right does to the database
+    "unreadable values": "UPDATE crypto_positions SET quantity = 'NaN'",
     "orphan fills": "DELETE FROM crypto_orders WHERE purpose = 'entry'",
     "orphan events": "DELETE FROM crypto_orders WHERE purpose = 'entry'",
     "fills of no position": "DELETE FROM crypto_positions",
@@ -156,6 +157,32 @@ def test_rows_that_contradict_each_other_are_found(books: str, name: str) -> Non
     assert failing(checks) <= {name, "triggers"} | related
     assert checks[name].next_step
     assert PAPER.account_id in checks[name].detail
+
+
+ODD = (
+    ("crypto_positions", "quantity", "abc"),
+    ("crypto_orders", "filled_quantity", ""),
+    ("crypto_orders", "quantity", "1.2.3"),
+    ("crypto_fills", "price", "1-2"),
+    ("crypto_fills", "filled_at", "yesterday"),
+    ("ledger_entries", "balance", "-"),
+)
+
+
+@pytest.mark.parametrize(("table", "column", "value"), ODD)
+def test_a_value_that_nobody_can_read_is_named(
+    books: str, table: str, column: str, value: str
+) -> None:
+    """A file takes any text for an amount or a time; each row by its key and its column."""
+    if not books.startswith("sqlite"):
+        pytest.skip("the server itself refuses it")
+    with owner_of(books) as connection:
+        told = text(f"UPDATE {table} SET {column} = :value")  # noqa: S608 - names of ours
+        connection.execute(told, {"value": value})
+
+    check = judged(books)["unreadable values"]
+    assert check.verdict is Verdict.FAIL
+    assert f"({table}.{column})" in check.detail
 
 
 def test_a_row_of_no_account_is_found(books: str) -> None:

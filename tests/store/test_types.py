@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, select, text
 from sqlalchemy.exc import StatementError
 
 from builders import NOON
 from zoe_tools.domain.money import plain
+from zoe_tools.errors import StoreError
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.types import ExactDecimal, Json, UtcTime
 
@@ -131,6 +132,34 @@ def test_json_comes_back_with_decimals_as_plain_text(connection: Connection) -> 
     """The order of the keys means nothing."""
     found = kept(connection, "details", {"b": 1, "a": "ä", "price": Decimal("1E-8")})
     assert found == {"a": "ä", "b": 1, "price": "0.00000001"}
+
+
+ODD = [
+    ("money", "abc", "'abc' where an amount belongs"),
+    ("money", "NaN", "where an amount belongs"),
+    ("money", "", "'' where an amount belongs"),
+    ("money", b"\0", "where an amount belongs"),
+    ("moment", "yesterday", "'yesterday' where a time belongs"),
+    ("details", "{", "where a JSON object belongs"),
+    ("details", "[1]", "where a JSON object belongs"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), ODD)
+def test_what_cannot_be_read_is_told_and_no_bug(
+    connection: Connection, name: str, value: Any, told: str
+) -> None:
+    """SQLite takes anything for money; a server takes `NaN`, and nothing else of these."""
+    if connection.dialect.name != "sqlite" and value != "NaN":
+        pytest.skip("the server itself refuses it")
+    connection.execute(THINGS.delete())
+    statement = text(f"INSERT INTO things ({name}) VALUES (:value)")  # noqa: S608 - a name of ours
+    connection.execute(statement, {"value": value})
+
+    with pytest.raises(StoreError, match=told) as caught:
+        connection.execute(select(THINGS.c[name])).scalar_one()
+    assert caught.value.exit_code == 7
+    assert "check-db-health" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["money", "moment", "details"])

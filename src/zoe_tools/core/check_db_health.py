@@ -53,6 +53,11 @@ _RULES: Mapping[RowRule, _Rule] = {
         breaks="rows belong to no account",
         next_step="Somebody wrote to the database: run `zoe audit verify`.",
     ),
+    RowRule.UNREADABLE: _Rule(
+        passes="every amount is a number, every time a time",
+        breaks="values are no amount, or no time",
+        next_step="Somebody wrote to the database: put it right, or restore the last backup.",
+    ),
     RowRule.FILLS_WITHOUT_ORDER: _Rule(
         passes="every fill of ours has its order",
         breaks="fills were booked as ours, and their order is gone",

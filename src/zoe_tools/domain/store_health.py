@@ -12,6 +12,7 @@ class RowRule(StrEnum):
     """What rows have to fulfil; the value is the name of the check."""
 
     FOREIGN_KEYS = "foreign keys"
+    UNREADABLE = "unreadable values"
     FILLS_WITHOUT_ORDER = "orphan fills"
     FOREIGN_FILLS = "foreign fills"
     EVENTS_WITHOUT_ORDER = "orphan events"

@@ -171,20 +171,25 @@ def _waiting(connection: Connection, now_of: NowOf) -> Iterator[Waiting]:
     def age_s(account_id: str, since: datetime) -> float:
         return (now_of(modes.get(account_id, "live")) - since).total_seconds()
 
-    intents = select(ORDER_INTENTS).where(
-        ORDER_INTENTS.c.status.in_([each.value for each in IntentState if not each.is_terminal])
+    # No amounts: one that nobody can read is told by a rule, and must not keep the others back.
+    told = ORDER_INTENTS.c
+    intents = select(told.account_id, told.intent_id, told.deadline).where(
+        told.status.in_([each.value for each in IntentState if not each.is_terminal])
     )
     for row in connection.execute(intents):
         name = f"{row.account_id} {row.intent_id}"
         yield Waiting(kind=WaitingKind.INTENT, name=name, age_s=age_s(row.account_id, row.deadline))
     working = [each.value for each in OrderStatus if not each.is_terminal]
-    for row in connection.execute(select(CRYPTO_ORDERS).where(CRYPTO_ORDERS.c.status.in_(working))):
-        name = f"{row.account_id} {row.client_order_id}"
-        if row.status in _UNCONFIRMED:
-            age = age_s(row.account_id, row.updated_at)
+    own = CRYPTO_ORDERS.c
+    names = (own.account_id, own.client_order_id, own.status, own.purpose)
+    orders = select(*names, own.created_at, own.updated_at).where(own.status.in_(working))
+    for order in connection.execute(orders):
+        name = f"{order.account_id} {order.client_order_id}"
+        if order.status in _UNCONFIRMED:
+            age = age_s(order.account_id, order.updated_at)
             yield Waiting(kind=WaitingKind.UNCONFIRMED, name=name, age_s=age)
-        elif row.purpose == "entry":
-            age = age_s(row.account_id, row.created_at)
+        elif order.purpose == "entry":
+            age = age_s(order.account_id, order.created_at)
             yield Waiting(kind=WaitingKind.ENTRY, name=name, age_s=age)
     yield from _of_loops(connection, age_s)
 

@@ -7,6 +7,8 @@ not exact enough, the rows it finds are looked at again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
 from sqlalchemy import (
     ColumnElement,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Float,
     Select,
     Table,
+    Text,
     and_,
     cast,
     exists,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    type_coerce,
 )
 
 from zoe_tools.domain.position import PositionStatus
@@ -34,6 +38,7 @@ from zoe_tools.store.tables import (
     METADATA,
     ORDER_EVENTS,
 )
+from zoe_tools.store.types import ExactDecimal, UtcTime
 
 NAMED = 3
 """So many of the rows that break a rule are told by name."""
@@ -49,6 +54,7 @@ _FILLS, _ORDERS, _POSITIONS = CRYPTO_FILLS.c, CRYPTO_ORDERS.c, CRYPTO_POSITIONS.
 def offenders(connection: Connection) -> Mapping[RowRule, Offenders]:
     """Of each rule, also of those that every row fulfils."""
     found = {RowRule.FOREIGN_KEYS: _foreign_keys(connection)}
+    found[RowRule.UNREADABLE] = _unreadable(connection)
     for rule, statement in _statements():
         found[rule] = _counted(connection, statement)
     found[RowRule.NEGATIVE_REMAINDERS] = _negative_remainders(connection)
@@ -143,14 +149,81 @@ def _negative_remainders(connection: Connection) -> Offenders:
     may_be = or_(done < 0, done > asked - asked * _HAIR)
     label = _label(CRYPTO_ORDERS, "client_order_id")
     differs = _ORDERS.filled_quantity != _ORDERS.quantity
+    raw = (type_coerce(each, Text) for each in (_ORDERS.quantity, _ORDERS.filled_quantity))
     found = [
         name
-        for name, quantity, filled in connection.execute(
-            select(label, _ORDERS.quantity, _ORDERS.filled_quantity).where(may_be, differs)
-        )
-        if filled > quantity or filled < 0
+        for name, *both in connection.execute(select(label, *raw).where(may_be, differs))
+        if _is_beyond(*map(_number, both))
     ]
     return Offenders(count=len(found), named=tuple(found[:NAMED]))
+
+
+def _is_beyond(quantity: Decimal | None, filled: Decimal | None) -> bool:
+    """What is no number is found by another rule."""
+    return quantity is not None and filled is not None and (filled > quantity or filled < 0)
+
+
+def _number(value: object) -> Decimal | None:
+    """A stored amount as it lies there; None if it is none."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+# --- what cannot even be read --------------------------------------------------------------------
+
+_NO_NUMBERS = ("*[^0-9.-]*", "?*-*", "*.*.*")
+"""What looks so may be no number; what has no digit is none either."""
+_A_TIME = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9]*+00:00"
+_NO_VALUES = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
+"""What a server takes for an amount or a time, and no book does."""
+
+
+def _unreadable(connection: Connection) -> Offenders:
+    """Amounts and times that cannot be read: SQLite takes any text for them."""
+    found = [name for table in METADATA.sorted_tables for name in _odd_values(connection, table)]
+    return Offenders(count=len(found), named=tuple(found[:NAMED]))
+
+
+def _odd_values(connection: Connection, table: Table) -> Iterator[str]:
+    """Each by its row's key and its column; a table is walked once, for all its columns."""
+    columns = [each for each in table.columns if isinstance(each.type, ExactDecimal | UtcTime)]
+    if not columns:
+        return
+    is_file = connection.dialect.name == "sqlite"
+    values = [type_coerce(each, Text) if is_file else cast(each, Text) for each in columns]
+    odd = [
+        _odd_in_file(each) if is_file else value.in_(_NO_VALUES)
+        for each, value in zip(columns, values, strict=True)
+    ]
+    keys = [type_coerce(each, Text) for each in table.primary_key.columns]
+    for row in connection.execute(select(*keys, *values).where(or_(*odd))):
+        name = " ".join(str(each) for each in row[: len(keys)])
+        for column, value in zip(columns, row[len(keys) :], strict=True):
+            is_money = isinstance(column.type, ExactDecimal)
+            if value is not None and not (_is_number(value) if is_money else _is_moment(value)):
+                yield f"{name} ({table.name}.{column.name})"
+
+
+def _odd_in_file(column: ColumnElement[object]) -> ColumnElement[bool]:
+    value = type_coerce(column, Text)
+    if isinstance(column.type, UtcTime):
+        return ~value.bool_op("GLOB")(_A_TIME)
+    looks_so = [value.bool_op("GLOB")(pattern) for pattern in _NO_NUMBERS]
+    return or_(~value.bool_op("GLOB")("*[0-9]*"), *looks_so)
+
+
+def _is_number(value: object) -> bool:
+    return _number(value) is not None
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return datetime.fromisoformat(str(value)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _foreign_keys(connection: Connection) -> Offenders:

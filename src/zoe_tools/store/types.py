@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Numeric, Text
@@ -16,6 +16,17 @@ from typing_extensions import override
 
 from zoe_tools.domain.money import plain
 from zoe_tools.domain.plan import jsonable
+from zoe_tools.errors import StoreError
+
+_MOST_SHOWN = 40
+
+
+def _unreadable(value: object, what: str) -> StoreError:
+    """Somebody wrote to the database: a type of ours lets nothing in that it cannot read."""
+    return StoreError(
+        f"The store holds {repr(value)[:_MOST_SHOWN]} where {what} belongs.",
+        hint="`zoe check-db-health` names such rows; put them right, or restore the last backup.",
+    )
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -42,7 +53,15 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value)
+        if value is None:
+            return None
+        try:
+            number = Decimal(value)
+        except (InvalidOperation, TypeError, ValueError) as error:
+            raise _unreadable(value, "an amount") from error
+        if not number.is_finite():
+            raise _unreadable(value, "an amount")
+        return number
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -73,8 +92,11 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(UTC)
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+            return moment.astimezone(UTC)
+        except (ValueError, AttributeError, OverflowError) as error:
+            raise _unreadable(value, "a time") from error
 
 
 class Json(TypeDecorator[dict[str, Any]]):
@@ -102,6 +124,9 @@ class Json(TypeDecorator[dict[str, Any]]):
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:
-        if isinstance(value, str):
-            value = json.loads(value)
-        return value if value is None else dict(value)
+        try:
+            if isinstance(value, str):
+                value = json.loads(value)
+            return value if value is None else dict(value)
+        except (ValueError, TypeError) as error:
+            raise _unreadable(value, "a JSON object") from error
