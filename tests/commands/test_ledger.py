@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from builders import NOON, book_ledger, d, make_ledger_entry
 from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
+from reconcile_rig import World, told_by
 from zoe_tools.commands.ledger import _ledger, _proof
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.runtime.venue import Wires
 
 CASH = make_ledger_entry(
     ledger_id=LedgerId("LCASH"), kind="deposit", amount=d("1000"), fee=d("0"), balance=d("1000")
@@ -133,6 +136,32 @@ def test_without_the_venue_the_rows_are_only_chained(tmp_path: Path) -> None:
         assert (code, "chained" in text) == (5, True)
 
     at_the_desk(tmp_path, story)
+
+
+def test_that_nothing_is_held_is_not_believed_at_one_word(tmp_path: Path) -> None:
+    """Exit 5 where the balances are empty and the account is worth something; 0 if it is not."""
+
+    async def proof(world: World) -> tuple[int, str]:
+        context, invocation, out = command_io(world.desk, "ledger")
+        wires = Wires(public_url="", private_url="", rest=world.rest)
+        code = await _proof(replace(context, wires=wires), invocation.printer())
+        return code, " ".join(out.getvalue().split())
+
+    async def lied_to(world: World) -> tuple[int, str]:
+        world.lie("empty-answer", "BalanceEx")
+        return await proof(world)
+
+    async def poor(world: World) -> tuple[int, str]:
+        for asset, held in world.money().items():
+            world.vanish(asset, str(held))
+        return await proof(world)
+
+    told = told_by(tmp_path, {"lied to": lied_to, "poor": poor})
+    code, text = told["lied to"]
+    assert (code, "holds nothing, and that it is worth" in text) == (5, True)
+    assert "The books hold no ledger." in text
+    assert told["poor"][0] == 0
+    assert "no ledger, and the venue no balance" in told["poor"][1]
 
 
 @pytest.mark.parametrize("line", ["ledger --proof --asset BTC", "--json ledger --csv"])

@@ -19,6 +19,7 @@ from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import ConfigError, VenueError
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.holdings import confirmed_balances
 from zoe_tools.runtime.ledger_import import prove_books
 
 _A_WEEK = "7d"
@@ -113,23 +114,24 @@ async def _proof(context: Context, printer: Printer) -> int:
     code = 0
     try:
         catalogue = await context.venue.catalogue()
-        held = await context.venue.balances()
+        held = await confirmed_balances(context)
     except VenueError as error:
-        printer.warn(f"The venue was not asked, the rows are only chained: {error.message}")
+        printer.warn(f"The venue told no balances, the rows are only chained: {error.message}")
         code = _VENUE
     proofs = await prove_books(context.store, held, catalogue)
-    show_proof(printer, proofs)
+    show_proof(printer, proofs, is_compared=held is not None)
     if code == 0 and not all(each.is_sound for each in proofs):
         code = _FINDINGS
     printer.result({"proof": proofs, "as_of": context.clock.now()}, exit_code=code)
     return code
 
 
-def show_proof(printer: Printer, proofs: Sequence[AssetProof]) -> None:
+def show_proof(printer: Printer, proofs: Sequence[AssetProof], *, is_compared: bool = True) -> None:
     """Each asset with what the books and the venue say, and the first row that is wrong."""
     printer.heading("Proof of balance")
     if not proofs:
-        printer.line("The books hold no ledger, and the venue no balance.")
+        known = ", and the venue no balance" if is_compared else ""
+        printer.line(f"The books hold no ledger{known}.")
         return
     columns = ("!asset", ">rows", ">books", ">venue", ">held", ">difference", "!proof", ">wallets")
     room = len(columns) - (printer.width < _WIDE)

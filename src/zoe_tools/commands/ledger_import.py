@@ -16,6 +16,7 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import operator_of
+from zoe_tools.runtime.holdings import confirmed_balances
 from zoe_tools.runtime.ledger_evidence import Evidence, examined, sought_by
 from zoe_tools.runtime.ledger_files import is_trades
 from zoe_tools.runtime.ledger_import import Preview, import_file, preview_file, prove_books
@@ -96,7 +97,7 @@ async def _import(
     new = 0 if files else sum(each.rows_new for each in previews)
     for path, preview in zip(ledgers, previews, strict=bool(files)):
         new += await import_file(path, catalogue, context.store, context.clock, preview, operator)
-    proofs = await prove_books(context.store, await context.venue.balances(), catalogue)
+    proofs = await prove_books(context.store, await confirmed_balances(context), catalogue)
     printer.line()
     printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
     show_proof(printer, proofs)
