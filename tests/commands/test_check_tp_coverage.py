@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from builders import d, make_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.check_tp_coverage import _check
+from zoe_tools.commands.check_tp_coverage import _check, _show
 from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
+from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.render.printer import Printer
 
 
 async def check(desk: Desk) -> tuple[int, dict[str, Any]]:
@@ -48,6 +54,31 @@ def test_coverage_from_naked_to_managed(tmp_path: Path) -> None:
         assert result["positions"][0]["target_is_managed"] is True
 
     at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("coverage", list(Coverage))
+def test_no_word_is_broken_at_80_columns(coverage: Coverage) -> None:
+    """Quantities and states are read by people who copy them."""
+    row = PositionCoverage(
+        position_id=PositionId("P1"),
+        symbol=Symbol("BTC/USD"),
+        quantity=d("12.00038541"),
+        held_at_venue=d("12.00038541"),
+        stop_quantity=d("12.00038541"),
+        stop_price=d("58700.1"),
+        target_quantity=d("12.00038541"),
+        resting_quantity=d("0"),
+        target_price=d("67012.5"),
+        target_is_managed=True,
+        coverage=coverage,
+    )
+    out = StringIO()
+    _show(Printer(out=out, err=out, width=80), (row,), loop_is_running=True)
+    words = out.getvalue().split()
+
+    assert words.count("12.00038541") == 3
+    assert {"BTC/USD", "58700.1", "67012.5", "(managed)", coverage.value} <= set(words)
+    assert max(map(len, out.getvalue().splitlines())) <= 80
 
 
 def test_it_changes_nothing(tmp_path: Path) -> None:

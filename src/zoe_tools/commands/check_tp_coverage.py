@@ -21,6 +21,17 @@ from zoe_tools.runtime.loop_lock import is_running
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
 _FINDINGS = 3
+_WIDE = 110
+_COLUMNS = (
+    "!instrument",
+    ">held",
+    ">stop covers",
+    ">stop at",
+    ">target covers",
+    ">target at",
+    "!state",
+)
+_NARROW_COLUMNS = ("!instrument", "!held", "stop", "target", "!state")
 
 
 def check_tp_coverage(ctx: typer.Context) -> int:
@@ -61,29 +72,10 @@ def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_runni
     if not rows:
         printer.line("No open positions.")
         return
-    printer.table(
-        (
-            "instrument",
-            ">held",
-            ">stop covers",
-            ">stop at",
-            ">target covers",
-            ">target at",
-            "state",
-        ),
-        [
-            (
-                row.symbol,
-                short(row.quantity),
-                short(row.stop_quantity),
-                short(row.stop_price) if row.stop_price is not None else "-",
-                short(row.target_quantity) + (" (managed)" if row.target_is_managed else ""),
-                short(row.target_price) if row.target_price is not None else "-",
-                row.coverage.value,
-            )
-            for row in rows
-        ],
-    )
+    if printer.width < _WIDE:
+        printer.table(_NARROW_COLUMNS, [_narrow_cells(row) for row in rows])
+    else:
+        printer.table(_COLUMNS, [_cells(row) for row in rows])
     naked = [row for row in rows if row.coverage is Coverage.UNPROTECTED]
     if any(not is_held_by_targets(row) for row in naked):
         printer.line("Next: zoe recover-sl")
@@ -93,6 +85,31 @@ def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_runni
         printer.line("Next: zoe repair-tp")
     if not loop_is_running and any(row.coverage is Coverage.MISSING_TP for row in rows):
         printer.line("No loop is running, so managed targets cover nothing. Next: zoe run")
+
+
+def _cells(row: PositionCoverage) -> tuple[str, ...]:
+    return (
+        row.symbol,
+        short(row.quantity),
+        short(row.stop_quantity),
+        short(row.stop_price) if row.stop_price is not None else "-",
+        short(row.target_quantity) + (" (managed)" if row.target_is_managed else ""),
+        short(row.target_price) if row.target_price is not None else "-",
+        row.coverage.value,
+    )
+
+
+def _narrow_cells(row: PositionCoverage) -> tuple[str, ...]:
+    """Quantity and price in one cell, which breaks between the two."""
+    symbol, held, stop, stop_at, target, target_at, state = _cells(row)
+    covers, _, managed = target.partition(" ")
+    return (
+        symbol,
+        held,
+        stop if stop_at == "-" else f"{stop} at {stop_at}",
+        target if target_at == "-" else f"{covers} at {target_at} {managed}".rstrip(),
+        state,
+    )
 
 
 def _show_absent(printer: Printer, absent: tuple[AbsentHolding, ...]) -> None:
