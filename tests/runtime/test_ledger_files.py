@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -126,6 +127,20 @@ def test_a_small_file_that_would_unpack_to_anything_is_not_unpacked(
     monkeypatch.setattr(ledger_files, "MOST_BYTES", 10_000)
     with pytest.raises(LedgerFileError, match="would unpack to 2,000,"):
         told(tmp_path, zipped("x" * 2_000_000))
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be waited for without end."""
+    pipe = tmp_path / "ledgers.csv"
+    os.mkfifo(pipe)
+
+    for path in (pipe, tmp_path):
+        with pytest.raises(LedgerFileError, match="not a file"):
+            ledger_files.is_trades(path)
+        with pytest.raises(LedgerFileError, match="not a file"):
+            next(ledger_lines(path, kraken.catalogue()))
+    with pytest.raises(FileNotFoundError):
+        ledger_files.is_trades(tmp_path / "none.csv")
 
 
 def test_a_zip_whose_content_was_changed_is_not_believed(tmp_path: Path) -> None:

@@ -150,6 +150,9 @@ def _made(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
+    if path.exists() and not path.is_file():
+        # Looked at before it is opened: a pipe without a writer would be waited for.
+        raise LedgerFileError(f"{path}: not a file.", hint=_EXPORT)
     with path.open("rb") as raw:
         is_zip = raw.read(2) == b"PK"
         raw.seek(0)
