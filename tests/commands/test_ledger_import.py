@@ -181,6 +181,28 @@ def test_a_row_of_the_future_is_refused(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story, balances=HELD)
 
 
+def test_a_fee_below_zero_is_told(tmp_path: Path) -> None:
+    """It is booked, as the balance follows from it; but nobody overlooks it."""
+    path = file_of(tmp_path, ROWS[0], ROWS[1].replace("0.26,899.74", "-0.5,900.5"))
+
+    async def story(desk: Desk) -> None:
+        code, text = await run(desk, path, execute=True)
+        assert (code, "1 row has a fee below zero" in " ".join(text.split())) == (0, True)
+
+    at_the_desk(tmp_path, story, balances={"USD": d("900.5")})
+
+
+def test_a_file_without_rows_does_not_say_that_they_are_in_the_books(tmp_path: Path) -> None:
+    """A header alone is nothing to do, and no history."""
+    path = file_of(tmp_path)
+
+    async def story(desk: Desk) -> None:
+        code, text = await run(desk, path)
+        assert (code, "there is no row of a ledger in it" in " ".join(text.split())) == (0, True)
+
+    at_the_desk(tmp_path, story)
+
+
 @pytest.mark.parametrize("line", ["ledger import", "ledger import x.csv --from-venue"])
 def test_one_says_what_is_to_be_imported(tmp_path: Path, line: str) -> None:
     """Files or the venue: exit 2 for neither and for both."""

@@ -110,7 +110,9 @@ def _dry(printer: Printer, previews: Sequence[Preview], files: Sequence[Path]) -
     """Say how to carry it out; returns whether there is anything to do."""
     printer.line()
     if not any(each.rows_new for each in previews):
-        printer.line("Nothing to do: every row is in the books.")
+        has_rows = not files or any(each.rows_read for each in previews)
+        told = "every row is in the books" if has_rows else "there is no row of a ledger in it"
+        printer.line(f"Nothing to do: {told}.")
         return False
     printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
     words = [str(path) for path in files] or ["--from-venue"]
@@ -150,6 +152,12 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
                 ("proof", _chained(each)),
             ),
         )
+        if each.rows_rebated:
+            have = "row has" if each.rows_rebated == 1 else "rows have"
+            printer.warn(
+                f"{each.rows_rebated:,} {have} a fee below zero: money that the venue gave. Kraken"
+                " books gifts as rows of their own; see that nobody edited the file."
+            )
         unknown = [tally.kind for tally in each.kinds if not tally.is_known]
         if unknown:
             printer.warn(

@@ -25,7 +25,7 @@ from zoe_tools.core.ledger_journal import JournalSums, booked
 from zoe_tools.core.ledger_kinds import is_known
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, Booked, ChainRow, LedgerEntry, LedgerImport, Posting
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import ZERO, short
 from zoe_tools.errors import LedgerFileError
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.ledger_files import ledger_lines, sha256_of
@@ -68,7 +68,8 @@ class Preview:
     """What an import would bring: a file that was read and proved, or the venue's pages.
 
     `rows_repeated` stand in the file more than once, with the same content. `rows_announced` have
-    no id: the web export tells a deposit first as it is asked for, and that is never booked.
+    no id: the web export tells a deposit first as it is asked for, and that is never booked;
+    `rows_rebated` have a fee below zero.
     `assets` is the file's own proof: what each asset begins and ends with.
     """
 
@@ -79,6 +80,7 @@ class Preview:
     rows_known: int
     rows_repeated: int
     rows_announced: int
+    rows_rebated: int
     first_at: datetime | None
     last_at: datetime | None
     kinds: tuple[Tally, ...]
@@ -94,6 +96,7 @@ class Count:
     rows_known: int = 0
     rows_repeated: int = 0
     rows_announced: int = 0
+    rows_rebated: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
     kinds: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -102,6 +105,8 @@ class Count:
         """One more row that may be booked."""
         at, key = entry.booked_at, (entry.kind, entry.subtype)
         self.kinds[key] = self.kinds.get(key, 0) + 1
+        if entry.fee < ZERO:
+            self.rows_rebated += 1
         if self.first_at is None or at < self.first_at:
             self.first_at = at
         if self.last_at is None or at > self.last_at:
@@ -121,6 +126,7 @@ class Count:
             rows_known=self.rows_known,
             rows_repeated=self.rows_repeated,
             rows_announced=self.rows_announced,
+            rows_rebated=self.rows_rebated,
             first_at=self.first_at,
             last_at=self.last_at,
             kinds=tuple(kinds),
