@@ -98,8 +98,9 @@ def test_a_cost_is_written_once_and_is_in_the_audit_log(tmp_path: Path) -> None:
         assert (basis.quantity, basis.unit_cost) == (d("2"), d("50"))
         rows = await desk.read(lambda tx: tuple(tx.audit.rows(["L1"])))
 
-        assert [each.kind for each in rows] == ["action"]
-        assert '"unit_cost":"50"' in rows[0].payload
+        assert [each.kind for each in rows] == ["statement", "action"]
+        assert '"price":"50"' in rows[0].payload
+        assert '"unit_cost":"50"' in rows[1].payload
 
     at_the_desk(tmp_path, story)
 

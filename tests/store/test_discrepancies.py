@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from audit_rig import opened, owner_of
 from builders import BTC, NOON, d, make_discrepancy, make_run
+from zoe_tools.core.audit_books import LastTold, differences
 from zoe_tools.core.order_lifecycle import event_of
 from zoe_tools.domain.discrepancy import (
     NEVER_COMPARED,
@@ -19,6 +23,7 @@ from zoe_tools.domain.discrepancy import (
     ReconciliationState,
 )
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId
+from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.errors import StoreError
 from zoe_tools.store.store import Store
@@ -124,3 +129,56 @@ def test_the_log_of_all_orders_is_read_at_once(store: Store) -> None:
         log = transaction.reconciliation.order_log()
 
     assert log == {first: [events[0], events[2]], second: [events[1]]}
+
+
+BASIS = CostBasis(
+    ledger_id="L1",
+    asset="BTC",
+    quantity=d("2"),
+    unit_cost=d("31250.50"),
+    currency="USD",
+    declared_at=NOON,
+    declared_by="ada",
+    reason="another venue",
+)
+
+
+def differing(store: Store) -> list[str]:
+    """Where the books say something else than the audit log."""
+    told = LastTold()
+    with store.transaction() as books:
+        for row in books.audit.rows():
+            told.hear(row)
+        return [message for _, message in differences(told, books.audit.books())]
+
+
+@pytest.mark.parametrize(
+    ("forgery", "about"),
+    [
+        ("UPDATE adjustments SET quantity = '-4' WHERE adjustment_id = 'A-1'", "adjustment A-1"),
+        ("UPDATE adjustments SET unit_price = '9' WHERE adjustment_id = 'A-2'", "adjustment A-2"),
+        ("UPDATE adjustments SET unit_price = NULL", "adjustment A-2"),
+        ("UPDATE adjustments SET author = 'eve' WHERE adjustment_id = 'A-1'", "adjustment A-1"),
+        ("DELETE FROM adjustments WHERE adjustment_id = 'A-1'", "adjustment A-1"),
+        ("UPDATE cost_basis SET unit_cost = '1'", "cost of L1"),
+        ("DELETE FROM cost_basis", "cost of L1"),
+    ],
+)
+def test_a_statement_that_was_changed_past_its_triggers_is_found_by_the_log(
+    sqlite_url: str, forgery: str, about: str
+) -> None:
+    """An adjustment or a cost moves money in the books by a person's word alone."""
+    priced = replace(ADJUSTMENT, adjustment_id="A-2", unit_price=d("5.0"), currency="USD")
+    with closing(opened(sqlite_url, None)) as store:
+        with store.transaction() as books:
+            assert books.reconciliation.post(ADJUSTMENT)
+            assert not books.reconciliation.post(ADJUSTMENT)
+            assert books.reconciliation.post(priced)
+            books.declare_cost(BASIS)
+        assert differing(store) == []
+    with owner_of(sqlite_url) as connection:
+        connection.execute(text(forgery))
+    with closing(opened(sqlite_url, None)) as store:
+        (found,) = differing(store)
+
+    assert found.startswith(about)

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from zoe_tools.domain.audit import AuditKind, AuditRow, BooksState
+from zoe_tools.domain.audit import STATED, AuditKind, AuditRow, BooksState
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.money import short
 
 _SETTLED = frozenset(state.value for state in IntentState if state.is_terminal)
 _NUMBERS = ("quantity", "price", "cost", "fee")
+_STATED_NUMBERS = frozenset({"quantity", "price"})
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class LastTold:
     fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
     positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
     ledger: dict[str, tuple[int, str]] = field(default_factory=dict)
+    statements: dict[str, tuple[int, tuple[object, ...]]] = field(default_factory=dict)
     level: tuple[int, str] | None = None
 
     def hear(self, row: AuditRow) -> None:
@@ -49,10 +51,20 @@ class LastTold:
                     self.positions[str(facts["position_id"])] = (row.seq, held)
                 case AuditKind.LEDGER.value:
                     self.ledger[str(facts["slice"])] = (row.seq, str(facts["digest"]))
+                case AuditKind.STATEMENT.value:
+                    said = tuple(_stated(name, facts.get(name)) for name in STATED)
+                    self.statements[str(facts["about"])] = (row.seq, said)
                 case _:
                     self.level = (row.seq, str(facts["level"]))
         except (json.JSONDecodeError, KeyError, InvalidOperation):
             return  # a row that was changed: its hash has said so
+
+
+def _stated(name: str, value: object) -> object:
+    """What is empty is told by neither: the log leaves it out."""
+    if value is None or value == "":
+        return None
+    return Decimal(str(value)) if name in _STATED_NUMBERS else value
 
 
 _HEARD = frozenset(
@@ -63,6 +75,7 @@ _HEARD = frozenset(
         AuditKind.FILL.value,
         AuditKind.POSITION.value,
         AuditKind.LEDGER.value,
+        AuditKind.STATEMENT.value,
         AuditKind.TRADING_STATE.value,
     }
 )
@@ -91,7 +104,7 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
 
 
 def _appended(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
-    """Of what is only ever added to: events, executions, ledger rows by their slices."""
+    """Of what is only ever added to: events, executions, ledger rows by slices, statements."""
     for key, (seq, status) in told.events.items():
         if books.events.get(key) != status:
             yield (
@@ -104,6 +117,10 @@ def _appended(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     for name, (seq, digest) in told.ledger.items():
         if books.ledger.get(name) != digest:
             yield seq, f"the ledger rows that row {seq} tells ({name}) are not so in the books"
+    for about, (seq, said) in told.statements.items():
+        now = books.statements.get(about)
+        if now is None or tuple(map(_stated, STATED, now)) != said:
+            yield seq, f"{about} is not so in the books as row {seq} tells it"
 
 
 def _positions(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:

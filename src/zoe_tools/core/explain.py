@@ -276,6 +276,14 @@ def _position(facts: Facts) -> tuple[str, str]:
     )
 
 
+def _statement(facts: Facts) -> tuple[str, str]:
+    at = f" at {_amount(facts['price'])} {_text(facts, 'currency')}" if facts.get("price") else ""
+    about = _text(facts, "about")
+    said = f"{about[:1].upper()}{about[1:]}: {_amount(facts.get('quantity'))}"
+    reason = f", as {facts['reason']}" if facts.get("reason") else ""
+    return f"{said} {_text(facts, 'asset')}{at}{reason}.", f"by {_text(facts, 'author')}"
+
+
 def _trading_state(facts: Facts) -> tuple[str, str]:
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     level = _text(facts, "level")
@@ -315,6 +323,7 @@ _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
     AuditKind.POSITION.value: _position,
     AuditKind.TRADING_STATE.value: _trading_state,
     AuditKind.CONFIG.value: _config,
+    AuditKind.STATEMENT.value: _statement,
     **dict.fromkeys(
         (
             AuditKind.GENESIS.value,

@@ -41,6 +41,7 @@ class AuditKind(StrEnum):
     TRADING_STATE = "trading state"
     CONFIG = "config"
     LEDGER = "ledger"
+    STATEMENT = "statement"
     ACTION = "action"
     PRUNED = "pruned"
     RESTORED = "restored"
@@ -159,7 +160,8 @@ class BooksState:
     """What the tables of the books say now of what the log tells too.
 
     An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
-    position status and quantity; the level; the digest of each slice of the ledger.
+    position status and quantity; the level; the digest of each slice of the ledger; what a person
+    stated, an adjustment or a cost, in the values of `STATED`.
     """
 
     intents: Mapping[str, tuple[str, str]]
@@ -168,11 +170,21 @@ class BooksState:
     positions: Mapping[str, tuple[str, Decimal]]
     level: str | None
     ledger: Mapping[str, str] = field(default_factory=dict)
+    statements: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+
+
+STATED = ("asset", "quantity", "price", "currency", "position_id", "author", "reason")
+"""What is compared of an adjustment, or of what a deposit is declared to have cost."""
 
 
 def instant(at: datetime) -> str:
     """One spelling for one moment: UTC, with microseconds."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def cost_name(ledger_id: str, declared_at: datetime) -> str:
+    """What a declaration goes by in the log: of one deposit there may be several declarations."""
+    return f"cost of {ledger_id}, told {instant(declared_at)}"
 
 
 def moment(at: str) -> datetime:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import Connection, select
 
-from zoe_tools.domain.audit import BooksState
+from zoe_tools.domain.audit import BooksState, cost_name
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.store.ledger_digest import slice_digests
+from zoe_tools.store.record_tables import ADJUSTMENTS, COST_BASIS
 from zoe_tools.store.tables import (
     CRYPTO_FILLS,
     CRYPTO_POSITIONS,
@@ -48,4 +51,39 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         positions={row[0]: (row[1], row[2]) for row in position_rows},
         level=level,
         ledger=slice_digests(connection, account_id),
+        statements=dict(_statements(connection, account_id)),
     )
+
+
+def _statements(
+    connection: Connection, account_id: AccountId
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """What persons stated: of each its name, and what `STATED` names."""
+    told = ADJUSTMENTS.c
+    for row in connection.execute(select(ADJUSTMENTS).where(told.account_id == account_id)):
+        yield (
+            f"adjustment {row.adjustment_id}",
+            (
+                row.asset,
+                row.quantity,
+                row.unit_price,
+                row.currency,
+                row.position_id,
+                row.author,
+                row.reason,
+            ),
+        )
+    declared = COST_BASIS.c
+    for row in connection.execute(select(COST_BASIS).where(declared.account_id == account_id)):
+        yield (
+            cost_name(row.ledger_id, row.declared_at),
+            (
+                row.asset,
+                row.quantity,
+                row.unit_cost,
+                row.currency,
+                "",
+                row.declared_by,
+                row.reason,
+            ),
+        )

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from zoe_tools.domain.audit import AuditKind
+from zoe_tools.domain.audit import AuditKind, cost_name
+from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, ProofKind
+from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
@@ -77,6 +79,38 @@ def position(log: Log, position: Position) -> None:
     ids = (position.position_id, position.stop_client_order_id, position.stop_venue_order_id)
     at = None if log.has_notes else position.closed_at or position.opened_at
     log.note(AuditKind.POSITION, at, ids, _facts(position))
+
+
+def adjustment(log: Log, posted: Adjustment) -> None:
+    """What was added to the books where nothing explained a difference, whole."""
+    facts = {
+        "about": f"adjustment {posted.adjustment_id}",
+        "asset": posted.asset,
+        "quantity": posted.quantity,
+        "price": posted.unit_price,
+        "currency": posted.currency,
+        "position_id": posted.position_id or "",
+        "discrepancy_id": posted.discrepancy_id or "",
+        "author": posted.author,
+        "reason": posted.reason,
+    }
+    ids = (posted.adjustment_id, posted.position_id, posted.discrepancy_id)
+    log.note(AuditKind.STATEMENT, posted.adjusted_at, ids, facts)
+
+
+def cost(log: Log, basis: CostBasis) -> None:
+    """What somebody declared that a deposit had cost."""
+    facts = {
+        "about": cost_name(basis.ledger_id, basis.declared_at),
+        "asset": basis.asset,
+        "quantity": basis.quantity,
+        "price": basis.unit_cost,
+        "currency": basis.currency,
+        "position_id": "",
+        "author": basis.declared_by,
+        "reason": basis.reason,
+    }
+    log.note(AuditKind.STATEMENT, basis.declared_at, (basis.ledger_id,), facts)
 
 
 def trading_state(log: Log, state: TradingState) -> None:

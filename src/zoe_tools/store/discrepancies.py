@@ -36,7 +36,7 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import plain
-from zoe_tools.store import fills, orders
+from zoe_tools.store import audit, audit_notes, fills, orders
 from zoe_tools.store.record_tables import (
     ADJUSTMENTS,
     CRYPTO_RECONCILIATION_EVENTS,
@@ -51,8 +51,11 @@ _OVER = DiscrepancyState.RESOLVED.value
 class ReconciliationBook:
     """One account's part, within one transaction."""
 
-    def __init__(self, connection: Connection, account_id: AccountId, mode: str) -> None:
+    def __init__(
+        self, connection: Connection, account_id: AccountId, mode: str, log: audit.Log
+    ) -> None:
         self._connection = connection
+        self._log = log
         self._account_id = account_id
         self._mode = mode
 
@@ -162,7 +165,7 @@ class ReconciliationBook:
     # --- adjustments -----------------------------------------------------------------------------
 
     def post(self, adjustment: Adjustment) -> bool:
-        """Book it; False if it is booked already."""
+        """Book it, and tell the audit log all of it; False if it is booked already."""
         values = {
             "account_id": self._account_id,
             "adjustment_id": adjustment.adjustment_id,
@@ -176,7 +179,10 @@ class ReconciliationBook:
             "reason": adjustment.reason,
             "adjusted_at": adjustment.adjusted_at,
         }
-        return insert_new(self._connection, ADJUSTMENTS, values)
+        is_new = insert_new(self._connection, ADJUSTMENTS, values)
+        if is_new:
+            audit_notes.adjustment(self._log, adjustment)
+        return is_new
 
     def adjustments(self) -> tuple[Adjustment, ...]:
         """All of them, oldest first."""

@@ -1,6 +1,7 @@
 """The part of a transaction that is no business: signs of life, decisions, findings, starts.
 
-A dry run may write all of it, and none of it is in the audit log.
+A dry run may write all of it, and none of it is in the audit log; but for adjustments, which are
+business.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from zoe_tools.domain.observation import (
     Details,
     Heartbeat,
 )
-from zoe_tools.store import observations
+from zoe_tools.store import audit, observations
 from zoe_tools.store.discrepancies import ReconciliationBook
 
 
 class Observing:
     """What a `Transaction` notes and reads beside the books."""
+
+    _audit: audit.Log
 
     def __init__(self, connection: Connection, account: Account) -> None:
         self._connection = connection
@@ -44,7 +47,9 @@ class Observing:
     @property
     def reconciliation(self) -> ReconciliationBook:
         """Comparisons with the venue: runs, discrepancies, where the account stands."""
-        return ReconciliationBook(self._connection, self.account_id, self._account.mode)
+        return ReconciliationBook(
+            self._connection, self.account_id, self._account.mode, self._audit
+        )
 
     def record_decision(self, at: datetime, symbol: Symbol, kind: str, details: Details) -> None:
         """Note a decision, or in shadow an order that would have been sent."""

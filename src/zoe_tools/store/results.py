@@ -12,7 +12,7 @@ from datetime import datetime
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
 from zoe_tools.domain.lot import CostBasis
-from zoe_tools.store import candles, marks, pnl
+from zoe_tools.store import audit_notes, candles, marks, pnl
 from zoe_tools.store.observing import Observing
 
 
@@ -58,6 +58,7 @@ class Results(Observing):
     def declare_cost(self, basis: CostBasis) -> None:
         """Add what a deposit is declared to have cost; the last word on a deposit counts."""
         pnl.declare_cost(self._connection, self.account_id, basis)
+        audit_notes.cost(self._audit, basis)
 
     def declared_costs(self) -> tuple[CostBasis, ...]:
         """All declarations, in the order they were made."""
