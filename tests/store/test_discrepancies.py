@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -25,6 +26,7 @@ from zoe_tools.domain.discrepancy import (
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
 from zoe_tools.errors import StoreError
 from zoe_tools.store.store import Store
 
@@ -150,6 +152,53 @@ def differing(store: Store) -> list[str]:
         for row in books.audit.rows():
             told.hear(row)
         return [message for _, message in differences(told, books.audit.books())]
+
+
+def level(number: int, quantity: str, **changes: Any) -> TakeProfitLevel:
+    """A managed level of P1 that waits."""
+    values: dict[str, Any] = {"status": LevelStatus.WAITING, "mode": TargetMode.MANAGED, **changes}
+    return TakeProfitLevel(
+        position_id=PositionId("P1"),
+        level=number,
+        price=d("70000.10"),
+        quantity=d(quantity),
+        updated_at=NOON,
+        **values,
+    )
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE take_profit_levels SET quantity = '4' WHERE level = 1",
+        "UPDATE take_profit_levels SET price = '1' WHERE level = 2",
+        "UPDATE take_profit_levels SET status = 'filled' WHERE level = 2",
+        "DELETE FROM take_profit_levels",
+    ],
+)
+def test_targets_that_were_changed_at_a_prompt_are_found_by_the_log(
+    sqlite_url: str, forgery: str
+) -> None:
+    """They say at which price coins are sold; set anew, the last word counts."""
+    with closing(opened(sqlite_url, None)) as store:
+        with store.transaction() as books:
+            books.set_targets(PositionId("P1"), [level(1, "0.4")])
+            books.set_targets(PositionId("P1"), [level(1, "0.2"), level(2, "0.20")])
+            books.set_targets(PositionId("P2"), [level(1, "1")])
+            books.set_targets(PositionId("P2"), [])
+            books.set_targets(PositionId("P3"), [])
+        with store.transaction() as books:
+            books.set_targets(PositionId("P1"), [level(1, "0.20"), level(2, "0.2")])
+        with store.transaction() as books:
+            assert [row.kind for row in books.audit.rows()].count("targets") == 4
+        assert differing(store) == []
+    with owner_of(sqlite_url) as connection:
+        connection.execute(text(forgery))
+    with closing(opened(sqlite_url, None)) as store:
+        (found,) = differing(store)
+
+    assert found.startswith("the targets of P1 are ")
+    assert "says 0.2 at 70000.1 (managed, waiting), 0.2 at 70000.1" in found
 
 
 @pytest.mark.parametrize(

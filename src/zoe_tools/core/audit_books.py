@@ -29,6 +29,7 @@ class LastTold:
     positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
     ledger: dict[str, tuple[int, str]] = field(default_factory=dict)
     statements: dict[str, tuple[int, tuple[object, ...]]] = field(default_factory=dict)
+    targets: dict[str, tuple[int, str]] = field(default_factory=dict)
     level: tuple[int, str] | None = None
 
     def hear(self, row: AuditRow) -> None:
@@ -54,6 +55,9 @@ class LastTold:
                 case AuditKind.STATEMENT.value:
                     said = tuple(_stated(name, facts.get(name)) for name in STATED)
                     self.statements[str(facts["about"])] = (row.seq, said)
+                case AuditKind.TARGETS.value:
+                    levels = str(facts.get("levels", ""))
+                    self.targets[str(facts["position_id"])] = (row.seq, levels)
                 case _:
                     self.level = (row.seq, str(facts["level"]))
         except (json.JSONDecodeError, KeyError, InvalidOperation):
@@ -76,6 +80,7 @@ _HEARD = frozenset(
         AuditKind.POSITION.value,
         AuditKind.LEDGER.value,
         AuditKind.STATEMENT.value,
+        AuditKind.TARGETS.value,
         AuditKind.TRADING_STATE.value,
     }
 )
@@ -131,3 +136,8 @@ def _positions(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
         shown = "gone" if now is None else f"{now[0]} with {short(now[1])}"
         then = f"{status} with {short(quantity)}"
         yield seq, f"position {position_id} is {shown} in the books; row {seq} says {then}"
+    for position_id, (seq, levels) in told.targets.items():
+        found = books.targets.get(position_id, "")
+        if found != levels:
+            there = f"the targets of {position_id} are {found or 'none'} in the books"
+            yield seq, f"{there}; row {seq} says {levels or 'none'}"

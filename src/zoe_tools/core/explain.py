@@ -284,6 +284,10 @@ def _statement(facts: Facts) -> tuple[str, str]:
     return f"{said} {_text(facts, 'asset')}{at}{reason}.", f"by {_text(facts, 'author')}"
 
 
+def _targets(facts: Facts) -> tuple[str, str]:
+    return f"Its targets are {_text(facts, 'levels') or 'none'}.", "our books"
+
+
 def _trading_state(facts: Facts) -> tuple[str, str]:
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     level = _text(facts, "level")
@@ -324,6 +328,7 @@ _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
     AuditKind.TRADING_STATE.value: _trading_state,
     AuditKind.CONFIG.value: _config,
     AuditKind.STATEMENT.value: _statement,
+    AuditKind.TARGETS.value: _targets,
     **dict.fromkeys(
         (
             AuditKind.GENESIS.value,

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.domain.money import short
 from zoe_tools.domain.plan import jsonable
+from zoe_tools.domain.take_profit import TakeProfitLevel
 
 NOTHING_BEFORE = "0" * 64
 """The previous hash of a log's first row."""
@@ -42,6 +44,7 @@ class AuditKind(StrEnum):
     CONFIG = "config"
     LEDGER = "ledger"
     STATEMENT = "statement"
+    TARGETS = "targets"
     ACTION = "action"
     PRUNED = "pruned"
     RESTORED = "restored"
@@ -161,7 +164,8 @@ class BooksState:
 
     An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
     position status and quantity; the level; the digest of each slice of the ledger; what a person
-    stated, an adjustment or a cost, in the values of `STATED`.
+    stated, an adjustment or a cost, in the values of `STATED`; the targets of each position, as
+    `levels_text` spells them.
     """
 
     intents: Mapping[str, tuple[str, str]]
@@ -171,6 +175,7 @@ class BooksState:
     level: str | None
     ledger: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
 
 
 STATED = ("asset", "quantity", "price", "currency", "position_id", "author", "reason")
@@ -185,6 +190,14 @@ def instant(at: datetime) -> str:
 def cost_name(ledger_id: str, declared_at: datetime) -> str:
     """What a declaration goes by in the log: of one deposit there may be several declarations."""
     return f"cost of {ledger_id}, told {instant(declared_at)}"
+
+
+def levels_text(levels: Iterable[TakeProfitLevel]) -> str:
+    """Take-profit levels as the log tells them; none is nothing."""
+    return ", ".join(
+        f"{short(each.quantity)} at {short(each.price)} ({each.mode.value}, {each.status.value})"
+        for each in sorted(levels, key=lambda each: each.level)
+    )
 
 
 def moment(at: str) -> datetime:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, select
 
-from zoe_tools.domain.audit import BooksState, cost_name
+from zoe_tools.domain.audit import BooksState, cost_name, levels_text
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.store.ledger_digest import slice_digests
 from zoe_tools.store.record_tables import ADJUSTMENTS, COST_BASIS
@@ -17,6 +17,7 @@ from zoe_tools.store.tables import (
     ORDER_INTENTS,
     TRADING_STATES,
 )
+from zoe_tools.store.targets import levels_by_position
 
 
 def books_state(connection: Connection, account_id: AccountId) -> BooksState:
@@ -52,6 +53,10 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         level=level,
         ledger=slice_digests(connection, account_id),
         statements=dict(_statements(connection, account_id)),
+        targets={
+            name: levels_text(each)
+            for name, each in levels_by_position(connection, account_id).items()
+        },
     )
 
 

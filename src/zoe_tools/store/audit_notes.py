@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from zoe_tools.domain.audit import AuditKind, cost_name
+from zoe_tools.domain.audit import AuditKind, cost_name, levels_text
 from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.identifiers import IntentId, PositionId
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, ProofKind
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.store.audit import Log
 
@@ -111,6 +112,21 @@ def cost(log: Log, basis: CostBasis) -> None:
         "reason": basis.reason,
     }
     log.note(AuditKind.STATEMENT, basis.declared_at, (basis.ledger_id,), facts)
+
+
+def targets(
+    log: Log,
+    position_id: PositionId,
+    before: Sequence[TakeProfitLevel],
+    after: Sequence[TakeProfitLevel],
+) -> None:
+    """A position's take-profit levels, if they are others than before."""
+    now = levels_text(after)
+    if now == levels_text(before):
+        return
+    at = None if log.has_notes else max(each.updated_at for each in (*before, *after))
+    facts = {"position_id": position_id, "levels": now}
+    log.note(AuditKind.TARGETS, at, (position_id,), facts)
 
 
 def trading_state(log: Log, state: TradingState) -> None:

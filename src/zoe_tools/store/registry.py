@@ -81,7 +81,9 @@ class Registry(Observing):
 
     def set_targets(self, position_id: PositionId, levels: Sequence[TakeProfitLevel]) -> None:
         """Bring the position's take-profit levels to these."""
+        before = self.targets(position_id)
         targets.set_levels(self._connection, self.account_id, position_id, levels)
+        audit_notes.targets(self._audit, position_id, before, levels)
 
     def targets(self, position_id: PositionId | None = None) -> tuple[TakeProfitLevel, ...]:
         """The levels of a position, or of every one that is not over; in order."""

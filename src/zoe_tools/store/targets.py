@@ -69,6 +69,17 @@ def levels(
     return tuple(_level_of(row) for row in connection.execute(statement))
 
 
+def levels_by_position(
+    connection: Connection, account_id: AccountId
+) -> dict[str, list[TakeProfitLevel]]:
+    """Of every position, those that are over too."""
+    table = TAKE_PROFIT_LEVELS
+    found: dict[str, list[TakeProfitLevel]] = {}
+    for row in connection.execute(select(table).where(table.c.account_id == account_id)):
+        found.setdefault(row.position_id, []).append(_level_of(row))
+    return found
+
+
 def _level_of(row: Row[Any]) -> TakeProfitLevel:
     return TakeProfitLevel(
         position_id=row.position_id,
