@@ -180,13 +180,6 @@ def _positions() -> None:
         _owned("take_profit_levels"),
         _keyed("take_profit_levels", "position_id", "level"),
     )
-    op.create_table(
-        "pending_reversals",
-        *(_text(name) for name in ("account_id", "symbol", "position_id", "new_side")),
-        _time("created_at"),
-        _owned("pending_reversals"),
-        _keyed("pending_reversals", "symbol"),
-    )
 
 
 def _reconciliation() -> None:

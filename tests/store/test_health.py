@@ -342,8 +342,8 @@ def test_a_table_or_a_column_that_is_gone_is_found(books: str) -> None:
         connection.execute(text("ALTER TABLE boot_audit DROP COLUMN status"))
     assert "boot_audit.status" in judged(books)["columns"].detail
     with owner_of(books) as connection:
-        connection.execute(text("DROP TABLE pending_reversals"))
-    with pytest.raises(StoreUnavailable, match="lacks the table pending_reversals"):
+        connection.execute(text("DROP TABLE take_profit_levels"))
+    with pytest.raises(StoreUnavailable, match="lacks the table take_profit_levels"):
         judged(books)
 
 

@@ -190,16 +190,6 @@ TAKE_PROFIT_LEVELS = Table(
     moment("updated_at"),
 )
 
-PENDING_REVERSALS = Table(
-    "pending_reversals",
-    COLLECTION,
-    account(is_key=True),
-    key("symbol"),
-    text("position_id"),
-    text("new_side"),
-    moment("created_at"),
-)
-
 CRYPTO_RECONCILIATION_EVENTS = Table(
     "crypto_reconciliation_events",
     COLLECTION,
