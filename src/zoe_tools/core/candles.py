@@ -46,6 +46,11 @@ class CandleBuilder:
         self._running: _Running | None = None
         self._closed_at: datetime | None = None
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the running candle is over by the clock; None while none is running."""
+        return None if self._running is None else self._running.opened_at + self._length
+
     def add(self, trade: PublicTrade) -> Candle | None:
         """Fold one print; returns the candle that it ends, if any. Late prints are left out."""
         start = bucket_start(trade.traded_at, self._length)

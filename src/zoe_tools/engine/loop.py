@@ -1,53 +1,39 @@
 """The trading loop: what the streams say, one turn after the other, until told to stop.
 
-Stream events are folded where they arrive; decisions are made in turns, at the loop's own pace,
-never inside a stream callback. Everything that changes the world goes through the gate.
+Stream events are folded where they arrive (`following`), the strategy is asked beside (`deciding`);
+here, at the loop's own pace, is decided and done what follows from both. Everything that changes
+the world goes through the gate.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
-from zoe_tools.core.strategy.protocol import Decision, MarketView
+from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
-from zoe_tools.domain.stream import (
-    BalancesSnapshot,
-    BalanceUpdate,
-    ExecutionReport,
-    ExecutionsSnapshot,
-    Gap,
-    InstrumentsUpdate,
-    StreamDown,
-    StreamEvent,
-    StreamUp,
-)
-from zoe_tools.domain.wallet import MAIN
 from zoe_tools.engine.books import Books
-from zoe_tools.engine.decisions import write_decisions, write_would_be
+from zoe_tools.engine.deciding import Deciding
+from zoe_tools.engine.decisions import write_would_be
+from zoe_tools.engine.following import Following
 from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.protection import ProtectionWatch
-from zoe_tools.engine.statuses import Source, StatusWatch
+from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
-from zoe_tools.errors import PlanStale, VenueError
+from zoe_tools.errors import PlanStale
 from zoe_tools.store.store import Transaction
-
-_LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
@@ -59,7 +45,6 @@ class TradingLoop:
     def __init__(self, parts: LoopParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._statuses = StatusWatch(parts.catalogue, trust_s=parts.cadence.instruments_s)
         self._instruments: Mapping[Symbol, Instrument] = {
             each.symbol: each for each in parts.catalogue
         }
@@ -70,149 +55,48 @@ class TradingLoop:
             wires=frozenset({"public", "private"}),
         )
         self.books = Books(parts.store, parts.policy)
+        self.following = Following(parts, self.view, self.books, self._heard)
+        self.deciding = Deciding(parts, self.view, self.books, self.wake)
+        self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
         self.watch = ProtectionWatch()
         self.cycles = 0
-        self.candles_seen = 0
         self.would_be_orders = 0
         self._exiting: set[PositionId] = set()
         self._entries_wanted: dict[Symbol, Decision] = {}
-        self._in_wallets: dict[tuple[str, str], Decimal] = {}
         self._noted: set[str] = set()
         self._wake = asyncio.Event()
         self._quiet_until: datetime | None = None
         self._is_stopping = False
-        self._is_behind = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
-        self._reasons: tuple[str, ...] = ()
-        self._was_up = False
-        self._down: set[str] = set()
         self._started_at = parts.clock.now()
 
-    # --- events ----------------------------------------------------------------------------------
-
     async def follow(self) -> None:
-        """Fold the feed's events until the feed is closed."""
-        async for event in self._parts.feed.events():
-            now = self._clock.now()
-            self.view.apply(event, now)
-            await self._book(event, now)
-            self._wake.set()
-
-    async def _book(self, event: StreamEvent, now: datetime) -> None:
-        match event:
-            case ExecutionReport():
-                await self._book_reports((event,), now)
-            case ExecutionsSnapshot(reports=reports):
-                await self._book_reports(reports, now)
-            case InstrumentsUpdate():
-                await self.heed_statuses(event, "stream")
-            case BalancesSnapshot(holdings=holdings):
-                self._in_wallets = {(asset, wallet): total for asset, wallet, total in holdings}
-            case BalanceUpdate(entry=entry):
-                self._in_wallets[entry.asset, entry.wallet] = entry.balance
-            case StreamUp(wire=wire):
-                self._tell_wire(now, wire, is_up=True)
-                if wire == "private":
-                    await self._private_is_up(now)
-            case StreamDown(wire=wire):
-                self._tell_wire(now, wire, is_up=False)
-            case Gap(wire="private", channel=channel) if channel:
-                await self._catch_up(now)
-            case _:
-                pass
-
-    def _tell_wire(self, now: datetime, wire: str, *, is_up: bool) -> None:
-        """A wire that is lost is told once, and so is its return."""
-        if is_up == (wire in self._down):
-            self._down ^= {wire}
-            self._parts.narrator.show_wire(now, wire, is_up=is_up)
-
-    async def _private_is_up(self, now: datetime) -> None:
-        if self._was_up:
-            await self._catch_up(now)
-        self._was_up = True
-
-    async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
-        for report in reports:
-            self._parts.sightings.note(report)
-            await self._parts.gate.record_report(report)
-        await self.books.refresh(now)
-        for report in reports:
-            if report.fill is not None and not report.is_snapshot:
-                self._parts.narrator.show_fill(report.fill)
-        for position in self.books.take_closed():
-            self._parts.narrator.show_closed(position)
-
-    async def _catch_up(self, now: datetime) -> None:
-        """What was missed while the private wire was away is asked of the venue's records.
-
-        A venue that does not answer, or not with all trades, is asked again by the chase.
-        """
-        self._is_behind = True
-        await self._ask_records(now)
-
-    async def _ask_records(self, now: datetime) -> None:
-        try:
-            recovery = await self._parts.gate.recover(patient=False)
-            self._is_behind = recovery.lacks_fills
-        except VenueError as error:
-            _LOG.warning("The venue's records cannot be read: %s", error.message)
-        await self.books.refresh(now)
-
-    async def chase_unresolved(self) -> None:
-        """Ask the venue's records about what was missed and what is open.
-
-        What was missed keeps all new risk back, an open intent that on its own instrument.
-        """
-        if self.books.unresolved or self._is_behind:
-            await self._ask_records(self._clock.now())
-            self.wake()
-
-    async def heed_statuses(self, update: InstrumentsUpdate, source: Source) -> None:
-        """What one may do with instruments, from the next turn on; what changed is told."""
-        now = self._clock.now()
-        changes = self._statuses.heed(update, source, now)
-        if not changes:
-            return
-
-        def work(transaction: Transaction) -> None:
-            for each in changes:
-                details = {"status": each.status.value, "before": each.before.value}
-                transaction.record_decision(
-                    now, each.symbol, "instrument_status", {**details, "source": each.source}
-                )
-
-        await self._parts.store.run(work)
-        for each in changes:
-            self._parts.narrator.show_note(now, each.sentence)
-        self.wake()
+        """Fold and book the feed's events until the feed is closed."""
+        await self.following.follow()
 
     def wake(self) -> None:
         """Take a turn soon."""
         self._wake.set()
 
-    def stand(self, reasons: tuple[str, ...]) -> None:
-        """With reasons: no entries, and working ones are cancelled; without: trade."""
-        if reasons != self._reasons:
-            self._parts.narrator.show_standing(self._clock.now(), reasons)
-        self._reasons = reasons
-        self.wake()
-
-    @property
-    def is_protecting_only(self) -> bool:
-        """Whether the account is not ready for new risk."""
-        return bool(self._reasons)
+    def stand(self, watch: str, reasons: tuple[str, ...]) -> None:
+        """What a watch has against entries: with reasons none are made, and working ones go."""
+        if self.standing.set(watch, reasons):
+            self.wake()
 
     async def return_to_store(self, check: Callable[[Transaction], None]) -> None:
         """Where the store was away and is back: have it told, catch up, and trade again."""
         self._note_outage()
         if await self._outage.ends(check):
-            await self._catch_up(self._clock.now())
+            await self.following.catch_up(self._clock.now())
             self.wake()
 
     def _note_outage(self) -> None:
-        self._is_behind |= self._outage.begins()
+        self.following.is_behind |= self._outage.begins()
+
+    def _heard(self) -> None:
+        self.deciding.notice()
+        self.wake()
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -222,6 +106,7 @@ class TradingLoop:
             await self._wait(stop)
             await self._turn()
         self._is_stopping = True
+        self.deciding.end()
         give_up_at = self._clock.now() + timedelta(seconds=self._settling_s)
         while self._clock.now() < give_up_at:
             await self._turn()
@@ -251,7 +136,9 @@ class TradingLoop:
 
     @property
     def _only_reduces(self) -> bool:
-        return self.is_protecting_only or self._parts.gate.is_store_away or not self.books.is_sound
+        return (
+            self.standing.only_protects or self._parts.gate.is_store_away or not self.books.is_sound
+        )
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until something happened, or a cycle's time is over."""
@@ -273,7 +160,7 @@ class TradingLoop:
         self._note_outage()
         if self.books.day != now.date():
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
-        decisions = await self._decide(now)
+        decisions = self.deciding.take()
         self._note_exits(now, decisions)
         entry = self._next_entry(now, decisions)
         self.watch.look(
@@ -295,7 +182,7 @@ class TradingLoop:
         await self._carry_out(snapshot, plan, entry)
         if self._parts.gate.is_store_away:
             # What was under way when the store went may have filled before the copy knew of it.
-            await self._catch_up(self._clock.now())
+            await self.following.catch_up(self._clock.now())
         await self.books.refresh(self._clock.now())
         self._wake.set()
 
@@ -318,7 +205,7 @@ class TradingLoop:
             self._entries_wanted.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
-        if not self.view.is_live or self._is_behind or self._only_reduces:
+        if not self.view.is_live or self.following.is_behind or self._only_reduces:
             self._outage.withholds(self._entries_wanted)
             self._entries_wanted.clear()
         if not self._entries_wanted or not self._may_act(now):
@@ -365,33 +252,6 @@ class TradingLoop:
         """A refused or unanswered step is not tried again within the same moment."""
         self._quiet_until = self._clock.now() + timedelta(seconds=self._parts.cadence.cycle_s)
 
-    async def _decide(self, now: datetime) -> tuple[Decision, ...]:
-        closed = self.view.take_closed(now)
-        self.candles_seen += len(closed)
-        if self._is_stopping:
-            return ()
-        decisions: list[Decision] = []
-        for symbol in dict.fromkeys(candle.symbol for candle in closed):
-            quote = self.view.fresh_quote(symbol, now, self._parts.policy.quote_stale_s)
-            if quote is None:
-                continue
-            position = next((each for each in self._held() if each.symbol == symbol), None)
-            decisions.append(
-                self._parts.strategy.decide(
-                    MarketView(
-                        symbol=symbol,
-                        now=now,
-                        quote=quote,
-                        candles=self.view.candles(symbol),
-                        position=position,
-                    )
-                )
-            )
-        wanted = tuple(each for each in decisions if each.action != "hold")
-        if wanted:
-            await self._parts.store.run(lambda tx: write_decisions(tx, now, wanted))
-        return tuple(decisions)
-
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
         leaving = {each.symbol for each in decisions if each.action == "exit"}
         policy = self._parts.policy
@@ -437,7 +297,7 @@ class TradingLoop:
             if (quote := self.view.fresh_quote(symbol, now, stale_s)) is not None
         )
         balances: Reading[tuple[Balance, ...]] | Missing = Missing("no balances streamed yet")
-        if self._in_wallets:
+        if self.following.wallets.is_known:
             balances = Reading(self.balances(), now, "balances stream")
         return Snapshot(
             taken_at=now,
@@ -446,7 +306,7 @@ class TradingLoop:
             trading_state=self.books.trading_state,
             reconciliation=self.books.reconciliation,
             venue_mode=Reading(self.view.mode, now, "status stream"),
-            catalogue=Reading(self._statuses.catalogue, self._started_at, "AssetPairs"),
+            catalogue=Reading(self.following.statuses.catalogue, self._started_at, "AssetPairs"),
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,
@@ -461,18 +321,11 @@ class TradingLoop:
 
     def balances(self) -> tuple[Balance, ...]:
         """What lies in the wallet that trades, as the balances stream last told it."""
-        return tuple(
-            Balance(asset=asset, total=total)
-            for (asset, wallet), total in sorted(self._in_wallets.items())
-            if wallet == MAIN
-        )
+        return self.following.wallets.trading()
 
     def totals(self) -> tuple[Balance, ...]:
-        """The same over all wallets: what staked coins are worth counts too."""
-        found: dict[str, Decimal] = {}
-        for (asset, _), total in sorted(self._in_wallets.items()):
-            found[asset] = found.get(asset, ZERO) + total
-        return tuple(Balance(asset=asset, total=total) for asset, total in found.items())
+        """The same over all wallets."""
+        return self.following.wallets.over_all()
 
     def tally(self) -> LoopTally:
         """What was counted so far."""
@@ -480,7 +333,7 @@ class TradingLoop:
             started_at=self._started_at,
             ended_at=self._clock.now(),
             cycles=self.cycles,
-            candles=self.candles_seen,
+            candles=self.deciding.candles_seen,
             prints=self.view.prints,
             would_be_orders=self.would_be_orders,
             unprotected_seconds=self.watch.seconds,

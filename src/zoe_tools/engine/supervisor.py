@@ -62,6 +62,9 @@ Watcher = Callable[[TradingLoop], Awaitable[None]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
 """Why new risk would be wrong now, a sentence each; empty when the account is ready."""
 
+READINESS = "readiness"
+"""The watch that asks pre-flight and reconciliation at the start."""
+
 ASK_AGAIN_S = 60.0
 """How long, in the venue's seconds, a loop that only protects waits before it asks again."""
 
@@ -111,7 +114,7 @@ async def supervise(
                 await _ask_readiness(loop, readiness)
             keeper.cancel()
         helpers = [*_beside(loop, parts, holder), *_polls(loop, parts)]
-        if readiness is not None and loop.is_protecting_only:
+        if readiness is not None and loop.standing.of(READINESS):
             helpers.append(_await_readiness(loop, parts, readiness))
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
@@ -240,14 +243,14 @@ async def _ask_readiness(loop: TradingLoop, readiness: Readiness) -> None:
             "The account is not ready to be traded: " + "; ".join(reasons) + ".",
             hint="Run `zoe pre-flight` and `zoe reconcile`, and mend what they find.",
         )
-    loop.stand(reasons)
+    loop.stand(READINESS, reasons)
 
 
 async def _await_readiness(loop: TradingLoop, parts: LoopParts, readiness: Readiness) -> None:
     """What keeps the loop from trading may pass: a maintenance, a stop it has just placed."""
-    while loop.is_protecting_only:
+    while loop.standing.of(READINESS):
         await parts.clock.sleep(ASK_AGAIN_S)
-        loop.stand(await readiness())
+        loop.stand(READINESS, await readiness())
 
 
 async def _look_on(watcher: Watcher, loop: TradingLoop) -> None:
@@ -282,6 +285,7 @@ def _beside(
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
     return [
         *((compare_for_ever(loop, parts),) if parts.compares else ()),
+        loop.deciding.run(),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),
@@ -302,7 +306,7 @@ async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -
 async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
     """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
     while True:
-        await loop.chase_unresolved()
+        await loop.following.chase_unresolved()
         await parts.clock.sleep(parts.cadence.health_s)
 
 
@@ -344,7 +348,7 @@ async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:
         except VenueError as error:
             _LOG.warning("The instruments cannot be read: %s", error.message)
         else:
-            await loop.heed_statuses(update, "list")
+            await loop.following.heed_statuses(update, "list")
 
 
 async def _poll_key(loop: TradingLoop, parts: LoopParts) -> None:
@@ -397,7 +401,7 @@ async def _end_at_home(
 def _mode(loop: TradingLoop, parts: LoopParts) -> str:
     if parts.is_shadow:
         return "shadow"
-    return "protect-only" if loop.is_protecting_only else "trading"
+    return "protect-only" if loop.standing.only_protects else "trading"
 
 
 def _write_beat(

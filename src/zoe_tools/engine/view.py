@@ -87,6 +87,17 @@ class LiveView:
             case _:
                 pass
 
+    @property
+    def has_closed(self) -> bool:
+        """Whether a candle was closed by a trade of the next one, and not yet taken."""
+        return bool(self._closed)
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """When the clock closes the next of the candles that have begun; None: none has."""
+        ends = (builder.ends_at for builder in self._builders.values())
+        return min((end for end in ends if end is not None), default=None)
+
     def take_closed(self, now: datetime) -> tuple[Candle, ...]:
         """Candles that closed since the last call; each is given once."""
         for builder in self._builders.values():
