@@ -45,6 +45,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("positions", 0),
     ("positions --all", 0),
     ("positions nobody", 2),
+    ("ledger import --from-venue --report", 3),
     ("ledger import --from-venue", 3),
     ("ledger import --from-venue --execute", 0),
     ("ledger", 0),

@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 
+import builders
 import kraken_answers as kraken
+from builders import d
+from zoe_tools.domain.policy import Policy
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.exports import KrakenExports
 from zoe_tools.kraken.market_reads import MarketReads
@@ -19,11 +24,14 @@ from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
+from zoe_tools.paper.engine.funding import Transfer
 from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.markets.synthetic import SyntheticMarket
 from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.virtual_loop import run_virtual
+from zoe_tools.store.runner import InlineRunner
 
 STARTS_AT = int(kraken.EPOCH.timestamp()) * 10**9
 
@@ -88,3 +96,41 @@ def visited(use: Callable[[PaperVenue], Awaitable[Any]]) -> Any:
             await rest.aclose()
 
     return run_virtual(run())
+
+
+def context_of(venue: Any, store: InlineRunner, clock: Any) -> Context:
+    """What the command hands on; of the wires the REST client alone."""
+    return Context(
+        settings=cast("Any", None),
+        account=builders.PAPER,
+        policy=Policy(),
+        clock=clock,
+        home=Path(),
+        is_paper=True,
+        wires=cast("Any", SimpleNamespace(rest=venue._rest)),
+        opened_venue=venue,
+        opened_store=store,
+    )
+
+
+async def lived(venue: PaperVenue) -> None:
+    """A life: trades, money in and out, margin, and two kinds of earning."""
+    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "market"}
+
+    async def place(**more: str) -> None:
+        await venue.rest.private("AddOrder", {**order, **more}, dict, is_write=True)
+        await venue.clock.sleep(5)
+
+    exchange, account = venue.exchange, venue.account
+    await place(volume="0.2")
+    exchange.deposit(account, "ETH", d("3"))
+    await place(volume="0.05", type="sell")
+    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.03"), target=".F"))
+    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.02"), target=".S"))
+    await place(volume="0.01", leverage="2")
+    await place(volume="0.01", type="sell", leverage="2")
+    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.01"), source=".F"))
+    exchange.transfer(account, Transfer(asset="USD", amount=d("50"), target="futures"))
+    exchange.deposit(account, "USD", d("25.5"))
+    await place(volume="0.01", oflags="fcib")
+    await place(volume="0.5", ordertype="limit", price="1000")

@@ -41,6 +41,7 @@ from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
+from zoe_tools.domain.export_report import ExportReport
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.ledger import LedgerEntry
@@ -283,6 +284,7 @@ RESULTS: dict[str, Result] = {
     "ledger import": an_object(
         imports=rows(a(Preview)),
         trades=rows(a(Evidence)),
+        report=a(ExportReport | None),
         proof=rows(a(AssetProof)),
         is_executed=flag,
         rows_booked=whole,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,16 @@ import pytest
 import ledger_rows
 from builders import d
 from command_line import LIVE_KEYS, migrated, zoe
-from fakes import Desk, at_the_desk, command_io
+from fakes import Desk, at_the_desk, command_io, fresh_store
+from paper_venue import PaperVenue, context_of, visited
+from zoe_tools.commands.invocation import GlobalOptions, Invocation
 from zoe_tools.commands.ledger import _ledger
-from zoe_tools.commands.ledger_import import _import
+from zoe_tools.commands.ledger_import import _import, _Way
+from zoe_tools.core.ledger_journal import booked
+from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.errors import LedgerFileError
+from zoe_tools.render.printer import Printer
+from zoe_tools.store.runner import InlineRunner
 
 HEADER = "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance"
 ROWS = (
@@ -207,3 +215,47 @@ def test_a_file_without_rows_does_not_say_that_they_are_in_the_books(tmp_path: P
 def test_one_says_what_is_to_be_imported(tmp_path: Path, line: str) -> None:
     """Files or the venue: exit 2 for neither and for both."""
     assert zoe(line, LIVE_KEYS, home=migrated(tmp_path / "home")).code == 2
+
+
+def test_what_the_venue_would_bring_is_proved_before_it_is_written(tmp_path: Path) -> None:
+    """By pages and by a report; what the ledger does not explain is told, and exit 3."""
+
+    async def use(venue: PaperVenue) -> None:
+        context = context_of(venue.spot, InlineRunner(fresh_store(tmp_path)), venue.clock)
+
+        async def told(way: _Way, *, execute: bool = False) -> tuple[int, str]:
+            out = StringIO()
+            printer = Printer(out=out, err=out, command="ledger import", json=False, width=120)
+            invocation = Invocation(
+                command="ledger import",
+                options=GlobalOptions(),
+                environ={"USER": "tester"},
+                output=printer,
+            )
+            code = await _import(context, invocation, [], way=way, execute=execute)
+            return code, " ".join(out.getvalue().split())
+
+        code, text = await told(_Way.REPORT)
+        assert (code, "none is ordered yet; it would be of all rows from the first" in text) == (
+            3,
+            True,
+        )
+        assert "zoe ledger import --from-venue --report --execute" in text
+        code, text = await told(_Way.PAGES)
+        assert (code, "1 read: 1 new, 0 known" in text) == (3, True)
+        assert "met by the venue's balance, with the books: USD" in text
+        code, text = await told(_Way.REPORT, execute=True)
+        assert (code, "Booked: 1 row." in text, "proved" in text) == (0, True, True)
+        code, text = await told(_Way.PAGES)
+        assert (code, "Nothing to do: every row is in the books" in text) == (0, True)
+
+        (row,) = await venue.spot.ledger()
+        gone = replace(row, amount=d("-1"), balance=row.balance - 1, ledger_id=LedgerId("LX"))
+        await context.store.run(
+            lambda tx: tx.ledger_book.record(booked([gone]), source="x/0", at=venue.clock.now())
+        )
+        code, text = await told(_Way.PAGES)
+        assert (code, "The venue has 1 USD more than the ledger tells" in text) == (3, True)
+        await context.store.close()
+
+    visited(use)

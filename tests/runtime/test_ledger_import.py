@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -19,18 +18,16 @@ import kraken_answers as kraken
 import ledger_rows
 from builders import d
 from fakes import fresh_store
-from paper_venue import PaperVenue, visited
+from paper_venue import PaperVenue, context_of, lived, visited
 from zoe_tools.core.ledger import AssetProof, ProofState
+from zoe_tools.core.ledger_journal import booked as made_up
 from zoe_tools.core.ledger_kinds import Book
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import LedgerId, Symbol
 from zoe_tools.domain.instrument import Asset, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import LedgerFileError, StoreUnavailable, VenueMisbehaved
-from zoe_tools.paper.engine.funding import Transfer
 from zoe_tools.runtime import ledger_pages
 from zoe_tools.runtime.clocks import VirtualClock
-from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.ledger_evidence import examined, sought_by
 from zoe_tools.runtime.ledger_import import import_file, preview_file, prove_books
 from zoe_tools.runtime.ledger_pages import SOURCE, import_pages, preview_pages
@@ -374,44 +371,6 @@ def test_the_captured_page_of_a_ledger_chains_from_its_opening_balance(tmp_path:
 # --- the paper exchange --------------------------------------------------------------------------
 
 
-def context_of(venue: Any, store: InlineRunner, clock: Any) -> Context:
-    """What the command hands on; of the wires the REST client alone."""
-    return Context(
-        settings=cast("Any", None),
-        account=builders.PAPER,
-        policy=Policy(),
-        clock=clock,
-        home=Path(),
-        is_paper=True,
-        wires=cast("Any", SimpleNamespace(rest=venue._rest)),
-        opened_venue=venue,
-        opened_store=store,
-    )
-
-
-async def lived(venue: PaperVenue) -> None:
-    """A life: trades, money in and out, margin, and two kinds of earning."""
-    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "market"}
-
-    async def place(**more: str) -> None:
-        await venue.rest.private("AddOrder", {**order, **more}, dict, is_write=True)
-        await venue.clock.sleep(5)
-
-    exchange, account = venue.exchange, venue.account
-    await place(volume="0.2")
-    exchange.deposit(account, "ETH", d("3"))
-    await place(volume="0.05", type="sell")
-    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.03"), target=".F"))
-    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.02"), target=".S"))
-    await place(volume="0.01", leverage="2")
-    await place(volume="0.01", type="sell", leverage="2")
-    exchange.transfer(account, Transfer(asset="BTC", amount=d("0.01"), source=".F"))
-    exchange.transfer(account, Transfer(asset="USD", amount=d("50"), target="futures"))
-    exchange.deposit(account, "USD", d("25.5"))
-    await place(volume="0.01", oflags="fcib")
-    await place(volume="0.5", ordertype="limit", price="1000")
-
-
 def test_a_life_at_the_exchange_is_proved_from_its_pages_and_from_its_export(
     tmp_path: Path,
 ) -> None:
@@ -454,6 +413,39 @@ def test_a_life_at_the_exchange_is_proved_from_its_pages_and_from_its_export(
         assert states(await prove_books(fresh, held, catalogue)) == states([*proofs.values()])
         assert await sums(fresh) == journal
         await fresh.close()
+        await store.close()
+
+    visited(use)
+
+
+def test_a_look_at_the_pages_proves_them_before_they_are_written(tmp_path: Path) -> None:
+    """With the books, against the venue's balances; of a long history its newest rows alone."""
+
+    async def use(venue: PaperVenue) -> None:
+        store = InlineRunner(fresh_store(tmp_path))
+        context = context_of(venue.spot, store, venue.clock)
+        for _ in range(60):
+            venue.exchange.deposit(venue.account, "USD", d("1"))
+            await venue.clock.sleep(1)
+        whole, part = await preview_pages(context), await preview_pages(context, most=50)
+        assert (whole.is_whole, states(whole.assets)) == (True, {"USD": ProofState.PROVED})
+        assert (part.is_whole, part.rows_read, part.assets[0].rows) == (False, 50, 50)
+        assert part.assets[0].opening == d("100010")
+        await import_pages(context, "tester")
+
+        venue.exchange.deposit(venue.account, "USD", d("2"))
+        (after,) = (await preview_pages(context)).assets
+        assert (after.rows, after.state, after.closing) == (62, ProofState.PROVED, d("100062"))
+        (newest, *_) = await venue.spot.ledger()
+        await store.run(
+            lambda books: books.ledger_book.record(
+                made_up([replace(newest, ledger_id=LedgerId("LXXXXX-XXXXX-XXXXXX"))]),
+                source="x/0",
+                at=venue.clock.now(),
+            )
+        )
+        (wrong,) = (await preview_pages(context)).assets
+        assert wrong.state is ProofState.BROKEN
         await store.close()
 
     visited(use)

@@ -13,6 +13,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, number, since_of
 from zoe_tools.core.ledger import AssetProof, ProofState
+from zoe_tools.core.ledger_chain import ChainBreak
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.money import ZERO, plain, short
 from zoe_tools.domain.wallet import MAIN
@@ -144,16 +145,10 @@ def show_proof(printer: Printer, proofs: Sequence[AssetProof], *, is_compared: b
                 " was before it has not been imported.",
             )
         if each.broken is not None:
-            broken = each.broken
-            printer.wrapped(
-                "(!) ",
-                f"{each.asset}: row {broken.ledger_id} of {broken.second}Z does not follow:"
-                f" {short(broken.expected)} changed by {short(broken.change)} are not"
-                f" {short(broken.balance)}. Rows before it are missing, or one was changed.",
-            )
+            printer.wrapped("(!) ", told_break(each.asset, each.broken))
     different = [each for each in proofs if each.state is ProofState.DIFFERS]
     if different:
-        told = ", ".join(_told(each) for each in different)
+        told = ", ".join(told_difference(each) for each in different)
         printer.wrapped(
             "(!) ",
             f"The venue has {told}. Import what is missing: zoe ledger import --from-venue"
@@ -174,7 +169,17 @@ def _proof_row(proof: AssetProof) -> tuple[str, ...]:
     )
 
 
-def _told(proof: AssetProof) -> str:
+def told_break(asset: str, broken: ChainBreak) -> str:
+    """The first row of a chain that does not follow."""
+    return (
+        f"{asset}: row {broken.ledger_id} of {broken.second}Z does not follow:"
+        f" {short(broken.expected)} changed by {short(broken.change)} are not"
+        f" {short(broken.balance)}. Rows before it are missing, or one was changed."
+    )
+
+
+def told_difference(proof: AssetProof) -> str:
+    """What the venue has otherwise: `0.003 BTC less than the ledger tells`."""
     difference = proof.difference or ZERO
     compared = "more" if difference > ZERO else "less"
     return f"{short(abs(difference))} {proof.asset} {compared} than the ledger tells"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.commands.ledger import show_proof
+from zoe_tools.commands.ledger import show_proof, told_break, told_difference
+from zoe_tools.core.ledger import AssetProof, ProofState
+from zoe_tools.domain.export_report import ExportReport
 from zoe_tools.domain.money import short
 from zoe_tools.errors import ConfigError
 from zoe_tools.render.printer import Printer
@@ -21,6 +25,7 @@ from zoe_tools.runtime.ledger_evidence import Evidence, examined, sought_by
 from zoe_tools.runtime.ledger_files import is_trades
 from zoe_tools.runtime.ledger_import import Preview, import_file, preview_file, prove_books
 from zoe_tools.runtime.ledger_pages import import_pages, preview_pages
+from zoe_tools.runtime.ledger_report import ReportLook, import_report, look_for_report
 
 _FINDINGS = 3
 
@@ -35,18 +40,26 @@ def ledger_import(
     from_venue: Annotated[
         bool, typer.Option("--from-venue", help="Ask the venue for what is new, page by page.")
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report", help="With --from-venue: by a report that it makes, not page by page."
+        ),
+    ] = False,
     execute: Annotated[bool, typer.Option("--execute", help="Write the rows.")] = False,
 ) -> int:
     """Import the account's ledger into the books, and prove every balance.
 
     From Kraken's exports, of the website or of an export report, or from the venue itself. A row is
     booked once, by its id, however often it is imported; a trades export is held against the
-    ledger, which has all that it tells. Without --execute nothing is written.
+    ledger, which has all that it tells. Without --execute nothing is written, and no report is
+    ordered.
 
     Examples:
       zoe ledger import ledgers.csv
       zoe ledger import ledgers-2024.zip ledgers-2025.zip --execute
       zoe ledger import --from-venue --execute
+      zoe ledger import --from-venue --report --execute
     """
     invocation: Invocation = ctx.obj
     chosen = files or []
@@ -55,70 +68,169 @@ def ledger_import(
             "What is to be imported: files, or what the venue has?",
             hint="zoe ledger import FILE..., or zoe ledger import --from-venue",
         )
+    if report and not from_venue:
+        raise ConfigError("--report is a way to ask the venue: it needs --from-venue.")
+    way = _Way.REPORT if report else _Way.PAGES if from_venue else _Way.FILES
     return run_with_context(
         invocation.settings(),
-        lambda context: _import(context, invocation, chosen, execute=execute),
+        lambda context: _import(context, invocation, chosen, way=way, execute=execute),
     )
 
 
+class _Way(StrEnum):
+    """How rows come in, and how that is typed."""
+
+    FILES = ""
+    PAGES = "--from-venue"
+    REPORT = "--from-venue --report"
+
+
 async def _import(
-    context: Context, invocation: Invocation, files: Sequence[Path], *, execute: bool
+    context: Context,
+    invocation: Invocation,
+    files: Sequence[Path],
+    *,
+    way: _Way = _Way.FILES,
+    execute: bool,
 ) -> int:
     printer = invocation.printer()
     printer.account(context.account)
-    catalogue = await context.venue.catalogue()
     operator = operator_of(invocation.environ)
+    if way is _Way.FILES:
+        return await _from_files(context, printer, files, operator, execute=execute)
+    if not execute:
+        return await _look_at_venue(context, printer, way)
+    if way is _Way.PAGES:
+        preview = await import_pages(context, operator)
+        new = preview.rows_new
+    else:
+        preview, new = await import_report(context, operator, printer.say)
+    _show(printer, [preview])
+    return await _proved(context, printer, _Told(previews=[preview], rows_booked=new))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is shown, and goes into the result."""
+
+    previews: Sequence[Preview]
+    evidence: Sequence[Evidence] = ()
+    report: ExportReport | None = None
+    rows_booked: int = 0
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether a trades export tells something else than the ledger."""
+        return any(each.findings for each in self.evidence)
+
+    def result(self, proofs: Sequence[AssetProof], *, is_executed: bool) -> dict[str, object]:
+        """For --json."""
+        return {
+            "imports": self.previews,
+            "trades": self.evidence,
+            "report": self.report,
+            "is_executed": is_executed,
+            "rows_booked": self.rows_booked,
+            "proof": proofs,
+        }
+
+
+async def _from_files(
+    context: Context, printer: Printer, files: Sequence[Path], operator: str, *, execute: bool
+) -> int:
+    catalogue = await context.venue.catalogue()
     trades = [path for path in files if is_trades(path)]
     ledgers = [path for path in files if path not in trades]
     sought = sought_by(trades, catalogue)
-    if files:
-        now = context.clock.now()
-        previews = [
-            await preview_file(path, catalogue, context.store, sought, now=now) for path in ledgers
-        ]
-    else:
-        reading = import_pages(context, operator) if execute else preview_pages(context)
-        previews = [await reading]
-    evidence = await examined(trades, catalogue, context.store, sought)
+    now = context.clock.now()
+    previews = [
+        await preview_file(path, catalogue, context.store, sought, now=now) for path in ledgers
+    ]
+    told = _Told(
+        previews=previews, evidence=await examined(trades, catalogue, context.store, sought)
+    )
     _show(printer, previews)
-    _show_evidence(printer, evidence)
-    disagrees = any(each.findings for each in evidence)
-    told: dict[str, object] = {
-        "imports": previews,
-        "trades": evidence,
-        "is_executed": execute,
-        "rows_booked": 0,
-    }
+    _show_evidence(printer, told.evidence)
     if not execute:
-        code = _FINDINGS if _dry(printer, previews, files) or disagrees else 0
-        printer.result({**told, "proof": []}, exit_code=code)
+        has_rows = any(each.rows_read for each in previews)
+        is_work = _dry(printer, previews, [str(path) for path in files], has_rows=has_rows)
+        code = _FINDINGS if is_work or told.disagrees else 0
+        printer.result(told.result([], is_executed=False), exit_code=code)
         return code
     # Not what the previews expected: a row may stand in two files, or come in meanwhile.
-    new = 0 if files else sum(each.rows_new for each in previews)
-    for path, preview in zip(ledgers, previews, strict=bool(files)):
+    new = 0
+    for path, preview in zip(ledgers, previews, strict=True):
         new += await import_file(path, catalogue, context.store, context.clock, preview, operator)
-    proofs = await prove_books(context.store, await confirmed_balances(context), catalogue)
-    printer.line()
-    printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
-    show_proof(printer, proofs)
-    code = 0 if all(each.is_sound for each in proofs) and not disagrees else _FINDINGS
-    printer.result({**told, "rows_booked": new, "proof": proofs}, exit_code=code)
+    return await _proved(context, printer, replace(told, rows_booked=new))
+
+
+async def _look_at_venue(context: Context, printer: Printer, way: _Way) -> int:
+    """The dry run of an import from the venue."""
+    report, previews = None, []
+    if way is _Way.PAGES:
+        previews = [await preview_pages(context)]
+    else:
+        look = await look_for_report(context)
+        report = look.report
+        _show_report(printer, look)
+        previews = [look.preview] if look.preview is not None else []
+    _show(printer, previews)
+    words = way.value.split()
+    if previews:
+        is_work = _dry(printer, previews, words, has_rows=True) or bool(report)
+    else:
+        is_work = True
+        _how(printer, words)
+    is_sound = all(proof.is_sound for each in previews for proof in each.assets)
+    code = 0 if is_sound and not is_work else _FINDINGS
+    told = _Told(previews=previews, report=report)
+    printer.result(told.result([], is_executed=False), exit_code=code)
     return code
 
 
-def _dry(printer: Printer, previews: Sequence[Preview], files: Sequence[Path]) -> bool:
-    """Say how to carry it out; returns whether there is anything to do."""
+async def _proved(context: Context, printer: Printer, told: _Told) -> int:
+    """The end of what was carried out: how many rows, and whether every balance is proved."""
+    catalogue = await context.venue.catalogue()
+    proofs = await prove_books(context.store, await confirmed_balances(context), catalogue)
+    new = told.rows_booked
     printer.line()
+    printer.line(f"Booked: {new:,} {'row' if new == 1 else 'rows'}.")
+    show_proof(printer, proofs)
+    code = 0 if all(each.is_sound for each in proofs) and not told.disagrees else _FINDINGS
+    printer.result(told.result(proofs, is_executed=True), exit_code=code)
+    return code
+
+
+def _dry(
+    printer: Printer, previews: Sequence[Preview], words: Sequence[str], *, has_rows: bool
+) -> bool:
+    """Say how to carry it out; returns whether there is anything to do."""
     if not any(each.rows_new for each in previews):
-        has_rows = not files or any(each.rows_read for each in previews)
+        printer.line()
         told = "every row is in the books" if has_rows else "there is no row of a ledger in it"
         printer.line(f"Nothing to do: {told}.")
         return False
+    _how(printer, words)
+    return True
+
+
+def _how(printer: Printer, words: Sequence[str]) -> None:
+    printer.line()
     printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
-    words = [str(path) for path in files] or ["--from-venue"]
     told = printer.to_run(f"zoe ledger import {shlex.join(words)} --execute")
     printer.line(f"To carry it out: {told}")
-    return True
+
+
+def _show_report(printer: Printer, look: ReportLook) -> None:
+    since = f"since {look.since:%Y-%m-%d %H:%M} UTC" if look.since else "from the first row on"
+    report = look.report
+    if report is None:
+        told = f"none is ordered yet; it would be of all rows {since}"
+    elif look.preview is None:
+        told = f"{report.report_id} is {report.status.value.lower()} at the venue: {since}"
+    else:
+        told = f"{report.report_id} is made; it is of all rows {since}"
+    printer.report("", [("report", told)])
 
 
 def _show_evidence(printer: Printer, evidence: Sequence[Evidence]) -> None:
@@ -148,10 +260,11 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
                 ("rows", rows),
                 ("period", span),
                 ("types", kinds or "none"),
-                *([("assets", assets)] if assets else []),
+                *([("assets", assets)] if assets and each.sha256 else []),
                 ("proof", _chained(each)),
             ),
         )
+        _show_unproved(printer, each.assets)
         if each.rows_rebated:
             have = "row has" if each.rows_rebated == 1 else "rows have"
             printer.warn(
@@ -167,8 +280,24 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
 
 
 def _chained(preview: Preview) -> str:
-    """What a file proves of itself; pages are proved in the books."""
+    """What a file proves of itself; pages with the books, and against the venue."""
     if not preview.assets:
-        return "in the books, once they are written"
-    begun = [f"{short(proof.opening)} {proof.asset}" for proof in preview.assets if proof.opening]
-    return f"every balance chains, from {', '.join(begun) or 'nothing'} on"
+        return "in the books, once they are written" if preview.rows_new else "nothing is held"
+    if preview.sha256:
+        begun = [f"{short(one.opening)} {one.asset}" for one in preview.assets if one.opening]
+        return f"every balance chains, from {', '.join(begun) or 'nothing'} on"
+    sound = [proof.asset for proof in preview.assets if proof.is_sound]
+    rows = "with the books" if preview.is_whole else f"of the newest {preview.rows_read:,} rows"
+    told = "no balance of the venue's is explained"
+    if sound:
+        told = f"chained and met by the venue's balance, {rows}: {', '.join(sound)}"
+    return told if preview.is_whole else f"{told}; older pages were left unread"
+
+
+def _show_unproved(printer: Printer, proofs: Sequence[AssetProof]) -> None:
+    """What speaks against pages, before they are booked."""
+    for each in proofs:
+        if each.broken is not None:
+            printer.wrapped("(!) ", told_break(each.asset, each.broken))
+        elif each.state is ProofState.DIFFERS:
+            printer.wrapped("(!) ", f"The venue has {told_difference(each)}.")

@@ -71,10 +71,17 @@ class KrakenExports:
 
         So a process that was stopped, or never heard the answer, orders nothing twice.
         """
+        found = await self.described(kind, description)
+        if found is not None:
+            return found.report_id
+        return await self.order(kind, since=since, until=until, description=description)
+
+    async def described(self, kind: ExportKind, description: str) -> ExportReport | None:
+        """The report with this description, if the venue still keeps one."""
         for report in await self.reports(kind):
             if report.description == description and report.status is not ExportStatus.UNKNOWN:
-                return report.report_id
-        return await self.order(kind, since=since, until=until, description=description)
+                return report
+        return None
 
     async def finished(
         self, kind: ExportKind, report_id: str, *, longest: timedelta = LONGEST_WAIT
@@ -96,7 +103,10 @@ class KrakenExports:
             if found[0].status is ExportStatus.PROCESSED:
                 return found[0]
             if self._clock.now() >= ends_at:
-                raise VenueUnavailable(f"The {kind} report {report_id} is still being made.")
+                raise VenueUnavailable(
+                    f"The {kind} report {report_id} is still being made.",
+                    hint="Run the same command again later: it goes on with this report.",
+                )
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, _LAST_LOOK_S)
 

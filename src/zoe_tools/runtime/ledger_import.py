@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -70,7 +71,9 @@ class Preview:
     `rows_repeated` stand in the file more than once, with the same content. `rows_announced` have
     no id: the web export tells a deposit first as it is asked for, and that is never booked;
     `rows_rebated` have a fee below zero.
-    `assets` is the file's own proof: what each asset begins and ends with.
+    `assets` is the proof beforehand: of a file its own, what each asset begins and ends with; of
+    pages that of the books with the new rows, against the venue's balances. Not `is_whole`: more
+    was there than a look reads, and the proof is of the rows read.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Preview:
     last_at: datetime | None
     kinds: tuple[Tally, ...]
     assets: tuple[AssetProof, ...]
+    is_whole: bool = True
 
 
 @dataclass(slots=True)
@@ -411,20 +415,32 @@ async def prove_books(
 
     Each page is a transaction of its own, so that nobody waits for the whole.
     """
-    chains, sums = Chains(), JournalSums()
+    chains, sums = await chained_books(store), JournalSums()
+    with passing_rows():
+        number: int | None = 0
+        while number is not None:
+            lines, number = await store.run(partial(_journal_page, number))
+            sums.add(lines)
+    return prove(chains.ends(), sums.held, held, catalogue)
+
+
+async def chained_books(store: StoreRunner, more: Iterable[LedgerEntry] = ()) -> Chains:
+    """The chains of all rows in the books, and of `more` among them that are not there yet."""
+    coming = deque(sorted(map(chain_row, more), key=lambda row: row.second))
+    chains = Chains()
     after: After | None = None
     is_last = False
     with passing_rows():
         while not is_last:
             rows, after = await store.run(partial(_chain_page, after))
             for row in rows:
+                while coming and coming[0].second < row.second:
+                    chains.add(coming.popleft())
                 chains.add(row)
             is_last = after is None
-        number: int | None = 0
-        while number is not None:
-            lines, number = await store.run(partial(_journal_page, number))
-            sums.add(lines)
-    return prove(chains.ends(), sums.held, held, catalogue)
+    for row in coming:
+        chains.add(row)
+    return chains
 
 
 def _chain_page(after: After | None, books: Transaction) -> tuple[list[ChainRow], After | None]:

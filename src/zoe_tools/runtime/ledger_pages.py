@@ -7,37 +7,70 @@ goes on there, and only one that came to its end moves the beginning of the next
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from zoe_tools.core.ledger import prove
+from zoe_tools.core.ledger_chain import Chains, chain_row
 from zoe_tools.core.ledger_journal import booked
 from zoe_tools.domain.ledger import LedgerCursor, LedgerEntry
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.history import KrakenHistory, Stretch
 from zoe_tools.kraken.pages import PageCursor
 from zoe_tools.runtime.context import Context
-from zoe_tools.runtime.ledger_import import Count, Preview, SliceWriter, note_import
+from zoe_tools.runtime.holdings import confirmed_balances
+from zoe_tools.runtime.ledger_import import (
+    Count,
+    Preview,
+    SliceWriter,
+    chained_books,
+    note_import,
+)
 from zoe_tools.store.ledger import LedgerConflict, is_same
 from zoe_tools.store.store import Transaction
 
 SOURCE = "Ledgers"
+LOOK_ROWS = 5_000
+"""So many rows a dry run reads at the most: a hundred pages, which take minutes."""
+
 OVERLAP = timedelta(hours=1)
 """So much is read again: a row may be shown later than one that is younger."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-async def preview_pages(context: Context) -> Preview:
-    """What an import from the venue would bring; reads the same pages and writes nothing.
+async def preview_pages(context: Context, *, most: int = LOOK_ROWS) -> Preview:
+    """What an import from the venue would bring, and whether it would be proved; writes nothing.
+
+    Reads the same pages, until it has seen `most` rows. The books with the new rows are held to the
+    venue's balances; where older pages were left unread, the rows read stand alone.
 
     Raises:
         VenueError: as reads do; VenueMisbehaved also where it contradicts the books.
     """
-    count = Count()
-    begun = await _cursor(context)
+    count, begun = Count(), await cursor_of(context)
+    seen: dict[str, LedgerEntry] = {}
+    new: dict[str, LedgerEntry] = {}
+    is_whole = True
     async for stretch in _pages(context, begun):
         known = await _seen(context, stretch, count)
-        count.rows_new += len(stretch.values) - len(known)
-    return count.preview(SOURCE, "", ())
+        for entry in stretch.values:
+            seen[entry.ledger_id] = entry
+            if entry.ledger_id not in known:
+                new[entry.ledger_id] = entry
+        if stretch.cursor is not None and count.rows_read >= most:
+            is_whole = False
+            break
+    count.rows_new = len(new)
+    held, catalogue = await confirmed_balances(context), await context.venue.catalogue()
+    if is_whole:
+        chains = await chained_books(context.store, new.values())
+    else:
+        chains = Chains()
+        for row in sorted(map(chain_row, seen.values()), key=lambda row: row.second):
+            chains.add(row)
+    proof = prove(chains.ends(), None, held, catalogue)
+    return replace(count.preview(SOURCE, "", proof), is_whole=is_whole)
 
 
 async def import_pages(context: Context, operator: str) -> Preview:
@@ -47,7 +80,7 @@ async def import_pages(context: Context, operator: str) -> Preview:
         VenueError: as `preview_pages`; the pages before are booked, and the next run goes on.
     """
     count = Count()
-    begun = await _cursor(context)
+    begun = await cursor_of(context)
     writer = await SliceWriter.begin(context.store, context.clock, SOURCE)
     newest = _time_in(begun, "top") or begun.newest_at
     async for stretch in _pages(context, begun):
@@ -69,7 +102,8 @@ async def import_pages(context: Context, operator: str) -> Preview:
     return preview
 
 
-async def _cursor(context: Context) -> LedgerCursor:
+async def cursor_of(context: Context) -> LedgerCursor:
+    """How far the venue's ledger is in the books."""
     known = await context.store.run(lambda books: books.ledger_book.cursor(SOURCE))
     return known or LedgerCursor(source=SOURCE, newest_at=_NEVER, details={})
 
@@ -94,10 +128,14 @@ def _pages(context: Context, begun: LedgerCursor) -> AsyncIterator[Stretch[Ledge
     if context.wires is None:
         raise RuntimeError("this command opened its context without a venue")
     history = KrakenHistory(context.wires.rest, context.venue.catalogue)
-    since = None if begun.newest_at == _NEVER else begun.newest_at - OVERLAP
     end, offset = begun.details.get("end"), begun.details.get("offset")
     resumed = PageCursor(end=end, offset=int(offset)) if end and offset else None
-    return history.ledger(since=since, cursor=resumed)
+    return history.ledger(since=begins_at(begun), cursor=resumed)
+
+
+def begins_at(begun: LedgerCursor) -> datetime | None:
+    """From when on the venue is asked; None: from the beginning."""
+    return None if begun.newest_at == _NEVER else begun.newest_at - OVERLAP
 
 
 def _following(begun: LedgerCursor, page: PageCursor | None, newest: datetime) -> LedgerCursor:
