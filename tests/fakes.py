@@ -34,7 +34,7 @@ from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
-from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import (
     OrderAmendment,
@@ -108,6 +108,7 @@ class FakeVenue:
         self.book_of_orders: dict[VenueOrderId, VenueOrder] = {}
         self.executions: list[Fill] = []
         self.entries: tuple[LedgerEntry, ...] = ()
+        self.tells_all_of_the_ledger = True
         self.calls: list[tuple[str, str]] = []
         self._cues: dict[str, list[Fault]] = defaultdict(list)
 
@@ -309,6 +310,13 @@ class FakeVenue:
         """What the test put there, later than `since`."""
         self._enter("ledger", f"{since} {until}")
         return tuple(each for each in self.entries if since is None or each.booked_at > since)
+
+    async def newest_ledger(self, *, since: datetime) -> LedgerPage:
+        """What the test put there, in a page of any length."""
+        self._enter("newest_ledger", f"{since}")
+        rows = [each for each in self.entries if each.booked_at >= since]
+        rows.sort(key=lambda each: each.booked_at, reverse=True)
+        return LedgerPage(rows=tuple(rows), is_all=self.tells_all_of_the_ledger)
 
     # --- writes ---------------------------------------------------------------------------------
 

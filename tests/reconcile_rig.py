@@ -27,6 +27,7 @@ from fakes import Desk, RecordingApprover, command_io, fresh_store
 from paper_desk import BTC_USD, ScriptedSource, snapshot, traded
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.core.ledger_journal import booked
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import OrderType, VenueOrder
@@ -133,6 +134,12 @@ class World:
         """`zoe recover-sl --execute`."""
         context, invocation, _ = command_io(self.desk, "recover-sl")
         await _recover(context, invocation, execute=True)
+
+    async def learn_the_ledger(self) -> None:
+        """`zoe ledger import --from-venue --execute`: all rows of now."""
+        rows = booked(reversed(await self.spot.ledger()))
+        source, now = f"import {len(rows)}/0", self.clock.now()
+        await self.read(lambda tx: tx.ledger_book.record(rows, source=source, at=now))
 
     async def read(self, work: Callable[[Transaction], Any]) -> Any:
         """Ask the store."""

@@ -20,7 +20,7 @@ from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
@@ -309,6 +309,10 @@ class Venue(Protocol):
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[LedgerEntry, ...]:
         """The account's ledger (all pages), newest first."""
+        ...
+
+    async def newest_ledger(self, *, since: datetime) -> LedgerPage:
+        """One page of the account's ledger since then: its newest rows."""
         ...
 
     # writes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from builders import NOON, d
-from zoe_tools.core.discrepancies import follow, stepped
+from zoe_tools.core.discrepancies import OWN_LEDGER, follow, stepped
 from zoe_tools.domain.discrepancy import (
     Discrepancy,
     DiscrepancyState,
@@ -83,6 +83,21 @@ def test_a_look_without_the_whole_history_clears_nothing_that_needs_it() -> None
 
     assert [each.kind for each in live.cleared] == [FindingKind.UNKNOWN_ORDER]
     assert [each.kind for each in live.active] == [FindingKind.MISSING_FILL]
+
+
+def test_a_loop_clears_a_drift_of_an_asset_whose_ledger_it_compared() -> None:
+    """And of no other; a row of our own ledger only the whole of the venue's can acquit."""
+    kinds = (
+        (FindingKind.BALANCE_DRIFT, "USD"),
+        (FindingKind.BALANCE_DRIFT, "DOT"),
+        (FindingKind.STORE_TAMPERED, f"L1{OWN_LEDGER}"),
+    )
+    known = after(tuple(Finding(kind=kind, subject=name, evidence="e") for kind, name in kinds))
+    later = NOON + timedelta(minutes=1)
+    live = follow(known, (), now=later, is_whole=False, compared={"USD"})
+
+    assert [each.subject for each in live.cleared] == ["USD"]
+    assert {each.subject for each in live.still} == {"DOT", f"L1{OWN_LEDGER}"}
 
 
 def test_what_is_explained_stays_so_until_it_grows() -> None:

@@ -27,7 +27,7 @@ from zoe_tools.core.accounting import fold_fills
 from zoe_tools.core.adjustments import made_by
 from zoe_tools.core.position_rows import figures_changed
 from zoe_tools.core.reconcile import reconcile
-from zoe_tools.domain.discrepancy import FindingKind
+from zoe_tools.domain.discrepancy import Adjustment, FindingKind
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
     FillId,
@@ -361,7 +361,72 @@ def test_a_row_shows_what_was_measured_and_nothing_else() -> None:
     assert two.local_cash == d("950")
     assert two.local_holdings == (("BTC", d("0.0004")),)
     assert two.venue_holdings == (("BTC", d("2")),)
-    assert reconcile(agreeing()).figures.local_cash == d("975.904")
+    assert reconcile(agreeing()).figures.local_cash is None  # the venue's ledger is the venue's
+    assert reconcile(agreeing(own_ledger=LEDGER)).figures.local_cash == d("975.904")
+    behind = reconcile(agreeing(own_ledger=LEDGER[1:]))
+    assert behind.figures.local_cash is None
+    assert any("lacks 1 rows of the venue's" in note for note in behind.notes)
+
+
+def test_what_was_posted_is_part_of_our_own_cash() -> None:
+    """The ledger never told of it; a person did."""
+    posted = Adjustment(
+        adjustment_id="A1",
+        asset="USD",
+        quantity=d("-5"),
+        author="tester",
+        reason="a fee by hand",
+        adjusted_at=NOON,
+    )
+    figures = reconcile(agreeing(own_ledger=LEDGER, adjustments=(posted,))).figures
+
+    assert figures.local_cash == d("970.904")
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_row_of_our_ledger_that_the_venue_tells_otherwise_was_changed_by_hand(
+    *, is_whole: bool
+) -> None:
+    """It is named with both contents; nothing is planned, because such rows are append-only."""
+    wrong = tuple(
+        replace(each, amount=d("-14"), balance=d("985.904")) if each.asset == "USD" else each
+        for each in LEDGER
+    )
+    found = reconcile(agreeing(own_ledger=wrong), is_whole=is_whole)
+
+    (tampered,) = found.findings
+    assert (tampered.kind, tampered.is_absence) == (FindingKind.STORE_TAMPERED, False)
+    assert tampered.subject.endswith(" in our ledger")
+    assert "balance 985.904" in tampered.evidence
+    assert "balance 975.904" in tampered.evidence
+    assert found.steps == ()
+
+
+def test_a_row_that_the_venue_s_whole_ledger_lacks_was_made_up() -> None:
+    """Only between rows that it tells, and only of the whole: a page lacks what is older."""
+    older = tuple(
+        replace(
+            each,
+            ledger_id=LedgerId(f"{each.ledger_id}OLD"),
+            refid="REARLY",
+            booked_at=NOON - timedelta(days=2),
+        )
+        for each in LEDGER
+    )
+    invented = replace(LEDGER[0], ledger_id=LedgerId("LMADEUP"), booked_at=NOON - timedelta(days=1))
+    ancient = replace(invented, ledger_id=LedgerId("LANC"), booked_at=NOON - timedelta(days=9))
+    snapshot = agreeing(
+        ledger=read((*LEDGER, *older)), own_ledger=(*LEDGER, invented, *older, ancient)
+    )
+
+    (found,) = [
+        each for each in reconcile(snapshot).findings if each.kind is FindingKind.STORE_TAMPERED
+    ]
+    assert (found.subject, found.is_absence) == ("LMADEUP in our ledger", True)
+    assert reconcile(snapshot, is_whole=False).findings == ()
+    assert reconcile(replace(snapshot, ledger=read(()))).findings != ()  # told as what it is:
+    empty = {each.kind for each in reconcile(replace(snapshot, ledger=read(()))).findings}
+    assert FindingKind.STORE_TAMPERED not in empty
 
 
 def test_an_answer_that_contradicts_itself_is_told() -> None:

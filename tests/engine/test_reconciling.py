@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from builders import BTC, ETH, PAPER, d
+from builders import BTC, ETH, PAPER, d, make_fill, make_venue_order
 from loop_rig import LoopRig, run_loop
+from zoe_tools.core.ledger_journal import booked
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, FindingKind, Level
-from zoe_tools.domain.identifiers import LedgerId
-from zoe_tools.domain.ledger import LedgerEntry
+from zoe_tools.domain.identifiers import FillId, LedgerId, VenueOrderId
+from zoe_tools.domain.ledger import LEDGER_OVERLAP, VENUE_LEDGER, LedgerCursor, LedgerEntry
 from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate
@@ -26,6 +28,9 @@ from zoe_tools.store.store import Transaction
 
 PERIOD_S = 120
 """`Cadence.reconcile_s`, as it is live."""
+
+SETTLED_S = PERIOD_S + 5
+"""With the second look that a difference takes."""
 
 
 def sql(words: str) -> Callable[[Transaction], None]:
@@ -42,8 +47,8 @@ async def active(rig: LoopRig) -> tuple[Discrepancy, ...]:
     return await rig.read(lambda tx: tx.reconciliation.active())
 
 
-def test_a_quiet_loop_costs_two_points_a_period(tmp_path: Path) -> None:
-    """Open orders and balances; the history is not asked."""
+def test_a_quiet_loop_costs_four_points_a_period(tmp_path: Path) -> None:
+    """Open orders, balances and one page of the ledger; the history is not asked."""
 
     async def story(rig: LoopRig) -> None:
         await rig.pass_time(PERIOD_S * 3)
@@ -51,6 +56,7 @@ def test_a_quiet_loop_costs_two_points_a_period(tmp_path: Path) -> None:
     rig, _ = run_loop(tmp_path, story, compares=True)
     asked = [method for method, _ in rig.venue.calls]
     assert asked.count("balances") == asked.count("open_orders") == 4
+    assert asked.count("newest_ledger") == 4
     assert {"closed_orders", "fills", "ledger"} & set(asked) == set()
 
 
@@ -231,12 +237,230 @@ def test_coins_that_earn_elsewhere_are_no_drift_and_keep_their_worth(tmp_path: P
     run_loop(tmp_path, story, compares=True)
 
 
+# --- the ledger ----------------------------------------------------------------------------------
+
+
+def ledger_row(
+    rig: LoopRig, asset: str, amount: str, balance: str, *, name: str = "LDEPOSIT", **changes: Any
+) -> LedgerEntry:
+    """A row of the venue's ledger, of now."""
+    return LedgerEntry(
+        **{
+            "ledger_id": LedgerId(name),
+            "refid": "FDEPOSIT",
+            "booked_at": rig.clock.now(),
+            "kind": "deposit",
+            "subtype": "",
+            "asset": asset,
+            "amount": d(amount),
+            "fee": d("0"),
+            "balance": d(balance),
+            **changes,
+        }
+    )
+
+
+async def was_imported(rig: LoopRig) -> None:
+    """The ledger was imported from the venue: all it tells is in the books."""
+    (at,) = {each.booked_at for each in rig.venue.entries} or {rig.clock.now()}
+
+    def work(transaction: Transaction) -> None:
+        book = transaction.ledger_book
+        book.record(booked(rig.venue.entries), source="import/0", at=at)
+        book.keep_cursor(LedgerCursor(source=VENUE_LEDGER, newest_at=at, details={}))
+
+    await rig.read(work)
+
+
+async def deposit(rig: LoopRig, amount: str, name: str) -> None:
+    """Dollars arrive, and the ledger tells."""
+    rig.venue.totals["USD"] += d(amount)
+    held = str(rig.venue.totals["USD"])
+    rig.venue.entries = (ledger_row(rig, "USD", amount, held, name=name), *rig.venue.entries)
+    rig.tell_orders()
+
+
+def test_a_loop_books_what_is_new_in_a_ledger_that_was_imported(tmp_path: Path) -> None:
+    """With its journal, once each, and the cursor moves: our own cash is the venue's."""
+
+    async def story(rig: LoopRig) -> None:
+        await deposit(rig, "100", "LFIRST")
+        await was_imported(rig)
+        await rig.pass_time(SETTLED_S)
+        await deposit(rig, "50", "LSECOND")
+        await rig.pass_time(SETTLED_S * 2)
+
+        rows = await rig.read(lambda tx: tx.ledger())
+        assert [each.ledger_id for each in rows] == ["LFIRST", "LSECOND"]
+        lines, _ = await rig.read(lambda tx: tx.ledger_book.journal_page())
+        assert sum(each.amount for each in lines) == d("150")
+        cursor = await rig.read(lambda tx: tx.ledger_book.cursor(VENUE_LEDGER))
+        assert cursor is not None
+        assert cursor.newest_at == rows[-1].booked_at
+        run = (await rig.read(lambda tx: tx.reconciliation.runs()))[-1]
+        assert (run.local_cash, run.cash_diff) == (rig.venue.totals["USD"], d("0"))
+        assert await active(rig) == ()
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_ledger_that_nobody_imported_is_compared_and_not_booked(tmp_path: Path) -> None:
+    """A tail without its beginning would make wrong lots of what was held before."""
+
+    async def story(rig: LoopRig) -> None:
+        await deposit(rig, "100", "LFIRST")
+        rig.venue.totals["USD"] -= d("60")  # gone, and no row tells
+        rig.tell_orders()
+        await rig.pass_time(SETTLED_S * 2)
+        assert await rig.read(lambda tx: tx.ledger()) == ()
+        (drift,) = await active(rig)
+        assert (drift.kind, drift.subject) == (FindingKind.BALANCE_DRIFT, "USD")
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_loop_finds_and_clears_a_balance_that_its_ledger_does_not_explain(
+    tmp_path: Path,
+) -> None:
+    """Our own ledger is the other side, however long ago the asset last moved."""
+
+    async def story(rig: LoopRig) -> None:
+        await deposit(rig, "100", "LFIRST")
+        await was_imported(rig)
+        await rig.pass_time(LEDGER_OVERLAP.total_seconds() * 2)
+        assert await active(rig) == ()
+        rig.venue.totals["USD"] -= d("60")
+        rig.tell_orders()
+        await rig.pass_time(SETTLED_S * 2)
+        (drift,) = await active(rig)
+        assert (drift.kind, drift.state) == (FindingKind.BALANCE_DRIFT, DiscrepancyState.CONFIRMED)
+        assert "the ledger ends at" in drift.evidence
+        state = await rig.read(lambda tx: tx.reconciliation.state())
+        assert state.is_degraded
+
+        rig.venue.totals["USD"] += d("60")
+        rig.tell_orders()
+        await rig.pass_time(SETTLED_S)
+        assert await active(rig) == ()
+        assert not (await rig.read(lambda tx: tx.reconciliation.state())).is_degraded
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_row_of_the_ledger_that_was_changed_here_is_told_and_not_booked_again(
+    tmp_path: Path,
+) -> None:
+    """The venue's page says otherwise; no plan mends what is append-only."""
+
+    async def story(rig: LoopRig) -> None:
+        await deposit(rig, "100", "LFIRST")
+        await was_imported(rig)
+        for name in await rig.read(triggers_of_the_ledger):
+            await rig.read(sql(f"DROP TRIGGER {name}"))
+        await rig.read(sql("UPDATE ledger_entries SET amount='90'"))
+        await rig.pass_time(SETTLED_S)
+        (found,) = await active(rig)
+        assert (found.kind, found.subject) == (
+            FindingKind.STORE_TAMPERED,
+            "LFIRST in our ledger",
+        )
+        assert len(await rig.read(lambda tx: tx.ledger())) == 1
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def triggers_of_the_ledger(transaction: Transaction) -> list[str]:
+    """What keeps its rows as they are."""
+    found = transaction._connection.execute(
+        text("SELECT name FROM sqlite_master WHERE type='trigger' AND tbl_name='ledger_entries'")
+    )
+    return [row[0] for row in found]
+
+
+def test_a_page_that_does_not_reach_our_books_is_not_booked(tmp_path: Path) -> None:
+    """Rows in between would be missing for good: it is an import that reads them."""
+
+    async def story(rig: LoopRig) -> None:
+        await deposit(rig, "100", "LFIRST")
+        await was_imported(rig)
+        await rig.pass_time(LEDGER_OVERLAP.total_seconds() + PERIOD_S)
+        await deposit(rig, "50", "LSECOND")
+        rig.venue.entries = rig.venue.entries[:1]  # as if the page were full of newer ones
+        rig.venue.tells_all_of_the_ledger = False
+        await rig.pass_time(SETTLED_S * 2)
+        assert [each.ledger_id for each in await rig.read(lambda tx: tx.ledger())] == ["LFIRST"]
+        run = (await rig.read(lambda tx: tx.reconciliation.runs()))[-1]
+        assert run.local_cash == rig.venue.totals["USD"]  # by the stream: our ledger is behind
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_an_execution_that_only_the_ledger_tells_of_is_booked(tmp_path: Path) -> None:
+    """Defect 16 the other way: the stop sold, the stream kept it to itself, the row told."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        (stop,) = rig.resting(Side.SELL)
+        rig.is_deaf = True
+        rig.fill(stop, str(stop.quantity))
+        await rig.read(sql("UPDATE crypto_orders SET status='filled' WHERE purpose='stop'"))
+        sold = rig.venue.executions[-1]
+        held = str(rig.venue.totals["USD"])
+        row = ledger_row(rig, "USD", str(sold.cost), held, name="LSALE")
+        rig.venue.entries = (replace(row, refid=sold.fill_id, kind="trade", fee=sold.fee),)
+        await rig.pass_time(SETTLED_S)
+        assert sold.fill_id in {each.fill_id for each in await rig.read(lambda tx: tx.fills())}
+        assert await rig.read(lambda tx: tx.positions(open_only=True)) == ()
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def test_a_trade_by_hand_is_asked_for_once(tmp_path: Path) -> None:
+    """Somebody trades with the same account: two points, and never again."""
+
+    async def story(rig: LoopRig) -> None:
+        row = ledger_row(rig, "ETH", "1", str(rig.venue.totals.get("ETH", d("0"))), name="LHAND")
+        rig.venue.entries = (replace(row, refid="TBYHAN-DDDDD-DDDDDD", kind="trade"),)
+        done_by_hand(rig)
+        await rig.pass_time(SETTLED_S * 3)
+        assert await active(rig) == ()
+        assert [method for method, _ in rig.venue.calls].count("fills") == 1
+        rig.venue.entries = (
+            replace(rig.venue.entries[0], refid="TNEVER-SHOWNN", booked_at=rig.clock.now()),
+        )
+        await rig.pass_time(SETTLED_S * 3)
+        assert [method for method, _ in rig.venue.calls].count("fills") == 2
+
+    run_loop(tmp_path, story, compares=True)
+
+
+def done_by_hand(rig: LoopRig) -> None:
+    """An order that nobody here placed has filled."""
+    name = VenueOrderId("OBYHAN-DDDDD-DDDDDD")
+    rig.venue.book_of_orders[name] = make_venue_order(
+        venue_order_id=name,
+        client_order_id=None,
+        symbol=ETH,
+        status=OrderStatus.FILLED,
+        opened_at=rig.clock.now(),
+    )
+    rig.venue.executions.append(
+        make_fill(
+            fill_id=FillId("TBYHAN-DDDDD-DDDDDD"),
+            venue_order_id=name,
+            symbol=ETH,
+            filled_at=rig.clock.now(),
+        )
+    )
+
+
 def test_a_venue_that_does_not_answer_ends_no_loop(tmp_path: Path) -> None:
     """The comparison is left out and made the next time."""
 
     async def story(rig: LoopRig) -> None:
         rig.venue.cue("balances", VenueUnavailable("down"), times=1)
-        await rig.pass_time(PERIOD_S * 2)
+        await rig.pass_time(SETTLED_S * 2)
         assert rig.loop is not None
         assert len(await rig.read(lambda tx: tx.reconciliation.runs())) >= 2
 

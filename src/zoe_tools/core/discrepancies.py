@@ -7,7 +7,7 @@ comes back later it is a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,6 +30,9 @@ LASTING = 3
 
 STREAM = " by the stream"
 """How the subject of a difference ends that one look at the live account can see and unsee."""
+
+OWN_LEDGER = " in our ledger"
+"""How the subject of a row of our own ledger ends: the whole of the venue's judges it."""
 
 NEEDS_HISTORY = frozenset(
     {
@@ -76,8 +79,11 @@ def follow(
     *,
     now: datetime,
     is_whole: bool = True,
+    compared: Collection[str] = (),
 ) -> Followed:
     """What a look at `now` makes of the discrepancies that were active before it.
+
+    `compared`: assets whose balances it held against their ledger, whole or not.
 
     Of two findings of one class on one subject the first counts.
     """
@@ -90,8 +96,9 @@ def follow(
         for key, finding in found.items()
     ]
     gone = [each for key, each in before.items() if key not in found]
-    cleared = [_cleared(each, now) for each in gone if is_whole or _is_clearable(each)]
-    still = [each for each in gone if not (is_whole or _is_clearable(each))]
+    judged = {each.discrepancy_id for each in gone if is_whole or _is_judged(each, compared)}
+    cleared = [_cleared(each, now) for each in gone if each.discrepancy_id in judged]
+    still = [each for each in gone if each.discrepancy_id not in judged]
     return Followed(
         seen=tuple(seen),
         cleared=tuple(cleared),
@@ -171,7 +178,12 @@ def _severity(finding: Finding, times: int) -> Severity:
     return Severity.CRITICAL if pauses and times >= LASTING else finding.rule.severity
 
 
-def _is_clearable(each: Discrepancy) -> bool:
+def _is_judged(each: Discrepancy, compared: Collection[str]) -> bool:
+    """Whether a look at what is live can tell that it is gone."""
+    if each.kind is FindingKind.BALANCE_DRIFT and each.subject in compared:
+        return True
+    if each.subject.endswith(OWN_LEDGER):
+        return False
     return each.kind not in NEEDS_HISTORY or each.subject.endswith(STREAM)
 
 

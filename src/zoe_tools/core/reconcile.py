@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from zoe_tools.core.reconcile_balances import check_balances, small_drifts
 from zoe_tools.core.reconcile_fills import check_fills
+from zoe_tools.core.reconcile_ledger import behind, check_ledger, own_cash
 from zoe_tools.core.reconcile_orders import check_orders
 from zoe_tools.core.reconcile_positions import check_positions, managed_by_asset
 from zoe_tools.core.reconcile_records import CASH, Found, Records, records_of
@@ -33,7 +34,7 @@ from zoe_tools.domain.snapshot import Reading, Snapshot
 class Figures:
     """Both sides in numbers. Cash in USD; holdings of the assets that are managed.
 
-    `local_cash` is None where nothing but the balances tells of it.
+    `local_cash` is None where only the venue's own records tell of it.
     """
 
     local_cash: Decimal | None = None
@@ -52,12 +53,15 @@ class Reconciliation:
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     figures: Figures = Figures()
+    compared: frozenset[str] = frozenset()
+    """Assets whose balances were held against their ledger."""
 
 
 _CHECKS: tuple[Callable[[Records], Iterator[Found]], ...] = (
     check_fills,
     check_orders,
     check_positions,
+    check_ledger,
     check_balances,
 )
 
@@ -80,8 +84,14 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
     return Reconciliation(
         findings=tuple(findings),
         steps=tuple(sorted(steps, key=_turn)),
-        notes=(*_foreign(records), *_short_lists(records), *small_drifts(records)),
+        notes=(
+            *_foreign(records),
+            *_short_lists(records),
+            *small_drifts(records),
+            *behind(records),
+        ),
         figures=_figures(records),
+        compared=frozenset(records.ledger_ends),
     )
 
 
@@ -150,10 +160,10 @@ def _figures(records: Records) -> Figures:
 
 
 def _local_cash(records: Records) -> Decimal | None:
-    """What the ledger, or in a loop the stream, makes of it: never the balances themselves."""
-    end = records.ledger_ends.get(CASH)
-    if end is not None:
-        return end.balance
+    """What our own ledger, or in a loop the stream, makes of it: never the venue's records."""
+    own = own_cash(records)
+    if own is not None:
+        return own
     streamed = records.snapshot.streamed_balances
     told = streamed.value if isinstance(streamed, Reading) else ()
     return next((each.total for each in told if each.asset == CASH), None)

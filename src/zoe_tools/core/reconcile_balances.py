@@ -9,12 +9,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from zoe_tools.core.discrepancies import STREAM
-from zoe_tools.core.reconcile_records import CASH, Found, Records, told
+from zoe_tools.core.reconcile_records import CASH, Found, Records
 from zoe_tools.domain.discrepancy import Finding, FindingKind
-from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import Side
 from zoe_tools.domain.snapshot import Reading
 
 
@@ -23,7 +20,6 @@ def check_balances(records: Records) -> Iterator[Found]:
 
     No two of them are of one moment, so a difference has to be seen again before it counts.
     """
-    yield from ((each, ()) for each in _ledger_rows(records))
     for asset, stands, source in _sources(records):
         ours, total = stands[0], _total(records, asset)
         if any(abs(total - each) <= tolerance(records, asset) for each in stands):
@@ -73,10 +69,7 @@ def _total(records: Records, asset: str) -> Decimal:
 
 def _sources(records: Records) -> Iterator[tuple[str, tuple[Decimal, ...], str]]:
     """Asset, what the source says of it (its newest word first), and which source it is."""
-    posted: dict[str, Decimal] = {}
-    for each in records.snapshot.adjustments:
-        if each.position_id is None:
-            posted[each.asset] = posted.get(each.asset, ZERO) + each.quantity
+    posted = records.posted
     for asset, stands in sorted(records.ledger_stands.items()):
         more = posted.get(asset, ZERO)
         yield asset, tuple(each + more for each in stands), _LEDGER
@@ -84,48 +77,3 @@ def _sources(records: Records) -> Iterator[tuple[str, tuple[Decimal, ...], str]]
     if isinstance(streamed, Reading):
         for balance in streamed.value:
             yield balance.asset, (balance.total,), _STREAM
-
-
-# --- the ledger's rows against the fills ---------------------------------------------------------
-
-
-def _ledger_rows(records: Records) -> Iterator[Finding]:
-    if records.ledger is None:
-        return
-    legs: dict[str, list[LedgerEntry]] = {}
-    for entry in records.ledger:
-        legs.setdefault(entry.refid, []).append(entry)
-    for fill in records.venue_fills:
-        if records.our_order_of(fill) is None:
-            continue
-        evidence = _wrong_with(records, fill, legs.get(fill.fill_id, []))
-        if evidence:
-            yield Finding(
-                kind=FindingKind.LEDGER_MISMATCH,
-                subject=fill.fill_id,
-                symbol=fill.symbol,
-                evidence=evidence,
-                at_stake=fill.cost,
-                currency=fill.symbol.partition("/")[2],
-                is_absence=True,
-            )
-
-
-def _wrong_with(records: Records, fill: Fill, legs: list[LedgerEntry]) -> str:
-    instrument = records.catalogue.find(fill.symbol)
-    if instrument is None:
-        return ""
-    by_asset = {leg.asset: leg for leg in legs}
-    base, quote = by_asset.get(instrument.base), by_asset.get(instrument.quote)
-    if base is None or quote is None:
-        return f"the ledger lacks a leg of {told(fill)}"
-    sign = 1 if fill.side is Side.BUY else -1
-    if base.amount != sign * fill.quantity:
-        return f"the ledger moved {short(base.amount)} {instrument.base} for {told(fill)}"
-    asset = records.catalogue.asset(instrument.quote)
-    unit = Decimal(1).scaleb(-(asset.decimals if asset else 0))
-    if abs(quote.amount + sign * fill.cost) > unit:
-        return f"the ledger moved {short(quote.amount)} {instrument.quote} for {told(fill)}"
-    if fill.fee_asset == instrument.quote and abs(quote.fee - fill.fee) > unit:
-        return f"the ledger charged {short(quote.fee)}; the trade says {short(fill.fee)}"
-    return ""

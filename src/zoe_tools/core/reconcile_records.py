@@ -6,7 +6,7 @@ own events say; a row that somebody changed by hand is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, Venu
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Step
 from zoe_tools.domain.position import Position
@@ -113,6 +113,15 @@ class Records:
             if each.fill_id not in known and each.filled_at <= too_young
         )
 
+    @property
+    def posted(self) -> dict[str, Decimal]:
+        """What a person posted to the account, by asset."""
+        found: dict[str, Decimal] = {}
+        for each in self.snapshot.adjustments:
+            if each.position_id is None:
+                found[each.asset] = found.get(each.asset, ZERO) + each.quantity
+        return found
+
     def quantity_tolerance(self, instrument: Instrument | None) -> Decimal:
         """What two quantities may differ by: never finer than the instrument's step."""
         tolerance = self.snapshot.policy.reconcile_quantity_tolerance
@@ -141,7 +150,7 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
     catalogue = value_of(snapshot.catalogue, "the instruments")
     balances = value_of(snapshot.balances, "the balances")
     balances_as_of = _as_of(snapshot.balances, snapshot.taken_at)
-    rows = _named(ledger, balances, catalogue)
+    rows = _named(_merged(snapshot, ledger, is_whole=is_whole), balances, catalogue)
     return Records(
         snapshot=snapshot,
         catalogue=catalogue,
@@ -205,8 +214,19 @@ def _as_of(part: Reading[tuple[Balance, ...]] | Missing, otherwise: datetime) ->
     return part.as_of if isinstance(part, Reading) else otherwise
 
 
+def _merged(
+    snapshot: Snapshot, ledger: tuple[LedgerEntry, ...], *, is_whole: bool
+) -> Sequence[LedgerEntry]:
+    """In a loop the venue tells a page; what is older is in our own ledger."""
+    if is_whole or not snapshot.own_ledger:
+        return ledger
+    told = {each.ledger_id for each in ledger}
+    more = (each for each in snapshot.own_ledger if each.ledger_id not in told)
+    return sorted((*ledger, *more), key=lambda each: each.booked_at, reverse=True)
+
+
 def _named(
-    ledger: tuple[LedgerEntry, ...],
+    ledger: Sequence[LedgerEntry],
     balances: tuple[Balance, ...],
     catalogue: InstrumentCatalogue,
 ) -> dict[str, list[LedgerEntry]]:

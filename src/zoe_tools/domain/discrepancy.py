@@ -187,8 +187,8 @@ def discrepancy_id(kind: FindingKind, subject: str, first_seen_at: datetime) -> 
 class ReconciliationRun:
     """One comparison, as `crypto_reconciliation_events` keeps it: the runbooks' fields.
 
-    Cash in the account's quote currency: `local_cash` is what a second source adds up to, its
-    ledger or the balances stream; None where there was none. Holdings by asset, managed and held.
+    Cash in the account's quote currency: `local_cash` is what our own ledger comes to, or in a
+    loop the balances stream; None where there was neither. Holdings by asset, managed and held.
     `counts` are the fields of RECONCILIATION_REPORT.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,6 +46,14 @@ class LedgerEntry:
     def change(self) -> Decimal:
         """By how much the row moved the balance of its wallet."""
         return self.amount - self.own_fee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """The newest rows of a ledger, newest first; `is_all`: no older one of the range was left."""
+
+    rows: tuple[LedgerEntry, ...]
+    is_all: bool
 
 
 class Posting(NamedTuple):
@@ -102,6 +110,13 @@ class LedgerImport:
     operator: str
 
 
+VENUE_LEDGER = "Ledgers"
+"""The source whose cursor tells how far the venue's own ledger was read."""
+
+LEDGER_OVERLAP = timedelta(hours=1)
+"""So much of it is read again: a row may be shown later than one that is younger."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCursor:
     """How far the venue's ledger was read: all up to `newest_at` is booked.
@@ -136,6 +151,19 @@ class ExportedTrade:
 def second_of(at: datetime) -> str:
     """A time in UTC to the second, as text that sorts."""
     return at.astimezone(UTC).isoformat()[:19]
+
+
+def is_same(one: LedgerEntry, other: LedgerEntry) -> bool:
+    """Whether two tellings of a row agree. An export tells times to the second, and no class."""
+    return (
+        one.refid == other.refid
+        and one.kind == other.kind
+        and one.asset == other.asset
+        and one.amount == other.amount
+        and one.fee == other.fee
+        and one.balance == other.balance
+        and second_of(one.booked_at) == second_of(other.booked_at)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

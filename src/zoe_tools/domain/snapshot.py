@@ -122,6 +122,8 @@ class Snapshot:
     rows_rebuilt: tuple[OrderRecord, ...] = ()
     closed_positions: tuple[Position, ...] = ()
     """The last event of each order that has events and no row."""
+    own_ledger: tuple[LedgerEntry, ...] = ()
+    """Rows of our own ledger, newest first: all, or in a loop the newest, as far as the venue's."""
     adjustments: tuple[Adjustment, ...] = ()
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
     """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

@@ -1,9 +1,9 @@
 """The loop's own comparison: what is live, every so often, beside the turns.
 
-It asks the venue for open orders and balances (two points; a third where an order of ours is not in
-the list), and holds books and streams against them. What the whole history tells is for `zoe
-reconcile`. Nothing is sent from here: what the venue proves is booked, what is doubtful keeps
-entries back, and no exit waits for it.
+It asks the venue for open orders, balances and a page of the ledger (four points; a fifth where an
+order of ours is not in the list), and holds books and streams against them. What the whole history
+tells is for `zoe reconcile`. Nothing is sent from here: what the venue proves is booked, what is
+doubtful keeps entries back, and no exit waits for it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from zoe_tools.domain.discrepancy import ReconciliationState, Response
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, RebuildOrder
 from zoe_tools.domain.snapshot import RECENT, Reading, Snapshot
+from zoe_tools.engine.ledger_watch import LedgerWatch
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError, VenueError
@@ -32,9 +33,10 @@ SECOND_LOOK_S = 2.0
 
 async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
     """A comparison at once, and one each period; one that cannot be made is left out."""
+    ledger = LedgerWatch(parts)
     while True:
         try:
-            await compare(loop, parts)
+            await compare(loop, parts, ledger)
         except VenueError as error:
             _LOG.warning("Books and venue cannot be compared: %s", error.message)
         except StoreError as error:
@@ -42,7 +44,7 @@ async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
         await parts.clock.sleep(parts.cadence.reconcile_s)
 
 
-async def compare(loop: TradingLoop, parts: LoopParts) -> None:
+async def compare(loop: TradingLoop, parts: LoopParts, ledger: LedgerWatch) -> None:
     """Look, twice where something differs; write it down, and act on what it means.
 
     Raises:
@@ -51,11 +53,11 @@ async def compare(loop: TradingLoop, parts: LoopParts) -> None:
     """
     if parts.gate.is_store_away:
         return
-    snapshot, result = await _look(loop, parts)
+    snapshot, result = await _look(loop, parts, ledger)
     if result.findings:
         await parts.clock.sleep(SECOND_LOOK_S)
         seen = {(each.kind, each.subject) for each in result.findings}
-        snapshot, result = await _look(loop, parts)
+        snapshot, result = await _look(loop, parts, ledger)
         lasting = tuple(each for each in result.findings if (each.kind, each.subject) in seen)
         result = replace(result, findings=lasting)
     actions = await _book(parts, snapshot, result)
@@ -104,10 +106,13 @@ def _tell(parts: LoopParts, before: ReconciliationState, now: ReconciliationStat
     parts.narrator.show_note(parts.clock.now(), note)
 
 
-async def _look(loop: TradingLoop, parts: LoopParts) -> tuple[Snapshot, Reconciliation]:
+async def _look(
+    loop: TradingLoop, parts: LoopParts, ledger: LedgerWatch
+) -> tuple[Snapshot, Reconciliation]:
     """The venue first, then the books: what is newer than its answer is not held against it."""
     listed = Reading(await parts.venue.open_orders(), parts.clock.now(), "OpenOrders")
     held = Reading(await parts.venue.balances(), parts.clock.now(), "BalanceEx")
+    rows = await ledger.look()  # after the balances: it must know what they know
     told = Reading(loop.balances(), parts.clock.now(), "balances stream")
     empty = Snapshot(
         taken_at=parts.clock.now(),
@@ -116,9 +121,15 @@ async def _look(loop: TradingLoop, parts: LoopParts) -> tuple[Snapshot, Reconcil
         catalogue=Reading(parts.catalogue, parts.clock.now(), "AssetPairs"),
         open_orders=listed,
         balances=held,
+        ledger=rows.page,
+        own_ledger=rows.own,
+        fills=rows.fills,
         streamed_balances=told,
     )
     books = await parts.store.run(lambda tx: _books(tx, empty, listed.value))
+    if isinstance(books.fills, Reading):
+        ours = {each.venue_order_id for each in books.orders}
+        ledger.forget([each for each in books.fills.value if each.venue_order_id not in ours])
     snapshot = await asked_by_name(books, venue=parts.venue, clock=parts.clock)
     return snapshot, reconcile(snapshot, is_whole=False)
 
@@ -136,8 +147,9 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
         )
     }
     book = transaction.reconciliation
+    news = empty.fills.value if isinstance(empty.fills, Reading) else ()
     named = {each.client_order_id for each in shown if each.client_order_id is not None}
-    placed = {each.venue_order_id for each in shown}
+    placed = {each.venue_order_id for each in shown} | {each.venue_order_id for each in news}
     placed -= {each.venue_order_id for each in found.values() if each.venue_order_id is not None}
     for known in book.orders_shown(named - found.keys(), placed):
         found.setdefault(known.client_order_id, known)

@@ -66,7 +66,9 @@ def note_reconciliation(
     """Follow the discrepancies, judge the thresholds, and write all of it."""
     book = transaction.reconciliation
     before = book.state()
-    followed = follow(book.active(), result.findings, now=at, is_whole=is_whole)
+    followed = follow(
+        book.active(), result.findings, now=at, is_whole=is_whole, compared=result.compared
+    )
     run_id = f"R-{at:%Y%m%dT%H%M%S%f}"
     run = run_of(run_id, at, followed, result.figures, actions_taken=actions_taken)
     runs = (*book.runs(at - _WINDOW), run)
@@ -158,6 +160,7 @@ def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
         changed_by_hand=changed_by_hand(orders, log, fills),
         rows_gone=tuple(events[-1] for events in gone.values()),
         rows_rebuilt=_rebuilt(transaction, gone, fills),
+        own_ledger=transaction.ledger()[::-1],
         adjustments=transaction.reconciliation.adjustments(),
         closed_positions=tuple(
             each for each in transaction.positions() if each.status is PositionStatus.CLOSED

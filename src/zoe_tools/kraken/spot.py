@@ -16,7 +16,7 @@ from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
-from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.stream import InstrumentsUpdate
@@ -25,7 +25,7 @@ from zoe_tools.kraken import codec, wire
 from zoe_tools.kraken.order_answers import is_gone
 from zoe_tools.kraken.order_entry import OrderEntry
 from zoe_tools.kraken.order_wire import OrderWire
-from zoe_tools.kraken.pages import Page, range_params, read_pages
+from zoe_tools.kraken.pages import PAGE_ROWS, Page, range_params, read_pages
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
@@ -270,6 +270,21 @@ class KrakenSpot(OrderEntry):
             found = [codec.ledger_entry_of(key, row, catalogue) for key, row in rows.items()]
         found.sort(key=lambda each: each.booked_at, reverse=True)
         return tuple(each for each in found if _is_within(each.booked_at, since, until))
+
+    async def newest_ledger(self, *, since: datetime) -> LedgerPage:
+        """One page of the account's ledger since then: its newest rows."""
+        catalogue = await self._known()
+        asked = range_params(since, None)
+        answer = await self._rest.private("Ledgers", asked, wire.Ledgers, is_write=False)
+        with codec.understanding("Ledgers"):
+            found = [
+                codec.ledger_entry_of(key, row, catalogue) for key, row in answer.ledger.items()
+            ]
+        found.sort(key=lambda each: each.booked_at, reverse=True)
+        return LedgerPage(
+            rows=tuple(each for each in found if each.booked_at >= since),
+            is_all=len(found) < PAGE_ROWS,
+        )
 
     # the catalogue
 

@@ -25,13 +25,21 @@ from zoe_tools.core.ledger_chain import ChainBreak, Chains, chain_row
 from zoe_tools.core.ledger_journal import JournalSums, booked
 from zoe_tools.core.ledger_kinds import is_known
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.ledger import Balance, Booked, ChainRow, LedgerEntry, LedgerImport, Posting
+from zoe_tools.domain.ledger import (
+    Balance,
+    Booked,
+    ChainRow,
+    LedgerEntry,
+    LedgerImport,
+    Posting,
+    is_same,
+)
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.errors import LedgerFileError
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.ledger_files import ledger_lines, sha256_of
 from zoe_tools.store.bulk import FIRST_ROWS, GAP_S, next_size
-from zoe_tools.store.ledger import After, LedgerConflict, is_same
+from zoe_tools.store.ledger import After, LedgerConflict
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 

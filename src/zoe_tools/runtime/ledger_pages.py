@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from zoe_tools.core.ledger import prove
 from zoe_tools.core.ledger_chain import Chains, chain_row
 from zoe_tools.core.ledger_journal import booked
-from zoe_tools.domain.ledger import LedgerCursor, LedgerEntry
+from zoe_tools.domain.ledger import (
+    LEDGER_OVERLAP,
+    VENUE_LEDGER,
+    LedgerCursor,
+    LedgerEntry,
+    is_same,
+)
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken.history import KrakenHistory, Stretch
 from zoe_tools.kraken.pages import PageCursor
@@ -26,15 +32,14 @@ from zoe_tools.runtime.ledger_import import (
     chained_books,
     note_import,
 )
-from zoe_tools.store.ledger import LedgerConflict, is_same
+from zoe_tools.store.ledger import LedgerConflict
 from zoe_tools.store.store import Transaction
 
-SOURCE = "Ledgers"
+SOURCE = VENUE_LEDGER
 LOOK_ROWS = 5_000
 """So many rows a dry run reads at the most: a hundred pages, which take minutes."""
 
-OVERLAP = timedelta(hours=1)
-"""So much is read again: a row may be shown later than one that is younger."""
+OVERLAP = LEDGER_OVERLAP
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

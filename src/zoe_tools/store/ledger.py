@@ -27,6 +27,7 @@ from zoe_tools.domain.ledger import (
     LedgerEntry,
     LedgerImport,
     Posting,
+    is_same,
     second_of,
 )
 from zoe_tools.domain.money import ZERO
@@ -243,6 +244,17 @@ class LedgerBook:
         statement = select(table).where(*wanted).order_by(table.c.booked_at, table.c.row_id)
         return tuple(entry_of(row) for row in self._connection.execute(statement))
 
+    def newest(self, most: int) -> tuple[LedgerEntry, ...]:
+        """So many of the youngest rows at most, newest first."""
+        table = LEDGER_ENTRIES
+        statement = (
+            select(table)
+            .where(table.c.account_id == self._account_id)
+            .order_by(table.c.booked_at.desc(), table.c.row_id.desc())
+            .limit(most)
+        )
+        return tuple(entry_of(row) for row in self._connection.execute(statement))
+
     def chain_page(self, after: After | None = None) -> tuple[list[ChainRow], After | None]:
         """Rows in the order of their times, `PAGE` at most, and where the next page begins."""
         beyond = "" if after is None else "AND (booked_at, row_id) > (?, ?) "
@@ -302,19 +314,6 @@ class LedgerBook:
         except sqlite3.Error as error:
             raise OperationalError(statement, None, error) from error
         return found
-
-
-def is_same(one: LedgerEntry, other: LedgerEntry) -> bool:
-    """Whether two tellings of a row agree. An export tells times to the second, and no class."""
-    return (
-        one.refid == other.refid
-        and one.kind == other.kind
-        and one.asset == other.asset
-        and one.amount == other.amount
-        and one.fee == other.fee
-        and one.balance == other.balance
-        and second_of(one.booked_at) == second_of(other.booked_at)
-    )
 
 
 def entry_of(row: Row[Any]) -> LedgerEntry:
