@@ -56,6 +56,8 @@ def test_rows_are_listed_newest_first_without_asking_the_venue(tmp_path: Path) -
         assert text.index("deposit") < text.index("earn/reward")
         assert "BTC (earn / flexible)" in text
         assert "deposit" not in await shown(desk, asset="btc")
+        assert "earn/reward" in await shown(desk, asset="XXBT")
+        assert "deposit" in await shown(desk, asset="zusd")
         assert "reward" not in await shown(desk, kind="deposit")
         assert "reward" not in await shown(desk, since="1d")
         assert "No ledger rows since" in await shown(desk, asset="ETH")

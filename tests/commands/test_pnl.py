@@ -341,7 +341,9 @@ def test_one_asset_is_told_alone(tmp_path: Path) -> None:
         assert [each["asset"] for each in told["assets"]] == ["ETH"]
         assert told["equity"] is None
         assert d(told["realised"]) == 0
-        assert "the books know nothing of XBT" in await reported(desk, asset="XBT")
+        old = (await answered(desk, asset="XXBT"))["report"]
+        assert [each["asset"] for each in old["assets"]] == ["BTC"]
+        assert "the books know nothing of XYZ" in await reported(desk, asset="XYZ")
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -121,6 +121,20 @@ def test_a_later_word_replaces_the_one_before_and_both_stay(tmp_path: Path) -> N
     at_the_desk(tmp_path, story)
 
 
+def test_a_currency_goes_by_any_of_its_names(tmp_path: Path) -> None:
+    """The books have the canonical one alone."""
+
+    async def story(desk: Desk) -> None:
+        await booked(desk)
+        await ran(
+            desk, Declaration(ledger_id="L1", unit_cost=d("5"), currency="zusd"), 0, execute=True
+        )
+        (declared,) = await desk.read(lambda books: books.declared_costs())
+        assert declared.currency == "USD"
+
+    at_the_desk(tmp_path, story)
+
+
 def test_a_cost_in_a_currency_without_a_price_is_refused(tmp_path: Path) -> None:
     """It could not be reckoned with."""
 

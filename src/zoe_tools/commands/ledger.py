@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,10 +19,12 @@ from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.money import ZERO, plain, short
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.errors import ConfigError, VenueError
+from zoe_tools.kraken.asset_names import meanings_of
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.holdings import confirmed_balances
 from zoe_tools.runtime.ledger_import import prove_books
+from zoe_tools.store.store import Transaction
 
 _A_WEEK = "7d"
 _FINDINGS, _VENUE = 3, 5
@@ -97,9 +100,11 @@ async def _ledger(
 ) -> int:
     now = context.clock.now()
     first = since_of(since, now)
-    rows = await context.store.run(
-        lambda books: books.ledger_book.rows(first, asset=asset.upper(), kind=kind.lower())
-    )
+    rows: tuple[LedgerEntry, ...] = ()
+    for name in meanings_of(asset):
+        rows = await context.store.run(partial(_rows, first, name, kind.lower()))
+        if rows:
+            break
     if as_csv:
         _as_csv(printer, rows)
         return 0
@@ -107,6 +112,12 @@ async def _ledger(
     _show(printer, rows[::-1], first)
     printer.result({"rows": rows[::-1], "since": first, "as_of": now})
     return 0
+
+
+def _rows(
+    first: datetime | None, asset: str, kind: str, books: Transaction
+) -> tuple[LedgerEntry, ...]:
+    return books.ledger_book.rows(first, asset=asset, kind=kind)
 
 
 async def _proof(context: Context, printer: Printer) -> int:

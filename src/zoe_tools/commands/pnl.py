@@ -16,12 +16,13 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, since_of
 from zoe_tools.core.lot_rows import LOT_COLUMNS, lot_rows
 from zoe_tools.core.lot_walk import Span
-from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl, history_in
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl, history_in, names_in
 from zoe_tools.core.pnl_daily import pnl_days
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.lot import LotMethod
 from zoe_tools.engine.worth import keep_days, keep_seen, pnl_input
 from zoe_tools.errors import ConfigError, StoreError
+from zoe_tools.kraken.asset_names import name_among
 from zoe_tools.render.pnl import show_pnl
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -121,7 +122,7 @@ async def _pnl(context: Context, invocation: Invocation, ask: Ask) -> int:
         )
     )
     await _keep(context, printer, given, seen)
-    asset = ask.asset.upper() or None
+    asset = name_among(ask.asset, names_in(given)) if ask.asset else None
     report = assess_pnl(given, span, ask.method, asset=asset)
     days = [
         each

@@ -12,7 +12,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.lot_history import Records
 from zoe_tools.core.lot_walk import Span
-from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl
+from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl, names_in
 from zoe_tools.core.pnl_basis import CameIn, demand_row, pending, what_came_in
 from zoe_tools.domain.equity import CURRENCY
 from zoe_tools.domain.lot import CostBasis, LotMethod
@@ -20,6 +20,7 @@ from zoe_tools.domain.money import ZERO, amount_of, plain, short
 from zoe_tools.engine.worth import pnl_input
 from zoe_tools.errors import ConfigError
 from zoe_tools.gate.action_log import note_order
+from zoe_tools.kraken.asset_names import name_among
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import author_of
@@ -106,9 +107,7 @@ def _declaration(
         ) from error
     if cost < ZERO:
         raise ConfigError(f"{unit_cost}: nothing costs less than nothing.")
-    return Declaration(
-        ledger_id=ledger_id, unit_cost=cost, currency=currency.upper(), reason=reason
-    )
+    return Declaration(ledger_id=ledger_id, unit_cost=cost, currency=currency, reason=reason)
 
 
 async def _pnl_basis(
@@ -121,6 +120,7 @@ async def _pnl_basis(
     rows = what_came_in(given.records, given.marks, given.currency)
     if not told.ledger_id:
         return _list(printer, rows)
+    told = replace(told, currency=name_among(told.currency, names_in(given)))
     row = demand_row(rows, told.ledger_id)
     author = author_of(context, command="pnl basis", environ=invocation.environ)
     basis = CostBasis(

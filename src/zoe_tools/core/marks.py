@@ -76,6 +76,11 @@ class MarkBook:
             candidates, key=lambda each: (each.is_stale, abs(at - each.marked_at)), default=None
         )
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every asset and currency that a price was seen of."""
+        return frozenset(name for pair in self._rows for name in pair)
+
     def knows(self, asset: str) -> bool:
         """Whether anybody ever saw a price of it."""
         return any(base == asset for base, _ in self._rows)

@@ -196,6 +196,21 @@ def assess_pnl(
     )
 
 
+def names_in(given: PnlInput) -> frozenset[str]:
+    """Every asset that is in the books, is held, or has a price; by its canonical name."""
+    records = given.records
+    pairs = {each.symbol for each in records.fills}
+    return frozenset(
+        {
+            given.currency,
+            *(each.asset for each in records.entries),
+            *(name for pair in pairs for name in pair.split("/")),
+            *(each.asset for each in (() if given.equity is None else given.equity.holdings)),
+            *given.marks.names,
+        }
+    )
+
+
 def history_in(given: PnlInput) -> History:
     """What happened, but for what is dated so far ahead that it cannot have."""
     history = history_of(given.records, given.marks, given.currency)
