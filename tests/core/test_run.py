@@ -21,7 +21,8 @@ from builders import (
     make_quote,
     snapshot_with,
 )
-from zoe_tools.core.run import plan_run, stop_price_for, target_price_for, wants_exit
+from zoe_tools.core.protection import stop_price_for
+from zoe_tools.core.run import plan_run, target_price_for, wants_exit
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId

@@ -1,15 +1,17 @@
 """The orders a position asks for: the stop that protects it, targets, and the sale that ends it.
 
-All act only while the position is what it was when they were planned.
+Those placed act only while the position is what it was when they were planned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderType
-from zoe_tools.domain.plan import PlaceOrder, PositionStill
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderStatus, OrderType
+from zoe_tools.domain.plan import CancelOrder, PlaceOrder, PositionStill
 from zoe_tools.domain.position import Position
 
 
@@ -66,6 +68,32 @@ def place_exit(
         purpose=purpose,
     )
     return _for_position(position, request, notional, reason)
+
+
+def left_in(orders: Sequence[OrderRecord]) -> Decimal:
+    """What may still fill of these orders together, in base."""
+    return sum((order.remaining_quantity for order in orders), ZERO)
+
+
+def can_be_canceled(order: OrderRecord) -> bool:
+    """Whether a cancel makes sense: alive at the venue, and none is on its way already."""
+    return order.venue_order_id is not None and order.status in (
+        OrderStatus.OPEN,
+        OrderStatus.PARTIALLY_FILLED,
+    )
+
+
+def cancelled(order: OrderRecord, reason: str) -> Iterator[CancelOrder]:
+    """The cancel of an order of ours; nothing where the venue has given it no name yet."""
+    if order.venue_order_id is not None:
+        yield CancelOrder(
+            venue_order_id=order.venue_order_id,
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            purpose=order.purpose,
+            position_id=order.position_id,
+            reason=reason,
+        )
 
 
 def _for_position(

@@ -13,7 +13,8 @@ from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from zoe_tools.core.position_invariants import is_dust, naked_positions
-from zoe_tools.core.position_orders import leaves, place_exit, place_stop
+from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
+from zoe_tools.core.protection import protect, resized, stop_price_for
 from zoe_tools.core.risk_limits import room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
@@ -31,8 +32,8 @@ from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, Instrum
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, Step
+from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
@@ -117,14 +118,6 @@ def plan_run(
     )
 
 
-def stop_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
-    """Where the protective stop of a long position belongs, on tick."""
-    if position.stop_price is not None:
-        return position.stop_price
-    distance = position.average_cost * policy.stop_loss_pct / HUNDRED
-    return instrument.floor_price(position.average_cost - distance)
-
-
 def target_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
     """Where a long position takes its profit, on tick."""
     if position.take_profit_price is not None:
@@ -155,7 +148,6 @@ def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
 def _tend(world: _World, position: Position) -> Iterator[Step]:
     instrument = world.catalogue.resolve(position.symbol)
     working = world.orders_of(position)
-    stops = [order for order in working if order.purpose == "stop"]
     exits = [order for order in working if leaves(order)]
     is_left = (
         position.position_id in world.exiting
@@ -165,77 +157,8 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
     if is_left:
         yield from _leave(world, position, instrument, working, exits)
     elif not exits:
-        yield from _protect(world, position, instrument, stops)
+        yield from protect(position, instrument, world.policy, working)
         yield from _take_profit(world, position, instrument, working)
-
-
-def _protect(
-    world: _World, position: Position, instrument: Instrument, stops: list[OrderRecord]
-) -> Iterator[Step]:
-    price = stop_price_for(position, instrument, world.policy)
-    targets = [order for order in world.orders_of(position) if order.purpose == "take_profit"]
-    quantity = instrument.floor_quantity(position.quantity) - _left(targets)
-    if not instrument.is_tradable_quantity(quantity, price=price):
-        return
-    if not stops:
-        yield place_stop(
-            position,
-            quantity=quantity,
-            price=price,
-            notional=price * quantity,
-            reason="the position has no stop",
-        )
-        return
-    yield from _fit_stops(position, stops, quantity)
-
-
-def _fit_stops(position: Position, stops: list[OrderRecord], quantity: Decimal) -> Iterator[Step]:
-    """The largest grows to what is missing; of what is too much the smallest goes first.
-
-    Stops beyond the position would sell coins that are nobody's here. The one that is linked stays.
-    """
-    if len(stops) > 1 and not all(_can_be_canceled(each) for each in stops):
-        return
-    linked = position.stop_venue_order_id
-    stops = sorted(stops, key=lambda each: (each.remaining_quantity, each.venue_order_id == linked))
-    missing = quantity - _left(stops)
-    for stop in stops[::-1] if missing > ZERO else stops:
-        if missing == ZERO:
-            return
-        rest = stop.remaining_quantity + missing
-        if rest > ZERO:
-            why = f"the stop covers {stop.remaining_quantity:f} of {rest:f}"
-            yield from _resized(position, stop, rest, why)
-            return
-        missing = rest
-        yield from _cancelled(stop, "other stops cover all of the position")
-
-
-def _resized(
-    position: Position, stop: OrderRecord, quantity: Decimal, reason: str
-) -> Iterator[Step]:
-    if stop.venue_order_id is not None:
-        yield AmendOrder(
-            amendment=OrderAmendment(
-                venue_order_id=stop.venue_order_id,
-                symbol=position.symbol,
-                quantity=stop.filled_quantity + quantity,
-            ),
-            reason=reason,
-            position_id=position.position_id,
-        )
-
-
-def _cancelled(order: OrderRecord, reason: str) -> Iterator[Step]:
-    if order.venue_order_id is not None:
-        yield CancelOrder(
-            venue_order_id=order.venue_order_id,
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            purpose=order.purpose,
-            position_id=order.position_id,
-            reason=reason,
-        )
 
 
 def _leave(
@@ -249,8 +172,8 @@ def _leave(
     if exits:
         return
     if working:
-        for order in filter(_can_be_canceled, working):
-            yield from _cancelled(order, "the position is being left")
+        for order in filter(can_be_canceled, working):
+            yield from cancelled(order, "the position is being left")
         return
     quantity = instrument.floor_quantity(position.quantity)
     quote = world.quotes.get(position.symbol)
@@ -270,10 +193,6 @@ def _leave(
 
 
 # --- targets -------------------------------------------------------------------------------------
-
-
-def _left(orders: Sequence[OrderRecord]) -> Decimal:
-    return sum((order.remaining_quantity for order in orders), ZERO)
 
 
 def _is_stopped(
@@ -316,8 +235,8 @@ def _take_profit(
     stops = [order for order in working if order.purpose == "stop"]
     targets = tuple(order for order in working if order.purpose == "take_profit")
     whole = instrument.floor_quantity(position.quantity)
-    is_settled = all(_can_be_canceled(order) for order in working) and len(stops) <= 1
-    if not is_settled or _left(stops) + _left(targets) != whole or whole == ZERO:
+    is_settled = all(can_be_canceled(order) for order in working) and len(stops) <= 1
+    if not is_settled or left_in(stops) + left_in(targets) != whole or whole == ZERO:
         return
     levels = levels_of(position, stored, instrument, world.policy, at=world.snapshot.taken_at)
     kept = keep_levels(position, stored, levels)
@@ -370,15 +289,7 @@ def _due(
         purpose="take_profit",
         reason="a target is reached",
     )
-    return (*_resized(position, stop, left, why), sale)
-
-
-def _can_be_canceled(order: OrderRecord) -> bool:
-    """Whether a cancel makes sense: alive at the venue, and none is on its way already."""
-    return order.venue_order_id is not None and order.status in (
-        OrderStatus.OPEN,
-        OrderStatus.PARTIALLY_FILLED,
-    )
+    return (*resized(position, stop, left, why), sale)
 
 
 def _of_no_position(world: _World) -> Iterator[OrderRecord]:
@@ -386,7 +297,7 @@ def _of_no_position(world: _World) -> Iterator[OrderRecord]:
     held = {each.position_id for each in world.snapshot.positions}
     for order in world.snapshot.orders:
         is_left = order.position_id is not None and order.position_id not in held
-        if order.purpose in ("stop", "take_profit") and is_left and _can_be_canceled(order):
+        if order.purpose in ("stop", "take_profit") and is_left and can_be_canceled(order):
             yield order
 
 
@@ -404,14 +315,14 @@ def _left_behind(world: _World) -> Iterator[Step]:
     """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
     for order in _of_no_position(world):
         if order.position_id not in world.snapshot.given_up:
-            yield from _cancelled(order, "its position is over")
+            yield from cancelled(order, "its position is over")
 
 
 def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:
     lifetime = timedelta(seconds=world.policy.order_ttl_entry_s)
     leaving = {each.position_id for each in world.snapshot.positions} & world.exiting
     for order in world.snapshot.orders:
-        if order.purpose != "entry" or not _can_be_canceled(order):
+        if order.purpose != "entry" or not can_be_canceled(order):
             continue
         if order.position_id in leaving:
             continue
