@@ -428,7 +428,9 @@ class FakeVenue:
             Decimal(0),
         )
         if request.quantity > self.totals.get(instrument.base, Decimal(0)) - held:
-            raise VenueRejected("Insufficient funds.", code="EOrder:Insufficient funds")
+            raise VenueRejected(
+                "Insufficient funds.", code="EOrder:Insufficient funds", is_passing=True
+            )
 
     def _settle(self, instrument: Instrument, fill: Fill) -> None:
         sign = 1 if fill.side is Side.BUY else -1

@@ -132,11 +132,17 @@ class VenueThrottled(VenueError):
 
 
 class VenueRejected(VenueError):
-    """A definite no; `code` is the venue's own error string."""
+    """A definite no; `code` is the venue's own error string.
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+    `is_passing`: the same may be asked again once the stated cause is gone.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "", is_passing: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
+        self.is_passing = is_passing
 
 
 class VenueMisbehaved(VenueError):

@@ -6,22 +6,25 @@ It changes nothing, and it never turns a failed read into an empty or a zero one
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.core.position_rows import as_told, stop_was_lowered
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.discrepancy import WHOLE_LOOK
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.position_event import PositionEvent
 from zoe_tools.domain.snapshot import (
     NOT_GATHERED,
     RECENT,
@@ -169,13 +172,16 @@ async def gather_store(
     now = clock.now()
 
     def read(transaction: Transaction) -> Snapshot:
-        orders = transaction.orders()
+        orders, known = transaction.orders(), registry_of(transaction)
         return Snapshot(
             taken_at=now,
             account=account,
             policy=tightened(policy, transaction.limits()),
             trading_state=effective_trading_state(transaction),
-            positions=transaction.positions(active_only=True),
+            positions=known.positions,
+            retold=known.retold,
+            stops_lowered=known.stops_lowered,
+            refusals=transaction.refusals(now - RECENT),
             given_up=transaction.given_up(),
             targets=transaction.targets(),
             orders=orders,
@@ -188,6 +194,31 @@ async def gather_store(
         )
 
     return await store.run(read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Positions that are not over; see the fields of the same names in `Snapshot`."""
+
+    positions: tuple[Position, ...]
+    retold: tuple[tuple[Position, Position], ...]
+    stops_lowered: frozenset[PositionId]
+
+
+def registry_of(transaction: Transaction) -> Known:
+    """The registry as the positions' own stories tell its prices."""
+    stories: dict[PositionId, list[PositionEvent]] = {}
+    for event in transaction.price_events():
+        stories.setdefault(event.position_id, []).append(event)
+    rows = transaction.positions(active_only=True)
+    pairs = [(row, as_told(row, stories.get(row.position_id, ()))) for row in rows]
+    return Known(
+        positions=tuple(told for _, told in pairs),
+        retold=tuple((row, told) for row, told in pairs if row != told),
+        stops_lowered=frozenset(
+            name for name, events in stories.items() if stop_was_lowered(events)
+        ),
+    )
 
 
 def _reconciled_at(transaction: Transaction) -> datetime | None:

@@ -293,6 +293,28 @@ CASES: dict[str, Case] = {
         found=("STORE_TAMPERED",),
         managed="0",
     ),
+    "a position's stop price changed": Case(
+        diverge=sql("UPDATE crypto_positions SET stop_price = '70500'"),
+        found=("STORE_TAMPERED",),
+    ),
+    "a position's prices and beginning changed": Case(
+        diverge=sql(
+            "UPDATE crypto_positions SET take_profit_price = '70001', initial_stop_price = '1'"
+        ),
+        found=("STORE_TAMPERED",),
+    ),
+    "a position's figures and prices changed": Case(
+        diverge=sql(
+            "UPDATE crypto_positions SET average_cost = '7', realised_pnl = '9',"
+            " stop_price = '70500'"
+        ),
+        found=("STORE_TAMPERED",),
+    ),
+    "a sold position's reason changed": Case(
+        diverge=both(sold, sql("UPDATE crypto_positions SET exit_reason = 'take_profit'")),
+        found=("STORE_TAMPERED",),
+        managed="0",
+    ),
     "a sold position called open": Case(diverge=reopened, found=("STALE",), managed="0"),
     # fills that only our books have
     "one fill under two names": Case(

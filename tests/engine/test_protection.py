@@ -94,7 +94,7 @@ def test_the_time_until_the_stop_rests_is_opening() -> None:
     story.look(2, [make_position()], [stop()])
     story.look(60, [make_position()], [stop()])
 
-    assert story.watch.by_cause == {"leaving": 0.0, "opening": 2.0}
+    assert story.watch.by_cause == {"leaving": 0.0, "opening": 2.0, "replacing": 0.0}
     assert story.watch.positions_with_stop == 1
 
 
@@ -105,7 +105,20 @@ def test_the_time_between_cancel_and_sale_is_leaving() -> None:
     story.look(10, [make_position()], [], "P1")
     story.look(13, [])
 
-    assert story.watch.by_cause == {"leaving": 3.0, "opening": 0.0}
+    assert story.watch.by_cause == {"leaving": 3.0, "opening": 0.0, "replacing": 0.0}
+
+
+def test_the_time_between_one_stop_and_the_next_is_replacing() -> None:
+    """Cancelled to be placed anew, or by somebody else; one that is too small is no such gap."""
+    story = Story()
+    story.look(0, [make_position()], [stop()])
+    story.look(10, [make_position()], [stop(status=OrderStatus.CANCELED)])
+    story.look(11, [make_position()], [stop(status=OrderStatus.PENDING_NEW)])
+    story.look(12, [make_position()], [stop()])
+    story.look(20, [make_position()], [stop(quantity=d("0.0003"))])
+    story.look(25, [make_position()], [stop()])
+
+    assert story.watch.by_cause == {"leaving": 0.0, "opening": 5.0, "replacing": 2.0}
 
 
 def test_a_position_covered_at_first_sight_was_never_naked() -> None:

@@ -31,6 +31,7 @@ LIMITS = (
     "liquidity_guard_spread_pct",
     "reconcile_cash_tolerance",
     "reconcile_clean_runs",
+    "stop_refusals_until_sale",
     "reconcile_quantity_tolerance",
     "stop_trading_on_degraded",
     "max_quantities",

@@ -362,6 +362,12 @@ KNOBS: tuple[Knob, ...] = (
         about="How far below the entry a stop rests, in percent.",
     ),
     Knob(
+        name="STOP_REFUSALS_UNTIL_SALE",
+        default="3",
+        read=_count,
+        about="A position whose stop the venue refused so often for good is sold; 0: never.",
+    ),
+    Knob(
         name="TAKE_PROFIT_PCT",
         default="4",
         read=_percent_above_zero,

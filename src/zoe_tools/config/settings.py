@@ -77,6 +77,7 @@ class Settings:
     quote_stale_seconds: float
     allow_withdrawal_key: bool
     stop_loss_pct: Decimal
+    stop_refusals_until_sale: int
     take_profit_pct: Decimal
     take_profit_levels: tuple[tuple[Decimal, Decimal], ...]
     take_profit_mode: str
@@ -156,6 +157,7 @@ class Settings:
             quote_stale_s=self.quote_stale_seconds,
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
+            stop_refusals_until_sale=self.stop_refusals_until_sale,
             take_profit_pct=self.take_profit_pct,
             take_profit_levels=self.take_profit_levels,
             take_profit_mode=TargetMode(self.take_profit_mode),

@@ -1,21 +1,32 @@
-"""The registry's rows against what made them: figures that no fill explains were changed by hand.
+"""The registry's rows against what made them: what neither fill nor story explains is not believed.
 
 What a position has cost less what it has brought is the same in whichever order its fills were
-booked; its average cost and its result by themselves are not.
+booked; its average cost and its result by themselves are not. Prices have no fills behind them, but
+each time one was set is in the position's append-only story.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from zoe_tools.core.accounting import quote_of
 from zoe_tools.core.reconcile_records import Found
 from zoe_tools.domain.discrepancy import Finding, FindingKind
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.plan import AdjustPosition
-from zoe_tools.domain.position import Position, PositionKind
+from zoe_tools.domain.position import Position, PositionKind, PositionStatus
+from zoe_tools.domain.position_event import (
+    BEGUN,
+    STOP_LOOSENED,
+    STOP_PRICE_SET,
+    TARGET_PRICE_SET,
+    PositionEvent,
+    price_in,
+    retold,
+)
 from zoe_tools.domain.snapshot import Snapshot
 
 _ROUNDING = Decimal("0.00000001")
@@ -71,3 +82,95 @@ def _is_same(position: Position, made: Position) -> bool:
 
 def _spent(position: Position) -> Decimal:
     return position.quantity * position.average_cost - position.realised_pnl
+
+
+# --- prices, against the story of the position ---------------------------------------------------
+
+_ENDS = (PositionStatus.CLOSED, PositionStatus.CANCELLED)
+
+
+def as_told(position: Position, events: Sequence[PositionEvent]) -> Position:
+    """The position with prices, and reason of its end, as its own story has them.
+
+    `events` of this position, in the order of writing. Where the story is silent, as of a position
+    that began before there were stories, the row stands.
+    """
+    begun = max((index for index, each in enumerate(events) if each.what == BEGUN), default=None)
+    told: dict[str, Any] = {}
+    if begun is not None:
+        story = events[begun:]
+        told |= _as_planned(story[0])
+        told |= _prices(story, STOP_PRICE_SET, "stop_price", position.stop_price)
+        told |= _prices(story, TARGET_PRICE_SET, "take_profit_price", position.take_profit_price)
+    if position.status in _ENDS:
+        told |= _ended(position, events)
+    # What was never planned, or not written down then, says nothing of the beginning.
+    wanted = {
+        name: value
+        for name, value in told.items()
+        if not (name.startswith("initial_") and getattr(position, name) is None)
+    }
+    return replace(position, **wanted) if wanted else position
+
+
+def _as_planned(begun: PositionEvent) -> dict[str, Any]:
+    names = ("initial_quantity", "initial_price")
+    return {name: price_in(begun.details[name]) for name in names if name in begun.details}
+
+
+def _prices(
+    story: Sequence[PositionEvent], what: str, name: str, row: Decimal | None
+) -> dict[str, Any]:
+    """The price that was set last, and the first one, which is what was planned.
+
+    A price that is set again within one moment makes no second event: either may be the last.
+    """
+    found = [each for each in story if each.what == what]
+    if not found:
+        return {name: None, f"initial_{name}": None}
+    last = [each for each in found if each.occurred_at == found[-1].occurred_at]
+    prices = [price_in(each.details["after"]) for each in last]
+    first = next((price_in(each.details["after"]) for each in found), None)
+    return {name: row if row in prices else prices[-1], f"initial_{name}": first}
+
+
+def _ended(position: Position, events: Sequence[PositionEvent]) -> dict[str, Any]:
+    ends = [
+        each
+        for each in events
+        if each.what == position.status.value and each.to_status is position.status
+    ]
+    return {"exit_reason": ends[-1].details.get("exit_reason", "")} if ends else {}
+
+
+def stop_was_lowered(events: Sequence[PositionEvent]) -> bool:
+    """Whether somebody moved the stop against the position at the venue, and nobody set it since.
+
+    That is told, not believed, and not fought either.
+    """
+    about = [each.what for each in events if each.what in (STOP_PRICE_SET, STOP_LOOSENED)]
+    return bool(about) and about[-1] == STOP_LOOSENED
+
+
+def prices_changed(row: Position, told: Position) -> Found:
+    """A row whose prices, or the reason of whose end, its own story contradicts."""
+    evidence = f"its own story says {_told(told, row)}; the row says {_told(row, told)}."
+    evidence += " It was changed by hand, and is not believed"
+    quantity = row.quantity if row.status.holds else ZERO
+    finding = Finding(
+        kind=FindingKind.STORE_TAMPERED,
+        subject=row.position_id,
+        symbol=row.symbol,
+        evidence=evidence,
+        at_stake=_distance(row.stop_price, told.stop_price) * quantity,
+        currency=quote_of(row.symbol),
+    )
+    return finding, (AdjustPosition(before=row, after=told, reason=evidence),)
+
+
+def _distance(row: Decimal | None, told: Decimal | None) -> Decimal:
+    return ZERO if row is None or told is None else abs(row - told)
+
+
+def _told(position: Position, other: Position) -> str:
+    return ", ".join(f"{name} {was}" for name, was, _ in retold(position, other))

@@ -1,22 +1,68 @@
 """Which stop a position needs, and the steps that bring it there: the loop's protection.
 
 Every protectable quantity that is held has a stop, or a target of its own. A stop changes by
-amending, which leaves no gap.
+amending, which leaves no gap; one that cannot be amended is cancelled and, once that is proved,
+placed anew. A stop is never placed where the market is through it: the position is left instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, left_in, place_stop
-from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderAmendment
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus
+from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.money import HUNDRED, ZERO, short
+from zoe_tools.domain.order import OrderAmendment, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.position_lifecycle import is_loosened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A position and what its protection depends on.
+
+    `working`: its orders that are at work; `recent`: those of the last hour, over or not.
+    `refusals`: what the venue said a definite no to in that hour, about its stops. `quote` is
+    fresh, or None.
+    """
+
+    position: Position
+    instrument: Instrument
+    policy: Policy
+    working: Sequence[OrderRecord]
+    recent: Sequence[OrderRecord] = ()
+    refusals: Sequence[Intent] = ()
+    quote: Quote | None = None
+    is_lowered: bool = False
+    """Somebody moved its stop against it at the venue: told, and not fought."""
+
+    @property
+    def stops(self) -> list[OrderRecord]:
+        """The stops at work, on their way ones included."""
+        return [order for order in self.working if order.purpose == "stop"]
+
+    @property
+    def stop_price(self) -> Decimal:
+        """Where the stop belongs."""
+        return stop_price_for(self.position, self.instrument, self.policy)
+
+    @property
+    def quantity(self) -> Decimal:
+        """How much stops have to cover: what is held, less what targets hold."""
+        targets = [order for order in self.working if order.purpose == "take_profit"]
+        return self.instrument.floor_quantity(self.position.quantity) - left_in(targets)
+
+    @property
+    def can_rest(self) -> bool:
+        """Whether a stop at its price would rest, as far as a fresh quote tells."""
+        quote = self.quote
+        return quote is not None and not is_through(self.position.side, self.stop_price, quote)
 
 
 def stop_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
@@ -27,38 +73,106 @@ def stop_price_for(position: Position, instrument: Instrument, policy: Policy) -
     return instrument.floor_price(position.average_cost - distance)
 
 
-def protect(
-    position: Position,
-    instrument: Instrument,
-    policy: Policy,
-    working: Sequence[OrderRecord],
-) -> Iterator[Step]:
-    """The steps after which stops cover what no target holds; `working`: orders of it at work."""
-    price = stop_price_for(position, instrument, policy)
-    stops = [order for order in working if order.purpose == "stop"]
-    targets = [order for order in working if order.purpose == "take_profit"]
-    quantity = instrument.floor_quantity(position.quantity) - left_in(targets)
-    if not instrument.is_tradable_quantity(quantity, price=price):
+def is_through(side: Side, price: Decimal, quote: Quote) -> bool:
+    """Whether the market is at the stop price of a position, or beyond: a stop there would fire."""
+    return quote.bid <= price if side is Side.BUY else quote.ask >= price
+
+
+def reason_to_leave(held: Held) -> str:
+    """Why a position without any stop is sold instead of stopped; empty where it is not.
+
+    By a fresh quote only: where the market is not known, the venue is asked to hold the stop.
+    """
+    if held.stops:
+        return ""
+    quote, price = held.quote, held.stop_price
+    if quote is not None and is_through(held.position.side, price, quote):
+        return f"the market passed its stop at {short(price)} while none rested"
+    refused, most = refusals_of_its_stop(held), held.policy.stop_refusals_until_sale
+    if most and refused >= most:
+        return f"the venue refused its stop {refused} times"
+    return ""
+
+
+def refusals_of_its_stop(held: Held) -> int:
+    """How often the venue said no to placing a stop since it took one; passing causes left out."""
+    taken = [
+        order.created_at
+        for order in held.recent
+        if order.purpose == "stop" and order.venue_order_id is not None
+    ]
+    since = max(taken, default=None)
+    return sum(
+        each.kind is IntentKind.PLACE
+        and not each.is_refused_for_now
+        and (since is None or each.created_at > since)
+        for each in held.refusals
+    )
+
+
+def is_refused_an_amendment(stop_id: str | None, refusals: Sequence[Intent]) -> bool:
+    """Whether the venue said no, and not for now, to amending this stop."""
+    return any(
+        each.kind is IntentKind.AMEND
+        and each.venue_order_id == stop_id
+        and not each.is_refused_for_now
+        for each in refusals
+    )
+
+
+def protect(held: Held) -> Iterator[Step]:
+    """The steps after which stops cover what no target holds."""
+    price, quantity, stops = held.stop_price, held.quantity, held.stops
+    if not held.instrument.is_tradable_quantity(quantity, price=price):
         return
     if not stops:
         yield place_stop(
-            position,
+            held.position,
             quantity=quantity,
             price=price,
             notional=price * quantity,
             reason="the position has no stop",
         )
+    elif len(stops) == 1:
+        yield from _fit_one(held, stops[0], quantity)
+    elif all(can_be_canceled(each) for each in stops):
+        yield from _fit_several(held.position, stops, quantity)
+
+
+def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]:
+    """In place where that goes; else it makes room for a new one, which the next turn places."""
+    moved = _moved(held, stop)
+    is_other = stop.order_type is not OrderType.STOP_LOSS
+    if stop.remaining_quantity == quantity and moved is None and not is_other:
         return
-    yield from _fit_stops(position, stops, quantity)
+    if is_other or is_refused_an_amendment(stop.venue_order_id, held.refusals):
+        if can_be_canceled(stop) and may_be_replaced(held):
+            why = f"it is a {stop.order_type.value}" if is_other else "the venue does not amend it"
+            yield from cancelled(stop, f"{why}: a stop-loss takes its place")
+        return
+    why = f"the stop covers {stop.remaining_quantity:f} of {quantity:f}"
+    if stop.remaining_quantity == quantity:
+        why = f"the stop belongs at {short(held.stop_price)}"
+    yield from resized(held.position, stop, quantity, why, price=moved)
 
 
-def _fit_stops(position: Position, stops: list[OrderRecord], quantity: Decimal) -> Iterator[Step]:
+def may_be_replaced(held: Held) -> bool:
+    """Whether a new stop would rest: the old one is better than none."""
+    return held.can_rest and held.instrument.status is InstrumentStatus.ONLINE
+
+
+def _moved(held: Held, stop: OrderRecord) -> Decimal | None:
+    """The price that a stop is to move to: towards profit alone, and where it would rest."""
+    price = held.stop_price
+    is_behind = is_loosened(held.position.side, price, stop.trigger_price)
+    return price if is_behind and held.can_rest and not held.is_lowered else None
+
+
+def _fit_several(position: Position, stops: list[OrderRecord], quantity: Decimal) -> Iterator[Step]:
     """The largest grows to what is missing; of what is too much the smallest goes first.
 
     Stops beyond the position would sell coins that are nobody's here. The one that is linked stays.
     """
-    if len(stops) > 1 and not all(can_be_canceled(each) for each in stops):
-        return
     linked = position.stop_venue_order_id
     stops = sorted(stops, key=lambda each: (each.remaining_quantity, each.venue_order_id == linked))
     missing = quantity - left_in(stops)
@@ -75,15 +189,21 @@ def _fit_stops(position: Position, stops: list[OrderRecord], quantity: Decimal) 
 
 
 def resized(
-    position: Position, stop: OrderRecord, quantity: Decimal, reason: str
+    position: Position,
+    stop: OrderRecord,
+    quantity: Decimal,
+    reason: str,
+    *,
+    price: Decimal | None = None,
 ) -> Iterator[Step]:
-    """The stop covers `quantity` from now on, in base; nothing where it has no name yet."""
+    """The stop covers `quantity` from now on, in base, at `price` if one is given."""
     if stop.venue_order_id is not None:
         yield AmendOrder(
             amendment=OrderAmendment(
                 venue_order_id=stop.venue_order_id,
                 symbol=position.symbol,
                 quantity=stop.filled_quantity + quantity,
+                trigger_price=price,
             ),
             reason=reason,
             position_id=position.position_id,

@@ -95,9 +95,16 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
     )
 
 
+def is_own_story(step: Step) -> bool:
+    """Whether a step puts a row back to what our own append-only records tell of it."""
+    if isinstance(step, AdjustPosition):
+        return step.is_retelling
+    return isinstance(step, RebuildOrder)
+
+
 def _turn(step: Step) -> int:
     """Rows are put right before anything is booked on them; quantities come last, then stops."""
-    if isinstance(step, RebuildOrder):
+    if is_own_story(step):
         return 0
     if isinstance(step, AdjustPosition | AdoptPosition):
         return 3

@@ -19,7 +19,7 @@ from zoe_tools.core.accounting import (
     quote_of,
 )
 from zoe_tools.core.adjustments import made_by
-from zoe_tools.core.position_rows import figures_changed
+from zoe_tools.core.position_rows import figures_changed, prices_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
 from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
@@ -37,7 +37,26 @@ Held = dict[PositionId, Position]
 
 
 def check_positions(records: Records) -> Iterator[Found]:
-    """Registry against fills, then what follows from it against the holdings and the stops."""
+    """Registry against fills, then what follows from it against the holdings and the stops.
+
+    What a hand changed of a row is one finding, whichever of its fields it was.
+    """
+    retold = {row.position_id: (row, told) for row, told in records.snapshot.retold}
+    for finding, steps in _check_positions(records):
+        pair = None
+        if finding.kind is FindingKind.STORE_TAMPERED:
+            pair = retold.pop(PositionId(finding.subject), None)
+        yield (finding, steps) if pair is None else _joined((finding, steps), prices_changed(*pair))
+    yield from (prices_changed(row, told) for row, told in retold.values())
+
+
+def _joined(one: Found, other: Found) -> Found:
+    evidence = f"{one[0].evidence}; {other[0].evidence}"
+    stake = one[0].at_stake + other[0].at_stake
+    return replace(one[0], evidence=evidence, at_stake=stake), (*one[1], *other[1])
+
+
+def _check_positions(records: Records) -> Iterator[Found]:
     homes = _homes(records)
     doubtful = {each.fill_id for each in records.doubtful_fills}
     theirs = {each.fill_id: each for each in records.venue_fills}

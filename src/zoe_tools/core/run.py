@@ -14,7 +14,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from zoe_tools.core.position_invariants import is_dust, naked_positions
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
-from zoe_tools.core.protection import protect, resized, stop_price_for
+from zoe_tools.core.protection import Held, protect, reason_to_leave, resized, stop_price_for
 from zoe_tools.core.risk_limits import room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.strategy.protocol import Decision
@@ -49,6 +49,9 @@ _OPEN_TO_ENTRIES = frozenset({InstrumentStatus.ONLINE, InstrumentStatus.LIMIT_ON
 _CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
 """Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
 
+LEAVING = "the position is being left"
+"""Why an exit is sent that somebody or something asked for."""
+
 _CENT = Decimal("0.01")
 
 
@@ -71,6 +74,20 @@ class _World:
             for order in self.snapshot.orders
             if order.position_id == position.position_id and not order.status.is_terminal
         ]
+
+    def held(self, position: Position, instrument: Instrument, working: list[OrderRecord]) -> Held:
+        """The position as its protection sees it."""
+        name, snapshot = position.position_id, self.snapshot
+        return Held(
+            position=position,
+            instrument=instrument,
+            policy=self.policy,
+            working=working,
+            recent=[each for each in snapshot.recent_orders if each.position_id == name],
+            refusals=[each for each in snapshot.refusals if each.position_id == name],
+            quote=self.quotes.get(position.symbol),
+            is_lowered=name in snapshot.stops_lowered,
+        )
 
 
 def plan_run(
@@ -118,6 +135,11 @@ def plan_run(
     )
 
 
+def is_alarming(step: PlaceOrder) -> bool:
+    """Whether a position is sold that nobody wanted to leave: no stop holds it any more."""
+    return step.request.purpose == "exit" and step.reason != LEAVING
+
+
 def target_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:
     """Where a long position takes its profit, on tick."""
     if position.take_profit_price is not None:
@@ -154,10 +176,12 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
         or world.snapshot.trading_state.level is KillLevel.FLATTEN
         or (not exits and _is_stopped(world, position, instrument, working))
     )
-    if is_left:
-        yield from _leave(world, position, instrument, working, exits)
+    held = world.held(position, instrument, working)
+    why = LEAVING if is_left else "" if exits else reason_to_leave(held)
+    if why and not exits:
+        yield from _leave(world, position, instrument, working, why)
     elif not exits:
-        yield from protect(position, instrument, world.policy, working)
+        yield from protect(held)
         yield from _take_profit(world, position, instrument, working)
 
 
@@ -166,14 +190,12 @@ def _leave(
     position: Position,
     instrument: Instrument,
     working: list[OrderRecord],
-    exits: list[OrderRecord],
+    why: str,
 ) -> Iterator[Step]:
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
-    if exits:
-        return
     if working:
         for order in filter(can_be_canceled, working):
-            yield from cancelled(order, "the position is being left")
+            yield from cancelled(order, why)
         return
     quantity = instrument.floor_quantity(position.quantity)
     quote = world.quotes.get(position.symbol)
@@ -188,7 +210,7 @@ def _leave(
         quantity=quantity,
         notional=price * quantity,
         purpose="take_profit" if has_profit else "exit",
-        reason="the position is being left",
+        reason=why,
     )
 
 

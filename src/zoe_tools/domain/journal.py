@@ -18,6 +18,9 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, OrderType, Side
 
+FOR_NOW = "for now, "
+"""How the evidence of a refusal begins whose cause passes."""
+
 
 class IntentKind(StrEnum):
     """Which change at the venue an intent stands for."""
@@ -90,6 +93,11 @@ class Intent:
     evidence: str = ""
     snapshot_hash: str = ""
     proof: ProofKind = ProofKind.NONE
+
+    @property
+    def is_refused_for_now(self) -> bool:
+        """Whether the venue said no for a cause that passes: a rate limit, a closed market."""
+        return self.evidence.startswith(FOR_NOW)
 
     @property
     def may_be_tried_again(self) -> bool:

@@ -29,6 +29,7 @@ from zoe_tools.domain.journal import IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.position_event import as_retold
 from zoe_tools.domain.rate_cost import PlanRateCost, RateCost
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import KillLevel
@@ -141,12 +142,17 @@ class AdoptPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustPosition:
-    """Bring a position's quantity to what its own fills say."""
+    """Bring a position to what its own fills say, or its prices to what its own story tells."""
 
     before: Position
     after: Position
     reason: str
     preconditions: tuple[Precondition, ...] = ()
+
+    @property
+    def is_retelling(self) -> bool:
+        """Whether nothing changes but what the position's own story alone explains."""
+        return self.before != self.after == as_retold(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

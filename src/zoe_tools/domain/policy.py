@@ -20,6 +20,8 @@ class Policy:
     max_daily_notional: Decimal = Decimal(50)
     max_open_positions: int = 3
     stop_loss_pct: Decimal = Decimal(2)
+    stop_refusals_until_sale: int = 3
+    """So many definite refusals of its stop, and a position is sold; 0: never."""
     take_profit_pct: Decimal = Decimal(4)
     take_profit_levels: tuple[tuple[Decimal, Decimal], ...] = ()
     """Share and profit of each level, in percent, lowest first; empty: all at one."""

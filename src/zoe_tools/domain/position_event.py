@@ -7,13 +7,26 @@ fact and its time, so that a real repetition is an event of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.position import Position, PositionStatus
+
+BEGUN = "begun"
+STOP_PRICE_SET = "stop_price_set"
+TARGET_PRICE_SET = "take_profit_price_set"
+STOP_LOOSENED = "stop_loosened"
+"""Somebody moved the stop against the position, at the venue."""
+
+RESTORED = "restored"
+"""What somebody wrote into the row was put back to what this story tells."""
+
+ABOUT_PRICES = (BEGUN, STOP_PRICE_SET, TARGET_PRICE_SET, STOP_LOOSENED)
+
+_UNSET = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +77,7 @@ _Change = tuple[str, dict[str, str]]
 
 def _changes(before: Position | None, after: Position) -> Iterator[_Change]:
     if before is None:
-        yield "begun", {"origin": after.origin, "side": after.side.value}
+        yield BEGUN, {"origin": after.origin, "side": after.side.value, **_planned(after)}
     yield from _quantities(before, after)
     yield from _protection(before, after)
     if before is not None and before.status is not after.status:
@@ -111,5 +124,46 @@ def _protection(before: Position | None, after: Position) -> Iterator[_Change]:
             yield f"{name}_set", {"before": _price(was), "after": _price(now)}
 
 
+def _planned(position: Position) -> dict[str, str]:
+    """What no later event tells of how it began."""
+    planned = {
+        "initial_quantity": position.initial_quantity,
+        "initial_price": position.initial_price,
+    }
+    return {name: short(value) for name, value in planned.items() if value is not None}
+
+
 def _price(price: Decimal | None) -> str:
-    return "-" if price is None else short(price)
+    return _UNSET if price is None else short(price)
+
+
+def price_in(text: str) -> Decimal | None:
+    """A price as an event tells it."""
+    return None if text == _UNSET else Decimal(text)
+
+
+_TOLD_BY_STORY = (
+    "stop_price",
+    "take_profit_price",
+    "initial_quantity",
+    "initial_price",
+    "initial_stop_price",
+    "initial_take_profit_price",
+    "exit_reason",
+)
+"""Fields of a position that its story alone explains, no fill and no order."""
+
+
+def retold(before: Position, after: Position) -> tuple[tuple[str, str, str], ...]:
+    """Of what the story alone explains each field that differs: its name, and both texts."""
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in _TOLD_BY_STORY)
+    return tuple((name, _text(was), _text(now)) for name, was, now in pairs if was != now)
+
+
+def as_retold(position: Position, after: Position) -> Position:
+    """The position with all that the story alone explains as `after` has it."""
+    return replace(position, **{name: getattr(after, name) for name in _TOLD_BY_STORY})
+
+
+def _text(value: Decimal | str | None) -> str:
+    return value or _UNSET if isinstance(value, str) else _price(value)

@@ -100,6 +100,13 @@ class Snapshot:
     quotes: Reading[tuple[Quote, ...]] | Missing = NOT_GATHERED
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
+    """With prices as their own stories tell them: no row is believed that was changed by hand."""
+    retold: tuple[tuple[Position, Position], ...] = ()
+    """Rows of positions that their own stories contradict; each with what the story makes of it."""
+    stops_lowered: frozenset[PositionId] = frozenset()
+    """Positions whose stop somebody moved against them at the venue: told, and not fought."""
+    refusals: tuple[Intent, ...] = ()
+    """What the venue said a definite no to in the last hour: placing and amending stops."""
     given_up: frozenset[PositionId] = frozenset()
     """Positions that were ended unsold; for a loop, of working stops and targets, rows gone too."""
     targets: tuple[TakeProfitLevel, ...] = ()
@@ -119,9 +126,9 @@ class Snapshot:
     changed_by_hand: tuple[tuple[OrderRecord, OrderRecord], ...] = ()
     """Rows of orders that say something else than their own events do; each with the latter."""
     rows_gone: tuple[OrderEvent, ...] = ()
+    """The last event of each order that has events and no row."""
     rows_rebuilt: tuple[OrderRecord, ...] = ()
     closed_positions: tuple[Position, ...] = ()
-    """The last event of each order that has events and no row."""
     own_ledger: tuple[LedgerEntry, ...] = ()
     """Rows of our own ledger, newest first: all, or in a loop the newest, as far as the venue's."""
     adjustments: tuple[Adjustment, ...] = ()

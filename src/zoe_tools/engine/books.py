@@ -5,11 +5,13 @@ The store is the truth; this is what the turns read without waiting.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.core.position_rows import prices_changed
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
@@ -21,9 +23,11 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
-from zoe_tools.gather import effective_trading_state
+from zoe_tools.gather import effective_trading_state, registry_of
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 _USUAL = Policy()
 
@@ -43,12 +47,15 @@ class Books:
         self.orders: tuple[OrderRecord, ...] = ()
         self.given_up: frozenset[PositionId] = frozenset()
         self.recent_orders: tuple[OrderRecord, ...] = ()
+        self.refusals: tuple[Intent, ...] = ()
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
         self.reconciliation = NEVER_COMPARED
         self.day: date | None = None
         self.is_sound = True
+        self.stops_lowered: frozenset[PositionId] = frozenset()
+        self._retold: dict[PositionId, str] = {}
         self._active: tuple[Position, ...] = ()
         self._closed: list[Position] = []
         self._fills: tuple[Fill, ...] = ()
@@ -101,7 +108,9 @@ class Books:
 
     def _read(self, transaction: Transaction, now: datetime) -> None:
         before = {position.position_id for position in self.positions}
-        self._active = transaction.positions(active_only=True)
+        known = registry_of(transaction)
+        self._active, self.stops_lowered = known.positions, known.stops_lowered
+        self._tell_retold(known.retold)
         self.positions = tuple(each for each in self._active if each.status.holds)
         gone = before - {position.position_id for position in self.positions}
         closed = (transaction.position(each) for each in sorted(gone))
@@ -111,6 +120,7 @@ class Books:
         self.orders = (*working, *self._stops_not_told_over(transaction, working))
         self.given_up = self._given_up_in(transaction)
         self.recent_orders = transaction.orders(since=now - RECENT)
+        self.refusals = transaction.refusals(now - RECENT)
         self._fills = self._fills_in(transaction)
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()
@@ -118,6 +128,16 @@ class Books:
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
         self.reconciliation = transaction.reconciliation.state()
+
+    def _tell_retold(self, retold: tuple[tuple[Position, Position], ...]) -> None:
+        """Once for each: the loop goes by the story, and the comparison mends the row."""
+        said = {}
+        for row, told in retold:
+            finding, _ = prices_changed(row, told)
+            said[row.position_id] = finding.evidence
+            if self._retold.get(row.position_id) != finding.evidence:
+                _LOG.error("INVARIANT_VIOLATION %s: %s", row.position_id, finding.evidence)
+        self._retold = said
 
     def _stops_not_told_over(
         self, transaction: Transaction, working: Sequence[OrderRecord]

@@ -8,12 +8,13 @@ the world goes through the gate.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_dust
-from zoe_tools.core.run import plan_run, wants_exit
+from zoe_tools.core.run import is_alarming, plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -34,6 +35,8 @@ from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale
 from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
@@ -178,6 +181,7 @@ class TradingLoop:
             self._wake.set()
         if plan.is_empty:
             return
+        self._tell_alarms(plan)
         self._noted.clear()
         await self._carry_out(snapshot, plan, entry)
         if self._parts.gate.is_store_away:
@@ -218,6 +222,12 @@ class TradingLoop:
             if note not in self._noted:
                 self._noted.add(note)
                 self._parts.narrator.show_note(now, note)
+
+    def _tell_alarms(self, plan: Plan) -> None:
+        """What is sold because no stop holds it any more."""
+        for step in plan.steps:
+            if isinstance(step, PlaceOrder) and is_alarming(step):
+                _LOG.error("INVARIANT_VIOLATION %s: %s", step.request.symbol, step.reason)
 
     async def _carry_out(
         self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]
@@ -310,6 +320,8 @@ class TradingLoop:
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
             positions=self.books.positions,
+            stops_lowered=self.books.stops_lowered,
+            refusals=self.books.refusals,
             given_up=self.books.given_up,
             targets=self.books.targets,
             orders=self.books.orders,

@@ -12,17 +12,18 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from zoe_tools.core.reconcile import Reconciliation, reconcile
+from zoe_tools.core.reconcile import Reconciliation, is_own_story, reconcile
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import ReconciliationState, Response
 from zoe_tools.domain.order import VenueOrder
-from zoe_tools.domain.plan import Plan, RebuildOrder
+from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.snapshot import RECENT, Reading, Snapshot
 from zoe_tools.engine.ledger_watch import LedgerWatch
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError, VenueError
 from zoe_tools.gate.reconciliation import asked_by_name, note_reconciliation, report
+from zoe_tools.gather import registry_of
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ async def _book(parts: LoopParts, snapshot: Snapshot, result: Reconciliation) ->
 
     The latter by the same way as after a lost stream.
     """
-    rebuilt = tuple(each for each in result.steps if isinstance(each, RebuildOrder))
+    rebuilt = tuple(each for each in result.steps if is_own_story(each))
     if rebuilt:
         plan = Plan(
             command="run",
@@ -136,7 +137,8 @@ async def _look(
 
 def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, ...]) -> Snapshot:
     """The part of the books that is live: however long the history, this stays short."""
-    positions = transaction.positions(active_only=True)
+    registry = registry_of(transaction)
+    positions = registry.positions
     names = [each.position_id for each in positions]
     found = {
         order.client_order_id: order
@@ -164,6 +166,8 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
     return replace(
         empty,
         positions=tuple(each for each in positions if each.status.holds),
+        retold=registry.retold,
+        stops_lowered=registry.stops_lowered,
         given_up=transaction.given_up(),
         orders=orders,
         targets=transaction.targets(),

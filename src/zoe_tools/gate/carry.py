@@ -14,7 +14,7 @@ from typing import TypedDict
 from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
 from zoe_tools.core.risk import Refusal, adds_risk
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
+from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, VenueOrder
 from zoe_tools.domain.plan import (
@@ -276,7 +276,7 @@ class Carrier:
             judgement = await self.prover.resolve(entry, patient=False)
             if judgement.verdict is Verdict.DONE:
                 return await self._judged(step, entry, judgement, reply.code)
-        words = f"{reply.code}: {reply.words}"
+        words = f"{FOR_NOW if reply.is_passing else ''}{reply.code}: {reply.words}"
         await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
         return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 

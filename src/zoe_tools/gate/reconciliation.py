@@ -15,6 +15,7 @@ from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.discrepancies import Followed, follow
 from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
 from zoe_tools.core.order_records import origins_of, rebuilt
+from zoe_tools.core.position_rows import as_told
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -28,9 +29,10 @@ from zoe_tools.domain.discrepancy import (
     Severity,
 )
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import ClientOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position_event import PositionEvent
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
 from zoe_tools.observe.log import event
@@ -155,17 +157,26 @@ def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:
     fills = transaction.fills()
     known = {each.client_order_id for each in orders}
     gone = {name: events for name, events in log.items() if name not in known}
+    closed = _closed(transaction)
     return replace(
         snapshot,
+        retold=(*snapshot.retold, *(pair for pair in closed if pair[0] != pair[1])),
         changed_by_hand=changed_by_hand(orders, log, fills),
         rows_gone=tuple(events[-1] for events in gone.values()),
         rows_rebuilt=_rebuilt(transaction, gone, fills),
         own_ledger=transaction.ledger()[::-1],
         adjustments=transaction.reconciliation.adjustments(),
-        closed_positions=tuple(
-            each for each in transaction.positions() if each.status is PositionStatus.CLOSED
-        ),
+        closed_positions=tuple(told for _, told in closed),
     )
+
+
+def _closed(transaction: Transaction) -> tuple[tuple[Position, Position], ...]:
+    """Each position that is closed: its row, and what its own story makes of it."""
+    stories: dict[PositionId, list[PositionEvent]] = {}
+    for each in transaction.position_events():
+        stories.setdefault(each.position_id, []).append(each)
+    rows = (each for each in transaction.positions() if each.status is PositionStatus.CLOSED)
+    return tuple((row, as_told(row, stories.get(row.position_id, ()))) for row in rows)
 
 
 def _rebuilt(

@@ -35,6 +35,8 @@ class Reply:
     words: str
     code: str = ""
     venue_order_id: VenueOrderId | None = None
+    is_passing: bool = False
+    """A no whose cause passes."""
 
 
 async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
@@ -42,9 +44,12 @@ async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
     try:
         return await _send(venue, step, entry)
     except VenueRejected as error:
-        return Reply(answer=Answer.NO, words=error.message, code=error.code)
+        return Reply(
+            answer=Answer.NO, words=error.message, code=error.code, is_passing=error.is_passing
+        )
     except VenueThrottled as error:
-        return Reply(answer=Answer.NO, words=error.message, code=error.code or "THROTTLED")
+        code = error.code or "THROTTLED"
+        return Reply(answer=Answer.NO, words=error.message, code=code, is_passing=True)
     except VenueUnavailable as error:
         return Reply(answer=Answer.NOT_SENT, words=error.message, code="UNREACHABLE")
     except OutcomeUnknown as error:

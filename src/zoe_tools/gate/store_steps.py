@@ -35,6 +35,7 @@ from zoe_tools.domain.plan import (
     WriteCandles,
 )
 from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position_event import as_retold, retold
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import TradingState
@@ -98,6 +99,8 @@ def _to_positions(
         match step:
             case AdoptPosition(position=position):
                 return _adopt(transaction, position)
+            case AdjustPosition(before=before, after=after) if step.is_retelling:
+                return _restore(transaction, before, after, now)
             case AdjustPosition(before=before, after=after):
                 return _adjust(transaction, before, after)
             case LinkStop(position_id=position_id, order=order):
@@ -236,6 +239,16 @@ def _adjust(transaction: Transaction, before: Position, after: Position) -> _Res
         )
     )
     return "", "position follows its fills"
+
+
+def _restore(transaction: Transaction, before: Position, after: Position, now: datetime) -> _Result:
+    current = transaction.position(before.position_id)
+    if current is None:
+        return "the position is gone", ""
+    if retold(current, before):
+        return "the position has changed since", ""
+    transaction.restore_position(as_retold(current, after), at=now)
+    return "", "the position says what its story tells"
 
 
 def _figures(position: Position) -> tuple[object, ...]:

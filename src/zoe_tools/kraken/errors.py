@@ -214,6 +214,9 @@ TABLE: tuple[ErrorRow, ...] = (
     _wait("Exceeded msg rate", _SLOW),
 )
 
+_FUNDS_MAY_COME = frozenset({"EOrder:Insufficient funds"})
+"""What is short now need not be short for ever: another order may hold it."""
+
 _BY_LENGTH = sorted(TABLE, key=lambda row: len(row.prefix), reverse=True)
 
 
@@ -279,7 +282,8 @@ def _known(row: ErrorRow, *, sentence: str, code: str, now_s: float | None) -> V
         )
     if row.error is VenueUnavailable:
         return VenueUnavailable(sentence, hint=row.hint)
-    return VenueRejected(sentence, hint=row.hint, code=code)
+    is_passing = row.retry != "never" or row.prefix in _FUNDS_MAY_COME
+    return VenueRejected(sentence, hint=row.hint, code=code, is_passing=is_passing)
 
 
 def _wait_until(code: str, now_s: float) -> float | None:

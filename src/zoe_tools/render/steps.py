@@ -31,6 +31,7 @@ from zoe_tools.domain.plan import (
     WriteCandles,
 )
 from zoe_tools.domain.position import Position
+from zoe_tools.domain.position_event import retold
 from zoe_tools.domain.trading_state import KillLevel
 
 Sign = Literal["+", "-", "~"]
@@ -135,11 +136,7 @@ def _in_the_store(
             what = f"adopt {short(position.quantity)} {position.symbol}"
             stake = _stake(position.quantity * position.average_cost)
         case AdjustPosition(before=before, after=after):
-            what = (
-                f"adjust {after.symbol} from {short(before.quantity)} to {short(after.quantity)}"
-                f" ({after.status.value})"
-            )
-            title, changes = f"adjust {after.symbol}", _adjusted(before, after)
+            what, title, changes = _adjustment(step)
             stake = _stake(abs(before.quantity - after.quantity) * before.average_cost)
         case LinkStop() | SetTargets():
             what = _for_position(step)
@@ -248,6 +245,20 @@ def _resting(values: OrderValues) -> str:
     prices = (("limit", values.limit_price), ("trigger", values.trigger_price))
     told = [f"{name} {short(price)}" for name, price in prices if price is not None]
     return " ".join([short(values.quantity), *(told or ["at the market"])])
+
+
+def _adjustment(step: AdjustPosition) -> tuple[str, str, tuple[str, ...]]:
+    """What is done, its title, and each change."""
+    before, after = step.before, step.after
+    if step.is_retelling:
+        title = f"put {after.symbol} back to its own story"
+        changes = tuple(f"{name} {was} -> {now}" for name, was, now in retold(before, after))
+        return f"{title}: {', '.join(changes)}", title, changes
+    what = (
+        f"adjust {after.symbol} from {short(before.quantity)} to {short(after.quantity)}"
+        f" ({after.status.value})"
+    )
+    return what, f"adjust {after.symbol}", _adjusted(before, after)
 
 
 def _adjusted(before: Position, after: Position) -> tuple[str, ...]:

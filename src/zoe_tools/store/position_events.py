@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -11,6 +12,9 @@ from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.position_event import PositionEvent
 from zoe_tools.store.record_tables import POSITION_EVENTS
 from zoe_tools.store.rows import insert_new
+from zoe_tools.store.tables import CRYPTO_POSITIONS
+
+_ENDS = sorted(each.value for each in PositionStatus if each.is_terminal)
 
 
 def append(connection: Connection, account_id: AccountId, event: PositionEvent) -> bool:
@@ -36,6 +40,25 @@ def events(
     statement = select(table).where(table.c.account_id == account_id).order_by(table.c.row_id)
     if position_id is not None:
         statement = statement.where(table.c.position_id == position_id)
+    return tuple(_event_of(row) for row in connection.execute(statement))
+
+
+def of_active(
+    connection: Connection, account_id: AccountId, kinds: Iterable[str]
+) -> tuple[PositionEvent, ...]:
+    """Those of these kinds about positions that are not over, in the order they were written."""
+    table, rows = POSITION_EVENTS, CRYPTO_POSITIONS
+    active = (
+        select(rows.c.position_id)
+        .where(rows.c.account_id == account_id)
+        .where(rows.c.status.not_in(_ENDS))
+    )
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id, table.c.position_id.in_(active))
+        .where(table.c.kind.in_(tuple(kinds)))
+        .order_by(table.c.row_id)
+    )
     return tuple(_event_of(row) for row in connection.execute(statement))
 
 

@@ -18,7 +18,14 @@ from zoe_tools.domain.position import (
     PositionStatus,
     RawPosition,
 )
-from zoe_tools.domain.position_event import PositionEvent, events_between
+from zoe_tools.domain.position_event import (
+    ABOUT_PRICES,
+    RESTORED,
+    PositionEvent,
+    event_of,
+    events_between,
+    retold,
+)
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.store import audit, audit_notes, position_events, positions, targets
@@ -127,3 +134,18 @@ class Registry(Observing):
     def position_events(self, position_id: PositionId | None = None) -> tuple[PositionEvent, ...]:
         """A position's story, or that of all, in the order it was written."""
         return position_events.events(self._connection, self.account_id, position_id)
+
+    def price_events(self) -> tuple[PositionEvent, ...]:
+        """What the stories of positions that are not over tell of prices, in that order."""
+        return position_events.of_active(self._connection, self.account_id, ABOUT_PRICES)
+
+    def restore_position(self, position: Position, *, at: datetime) -> None:
+        """Put back what somebody wrote into the row, past the rules, which that may break."""
+        before = self.position(position.position_id)
+        if before is None or before == position:
+            return
+        positions.record_position(self._connection, self.account_id, position)
+        audit_notes.position(self._audit, position)
+        details = {name: f"{was} -> {now}" for name, was, now in retold(before, position)}
+        statuses = (before.status, position.status)
+        self.append_position_event(event_of(position.position_id, RESTORED, at, statuses, details))

@@ -158,6 +158,10 @@ class Transaction(Registry, Results):
         """All intents created at `since` or later, oldest first."""
         return journal.intents(self._connection, self.account_id, since)
 
+    def refusals(self, since: datetime) -> tuple[Intent, ...]:
+        """Stops that the venue said a definite no to, to place or to amend, since then."""
+        return journal.refusals(self._connection, self.account_id, since)
+
     # --- orders ----------------------------------------------------------------------------------
 
     def record_order(self, order: OrderRecord) -> None:
