@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builders import BTC, LIVE, d, make_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.sync_positions import _adoption, _number, _sync
+from zoe_tools.commands.sync_positions import _sync, _wanted
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.order import OrderType
 from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument
@@ -141,18 +141,20 @@ def test_an_unknown_name_is_a_usage_error(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-@pytest.mark.parametrize("text", ["BTC/USD", "=0.5", "BTC/USD=", "BTC/USD=x", "BTC/USD=0"])
+@pytest.mark.parametrize(
+    "text", ["BTC/USD", "=0.5", "BTC/USD=", "BTC/USD=x", "BTC/USD=0", "BTC/USD=1E40"]
+)
 def test_what_is_no_adoption_is_a_usage_error(text: str) -> None:
-    """NAME=QUANTITY, the quantity above zero."""
+    """NAME=QUANTITY, the quantity above zero and one that the books can hold."""
     with pytest.raises(ConfigError):
-        _adoption(text)
+        _wanted((("adopt", text),))
 
 
 @pytest.mark.parametrize("text", ["nan", "-1", "1e", "inf"])
 def test_what_is_no_price_is_a_usage_error(text: str) -> None:
     """Exact and above zero."""
     with pytest.raises(ConfigError):
-        _number(text, "--price")
+        _wanted((("price", text),))
 
 
 coins = st.decimals(min_value="0.0001", max_value="2", places=4)

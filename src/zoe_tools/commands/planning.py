@@ -10,11 +10,13 @@ import importlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zoe_tools.domain.money import amount_of
 from zoe_tools.domain.plan import Arguments
 from zoe_tools.domain.plan_file import LONGEST_LIFE
 from zoe_tools.errors import ConfigError
@@ -53,6 +55,30 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Write over FILE if i
 
 DEFAULT_LIFE = "1h"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def quantity_named(text: str, option: str, *, form: str, example: str) -> tuple[str, Decimal]:
+    """What `NAME=QUANTITY` says; the quantity is one that the books can hold.
+
+    Raises:
+        ConfigError: it is not of that `form`, or the quantity is none.
+    """
+    name, sign, quantity = text.partition("=")
+    if not (name and sign):
+        raise ConfigError(f"{option} {text}: this is not {form}.", hint=f"{option} {example}")
+    return name, number_in(quantity, option)
+
+
+def number_in(text: str, option: str) -> Decimal:
+    """The number that an option says, if it is one that the books can hold.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return amount_of(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}.") from error
 
 
 def planner_of(command: str) -> Planner:

@@ -18,6 +18,8 @@ from zoe_tools.commands.planning import (
     OutOption,
     ValidForOption,
     keeping,
+    number_in,
+    quantity_named,
     value_of,
 )
 from zoe_tools.core.reconcile import Reconciliation
@@ -25,7 +27,6 @@ from zoe_tools.core.reconcile_statements import Statement, plan_statement
 from zoe_tools.domain.discrepancy import Discrepancy, FindingKind
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.money import amount_of
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -227,7 +228,7 @@ def _demand_sense(arguments: Arguments) -> None:
     if "adjust" in told:
         _amount(told["adjust"])
     if "price" in told:
-        _number(told["price"], "--price")
+        number_in(told["price"], "--price")
 
 
 def _absolute(arguments: Arguments, now: datetime, author: str) -> Arguments:
@@ -247,7 +248,7 @@ def _statement(arguments: Arguments) -> Statement:
         waives=value_of(arguments, "waive"),
         until=datetime.fromisoformat(until) if until else None,
         position_id=value_of(arguments, "position"),
-        price=_number(price, "--price") if price else None,
+        price=number_in(price, "--price") if price else None,
     )
     if not adjust:
         return statement
@@ -256,17 +257,8 @@ def _statement(arguments: Arguments) -> Statement:
 
 
 def _amount(text: str) -> tuple[str, Decimal]:
-    asset, sign, quantity = text.partition("=")
-    if not (asset and sign):
-        raise ConfigError(f"--adjust {text}: this is not ASSET=QUANTITY.", hint="--adjust BTC=-0.1")
-    return asset.upper(), _number(quantity, "--adjust")
-
-
-def _number(text: str, option: str) -> Decimal:
-    try:
-        return amount_of(text)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}.") from error
+    asset, quantity = quantity_named(text, "--adjust", form="ASSET=QUANTITY", example="BTC=-0.1")
+    return asset.upper(), quantity
 
 
 def _moment(text: str, now: datetime) -> datetime:

@@ -17,12 +17,13 @@ from zoe_tools.commands.planning import (
     OutOption,
     ValidForOption,
     keeping,
+    number_in,
+    quantity_named,
     value_of,
     values_of,
 )
 from zoe_tools.core.sync_positions import plan_sync_positions, shortages
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.money import decimal_of
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot import value_of as reading_of
@@ -155,22 +156,16 @@ def _wanted(arguments: Arguments) -> tuple[tuple[tuple[Symbol, Decimal], ...], D
     price = value_of(arguments, "price")
     return (
         tuple(_adoption(text) for text in values_of(arguments, "adopt")),
-        _number(price, "--price") if price else None,
+        _above_zero(number_in(price, "--price"), "--price") if price else None,
     )
 
 
 def _adoption(text: str) -> tuple[Symbol, Decimal]:
-    name, sign, quantity = text.partition("=")
-    if not (name and sign):
-        raise ConfigError(f"--adopt {text}: this is not NAME=QUANTITY.", hint="--adopt BTC/USD=0.5")
-    return Symbol(name), _number(quantity, "--adopt")
+    name, quantity = quantity_named(text, "--adopt", form="NAME=QUANTITY", example="BTC/USD=0.5")
+    return Symbol(name), _above_zero(quantity, "--adopt")
 
 
-def _number(text: str, option: str) -> Decimal:
-    try:
-        value = decimal_of(text)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {text!r} is not a number.") from error
+def _above_zero(value: Decimal, option: str) -> Decimal:
     if value <= 0:
-        raise ConfigError(f"{option}: {text} is not above zero.")
+        raise ConfigError(f"{option}: {value:f} is not above zero.")
     return value

@@ -16,7 +16,6 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
@@ -80,11 +79,9 @@ class Gate:
         self._clock = clock
         self._approver = approver
         self._account = account
-        self._policy = policy
         self._pricing = pricing
         self._is_proved_by_stream = proof is not None
         self._live_consent = live_consent
-        self._in_flight: set[IntentId] = set()
         self._keeper = Keeper(store, emergency)
         author = Author(
             account=account,
@@ -104,7 +101,7 @@ class Gate:
             author=author,
             prover=Prover(venue=venue, clock=clock, policy=policy),
             proof=proof,
-            in_flight=self._in_flight,
+            in_flight=set(),
         )
 
     def trade_under(self, lease: Lease) -> None:
@@ -281,14 +278,7 @@ class Gate:
         """
         await self._keeper.merge()
         try:
-            found = await recover(
-                store=self._store,
-                venue=self._venue,
-                clock=self._clock,
-                policy=self._policy,
-                in_flight=self._in_flight,
-                patient=patient,
-            )
+            found = await recover(self._carrier, self._store, patient=patient)
             if not self._keeper.is_gone:  # what a copy was told is no news for the log
                 await self._order_log.recovered(found)
         except StoreUnavailable as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,11 +16,10 @@ from zoe_tools.core.accounting import in_time_order
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import IntentId, VenueOrderId
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
-from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.books import (
     book_missed_fill,
@@ -29,11 +27,11 @@ from zoe_tools.gate.books import (
     record_execution,
     sighting_of_order,
 )
+from zoe_tools.gate.carry import Carrier
 from zoe_tools.gate.journal import Entry, mark
 from zoe_tools.gate.position_books import link_stop
-from zoe_tools.gate.prove import Prover
 from zoe_tools.observe.log import event
-from zoe_tools.ports import Clock, Venue
+from zoe_tools.ports import Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -70,37 +68,27 @@ class Recovery:
         return all(each.state.is_terminal for each in self.resolutions)
 
 
-async def recover(
-    *,
-    store: StoreRunner,
-    venue: Venue,
-    clock: Clock,
-    policy: Policy,
-    in_flight: AbstractSet[IntentId] = frozenset(),
-    patient: bool = True,
-) -> Recovery:
+async def recover(carrier: Carrier, store: StoreRunner, *, patient: bool = True) -> Recovery:
     """Bring the journal, the orders, the fills and the positions up to date.
 
-    `in_flight` names intents that somebody is sending right now, as it changes: they are not
-    touched. Patient, it waits until silence counts; otherwise what silence cannot prove stays
-    unknown.
+    Intents that the carrier is sending right now, as it changes, are not touched. Patient, it waits
+    until silence counts; otherwise what silence cannot prove stays unknown.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    prover = Prover(venue=venue, clock=clock, policy=policy)
     intents = await store.run(lambda tx: tx.unresolved_intents())
     # Asked one by one: what is in flight changes while the venue is looked at.
     resolutions = [
-        await _resolve(store, clock, prover, intent, patient=patient)
+        await _resolve(carrier, store, intent, patient=patient)
         for intent in intents
-        if intent.intent_id not in in_flight
+        if intent.intent_id not in carrier.in_flight
     ]
-    _tell_unknown(resolutions, clock.now())
+    _tell_unknown(resolutions, carrier.clock.now())
     working = await store.run(_unfinished)
-    seen = await _orders_at(venue, working)
-    fills = await _fills_at(store, venue, working)
-    now = clock.now()
+    seen = await _orders_at(carrier.venue, working)
+    fills = await _fills_at(store, carrier.venue, working)
+    now = carrier.clock.now()
     moved, fresh, notes = await store.run(lambda tx: _book(tx, working, seen, fills, now))
     return Recovery(
         resolutions=tuple(resolutions),
@@ -128,17 +116,17 @@ def _tell_unknown(resolutions: Sequence[Resolution], now: datetime) -> None:
 
 
 async def _resolve(
-    store: StoreRunner, clock: Clock, prover: Prover, intent: Intent, *, patient: bool
+    carrier: Carrier, store: StoreRunner, intent: Intent, *, patient: bool
 ) -> Resolution:
     entry = await store.run(lambda tx: _entry_of(tx, intent))
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
-    judgement = await prover.resolve(entry, patient=patient and not never_sent)
+    judgement = await carrier.prover.resolve(entry, patient=patient and not never_sent)
     state, proof, evidence = _ending(intent, judgement)
     fills: tuple[Fill, ...] = ()
     if judgement.verdict is Verdict.DONE and judgement.order is not None:
-        fills = await prover.fills_of(judgement.order)
-    now = clock.now()
+        fills = await carrier.prover.fills_of(judgement.order)
+    now = carrier.clock.now()
 
     def write(transaction: Transaction) -> IntentState:
         known = transaction.intent(intent.intent_id)
