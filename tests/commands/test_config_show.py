@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools.config import KNOBS
+
+PART = 5
 
 
 def test_every_setting_is_shown_with_value_and_source(tmp_path: Path) -> None:
@@ -22,7 +26,7 @@ def test_every_setting_is_shown_with_value_and_source(tmp_path: Path) -> None:
     assert all(knob.name in shown for knob in KNOBS)
 
 
-def test_secrets_are_masked_and_the_account_is_named(tmp_path: Path) -> None:
+def test_defect_24_secrets_are_masked_and_the_account_is_named(tmp_path: Path) -> None:
     """By its fingerprint, never by a part of the key."""
     for line in ("config show", "config show --json"):
         ran = zoe(line, LIVE_KEYS, home=tmp_path)
@@ -30,6 +34,20 @@ def test_secrets_are_masked_and_the_account_is_named(tmp_path: Path) -> None:
         assert LIVE_KEYS["KRAKEN_API_SECRET"] not in ran.out + ran.err
         assert LIVE_KEYS["KRAKEN_API_KEY"] not in ran.out + ran.err
         assert "********" in ran.out
+
+
+@pytest.mark.parametrize("line", ["config show", "config show --json", "pre-flight", "-v status"])
+def test_defect_24_no_part_of_a_key_is_told_or_logged(tmp_path: Path, line: str) -> None:
+    """Not its first eight letters, not the last four of the secret: no five in a row of either."""
+    migrated(tmp_path)
+    ran = zoe(line, LIVE_KEYS, home=tmp_path)
+    written = [path.read_text() for path in (tmp_path / "logs").glob("*.log")]
+    told = "".join((ran.out, ran.err, *written))
+
+    for name in ("KRAKEN_API_KEY", "KRAKEN_API_SECRET"):
+        value = LIVE_KEYS[name]
+        parts = {value[start : start + PART] for start in range(len(value) - PART + 1)}
+        assert {part for part in parts if part in told} == set()
 
 
 def test_a_wrong_configuration_is_shown_and_then_refused(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-def test_status_shows_level_reason_and_since(tmp_path: Path) -> None:
+def test_defect_12_status_shows_level_reason_and_since(tmp_path: Path) -> None:
     """Read from the store alone."""
 
     async def story(desk: Desk) -> None:

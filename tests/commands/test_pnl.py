@@ -199,7 +199,7 @@ def test_a_deposit_without_a_cost_is_sold_without_a_result(tmp_path: Path) -> No
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
-def test_a_sale_beyond_the_lots_is_named_and_is_no_gain(tmp_path: Path) -> None:
+def test_defect_16_a_sale_beyond_the_lots_is_named_and_is_no_gain(tmp_path: Path) -> None:
     """Defect 16: nothing is booked as won of coins that nobody knows the price of."""
 
     async def story(desk: Desk) -> None:
@@ -413,7 +413,9 @@ def test_the_account_is_the_one_that_was_asked(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
-def test_a_withdrawal_that_no_ledger_was_imported_for_is_no_drawdown(tmp_path: Path) -> None:
+def test_defect_9_a_withdrawal_that_no_ledger_was_imported_for_is_no_drawdown(
+    tmp_path: Path,
+) -> None:
     """Defect 9: the venue's ledger since the last look is asked, and the next look remembers."""
 
     async def story(desk: Desk) -> None:

@@ -114,7 +114,7 @@ def test_where_a_loop_runs_it_is_told_and_not_overtaken(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-def test_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> None:
+def test_defect_19_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> None:
     """Defect 19: to have nothing to do about a finding is exit 3, and says what to do."""
 
     async def story(desk: Desk) -> None:

@@ -63,7 +63,7 @@ def indices(points: list[EquityPoint], *flows: Flow) -> list[tuple[Decimal, Deci
     return [(each.return_index, each.drawdown_pct) for each in curve_of(points, flows)]
 
 
-def test_equity_counts_crypto_at_its_mark_not_cash_alone() -> None:
+def test_defect_8_equity_counts_crypto_at_its_mark_not_cash_alone() -> None:
     """Defect 8: an equity that was cash alone. Gross, and net of exit fees."""
     equity = assess_equity(
         held(USD="1000", BTC="0.5"), MarkBook([mark("BTC", "60000")]), at=NOON, currency="USD"
@@ -122,7 +122,7 @@ def test_a_negative_balance_is_a_liability() -> None:
     assert (equity.gross, equity.liabilities, equity.net) == (d("100"), d("50"), d("49.6"))
 
 
-def test_a_withdrawal_of_300_from_1000_is_a_drawdown_of_0() -> None:
+def test_defect_9_a_withdrawal_of_300_from_1000_is_a_drawdown_of_0() -> None:
     """Defect 9, and the reference vector: a flow is no result."""
     points = [point("1000", 0), point("700", 1)]
 
@@ -130,7 +130,7 @@ def test_a_withdrawal_of_300_from_1000_is_a_drawdown_of_0() -> None:
 
 
 @pytest.mark.parametrize("hours", [0.01, 0.5, 1])
-def test_a_deposit_trips_no_drawdown_and_is_no_gain(hours: float) -> None:
+def test_defect_9_a_deposit_trips_no_drawdown_and_is_no_gain(hours: float) -> None:
     """Defect 9 the other way, whenever it came."""
     points = [point("1000", 0), point("1300", 1), point("1300", 2)]
 

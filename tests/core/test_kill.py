@@ -125,7 +125,7 @@ def test_what_was_stopped_needs_no_second_plan() -> None:
     assert plan_kill(after, KillLevel.FLATTEN, "again").is_empty
 
 
-def test_a_level_is_never_lowered() -> None:
+def test_defect_12_a_level_is_never_lowered() -> None:
     """Asked for less, nothing is latched and a note says so."""
     state = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
     plan = plan_latch(world(trading_state=state), KillLevel.PAUSE_ENTRIES, "less")

@@ -82,7 +82,7 @@ def test_a_day_that_runs_or_becomes_final_is_not_restated() -> None:
     assert (final.restated_at, final.is_final) == (None, True)
 
 
-def test_a_flow_that_only_a_point_heard_of_is_no_loss() -> None:
+def test_defect_9_a_flow_that_only_a_point_heard_of_is_no_loss() -> None:
     """Defect 9: the ledger was not imported, but the stream told of the withdrawal."""
     points = [point("1000", 0), replace(point("700", 1), flow=d("-300")), point("700", 2)]
     (day,) = days_of(points, now=NEXT_DAY)

@@ -259,7 +259,7 @@ def test_the_strongest_failure_gives_the_exit_code(judged: PreFlightFacts, code:
     assert assess_pre_flight(judged).exit_code == code
 
 
-def test_what_could_not_be_read_is_a_failure_and_never_a_pass() -> None:
+def test_defect_21_what_could_not_be_read_is_a_failure_and_never_a_pass() -> None:
     """Nothing is assumed of a venue that is silent."""
     report = assess_pre_flight(facts(venue=VenueFacts.unread(GONE)))
     told = {check.group: check.verdict for check in report.checks}

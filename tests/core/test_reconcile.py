@@ -350,7 +350,7 @@ def test_a_balance_that_its_ledger_does_not_explain_has_to_be_seen_again() -> No
     assert (drift.kind, drift.is_absence) == (FindingKind.BALANCE_DRIFT, True)
 
 
-def test_a_row_shows_what_was_measured_and_nothing_else() -> None:
+def test_defect_10_a_row_shows_what_was_measured_and_nothing_else() -> None:
     """Defect 10: no second source, no agreement; and what is held, not what is managed of it."""
     more = (Balance(asset="BTC", total=d("2")), Balance(asset="USD", total=d("900")))
     live = agreeing(ledger=NOT_GATHERED, balances=read(more))

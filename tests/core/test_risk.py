@@ -260,7 +260,7 @@ def test_an_entry_at_the_very_limit_passes(world: dict[str, Any], order: dict[st
     assert codes(snapshot_with(**world), make_request(**order)) == []
 
 
-def test_the_steps_of_one_plan_share_the_limits() -> None:
+def test_defect_23_the_steps_of_one_plan_share_the_limits() -> None:
     """Three entries of 24: two fit into the day's 50, and into 49 dollars only one."""
     three = [make_request(limit_price=d(each)) for each in ("60000.0", "59999.9", "59999.8")]
     poor = snapshot_with(balances=(Balance(asset="USD", total=d("47")),))
@@ -283,7 +283,7 @@ def test_a_plan_for_another_account_is_refused_step_by_step() -> None:
     assert [each.code for each in veto(plan, snapshot_with())] == ["WRONG_ACCOUNT"] * 2
 
 
-def test_only_resume_lowers_a_level() -> None:
+def test_defect_12_only_resume_lowers_a_level() -> None:
     """Escalation always, de-escalation by one command."""
     snapshot = snapshot_with(trading_state=HALTED)
     lower = SetTradingState(level=KillLevel.NONE, reason="r")
@@ -366,7 +366,7 @@ worlds = st.fixed_dictionaries(
     st.decimals(min_value="0.00000001", max_value="0.0004", places=8),
     st.sampled_from(["exit", "stop", "take_profit", "flatten", "repair"]),
 )
-def test_no_state_of_the_world_blocks_a_reduction(
+def test_defect_6_no_state_of_the_world_blocks_a_reduction(
     world: dict[str, Any], quantity: Decimal, purpose: Any
 ) -> None:
     """Limits, halts, blind feeds, unknown outcomes stop new risk, never its reduction."""

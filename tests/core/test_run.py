@@ -145,7 +145,7 @@ def test_a_covered_position_is_left_alone(status: OrderStatus) -> None:
     assert plan_run(snapshot, (), frozenset()).steps == ()
 
 
-def test_a_stop_that_covers_too_little_is_amended_not_replaced() -> None:
+def test_defect_2_a_stop_that_covers_too_little_is_amended_not_replaced() -> None:
     """Amending leaves no moment without a stop."""
     position = make_position()
     small = stop_of(position, quantity=d("0.0003"))
@@ -321,7 +321,7 @@ def test_the_size_never_exceeds_what_is_left_of_the_day() -> None:
 
 
 @pytest.mark.parametrize("bid", ["30000.0", "60000.0", "120000.0"])
-def test_an_exit_sells_what_is_held_whatever_that_is_worth_now(bid: str) -> None:
+def test_defect_5_an_exit_sells_what_is_held_whatever_that_is_worth_now(bid: str) -> None:
     """Defect 5: the quantity comes from the holding, never from money and a price."""
     held = make_position(quantity=d("0.00040001"))
     quote = make_quote(bid=d(bid), ask=d(bid) + d("0.2"))
@@ -334,7 +334,7 @@ def test_an_exit_sells_what_is_held_whatever_that_is_worth_now(bid: str) -> None
     assert step.request.quantity == d("0.00040001")
 
 
-def test_without_a_fresh_quote_no_level_is_due() -> None:
+def test_defect_7_without_a_fresh_quote_no_level_is_due() -> None:
     """Defect 7: nothing is judged by a price that may be frozen; what rests goes on resting."""
     policy = Policy(take_profit_levels=((d("50"), d("1")), (d("50"), d("9"))))
     held = make_position()

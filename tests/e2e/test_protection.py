@@ -42,7 +42,7 @@ def world(home: Home) -> tuple[str, str]:
     return home.in_the_books(lambda tx: tx.business_fingerprint()), home.venue_records()
 
 
-def test_each_tool_tells_what_it_finds_by_its_exit_code(home: Home) -> None:
+def test_defect_19_each_tool_tells_what_it_finds_by_its_exit_code(home: Home) -> None:
     """Defects 19 and 20, vector 17: healthy 0, findings 3, venue away 5; and reports write nothing.
 
     No tool is content because it could do nothing, and none ends badly where all is well.

@@ -303,7 +303,7 @@ def test_an_open_outcome_keeps_back_its_own_instrument_alone(tmp_path: Path) -> 
         (KillLevel.FLATTEN, [], "0"),
     ],
 )
-def test_a_kill_level_set_by_another_process_is_noticed_within_a_second(
+def test_defect_11_a_kill_level_set_by_another_process_is_noticed_within_a_second(
     tmp_path: Path, level: KillLevel, resting: list[tuple[str, str]], held: str
 ) -> None:
     """Entries stop, are cancelled, everything is sold: level by level, the stop stays longest."""
@@ -328,7 +328,7 @@ def test_a_kill_level_set_by_another_process_is_noticed_within_a_second(
     run_loop(tmp_path, story)
 
 
-def test_the_kill_switch_of_the_runbooks_stops_entries(tmp_path: Path) -> None:
+def test_defect_11_the_kill_switch_of_the_runbooks_stops_entries(tmp_path: Path) -> None:
     """`UPDATE config SET value='true' WHERE key='kill_switch'`; false again does not re-arm."""
 
     async def story(rig: LoopRig) -> None:
@@ -345,7 +345,7 @@ def test_the_kill_switch_of_the_runbooks_stops_entries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["lost answer", "lost request"])
-def test_an_unanswered_entry_is_not_sent_again(tmp_path: Path, fault: str) -> None:
+def test_defect_1_an_unanswered_entry_is_not_sent_again(tmp_path: Path, fault: str) -> None:
     """One request, whatever becomes of it; new risk waits until the records prove what it was."""
 
     async def story(rig: LoopRig) -> None:

@@ -122,7 +122,7 @@ def test_a_row_changed_at_a_prompt_is_noticed_and_not_believed(tmp_path: Path) -
     run_loop(tmp_path, story, compares=True)
 
 
-def test_a_shortage_keeps_entries_back_once_it_is_seen_again_and_never_the_exit(
+def test_defect_6_a_shortage_keeps_entries_back_once_it_is_seen_again_and_never_the_exit(
     tmp_path: Path,
 ) -> None:
     """Defect 6: degraded states block entries; the position is still sold."""

@@ -126,7 +126,7 @@ def test_what_has_no_price_at_all_is_named_and_stops_no_curve(tmp_path: Path) ->
     watched(tmp_path, story, USD="1000", BTC="1", KFEE="5")
 
 
-def test_a_withdrawal_trips_no_drawdown_while_the_loop_runs(tmp_path: Path) -> None:
+def test_defect_9_a_withdrawal_trips_no_drawdown_while_the_loop_runs(tmp_path: Path) -> None:
     """Defect 9: it was heard on the private wire."""
 
     async def story(desk: Watched) -> None:
@@ -141,7 +141,7 @@ def test_a_withdrawal_trips_no_drawdown_while_the_loop_runs(tmp_path: Path) -> N
     watched(tmp_path, story, USD="1000")
 
 
-def test_a_withdrawal_trips_no_drawdown_while_the_loop_was_down(tmp_path: Path) -> None:
+def test_defect_9_a_withdrawal_trips_no_drawdown_while_the_loop_was_down(tmp_path: Path) -> None:
     """Defect 9: a new process asks the ledger since the stored point, and keeps its peak."""
 
     async def story(desk: Watched) -> None:

@@ -298,7 +298,7 @@ def test_a_lost_answer_is_cleared_up_when_the_venue_shows_the_order(tmp_path: Pa
     at_the_desk(tmp_path, story)
 
 
-def test_an_entry_that_cannot_be_found_stays_unknown_and_is_not_sent_again(
+def test_defect_1_an_entry_that_cannot_be_found_stays_unknown_and_is_not_sent_again(
     tmp_path: Path,
 ) -> None:
     """Silence before deadline and visibility lag proves nothing: exit 6, instrument blocked."""
@@ -351,7 +351,7 @@ def test_a_cancel_is_sent_again_at_once(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-def test_after_an_unknown_outcome_risk_and_what_depends_on_it_stop_and_reductions_go_on(
+def test_defect_2_after_an_unknown_outcome_risk_and_what_depends_on_it_stop_and_reductions_go_on(
     tmp_path: Path,
 ) -> None:
     """Unknown entry on BTC: no more entries, nothing more on BTC, but a cancel and ETH's stop."""
@@ -450,7 +450,7 @@ def test_a_step_whose_position_moved_is_withheld(tmp_path: Path) -> None:
         ("0.4", OutcomeState.SKIPPED, "0.5 of the order is left, the plan counted on 0.4"),
     ],
 )
-def test_an_amendment_is_withheld_where_the_order_has_traded_meanwhile(
+def test_defect_3_an_amendment_is_withheld_where_the_order_has_traded_meanwhile(
     tmp_path: Path, counted_on: str, state: OutcomeState, evidence: str
 ) -> None:
     """A quantity that fits what was left fits nothing else."""

@@ -205,7 +205,7 @@ async def two_plans(
     return receipt.outcomes[0]
 
 
-def test_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path) -> None:
+def test_defect_23_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path) -> None:
     """What the first did, the second plan does not know: it has to be made anew."""
     outcome = at_the_desk(tmp_path, two_plans)
 
@@ -213,7 +213,7 @@ def test_of_two_plans_on_one_look_at_the_world_only_one_adds_risk(tmp_path: Path
     assert "traded BTC/USD after this plan was made" in outcome.evidence
 
 
-def test_two_containers_of_one_name_are_two_processes(tmp_path: Path) -> None:
+def test_defect_17_two_containers_of_one_name_are_two_processes(tmp_path: Path) -> None:
     """Defect 17: a host's name and a process id are no proof of being the same one."""
     outcome = at_the_desk(tmp_path, lambda desk: two_plans(desk, BTC, TWO_CONTAINERS))
 

@@ -96,7 +96,9 @@ async def a_protected_position(desk: Desk) -> None:
     assert (await held(desk)).status is S.PROTECTED
 
 
-def test_a_working_entry_is_a_pending_position_and_opens_at_its_real_price(tmp_path: Path) -> None:
+def test_defect_15_a_working_entry_is_a_pending_position_and_opens_at_its_real_price(
+    tmp_path: Path,
+) -> None:
     """Vector 7 and defect 15: what has not filled is not closed by looking at it."""
 
     async def story(desk: Desk) -> None:
@@ -168,7 +170,7 @@ def test_a_second_entry_begins_no_second_position(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-def test_an_unfilled_exit_is_not_booked_as_closed(tmp_path: Path) -> None:
+def test_defect_4_an_unfilled_exit_is_not_booked_as_closed(tmp_path: Path) -> None:
     """Defect 4: while it works the position is held, and after it ended, too."""
 
     async def story(desk: Desk) -> None:
@@ -306,7 +308,9 @@ def test_a_stop_that_somebody_moved_down_is_told_once_and_not_believed(
     at_the_desk(tmp_path, story)
 
 
-def test_a_new_trade_into_what_an_old_one_left_has_prices_of_its_own(tmp_path: Path) -> None:
+def test_defect_7_a_new_trade_into_what_an_old_one_left_has_prices_of_its_own(
+    tmp_path: Path,
+) -> None:
     """Defect 7: no stop rests at a price of another market, where it would sell at once."""
     dust = make_position(
         status=S.PARTIAL,

@@ -54,7 +54,7 @@ CRASHES = [
 
 
 @pytest.mark.parametrize(("reached", "intent", "order", "held"), CRASHES)
-def test_a_crash_at_any_point_is_cleared_up_from_the_venue_s_records(
+def test_defect_18_a_crash_at_any_point_is_cleared_up_from_the_venue_s_records(
     tmp_path: Path,
     reached: str,
     intent: IntentState,

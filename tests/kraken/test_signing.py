@@ -58,7 +58,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_the_signature_is_the_venues(name: str) -> None:
+def test_defect_22_the_signature_is_the_venues(name: str) -> None:
     """Every vector of kraken-spot section 2.1, the published one among them."""
     path, nonce, body, expected = VECTORS[name]
 

@@ -67,7 +67,7 @@ def test_a_plain_line_that_names_an_event_is_that_event(tmp_path: Path) -> None:
     assert line["message"] == "INVARIANT_VIOLATION cumulative quantity fell"
 
 
-def test_secrets_are_masked_by_value_and_by_exact_name(tmp_path: Path) -> None:
+def test_defect_24_secrets_are_masked_by_value_and_by_exact_name(tmp_path: Path) -> None:
     """Wherever they appear, tracebacks included; operational fields stay readable."""
     REDACTOR.remember(["sup3r-s3cret/value"])
     log.set_up(tmp_path)
@@ -93,6 +93,29 @@ def test_secrets_are_masked_by_value_and_by_exact_name(tmp_path: Path) -> None:
     assert first["nested"] == {"token": "********", "note": "********"}
     assert first["API_Key"] == "********"
     assert first["duplicate_active_symbol_keys"] == ["BTC/USD"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "duplicate_active_symbol_keys",
+        "symbol_key",
+        "keys",
+        "idempotency_key",
+        "tokens",
+        "fencing_token",
+        "secret_age_days",
+        "author",
+        "authorised_by",
+        "passed",
+        "public_key_id",
+    ],
+)
+def test_defect_24_a_field_that_operates_is_readable_whatever_its_name_resembles(
+    name: str,
+) -> None:
+    """Names are compared whole: a part of one that is secret makes no other one so."""
+    assert Redactor().field(name, "BTC/USD") == "BTC/USD"
 
 
 def test_short_secrets_do_not_garble_ordinary_text() -> None:

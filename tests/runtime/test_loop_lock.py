@@ -131,7 +131,7 @@ def test_a_lease_of_a_dead_process_of_this_host_is_no_running_loop(tmp_path: Pat
     ],
     ids=["another host, or before a restart", "another container of this host", "not known"],
 )
-def test_of_a_process_that_cannot_be_seen_from_here_only_the_expiry_tells(
+def test_defect_17_of_a_process_that_cannot_be_seen_from_here_only_the_expiry_tells(
     tmp_path: Path, machine: str
 ) -> None:
     """Defect 17: two containers may share a host's name, and each has a process 1 and a 7."""

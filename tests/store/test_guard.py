@@ -49,7 +49,7 @@ def hosted_url(postgres_server: PostgresServer) -> Iterator[str]:
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
-def test_strangers_can_neither_read_nor_write_any_table_or_view(hosted_url: str) -> None:
+def test_defect_25_strangers_can_neither_read_nor_write_any_table_or_view(hosted_url: str) -> None:
     """Defect 25. Not by what the host gives them, and not one of the tables is forgotten."""
     refused = []
     for role in guard.STRANGERS:
