@@ -174,17 +174,54 @@ def test_a_trades_export_is_held_against_the_ledger_and_not_booked(tmp_path: Pat
     at_the_desk(tmp_path, story, balances=HELD)
 
 
-def test_a_row_of_the_future_is_refused(tmp_path: Path) -> None:
-    """It would be in every report from now on; a day is left to clocks that differ."""
-    late = "L5,R5,2026-01-07 10:00:00,deposit,,currency,USD,1,0,900.74"
-    path = file_of(tmp_path, *ROWS, late)
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        pytest.param(
+            "L5,R5,2026-01-07 10:00:00,deposit,,currency,USD,1,0,900.74",
+            "1 row is of a time yet to come, the last of 2026-01-07",
+            id="the future",
+        ),
+        pytest.param(
+            "L5,R5,2026-01-05 12:00:00,withdrawal,,currency,USD,-900,0,-0.26",
+            "A balance goes below zero: USD.",
+            id="overdrawn",
+        ),
+        pytest.param(
+            "L5,R5,2026-01-05 12:00:00,deposit,,currency,ZEUR9,5,0,5",
+            "The venue lists no such assets: ZEUR9.",
+            id="unlisted",
+        ),
+    ],
+)
+def test_what_is_odd_is_told_and_booked(tmp_path: Path, row: str, told: str) -> None:
+    """Nobody here knows better than the export; a day is left to clocks that differ."""
+    path = file_of(tmp_path, *ROWS, row)
 
     async def story(desk: Desk) -> None:
-        with pytest.raises(LedgerFileError, match=r"line 6: row L5 .* yet to come"):
-            await run(desk, path, execute=True)
+        code, text = await run(desk, path)
+        assert (code, told in " ".join(text.split())) == (3, True)
+        await run(desk, path, execute=True)
+        assert len(await desk.read(lambda books: books.ledger())) == 5
+        file_of(tmp_path, *ROWS, "L6,R5,2026-01-06 12:00:00,deposit,,currency,USD,1,0,900.74")
+        _, text = await run(desk, path)
+        assert "yet to come" not in text
+
+    at_the_desk(tmp_path, story, balances=HELD)
+
+
+def test_two_files_that_tell_a_row_in_two_ways_are_both_refused(tmp_path: Path) -> None:
+    """Nothing of the first is written: the books are append-only, and one of the two is wrong."""
+    path, other = file_of(tmp_path, *ROWS), tmp_path / "other.csv"
+    other.write_text("\n".join((HEADER, ROWS[0].replace("1000,0,1000", "11,0,11"))) + "\n")
+
+    said = r"other.csv, line 2: row L1 is .* 11 USD.*ledgers.csv, line 2"
+
+    async def story(desk: Desk) -> None:
+        for execute in (False, True):
+            with pytest.raises(LedgerFileError, match=said):
+                await run(desk, path, other, execute=execute)
         assert await desk.read(lambda books: books.ledger_book.is_empty())
-        file_of(tmp_path, *ROWS, late.replace("01-07", "01-06"))
-        assert (await run(desk, path))[0] == 3
 
     at_the_desk(tmp_path, story, balances=HELD)
 

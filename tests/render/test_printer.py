@@ -62,6 +62,21 @@ def test_a_table_fits_the_width_and_loses_no_word(width: int) -> None:
     assert all(word in text for word in words)
 
 
+@pytest.mark.parametrize("width", range(60, 141, 10))
+@pytest.mark.parametrize("fixed", ["!", ">!", ""])
+def test_no_number_of_a_table_is_cut_or_broken(width: int, fixed: str) -> None:
+    """3515.99 shown as 3515 would be copied as 3515; what does not fit is told row by row."""
+    streams = Streams(width=width)
+    numbers = [f"3515.99{place}" for place in range(9)]
+    columns = [f"{fixed}column {place}" for place in range(9)]
+    streams.printer.table(columns, [numbers, ["1"] * 9])
+
+    text = streams.out.getvalue()
+    assert all(number in text.split() for number in numbers)
+    assert all(f"column {place}" in " ".join(text.split()) for place in range(9))
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
 def test_there_is_no_escape_code_without_colour() -> None:
     """A pipe and NO_COLOR get plain text, tables included."""
     plain, coloured = Streams(), Streams(color=True)

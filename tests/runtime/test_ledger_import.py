@@ -179,7 +179,7 @@ BAD = {
     ),
     "one id, two contents": (
         (row("L1", "10", "10"), row("L1", "11", "11"), row("L2", "1", "11", at="12:00:02")),
-        r"line 3: row L1 is deposit 11 USD, .*; in a line before it is deposit 10 USD",
+        r"line 3: row L1 is deposit 11 USD, .*; in .*, line 2, it is deposit 10 USD",
     ),
     "half a file": ((row("L1", "10", "10"), "L2,RL2,2021-"), r"line 3: 3 cells"),
     "a row left out": (

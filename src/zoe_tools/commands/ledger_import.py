@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +25,7 @@ from zoe_tools.runtime.ledger_evidence import Evidence, examined, sought_by
 from zoe_tools.runtime.ledger_files import is_trades
 from zoe_tools.runtime.ledger_import import Preview, import_file, preview_file, prove_books
 from zoe_tools.runtime.ledger_pages import import_pages, preview_pages
+from zoe_tools.runtime.ledger_repeats import demand_agreement, repeated_in
 from zoe_tools.runtime.ledger_report import ReportLook, import_report, look_for_report
 
 _FINDINGS = 3
@@ -143,6 +144,8 @@ async def _from_files(
     ledgers = [path for path in files if path not in trades]
     sought = sought_by(trades, catalogue)
     now = context.clock.now()
+    if len(ledgers) > 1:
+        demand_agreement(ledgers, catalogue, repeated_in(ledgers, catalogue))
     previews = [
         await preview_file(path, catalogue, context.store, sought, now=now) for path in ledgers
     ]
@@ -265,18 +268,38 @@ def _show(printer: Printer, previews: Sequence[Preview]) -> None:
             ),
         )
         _show_unproved(printer, each.assets)
-        if each.rows_rebated:
-            have = "row has" if each.rows_rebated == 1 else "rows have"
-            printer.warn(
-                f"{each.rows_rebated:,} {have} a fee below zero: money that the venue gave. Kraken"
-                " books gifts as rows of their own; see that nobody edited the file."
-            )
-        unknown = [tally.kind for tally in each.kinds if not tally.is_known]
-        if unknown:
-            printer.warn(
-                f"Types that zoe does not know are kept, against `unclassified`: "
-                f"{', '.join(unknown)}."
-            )
+        for oddity in _oddities(each):
+            printer.warn(oddity)
+
+
+def _oddities(preview: Preview) -> Iterator[str]:
+    """What is booked all the same, and nobody should overlook."""
+    if preview.rows_ahead:
+        yield (
+            f"{_counted(preview.rows_ahead, 'is', 'are')} of a time yet to come, the last of"
+            f" {preview.last_at:%Y-%m-%d}: the file was edited, or this machine's clock is wrong."
+        )
+    if preview.rows_rebated:
+        yield (
+            f"{_counted(preview.rows_rebated, 'has', 'have')} a fee below zero: money that the"
+            " venue gave. Kraken books gifts as rows of their own; see that nobody edited the file."
+        )
+    if preview.overdrawn:
+        yield f"A balance goes below zero: {', '.join(preview.overdrawn)}."
+    if preview.unlisted:
+        yield (
+            f"The venue lists no such assets: {', '.join(preview.unlisted)}. They are booked under"
+            " these names, as assets of their own."
+        )
+    unknown = [tally.kind for tally in preview.kinds if not tally.is_known]
+    if unknown:
+        yield (
+            f"Types that zoe does not know are kept, against `unclassified`: {', '.join(unknown)}."
+        )
+
+
+def _counted(rows: int, one: str, many: str) -> str:
+    return f"{rows:,} row {one}" if rows == 1 else f"{rows:,} rows {many}"
 
 
 def _chained(preview: Preview) -> str:

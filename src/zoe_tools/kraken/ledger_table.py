@@ -7,6 +7,7 @@ than once. Source: kraken-spot sections 6 and 7.4.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -29,6 +30,11 @@ ONLY_TRADES = "ordertxid"
 
 _YEARS = range(2009, 2200)
 """Before them there was no coin; what is after them is a mistake, and days are counted up to it."""
+
+_ASSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_@-]*")
+
+_LONGEST = 100
+"""Characters of an id or a word; those of the venue have some twenty."""
 
 _TO_THE_SECOND = len("2026-01-05 12:00:00")
 _OPTIONAL = ("subtype", "aclass", "wallet", "feecurrency")
@@ -62,6 +68,8 @@ class LedgerTable:
             raise ValueError(f"{len(cells)} cells, where the first line names {self._width}")
         told = self._pick([*cells, ""])
         _demand_printable(told)
+        if max(map(len, told)) > _LONGEST:
+            raise ValueError(f"a cell of more than {_LONGEST} characters")
         txid, refid, at, kind, asset, amount, fee, balance, subtype, aclass, wallet, paid_in = told
         if not balance or not txid:
             if txid or balance:
@@ -96,6 +104,8 @@ class LedgerTable:
         if found is None:
             if not asset:
                 raise ValueError("a row without an asset")
+            if not _ASSET_NAME.fullmatch(asset):
+                raise ValueError(f"{asset!r} is no name of an asset")
             found = holding_of(asset, self._catalogue, wallet=wallet)
             self._holdings[asset, wallet] = found
         return found

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,6 +25,11 @@ from zoe_tools.observe.redaction import REDACTOR
 
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 NARROWEST, USUAL, WIDEST = 60, 80, 140
+_BETWEEN = 3
+"""Characters between two columns."""
+
+_FOLDED_TO = 8
+"""A longer word, an id or a path, may be broken down to this."""
 
 
 class Printer:
@@ -155,10 +160,17 @@ class Printer:
     ) -> None:
         """A table; cells that do not fit are folded, none is cut.
 
-        A column's leading `>` aligns it right, a leading `!` keeps its cells on one line.
+        A column's leading `>` aligns it right, a leading `!` keeps its cells on one line. What does
+        not fit even so is told row by row: a number in two parts could be read as another.
         `styles` colours cells that hold exactly that text.
         """
         if self.json:
+            return
+        told = [[spelled(cell) for cell in row] for row in rows]
+        if sum(_least_widths(columns, told)) + _BETWEEN * (len(columns) - 1) > self.width:
+            for row in told:
+                self.report("", zip((each.lstrip(">!") for each in columns), row, strict=True))
+                self.line()
             return
         from rich import box  # noqa: PLC0415 - rich is slow to import; short answers do without
         from rich.console import Console  # noqa: PLC0415 - same
@@ -172,10 +184,9 @@ class Printer:
                 column.lstrip(">!"),
                 justify=justify,  # type: ignore[arg-type]
                 overflow="fold",
-                no_wrap=column.startswith("!"),
+                no_wrap=column.lstrip(">").startswith("!"),
             )
-        for row in rows:
-            texts = [spelled(cell) for cell in row]
+        for texts in told:
             table.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in texts))
         console = Console(
             width=self.width,
@@ -235,6 +246,25 @@ class Printer:
         except OSError as error:
             self.lost = error.strerror or type(error).__name__
             _forget(stream)
+
+
+def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
+    """What each column needs: one that may be folded its longest number, and some of its words."""
+    for place, column in enumerate(columns):
+        name = column.lstrip(">!")
+        cells = [name, *(row[place] for row in rows)]
+        if column.lstrip(">").startswith("!"):
+            yield max(map(len, cells))
+        else:
+            words = [word for cell in cells for word in cell.split()]
+            yield max(
+                (len(word) if _is_number(word) else min(len(word), _FOLDED_TO) for word in words),
+                default=0,
+            )
+
+
+def _is_number(word: str) -> bool:
+    return word.strip("~+-%").replace(",", "").replace(".", "").isdigit()
 
 
 def _forget(stream: TextIO) -> None:

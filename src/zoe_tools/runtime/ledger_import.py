@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -32,12 +32,12 @@ from zoe_tools.domain.ledger import (
     LedgerEntry,
     LedgerImport,
     Posting,
-    is_same,
 )
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.errors import LedgerFileError
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.ledger_files import ledger_lines, sha256_of
+from zoe_tools.runtime.ledger_repeats import demand_agreement, demand_same
 from zoe_tools.store.bulk import FIRST_ROWS, GAP_S, next_size
 from zoe_tools.store.ledger import After, LedgerConflict
 from zoe_tools.store.runner import StoreRunner
@@ -55,7 +55,7 @@ _LEAST_ROWS = 1_000
 """A commit costs as much as so many rows: on a busy machine fewer would make it only slower."""
 
 _AHEAD = timedelta(days=1)
-"""So far the clock of this machine may be behind the venue's."""
+"""What clocks may differ by, before a row counts as one of the future."""
 
 _CHAIN_HINT = (
     "Export all types of rows, of whole days, unchanged: an export of one type alone does not"
@@ -78,7 +78,8 @@ class Preview:
 
     `rows_repeated` stand in the file more than once, with the same content. `rows_announced` have
     no id: the web export tells a deposit first as it is asked for, and that is never booked;
-    `rows_rebated` have a fee below zero.
+    `rows_rebated` have a fee below zero; `rows_ahead` are of a time after this machine's.
+    `unlisted` are assets that the venue's list lacks, `overdrawn` those with a balance below zero.
     `assets` is the proof beforehand: of a file its own, what each asset begins and ends with; of
     pages that of the books with the new rows, against the venue's balances. Not `is_whole`: more
     was there than a look reads, and the proof is of the rows read.
@@ -92,25 +93,31 @@ class Preview:
     rows_repeated: int
     rows_announced: int
     rows_rebated: int
+    rows_ahead: int
     first_at: datetime | None
     last_at: datetime | None
     kinds: tuple[Tally, ...]
     assets: tuple[AssetProof, ...]
+    unlisted: tuple[str, ...] = ()
+    overdrawn: tuple[str, ...] = ()
     is_whole: bool = True
 
 
 @dataclass(slots=True)
 class Count:
-    """What is learnt of rows as they pass."""
+    """What is learnt of rows as they pass; `until` is now, or rather a day later."""
 
+    until: datetime | None = None
     rows_read: int = 0
     rows_new: int = 0
     rows_known: int = 0
     rows_repeated: int = 0
     rows_announced: int = 0
     rows_rebated: int = 0
+    rows_ahead: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+    overdrawn: set[str] = field(default_factory=set)
     kinds: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def see(self, entry: LedgerEntry) -> None:
@@ -119,6 +126,10 @@ class Count:
         self.kinds[key] = self.kinds.get(key, 0) + 1
         if entry.fee < ZERO:
             self.rows_rebated += 1
+        if entry.balance < ZERO:
+            self.overdrawn.add(entry.asset)
+        if self.until is not None and at > self.until:
+            self.rows_ahead += 1
         if self.first_at is None or at < self.first_at:
             self.first_at = at
         if self.last_at is None or at > self.last_at:
@@ -139,10 +150,12 @@ class Count:
             rows_repeated=self.rows_repeated,
             rows_announced=self.rows_announced,
             rows_rebated=self.rows_rebated,
+            rows_ahead=self.rows_ahead,
             first_at=self.first_at,
             last_at=self.last_at,
             kinds=tuple(kinds),
             assets=tuple(assets),
+            overdrawn=tuple(sorted(self.overdrawn)),
         )
 
 
@@ -167,13 +180,13 @@ async def preview_file(
 ) -> Preview:
     """Read and prove a whole file, and hold it to the books; writes nothing.
 
-    Rows that are `sought` as evidence are put there. None may be of a time after `now`.
+    Rows that are `sought` as evidence are put there. Rows of a time after `now` are counted.
 
     Raises:
-        LedgerFileError: it makes no sense, its balances do not chain, a row is of the future, or
-            says something else than the file said of it before, or than the books do.
+        LedgerFileError: it makes no sense, its balances do not chain, or a row says something else
+            than the file said of it before, or than the books do.
     """
-    count, chain, seen = Count(), _FileChain(), set[int]()
+    count, chain, seen = Count(until=now and now + _AHEAD), _FileChain(), set[int]()
     suspects: set[str] = set()
     lines = ledger_lines(path, catalogue)
     is_first = await store.run(lambda books: books.ledger_book.is_empty())
@@ -192,7 +205,6 @@ async def preview_file(
                     suspects.add(entry.ledger_id)
                     continue
                 seen.add(name)
-                _demand_past(path, line.number, entry, now)
                 if sought and entry.ledger_id in sought:
                     sought[entry.ledger_id] = entry
                 count.see(entry)
@@ -200,16 +212,20 @@ async def preview_file(
                 fresh[entry.ledger_id] = (line.number, entry)
             known = {} if is_first else await _known(store, [*fresh])
             for name_of, before in known.items():
-                _demand_same(path, *fresh[name_of], before, "in the books")
+                demand_same(path, *fresh[name_of], before, "in the books")
             count.rows_known += len(known)
             count.rows_new += len(fresh) - len(known)
     if suspects:
-        _check_repeated(path, catalogue, suspects)
+        demand_agreement((path,), catalogue, suspects)
     ends = chain.walked(path, catalogue).ends()
     for end in ends:
         if end.broken is not None:
             raise _broken(path, end.broken)
-    return count.preview(path.name, sha256_of(path), prove(ends))
+    unlisted = tuple(end.asset for end in ends if catalogue.asset(end.asset) is None)
+    return replace(
+        count.preview(path.name, sha256_of(path), prove(ends)),
+        unlisted=tuple(dict.fromkeys(unlisted)),
+    )
 
 
 async def _known(store: StoreRunner, names: Sequence[str]) -> dict[str, LedgerEntry]:
@@ -243,42 +259,6 @@ class _FileChain:
         for row in sorted(rows.values(), key=lambda row: row.second):
             chains.add(row)
         return chains
-
-
-def _check_repeated(path: Path, catalogue: InstrumentCatalogue, suspects: set[str]) -> None:
-    """Rows that stand in the file more than once must say the same each time."""
-    first: dict[str, LedgerEntry] = {}
-    for line in ledger_lines(path, catalogue):
-        entry = line.entry
-        if entry is not None and entry.ledger_id in suspects:
-            before = first.setdefault(entry.ledger_id, entry)
-            _demand_same(path, line.number, entry, before, "in a line before")
-
-
-def _demand_same(
-    path: Path, number: int, entry: LedgerEntry, before: LedgerEntry, where: str
-) -> None:
-    if is_same(entry, before):
-        return
-    now, then = (
-        f"{each.kind} {short(each.amount)} {each.asset}, fee {short(each.fee)},"
-        f" balance {short(each.balance)}, {each.booked_at:%Y-%m-%d %H:%M:%S}"
-        for each in (entry, before)
-    )
-    raise LedgerFileError(
-        f"{path}, line {number}: row {entry.ledger_id} is {now}; {where} it is {then}.",
-        hint="A row never changes at the venue: one of the two was edited. Nothing was written.",
-    )
-
-
-def _demand_past(path: Path, number: int, entry: LedgerEntry, now: datetime | None) -> None:
-    if now is None or entry.booked_at <= now + _AHEAD:
-        return
-    raise LedgerFileError(
-        f"{path}, line {number}: row {entry.ledger_id} is of {entry.booked_at:%Y-%m-%d %H:%M:%S},"
-        " which is yet to come.",
-        hint="The row was edited, or the clock of this machine is wrong. Nothing was written.",
-    )
 
 
 def _broken(path: Path, broken: ChainBreak) -> LedgerFileError:
