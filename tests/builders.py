@@ -31,6 +31,7 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.instrument import Asset, FeeTier, Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side, VenueOrder
@@ -234,6 +235,21 @@ def make_discrepancy(**changes: Any) -> Discrepancy:
         "confirmed_at": NOON,
     }
     return Discrepancy(**{**values, **changes})
+
+
+def make_cost_basis(**changes: Any) -> CostBasis:
+    """Two bitcoins that came in with ledger row L1 had cost 31250.50 USD each."""
+    values: dict[str, Any] = {
+        "ledger_id": "L1",
+        "asset": "BTC",
+        "quantity": d("2"),
+        "unit_cost": d("31250.50"),
+        "currency": "USD",
+        "declared_at": NOON,
+        "declared_by": "ada",
+        "reason": "another venue",
+    }
+    return CostBasis(**{**values, **changes})
 
 
 def make_run(**changes: Any) -> ReconciliationRun:

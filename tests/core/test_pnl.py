@@ -10,7 +10,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import NOON, d
+from builders import NOON, d, make_cost_basis
 from pnl_rig import MINUTE, fill, history, mark, report, row
 from zoe_tools.core.equity import assess_equity
 from zoe_tools.core.lot_history import Records
@@ -191,16 +191,7 @@ def test_a_declared_cost_ends_the_waiting() -> None:
     """A deposit of 2 at 50 each; the last word counts."""
     deposit = row("L1", "deposit", "BTC", "2")
     sale = fill("s", Side.SELL, "1", "120", filled_at=NOON + MINUTE / 2)
-    basis = CostBasis(
-        ledger_id="L1",
-        asset="BTC",
-        quantity=d("2"),
-        unit_cost=d("70"),
-        currency="USD",
-        declared_at=NOON,
-        declared_by="tester",
-        reason="bought elsewhere",
-    )
+    basis = make_cost_basis(unit_cost=d("70"))
 
     assert report([sale], [deposit]).realised == d("0")
     assert report([sale], [deposit], costs=(basis,)).realised == d("50")
@@ -242,16 +233,7 @@ def test_an_adjustment_of_the_account_is_in_the_lots_and_has_a_result_once_price
         reason="gone",
         adjusted_at=NOON + MINUTE / 2,
     )
-    told = CostBasis(
-        ledger_id="A-1",
-        asset="BTC",
-        quantity=d("-0.4"),
-        unit_cost=d("0"),
-        currency="USD",
-        declared_at=NOON,
-        declared_by="tester",
-        reason="stolen",
-    )
+    told = make_cost_basis(ledger_id="A-1", quantity=d("-0.4"), unit_cost=d("0"), reason="stolen")
     bought = [fill("a", Side.BUY, "1", "100")]
 
     def made(adjustment: Adjustment, *costs: CostBasis) -> tuple[Decimal, Decimal]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d
+from builders import NOON, d, make_cost_basis
 from zoe_tools.core.lot_history import Records
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.core.pnl_basis import demand_row, pending, what_came_in
@@ -15,7 +15,6 @@ from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.equity import Mark
 from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import LedgerEntry
-from zoe_tools.domain.lot import CostBasis
 from zoe_tools.errors import ConfigError
 
 
@@ -43,15 +42,8 @@ ROWS = (
     row("airdrop", "transfer", "FLR", "7"),
     row("mystery", "mystery", "ABC", "2"),
 )
-BASIS = CostBasis(
-    ledger_id="deposit",
-    asset="BTC",
-    quantity=d("0.4"),
-    unit_cost=d("30000"),
-    currency="USD",
-    declared_at=NOON,
-    declared_by="tester",
-    reason="",
+BASIS = make_cost_basis(
+    ledger_id="deposit", quantity=d("0.4"), unit_cost=d("30000"), declared_by="tester", reason=""
 )
 MARKS = MarkBook(
     [Mark(asset="BTC", currency="USD", price=d("60000"), marked_at=NOON, source="test")]

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit_rig import opened, owner_of
-from builders import BTC, NOON, d, make_discrepancy, make_run
+from builders import BTC, NOON, d, make_cost_basis, make_discrepancy, make_run
 from zoe_tools.core.audit_books import LastTold, differences
 from zoe_tools.core.order_lifecycle import event_of
 from zoe_tools.domain.discrepancy import (
@@ -24,7 +24,6 @@ from zoe_tools.domain.discrepancy import (
     ReconciliationState,
 )
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId
-from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
 from zoe_tools.errors import StoreError
@@ -133,16 +132,7 @@ def test_the_log_of_all_orders_is_read_at_once(store: Store) -> None:
     assert log == {first: [events[0], events[2]], second: [events[1]]}
 
 
-BASIS = CostBasis(
-    ledger_id="L1",
-    asset="BTC",
-    quantity=d("2"),
-    unit_cost=d("31250.50"),
-    currency="USD",
-    declared_at=NOON,
-    declared_by="ada",
-    reason="another venue",
-)
+BASIS = make_cost_basis()
 
 
 def differing(store: Store) -> list[str]:

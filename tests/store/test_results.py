@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from builders import NOON, d
+from builders import NOON, d, make_cost_basis
 from zoe_tools.domain.equity import EquityPoint, Mark, PnlDay
-from zoe_tools.domain.lot import CostBasis
 from zoe_tools.store.store import Store
 
 MARK = Mark(asset="BTC", currency="USD", price=d("60000.1"), marked_at=NOON, source="ticker")
@@ -46,16 +45,7 @@ DAY = PnlDay(
     is_final=False,
     updated_at=NOON,
 )
-BASIS = CostBasis(
-    ledger_id="L1",
-    asset="BTC",
-    quantity=d("0.5"),
-    unit_cost=d("30000"),
-    currency="USD",
-    declared_at=NOON,
-    declared_by="tester",
-    reason="bought elsewhere",
-)
+BASIS = make_cost_basis(quantity=d("0.5"), unit_cost=d("30000"))
 
 
 def test_an_asset_is_marked_once_in_five_minutes_at_most(store: Store) -> None:
