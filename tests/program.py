@@ -246,5 +246,5 @@ def _is_exchange(pid: int) -> bool:
     """Whether that process lives and serves a paper exchange; process ids are used again."""
     try:
         return b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def is_alive(pid: int) -> bool:
     """Whether such an exchange runs; process ids are used again."""
     try:
         return b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -157,13 +158,35 @@ def test_one_that_was_killed_comes_back_where_it_was_and_as_fast(home: Path) -> 
     assert after.pid != before.pid
 
 
-def test_a_stranger_on_the_port_is_not_trusted(home: Path) -> None:
-    """It learns a random challenge and nothing else; a fresh exchange is started beside it."""
+def test_a_port_that_the_dead_one_still_holds_is_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process is gone before its port is free: the system takes its time."""
+    with socket.create_server(("127.0.0.1", 0)) as dying:
+        port = dying.getsockname()[1]
+        PaperHome(home / "paper").announce(port=port, speed=20.0, limits=("--no-limits",))
+        asked: list[float] = []
+
+        def let_go(seconds: float) -> None:
+            asked.append(seconds)
+            dying.close()
+
+        monkeypatch.setattr("zoe_tools.runtime.paper_process.time.sleep", let_go)
+        as_it_was = paper_process._as_it_was(home)
+
+    assert as_it_was == ("--speed", "20", "--port", str(port), "--no-limits")
+    assert len(asked) == 1
+
+
+def test_a_stranger_on_the_port_is_not_trusted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It learns a random challenge and nothing else; one as fast is started beside it."""
+    monkeypatch.setattr(paper_process, "_DYING_S", 0.0)
     with stranger() as (port, asked):
-        PaperHome(home / "paper").announce(port=port, speed=1.0)
+        PaperHome(home / "paper").announce(port=port, speed=20.0)
         found = find_or_start(home)
 
     assert not found.rest_url.endswith(f":{port}")
+    assert endpoint_of(home).speed == 20.0
     assert [path.split("=")[0] for path in asked] == ["/zoe/proof?challenge"] * len(asked)
     assert len(set(asked)) == len(asked) > 0
 
@@ -180,16 +203,15 @@ def test_a_stranger_is_not_ended_either(home: Path) -> None:
 def test_one_that_does_not_come_up_is_reported_with_its_log(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody holds the home and serves nothing."""
-    monkeypatch.setattr(paper_process, "START_TIMEOUT_S", 1.5)
-    with (
-        PaperHome(home / "paper").locked(),
-        pytest.raises(VenueUnavailable, match="did not start") as raised,
-    ):
-        find_or_start(home)
+    """Somebody holds the home and serves nothing, until the one that was started has said so."""
+    monkeypatch.setattr(paper_process, "START_TIMEOUT_S", 0.1)
+    log = home / "paper" / "serve.log"
+    with PaperHome(home / "paper").locked():
+        with pytest.raises(VenueUnavailable, match="did not start") as raised:
+            find_or_start(home)
+        wait_until(lambda: "already serves" in log.read_text())
 
-    assert "serve.log" in raised.value.hint
-    assert "already serves" in (home / "paper" / "serve.log").read_text()
+    assert str(log) in raised.value.hint
 
 
 def test_one_that_crashes_is_reported_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

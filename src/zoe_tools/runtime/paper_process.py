@@ -37,6 +37,9 @@ START_TIMEOUT_S = 20.0
 """How long a fresh exchange may take to listen."""
 
 _POLL_S = 0.05
+_DYING_S = 1.0
+"""How long the system may take to free the port of a process that was killed."""
+
 _PROOF_TIMEOUT_S = 5.0
 _PROOF_BYTES = 16
 _CLOCK_ASKS = 3
@@ -150,11 +153,25 @@ def _tier_in(limits: Sequence[str]) -> str | None:
 
 
 def _as_it_was(home: Path) -> tuple[str, ...]:
-    """Speed, port and limits of one that died: whoever was connected to it finds it again."""
+    """Speed, port and limits of one that died: whoever was connected to it finds it again.
+
+    Where somebody else took its port meanwhile, it is as fast and as patient on another one.
+    """
     left = read_endpoint(folder_of(home))
-    if left is None or not _is_free(left.host, left.port):
+    if left is None:
         return ()
-    return ("--speed", f"{left.speed:g}", "--port", str(left.port), *left.limits)
+    port = ("--port", str(left.port)) if _becomes_free(left.host, left.port) else ()
+    return ("--speed", f"{left.speed:g}", *port, *left.limits)
+
+
+def _becomes_free(host: str, port: int) -> bool:
+    """Whether the port can be had: a killed process may keep it for a moment after its death."""
+    give_up_at = time.monotonic() + _DYING_S
+    while not _is_free(host, port):
+        if time.monotonic() >= give_up_at:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _is_free(host: str, port: int) -> bool:
