@@ -64,7 +64,7 @@ crash: setup-test
 
 # On SQLite and on PostgreSQL; about ten minutes.
 shared-key: setup-test
-	@$(PY) -m pytest -q -s -m 'slow or not slow' -k 'everybody or count' tests/e2e/test_one_key.py
+	@exec $(PY) -m pytest -q -s -m 'slow or not slow' -k 'everybody or count' tests/e2e/test_one_key.py
 
 # A client that waits for ever is ended after a minute, and the run with it.
 conformance: $(CLIENTS)/.stamp

@@ -128,6 +128,7 @@ def served(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            start_new_session=True,
         )
         assert process.stdout is not None
         try:

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -56,8 +56,9 @@ class Crowd:
     process: subprocess.Popen[str]
 
     @classmethod
-    def member(cls, home: Home, *words: str) -> Crowd:
-        """A running one, ready."""
+    @contextmanager
+    def member(cls, home: Home, *words: str) -> Iterator[Crowd]:
+        """A running one, ready; whatever it is doing, it is killed at the end of the block."""
         what, *more = words
         url = home.surroundings().get("DATABASE_URL", f"sqlite:///{home.folder / 'zoe.db'}")
         process = subprocess.Popen(
@@ -66,10 +67,15 @@ class Crowd:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         made = cls(process)
-        made.hear("ready")
-        return made
+        try:
+            made.hear("ready")
+            yield made
+        finally:
+            made.process.kill()
+            made.process.communicate(timeout=30)
 
     def say(self, line: str) -> None:
         """One line."""
@@ -87,11 +93,6 @@ class Crowd:
         out, _ = self.process.communicate("\n", timeout=900)
         told: dict[str, Any] = json.loads(out)
         return told
-
-    def kill(self) -> None:
-        """Whatever it is doing."""
-        self.process.kill()
-        self.process.communicate(timeout=30)
 
 
 STOP = OrderRequest(

@@ -110,13 +110,14 @@ class Home:
                 stdout=output,
                 stderr=output,
                 text=True,
+                start_new_session=True,
             ) as process,
         ):
             try:
                 yield process
             finally:
                 if process.poll() is None:
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)  # with its auditor, should it have one
                     process.wait(timeout=PATIENCE_S)
 
     # --- the exchange and the books --------------------------------------------------------------

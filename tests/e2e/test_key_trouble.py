@@ -25,14 +25,10 @@ EVERY_S = "0.25"
 @contextmanager
 def holding(home: Home) -> Iterator[Crowd]:
     """Somebody with the slot in its hands."""
-    holder = Crowd.member(home, "holder")
-    try:
+    with Crowd.member(home, "holder") as holder:
         holder.say("before")
         holder.hear("holding")
         yield holder
-    finally:
-        holder.process.send_signal(signal.SIGCONT)
-        holder.kill()
 
 
 def holder_is_killed(home: Home, _: Crowd) -> None:
@@ -88,13 +84,12 @@ def test_stops_go_out_and_wait_for_nobody(
     folder.mkdir(mode=0o700)
     home = Home(folder=folder)
     assert home.here("init").code == 0
-    with served(folder, "--speed", "10", funds=FUNDS, limits="--tier pro"):
-        guard = Crowd.member(home, "guard", EVERY_S)
-        try:
-            befalls(home, guard)
-            told = guard.end()
-        finally:
-            guard.kill()
+    with (
+        served(folder, "--speed", "10", funds=FUNDS, limits="--tier pro"),
+        Crowd.member(home, "guard", EVERY_S) as guard,
+    ):
+        befalls(home, guard)
+        told = guard.end()
 
     assert told["failures"] == []
     assert told["calls"] > A_WHILE_S / float(EVERY_S)
@@ -112,15 +107,14 @@ def test_stops_go_out_while_postgresql_is_away(tmp_path: Path) -> None:
         )
         home.folder.mkdir(mode=0o700)
         assert home.here("init").code == 0
-        with served(home.folder, "--speed", "10", funds=FUNDS, limits="--tier pro"):
-            guard = Crowd.member(home, "guard", EVERY_S)
-            try:
-                let_time_pass(0.5)
-                server.stop()
-                let_time_pass(A_WHILE_S)
-                told = guard.end()
-            finally:
-                guard.kill()
+        with (
+            served(home.folder, "--speed", "10", funds=FUNDS, limits="--tier pro"),
+            Crowd.member(home, "guard", EVERY_S) as guard,
+        ):
+            let_time_pass(0.5)
+            server.stop()
+            let_time_pass(A_WHILE_S)
+            told = guard.end()
     except BaseException:
         server.stop()
         raise

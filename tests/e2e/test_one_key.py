@@ -57,8 +57,11 @@ class CronLine:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    """A home whose exchange counts calls as of a Pro."""
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """A home whose exchange counts calls as of a Pro.
+
+    A command that outlives the test's own exchange would start another: it is ended as well.
+    """
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     environ = {}
@@ -66,7 +69,8 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
         environ["DATABASE_URL"] = str(request.getfixturevalue("postgres_url"))
     made = Home(folder=folder, environ=environ)
     assert made.here("init").code == 0
-    return made
+    yield made
+    made.stop_exchange()
 
 
 @contextmanager
@@ -126,28 +130,26 @@ def test_everybody_on_one_key_during_an_import(
     home: Home, seconds: int, stops: int, rows: int
 ) -> None:
     """No refusal reaches anybody, and no stop or cancel waits a quarter of a second for others."""
-    with served(home.folder, "--speed", str(SPEED), funds=FUNDS, limits="--tier pro"):
-        crowd = [Crowd.member(home, "guard", GUARD_EVERY_S), Crowd.member(home, "holder")]
-        crowd.append(Crowd.member(home, "importer", str(rows)))
-        guard, holder, importer = crowd
-        duration = ("--for", f"{seconds * SPEED}s")
-        try:
-            with (
-                home.started(*LOOP, *duration) as loop,
-                standing_by(home, loop.pid, *LOOP, "--standby") as standby,
-                crons(home) as lines,
-            ):
-                importer.say("go")
-                stop_holders(holder, stops)
-                imported = importer.end()
-                loop.wait(timeout=300)
-                is_standing_by = standby.poll() is None
-                standby.send_signal(signal.SIGTERM)
-                standby.wait(timeout=60)
-            guarded, held = guard.end(), holder.end()
-        finally:
-            for each in crowd:
-                each.kill()
+    duration = ("--for", f"{seconds * SPEED}s")
+    with (
+        served(home.folder, "--speed", str(SPEED), funds=FUNDS, limits="--tier pro"),
+        Crowd.member(home, "guard", GUARD_EVERY_S) as guard,
+        Crowd.member(home, "holder") as holder,
+        Crowd.member(home, "importer", str(rows)) as importer,
+    ):
+        with (
+            home.started(*LOOP, *duration) as loop,
+            standing_by(home, loop.pid, *LOOP, "--standby") as standby,
+            crons(home) as lines,
+        ):
+            importer.say("go")
+            stop_holders(holder, stops)
+            imported = importer.end()
+            loop.wait(timeout=300)
+            is_standing_by = standby.poll() is None
+            standby.send_signal(signal.SIGTERM)
+            standby.wait(timeout=60)
+        guarded, held = guard.end(), holder.end()
 
     told = log_of(home)
     resent = told.count("met an invalid nonce")
