@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from zoe_tools.config import Settings
 from zoe_tools.errors import ConfigError
@@ -37,9 +37,11 @@ from zoe_tools.paper.values.refusal import Refusal
 from zoe_tools.paper.values.times import moment_of, ns_of
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
-from zoe_tools.runtime.mirror import Mirror, open_mirror
 from zoe_tools.runtime.paper_clock import note_clock, time_after_a_break
 from zoe_tools.runtime.paper_process import folder_of
+
+if TYPE_CHECKING:
+    from zoe_tools.runtime.mirror import Mirror
 
 T = TypeVar("T")
 
@@ -183,6 +185,8 @@ async def _serve_market(
     if not is_mirror:
         await _serve(settings.home, home, state, order, printer)
         return
+    from zoe_tools.runtime.mirror import open_mirror  # noqa: PLC0415 - loads a whole client
+
     async with open_mirror(settings, SystemClock()) as mirror:
         note_market(settings.home, MIRROR)
         await _serve(settings.home, home, state, order, printer, mirror)
