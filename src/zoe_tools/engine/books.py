@@ -188,7 +188,9 @@ class Books:
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:
     """The state in force. Once seen, the switch stays: setting its row back re-arms nothing."""
-    if transaction.kill_switch() and transaction.trading_state().level < KillLevel.REDUCE_ONLY:
+    if not transaction.kill_switch():
+        return transaction.trading_state()
+    if transaction.trading_state().level < KillLevel.REDUCE_ONLY:
         transaction.set_trading_state(
             TradingState(
                 level=KillLevel.REDUCE_ONLY,

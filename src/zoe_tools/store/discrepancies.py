@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
 from zoe_tools.domain.discrepancy import (
     NEVER_COMPARED,
@@ -46,6 +46,9 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.rows import insert_new, upsert
 
 _OVER = DiscrepancyState.RESOLVED.value
+_STATE = select(RECONCILIATION_STATES).where(
+    RECONCILIATION_STATES.c.account_id == bindparam("owner")
+)
 
 
 class ReconciliationBook:
@@ -132,10 +135,7 @@ class ReconciliationBook:
 
     def state(self) -> ReconciliationState:
         """Where the account stands after its last comparison."""
-        table = RECONCILIATION_STATES
-        row = self._connection.execute(
-            select(table).where(table.c.account_id == self._account_id)
-        ).first()
+        row = self._connection.execute(_STATE, {"owner": self._account_id}).first()
         if row is None:
             return NEVER_COMPARED
         return ReconciliationState(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
@@ -14,10 +14,15 @@ from zoe_tools.store.tables import CONFIG, TRADING_STATES
 KILL_SWITCH = "kill_switch"
 NOT_KILLED = "false"
 
+# Asked for twice a second by every loop: spelled out once.
+_VALUE = select(CONFIG.c.value).where(CONFIG.c.key == bindparam("name"))
+_VALUES = select(CONFIG.c.key, CONFIG.c.value)
+_STATE = select(TRADING_STATES).where(TRADING_STATES.c.account_id == bindparam("owner"))
+
 
 def config_value(connection: Connection, key: str) -> str | None:
     """One global value."""
-    return connection.execute(select(CONFIG.c.value).where(CONFIG.c.key == key)).scalar()
+    return connection.execute(_VALUE, {"name": key}).scalar()
 
 
 def limit_key(account_id: AccountId, name: str) -> str:
@@ -28,11 +33,8 @@ def limit_key(account_id: AccountId, name: str) -> str:
 def limits(connection: Connection, account_id: AccountId) -> dict[str, str]:
     """The account's tightened limits, setting -> text."""
     suffix = limit_key(account_id, "")
-    table = CONFIG
-    rows = connection.execute(
-        select(table.c.key, table.c.value).where(table.c.key.endswith(suffix, autoescape=True))
-    )
-    return {row.key.removesuffix(suffix): row.value for row in rows}
+    rows = connection.execute(_VALUES)
+    return {key.removesuffix(suffix): value for key, value in rows if key.endswith(suffix)}
 
 
 def set_config(connection: Connection, key: str, value: str, at: datetime) -> None:
@@ -50,8 +52,7 @@ def trading_state(connection: Connection, account_id: AccountId) -> TradingState
 
     A level that is none of ours counts as the hardest that sends nothing by itself: reduce-only.
     """
-    table = TRADING_STATES
-    row = connection.execute(select(table).where(table.c.account_id == account_id)).first()
+    row = connection.execute(_STATE, {"owner": account_id}).first()
     if row is None:
         return ARMED
     try:

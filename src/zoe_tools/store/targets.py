@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select
 
 from zoe_tools.domain.identifiers import AccountId, PositionId
 from zoe_tools.domain.position import ACTIVE
@@ -13,6 +13,21 @@ from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMod
 from zoe_tools.store.record_tables import TAKE_PROFIT_LEVELS
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
+
+_LEVELS = (
+    select(TAKE_PROFIT_LEVELS)
+    .where(TAKE_PROFIT_LEVELS.c.account_id == bindparam("owner"))
+    .order_by(TAKE_PROFIT_LEVELS.c.position_id, TAKE_PROFIT_LEVELS.c.level)
+)
+_OF_ONE = _LEVELS.where(TAKE_PROFIT_LEVELS.c.position_id == bindparam("position"))
+_OF_ACTIVE = _LEVELS.where(
+    TAKE_PROFIT_LEVELS.c.position_id.in_(
+        select(CRYPTO_POSITIONS.c.position_id).where(
+            CRYPTO_POSITIONS.c.account_id == bindparam("owner"),
+            or_(*(CRYPTO_POSITIONS.c.status == each.value for each in sorted(ACTIVE))),
+        )
+    )
+)
 
 
 def set_levels(
@@ -52,21 +67,9 @@ def levels(
     connection: Connection, account_id: AccountId, position_id: PositionId | None
 ) -> tuple[TakeProfitLevel, ...]:
     """The levels of a position, or of every one that is not over; in order."""
-    table, held = TAKE_PROFIT_LEVELS, CRYPTO_POSITIONS
-    statement = (
-        select(table)
-        .where(table.c.account_id == account_id)
-        .order_by(table.c.position_id, table.c.level)
-    )
-    if position_id is not None:
-        statement = statement.where(table.c.position_id == position_id)
-    else:
-        active = select(held.c.position_id).where(
-            held.c.account_id == account_id,
-            held.c.status.in_(sorted(each.value for each in ACTIVE)),
-        )
-        statement = statement.where(table.c.position_id.in_(active))
-    return tuple(_level_of(row) for row in connection.execute(statement))
+    statement = _OF_ACTIVE if position_id is None else _OF_ONE
+    named = {"owner": account_id, "position": position_id}
+    return tuple(_level_of(row) for row in connection.execute(statement, named))
 
 
 def levels_by_position(
