@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from command_line import Ran
+from nursery import nursery
 from zoe_tools.cli import main
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.plan import canonical_json
@@ -54,7 +55,7 @@ class Home:
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     pretends_live: bool = False
-    served: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    served: list[int] = field(default_factory=list)
 
     def surroundings(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of the program; nothing of the tests' own gets in."""
@@ -85,14 +86,8 @@ class Home:
 
     def serve(self, *options: str) -> None:
         """Have the exchange run; until `stop_exchange`."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoe_tools", "paper", "serve", "--no-limits", *options],
-            env=self.surroundings(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.served.append(process)
+        words = ("paper", "serve", "--no-limits", *options)
+        self.served.append(nursery().serve(words, self.surroundings()))
         wait_until(lambda: read_endpoint(self.folder / "paper") is not None)
 
     @contextlib.contextmanager
@@ -214,13 +209,12 @@ class Home:
     def stop_exchange(self) -> None:
         """End the exchange that serves this home, and wait until it is gone."""
         endpoint = read_endpoint(self.folder / "paper")
-        if endpoint is not None and _is_exchange(endpoint.pid):
-            os.kill(endpoint.pid, signal.SIGTERM)
-            wait_until(lambda: not _is_exchange(endpoint.pid))
-        while self.served:
-            process = self.served.pop()
-            process.terminate()
-            process.wait(timeout=PATIENCE_S)
+        pids = set(self.served) if endpoint is None else {*self.served, endpoint.pid}
+        self.served.clear()
+        living = {each for each in pids if _is_exchange(each)}
+        for each in living:
+            os.kill(each, signal.SIGTERM)
+        wait_until(lambda: not any(_is_exchange(each) for each in living))
 
 
 def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
