@@ -162,7 +162,11 @@ def test_without_a_ledger_the_report_says_what_is_not_in_it(tmp_path: Path) -> N
 
     async def story(desk: Desk) -> None:
         await booked(desk, REFERENCE)
-        assert "only fills are in the books" in await reported(desk)
+        text = await reported(desk)
+        told = (await answered(desk))["report"]
+        assert "only fills are in the books" in text
+        assert "net deposits  ~0.00" in text
+        assert (told["is_flow_estimated"], told["is_estimated"]) == (True, True)
 
         await booked(desk, rows=[row("L1", "deposit", "USD", "1000", 9)])
         text = await reported(desk)
@@ -316,7 +320,7 @@ def test_what_was_then_is_told_as_it_was_then(tmp_path: Path) -> None:
     """Until before the sale: two coins, at the price of that hour, and no equity of today."""
 
     async def story(desk: Desk) -> None:
-        await booked(desk, REFERENCE)
+        await booked(desk, REFERENCE, [row("L1", "deposit", "USD", "1000", 9)])
         told = await answered(desk, until="2026-01-05T10:05")
         (line,) = told["report"]["assets"]
 

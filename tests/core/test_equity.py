@@ -16,6 +16,7 @@ from zoe_tools.core.lot_history import Flow
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint, Mark
 from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.margin import MarginStanding
 
 HOUR = timedelta(hours=1)
 FLAT = (d("1"), d("0"))
@@ -61,6 +62,38 @@ def flow(value: str | None, hours: float) -> Flow:
 def indices(points: list[EquityPoint], *flows: Flow) -> list[tuple[Decimal, Decimal]]:
     """Index and drawdown of each."""
     return [(each.return_index, each.drawdown_pct) for each in curve_of(points, flows)]
+
+
+@pytest.mark.parametrize(
+    ("used", "unrealised", "expected"),
+    [
+        ("0", "0", ()),
+        (
+            "20",
+            "-1234.5",
+            ("positions on margin are open: their -1,234.50 USD so far are in no sum",),
+        ),
+        ("20", "0", ("positions on margin are open: their +0.00 USD so far are in no sum",)),
+    ],
+)
+def test_open_positions_on_margin_make_equity_an_estimate(
+    used: str, unrealised: str, expected: tuple[str, ...]
+) -> None:
+    """No balance holds what they have won or lost: it is told, and in no sum."""
+    standing = MarginStanding(
+        asset="USD",
+        worth=d("1000"),
+        collateral=d("1000"),
+        used=d(used),
+        unrealised=d(unrealised),
+        cost=d(used) * 5,
+        value=d("0"),
+        equity=d("1000") + d(unrealised),
+        free=d("900"),
+    )
+    equity = assess_equity(held(USD="1000"), MarkBook([]), at=NOON, currency="USD", margin=standing)
+
+    assert (equity.gross, equity.why, equity.is_estimated) == (d("1000"), expected, bool(expected))
 
 
 def test_defect_8_equity_counts_crypto_at_its_mark_not_cash_alone() -> None:

@@ -119,6 +119,7 @@ async def _pnl(context: Context, invocation: Invocation, ask: Ask) -> int:
             balances=seen.balances,
             seen=seen.marks,
             entries=seen.entries,
+            margin=seen.margin,
         )
     )
     await _keep(context, printer, given, seen)

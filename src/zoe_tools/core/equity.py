@@ -21,6 +21,7 @@ from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.money import HUNDRED, ONE, ZERO
 from zoe_tools.domain.wallet import holding_of
 
@@ -90,8 +91,12 @@ def assess_equity(
     at: datetime,
     currency: str,
     exit_fee_pct: Decimal = EXIT_FEE_PCT,
+    margin: MarginStanding | None = None,
 ) -> Equity:
-    """The account's worth at `at` by the marks of then; a negative balance is a liability."""
+    """The account's worth at `at` by the marks of then; a negative balance is a liability.
+
+    What open positions on `margin` have won or lost is in no balance, and not in here: it is told.
+    """
     totals: dict[str, Decimal] = {}
     for each in balances:
         totals[each.asset] = totals.get(each.asset, ZERO) + each.total
@@ -101,7 +106,7 @@ def assess_equity(
     known = [(each, each.value) for each in holdings if each.value is not None]
     own = [(each, value) for each, value in known if value > ZERO]
     assets = sum((value for each, value in own if each.asset != currency), ZERO)
-    why = tuple(_doubts(holdings, at))
+    why = (*_doubts(holdings, at), *_borrowed(margin))
     return Equity(
         as_of=at,
         currency=currency,
@@ -134,6 +139,15 @@ def _doubts(holdings: Sequence[Holding], at: datetime) -> Iterator[str]:
         elif each.is_stale:
             minutes = round(abs((at - each.marked_at).total_seconds()) / 60)
             yield f"the price of {each.asset} is {minutes} min old"
+
+
+def _borrowed(margin: MarginStanding | None) -> Iterator[str]:
+    if margin is None or not (margin.used or margin.cost or margin.unrealised):
+        return
+    yield (
+        f"positions on margin are open: their {margin.unrealised:+,.2f} {margin.asset} so far are"
+        " in no sum"
+    )
 
 
 # --- the curve -----------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class PnlReport:
     `unrealised` is of what has a price and a cost. `return_pct` and the drawdowns are
     time-weighted; None while there is no curve; `is_return_estimated` where the curve rests on
     prices or flows that are not sure. `deposits` and `withdrawals` at their worth when
-    they happened.
+    they happened; `is_flow_estimated` where one has no sure worth, or no ledger tells of any.
     """
 
     currency: str
@@ -99,6 +99,7 @@ class PnlReport:
     unrealised: Decimal
     deposits: Decimal
     withdrawals: Decimal
+    is_flow_estimated: bool
     fees: tuple[FeeLine, ...]
     trades: Trades
     assets: tuple[AssetLine, ...]
@@ -144,22 +145,19 @@ def assess_pnl(
         given = replace(given, now=span.until, equity=None)
         history = history.until(span.until)
     walked = walk(history, method)
-    wanted = [
-        each
-        for each in walked.outcomes
-        if span.covers(moment_of(each)) and asset in {None, each.asset}
-    ]
+
+    def is_asked(at: datetime, of: str) -> bool:
+        return span.covers(at) and asset in {None, of}
+
+    wanted = [each for each in walked.outcomes if is_asked(moment_of(each), each.asset)]
     lines = _asset_lines(given, walked.open_now, wanted, asset)
-    fees = fee_lines(
-        each for each in history.fees if span.covers(each.at) and asset in {None, each.asset}
-    )
-    flows = [each for each in history.flows if span.covers(each.at) and asset in {None, each.asset}]
-    results = [
-        each for each in history.results if span.covers(each.at) and asset in {None, each.asset}
-    ]
+    fees = fee_lines(each for each in history.fees if is_asked(each.at, each.asset))
+    flows = [each for each in history.flows if is_asked(each.at, each.asset)]
+    results = [each for each in history.results if is_asked(each.at, each.asset)]
     curve = curve_in(given, history) if asset is None else ()
     seen = tuple(each for each in curve if span.covers(each.taken_at))
     is_rough = any(each.is_estimated for each in seen)
+    is_flow_rough = _is_flow_rough(given, flows)
     sums = {
         kind: sum((each.value or ZERO for each in results if each.kind == kind), ZERO)
         for kind in ("income", "margin", "charge")
@@ -176,6 +174,7 @@ def assess_pnl(
         unrealised=_sum(each.unrealised for each in lines),
         deposits=_sum(each.value for each in flows if each.quantity > ZERO),
         withdrawals=-_sum(each.value for each in flows if each.quantity < ZERO),
+        is_flow_estimated=is_flow_rough,
         fees=fees,
         trades=trades_of((each for each in wanted if isinstance(each, Match)), history.trades),
         assets=lines,
@@ -186,7 +185,8 @@ def assess_pnl(
         is_return_estimated=is_rough,
         curve=seen,
         is_estimated=is_rough
-        or _is_estimated(given, lines, flows, fees)
+        or is_flow_rough
+        or _is_estimated(given, lines, fees)
         or (given.equity is None and span.until is None),
         notes=(
             *([f"the books know nothing of {asset}"] if asset and not lines else []),
@@ -360,15 +360,20 @@ def _return_pct(curve: Sequence[EquityPoint], span: Span) -> Decimal | None:
     return (inside[-1].return_index / first.return_index - ONE) * HUNDRED
 
 
-def _is_estimated(
-    given: PnlInput,
-    lines: Sequence[AssetLine],
-    flows: Sequence[Flow],
-    fees: Sequence[FeeLine],
-) -> bool:
+def _is_flow_rough(given: PnlInput, flows: Sequence[Flow]) -> bool:
+    """Whether what came and went is not sure. Without a ledger nobody knows that nothing did."""
+    return _is_untold(given) or any(each.is_estimated or each.value is None for each in flows)
+
+
+def _is_untold(given: PnlInput) -> bool:
+    """Whether there is an account, and no ledger that tells what came and went."""
+    has_books = bool(given.records.fills) or given.equity is not None or bool(given.points)
+    return has_books and not given.records.entries
+
+
+def _is_estimated(given: PnlInput, lines: Sequence[AssetLine], fees: Sequence[FeeLine]) -> bool:
     return (
         any(each.is_estimated for each in lines)
-        or any(each.is_estimated for each in flows)
         or any(each.is_estimated for each in fees)
         or (given.equity is not None and given.equity.is_estimated)
     )
@@ -377,10 +382,11 @@ def _is_estimated(
 def _notes(
     given: PnlInput, history: History, lines: Sequence[AssetLine], flows: Sequence[Flow]
 ) -> Iterator[str]:
-    if not given.records.entries and given.records.fills:
+    if _is_untold(given):
+        fills = "only fills are in the books, " if given.records.fills else ""
         yield (
-            "only fills are in the books, no ledger: deposits, withdrawals, rewards and transfers"
-            " are not in these figures (zoe ledger import)"
+            f"{fills}no ledger is imported: deposits, withdrawals, rewards and transfers are not in"
+            " these figures (zoe ledger import)"
         )
     for line in lines:
         if line.waiting:

@@ -19,6 +19,7 @@ from zoe_tools.core.pnl_daily import pnl_days, restated
 from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.store.store import Transaction
 
@@ -63,18 +64,20 @@ def pnl_input(
     balances: Sequence[Balance] | None,
     seen: Sequence[Mark] = (),
     entries: Iterable[LedgerEntry] | None = None,
+    margin: MarginStanding | None = None,
 ) -> PnlInput:
     """All that a report or the result of a day is made of.
 
     `balances` None: not known now. `entries` are the ledger rows since the last point: what came
-    and went by them is no result. None: nobody knows, and there is no point of now.
+    and went by them is no result. None: nobody knows, and there is no point of now. `margin` is how
+    the account stands with what it borrowed.
     """
     records = records_in(transaction)
     marks = marks_in(transaction, records, seen)
     points = curve_points(transaction.equity_points(), records, marks, now)
     equity = None
     if balances is not None:
-        equity = assess_equity(balances, marks, at=now, currency=CURRENCY)
+        equity = assess_equity(balances, marks, at=now, currency=CURRENCY, margin=margin)
     if equity is not None and entries is not None:
         flows = flows_in(_together(records.entries, entries), marks, CURRENCY)
         points = (*points, next_point(transaction.latest_equity(), equity, flows))

@@ -54,7 +54,8 @@ def _summary(report: PnlReport) -> Iterator[tuple[str, str]]:
         yield "win rate", f"{told}; expectancy {_signed(trades.expectancy)} a trade"
     yield "fees", _fees(report)
     came, went = _money(report.deposits), _money(report.withdrawals)
-    yield "net deposits", f"{_money(report.net_deposits)}  {came} in, {went} out"
+    brought = _rough(_money(report.net_deposits), is_so=report.is_flow_estimated)
+    yield "net deposits", f"{brought}  {came} in, {went} out"
     if report.equity is not None:
         gross, net = _money(report.equity.gross), _money(report.equity.net)
         rough_worth = _estimate(is_so=report.equity.is_estimated)

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from zoe_tools.core.equity import by_asset
 from zoe_tools.core.marks import marks_of_quotes, valuing_pairs
-from zoe_tools.domain.equity import Mark
+from zoe_tools.domain.equity import CURRENCY, Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.snapshot import Missing, value_of
 from zoe_tools.engine.worth import unheard_since
 from zoe_tools.errors import VenueError
 from zoe_tools.gather import Need
+from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.runtime.context import Context
 
 
@@ -30,6 +32,7 @@ class Seen:
     marks: tuple[Mark, ...] = ()
     entries: tuple[LedgerEntry, ...] | None = None
     why: str = ""
+    margin: MarginStanding | None = None
     unheard: str = ""
     """Why there are no `entries`, where everything else was told."""
 
@@ -49,6 +52,7 @@ async def look_at_worth(context: Context) -> Seen:
     held = value_of(snapshot.balances, "the balances")
     balances = by_asset(held, catalogue)
     seen = replace(seen, balances=balances)
+    seen = replace(seen, margin=await _margin(context))
     wanted = valuing_pairs((each.asset for each in balances if each.total), catalogue)
     try:
         quotes = await context.venue.quotes(wanted) if wanted else ()
@@ -61,3 +65,14 @@ async def look_at_worth(context: Context) -> Seen:
     except VenueError as error:
         return replace(seen, unheard=f"{error.message} {error.hint}".strip())
     return replace(seen, entries=entries)
+
+
+async def _margin(context: Context) -> MarginStanding | None:
+    """How the account stands with what it borrowed; None: the venue did not tell."""
+    if context.wires is None:
+        return None
+    reads = AccountReads(context.wires.rest, context.venue.catalogue)
+    try:
+        return await reads.margin_standing(CURRENCY)
+    except VenueError:
+        return None
