@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, NOON, d
+from builders import BTC, ETH, NOON, d, make_venue_order
 from loop_rig import LoopRig, leave_an_outcome_open, run_loop, sides
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentState
@@ -54,6 +54,27 @@ def test_an_entry_is_protected_reaches_its_target_and_is_sold(tmp_path: Path) ->
     assert closed.realised_pnl > 0
     assert (tally.positions_with_stop, tally.candles, tally.prints) == (1, 1, 1)
     assert tally.unprotected_seconds <= 2
+
+
+def test_what_somebody_else_trades_is_told_as_such(tmp_path: Path) -> None:
+    """No fill of zoe's, and none in its books; at three in the morning the two differ much."""
+
+    async def story(rig: LoopRig) -> None:
+        theirs = make_venue_order(
+            venue_order_id=VenueOrderId("OTHER"),
+            client_order_id=None,
+            side=Side.SELL,
+            quantity=d("1"),
+        )
+        rig.venue.book_of_orders[theirs.venue_order_id] = theirs
+        rig.fill(theirs, "0.5")
+        await rig.pass_time(2)
+        assert await rig.read(lambda tx: tx.fills()) == ()
+
+    rig, _ = run_loop(tmp_path, story)
+    assert rig.narrator.fills == []
+    (told,) = [note for _, note in rig.narrator.notes if "OTHER" in note]
+    assert told.startswith("Somebody else sold 0.5 BTC/USD at ")
 
 
 def test_a_stop_that_fires_at_the_venue_closes_the_position(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from sqlalchemy.exc import StatementError
 
 from builders import NOON
 from zoe_tools.domain.money import plain
+from zoe_tools.domain.order import Side
 from zoe_tools.errors import StoreError
 from zoe_tools.store.database import engine_for
-from zoe_tools.store.types import ExactDecimal, Json, UtcTime
+from zoe_tools.store.types import ExactDecimal, Json, UtcTime, word
 
 THINGS = Table(
     "things",
@@ -166,3 +167,10 @@ def test_what_cannot_be_read_is_told_and_no_bug(
 def test_nothing_comes_back_as_nothing(connection: Connection, name: str) -> None:
     """NULL is an absence, never zero."""
     assert kept(connection, name, None) is None
+
+
+def test_a_word_that_is_none_of_its_kind_is_told_and_no_bug() -> None:
+    """With the words that there are: whoever wrote it meant one of them."""
+    assert word(Side, "buy") is Side.BUY
+    with pytest.raises(StoreError, match="'short' where one of buy, sell belongs"):
+        word(Side, "short")

@@ -54,8 +54,8 @@ _RULES: Mapping[RowRule, _Rule] = {
         next_step="Somebody wrote to the database: run `zoe audit verify`.",
     ),
     RowRule.UNREADABLE: _Rule(
-        passes="every amount is a number, every time a time",
-        breaks="values are no amount, or no time",
+        passes="every amount is a number, every time a time, every word a known one",
+        breaks="values are no amount, no time, or no word that zoe knows",
         next_step="Somebody wrote to the database: put it right, or restore the last backup.",
     ),
     RowRule.FILLS_WITHOUT_ORDER: _Rule(

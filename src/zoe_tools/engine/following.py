@@ -10,6 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.money import short
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
     BalanceUpdate,
@@ -116,15 +119,27 @@ class Following:
                 pass
 
     async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
+        ours: list[ExecutionReport] = []
         for report in reports:
             self._parts.sightings.note(report)
-            await self._parts.gate.record_report(report)
+            if await self._parts.gate.record_report(report):
+                ours.append(report)
         await self._books.refresh(now)
         for report in reports:
             if report.fill is not None and not report.is_snapshot:
-                self._parts.narrator.show_fill(report.fill)
+                self._tell_fill(report.fill, now, is_ours=report in ours)
         for position in self._books.take_closed():
             self._parts.narrator.show_closed(position)
+
+    def _tell_fill(self, fill: Fill, now: datetime, *, is_ours: bool) -> None:
+        """What somebody else trades on the account is told, and is no trade of zoe's."""
+        if is_ours:
+            self._parts.narrator.show_fill(fill)
+            return
+        word = "bought" if fill.side is Side.BUY else "sold"
+        told = f"{short(fill.quantity)} {fill.symbol} at {short(fill.price)}"
+        note = f"Somebody else {word} {told}: order {fill.venue_order_id} is not zoe's."
+        self._parts.narrator.show_note(now, note)
 
     def _tell_wire(self, now: datetime, wire: str, *, is_up: bool) -> None:
         """A wire that is lost is told once, and so is its return."""

@@ -250,8 +250,8 @@ class Gate:
             is_store_gone=self._keeper.is_gone,
         )
 
-    async def record_report(self, report: ExecutionReport) -> None:
-        """Book one row of the executions stream; rows about other people's orders are ignored.
+    async def record_report(self, report: ExecutionReport) -> bool:
+        """Book one row of the executions stream; False: it is of somebody else's order.
 
         A row that contradicts what is proved is logged and not booked; a fill in it is real and
         is booked all the same.
@@ -259,12 +259,14 @@ class Gate:
         sighting = sighting_of_report(report)
         fills = () if report.fill is None else (report.fill,)
         try:
-            await self._store.run(lambda tx: record_execution(tx, sighting, fills))
+            booked = await self._store.run(lambda tx: record_execution(tx, sighting, fills))
         except UndefinedTransition as error:
             _LOG.error("INVARIANT_VIOLATION %s", error.message)
             if report.fill is not None:
                 fill = report.fill
                 await self._store.run(lambda tx: book_missed_fill(tx, fill))
+            return True
+        return booked is not None
 
     async def recover(self, *, patient: bool = True) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.

@@ -44,6 +44,7 @@ from zoe_tools.store.record_tables import (
     RECONCILIATION_STATES,
 )
 from zoe_tools.store.rows import insert_new, upsert
+from zoe_tools.store.types import word
 
 _OVER = DiscrepancyState.RESOLVED.value
 _STATE = select(RECONCILIATION_STATES).where(
@@ -139,7 +140,7 @@ class ReconciliationBook:
         if row is None:
             return NEVER_COMPARED
         return ReconciliationState(
-            level=Level(row.state),
+            level=word(Level, row.state),
             is_degraded=row.is_degraded,
             reason=row.reason,
             since=row.since,
@@ -266,12 +267,12 @@ def _row_of(account_id: AccountId, each: Discrepancy) -> dict[str, object]:
 def _discrepancy_of(row: Row[Any]) -> Discrepancy:
     return Discrepancy(
         discrepancy_id=DiscrepancyId(row.discrepancy_id),
-        kind=FindingKind(row.kind),
+        kind=word(FindingKind, row.kind),
         subject=row.subject,
         symbol=row.symbol,
-        state=DiscrepancyState(row.state),
-        severity=Severity(row.severity),
-        policy=Response(row.policy),
+        state=word(DiscrepancyState, row.state),
+        severity=word(Severity, row.severity),
+        policy=word(Response, row.policy),
         evidence=row.evidence,
         at_stake=row.at_stake,
         currency=row.currency,

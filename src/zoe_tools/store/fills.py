@@ -16,6 +16,7 @@ from zoe_tools.store.ledger import entry_of
 from zoe_tools.store.record_tables import LEDGER_ENTRIES
 from zoe_tools.store.rows import insert_new, parts_of
 from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
+from zoe_tools.store.types import word
 
 
 def record_fill(
@@ -124,7 +125,7 @@ def _fill_of(row: Row[Any]) -> Fill:
         fill_id=row.fill_id,
         venue_order_id=row.venue_order_id,
         symbol=row.symbol,
-        side=Side(row.side),
+        side=word(Side, row.side),
         quantity=row.quantity,
         price=row.price,
         cost=row.cost,

@@ -14,6 +14,7 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.order import Side
 from zoe_tools.store.rows import WholeRow
 from zoe_tools.store.tables import ORDER_INTENTS
+from zoe_tools.store.types import word
 
 _UNRESOLVED = tuple(state.value for state in IntentState if not state.is_terminal)
 _ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.c.intent_id)
@@ -195,13 +196,13 @@ def _intent_of(row: Row[Any]) -> Intent:
     return Intent(
         intent_id=row.intent_id,
         account_id=row.account_id,
-        kind=IntentKind(row.kind),
-        state=IntentState(row.status),
+        kind=word(IntentKind, row.kind),
+        state=word(IntentState, row.status),
         command=row.command,
         plan_hash=row.plan_hash,
         step_index=row.step_index,
         symbol=row.symbol,
-        side=None if row.side is None else Side(row.side),
+        side=None if row.side is None else word(Side, row.side),
         purpose=row.purpose,
         payload=row.payload,
         deadline=row.deadline,
@@ -215,5 +216,5 @@ def _intent_of(row: Row[Any]) -> Intent:
         host=row.host,
         evidence=row.evidence,
         snapshot_hash=row.snapshot_hash,
-        proof=ProofKind(row.proof),
+        proof=word(ProofKind, row.proof),
     )

@@ -15,6 +15,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.store.rows import insert_new, parts_of, upsert
 from zoe_tools.store.tables import CRYPTO_ORDERS, ORDER_EVENTS
+from zoe_tools.store.types import word
 
 _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
 _ENDED_EARLY = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
@@ -93,7 +94,7 @@ def _event_of(row: Row[Any]) -> OrderEvent:
     return OrderEvent(
         event_key=row.event_key,
         client_order_id=row.client_order_id,
-        status=OrderStatus(row.status),
+        status=word(OrderStatus, row.status),
         occurred_at=row.occurred_at,
         source=row.source,
         filled_quantity=row.filled_quantity,
@@ -212,10 +213,10 @@ def _order_of(row: Row[Any]) -> OrderRecord:
         venue_order_id=row.venue_order_id,
         intent_id=row.intent_id,
         symbol=row.symbol,
-        side=Side(row.side),
-        order_type=OrderType(row.order_type),
+        side=word(Side, row.side),
+        order_type=word(OrderType, row.order_type),
         purpose=row.purpose,
-        status=OrderStatus(row.status),
+        status=word(OrderStatus, row.status),
         quantity=row.quantity,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -13,6 +13,7 @@ from zoe_tools.domain.position_event import PositionEvent
 from zoe_tools.store.record_tables import POSITION_EVENTS
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import CRYPTO_POSITIONS
+from zoe_tools.store.types import word
 
 _ENDS = sorted(each.value for each in PositionStatus if each.is_terminal)
 
@@ -68,7 +69,7 @@ def _event_of(row: Row[Any]) -> PositionEvent:
         position_id=row.position_id,
         what=row.kind,
         occurred_at=row.occurred_at,
-        from_status=PositionStatus(row.from_status) if row.from_status else None,
-        to_status=PositionStatus(row.to_status),
+        from_status=word(PositionStatus, row.from_status) if row.from_status else None,
+        to_status=word(PositionStatus, row.to_status),
         details=row.details,
     )

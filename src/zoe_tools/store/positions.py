@@ -13,6 +13,7 @@ from zoe_tools.domain.order import Side
 from zoe_tools.domain.position import Position, PositionKind, PositionStatus, RawPosition
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
+from zoe_tools.store.types import word
 
 _ENDS = sorted(each.value for each in PositionStatus if each.is_terminal)
 
@@ -177,7 +178,7 @@ def _position_of(row: Row[Any]) -> Position:
     return Position(
         position_id=row.position_id,
         symbol=row.symbol,
-        side=Side(row.side),
+        side=word(Side, row.side),
         status=_status_of(row.status),
         quantity=row.quantity,
         average_cost=row.average_cost,
@@ -190,7 +191,7 @@ def _position_of(row: Row[Any]) -> Position:
         stop_venue_order_id=row.stop_venue_order_id,
         take_profit_price=row.take_profit_price,
         origin=row.origin,
-        position_kind=PositionKind(row.kind),
+        position_kind=word(PositionKind, row.kind),
         # Rows from before these columns know only what they hold.
         entry_quantity=row.quantity if row.entry_quantity is None else row.entry_quantity,
         exit_quantity=ZERO if row.exit_quantity is None else row.exit_quantity,

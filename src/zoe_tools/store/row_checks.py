@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Float,
@@ -28,8 +30,12 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.position import PositionKind, PositionStatus
 from zoe_tools.domain.store_health import Offenders, RowRule
+from zoe_tools.domain.take_profit import LevelStatus, TargetMode
+from zoe_tools.store.record_tables import TAKE_PROFIT_LEVELS
 from zoe_tools.store.tables import (
     ACCOUNTS,
     CRYPTO_FILLS,
@@ -37,8 +43,25 @@ from zoe_tools.store.tables import (
     CRYPTO_POSITIONS,
     METADATA,
     ORDER_EVENTS,
+    ORDER_INTENTS,
 )
 from zoe_tools.store.types import ExactDecimal, UtcTime
+
+_WORDS: Mapping[Column[str], type[StrEnum]] = {
+    CRYPTO_ORDERS.c.side: Side,
+    CRYPTO_ORDERS.c.order_type: OrderType,
+    CRYPTO_ORDERS.c.status: OrderStatus,
+    CRYPTO_FILLS.c.side: Side,
+    CRYPTO_POSITIONS.c.side: Side,
+    CRYPTO_POSITIONS.c.status: PositionStatus,
+    CRYPTO_POSITIONS.c.kind: PositionKind,
+    ORDER_INTENTS.c.kind: IntentKind,
+    ORDER_INTENTS.c.status: IntentState,
+    ORDER_EVENTS.c.status: OrderStatus,
+    TAKE_PROFIT_LEVELS.c.status: LevelStatus,
+    TAKE_PROFIT_LEVELS.c.mode: TargetMode,
+}
+"""Columns that hold one of a few words."""
 
 NAMED = 3
 """So many of the rows that break a rule are told by name."""
@@ -182,8 +205,14 @@ _NO_VALUES = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 
 
 def _unreadable(connection: Connection) -> Offenders:
-    """Amounts and times that cannot be read: SQLite takes any text for them."""
+    """Amounts, times and words that cannot be read: SQLite takes any text for the first two."""
     found = [name for table in METADATA.sorted_tables for name in _odd_values(connection, table)]
+    for column, words in _WORDS.items():
+        table = column.table
+        key = next(each for each in table.primary_key.columns if each.name != "account_id")
+        where = and_(column.is_not(None), column.not_in([each.value for each in words]))
+        odd = connection.execute(select(type_coerce(key, Text)).where(where)).scalars()
+        found += [f"{name} ({table.name}.{column.name})" for name in odd]
     return Offenders(count=len(found), named=tuple(found[:NAMED]))
 
 

@@ -13,6 +13,7 @@ from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMod
 from zoe_tools.store.record_tables import TAKE_PROFIT_LEVELS
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
+from zoe_tools.store.types import word
 
 _LEVELS = (
     select(TAKE_PROFIT_LEVELS)
@@ -89,8 +90,8 @@ def _level_of(row: Row[Any]) -> TakeProfitLevel:
         level=row.level,
         price=row.price,
         quantity=row.quantity,
-        status=LevelStatus(row.status),
-        mode=TargetMode(row.mode),
+        status=word(LevelStatus, row.status),
+        mode=word(TargetMode, row.mode),
         updated_at=row.updated_at,
         client_order_id=row.client_order_id,
     )

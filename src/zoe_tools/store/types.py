@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -17,6 +18,8 @@ from typing_extensions import override
 from zoe_tools.domain.money import plain
 from zoe_tools.domain.plan import jsonable
 from zoe_tools.errors import StoreError
+
+E = TypeVar("E", bound=Enum)
 
 _MOST_SHOWN = 40
 
@@ -27,6 +30,18 @@ def _unreadable(value: object, what: str) -> StoreError:
         f"The store holds {repr(value)[:_MOST_SHOWN]} where {what} belongs.",
         hint="`zoe check-db-health` names such rows; put them right, or restore the last backup.",
     )
+
+
+def word(kind: type[E], value: str) -> E:
+    """The member of an enumeration that a text column holds.
+
+    Raises:
+        StoreError: it holds none of them.
+    """
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise _unreadable(value, f"one of {', '.join(each.value for each in kind)}") from error
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
