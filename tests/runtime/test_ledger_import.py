@@ -22,16 +22,18 @@ from paper_venue import PaperVenue, context_of, lived, visited
 from zoe_tools.core.ledger import AssetProof, ProofState
 from zoe_tools.core.ledger_journal import booked as made_up
 from zoe_tools.core.ledger_kinds import Book
+from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import LedgerId, Symbol
 from zoe_tools.domain.instrument import Asset, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.errors import LedgerFileError, StoreUnavailable, VenueMisbehaved
-from zoe_tools.runtime import ledger_pages
+from zoe_tools.runtime import ledger_import, ledger_pages
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.ledger_evidence import examined, sought_by
 from zoe_tools.runtime.ledger_import import import_file, preview_file, prove_books
 from zoe_tools.runtime.ledger_pages import SOURCE, import_pages, preview_pages
 from zoe_tools.runtime.virtual_loop import run_virtual
+from zoe_tools.store.ledger import LedgerBook
 from zoe_tools.store.runner import InlineRunner
 from zoe_tools.store.store import Store, Transaction
 
@@ -292,6 +294,47 @@ def test_a_file_that_changes_after_its_preview_is_not_imported(tmp_path: Path) -
             await import_file(
                 path, CATALOGUE, store, VirtualClock(builders.NOON), preview, "tester"
             )
+
+    in_books(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("account", "since_s", "sizes"),
+    [
+        (None, 0, [50, 400, 400, 50]),
+        (builders.PAPER, 0, [50, 100, 100, 100, 100, 100, 100, 100, 100, 50]),
+        (builders.LIVE, 0, [50, 100, 100, 100, 100, 100, 100, 100, 100, 50]),
+        (builders.LIVE, -31, [50, 400, 400, 50]),
+    ],
+)
+def test_slices_are_short_while_a_loop_works_with_the_database(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    account: Account | None,
+    since_s: float,
+    sizes: list[int],
+) -> None:
+    """Of any account: it must not wait. A lease that is over stands for nobody."""
+    path = ledger_rows.write(tmp_path / "ledgers.csv", 900)
+    monkeypatch.setattr(ledger_import, "_ROWS_ALONE", 400)
+    monkeypatch.setattr(ledger_import, "_LEAST_ROWS", 100)
+    monkeypatch.setattr(ledger_import, "next_size", lambda *_: 100)
+    written: list[int] = []
+    record = LedgerBook.record
+
+    def seen(book: LedgerBook, rows: Sequence[Any], **more: Any) -> int:
+        written.append(len(rows))
+        return record(book, rows, **more)
+
+    monkeypatch.setattr(LedgerBook, "record", seen)
+
+    async def story(store: InlineRunner) -> None:
+        if account is not None:
+            at = builders.NOON + timedelta(seconds=since_s)
+            with closing(fresh_store(tmp_path, account)) as other, other.transaction() as books:
+                books.acquire_lease("loop", "host", 1, at, 30)
+        assert await booked(store, path) == 900
+        assert written == sizes
 
     in_books(tmp_path, story)
 

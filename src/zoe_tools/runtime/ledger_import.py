@@ -54,6 +54,10 @@ _COLLECT_AFTER = 100_000
 _LEAST_ROWS = 1_000
 """A commit costs as much as so many rows: on a busy machine fewer would make it only slower."""
 
+_ROWS_ALONE = 5_000
+"""While no loop runs: some tenth of a second, which other commands may wait. Of the pages of the
+random ids' index a larger slice writes fewer for each row."""
+
 _AHEAD = timedelta(days=1)
 """What clocks may differ by, before a row counts as one of the future."""
 
@@ -275,7 +279,10 @@ def _broken(path: Path, broken: ChainBreak) -> LedgerFileError:
 
 
 class SliceWriter:
-    """Writes rows in slices: a commit about every 20 ms, a gap after each, each under its name."""
+    """Writes rows in slices, a gap after each, each under its name.
+
+    A commit about every 20 ms while a loop works with the database; larger ones while none does.
+    """
 
     def __init__(self, store: StoreRunner, clock: Clock, run: str) -> None:
         self._store = store
@@ -322,16 +329,18 @@ class SliceWriter:
         source, at = f"{self.run}/{self._slices}", self._clock.now()
         self._slices += 1
 
-        def work(books: Transaction) -> tuple[int, float]:
+        def work(books: Transaction) -> tuple[int, float, bool]:
             began = time.perf_counter()
+            is_watched = books.is_loop_near(at)
             new = books.ledger_book.record(part, source=source, at=at)
             if also is not None:
                 also(books)
-            return new, time.perf_counter() - began
+            return new, time.perf_counter() - began, is_watched
 
-        new, kept_s = await self._store.run(work)
+        new, kept_s, is_watched = await self._store.run(work)
         self.rows_new += new
-        self._size = max(next_size(len(part), kept_s), _LEAST_ROWS)
+        fitting = max(next_size(len(part), kept_s), _LEAST_ROWS)
+        self._size = fitting if is_watched else _ROWS_ALONE
 
 
 async def import_file(

@@ -86,6 +86,13 @@ def release(connection: Connection, account_id: AccountId, holder: str) -> bool:
     return changed.rowcount == 1
 
 
+def is_any_held(connection: Connection, now: datetime) -> bool:
+    """Whether a loop of any account in this database has a lease that is not over."""
+    table = ENGINE_LEASES
+    held = select(table.c.account_id).where(table.c.holder != NOBODY, table.c.expires_at > now)
+    return connection.execute(held.limit(1)).first() is not None
+
+
 def lease(connection: Connection, account_id: AccountId, *, pinned: bool = False) -> Lease | None:
     """The lease as it stands; None if nobody has it.
 

@@ -325,6 +325,10 @@ class Transaction(Registry, Results):
         """
         return leases.lease(self._connection, self.account_id, pinned=pinned)
 
+    def is_loop_near(self, now: datetime) -> bool:
+        """Whether a loop of any account works with this database, and must not wait for it."""
+        return leases.is_any_held(self._connection, self.lease_time(now))
+
     def acquire_trade_lock(
         self, symbol: Symbol, holder: str, host: str, pid: int, now: datetime, ttl_s: float
     ) -> Lease:
