@@ -158,7 +158,7 @@ class World:
 
     async def place_by_hand(self, name: str = "", **changes: Any) -> VenueOrderId:
         """An order with the same key that zoe knows nothing of; it rests far below the market."""
-        request = make_request(limit_price=d("60000.0"), **changes)
+        request = make_request(**{"limit_price": d("60000.0"), **changes})
         deadline = self.clock.now() + timedelta(seconds=5)
         return await self.spot.place(
             request, client_order_id=ClientOrderId(name or str(UUID(int=1))), deadline=deadline

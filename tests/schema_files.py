@@ -50,7 +50,7 @@ from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.plan_file import plan_file_schema
-from zoe_tools.domain.position import Position
+from zoe_tools.domain.position import GonePosition, Position
 from zoe_tools.domain.store_health import StoreHealth
 from zoe_tools.domain.story import SubjectKind
 from zoe_tools.domain.stream import ChecksumTally
@@ -251,6 +251,7 @@ RESULTS: dict[str, Result] = {
     "check-tp-coverage": an_object(
         loop_is_running=flag,
         positions=rows(a(PositionCoverage)),
+        gone=rows(a(GonePosition)),
         absent=rows(a(AbsentHolding)),
     ),
     "repair-tp": planned,
@@ -306,6 +307,7 @@ RESULTS: dict[str, Result] = {
     ),
     "positions": an_object(
         positions=rows(a(PositionLine)),
+        gone=rows(a(GonePosition)),
         assets=either(rows(a(AssetShare)), is_(NOTHING)),
         story=a(PositionStory | None),
         audit=an_object(

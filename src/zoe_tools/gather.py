@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
-from zoe_tools.core.position_rows import as_told, stop_was_lowered
+from zoe_tools.core.position_rows import as_told, positions_gone, stop_was_lowered
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.discrepancy import WHOLE_LOOK
@@ -180,6 +180,7 @@ async def gather_store(
             trading_state=effective_trading_state(transaction),
             positions=known.positions,
             retold=known.retold,
+            positions_gone=positions_gone(transaction.stories_without_row(), orders),
             stops_lowered=known.stops_lowered,
             refusals=transaction.refusals(now - RECENT),
             given_up=transaction.given_up(),

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 
 from builders import d, make_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.check_tp_coverage import _check, _show
 from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.commands.repair_tp import _repair
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.render.printer import Printer
@@ -52,6 +54,42 @@ def test_coverage_from_naked_to_managed(tmp_path: Path) -> None:
         code, result = await check(desk)
         assert (code, result["positions"][0]["coverage"]) == (0, "OK")
         assert result["positions"][0]["target_is_managed"] is True
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_targets_hold_is_unprotected_while_no_loop_minds_the_stop(tmp_path: Path) -> None:
+    """With the quantity: half of it rests in a target, and a falling market meets no stop there."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        context, invocation, _ = command_io(desk, "recover-sl")
+        await _recover(context, invocation, execute=True)
+        context, invocation, _ = command_io(desk, "repair-tp")
+        await _repair(context, invocation, (("mode", "split"),), execute=True)
+
+        code, result = await check(desk)
+        (row,) = result["positions"]
+        assert (code, row["coverage"], row["unprotected_quantity"]) == (3, "UNPROTECTED", "0.0002")
+        text = " ".join((await shown(desk)).split())
+        assert "BTC/USD: UNPROTECTED 0.0002 of 0.0004: targets hold 0.0002" in text
+        assert "zoe recover-sl" not in text
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_position_whose_row_is_gone_is_a_finding_and_no_stranger_s_coin(tmp_path: Path) -> None:
+    """Its own story holds it: exit 3, and the line that brings it back."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await desk.read(lambda tx: tx._connection.execute(sql("DELETE FROM crypto_positions")))
+
+        code, result = await check(desk)
+        assert (code, result["absent"]) == (3, [])
+        (gone,) = result["gone"]
+        assert (gone["symbol"], gone["quantity"]) == ("BTC/USD", "0.0004")
+        assert "zoe reconcile --execute" in " ".join((await shown(desk)).split())
 
     at_the_desk(tmp_path, story)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from builders import BTC, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
@@ -111,6 +112,28 @@ def test_what_is_over_is_told_when_asked_for(tmp_path: Path) -> None:
         assert "No positions" in (await listed(desk))[1]
         code, text = await listed(desk, everything=True)
         assert (code, "closed" in text) == (0, True)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_position_whose_row_is_gone_is_a_finding(tmp_path: Path) -> None:
+    """Its story and its orders know what it was; what is sold leaves nothing to find."""
+
+    async def story(desk: Desk) -> None:
+        await bought(desk)
+        (position,) = await desk.read(lambda tx: tx.positions())
+        await desk.read(lambda tx: tx._connection.execute(text("DELETE FROM crypto_positions")))
+        code, told = await listed(desk)
+        words = " ".join(told.split())
+        assert code == 3
+        assert f"The row of {position.position_id} is gone" in words
+        assert "holds 0.0004 BTC/USD" in words
+        assert "Next: zoe reconcile --execute" in words
+        (gone,) = json.loads((await listed(desk, as_json=True))[1])["result"]["gone"]
+        assert gone["position_id"] == position.position_id
+
+        await desk.read(lambda tx: tx.copy_position(position))
+        assert (await listed(desk))[0] == 0
 
     at_the_desk(tmp_path, story)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as sql
 
 from builders import LIVE, d, make_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.errors import ConsentMissing
+from zoe_tools.errors import ConsentMissing, VenueRejected
 
 
 async def recover(desk: Desk, *, execute: bool) -> tuple[int, str]:
@@ -84,6 +86,69 @@ def test_a_stop_that_fired_unheard_is_not_placed_again_by_a_dry_run(tmp_path: Pa
         assert "the venue shows sell 0.0004 BTC, the books do not" in " ".join(text.split())
         assert (await recover(desk, execute=True))[0] == 0
         assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_stop_of_another_type_is_replaced_once_its_cancel_is_proved(
+    tmp_path: Path,
+    is_cut: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Cancel, then place; cut in two between them, the next run places what is missing, once."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await recover(desk, execute=True)
+        (old,) = desk.venue.resting
+        other = replace(old, order_type=OrderType.STOP_LOSS_LIMIT, limit_price=d("58000"))
+        desk.venue.insert(other)
+        desk.venue.calls.clear()
+        if is_cut:
+            desk.venue.cue("place", VenueRejected("no", code="EOrder:Invalid price"))
+            assert (await recover(desk, execute=True))[0] == 5
+            assert desk.venue.resting == []
+            await desk.clock.sleep(10)
+
+        code, text = await recover(desk, execute=True)
+        assert code == 0, text
+        (stop,) = desk.venue.resting
+        assert (stop.order_type, stop.trigger_price) == (OrderType.STOP_LOSS, old.trigger_price)
+        writes = [method for method, _ in desk.venue.writes]
+        assert writes == ["cancel", "place", *(["place"] if is_cut else [])]
+        assert (await recover(desk, execute=True))[0] == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_vector_8_a_row_that_calls_a_long_position_short_turns_no_stop_around(
+    tmp_path: Path,
+) -> None:
+    """Its story says what was bought: the stop that is placed sells, and never buys more."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await desk.read(
+            lambda tx: tx._connection.execute(sql("UPDATE crypto_positions SET side = 'sell'"))
+        )
+        code, text = await recover(desk, execute=True)
+        assert code == 0, text
+        (stop,) = desk.venue.resting
+        assert (stop.side, stop.order_type) == (Side.SELL, OrderType.STOP_LOSS)
+        assert (await recover(desk, execute=True))[0] == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_position_whose_row_is_gone_is_no_reason_to_say_nothing_to_do(tmp_path: Path) -> None:
+    """Exit 3, with the line that brings it back."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await desk.read(lambda tx: tx._connection.execute(sql("DELETE FROM crypto_positions")))
+        code, text = await recover(desk, execute=False)
+        assert code == 3
+        assert "zoe reconcile --execute" in " ".join(text.split())
 
     at_the_desk(tmp_path, story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from builders import (
     make_venue_order,
 )
 from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl
-from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, LinkStop, PlaceOrder
@@ -95,6 +96,26 @@ def test_an_order_of_the_same_symbol_is_not_a_stop_by_that_alone(other: VenueOrd
     (step,) = plan_recover_sl(world(foreign)).steps
 
     assert isinstance(step, PlaceOrder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "note"),
+    [
+        ({}, d("59000"), ""),
+        ({"quotes": Reading((make_quote(bid=d("59000")),), NOON, "test")}, None, ""),
+        ({"stops_lowered": frozenset({PositionId("P1")})}, None, "away from profit"),
+    ],
+)
+def test_a_trigger_moves_towards_profit_where_it_would_rest_and_nobody_lowered_it(
+    changes: dict[str, Any], expected: Decimal | None, note: str
+) -> None:
+    """In place, to the price that the registry has; what somebody lowered is told, not fought."""
+    linked = make_position(stop_venue_order_id=STOP.venue_order_id, stop_price=d("59000"))
+    plan = plan_recover_sl(world(STOP, orders=(OURS,), positions=(linked,), **changes))
+
+    moved = [each.amendment.trigger_price for each in plan.steps if isinstance(each, AmendOrder)]
+    assert moved == ([] if expected is None else [expected])
+    assert note in "".join(plan.notes)
 
 
 def test_a_foreign_stop_is_neither_linked_nor_doubled() -> None:

@@ -193,6 +193,14 @@ def test_without_a_loop_managed_targets_are_named_as_covering_nothing() -> None:
     assert "a loop has to mind the stop" in kept.notes[0]
 
 
+def test_what_rests_is_told_to_have_no_stop_while_no_loop_runs() -> None:
+    """And nothing is done about it: the operator chose where the targets live."""
+    plan = plan_repair_tp(world(HALF, TARGET, targets=SET), loop_is_running=False)
+
+    assert plan.is_empty
+    assert "has no stop without one" in plan.notes[0]
+
+
 def coverage(snapshot: Snapshot, *, runs: bool = True) -> Coverage:
     """Of the one position."""
     (row,) = check_tp_coverage(snapshot, loop_is_running=runs)
@@ -202,7 +210,9 @@ def coverage(snapshot: Snapshot, *, runs: bool = True) -> Coverage:
 def test_resting_targets_count_as_they_are_meant() -> None:
     """A part that is to rest needs no stop; one that rests where no level is, is a mismatch."""
     assert coverage(world(HALF, TARGET, targets=SET)) is Coverage.OK
-    assert coverage(world(HALF, TARGET, targets=SET), runs=False) is Coverage.MISMATCH_TP
+    (row,) = check_tp_coverage(world(HALF, TARGET, targets=SET), loop_is_running=False)
+    assert (row.coverage, row.unprotected_quantity) == (Coverage.UNPROTECTED, d("0.0005"))
+    assert row.minded_quantity == row.unprotected_quantity
     elsewhere = replace(TARGET, limit_price=d("61000"))
     assert coverage(world(HALF, elsewhere, targets=SET)) is Coverage.MISMATCH_TP
     assert coverage(world(HALF, TARGET)) is Coverage.UNPROTECTED

@@ -18,7 +18,7 @@ from reconcile_rig import Told, World, told_by
 from zoe_tools.domain.discrepancy import FindingKind
 from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.order import OrderAmendment, Side
+from zoe_tools.domain.order import OrderAmendment, OrderType, Side
 from zoe_tools.gate.journal import Author, journal, mark
 
 Diverge = Callable[[World], Awaitable[None]]
@@ -85,6 +85,17 @@ async def reopened(world: World) -> None:
 async def foreign_order(world: World) -> None:
     """Somebody places an order with the same key."""
     await world.place_by_hand()
+
+
+async def stop_on_its_own_side(world: World) -> None:
+    """A stop that buys is written into the position's row, and takes the place of its own."""
+    await stop_cancelled(world)
+    name = await world.place_by_hand(
+        order_type=OrderType.STOP_LOSS, limit_price=None, trigger_price=d("75000.0")
+    )
+    (position,) = await world.read(lambda tx: tx.positions())
+    turned = replace(position, stop_venue_order_id=name, stop_client_order_id=None)
+    await world.read(lambda tx: tx.copy_position(turned))
 
 
 async def stop_cancelled(world: World) -> None:
@@ -281,8 +292,12 @@ CASES: dict[str, Case] = {
     "a position deleted": Case(diverge=sql("DELETE FROM crypto_positions"), found=("PHANTOM",)),
     "a position on the other side": Case(
         diverge=sql("UPDATE crypto_positions SET side = 'sell'"),
-        found=("SIDE_FLIP", "STOP_SIDE"),
-        left=("SIDE_FLIP", "STOP_SIDE"),
+        found=("SIDE_FLIP",),
+    ),
+    "a stop on the position's own side": Case(
+        diverge=stop_on_its_own_side,
+        found=("ORDER_MISMATCH", "STOP_SIDE"),
+        left=("STOP_SIDE",),
     ),
     "a position's figures changed": Case(
         diverge=sql("UPDATE crypto_positions SET realised_pnl = '99999', average_cost = '7'"),

@@ -12,6 +12,7 @@ from zoe_tools.core.check_tp_coverage import (
     absent_holdings,
 )
 from zoe_tools.core.check_tp_coverage import check_tp_coverage as assess
+from zoe_tools.core.position_rows import told_gone
 from zoe_tools.core.repair_tp import is_held_by_targets
 from zoe_tools.domain.money import short
 from zoe_tools.gather import Need
@@ -38,8 +39,8 @@ def check_tp_coverage(ctx: typer.Context) -> int:
     """Show how much of each position its stop and its target cover.
 
     Quantity is compared with quantity, at the venue and in the targets that a running loop
-    manages. What the account holds beyond the registry is listed. Exits 3 when a position is not
-    fully covered.
+    manages. What targets hold has no stop while no loop runs. What the account holds beyond the
+    registry is listed. Exits 3 when a position is not fully covered, or its row is gone.
 
     Examples:
       zoe check-tp-coverage
@@ -57,13 +58,22 @@ async def _check(context: Context, printer: Printer) -> int:
         lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
     )
     rows = assess(snapshot, loop_is_running=loop_is_running)
-    code = _FINDINGS if any(row.coverage is not Coverage.OK for row in rows) else 0
+    gone = snapshot.positions_gone
+    code = _FINDINGS if gone or any(row.coverage is not Coverage.OK for row in rows) else 0
     printer.account(context.account)
     absent = absent_holdings(snapshot)
     _show(printer, rows, loop_is_running=loop_is_running)
+    for each in gone:
+        printer.wrapped("(!) ", told_gone(each))
     _show_absent(printer, absent)
     printer.result(
-        {"loop_is_running": loop_is_running, "positions": rows, "absent": absent}, exit_code=code
+        {
+            "loop_is_running": loop_is_running,
+            "positions": rows,
+            "gone": gone,
+            "absent": absent,
+        },
+        exit_code=code,
     )
     return code
 
@@ -76,15 +86,26 @@ def _show(printer: Printer, rows: tuple[PositionCoverage, ...], *, loop_is_runni
         printer.table(_NARROW_COLUMNS, [_narrow_cells(row) for row in rows])
     else:
         printer.table(_COLUMNS, [_cells(row) for row in rows])
+    for row in rows:
+        if row.unprotected_quantity:
+            _show_unprotected(printer, row)
     naked = [row for row in rows if row.coverage is Coverage.UNPROTECTED]
     if any(not is_held_by_targets(row) for row in naked):
         printer.line("Next: zoe recover-sl")
     if any(is_held_by_targets(row) for row in naked):
-        printer.line("Targets hold it, and nobody minds the stop. Next: zoe run, or zoe repair-tp")
+        printer.line("Next: zoe run, or zoe repair-tp --mode managed")
     if any(row.coverage in (Coverage.MISSING_TP, Coverage.MISMATCH_TP) for row in rows):
         printer.line("Next: zoe repair-tp")
     if not loop_is_running and any(row.coverage is Coverage.MISSING_TP for row in rows):
         printer.line("No loop is running, so managed targets cover nothing. Next: zoe run")
+
+
+def _show_unprotected(printer: Printer, row: PositionCoverage) -> None:
+    part = f"{short(row.unprotected_quantity)} of {short(row.quantity)}"
+    why = "no stop covers it"
+    if row.minded_quantity:
+        why = f"targets hold {short(row.minded_quantity)}, and no loop minds the stop"
+    printer.wrapped("(!) ", f"{row.symbol}: UNPROTECTED {part}: {why}.")
 
 
 def _cells(row: PositionCoverage) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SymbolOption, symbol_of
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    ExecuteOption,
     ForceOption,
     OutOption,
     ValidForOption,
@@ -48,7 +49,7 @@ def orders_cancel(
     include_protection: Annotated[
         bool, typer.Option("--include-protection", help="Protective stops as well.")
     ] = False,
-    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    execute: ExecuteOption = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,

@@ -38,6 +38,7 @@ PLANNERS = (
 
 Planner = Callable[[Context, Arguments], Regather]
 
+ExecuteOption = Annotated[bool, typer.Option("--execute", help="Carry the plan out.")]
 OutOption = Annotated[
     str,
     typer.Option(

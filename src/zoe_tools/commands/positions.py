@@ -12,6 +12,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, SymbolOption, number, since_of, symbol_of
+from zoe_tools.core.position_rows import told_gone
 from zoe_tools.core.positions import (
     AssetShare,
     PositionLine,
@@ -21,7 +22,7 @@ from zoe_tools.core.positions import (
 )
 from zoe_tools.core.registry_audit import KeyOf, RegistryAudit, as_spelled, audit_registry
 from zoe_tools.domain.money import round_half_up, short
-from zoe_tools.domain.position import Position
+from zoe_tools.domain.position import GonePosition, Position
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.errors import ConfigError
 from zoe_tools.gather import Need
@@ -51,6 +52,7 @@ class _Answer:
     assets: tuple[AssetShare, ...] | None
     audit: RegistryAudit
     story: PositionStory | None
+    gone: tuple[GonePosition, ...]
     as_of: datetime
 
 
@@ -70,8 +72,9 @@ def positions(
     """List the positions that zoe manages, what they are worth, and what is not zoe's.
 
     Each asset is told as managed and unmanaged: what is unmanaged is never stopped and never sold.
-    The registry is audited as it is stored. Exits 3 when it contradicts itself or when less is held
-    than is managed, 5 when the venue could not be asked and the books speak alone.
+    The registry is audited as it is stored. Exits 3 when it contradicts itself, when a row is gone
+    whose position holds something, or when less is held than is managed; 5 when the venue could
+    not be asked and the books speak alone.
 
     Examples:
       zoe positions
@@ -109,6 +112,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
         assets=None if asked.position_id else shares_of(snapshot.positions, snapshot),
         audit=audit,
         story=story,
+        gone=snapshot.positions_gone,
         as_of=snapshot.taken_at,
     )
     code = _exit_code(answer, snapshot)
@@ -123,6 +127,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
             "assets": answer.assets,
             "story": answer.story,
             "audit": audit.told(),
+            "gone": answer.gone,
             "as_of": answer.as_of,
         },
         exit_code=code,
@@ -168,7 +173,7 @@ def _exit_code(answer: _Answer, snapshot: Snapshot) -> int:
     if isinstance(snapshot.balances, Missing):
         return _VENUE
     is_short = any(each.unmanaged < 0 for each in answer.assets or ())
-    return _FINDINGS if is_short or answer.audit.violations else 0
+    return _FINDINGS if is_short or answer.audit.violations or answer.gone else 0
 
 
 # --- for a person --------------------------------------------------------------------------------
@@ -183,6 +188,8 @@ def _show(printer: Printer, answer: _Answer) -> None:
     if answer.story is not None:
         _show_story(printer, answer.story)
     _show_assets(printer, answer.assets or ())
+    for gone in answer.gone:
+        printer.wrapped("(!) ", told_gone(gone))
     for violation in answer.audit.violations:
         printer.wrapped("(!) ", f"REGISTRY: {violation}")
     if answer.audit.violations:

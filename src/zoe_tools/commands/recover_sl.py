@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    ExecuteOption,
     ForceOption,
     OutOption,
     ValidForOption,
@@ -40,7 +39,7 @@ _FINDINGS = 3
 def recover_sl(
     ctx: typer.Context,
     *,
-    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    execute: ExecuteOption = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,

@@ -9,6 +9,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    ExecuteOption,
     ForceOption,
     OutOption,
     ValidForOption,
@@ -45,7 +46,7 @@ def repair_tp(
             show_default=False,
         ),
     ] = "",
-    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    execute: ExecuteOption = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,

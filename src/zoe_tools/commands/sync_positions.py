@@ -13,6 +13,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    ExecuteOption,
     ForceOption,
     OutOption,
     ValidForOption,
@@ -62,7 +63,7 @@ def sync_positions(
             show_default=False,
         ),
     ] = "",
-    execute: Annotated[bool, typer.Option("--execute", help="Carry the plan out.")] = False,
+    execute: ExecuteOption = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,

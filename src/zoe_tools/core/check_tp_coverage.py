@@ -48,6 +48,8 @@ class PositionCoverage:
     """One row; quantities in base, prices in quote, None where there is no price.
 
     `target_quantity` is what rests and what a running loop manages; `resting_quantity` the former.
+    `unprotected_quantity` has no stop, neither at the venue nor in a running loop; of that
+    `minded_quantity` rests in targets as it was meant to, and lacks nothing but the loop.
     """
 
     position_id: PositionId
@@ -61,6 +63,8 @@ class PositionCoverage:
     target_price: Decimal | None
     target_is_managed: bool
     coverage: Coverage
+    unprotected_quantity: Decimal = ZERO
+    minded_quantity: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +115,19 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
 
 
 def absent_holdings(snapshot: Snapshot) -> tuple[AbsentHolding, ...]:
-    """What the account holds beyond what the registry manages, by asset; money left out."""
-    return tuple(
-        AbsentHolding(asset=each.asset, quantity=each.unmanaged)
+    """What the account holds beyond what the registry manages, by asset; money left out.
+
+    What a position holds whose row is gone is zoe's all the same.
+    """
+    gone: dict[str, Decimal] = {}
+    for each in snapshot.positions_gone:
+        asset = each.symbol.partition("/")[0]
+        gone[asset] = gone.get(asset, ZERO) + each.quantity
+    found = (
+        AbsentHolding(asset=each.asset, quantity=each.unmanaged - gone.get(each.asset, ZERO))
         for each in shares_of(snapshot.positions, snapshot) or ()
-        if each.unmanaged > ZERO
     )
+    return tuple(each for each in found if each.quantity > ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +157,17 @@ class _Parts:
         return sum(
             (each.remaining for each in self.levels if each.level.mode is TargetMode.RESTING), ZERO
         )
+
+    @property
+    def left_to_targets(self) -> Decimal:
+        """What rests in targets as it was meant to: a loop minds its stop, if one runs."""
+        return min(self.resting, self.planned_to_rest)
+
+    @property
+    def unprotected(self) -> Decimal:
+        """What neither a stop at the venue covers nor a running loop minds."""
+        covered = _sum(self.stops) + (self.left_to_targets if self.loop_is_running else ZERO)
+        return max(ZERO, self.quantity - covered)
 
     @property
     def managed(self) -> tuple[OpenLevel, ...]:
@@ -192,13 +214,15 @@ def _assess(parts: _Parts) -> PositionCoverage:
         target_price=resting_price if resting_price is not None else managed_price,
         target_is_managed=bool(parts.managed) and not parts.targets,
         coverage=_graded(parts, parts.resting + managed),
+        unprotected_quantity=parts.unprotected,
+        minded_quantity=ZERO if parts.loop_is_running else parts.left_to_targets,
     )
 
 
 def _graded(parts: _Parts, target: Decimal) -> Coverage:
     if parts.held < parts.managed_in_all:  # of two positions in one asset nobody knows whose it is
         return Coverage.NO_EXCHANGE_POSITION
-    if not _is_protected(parts):
+    if parts.unprotected > ZERO:
         return Coverage.UNPROTECTED
     if any(_is_on_the_wrong_side(parts, each) for each in parts.stops):
         return Coverage.STOP_WRONG_SIDE
@@ -207,14 +231,6 @@ def _graded(parts: _Parts, target: Decimal) -> Coverage:
     if target != parts.quantity or _is_at_another_price(parts):
         return Coverage.MISMATCH_TP
     return Coverage.OK
-
-
-def _is_protected(parts: _Parts) -> bool:
-    """The stop covers what is not meant to rest in targets; without one a loop must mind it."""
-    by_targets = min(parts.resting, parts.planned_to_rest)
-    if _sum(parts.stops) + by_targets < parts.quantity:
-        return False
-    return bool(parts.stops) or parts.loop_is_running
 
 
 def _is_on_the_wrong_side(parts: _Parts, stop: VenueOrder) -> bool:

@@ -7,7 +7,7 @@ each time one was set is in the position's append-only story.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 from zoe_tools.core.accounting import quote_of
 from zoe_tools.core.reconcile_records import Found
 from zoe_tools.domain.discrepancy import Finding, FindingKind
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import AdjustPosition
-from zoe_tools.domain.position import Position, PositionKind, PositionStatus
+from zoe_tools.domain.position import GonePosition, Position, PositionKind, PositionStatus
 from zoe_tools.domain.position_event import (
     BEGUN,
     STOP_LOOSENED,
@@ -84,6 +87,45 @@ def _spent(position: Position) -> Decimal:
     return position.quantity * position.average_cost - position.realised_pnl
 
 
+# --- rows that are gone --------------------------------------------------------------------------
+
+
+def positions_gone(
+    events: Iterable[PositionEvent], orders: Iterable[OrderRecord]
+) -> tuple[GonePosition, ...]:
+    """Of stories without a row those whose position holds something, in the order they began."""
+    stories: dict[PositionId, list[PositionEvent]] = {}
+    for event in events:
+        stories.setdefault(event.position_id, []).append(event)
+    symbols = {each.position_id: each.symbol for each in orders if each.position_id is not None}
+    found = (
+        GonePosition(position_id=name, symbol=symbols.get(name, ""), quantity=_left_by(story))
+        for name, story in stories.items()
+        if story[-1].to_status.holds
+    )
+    return tuple(each for each in found if each.quantity > ZERO)
+
+
+def _left_by(story: Sequence[PositionEvent]) -> Decimal:
+    """What came in less what went out, by what was told last of each."""
+    moved = {
+        way: Decimal(event.details[way])
+        for event in story
+        for way in ("in", "out")
+        if way in event.details
+    }
+    return moved.get("in", ZERO) - moved.get("out", ZERO)
+
+
+def told_gone(gone: GonePosition) -> str:
+    """What it means and what comes next, in words."""
+    what = f"{short(gone.quantity)} {gone.symbol}".rstrip()
+    return (
+        f"The row of {gone.position_id} is gone: by its own story it holds {what}, which nothing"
+        " here looks after. Next: zoe reconcile --execute"
+    )
+
+
 # --- prices, against the story of the position ---------------------------------------------------
 
 _ENDS = (PositionStatus.CLOSED, PositionStatus.CANCELLED)
@@ -115,7 +157,8 @@ def as_told(position: Position, events: Sequence[PositionEvent]) -> Position:
 
 def _as_planned(begun: PositionEvent) -> dict[str, Any]:
     names = ("initial_quantity", "initial_price")
-    return {name: price_in(begun.details[name]) for name in names if name in begun.details}
+    told = {name: price_in(begun.details[name]) for name in names if name in begun.details}
+    return {"side": Side(begun.details["side"]), **told}
 
 
 def _prices(
@@ -153,16 +196,19 @@ def stop_was_lowered(events: Sequence[PositionEvent]) -> bool:
 
 
 def prices_changed(row: Position, told: Position) -> Found:
-    """A row whose prices, or the reason of whose end, its own story contradicts."""
+    """A row whose side, prices, or the reason of whose end its own story contradicts."""
     evidence = f"its own story says {_told(told, row)}; the row says {_told(row, told)}."
     evidence += " It was changed by hand, and is not believed"
     quantity = row.quantity if row.status.holds else ZERO
+    is_flipped = row.side is not told.side
     finding = Finding(
-        kind=FindingKind.STORE_TAMPERED,
+        kind=FindingKind.SIDE_FLIP if is_flipped else FindingKind.STORE_TAMPERED,
         subject=row.position_id,
         symbol=row.symbol,
         evidence=evidence,
-        at_stake=_distance(row.stop_price, told.stop_price) * quantity,
+        at_stake=quantity * row.average_cost
+        if is_flipped
+        else _distance(row.stop_price, told.stop_price) * quantity,
         currency=quote_of(row.symbol),
     )
     return finding, (AdjustPosition(before=row, after=told, reason=evidence),)

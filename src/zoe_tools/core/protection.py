@@ -141,7 +141,7 @@ def protect(held: Held) -> Iterator[Step]:
 
 def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]:
     """In place where that goes; else it makes room for a new one, which the next turn places."""
-    moved = _moved(held, stop)
+    moved = moved_price(held, stop.trigger_price)
     is_other = stop.order_type is not OrderType.STOP_LOSS
     if stop.remaining_quantity == quantity and moved is None and not is_other:
         return
@@ -161,10 +161,10 @@ def may_be_replaced(held: Held) -> bool:
     return held.can_rest and held.instrument.status is InstrumentStatus.ONLINE
 
 
-def _moved(held: Held, stop: OrderRecord) -> Decimal | None:
+def moved_price(held: Held, trigger: Decimal | None) -> Decimal | None:
     """The price that a stop is to move to: towards profit alone, and where it would rest."""
     price = held.stop_price
-    is_behind = is_loosened(held.position.side, price, stop.trigger_price)
+    is_behind = is_loosened(held.position.side, price, trigger)
     return price if is_behind and held.can_rest and not held.is_lowered else None
 
 

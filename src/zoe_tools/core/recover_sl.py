@@ -2,7 +2,8 @@
 
 A stop matches by side, quantity, and a price on the right side of the market, never by symbol
 alone; a take-profit is none, trigger or not. A stop of somebody else's making is not linked, not
-touched and not doubled.
+touched and not doubled. One of ours changes in place; where that does not go, it is cancelled and,
+once that is proved, another one is placed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, book, in_time_order, order_of
 from zoe_tools.core.position_orders import place_stop
+from zoe_tools.core.position_rows import told_gone
+from zoe_tools.core.protection import (
+    Held,
+    is_refused_an_amendment,
+    may_be_replaced,
+    moved_price,
+)
 from zoe_tools.core.sync_positions import protective_price, through_its_stop
 from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.fill import Fill
@@ -21,7 +29,7 @@ from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderAmendment, Side, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
@@ -47,6 +55,18 @@ class _World:
         quotes: tuple[Quote, ...] = () if isinstance(part, Missing) else part.value
         return next((each for each in quotes if each.symbol == position.symbol), None)
 
+    def held(self, position: Position) -> Held:
+        """The position as its protection sees it."""
+        return Held(
+            position=position,
+            instrument=self.catalogue.resolve(position.symbol),
+            policy=self.snapshot.policy,
+            working=(),
+            refusals=self.snapshot.refusals,
+            quote=self.quote_of(position),
+            is_lowered=position.position_id in self.snapshot.stops_lowered,
+        )
+
 
 def plan_recover_sl(snapshot: Snapshot) -> Plan:
     """The steps after which each position has a stop that fits it, and knows it.
@@ -61,6 +81,7 @@ def plan_recover_sl(snapshot: Snapshot) -> Plan:
         f" {base_of(fill.symbol)}, the books do not; with --execute that is booked first."
         for _, fill in _unbooked(snapshot)
     ]
+    notes += [told_gone(each) for each in snapshot.positions_gone]
     for position in snapshot.positions:
         if position.status.holds:
             for found in _recover(world, position):
@@ -112,9 +133,9 @@ def _unbooked(snapshot: Snapshot) -> list[tuple[OrderRecord, Fill]]:
 
 
 def left_without_a_stop(snapshot: Snapshot) -> bool:
-    """Whether a position has none, and gets none, as the market is through the price of it."""
+    """Whether a position has none, and gets none: the market is through it, or its row is gone."""
     world = _world_of(snapshot)
-    return any(
+    return bool(snapshot.positions_gone) or any(
         each.status.holds and through_its_stop(each, world.quote_of(each)) in _recover(world, each)
         for each in snapshot.positions
     )
@@ -187,7 +208,10 @@ def _recover(world: _World, position: Position) -> Iterator[Step | str]:
     )
     if stops:
         yield from _linked(position, stops)
-        yield from _fitted(position, stops, needed)
+        if len(stops) == 1 and needed > ZERO:
+            yield from _fit_one(world, position, stops[0], needed)
+        else:
+            yield from _fitted(position, stops, needed)
         return
     if needed <= ZERO:
         return
@@ -209,6 +233,54 @@ def _linked(position: Position, stops: Sequence[VenueOrder]) -> Iterator[Step]:
             order=stops[0],
             reason=f"{stops[0].venue_order_id} closes this position",
         )
+
+
+def _fit_one(
+    world: _World, position: Position, stop: VenueOrder, needed: Decimal
+) -> Iterator[Step | str]:
+    """Quantity and trigger in place; of another type, or not to be amended, it is replaced."""
+    held = world.held(position)
+    is_ours = any(each.client_order_id == stop.client_order_id for each in world.snapshot.orders)
+    is_other = is_ours and stop.order_type is not OrderType.STOP_LOSS
+    moved = None
+    if not stop.order_type.is_trailing and position.stop_price is not None:
+        moved = moved_price(held, stop.trigger_price)
+    if stop.remaining_quantity == needed and moved is None and not is_other:
+        if held.is_lowered:
+            yield (
+                f"{position.symbol}: its stop was moved to {short(stop.trigger_price or ZERO)} at"
+                " the venue, away from profit; it was left there."
+            )
+        return
+    if is_other or is_refused_an_amendment(stop.venue_order_id, world.snapshot.refusals):
+        why = f"it is a {stop.order_type.value}" if is_other else "the venue does not amend it"
+        if may_be_replaced(held):
+            yield from _replaced(held, stop, needed, why)
+        else:
+            yield f"{position.symbol}: {why}, and a new stop would not rest now; it was left."
+        return
+    yield _amended(position, stop, needed, price=moved)
+
+
+def _replaced(held: Held, stop: VenueOrder, quantity: Decimal, why: str) -> Iterator[Step]:
+    """On spot the old one holds the coins: its cancel is proved before the new one is sent."""
+    yield CancelOrder(
+        venue_order_id=stop.venue_order_id,
+        client_order_id=stop.client_order_id,
+        symbol=stop.symbol,
+        purpose="stop",
+        position_id=held.position.position_id,
+        before=values_of(stop),
+        preconditions=(still_open(stop),),
+        reason=f"{why}: a stop-loss takes its place",
+    )
+    yield place_stop(
+        held.position,
+        quantity=quantity,
+        price=held.stop_price,
+        notional=held.instrument.cost(price=held.stop_price, quantity=quantity),
+        reason=f"in the place of {stop.venue_order_id}",
+    )
 
 
 def _fitted(position: Position, stops: Sequence[VenueOrder], needed: Decimal) -> Iterator[Step]:
@@ -238,14 +310,20 @@ def _fitted(position: Position, stops: Sequence[VenueOrder], needed: Decimal) ->
             return
 
 
-def _amended(position: Position, stop: VenueOrder, quantity: Decimal) -> AmendOrder:
+def _amended(
+    position: Position, stop: VenueOrder, quantity: Decimal, *, price: Decimal | None = None
+) -> AmendOrder:
+    why = f"the stop covers {short(stop.remaining_quantity)} of {short(quantity)}"
+    if stop.remaining_quantity == quantity and price is not None:
+        why = f"the stop belongs at {short(price)}"
     return AmendOrder(
         amendment=OrderAmendment(
             venue_order_id=stop.venue_order_id,
             symbol=stop.symbol,
             quantity=stop.filled_quantity + quantity,
+            trigger_price=price,
         ),
-        reason=f"the stop covers {short(stop.remaining_quantity)} of {short(quantity)}",
+        reason=why,
         before=values_of(stop),
         position_id=position.position_id,
         preconditions=(still_open(stop),),

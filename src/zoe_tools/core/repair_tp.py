@@ -73,6 +73,11 @@ def plan_repair_tp(
                 notes.append(found)
             else:
                 steps.append(found)
+        if not loop_is_running and any(each.mode is TargetMode.RESTING for each in levels):
+            notes.append(
+                f"{row.symbol}: no loop runs, and what rests in targets has no stop without one:"
+                " a falling market finds that part UNPROTECTED. Next: zoe run"
+            )
         if not loop_is_running and any(each.mode is TargetMode.MANAGED for each in levels):
             notes.append(
                 f"{row.symbol}: no loop runs, and managed targets cover nothing without one. Next:"
@@ -147,11 +152,11 @@ def _fitted(
 
 def is_held_by_targets(row: PositionCoverage) -> bool:
     """Whether targets hold it, and what is missing is a stop, or a loop that minds one."""
-    return (
-        row.coverage is Coverage.UNPROTECTED
-        and row.stop_quantity == ZERO
-        and row.resting_quantity > ZERO
-    )
+    if row.coverage is not Coverage.UNPROTECTED:
+        return False
+    if row.stop_quantity == ZERO:
+        return row.resting_quantity > ZERO
+    return row.unprotected_quantity == row.minded_quantity
 
 
 def _stop_for_the_rest(

@@ -144,3 +144,15 @@ class RawPosition:
     exit_quantity: str | None
     is_closed: bool
     updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GonePosition:
+    """A position that holds something by its own story, and whose row is not there any more.
+
+    `symbol` is that of its orders; empty where those are gone, too. `quantity` in base.
+    """
+
+    position_id: PositionId
+    symbol: str
+    quantity: Decimal

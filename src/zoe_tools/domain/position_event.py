@@ -143,6 +143,7 @@ def price_in(text: str) -> Decimal | None:
 
 
 _TOLD_BY_STORY = (
+    "side",
     "stop_price",
     "take_profit_price",
     "initial_quantity",

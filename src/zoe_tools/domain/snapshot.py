@@ -21,7 +21,7 @@ from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.position import Position
+from zoe_tools.domain.position import GonePosition, Position
 from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import ARMED, TradingState
@@ -103,6 +103,8 @@ class Snapshot:
     """With prices as their own stories tell them: no row is believed that was changed by hand."""
     retold: tuple[tuple[Position, Position], ...] = ()
     """Rows of positions that their own stories contradict; each with what the story makes of it."""
+    positions_gone: tuple[GonePosition, ...] = ()
+    """Positions that hold something by their own stories, and have no row any more."""
     stops_lowered: frozenset[PositionId] = frozenset()
     """Positions whose stop somebody moved against them at the venue: told, and not fought."""
     refusals: tuple[Intent, ...] = ()

@@ -63,6 +63,18 @@ def of_active(
     return tuple(_event_of(row) for row in connection.execute(statement))
 
 
+def of_none(connection: Connection, account_id: AccountId) -> tuple[PositionEvent, ...]:
+    """The stories of positions that have no row any more, in the order they were written."""
+    table, rows = POSITION_EVENTS, CRYPTO_POSITIONS
+    known = select(rows.c.position_id).where(rows.c.account_id == account_id)
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id, table.c.position_id.not_in(known))
+        .order_by(table.c.row_id)
+    )
+    return tuple(_event_of(row) for row in connection.execute(statement))
+
+
 def _event_of(row: Row[Any]) -> PositionEvent:
     return PositionEvent(
         event_key=row.event_key,

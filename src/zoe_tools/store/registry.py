@@ -139,6 +139,10 @@ class Registry(Observing):
         """What the stories of positions that are not over tell of prices, in that order."""
         return position_events.of_active(self._connection, self.account_id, ABOUT_PRICES)
 
+    def stories_without_row(self) -> tuple[PositionEvent, ...]:
+        """The stories of positions whose rows are gone, in the order they were written."""
+        return position_events.of_none(self._connection, self.account_id)
+
     def restore_position(self, position: Position, *, at: datetime) -> None:
         """Put back what somebody wrote into the row, past the rules, which that may break."""
         before = self.position(position.position_id)
