@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from audit_rig import write_days
+from builders import NOON, d
 from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools.config import load_settings
+from zoe_tools.domain.equity import Mark
+from zoe_tools.store.store import Store
 
 
 @pytest.fixture
@@ -32,6 +36,32 @@ def test_without_execute_it_only_says_what_would_go(home: Path) -> None:
     assert "DRY RUN: nothing was removed." in shown.out
     assert "zoe db prune --older-than 30d --execute" in shown.out
     assert again.envelope["result"]["found"]["log_rows"] == 18
+
+
+def test_old_prices_are_thinned_out(home: Path) -> None:
+    """Told, and gone; the last one of the day stays."""
+    zoe("audit init", LIVE_KEYS, home=home)
+    settings = load_settings(LIVE_KEYS, home=home)
+    assert settings.live_account is not None
+    old = NOON - timedelta(days=400)
+    opened = Store.open(settings.database_url, settings.live_account, clock_now=NOON)
+    with closing(opened) as store, store.transaction() as books:
+        books.record_marks(
+            Mark(
+                asset="BTC",
+                currency="USD",
+                price=d("1"),
+                marked_at=old + timedelta(hours=hours),
+                source="test",
+            )
+            for hours in range(3)
+        )
+    shown = zoe("db prune --older-than 300d --json", LIVE_KEYS, home=home)
+    zoe("db prune --older-than 300d --execute", LIVE_KEYS, home=home)
+    again = zoe("db prune --older-than 300d --json", LIVE_KEYS, home=home)
+
+    assert (shown.code, shown.envelope["result"]["found"]["marks"]) == (3, 2)
+    assert (again.code, again.envelope["result"]["found"]["marks"]) == (0, 0)
 
 
 def test_what_is_left_verifies(home: Path) -> None:

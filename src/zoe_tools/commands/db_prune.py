@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,6 +20,7 @@ from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import author_of
 from zoe_tools.store.bulk import GAP_S
 from zoe_tools.store.prune import Prunable
+from zoe_tools.store.store import Transaction
 
 _FINDINGS = 3
 _LEAST_DAYS = 7
@@ -56,6 +59,7 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
     now = context.clock.now()
     before = now - age
     found = await context.store.run(lambda books: books.retention.look(before))
+    found = replace(found, marks=await _thin_marks(context, before, is_done=False))
     _show(printer, found)
     is_done = execute and not found.is_empty
     if is_done:
@@ -65,6 +69,7 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
         await context.store.run(lambda books: books.retention.checkpoint(found, signer, now, who))
         while await context.store.run(lambda books: books.retention.delete_some(before)):
             await context.clock.sleep(GAP_S)  # who waits for the store gets it
+        await _thin_marks(context, before, is_done=True)
         printer.line("Removed. zoe audit verify checks what is left.")
     elif not found.is_empty:
         printer.line()
@@ -74,6 +79,23 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
     code = 0 if is_done or found.is_empty else _FINDINGS
     printer.result({"found": found, "is_executed": is_done}, exit_code=code)
     return code
+
+
+async def _thin_marks(context: Context, before: datetime, *, is_done: bool) -> int:
+    """Go through the prices day by day, each in a transaction of its own; returns how many go."""
+    gone = 0
+    day = await context.store.run(lambda books: books.retention.first_mark())
+    while day is not None and day <= before.date():
+        thin = partial(_thin_day, day, before, is_done=is_done)
+        gone += await context.store.run(thin)
+        if is_done:
+            await context.clock.sleep(GAP_S)
+        day += timedelta(days=1)
+    return gone
+
+
+def _thin_day(day: date, before: datetime, books: Transaction, *, is_done: bool) -> int:
+    return books.retention.thin_marks(day, before, is_done=is_done)
 
 
 def _demand_provable(context: Context) -> HeadSigner:
@@ -108,6 +130,7 @@ def _show(printer: Printer, found: Prunable) -> None:
             ("audit log", log),
             ("settled intents", f"{found.intents:,}"),
             ("observations", f"{found.observations:,}"),
+            ("prices", f"{found.marks:,}"),
         ),
     )
     if found.is_empty:

@@ -56,7 +56,7 @@ def _newest(
     return None if row is None else _mark(row)
 
 
-def _pairs(connection: Connection, account_id: AccountId) -> Iterator[tuple[str, str]]:
+def pairs(connection: Connection, account_id: AccountId) -> Iterator[tuple[str, str]]:
     """Every asset and currency there is a mark of, from one to the next along the key.
 
     To group the whole table would read all of it, at every look.
@@ -93,8 +93,7 @@ def marks(
 
 def latest_marks(connection: Connection, account_id: AccountId) -> tuple[Mark, ...]:
     """The newest mark of each asset and currency."""
-    pairs = list(_pairs(connection, account_id))
-    found = (_newest(connection, account_id, *pair) for pair in pairs)
+    found = [_newest(connection, account_id, *pair) for pair in pairs(connection, account_id)]
     return tuple(each for each in found if each is not None)
 
 

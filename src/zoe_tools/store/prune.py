@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select
 
@@ -19,7 +19,7 @@ from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import ACTIVE as ACTIVE_POSITIONS
 from zoe_tools.ports import HeadSigner
-from zoe_tools.store import audit
+from zoe_tools.store import audit, thin_marks
 from zoe_tools.store.accounts import store_epoch
 from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS, DISCREPANCIES
 from zoe_tools.store.tables import (
@@ -51,7 +51,8 @@ _WORKING = [status.value for status in OrderStatus if not status.is_terminal]
 class Prunable:
     """What would go. The log up to row `upto` (None: none of it); `held_by` is what stops it there.
 
-    `leftovers` are rows that an earlier, interrupted prune has not taken yet.
+    `leftovers` are rows that an earlier, interrupted prune has not taken yet. `marks` are prices:
+    they are counted day by day, by `thin_marks`.
     """
 
     before: datetime
@@ -62,11 +63,13 @@ class Prunable:
     held_by: str
     intents: int
     observations: int
+    marks: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.log_rows or self.leftovers or self.intents or self.observations)
+        rows = self.log_rows + self.leftovers + self.intents + self.observations + self.marks
+        return not rows
 
 
 class Retention:
@@ -111,6 +114,7 @@ class Retention:
             "before": instant(found.before),
             "intents": found.intents,
             "observations": found.observations,
+            "marks": found.marks,
             "leftovers": found.leftovers,
             **who,
         }
@@ -161,6 +165,14 @@ class Retention:
         for table, name in _OBSERVATIONS:
             gone += self._delete(table, table.c[name] < before)
         return gone
+
+    def first_mark(self) -> date | None:
+        """The day with which `thin_marks` begins; None: there is no price."""
+        return thin_marks.first_day(self._connection, self._account_id)
+
+    def thin_marks(self, day: date, before: datetime, *, is_done: bool) -> int:
+        """How many of a day's prices may go; they go if `is_done`. See `store.thin_marks`."""
+        return thin_marks.thin_day(self._connection, self._account_id, day, before, is_done=is_done)
 
     # --- what must stay --------------------------------------------------------------------------
 
