@@ -143,6 +143,7 @@ def test_entries_are_refused_and_reductions_are_in_the_books_afterwards(
             (OutcomeState.DENIED, "STORE_GONE"),
         ]
         assert receipt.exit_code == 7
+        assert receipt.store_trouble
         assert not seat.file.is_empty()
         await seat.store.close()
 

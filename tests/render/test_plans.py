@@ -322,6 +322,18 @@ def test_an_empty_plan_says_so_and_invites_to_nothing() -> None:
     assert out.getvalue() == "PAPER kraken 0badcafe\nNothing to do.\n"
 
 
+def test_a_store_that_failed_is_told_although_there_was_nothing_to_do() -> None:
+    """Exit 7 without a word would leave an operator with an empty screen."""
+    out = io.StringIO()
+    shown = PlanPrinter(Printer(out=out, err=out), invitation="zoe x --execute")
+    plan = plan_with()
+    shown.show_plan(plan)
+
+    trouble = "The store is locked."
+    assert shown.finish(Receipt(plan=plan, is_executed=True, store_trouble=trouble)) == 7
+    assert "Nothing to do.\nwarning: The store is locked: the books lack" in out.getvalue()
+
+
 def test_outcomes_are_numbered_with_their_evidence() -> None:
     """One line per step; the exit code is the gate's."""
     shown, out = approver()

@@ -151,7 +151,7 @@ class Gate:
                 plan=shown,
                 refusals=refusals,
                 is_executed=execute,
-                is_store_gone=execute and self._keeper.is_gone,
+                store_trouble=self._keeper.trouble if execute else "",
             )
         demand_consent(plan, live_consent=self._live_consent)
         fresh = plan
@@ -247,7 +247,7 @@ class Gate:
             outcomes=outcomes,
             refusals=refusals,
             is_executed=True,
-            is_store_gone=self._keeper.is_gone,
+            store_trouble=self._keeper.trouble,
         )
 
     async def record_report(self, report: ExecutionReport) -> bool:

@@ -38,6 +38,7 @@ class Keeper:
         self._store = store.store if isinstance(store, SpareStore) else store
         self._patience = Patience(self._store, PATIENCE_S)
         self._is_lost = False
+        self._trouble = ""
         self.emergency = emergency
         if emergency is not None and self._spare is not None:
             emergency.mirror = self._spare.reflect
@@ -48,6 +49,11 @@ class Keeper:
         return self._is_lost or (self._spare is not None and self._spare.is_away)
 
     @property
+    def trouble(self) -> str:
+        """Why the store is gone; empty while it is not."""
+        return (self._trouble or "The store is gone.") if self.is_gone else ""
+
+    @property
     def may_go_without(self) -> bool:
         """Whether a command may go on with reductions; a loop has its spare for that."""
         return self.emergency is not None and self._spare is None
@@ -56,6 +62,7 @@ class Keeper:
         """The store failed: from now on reductions go without it, and nothing else goes."""
         _LOG.error("The store is gone, reductions go on without it: %s", error.message)
         self._is_lost = True
+        self._trouble = error.message
         if self._spare is not None:
             self._spare.leave(error)
 

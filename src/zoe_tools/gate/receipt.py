@@ -28,8 +28,8 @@ class Receipt:
     refusals: tuple[Refusal, ...] = ()
     is_executed: bool = False
     is_verified: bool | None = None
-    is_store_gone: bool = False
-    """Whether the books lack what was done; it waits in the emergency journal."""
+    store_trouble: str = ""
+    """Why the books lack what was done or found, where they do; what was done is journaled."""
 
     @property
     def exit_code(self) -> int:
@@ -40,7 +40,7 @@ class Receipt:
         codes = {_UNKNOWN} if self.is_verified is False else set()
         if not self.is_verified:
             codes |= {_code_of(outcome.state) for outcome in self.outcomes}
-        if self.is_store_gone or any(each.code == STORE_GONE for each in self.outcomes):
+        if self.store_trouble or any(each.code == STORE_GONE for each in self.outcomes):
             codes.add(_STORE)
         if self.refusals:
             codes.add(_REFUSED)
@@ -70,7 +70,7 @@ def together(receipts: Sequence[Receipt], *, is_verified: bool) -> Receipt:
         refusals=tuple(refusal for each in receipts for refusal in each.refusals),
         is_executed=True,
         is_verified=is_verified,
-        is_store_gone=receipts[-1].is_store_gone,
+        store_trouble=receipts[-1].store_trouble,
     )
 
 

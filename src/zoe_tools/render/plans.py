@@ -108,6 +108,13 @@ class PlanPrinter:
             printer.wrapped(
                 "refused: ", f"step {refusal.step_index + 1}: {refusal.message} ({refusal.code})"
             )
+        if receipt.store_trouble:
+            printer.warn(
+                f"{receipt.store_trouble.rstrip('.')}: the books lack what was done or found."
+                " What went to the venue waits in the emergency journal; run this again once the"
+                " store is back.",
+                always_seen=True,
+            )
         if saved:
             printer.line()
             printer.wrapped("", saved)
