@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -16,6 +17,7 @@ import pytest
 from builders import BTC, ETH, NOON, PAPER, d, make_candle, make_fill
 from command_line import LIVE_KEYS, migrated, zoe
 from fakes import Desk, at_the_desk, command_io
+from reconcile_rig import World, told_by
 from zoe_tools.commands.pnl import Ask, _pnl
 from zoe_tools.core.ledger_journal import booked as booked_lines
 from zoe_tools.domain.candle import Timeframe
@@ -25,6 +27,7 @@ from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import LotMethod
 from zoe_tools.domain.order import Side
 from zoe_tools.errors import ConfigError, VenueUnavailable
+from zoe_tools.runtime.venue import Wires
 
 HOLDINGS = {"USD": d("1000"), "BTC": d("0.5")}
 
@@ -236,6 +239,28 @@ def test_while_the_venue_is_away_stored_prices_are_used_and_grow_old(tmp_path: P
             assert told["report"]["is_estimated"]
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_an_empty_answer_of_the_venue_is_no_loss(tmp_path: Path) -> None:
+    """The curve would keep a drawdown of 100 % for good; the account is worth something."""
+
+    async def lied_to(world: World) -> tuple[str, str, str]:
+        context, invocation, out = command_io(world.desk, "pnl")
+        wires = Wires(public_url="", private_url="", rest=world.rest)
+        context = replace(context, wires=wires)
+        await _pnl(context, invocation, Ask(execute=True))
+        before = await world.desk.read(lambda books: books.latest_equity())
+        world.lie("empty-answer", "BalanceEx")
+        out.truncate(0)
+        await _pnl(context, invocation, Ask(execute=True))
+        after = await world.desk.read(lambda books: books.latest_equity())
+        return out.getvalue(), str(before), str(after)
+
+    told = told_by(tmp_path, {"lied to": lied_to})["lied to"]
+    text, before, after = told
+    assert "holds nothing, and that it is worth" in " ".join(text.split())
+    assert before != "None"
+    assert after == before
 
 
 def test_what_was_seen_is_kept_and_nothing_else(tmp_path: Path) -> None:

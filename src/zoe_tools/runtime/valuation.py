@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from zoe_tools.core.marks import marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import CURRENCY, Mark
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.margin import MarginStanding
+from zoe_tools.domain.money import short
 from zoe_tools.domain.snapshot import Missing, value_of
 from zoe_tools.engine.worth import unheard_since
 from zoe_tools.errors import VenueError
@@ -51,8 +53,11 @@ async def look_at_worth(context: Context) -> Seen:
     catalogue = value_of(snapshot.catalogue, "the instruments")
     held = value_of(snapshot.balances, "the balances")
     balances = by_asset(held, catalogue)
-    seen = replace(seen, balances=balances)
     seen = replace(seen, margin=await _margin(context))
+    doubt = _doubted(balances, seen.margin)
+    if doubt:
+        return replace(seen, why=doubt)
+    seen = replace(seen, balances=balances)
     wanted = valuing_pairs((each.asset for each in balances if each.total), catalogue)
     try:
         quotes = await context.venue.quotes(wanted) if wanted else ()
@@ -65,6 +70,16 @@ async def look_at_worth(context: Context) -> Seen:
     except VenueError as error:
         return replace(seen, unheard=f"{error.message} {error.hint}".strip())
     return replace(seen, entries=entries)
+
+
+def _doubted(balances: Sequence[Balance], standing: MarginStanding | None) -> str:
+    """Why an answer without any money in it is not believed: the curve would keep it for good."""
+    if any(each.total for each in balances) or standing is None or not standing.worth:
+        return ""
+    return (
+        "Kraken answers that the account holds nothing, and that it is worth"
+        f" {short(standing.worth)} {standing.asset}"
+    )
 
 
 async def _margin(context: Context) -> MarginStanding | None:
