@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import AmendOrder, OrderStillOpen, PlaceOrder, PositionStill, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import RECENT
@@ -33,6 +35,43 @@ def demand_preconditions(transaction: Transaction, step: VenueStep, now: datetim
                     _demand_order(transaction, condition)
     if isinstance(step, PlaceOrder) and not adds_risk(step):
         _demand_room(transaction, step, now)
+    if isinstance(step, PlaceOrder | AmendOrder) and not adds_risk(step):
+        _demand_backed(transaction, step)
+
+
+def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder) -> None:
+    """A row can be changed by hand: beyond what its own executions leave, coins are not zoe's.
+
+    What was adopted is in no execution; that is the row's word alone, and so is a position that
+    none of them made.
+    """
+    position = transaction.position(step.position_id) if step.position_id else None
+    if position is None or position.origin == ADOPTED or position.side is not Side.BUY:
+        return
+    wanted = _sold_by(transaction, step)
+    fills = transaction.fills_of_position(position.position_id)
+    if not fills:
+        return
+    left = sum((each.quantity if each.side is Side.BUY else -each.quantity for each in fills), ZERO)
+    left += sum(
+        each.quantity
+        for each in transaction.reconciliation.adjustments()
+        if each.position_id == position.position_id
+    )
+    if wanted > max(left, ZERO):
+        raise Withheld(
+            f"the position's own executions leave {short(max(left, ZERO))}, its row says"
+            f" {short(position.quantity)}: `zoe reconcile`"
+        )
+
+
+def _sold_by(transaction: Transaction, step: PlaceOrder | AmendOrder) -> Decimal:
+    """What the order may sell from now on; nothing, where an amendment leaves the quantity."""
+    if isinstance(step, PlaceOrder):
+        return step.request.quantity
+    order = transaction.order_by_venue_id(step.amendment.venue_order_id)
+    filled = ZERO if order is None else order.filled_quantity
+    return (step.amendment.quantity or filled) - filled
 
 
 def _demand_position(transaction: Transaction, condition: PositionStill) -> None:

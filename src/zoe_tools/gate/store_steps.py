@@ -224,6 +224,10 @@ def _adjust(transaction: Transaction, before: Position, after: Position) -> _Res
         return "the position is gone", ""
     if _figures(current) != _figures(before) and not _is_by_fills(transaction, after):
         return "the position has changed since", ""
+    # A row that contradicts itself stays as it was when a fill is booked: it tells of no change.
+    made = None if current.origin == ADOPTED else _made(transaction, before.position_id)
+    if made is not None and made.quantity < after.quantity:
+        return "its fills have left less by now", ""
     transaction.record_position(
         replace(
             current,
