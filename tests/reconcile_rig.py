@@ -208,8 +208,9 @@ class World:
 class SharedFloor:
     """The exchange, its clock, and where the stores are."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database_url: str = "") -> None:
         self.home = home
+        self._database_url = database_url
         self.clock = VirtualClock(kraken.EPOCH)
         self._spelled: dict[Any, Any] = {}
         self._at = ns_of(kraken.EPOCH)
@@ -227,7 +228,13 @@ class SharedFloor:
         self.app = create_app(self.exchange, proof_secret=None)
 
     def store_in(self, folder: Path, account: Account) -> Store:
-        """A store of its own for the account; how statements are spelled is worked out once."""
+        """A store of its own for the account; how statements are spelled is worked out once.
+
+        Or one for all of them, where a database is given that is at head.
+        """
+        if self._database_url:
+            now = self.clock.now()
+            return Store.open(self._database_url, account, clock_now=now, epoch_seed="tests")
         fresh_store(folder, account).close()
         url = f"sqlite:///{folder / 'zoe.db'}"
         engine = engine_for(url, synchronous="OFF", read_only=False, busy_timeout_s=5.0)
@@ -243,11 +250,11 @@ class SharedFloor:
 Story = Callable[[World], Awaitable[Any]]
 
 
-def told_by(home: Path, stories: dict[str, Story]) -> dict[str, Any]:
+def told_by(home: Path, stories: dict[str, Story], database_url: str = "") -> dict[str, Any]:
     """What each story brings, or the error that ended it; one after another on one exchange."""
 
     async def run() -> dict[str, Any]:
-        floor = SharedFloor(home)
+        floor = SharedFloor(home, database_url)
         pump = asyncio.create_task(floor.exchange.run())
         await floor.clock.sleep(120)
         found: dict[str, Any] = {}

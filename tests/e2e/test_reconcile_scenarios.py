@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderAmendment, OrderType, Side
 from zoe_tools.gate.journal import Author, journal, mark
+from zoe_tools.store.schema import upgrade
 
 Diverge = Callable[[World], Awaitable[None]]
 
@@ -480,6 +482,19 @@ CASES: dict[str, Case] = {
 """Fifty-three divergences and six that are none, each of an account with earlier holdings."""
 
 
+ON_POSTGRESQL = (
+    "one fill under two names",
+    "orders and position deleted",
+    "a sale at an invented price",
+    "a canceled row of a stop that fired",
+    "a closed row, a foreign order and vanished coins",
+    "a stop cancelled, a doubled position and a foreign order",
+    "an intent whose answer was lost",
+)
+MANY = 12
+"""So many classes at least are made there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """What a scenario came to."""
@@ -554,9 +569,27 @@ def test_a_divergence_is_found_classified_and_mended_or_left_alone(
     courses: dict[str, Any], name: str
 ) -> None:
     """Twice the same; after --execute only what is left on purpose."""
-    case, told = CASES[name], course(courses, name)
-    first, second = told.looks
+    check(CASES[name], course(courses, name))
 
+
+def test_on_postgresql_the_same_is_found_and_mended(tmp_path: Path, postgres_url: str) -> None:
+    """Several accounts in one database, each with several classes at once."""
+    upgrade(postgres_url)
+    stories = {name: story_of(CASES[name]) for name in ON_POSTGRESQL}
+    told = told_by(tmp_path, stories, postgres_url)
+
+    for name in ON_POSTGRESQL:
+        found = course(told, name)
+        check(CASES[name], found)
+        assert not found.dry_changed
+        assert found.money[0] == found.money[1]
+        assert found.managed == d(CASES[name].managed)
+    assert len({kind for name in ON_POSTGRESQL for kind in CASES[name].found}) >= MANY
+
+
+def check(case: Case, told: Course) -> None:
+    """What was found, twice, and what `--execute` left."""
+    first, second = told.looks
     assert first.kinds == second.kinds == case.found
     assert (first.code, second.code) == ((3, 3) if case.found else (0, 0))
     assert told.after.kinds == tuple(sorted(case.left))
