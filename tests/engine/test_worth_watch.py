@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,6 +96,30 @@ def test_each_look_keeps_a_point_and_the_prices(tmp_path: Path) -> None:
         assert [each.price for each in marks] == [d("59999.9"), d("66000")]
 
     watched(tmp_path, story, USD="1000", BTC="0.5")
+
+
+def test_a_look_right_after_a_flow_leaves_nothing_to_guess(tmp_path: Path) -> None:
+    """The price moves before and after a large withdrawal: the index is the price's own."""
+
+    async def story(desk: Watched) -> None:
+        await desk.look()
+        desk.desk.venue.prices[BTC] = (d("66000"), d("66001"))
+        await desk.desk.clock.sleep(100)
+        await desk.withdraw("40000", heard=True)
+        assert desk.watch is not None
+        assert desk.watch.flowed.is_set()
+        before = desk.desk.venue.totals["USD"] + 40000
+        await desk.look(after_s=0)
+        desk.desk.venue.prices[BTC] = (d("72600"), d("72601"))
+        *_, point = await desk.look()
+
+        first = (before + d("66000")) / (before + d("59999.9"))
+        second = (before - 40000 + d("72600")) / (before - 40000 + d("66000"))
+        assert abs(point.return_index - first * second) < d("1E-11")
+        assert not point.is_estimated
+        assert len(await desk.desk.read(lambda tx: tx.marks())) == 3
+
+    watched(tmp_path, story, USD="50000", BTC="1")
 
 
 def test_what_is_held_and_not_traded_is_asked_for(tmp_path: Path) -> None:
@@ -316,3 +341,5 @@ def test_a_running_loop_keeps_points_and_outlives_its_store(tmp_path: Path) -> N
     assert [each.gross for each in points] == [d("1000")] * 2 + [d("900")] + [d("700")] * 2
     assert drawdowns(points) == [0] * 5
     assert sum(each.flow for each in points) == d("-300")
+    # Not at the next look of five minutes: the withdrawal itself made the loop look.
+    assert timedelta(seconds=50) < points[2].taken_at - points[1].taken_at < timedelta(seconds=60)

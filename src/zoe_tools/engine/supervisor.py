@@ -32,9 +32,16 @@ from zoe_tools.errors import (
     VenueUnavailable,
     ZoeError,
 )
+from zoe_tools.ports import Clock
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
+
+_SETTLED_S = 1.0
+"""So long after a deposit was heard of, all balances tell of it."""
+
+_FLOWS_APART_S = 10.0
+"""However many deposits come, the worth is looked at no more often."""
 
 START_TIMEOUT_S = 60.0
 """Seconds in which both wires must come up; the machine's own, however fast the venue's go."""
@@ -298,9 +305,31 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
 async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -> None:
     """Not while the store is away: what its copy is told of flows would be forgotten with it."""
     while True:
-        await parts.clock.sleep(parts.cadence.worth_s)
+        await parts.clock.sleep(_FLOWS_APART_S)
+        await _until_flow(worth, parts)
         if not parts.gate.is_store_away:
             await worth.look(tuple(loop.view.quotes.values()), loop.totals())
+
+
+async def _until_flow(worth: WorthWatch, parts: LoopParts) -> None:
+    """Until it is time to look again, or money came or went and the balances tell of it."""
+    rest_s = parts.cadence.worth_s - _FLOWS_APART_S
+    async with asyncio.TaskGroup() as group:
+        waits = [
+            group.create_task(_slept(parts.clock, rest_s)),
+            group.create_task(worth.flowed.wait()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+    if worth.flowed.is_set():
+        worth.flowed.clear()
+        await parts.clock.sleep(_SETTLED_S)
+
+
+async def _slept(clock: Clock, seconds: float) -> bool:
+    await clock.sleep(seconds)
+    return True
 
 
 async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
@@ -325,18 +354,13 @@ async def _until_news(parts: LoopParts) -> None:
         return
     async with asyncio.TaskGroup() as group:
         waits = [
-            group.create_task(_pause(parts)),
+            group.create_task(_slept(parts.clock, parts.cadence.state_poll_s)),
             group.create_task(parts.news.wait()),
         ]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for each in waits:
             each.cancel()
     parts.news.clear()
-
-
-async def _pause(parts: LoopParts) -> bool:
-    await parts.clock.sleep(parts.cadence.state_poll_s)
-    return True
 
 
 async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:

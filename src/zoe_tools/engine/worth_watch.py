@@ -7,11 +7,13 @@ left the account would look like a loss.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
 from zoe_tools.core.equity import advanced, assess_equity, by_asset, flows_between, point_of
+from zoe_tools.core.ledger_kinds import is_flow, movement_of
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
 from zoe_tools.domain.equity import CURRENCY, EquityPoint, Mark
@@ -59,7 +61,10 @@ class OverheardFeed:
 
 
 class WorthWatch:
-    """`hear` every event, `look` every few minutes."""
+    """`hear` every event; `look` every few minutes, and soon after `flowed` is set.
+
+    A point at the moment of a deposit leaves nothing to guess of how long its money worked.
+    """
 
     def __init__(
         self, venue: Venue, store: StoreRunner, clock: Clock, market: InstrumentCatalogue
@@ -73,12 +78,15 @@ class WorthWatch:
         self._counted: frozenset[str] = frozenset()
         self._is_behind = True
         self._complaint = ""
+        self.flowed = asyncio.Event()
 
     def hear(self, event: StreamEvent) -> None:
         """Note a ledger row; after what may have hidden one, the venue's ledger is asked."""
         match event:
             case BalanceUpdate(entry=entry):
                 self._heard[entry.ledger_id] = entry
+                if is_flow(movement_of(entry)):
+                    self.flowed.set()
             case BalancesSnapshot() | Gap(wire="private") | StreamDown(wire="private"):
                 self._is_behind = True
             case _:
@@ -98,8 +106,10 @@ class WorthWatch:
         base = await self._store.run(lambda transaction: transaction.latest_equity())
         news = self._news_since(base)
 
+        has_flow = any(is_flow(movement_of(each)) for each in news)
+
         def work(transaction: Transaction) -> EquityPoint | None:
-            transaction.record_marks(marks)
+            transaction.record_marks(marks, always=has_flow)
             return self._add_point(transaction, base, marks, balances, news) if is_whole else None
 
         point = await self._store.run(work)

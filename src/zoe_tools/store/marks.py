@@ -17,12 +17,15 @@ APART = timedelta(seconds=290)
 """Two marks of an asset are so far apart; a little less than the five minutes between two looks."""
 
 
-def record_marks(connection: Connection, account_id: AccountId, seen: Iterable[Mark]) -> int:
-    """Keep prices; of each asset at most one in five minutes. Returns how many were kept."""
+def record_marks(
+    connection: Connection, account_id: AccountId, seen: Iterable[Mark], *, always: bool = False
+) -> int:
+    """Keep prices; of each asset one in five minutes, or `always`. Returns how many were kept."""
     kept = 0
     for each in sorted(seen, key=lambda mark: mark.marked_at):
         last = _newest(connection, account_id, each.asset, each.currency)
-        if last is not None and abs(each.marked_at - last.marked_at) < APART:
+        is_soon = last is not None and abs(each.marked_at - last.marked_at) < APART
+        if is_soon and not always:
             continue
         kept += insert_new(
             connection,

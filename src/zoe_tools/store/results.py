@@ -19,9 +19,9 @@ from zoe_tools.store.observing import Observing
 class Results(Observing):
     """What a `Transaction` keeps and reads of the account's worth."""
 
-    def record_marks(self, seen: Iterable[Mark]) -> int:
-        """Keep prices, of each one in five minutes at most; returns how many were kept."""
-        return marks.record_marks(self._connection, self.account_id, seen)
+    def record_marks(self, seen: Iterable[Mark], *, always: bool = False) -> int:
+        """Keep prices, of each one in five minutes or `always`; returns how many were kept."""
+        return marks.record_marks(self._connection, self.account_id, seen, always=always)
 
     def marks(self, since: datetime | None = None) -> tuple[Mark, ...]:
         """Marks at `since` or later, oldest first."""
