@@ -458,6 +458,8 @@ CORRECTIONS = {
     "an execution that is gone": ("DELETE FROM crypto_fills WHERE @ours", 5),
     "an open intent that is gone": ("DELETE FROM order_intents WHERE @ours", 8),
     "a position": ("UPDATE crypto_positions SET quantity = '9' WHERE @ours", 7),
+    "a position's stop": ("UPDATE crypto_positions SET stop_price = '70000' WHERE @ours", 7),
+    "a position's target": ("UPDATE crypto_positions SET take_profit_price = '1' WHERE @ours", 7),
     "a position that is closed": ("UPDATE crypto_positions SET status = 'closed' WHERE @ours", 7),
     "a position that is gone": ("DELETE FROM crypto_positions WHERE @ours", 7),
     "a kill": ("UPDATE trading_states SET level = 'none' WHERE @ours", 6),

@@ -6,11 +6,11 @@ Only what the log names is compared. What is older than the log, or pruned from 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from zoe_tools.domain.audit import STATED, AuditKind, AuditRow, BooksState
+from zoe_tools.domain.audit import STATED, AuditKind, AuditRow, BooksState, PositionTold
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.money import short
 
@@ -26,7 +26,7 @@ class LastTold:
     intents: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     events: dict[str, tuple[int, str]] = field(default_factory=dict)
     fills: dict[str, tuple[int, tuple[Decimal, ...]]] = field(default_factory=dict)
-    positions: dict[str, tuple[int, tuple[str, Decimal]]] = field(default_factory=dict)
+    positions: dict[str, tuple[int, PositionTold]] = field(default_factory=dict)
     ledger: dict[str, tuple[int, str]] = field(default_factory=dict)
     statements: dict[str, tuple[int, tuple[object, ...]]] = field(default_factory=dict)
     targets: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -48,8 +48,7 @@ class LastTold:
                     numbers = tuple(Decimal(str(facts[name])) for name in _NUMBERS)
                     self.fills[str(facts["fill_id"])] = (row.seq, numbers)
                 case AuditKind.POSITION.value:
-                    held = (str(facts["status"]), Decimal(str(facts["quantity"])))
-                    self.positions[str(facts["position_id"])] = (row.seq, held)
+                    self.positions[str(facts["position_id"])] = (row.seq, _position(facts))
                 case AuditKind.LEDGER.value:
                     self.ledger[str(facts["slice"])] = (row.seq, str(facts["digest"]))
                 case AuditKind.STATEMENT.value:
@@ -62,6 +61,16 @@ class LastTold:
                     self.level = (row.seq, str(facts["level"]))
         except (json.JSONDecodeError, KeyError, InvalidOperation):
             return  # a row that was changed: its hash has said so
+
+
+def _position(facts: Mapping[str, object]) -> PositionTold:
+    stop, target = (facts.get(name) for name in ("stop_price", "take_profit_price"))
+    return (
+        str(facts["status"]),
+        Decimal(str(facts["quantity"])),
+        None if stop is None else Decimal(str(stop)),
+        None if target is None else Decimal(str(target)),
+    )
 
 
 def _stated(name: str, value: object) -> object:
@@ -128,14 +137,23 @@ def _appended(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
             yield seq, f"{about} is not so in the books as row {seq} tells it"
 
 
+def _held(position: PositionTold, other: PositionTold) -> str:
+    status, quantity, *prices = position
+    words = f"{status} with {short(quantity)}"
+    if prices == list(other[2:]):
+        return words
+    stop, target = ("none" if each is None else short(each) for each in prices)
+    return f"{words}, stop {stop}, target {target}"
+
+
 def _positions(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
-    for position_id, (seq, (status, quantity)) in told.positions.items():
+    for position_id, (seq, then) in told.positions.items():
         now = books.positions.get(position_id)
-        if now == (status, quantity):
+        if now == then:
             continue
-        shown = "gone" if now is None else f"{now[0]} with {short(now[1])}"
-        then = f"{status} with {short(quantity)}"
-        yield seq, f"position {position_id} is {shown} in the books; row {seq} says {then}"
+        shown = "gone" if now is None else _held(now, then)
+        said = _held(then, then if now is None else now)
+        yield seq, f"position {position_id} is {shown} in the books; row {seq} says {said}"
     for position_id, (seq, levels) in told.targets.items():
         found = books.targets.get(position_id, "")
         if found != levels:

@@ -158,20 +158,24 @@ class Checkpoint:
         )
 
 
+PositionTold = tuple[str, Decimal, Decimal | None, Decimal | None]
+"""What is compared of a position: status, quantity, the price of its stop and of its target."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksState:
     """What the tables of the books say now of what the log tells too.
 
     An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
-    position status and quantity; the level; the digest of each slice of the ledger; what a person
-    stated, an adjustment or a cost, in the values of `STATED`; the targets of each position, as
-    `levels_text` spells them.
+    position status, quantity and prices; the level; the digest of each slice of the ledger; what a
+    person stated, an adjustment or a cost, in the values of `STATED`; the targets of each position,
+    as `levels_text` spells them.
     """
 
     intents: Mapping[str, tuple[str, str]]
     events: Mapping[str, str]
     fills: Mapping[str, tuple[Decimal, ...]]
-    positions: Mapping[str, tuple[str, Decimal]]
+    positions: Mapping[str, PositionTold]
     level: str | None
     ledger: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, tuple[object, ...]] = field(default_factory=dict)

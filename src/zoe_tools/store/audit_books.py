@@ -38,9 +38,13 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
     )
     held = CRYPTO_POSITIONS
     position_rows = connection.execute(
-        select(held.c.position_id, held.c.status, held.c.quantity).where(
-            held.c.account_id == account_id
-        )
+        select(
+            held.c.position_id,
+            held.c.status,
+            held.c.quantity,
+            held.c.stop_price,
+            held.c.take_profit_price,
+        ).where(held.c.account_id == account_id)
     )
     level = connection.execute(
         select(states.c.level).where(states.c.account_id == account_id)
@@ -49,7 +53,7 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         intents={row[0]: (row[1], row[2]) for row in intent_rows},
         events={row[0]: row[1] for row in event_rows},
         fills={row[0]: tuple(row[1:]) for row in fill_rows},
-        positions={row[0]: (row[1], row[2]) for row in position_rows},
+        positions={row[0]: (row[1], row[2], row[3], row[4]) for row in position_rows},
         level=level,
         ledger=slice_digests(connection, account_id),
         statements=dict(_statements(connection, account_id)),
