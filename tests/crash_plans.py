@@ -23,7 +23,7 @@ from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 
 HOUR = timedelta(hours=1)
-NAMES = ("entry", "market", "stop", "amend", "cancel", "store", "several")
+NAMES = ("entry", "market", "stop", "amend", "cancel", "store", "replace", "several")
 """Every plan, the cheapest first."""
 
 _QUANTITY = d("0.001")
@@ -35,6 +35,7 @@ def before(name: str) -> tuple[Callable[[Snapshot], Step], ...]:
         "stop": (_filled,),
         "amend": (_filled, _protected),
         "cancel": (_resting,),
+        "replace": (_filled, _protected),
         "several": (_filled, _protected, _resting),
     }
     return known.get(name, ())
@@ -49,6 +50,7 @@ def plan_named(name: str, snapshot: Snapshot) -> Plan:
         "amend": lambda seen: (_raised(seen),),
         "cancel": lambda seen: (_cancelled(seen),),
         "store": lambda _: (_adopted(), _paused()),
+        "replace": lambda seen: (_stop_cancelled(seen), _protected(seen)),
         "several": lambda seen: (
             _adopted(),
             _eth_stop(),
@@ -124,6 +126,20 @@ def _cancelled(snapshot: Snapshot) -> Step:
         symbol=BTC,
         reason="test",
         client_order_id=order.client_order_id,
+    )
+
+
+def _stop_cancelled(snapshot: Snapshot) -> Step:
+    """On spot the old stop goes before the new one comes."""
+    stop = _order(snapshot, "stop")
+    assert stop.venue_order_id is not None
+    return CancelOrder(
+        venue_order_id=stop.venue_order_id,
+        symbol=BTC,
+        purpose="stop",
+        reason="test",
+        client_order_id=stop.client_order_id,
+        position_id=stop.position_id,
     )
 
 
