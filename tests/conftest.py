@@ -12,6 +12,7 @@ import pytest
 
 from clock_jumps import waiting_in_no_time
 from postgres_server import PostgresServer
+from spellings import spelled_once
 from zoe_tools.observe.redaction import REDACTOR
 
 _LONG = ("e2e/", "gate/test_crash_matrix.py", "test_json_answers.py")
@@ -34,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: none of them begins when nothing is left for the other processes."""
     here = Path(__file__).parent
     items.sort(key=lambda each: not each.path.relative_to(here).as_posix().startswith(_LONG))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_are_spelled_once() -> Iterator[None]:
+    """Tests have engines of their own; how a statement reads in a dialect is the same in each."""
+    with spelled_once():
+        yield
 
 
 @pytest.fixture(autouse=True)

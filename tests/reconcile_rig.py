@@ -43,7 +43,6 @@ from zoe_tools.paper.values.market import BookSnapshot
 from zoe_tools.paper.values.times import ns_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
-from zoe_tools.store.database import engine_for
 from zoe_tools.store.runner import InlineRunner
 from zoe_tools.store.store import Store, Transaction
 
@@ -212,7 +211,6 @@ class SharedFloor:
         self.home = home
         self._database_url = database_url
         self.clock = VirtualClock(kraken.EPOCH)
-        self._spelled: dict[Any, Any] = {}
         self._at = ns_of(kraken.EPOCH)
         books = (
             snapshot([f"{BID} 5"], [f"{ASK} 5"], self._at),
@@ -228,17 +226,11 @@ class SharedFloor:
         self.app = create_app(self.exchange, proof_secret=None)
 
     def store_in(self, folder: Path, account: Account) -> Store:
-        """A store of its own for the account; how statements are spelled is worked out once.
-
-        Or one for all of them, where a database is given that is at head.
-        """
+        """A store of its own for the account; or one for all, in a database that is at head."""
         if self._database_url:
             now = self.clock.now()
             return Store.open(self._database_url, account, clock_now=now, epoch_seed="tests")
-        fresh_store(folder, account).close()
-        url = f"sqlite:///{folder / 'zoe.db'}"
-        engine = engine_for(url, synchronous="OFF", read_only=False, busy_timeout_s=5.0)
-        return Store(engine.execution_options(compiled_cache=self._spelled), account)
+        return fresh_store(folder, account)
 
     def move(self, bid: str, ask: str, size: str) -> None:
         """The source shows another book."""
