@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from program import Home, result_of
 
@@ -41,6 +42,29 @@ def test_adopt_protect_reconcile_and_flatten(home: Home) -> None:
     assert position.quantity == Decimal(0)
     assert home.here("resume", "--execute").code == 0
     assert not (home.folder / "zoe.db").exists()
+
+
+def test_reconcile_says_by_its_exit_code_what_it_found(home: Home) -> None:
+    """Clean 0, findings 3, each time the same answer twice; and none is left once it is mended."""
+    home.serve()
+    assert home.here("sync-positions", "--adopt", "BTC/USD=0.5", "--execute").code == 0
+    assert twice(home) == (0, [])
+    home.in_the_books(
+        lambda tx: tx._connection.execute(
+            text("UPDATE crypto_orders SET status = 'canceled' WHERE purpose = 'stop'")
+        )
+    )
+    assert twice(home) == (3, ["STORE_TAMPERED"])
+    assert home.here("reconcile", "--execute").code == 0
+    assert twice(home) == (0, [])
+
+
+def twice(home: Home) -> tuple[int, list[str]]:
+    """Exit code and classes, of two looks that say the same."""
+    looks = [home.here("--json", "reconcile") for _ in range(2)]
+    told = [(each.code, [found["kind"] for found in result_of(each)["findings"]]) for each in looks]
+    assert told[0] == told[1]
+    return told[0]
 
 
 def test_a_short_run_is_booked_and_audited(home: Home) -> None:
