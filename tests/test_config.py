@@ -225,7 +225,7 @@ def test_consent_counts_only_in_the_environment_and_only_as_one(tmp_path: Path) 
         ({"ORDER_TTL_SECONDS_ENTRY": "0"}, "no time at all"),
         ({"EDGE_FACTORY_MODE": "Live!"}, "not one of paper, live, disabled"),
         ({"EDGE_FACTORY_SYMBOLS": " , "}, "names no symbol"),
-        ({"EDGE_FACTORY_FUNDING_SOURCE": "somewhere"}, "no source of funding rates is built yet"),
+        ({"EDGE_FACTORY_FUNDING_SOURCE": "somewhere"}, "not one of kraken-futures"),
         ({"EXCHANGE": "robinhood"}, "robinhood is not built yet"),
         ({"EXCHANGE": "binance"}, "not one of kraken"),
         ({"KRAKEN_TIER": "gold"}, "not one of starter, intermediate, pro"),

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from zoe_tools.config.catalogue import CONSENT, KNOB, KNOBS, UNUSED, Knob
+from zoe_tools.config.catalogue import CONSENT, KNOB, KNOBS, UNUSED
+from zoe_tools.config.knob import Knob
 from zoe_tools.config.sources import MASK, Layer, home_of, read_sources
 from zoe_tools.config.thresholds import mismatches
 from zoe_tools.domain.account import Account, AccountMode, fingerprint_of
@@ -50,7 +51,6 @@ class Settings:
     live_consent: bool
     database_url: str = field(repr=False)
     edge_factory_symbols: tuple[str, ...]
-    edge_factory_funding_source: str
     exchange: str
     kraken_api_key: str = field(repr=False)
     kraken_api_secret: str = field(repr=False)
@@ -59,6 +59,7 @@ class Settings:
     kraken_base_url: str
     kraken_ws_public_url: str
     kraken_ws_private_url: str
+    kraken_futures_base_url: str
     kraken_tier: Tier
     backup_max_age_hours: Decimal
     max_notional_per_trade: Decimal
@@ -94,6 +95,22 @@ class Settings:
     reprice_step_bps: Decimal
     max_cross_spread_bps: Decimal
     liquidity_guard_spread_pct: Decimal
+    edge_factory_funding_source: str
+    edge_factory_funding_poll: float
+    edge_factory_funding_stale: float
+    edge_factory_funding_rate_max: Decimal
+    edge_factory_trend_z_threshold: Decimal
+    edge_factory_corwin_schultz_max: Decimal
+    edge_factory_min_expected_move: Decimal
+    edge_factory_kelly_fraction: Decimal
+    edge_factory_max_position_pct: Decimal
+    edge_factory_heat_max: Decimal
+    edge_factory_consec_loss_max: int
+    edge_factory_pos_timeout_hours: float
+    edge_factory_symbol_cooldown: float
+    edge_factory_daily_turnover_cap: Decimal
+    edge_factory_min_trade_notional: Decimal
+    edge_factory_min_remaining_equity: Decimal
     warnings: tuple[str, ...] = ()
     """What is suspicious but stops nothing; one sentence each."""
     problems: tuple[tuple[str, str], ...] = ()
