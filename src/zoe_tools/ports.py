@@ -18,6 +18,7 @@ from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.audit import SignedHead
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.funding_rate import FundingRate
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
@@ -357,6 +358,23 @@ class Feed(Protocol):
 
     async def close(self) -> None:
         """Stop all wires; the event iterator ends."""
+        ...
+
+
+class FundingSource(Protocol):
+    """Tells what perpetuals pay. Public: no key is needed, and none is sent."""
+
+    @property
+    def name(self) -> str:
+        """What stands beside a rate as its source."""
+        ...
+
+    async def rates(self) -> tuple[FundingRate, ...]:
+        """Every rate there is now.
+
+        Raises:
+            VenueError: it cannot be read.
+        """
         ...
 
 

@@ -7,18 +7,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from builders import BTC, NOON, d, make_candle, make_position, make_quote
-from zoe_tools.core.strategy.edge import MAX_AGE_CANDLES, EdgeStrategy, _strength
-from zoe_tools.core.strategy.protocol import Decision, MarketView
+from zoe_tools.core.strategy.edge import EdgeStrategy, strength_of
+from zoe_tools.core.strategy.edge_rules import EdgeRules
+from zoe_tools.core.strategy.protocol import AccountView, Decision, FundingView, MarketView
 from zoe_tools.core.strategy.regime import Regime
 from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.position import Position
 
 HOUR = timedelta(hours=1)
 HISTORY = EdgeStrategy.history
+ACCOUNT = AccountView(
+    as_of=NOON,
+    equity=d("1000"),
+    open_notional=d("0"),
+    daily_notional=d("0"),
+    max_notional=d("25"),
+)
+FUNDED = EdgeRules(uses_funding=True)
 
 
 def climbing(count: int = HISTORY) -> list[Candle]:
@@ -52,7 +62,13 @@ def _price(value: float) -> Decimal:
     return Decimal(f"{value:.4f}")
 
 
-def decide(candles: Sequence[Candle], position: Position | None = None) -> Decision:
+def decide(
+    candles: Sequence[Candle],
+    position: Position | None = None,
+    *,
+    rules: EdgeRules | None = None,
+    **changes: Any,
+) -> Decision:
     """What edge says after the newest close."""
     now = candles[-1].opened_at + HOUR if candles else NOON
     view = MarketView(
@@ -61,43 +77,64 @@ def decide(candles: Sequence[Candle], position: Position | None = None) -> Decis
         quote=make_quote(as_of=now),
         candles=tuple(candles),
         position=position,
+        account=ACCOUNT,
     )
-    return EdgeStrategy().decide(view)
+    return EdgeStrategy(rules=rules or EdgeRules()).decide(replace(view, **changes))
+
+
+def seen(decision: Decision) -> dict[str, float | None]:
+    """The features it was made from."""
+    return {each.name: each.value for each in decision.seen}
+
+
+def told(decision: Decision, name: str) -> str:
+    """One of them in words."""
+    (feature,) = (each for each in decision.seen if each.name == name)
+    return feature.told
 
 
 def test_it_enters_when_attention_and_trend_agree() -> None:
-    """With a size between nothing and all, and the trace of what it saw."""
+    """With a size of its own, and the trace of what it saw."""
     decision = decide(climbing())
 
     assert (decision.action, decision.symbol) == ("enter", BTC)
     assert 0 < decision.strength <= 1
-    seen = dict(decision.features)
-    assert seen["regime"] in {"low_vol_bull", "transition"}
-    assert float(seen["attention_z"]) > 0.8
-    assert float(seen["vwap_distance"]) > 0
+    assert decision.notional == d("25.00")
+    assert dict(decision.features)["regime"] in {"low_vol_bull", "transition"}
+    values = seen(decision)
+    assert (values["attention_z"] or 0) > 0.8
+    assert (values["vwap_distance"] or 0) > 0
 
 
 @pytest.mark.parametrize(
-    ("attention", "distance", "efficiency", "regime", "strength"),
+    ("attention", "distance", "efficiency", "regime", "funding", "strength"),
     [
-        (3.0, 0.05, 1.0, Regime.LOW_VOL_BULL, "1.0000"),
-        (30.0, 0.5, 1.0, Regime.LOW_VOL_BULL, "1.0000"),
-        (3.0, 0.05, 1.0, Regime.TRANSITION, "0.5000"),
-        (1.5, 0.025, 0.5, Regime.LOW_VOL_BULL, "0.7500"),
-        (0.0, 0.0, 0.0, Regime.TRANSITION, "0.2500"),
+        (3.0, 0.05, 1.0, Regime.LOW_VOL_BULL, 0.0, 1.0),
+        (30.0, 0.5, 1.0, Regime.LOW_VOL_BULL, None, 1.0),
+        (3.0, 0.05, 1.0, Regime.LOW_VOL_BULL, -0.0005, 0.9),
+        (3.0, 0.05, 1.0, Regime.LOW_VOL_BULL, 0.002, 0.8),
+        (3.0, 0.05, 1.0, Regime.TRANSITION, None, 0.7 / 0.8),
+        (1.5, 0.025, 0.5, Regime.TRANSITION, 0.0005, 0.5),
+        (0.0, -0.1, 0.0, Regime.TRANSITION, None, 0.125),
     ],
 )
-def test_the_size_follows_the_features_and_the_regime(
-    attention: float, distance: float, efficiency: float, regime: Regime, strength: str
+def test_the_strength_weighs_what_speaks_for_an_entry(
+    attention: float,
+    distance: float,
+    efficiency: float,
+    regime: Regime,
+    funding: float | None,
+    strength: float,
 ) -> None:
-    """Half the size for the regime alone; the rest by 0.4, 0.3 and 0.3, each at most in full."""
+    """By .30, .15, .15, .20 and .20, each at most in full; without funding the rest is all."""
     values: dict[str, float | None] = {
         "attention_z": attention,
         "vwap_distance": distance,
         "efficiency_ratio": efficiency,
+        "funding_8h": funding,
     }
 
-    assert _strength(values, regime) == Decimal(strength)
+    assert strength_of(values, regime) == pytest.approx(strength)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +148,7 @@ def test_what_is_missing_refuses_the_entry_and_is_named(count: int, named: str) 
     assert decision.action == "hold"
     assert decision.reason.startswith("not known: ")
     assert named in decision.reason
-    assert dict(decision.features)[named].startswith("missing: ")
+    assert told(decision, named).startswith("missing: ")
 
 
 def test_what_failed_refuses_the_entry_and_is_named() -> None:
@@ -120,7 +157,7 @@ def test_what_failed_refuses_the_entry_and_is_named() -> None:
     decision = decide(candles)
 
     assert (decision.action, decision.reason) == ("hold", "not known: attention_z")
-    assert dict(decision.features)["attention_z"].startswith("failed: ")
+    assert told(decision, "attention_z") == "failed: nothing varied"
 
 
 def test_before_the_first_close_it_holds() -> None:
@@ -147,14 +184,19 @@ def test_a_close_below_its_vwap_refuses() -> None:
 
 
 def test_a_wide_implied_spread_refuses() -> None:
-    """Two candles that bounce over the same wide range."""
+    """A window of candles that bounce over the same wide range."""
     candles = climbing()
-    before, last = candles[-2:]
-    high, low = last.close * d("1.006"), last.close * d("0.994")
-    wide = [replace(each, high=high, low=low) for each in (before, last)]
-    decision = decide([*candles[:-2], *wide])
+    wide = [
+        replace(each, high=candles[-1].close * d("1.02"), low=candles[-1].close * d("0.98"))
+        for each in candles[-15:]
+    ]
+    decision = decide([*candles[:-15], *wide])
 
-    assert (decision.action, decision.reason) == ("hold", "the implied spread is wide")
+    assert decision.action == "hold"
+    assert (seen(decision)["corwin_schultz_spread"] or 0) > 0.006
+    assert decide([*candles[:-15], *wide], rules=EdgeRules(spread_max=1.0)).reason != (
+        "the implied spread is wide"
+    )
 
 
 def test_a_small_expected_move_refuses() -> None:
@@ -188,13 +230,11 @@ def test_a_position_is_left_in_a_settled_crash_only(count: int, action: str) -> 
     assert decide(candles, position).action == action
 
 
-@pytest.mark.parametrize(
-    ("age", "action"), [(MAX_AGE_CANDLES - 1, "hold"), (MAX_AGE_CANDLES, "exit")]
-)
-def test_a_position_that_is_too_old_is_left(age: int, action: str) -> None:
-    """Counted in candles from its opening."""
+@pytest.mark.parametrize(("age_h", "action"), [(47, "hold"), (48, "exit")])
+def test_a_position_that_is_too_old_is_left(age_h: int, action: str) -> None:
+    """After EDGE_FACTORY_POS_TIMEOUT_HOURS."""
     candles = climbing()
-    position = make_position(opened_at=candles[-1].opened_at + HOUR - age * HOUR)
+    position = make_position(opened_at=candles[-1].opened_at + HOUR - age_h * HOUR)
 
     assert decide(candles, position).action == action
 
@@ -202,7 +242,63 @@ def test_a_position_that_is_too_old_is_left(age: int, action: str) -> None:
 def test_the_feature_without_a_source_is_named() -> None:
     """Funding is absent by configuration: pre-flight shows it, no rule waits for it."""
     assert EdgeStrategy().absent_features == ("funding",)
-    assert "funding" not in dict(decide(climbing()).features)
+    assert EdgeStrategy(rules=FUNDED).absent_features == ()
+    assert told(decide(climbing()), "funding_8h") == "absent: no source is configured"
+
+
+@pytest.mark.parametrize(
+    ("rate", "age_s", "note", "reason"),
+    [
+        ("0.0005", 0, "", ""),
+        ("-0.0005", 600, "", ""),
+        ("0.00051", 0, "", "perpetual funding is out of bounds"),
+        ("-0.00051", 0, "", "perpetual funding is out of bounds"),
+        ("0", 601, "", "not known: funding_8h"),
+        (None, 0, "", "not known: funding_8h"),
+        (None, 0, "HTTP 502", "not known: funding_8h"),
+    ],
+)
+def test_funding_that_is_late_or_failed_refuses_the_entry(
+    rate: str | None, age_s: int, note: str, reason: str
+) -> None:
+    """A configured source that says nothing is no zero: the gate fails closed."""
+    candles = climbing()
+    view = FundingView(
+        rate_8h=None if rate is None else d(rate),
+        as_of=candles[-1].opened_at + HOUR - timedelta(seconds=age_s),
+        source="test",
+        note=note,
+    )
+    decision = decide(candles, rules=FUNDED, funding=view)
+
+    assert (decision.action, decision.reason if reason else "") == (
+        "hold" if reason else "enter",
+        reason,
+    )
+
+
+def test_a_failed_feature_keeps_no_position_from_being_left() -> None:
+    """Exits ask for the age and the settled regime alone."""
+    candles = climbing()
+    late: dict[str, Any] = {"now": candles[-1].opened_at + 3 * HOUR}
+    position = make_position(opened_at=candles[-1].opened_at - 60 * HOUR)
+
+    assert decide(candles, rules=FUNDED, **late).reason.startswith("not known: attention_z")
+    assert decide(candles, position, rules=FUNDED, **late).action == "exit"
+
+
+@pytest.mark.parametrize(
+    ("account", "reason"),
+    [
+        (None, "the account is not known"),
+        (replace(ACCOUNT, equity=None), "the account's equity is not known"),
+        (replace(ACCOUNT, open_notional=d("600")), "60% of the equity is at risk already"),
+        (replace(ACCOUNT, max_notional=d("0.50")), "a size of 0.50 is too small for an order"),
+    ],
+)
+def test_the_account_has_its_say(account: AccountView | None, reason: str) -> None:
+    """After the market's."""
+    assert decide(climbing(), account=account).reason == reason
 
 
 def test_what_comes_later_changes_no_earlier_decision() -> None:

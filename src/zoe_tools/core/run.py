@@ -413,7 +413,7 @@ def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOr
     if len(held) >= policy.max_open_positions:
         return "the number of open positions is at its limit"
     limit = instrument.ceil_price(quote.ask * (1 + ENTRY_SLACK_PCT / HUNDRED))
-    quantity = instrument.floor_quantity(max(room, ZERO) * decision.strength / limit)
+    quantity = instrument.floor_quantity(_spent_on(decision, max(room, ZERO)) / limit)
     stop = limit * (1 - policy.stop_loss_pct / HUNDRED)
     if not instrument.is_tradable_quantity(quantity, price=stop):
         left = max(room, ZERO).quantize(_CENT, rounding=ROUND_DOWN)
@@ -430,3 +430,10 @@ def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOr
         reason=decision.reason,
         notional=limit * quantity,
     )
+
+
+def _spent_on(decision: Decision, room: Decimal) -> Decimal:
+    """What the entry may cost: what the strategy says, within what the limits leave."""
+    if decision.notional is None:
+        return room * decision.strength
+    return min(room, decision.notional)

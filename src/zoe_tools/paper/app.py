@@ -25,6 +25,7 @@ from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.exchange.faults import ConnectionDropped
 from zoe_tools.paper.rest import fault_answers
 from zoe_tools.paper.rest.bodies import body_of
+from zoe_tools.paper.rest.derivatives import derivatives_route
 from zoe_tools.paper.rest.dialect import RestDialect, RestRequest, encode
 from zoe_tools.paper.values.times import iso
 from zoe_tools.paper.ws.connection import serve_socket
@@ -82,6 +83,7 @@ def create_app(
         routes=[
             Route("/zoe/clock", clock),
             Route("/zoe/proof", proof),
+            derivatives_route(exchange),
             *(() if admin_secret is None else admin_routes(exchange, admin_secret)),
             WebSocketRoute("/v2", public_socket),
             *(WebSocketRoute(path, private_socket) for path in ("/auth/v2", "/v2/private")),

@@ -1,8 +1,8 @@
-"""Indicators of the `edge` strategy, from closed candles alone.
+"""Indicators of the `edge` strategy, from closed candles and from perpetual funding.
 
 Floats are allowed here, and only here: these are statistics, not money. Every feature carries its
-value, the close it is true for, its source and its quality; a feature that cannot be computed says
-why and has no value, and the rules that need it fail closed.
+value, the time it is true for, its source and its quality; one that cannot be computed says why
+and has no value, and the rules that need it fail closed.
 
 Sources: Corwin and Schultz (2012) for the spread, Garman and Klass (1980) for the volatility,
 Wilder (1978) for RSI and ADX, Kaufman (1995) for the efficiency ratio, Amihud (2002) for
@@ -14,60 +14,121 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import fmean, pstdev
-from typing import Literal
+from typing import NamedTuple
 
+from zoe_tools.core.strategy.protocol import Feature, FundingView
 from zoe_tools.domain.candle import Candle
 
-Quality = Literal["good", "missing", "failed", "absent"]
-
 ATTENTION_WINDOW = 14
+SPREAD_WINDOW = 14
 VWAP_WINDOW = 5
 RSI_WINDOW = 14
 ADX_WINDOW = 14
 EFFICIENCY_WINDOW = 10
 VOLATILITY_WINDOW = 30
 AMIHUD_WINDOW = 30
-HISTORY = 61
-"""Closed candles that the longest feature needs."""
+HISTORY = 110
+"""Closed candles that are looked at: what Wilder's averages have seen is as good as all there was,
+and the regime has settled."""
 
 _SECONDS_PER_YEAR = 365 * 86_400
+_DAYS_PER_YEAR = 365
 _RSI_LOW, _RSI_HIGH = 30.0, 70.0
+_ADX_UNIT = 60.0
 _CS_DENOMINATOR = 3 - 2 * math.sqrt(2)
+_PER_MILLION = 1e6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
-    """One feature; `value` is None unless the quality is good."""
+class Bar(NamedTuple):
+    """A closed candle in floats; `hours` is its length."""
 
-    name: str
-    value: float | None
-    as_of: datetime
-    source: str = "kraken candles"
-    quality: Quality = "good"
-    note: str = ""
+    open: float
+    high: float
+    low: float
+    close: float
+    vwap: float
+    volume: float
+    hours: float
 
 
 class NotEnoughHistory(ValueError):
     """The window reaches further back than the candles do."""
 
 
-def compute_features(candles: Sequence[Candle]) -> tuple[Feature, ...]:
-    """All candle features as of the newest close, in a fixed order."""
-    as_of = candles[-1].opened_at + candles[-1].timeframe.length
-    return tuple(_feature(name, function, candles, as_of) for name, function in _FUNCTIONS)
+def bars_of(candles: Sequence[Candle]) -> tuple[Bar, ...]:
+    """The newest `HISTORY` candles, oldest first."""
+    return tuple(
+        Bar(
+            float(each.open),
+            float(each.high),
+            float(each.low),
+            float(each.close),
+            float(each.vwap),
+            float(each.volume),
+            each.timeframe.length.total_seconds() / 3600,
+        )
+        for each in candles[-HISTORY:]
+    )
+
+
+def compute_features(candles: Sequence[Candle], now: datetime | None = None) -> tuple[Feature, ...]:
+    """All candle features as of the newest close, in a fixed order.
+
+    With `now` they are stale once the next candle should have closed, too.
+    """
+    length = candles[-1].timeframe.length
+    as_of = candles[-1].opened_at + length
+    late = now is not None and now - as_of > length
+    if late:
+        note = f"the last close was at {as_of:%Y-%m-%d %H:%M}"
+        return tuple(
+            Feature(name=name, value=None, as_of=as_of, quality="stale", note=note)
+            for name, _ in FUNCTIONS
+        )
+    bars = bars_of(candles)
+    return tuple(_feature(name, function, bars, as_of) for name, function in FUNCTIONS)
+
+
+def funding_feature(view: FundingView | None, now: datetime, stale_s: float) -> Feature:
+    """What longs pay on the instrument's perpetual per eight hours, as a fraction.
+
+    A source that is configured and does not answer in time is no zero: it has no value.
+    """
+    name = "funding_8h"
+    if view is None:
+        note = "no source is configured"
+        return Feature(
+            name=name, value=None, as_of=None, source="none", quality="absent", note=note
+        )
+    if view.rate_8h is None:
+        return Feature(
+            name=name,
+            value=None,
+            as_of=view.as_of,
+            source=view.source,
+            quality="failed" if view.note else "missing",
+            note=view.note or "the source has no rate for it",
+        )
+    if view.as_of is None or abs(now - view.as_of) > timedelta(seconds=stale_s):
+        seen = "never" if view.as_of is None else f"at {view.as_of:%Y-%m-%d %H:%M:%S}"
+        return Feature(
+            name=name,
+            value=None,
+            as_of=view.as_of,
+            source=view.source,
+            quality="stale",
+            note=f"last told {seen}",
+        )
+    return Feature(name=name, value=float(view.rate_8h), as_of=view.as_of, source=view.source)
 
 
 def _feature(
-    name: str,
-    function: Callable[[Sequence[Candle]], float],
-    candles: Sequence[Candle],
-    at: datetime,
+    name: str, function: Callable[[Sequence[Bar]], float], bars: Sequence[Bar], at: datetime
 ) -> Feature:
     try:
-        value = function(candles)
+        value = function(bars)
     except NotEnoughHistory as error:
         return Feature(name=name, value=None, as_of=at, quality="missing", note=str(error))
     except (ZeroDivisionError, ValueError, OverflowError) as error:
@@ -77,131 +138,201 @@ def _feature(
     return Feature(name=name, value=value, as_of=at)
 
 
-def _last(candles: Sequence[Candle], count: int) -> Sequence[Candle]:
-    if len(candles) < count:
-        raise NotEnoughHistory(f"{len(candles)} of {count} candles")
-    return candles[-count:]
+def _last(bars: Sequence[Bar], count: int) -> Sequence[Bar]:
+    if len(bars) < count:
+        raise NotEnoughHistory(f"{len(bars)} of {count} candles")
+    return bars[-count:]
 
 
-def attention_z(candles: Sequence[Candle]) -> float:
+def _z(values: Sequence[float]) -> float:
+    """How far the newest is from the mean of those before it, in their standard deviations."""
+    before, latest = values[:-1], values[-1]
+    deviation = pstdev(before)
+    if deviation == 0:
+        raise ZeroDivisionError("nothing varied")
+    return (latest - fmean(before)) / deviation
+
+
+# --- attention and cost --------------------------------------------------------------------------
+
+
+def attention_z(bars: Sequence[Bar]) -> float:
     """How unusual the newest volume is against the window before it, in standard deviations."""
-    window = [float(each.volume) for each in _last(candles, ATTENTION_WINDOW + 1)]
-    before, latest = window[:-1], window[-1]
-    return (latest - fmean(before)) / pstdev(before)
+    return _z([each.volume for each in _last(bars, ATTENTION_WINDOW + 1)])
 
 
-def corwin_schultz_spread(candles: Sequence[Candle]) -> float:
-    """The spread implied by highs and lows of the two newest candles; beta is their sum."""
-    first, second = _last(candles, 2)
-    high = max(float(first.high), float(second.high))
-    low = min(float(first.low), float(second.low))
-    beta = _log_range(first) ** 2 + _log_range(second) ** 2
-    gamma = math.log(high / low) ** 2
+def corwin_schultz_spread(bars: Sequence[Bar]) -> float:
+    """The spread implied by highs and lows: the mean over all neighbours of the window.
+
+    An estimate below zero counts as zero before the mean is taken, as the authors do.
+    """
+    pairs = itertools.pairwise(_last(bars, SPREAD_WINDOW + 1))
+    return fmean(max(0.0, corwin_schultz_of(first, second)) for first, second in pairs)
+
+
+def corwin_schultz_of(first: Bar, second: Bar) -> float:
+    """What two neighbours imply, with its sign; beta is the sum of both squares.
+
+    Where the second began away from the first's close, as over a night, it is moved back by the
+    gap: what happened between them is no spread.
+    """
+    gap = max(0.0, second.low - first.close) - max(0.0, first.close - second.high)
+    high, low = second.high - gap, second.low - gap
+    beta = math.log(first.high / first.low) ** 2 + math.log(high / low) ** 2
+    gamma = math.log(max(first.high, high) / min(first.low, low)) ** 2
     alpha = (math.sqrt(2 * beta) - math.sqrt(beta)) / _CS_DENOMINATOR
     alpha -= math.sqrt(gamma / _CS_DENOMINATOR)
-    return max(0.0, 2 * (math.exp(alpha) - 1) / (1 + math.exp(alpha)))
+    return 2 * (math.exp(alpha) - 1) / (1 + math.exp(alpha))
 
 
-def _log_range(candle: Candle) -> float:
-    return math.log(float(candle.high) / float(candle.low))
+def amihud_illiquidity(bars: Sequence[Bar]) -> float:
+    """How far the price moves per million of money, on the window's mean; no trade tells nothing.
+
+    As a fraction: 0.01 is one percent.
+    """
+    impacts = [each for each in _impacts(bars) if each is not None]
+    if not impacts:
+        raise ValueError("nothing was traded")
+    return fmean(impacts) * _PER_MILLION
 
 
-def garman_klass_volatility(candles: Sequence[Candle]) -> float:
+def amihud_spike_z(bars: Sequence[Bar]) -> float:
+    """How unusual the newest price impact is against the window's, in standard deviations."""
+    impacts = _impacts(bars)
+    if impacts[-1] is None:
+        raise ValueError("nothing was traded in the newest candle")
+    return _z([each for each in impacts if each is not None])
+
+
+def _impacts(bars: Sequence[Bar]) -> list[float | None]:
+    """Return from close to close per unit of money; None of a candle without trades."""
+    window = _last(bars, AMIHUD_WINDOW + 2)
+    return [
+        abs(latest.close / before.close - 1) / (latest.volume * latest.vwap)
+        if latest.volume
+        else None
+        for before, latest in itertools.pairwise(window)
+    ]
+
+
+# --- volatility ----------------------------------------------------------------------------------
+
+
+def garman_klass_volatility(bars: Sequence[Bar]) -> float:
     """Annualised volatility."""
-    window = _last(candles, VOLATILITY_WINDOW)
-    per_year = _SECONDS_PER_YEAR / window[-1].timeframe.length.total_seconds()
+    window = _last(bars, VOLATILITY_WINDOW)
+    per_year = _SECONDS_PER_YEAR / (window[-1].hours * 3600)
     variance = fmean(_garman_klass_variance(each) for each in window)
     return math.sqrt(max(0.0, variance) * per_year)
 
 
-def _garman_klass_variance(candle: Candle) -> float:
-    body = math.log(float(candle.close) / float(candle.open))
-    return 0.5 * _log_range(candle) ** 2 - (2 * math.log(2) - 1) * body**2
+def _garman_klass_variance(bar: Bar) -> float:
+    body = math.log(bar.close / bar.open)
+    return 0.5 * math.log(bar.high / bar.low) ** 2 - (2 * math.log(2) - 1) * body**2
 
 
-def rsi_state(candles: Sequence[Candle]) -> float:
-    """0 below 30, 1 above 70, one half between and for a price that stands still."""
-    closes = [float(each.close) for each in _last(candles, RSI_WINDOW + 1)]
-    moves = [later - earlier for earlier, later in itertools.pairwise(closes)]
-    gain = sum(move for move in moves if move > 0)
-    loss = -sum(move for move in moves if move < 0)
-    if gain == loss:
-        return 0.5
-    rsi = 100 * gain / (gain + loss)
-    if rsi < _RSI_LOW:
-        return 0.0
-    return 1.0 if rsi > _RSI_HIGH else 0.5
-
-
-def vwap_distance(candles: Sequence[Candle]) -> float:
-    """How far the close is above the window's volume-weighted price, as a fraction."""
-    window = _last(candles, VWAP_WINDOW)
-    volume = sum(float(each.volume) for each in window)
-    vwap = sum(float(each.vwap) * float(each.volume) for each in window) / volume
-    return float(window[-1].close) / vwap - 1
-
-
-def adx_strength(candles: Sequence[Candle]) -> float:
-    """Wilder's ADX divided by 60."""
-    window = _last(candles, 2 * ADX_WINDOW + 1)
-    indices = [
-        _directional_index(window[end - ADX_WINDOW : end + 1])
-        for end in range(ADX_WINDOW, len(window))
-    ]
-    return fmean(indices) / 60
-
-
-def _directional_index(window: Sequence[Candle]) -> float:
-    up = down = true_range = 0.0
-    for before, latest in itertools.pairwise(window):
-        rise = float(latest.high) - float(before.high)
-        fall = float(before.low) - float(latest.low)
-        up += rise if rise > max(fall, 0) else 0.0
-        down += fall if fall > max(rise, 0) else 0.0
-        true_range += max(
-            float(latest.high) - float(latest.low),
-            abs(float(latest.high) - float(before.close)),
-            abs(float(latest.low) - float(before.close)),
-        )
-    if true_range == 0 or up + down == 0:
-        return 0.0
-    return 100 * abs(up - down) / (up + down)
-
-
-def efficiency_ratio(candles: Sequence[Candle]) -> float:
-    """Net move divided by the path walked, 0 to 1."""
-    closes = [float(each.close) for each in _last(candles, EFFICIENCY_WINDOW + 1)]
-    path = sum(abs(later - earlier) for earlier, later in itertools.pairwise(closes))
-    return abs(closes[-1] - closes[0]) / path
-
-
-def amihud_spike_z(candles: Sequence[Candle]) -> float:
-    """How unusual the newest price impact per unit of money is, in standard deviations."""
-    window = [_impact(each) for each in _last(candles, AMIHUD_WINDOW + 1)]
-    before, latest = window[:-1], window[-1]
-    return (latest - fmean(before)) / pstdev(before)
-
-
-def _impact(candle: Candle) -> float:
-    return abs(math.log(float(candle.close) / float(candle.open))) / (
-        float(candle.volume) * float(candle.vwap)
-    )
-
-
-def expected_move_pct(candles: Sequence[Candle]) -> float:
+def expected_move_pct(bars: Sequence[Bar]) -> float:
     """The move to expect over a day, in percent, clamped to 0.3 to 15."""
-    daily = garman_klass_volatility(candles) / math.sqrt(365)
+    daily = garman_klass_volatility(bars) / math.sqrt(_DAYS_PER_YEAR)
     return min(15.0, max(0.3, daily * math.sqrt(2) * 100))
 
 
-_FUNCTIONS: tuple[tuple[str, Callable[[Sequence[Candle]], float]], ...] = (
+# --- trend ---------------------------------------------------------------------------------------
+
+
+def rsi(bars: Sequence[Bar]) -> float:
+    """Wilder's relative strength index, 0 to 100; 50 for a price that stands still."""
+    closes = [each.close for each in bars]
+    if len(closes) <= RSI_WINDOW:
+        raise NotEnoughHistory(f"{len(closes)} of {RSI_WINDOW + 1} candles")
+    moves = [later - earlier for earlier, later in itertools.pairwise(closes)]
+    gain = _wilder([max(0.0, move) for move in moves], RSI_WINDOW)[-1]
+    loss = _wilder([max(0.0, -move) for move in moves], RSI_WINDOW)[-1]
+    return 100 * gain / (gain + loss) if gain + loss else 50.0
+
+
+def rsi_state(bars: Sequence[Bar]) -> float:
+    """0 where RSI is below 30, 1 above 70, one half between."""
+    value = rsi(bars)
+    if value < _RSI_LOW:
+        return 0.0
+    return 1.0 if value > _RSI_HIGH else 0.5
+
+
+def vwap_distance(bars: Sequence[Bar]) -> float:
+    """How far the close is above the window's volume-weighted price, as a fraction."""
+    window = _last(bars, VWAP_WINDOW)
+    volume = sum(each.volume for each in window)
+    if volume == 0:
+        raise ValueError("nothing was traded")
+    vwap = sum(each.vwap * each.volume for each in window) / volume
+    return window[-1].close / vwap - 1
+
+
+def adx_strength(bars: Sequence[Bar]) -> float:
+    """Wilder's ADX divided by 60."""
+    series = adx_series(bars)
+    if not series:
+        raise NotEnoughHistory(f"{len(bars)} of {2 * ADX_WINDOW} candles")
+    return series[-1] / _ADX_UNIT
+
+
+def adx_series(bars: Sequence[Bar]) -> list[float]:
+    """Wilder's ADX, 0 to 100, of the newest closes: the first is that of candle `2 * ADX_WINDOW`.
+
+    Directional movement and true range are smoothed as he does it, and so are the indices.
+    """
+    ups, downs, ranges = [], [], []
+    for before, latest in itertools.pairwise(bars):
+        rise, fall = latest.high - before.high, before.low - latest.low
+        ups.append(rise if rise > max(fall, 0.0) else 0.0)
+        downs.append(fall if fall > max(rise, 0.0) else 0.0)
+        high, low = max(latest.high, before.close), min(latest.low, before.close)
+        ranges.append(high - low)
+    smoothed = zip(
+        _wilder(ups, ADX_WINDOW),
+        _wilder(downs, ADX_WINDOW),
+        _wilder(ranges, ADX_WINDOW),
+        strict=True,
+    )
+    indices = [
+        100 * abs(up - down) / (up + down) if span and up + down else 0.0
+        for up, down, span in smoothed
+    ]
+    return _wilder(indices, ADX_WINDOW)
+
+
+def _wilder(values: Sequence[float], window: int) -> list[float]:
+    """Wilder's average: the mean of the first `window`, then each new value weighs one of them."""
+    if len(values) < window:
+        return []
+    average = fmean(values[:window])
+    averages = [average]
+    for value in values[window:]:
+        average += (value - average) / window
+        averages.append(average)
+    return averages
+
+
+def efficiency_ratio(bars: Sequence[Bar]) -> float:
+    """Net move divided by the path walked, 0 to 1."""
+    closes = [each.close for each in _last(bars, EFFICIENCY_WINDOW + 1)]
+    path = sum(abs(later - earlier) for earlier, later in itertools.pairwise(closes))
+    if path == 0:
+        raise ZeroDivisionError("the price stood still")
+    return abs(closes[-1] - closes[0]) / path
+
+
+FUNCTIONS: tuple[tuple[str, Callable[[Sequence[Bar]], float]], ...] = (
     ("attention_z", attention_z),
     ("corwin_schultz_spread", corwin_schultz_spread),
     ("garman_klass_volatility", garman_klass_volatility),
+    ("rsi", rsi),
     ("rsi_state", rsi_state),
     ("vwap_distance", vwap_distance),
     ("adx_strength", adx_strength),
     ("efficiency_ratio", efficiency_ratio),
+    ("amihud_illiquidity", amihud_illiquidity),
     ("amihud_spike_z", amihud_spike_z),
     ("expected_move_pct", expected_move_pct),
 )

@@ -1,7 +1,8 @@
 """What a strategy is: a name, the candles it wants, and one pure function.
 
 A strategy sees a candle only after its close, and never places an order: it says what it wants,
-and the gate decides what may be done.
+and the gate decides what may be done. One of somebody else's comes by an entry point of the group
+`zoe_tools.strategies`: a factory that takes the length of the candles, or None for its own.
 """
 
 from __future__ import annotations
@@ -20,30 +21,100 @@ from zoe_tools.domain.position import Position
 Action = Literal["enter", "exit", "hold"]
 
 
+Quality = Literal["good", "stale", "missing", "failed", "absent"]
+"""Of a feature: absent has no configured source, missing was not told, failed makes no sense."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One thing that was looked at; `value` is None unless the quality is good."""
+
+    name: str
+    value: float | None
+    as_of: datetime | None
+    source: str = "kraken candles"
+    quality: Quality = "good"
+    note: str = ""
+
+    @property
+    def told(self) -> str:
+        """Its value, or why there is none."""
+        return f"{self.quality}: {self.note}" if self.value is None else f"{self.value:.6f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingView:
+    """What the instrument's perpetual pays, as last read.
+
+    `rate_8h` is a fraction of the notional per eight hours, above zero where longs pay. `as_of` is
+    the source's own time; None where nothing was read, and `note` says why.
+    """
+
+    rate_8h: Decimal | None
+    as_of: datetime | None
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedTrade:
+    """A round trip of this account: its result net of fees, and what had been put in, in quote."""
+
+    symbol: Symbol
+    closed_at: datetime
+    result: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account as a strategy may know it, at `as_of`; money in quote.
+
+    `equity` is None where it cannot be told. `closed` are the latest round trips of all
+    instruments, oldest first; `last_fill_at` is this instrument's own.
+    """
+
+    as_of: datetime
+    equity: Decimal | None
+    open_notional: Decimal
+    daily_notional: Decimal
+    max_notional: Decimal
+    closed: tuple[ClosedTrade, ...] = ()
+    last_fill_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketView:
-    """All a strategy may look at for one instrument; `candles` are closed, oldest first."""
+    """All a strategy may look at for one instrument; `candles` are closed, oldest first.
+
+    `funding` is None where no source is configured, `account` where nobody told.
+    """
 
     symbol: Symbol
     now: datetime
     quote: Quote
     candles: Sequence[Candle]
     position: Position | None
+    funding: FundingView | None = None
+    account: AccountView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What the strategy wants.
 
-    `features` is the trace of what was seen, in the order it was computed; `strength` scales the
-    size between 0 and 1.
+    `strength`, 0 to 1, is how sure it is. An entry costs `notional` at most, in quote; where that
+    is None, the share `strength` of what the limits leave. `features` are texts that belong into
+    the trace, `seen` what the decision was made from, both in the order of their making.
     """
 
     symbol: Symbol
     action: Action
     reason: str
     strength: Decimal = Decimal(1)
+    notional: Decimal | None = None
     features: tuple[tuple[str, str], ...] = ()
+    seen: tuple[Feature, ...] = ()
 
 
 class Strategy(Protocol):
