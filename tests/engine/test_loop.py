@@ -471,14 +471,23 @@ def test_a_shadow_run_records_what_it_would_have_sent(tmp_path: Path) -> None:
 
 
 def test_decisions_are_kept_with_what_was_seen(tmp_path: Path) -> None:
-    """Only those that wanted something."""
+    """And to hold is one, too."""
 
     async def story(rig: LoopRig) -> None:
         await rig.close_candle()
         await rig.enter()
-        recorded = await rig.read(lambda tx: tx.decisions())
-        assert [(each.symbol, each.kind) for each in recorded] == [(BTC, "enter")]
-        assert recorded[0].details == {"reason": "scripted"}
+        held, entered = await rig.read(lambda tx: tx.decisions())
+        assert [(each.symbol, each.kind) for each in (held, entered)] == [
+            (BTC, "hold"),
+            (BTC, "enter"),
+        ]
+        assert entered.details == {
+            "reason": "scripted",
+            "spot_price": "60000.0",
+            "candle_count": 2,
+            "strength": "1",
+            "notional": "",
+        }
 
     run_loop(tmp_path, story)
 

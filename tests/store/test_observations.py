@@ -46,6 +46,20 @@ def test_decisions_are_kept_in_their_order(store: Store) -> None:
         assert transaction.decisions(LATER) == made[2:]
 
 
+def test_old_holds_are_forgotten_the_oldest_first(store: Store) -> None:
+    """And nothing but holds, however old."""
+    with store.transaction() as transaction:
+        for minute, kind in enumerate(("hold", "enter", "hold", "hold", "hold")):
+            transaction.record_decision(NOON + timedelta(minutes=minute), BTC, kind, {})
+        before = NOON + timedelta(minutes=4)
+
+        assert transaction.forget_holds(before, 2) == 2
+        left = [(each.decided_at.minute, each.kind) for each in transaction.decisions()]
+        assert left == [(1, "enter"), (3, "hold"), (4, "hold")]
+        assert transaction.forget_holds(before, 2) == 1
+        assert transaction.forget_holds(before, 2) == 0
+
+
 def test_a_boot_is_one_row_from_its_start_to_its_end(store: Store) -> None:
     """A run that was killed has no end."""
     with store.transaction() as transaction:

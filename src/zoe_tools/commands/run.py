@@ -16,7 +16,6 @@ from zoe_tools import __version__
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
-from zoe_tools.core.strategy.registry import strategy_named
 from zoe_tools.domain.plan import canonical_json
 from zoe_tools.errors import ConfigError
 from zoe_tools.render.runs import RunPrinter, show_result
@@ -24,6 +23,7 @@ from zoe_tools.runtime.auditor import Audit, audit_blocking
 from zoe_tools.runtime.live_run import RunOrder, run_live
 from zoe_tools.runtime.paper_process import request_paper
 from zoe_tools.runtime.run_home import new_run_home, wall_time
+from zoe_tools.runtime.strategies import strategy_named
 
 _FINDINGS = 3
 MAX_SPEED = 120.0
@@ -36,7 +36,9 @@ _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
 def run(
     ctx: typer.Context,
     *,
-    strategy: Annotated[str, typer.Option(help="edge, demo or hold.")] = "edge",
+    strategy: Annotated[
+        str, typer.Option(help="edge, demo, hold, or the name of a plug-in.")
+    ] = "edge",
     for_: Annotated[str, typer.Option("--for", help="Stop after, e.g. 90s, 10m, 2h.")] = "",
     cycles: Annotated[int | None, typer.Option(help="Stop after so many cycles.", min=1)] = None,
     market_data: Annotated[
@@ -80,7 +82,7 @@ def run(
         result, found = _replay(invocation, settings, market_data, speed, strategy, seed)
     else:
         order = RunOrder(
-            strategy=strategy_named(strategy),
+            strategy=strategy_named(strategy, settings),
             duration_s=_duration(for_) if for_ else None,
             cycles=cycles,
             is_shadow=shadow,

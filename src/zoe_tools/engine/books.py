@@ -57,6 +57,8 @@ class Books:
         self.stops_lowered: frozenset[PositionId] = frozenset()
         self._retold: dict[PositionId, str] = {}
         self._active: tuple[Position, ...] = ()
+        self.endings = 0
+        """How many positions were seen to end."""
         self._closed: list[Position] = []
         self._fills: tuple[Fill, ...] = ()
 
@@ -113,6 +115,7 @@ class Books:
         self._tell_retold(known.retold)
         self.positions = tuple(each for each in self._active if each.status.holds)
         gone = before - {position.position_id for position in self.positions}
+        self.endings += len(gone)
         closed = (transaction.position(each) for each in sorted(gone))
         self._closed.extend(each for each in closed if each is not None)
         self.targets = transaction.targets()

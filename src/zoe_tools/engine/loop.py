@@ -24,6 +24,7 @@ from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.engine.account_facts import AccountFacts
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
@@ -59,7 +60,9 @@ class TradingLoop:
         )
         self.books = Books(parts.store, parts.policy)
         self.following = Following(parts, self.view, self.books, self._heard)
-        self.deciding = Deciding(parts, self.view, self.books, self.wake)
+        wallets = self.following.wallets
+        facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
+        self.deciding = Deciding(parts, self.view, self.books, facts, self.wake, self.stand)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
         self.watch = ProtectionWatch()

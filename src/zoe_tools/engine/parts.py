@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.account import Account, KeyInfo
@@ -11,7 +11,10 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
+from zoe_tools.engine.asking import Asker, InlineAsker
+from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.sightings import Sightings
+from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Narrator, Venue
@@ -38,5 +41,9 @@ class LoopParts:
     compares: bool = False
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
+    asker: Asker = field(default_factory=InlineAsker)
+    trace: TraceRules = field(default_factory=TraceRules)
+    funding: FundingWatch | None = None
+    """None where no source of perpetual funding is configured."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     worth: WorthWatch | None = None

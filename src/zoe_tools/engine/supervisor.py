@@ -298,6 +298,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         _poll_instruments(loop, parts),
         _poll_key(loop, parts),
         watch_registry(parts, loop),
+        *([] if parts.funding is None else [parts.funding.run()]),
         *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]
 

@@ -29,6 +29,8 @@ EVENTS: tuple[str, ...] = (
     "STORE_AWAY",
     "STORE_BACK",
     "STORE_RESTORED",
+    "STRATEGY_ANSWERS",
+    "STRATEGY_FAILED",
     "THRESHOLD_MISMATCH",
 )
 

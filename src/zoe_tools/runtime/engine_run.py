@@ -9,7 +9,7 @@ import asyncio
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from zoe_tools.core.run_report import RunResult, summarise
@@ -19,16 +19,19 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Reading
+from zoe_tools.engine.asking import Asker, InlineAsker
+from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
+from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.ports import Clock, Connect, Narrator
+from zoe_tools.ports import Clock, Connect, FundingSource, Narrator
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
@@ -61,6 +64,10 @@ class RunPlan:
     watcher: Watcher | None = None
     farewell: Farewell | None = None
     news: asyncio.Event | None = None
+    asker: Asker = field(default_factory=InlineAsker)
+    trace: TraceRules = field(default_factory=TraceRules)
+    funding: FundingSource | None = None
+    funding_poll_s: float = 300.0
 
 
 async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
@@ -158,7 +165,16 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         news=plan.news,
         key=await _key_of(reader, plan.clock),
         worth=worth,
+        asker=plan.asker,
+        trace=plan.trace,
+        funding=_funding(plan),
     )
+
+
+def _funding(plan: RunPlan) -> FundingWatch | None:
+    if plan.funding is None:
+        return None
+    return FundingWatch(plan.funding, plan.clock, poll_s=plan.funding_poll_s)
 
 
 async def _key_of(venue: KrakenSpot, clock: Clock) -> Reading[KeyInfo] | Missing:

@@ -31,6 +31,8 @@ from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
+from zoe_tools.runtime.strategies import funding_source
+from zoe_tools.runtime.strategy_thread import StrategyThread
 from zoe_tools.store.news import StateNews
 
 CYCLE_CHECK_S = 0.05
@@ -103,6 +105,7 @@ async def _run(
     if order.is_shadow:
         await _refuse_shadow_over_positions(context)
     stop, news = asyncio.Event(), asyncio.Event()
+    thread, source = StrategyThread(), funding_source(context.settings, context.wires)
     plan = RunPlan(
         account=context.account,
         policy=context.policy,
@@ -128,11 +131,19 @@ async def _run(
         farewell=farewell,
         news=news,
         emergency=emergency_journal(context),
+        asker=thread,
+        funding=source,
+        funding_poll_s=context.settings.edge_factory_funding_poll,
     )
     tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
     with StateNews(context.settings.database_url, tell), _stopping_on_signals(stop):
-        await _wait_for_host(lock, narrator, context.clock, stop)
-        return await run_engine(plan, stop)
+        try:
+            await _wait_for_host(lock, narrator, context.clock, stop)
+            return await run_engine(plan, stop)
+        finally:
+            thread.close()
+            if source is not None:
+                await source.aclose()
 
 
 async def _wait_for_host(

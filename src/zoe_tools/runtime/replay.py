@@ -17,9 +17,9 @@ from pathlib import Path
 
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
-from zoe_tools.core.strategy.registry import strategy_named
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.candle import Timeframe
+from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.paper.app import create_app
@@ -39,6 +39,7 @@ from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.paper_clock import note_clock
 from zoe_tools.runtime.paper_process import folder_of
 from zoe_tools.runtime.paper_serving import FROZEN, note_market
+from zoe_tools.runtime.strategies import strategy_named
 from zoe_tools.runtime.venue import Wires, in_process_transport
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store import schema
@@ -124,7 +125,9 @@ async def _drive(
     plan = RunPlan(
         account=account,
         policy=stretched_policy(policy, source.granularity_s),
-        strategy=strategy_named(order.strategy, timeframe_for(source.granularity_s)),
+        strategy=strategy_named(
+            order.strategy, settings, timeframe_for(source.granularity_s), is_funded=False
+        ),
         spellings=[pair.symbol for pair in source.pairs],
         cadence=cadence,
         clock=exchange.clock,
@@ -134,6 +137,7 @@ async def _drive(
         narrator=narrator,
         run_id=_run_id(order),
         seed=order.seed,
+        trace=TraceRules(is_logged=False, holds_kept=None),
     )
     ending = asyncio.create_task(_stop_at_the_end(exchange, stop, cadence.cycle_s * SETTLE_CYCLES))
     try:

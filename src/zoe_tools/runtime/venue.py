@@ -35,11 +35,15 @@ BOOK_DEPTH = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
-    """Where the venue's streams are, and the client that fetches their tokens."""
+    """Where the venue's streams are, and the client that fetches their tokens.
+
+    `futures_url`: where the derivatives' public tickers are.
+    """
 
     public_url: str
     private_url: str
     rest: RestClient
+    futures_url: str = ""
 
 
 @asynccontextmanager
@@ -61,6 +65,7 @@ async def open_venue(
     )
     key, secret = settings.kraken_api_key, settings.kraken_api_secret
     tier: str | None = settings.kraken_tier
+    futures_url = settings.kraken_futures_base_url
     if settings.mode == "paper":
         # Named by the operator it is paper for sure, and the address is another account's.
         is_named = settings.source_of("EDGE_FACTORY_MODE").startswith("account ")
@@ -73,7 +78,7 @@ async def open_venue(
         paper = await ensure_paper(settings.home)
         base_url, public_url, private_url = paper.rest_url, paper.ws_url, paper.ws_private_url
         key, secret, clock = paper.keys.api_key, paper.keys.api_secret, paper.clock
-        tier = paper.tier
+        tier, futures_url = paper.tier, paper.rest_url
     async with _coordination(settings, key, clock) as coordination:
         rest = RestClient(
             base_url,
@@ -86,7 +91,9 @@ async def open_venue(
             urgency=urgency,
         )
         try:
-            wires = Wires(public_url=public_url, private_url=private_url, rest=rest)
+            wires = Wires(
+                public_url=public_url, private_url=private_url, rest=rest, futures_url=futures_url
+            )
             if isinstance(clock, SystemClock):
                 await _set_right(clock, KrakenSpot(rest, clock))
             yield KrakenSpot(rest, clock), wires, clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.observation import Boot, Decision, Details, Heartbeat
@@ -14,6 +14,9 @@ from zoe_tools.store.tables import (
     CANDIDATE_SCANS,
     HEALTH_HEARTBEAT,
 )
+
+HOLD = "hold"
+"""The kind of a decision to do nothing."""
 
 
 def beat(
@@ -64,6 +67,18 @@ def record_decision(connection: Connection, account_id: AccountId, decision: Dec
             "details": decision.details,
         },
     )
+
+
+def forget_holds(connection: Connection, account_id: AccountId, before: datetime, most: int) -> int:
+    """Delete up to `most` of the oldest holds decided before then; returns how many."""
+    table = CANDIDATE_SCANS
+    old = (
+        select(table.c.row_id)
+        .where(table.c.account_id == account_id, table.c.decided_at < before, table.c.kind == HOLD)
+        .order_by(table.c.row_id)
+        .limit(most)
+    )
+    return int(connection.execute(delete(table).where(table.c.row_id.in_(old))).rowcount)
 
 
 def decisions(

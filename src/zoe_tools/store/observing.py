@@ -60,6 +60,10 @@ class Observing:
         """Decisions at `since` or later, oldest first."""
         return observations.decisions(self._connection, self.account_id, since)
 
+    def forget_holds(self, before: datetime, most: int) -> int:
+        """Delete up to `most` decisions to hold from before then, the oldest first; how many."""
+        return observations.forget_holds(self._connection, self.account_id, before, most)
+
     def record_boot(
         self,
         run_id: str,

@@ -68,6 +68,19 @@ def positions(
     return tuple(_position_of(row) for row in connection.execute(statement))
 
 
+def closed(connection: Connection, account_id: AccountId, most: int) -> tuple[Position, ...]:
+    """The `most` positions that closed last, oldest first."""
+    table = CRYPTO_POSITIONS
+    statement = (
+        select(table)
+        .where(table.c.account_id == account_id, table.c.status == PositionStatus.CLOSED.value)
+        .order_by(table.c.closed_at.desc(), table.c.position_id.desc())
+        .limit(most)
+    )
+    found = [_position_of(row) for row in connection.execute(statement)]
+    return tuple(reversed(found))
+
+
 def position(
     connection: Connection, account_id: AccountId, position_id: PositionId
 ) -> Position | None:

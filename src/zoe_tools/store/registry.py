@@ -77,6 +77,10 @@ class Registry(Observing):
         among = HOLDING if open_only else ACTIVE if active_only else None
         return positions.positions(self._connection, self.account_id, among=among)
 
+    def closed_positions(self, most: int) -> tuple[Position, ...]:
+        """The latest round trips, up to `most`, the one that closed first coming first."""
+        return positions.closed(self._connection, self.account_id, most)
+
     def given_up(self) -> frozenset[PositionId]:
         """Positions that were ended without being sold."""
         found = positions.positions(self._connection, self.account_id, among=GIVEN_UP)
