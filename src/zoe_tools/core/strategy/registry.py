@@ -8,6 +8,7 @@ from zoe_tools.core.strategy.edge_rules import EdgeRules
 from zoe_tools.core.strategy.hold import HoldStrategy
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.candle import Timeframe
+from zoe_tools.errors import ConfigError
 
 NAMES = ("edge", "demo", "hold")
 _DEFAULT = EdgeRules()
@@ -26,3 +27,17 @@ def built_in(
             return HoldStrategy()
         case _:
             return None
+
+
+def strategy_named(name: str, timeframe: Timeframe | None = None) -> Strategy:
+    """The built-in strategy so called, as it is without any setting.
+
+    Raises:
+        ConfigError: none has that name.
+    """
+    found = built_in(name, timeframe)
+    if found is None:
+        raise ConfigError(
+            f"There is no strategy called {name!r}.", hint=f"Choose one of {', '.join(NAMES)}."
+        )
+    return found
