@@ -32,7 +32,7 @@ from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import ClientOrderId, FillId, Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, VenueMode
@@ -310,6 +310,21 @@ class FakeVenue:
         """What the test put there, later than `since`."""
         self._enter("ledger", f"{since} {until}")
         return tuple(each for each in self.entries if since is None or each.booked_at > since)
+
+    async def balances_again(self) -> tuple[Balance, ...]:
+        """What the account holds, by the other endpoint."""
+        self._enter("balances_again")
+        return tuple(Balance(asset=name, total=each) for name, each in self.totals.items())
+
+    async def fills_named(self, fill_ids: Sequence[FillId]) -> tuple[Fill, ...]:
+        """Those of these that happened."""
+        self._enter("fills_named", ",".join(fill_ids))
+        return tuple(each for each in self.executions if each.fill_id in fill_ids)
+
+    async def ledger_rows(self, ledger_ids: Sequence[LedgerId]) -> tuple[LedgerEntry, ...]:
+        """Those of these that the test put there."""
+        self._enter("ledger_rows", ",".join(ledger_ids))
+        return tuple(each for each in self.entries if each.ledger_id in ledger_ids)
 
     async def newest_ledger(self, *, since: datetime) -> LedgerPage:
         """What the test put there, in a page of any length."""

@@ -19,7 +19,7 @@ from zoe_tools.domain.audit import SignedHead
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.funding_rate import FundingRate
-from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
@@ -314,6 +314,18 @@ class Venue(Protocol):
 
     async def newest_ledger(self, *, since: datetime) -> LedgerPage:
         """One page of the account's ledger since then: its newest rows."""
+        ...
+
+    async def balances_again(self) -> tuple[Balance, ...]:
+        """What is held, by another endpoint than `balances`; holds are not told apart."""
+        ...
+
+    async def fills_named(self, fill_ids: Sequence[FillId]) -> tuple[Fill, ...]:
+        """These executions; ids the venue does not know are absent."""
+        ...
+
+    async def ledger_rows(self, ledger_ids: Sequence[LedgerId]) -> tuple[LedgerEntry, ...]:
+        """These rows of the ledger; ids the venue does not know are absent."""
         ...
 
     # writes

@@ -190,9 +190,14 @@ SCENARIOS: list[tuple[str, dict[str, Any], set[FindingKind]]] = [
         {FindingKind.QTY_MISMATCH, FindingKind.BALANCE_DRIFT},
     ),
     (
-        "the ledger lacks a leg",
-        {"ledger": read((LEDGER[0],))},
+        "the ledger lacks a leg, and the balance as well",
+        {"ledger": read((LEDGER[0],)), "balances": read((BALANCES[0],))},
         {FindingKind.LEDGER_MISMATCH},
+    ),
+    (
+        "the ledger lacks a leg that the balance has",
+        {"ledger": read((LEDGER[0],))},
+        {FindingKind.VENUE_CONTRADICTION},
     ),
     (
         "the ledger charged another fee",

@@ -34,6 +34,12 @@ async def protected(world: World) -> None:
     await world.protect()
 
 
+def without_money(world: World) -> None:
+    """Neither read of the balances tells any."""
+    for where in ("BalanceEx", "Balance"):
+        world.lie("empty-answer", where)
+
+
 async def try_entry(world: World, *, execute: bool = False) -> Receipt:
     """A modest entry through the gate; planned only, unless told otherwise."""
     request = make_request(
@@ -72,14 +78,14 @@ def test_vector_6_an_empty_answer_is_confirmed_before_it_counts(tmp_path: Path) 
     async def story(world: World) -> None:
         await protected(world)
         before = await world.read(lambda tx: tx.business_fingerprint())
-        world.lie("empty-answer", "BalanceEx")
+        without_money(world)
 
         once = await world.reconcile()
         (orphan,) = [each for each in once.result["findings"] if each["kind"] == "ORPHANED"]
         assert (orphan["state"], orphan["severity"]) == ("detected", "info")
         world.truth()
         assert codes(await try_entry(world)) == []
-        world.lie("empty-answer", "BalanceEx")
+        without_money(world)
 
         twice = await world.reconcile()
         (orphan,) = [each for each in twice.result["findings"] if each["kind"] == "ORPHANED"]
@@ -92,6 +98,31 @@ def test_vector_6_an_empty_answer_is_confirmed_before_it_counts(tmp_path: Path) 
         world.truth()
         assert codes(await try_entry(world)) == ["DEGRADED"]
         assert await world.read(lambda tx: tx.business_fingerprint()) == before
+
+    on_the_floor(tmp_path, story)
+
+
+def test_vector_6_an_empty_answer_that_a_second_endpoint_denies_never_counts(
+    tmp_path: Path,
+) -> None:
+    """Three times, and no word of coins that are gone; the truth finds the account as it was."""
+
+    async def story(world: World) -> None:
+        await protected(world)
+        world.lie("empty-answer", "BalanceEx")
+        for _ in range(3):
+            told = await world.reconcile(execute=True)
+            assert (told.kinds, told.states) == (("VENUE_CONTRADICTION",), {"detected"})
+            assert told.result["report"]["orphaned"] == 0
+            (found,) = told.result["findings"]
+            assert "BalanceEx tells 0 BTC, Balance 2.0004" in found["evidence"]
+        world.lie("unavailable", "Balance")  # the second endpoint says nothing: nothing is sure
+        told = await world.reconcile()
+        assert (told.code, told.states) == (3, {"detected"})
+        assert "ORPHANED" in told.kinds
+        world.truth()
+        assert codes(await try_entry(world)) == []
+        assert (await world.reconcile()).code == 0
 
     on_the_floor(tmp_path, story)
 
@@ -312,7 +343,7 @@ def test_a_level_falls_after_three_clean_runs(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await protected(world)
-        world.lie("empty-answer", "BalanceEx")
+        without_money(world)
         for _ in range(3):
             await world.reconcile()
         world.truth()

@@ -329,8 +329,8 @@ STORE_TAMPERED yes
   A row was changed by hand: it says what no event ever said. It is not believed.
   -> zoe reconcile --execute, and ask who has access to the database
 VENUE_CONTRADICTION yes
-  One answer of the venue tells the same thing twice, and differently.
-  -> zoe reconcile again in a minute
+  Two answers of the venue, or two rows of one, deny each other: neither counts until they agree.
+  -> zoe reconcile again in a minute; post nothing meanwhile
 """,
     "violation in REGISTRY_AUDIT_REPORT": """
 NEGATIVE no

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from zoe_tools.domain.discrepancy import (
+    BALANCES,
     Discrepancy,
     DiscrepancyState,
     Finding,
@@ -120,7 +121,7 @@ def stepped(
 
 
 def _new(finding: Finding, now: datetime) -> Discrepancy:
-    is_confirmed = not finding.is_absence
+    is_confirmed = not (finding.is_absence or finding.is_denied)
     return Discrepancy(
         discrepancy_id=discrepancy_id(finding.kind, finding.subject, now),
         kind=finding.kind,
@@ -161,7 +162,7 @@ def _state_after(before: Discrepancy, finding: Finding, now: datetime) -> Discre
     match before.state:
         case DiscrepancyState.DETECTED:
             is_time = now - before.first_seen_at >= CONFIRM_AFTER
-            is_sure = is_time or not finding.is_absence
+            is_sure = (is_time or not finding.is_absence) and not finding.is_denied
             return DiscrepancyState.CONFIRMED if is_sure else before.state
         case DiscrepancyState.WAIVED:
             is_over = before.waived_until is not None and before.waived_until <= now
@@ -181,6 +182,8 @@ def _severity(finding: Finding, times: int) -> Severity:
 def _is_judged(each: Discrepancy, compared: Collection[str]) -> bool:
     """Whether a look at what is live can tell that it is gone."""
     if each.kind is FindingKind.BALANCE_DRIFT and each.subject in compared:
+        return True
+    if each.kind is FindingKind.VENUE_CONTRADICTION and each.subject == BALANCES:
         return True
     if each.subject.endswith(OWN_LEDGER):
         return False

@@ -8,7 +8,7 @@ over time is decided in `discrepancies.py` and `escalation.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from zoe_tools.core.reconcile_balances import check_balances, small_drifts
@@ -17,6 +17,13 @@ from zoe_tools.core.reconcile_ledger import behind, check_ledger, own_cash
 from zoe_tools.core.reconcile_orders import check_orders
 from zoe_tools.core.reconcile_positions import check_positions, managed_by_asset
 from zoe_tools.core.reconcile_records import CASH, Found, Records, records_of
+from zoe_tools.core.second_word import (
+    Questions,
+    check_answers,
+    left_unheard,
+    questions,
+    short_assets,
+)
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.plan import (
@@ -63,6 +70,7 @@ _CHECKS: tuple[Callable[[Records], Iterator[Found]], ...] = (
     check_positions,
     check_ledger,
     check_balances,
+    check_answers,
 )
 
 
@@ -72,12 +80,14 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
     Raises:
         VenueUnavailable: a part of the venue's records that is needed is missing.
     """
-    records = records_of(snapshot, is_whole=is_whole)
+    records = _completed(records_of(snapshot, is_whole=is_whole))
     findings: list[Finding] = []
     steps: list[Step] = []
     for check in _CHECKS:
         for finding, mending in check(records):
-            findings.append(finding)
+            findings.append(
+                replace(finding, is_denied=True) if left_unheard(records, finding) else finding
+            )
             steps.extend(mending)
     findings.extend(_unresolved(snapshot))
     steps.extend(_links(records, steps))
@@ -93,6 +103,19 @@ def reconcile(snapshot: Snapshot, *, is_whole: bool = True) -> Reconciliation:
         figures=_figures(records),
         compared=frozenset(records.ledger_ends),
     )
+
+
+def second_questions(
+    snapshot: Snapshot, result: Reconciliation, *, is_whole: bool = True
+) -> Questions:
+    """What to ask a second endpoint before these findings count; nothing on a clean account."""
+    if not any(each.is_absence for each in result.findings):
+        return Questions()
+    return questions(_completed(records_of(snapshot, is_whole=is_whole)), result.findings)
+
+
+def _completed(records: Records) -> Records:
+    return replace(records, short_ledger=short_assets(records))
 
 
 def is_own_story(step: Step) -> bool:

@@ -21,7 +21,7 @@ def check_balances(records: Records) -> Iterator[Found]:
     No two of them are of one moment, so a difference has to be seen again before it counts.
     """
     for asset, stands, source in _sources(records):
-        ours, total = stands[0], _total(records, asset)
+        ours, total = stands[0], total_of(records, asset)
         if any(abs(total - each) <= tolerance(records, asset) for each in stands):
             continue
         yield (
@@ -40,7 +40,7 @@ def check_balances(records: Records) -> Iterator[Found]:
 def small_drifts(records: Records) -> Iterator[str]:
     """Differences that the tolerance covers, a sentence each."""
     for asset, (ours, *_), source in _sources(records):
-        total = _total(records, asset)
+        total = total_of(records, asset)
         if ZERO < abs(total - ours) <= tolerance(records, asset):
             yield (
                 f"{asset}: {source} {short(ours)}, held are {short(total)}; the difference is"
@@ -62,7 +62,8 @@ _LEDGER = "the ledger ends at"
 _STREAM = "the balances stream told"
 
 
-def _total(records: Records, asset: str) -> Decimal:
+def total_of(records: Records, asset: str) -> Decimal:
+    """What the venue holds of it, by the read of the two that shows more."""
     held = records.balances.get(asset)
     return ZERO if held is None else held.total
 
@@ -71,6 +72,8 @@ def _sources(records: Records) -> Iterator[tuple[str, tuple[Decimal, ...], str]]
     """Asset, what the source says of it (its newest word first), and which source it is."""
     posted = records.posted
     for asset, stands in sorted(records.ledger_stands.items()):
+        if asset in records.short_ledger:
+            continue
         more = posted.get(asset, ZERO)
         yield asset, tuple(each + more for each in stands), _LEDGER
     streamed = records.snapshot.streamed_balances

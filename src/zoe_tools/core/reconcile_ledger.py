@@ -84,6 +84,7 @@ def _made_up(records: Records) -> Iterator[Finding]:
     newest = max(each.booked_at for each in records.ledger)
     for own in records.snapshot.own_ledger:
         is_told = (own.asset, own.wallet) in wallets and oldest < own.booked_at < newest
+        is_told &= own.asset not in records.short_ledger
         if is_told and own.ledger_id not in theirs:
             yield Finding(
                 kind=FindingKind.STORE_TAMPERED,
@@ -102,17 +103,33 @@ def _words(entry: LedgerEntry) -> str:
     )
 
 
-def _against_fills(records: Records) -> Iterator[Finding]:
+def lacking_legs(records: Records) -> Iterator[tuple[Fill, tuple[str, ...]]]:
+    """Executions of ours of which the whole ledger lacks a leg, with the assets of those."""
+    if not records.is_whole:
+        return
+    for fill, found in _with_legs(records):
+        instrument = records.catalogue.find(fill.symbol)
+        if instrument is not None and len(found) < _LEGS:
+            moved = {leg.asset for leg in found}
+            yield fill, tuple({instrument.base, instrument.quote} - moved)
+
+
+def _with_legs(records: Records) -> Iterator[tuple[Fill, list[LedgerEntry]]]:
+    """Each execution of ours that the venue shows, and its rows in the venue's ledger."""
     if records.ledger is None:
         return
     legs: dict[str, list[LedgerEntry]] = {}
     for entry in records.ledger:
         legs.setdefault(entry.refid, []).append(entry)
     for fill in records.venue_fills:
-        if records.our_order_of(fill) is None:
-            continue
-        found = legs.get(fill.fill_id, [])
-        if not records.is_whole and len(found) < _LEGS:
+        if records.our_order_of(fill) is not None:
+            yield fill, legs.get(fill.fill_id, [])
+
+
+def _against_fills(records: Records) -> Iterator[Finding]:
+    for fill, found in _with_legs(records):
+        is_short = not records.short_ledger.isdisjoint(fill.symbol.split("/"))
+        if len(found) < _LEGS and (is_short or not records.is_whole):
             continue  # a page may begin between the two
         evidence = _wrong_with(records, fill, found)
         if evidence:

@@ -6,8 +6,8 @@ own events say; a row that somebody changed by hand is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 CASH = "USD"
 """What the account's limits and its cash tolerance are reckoned in."""
+
+AT_ONCE = 20
+"""So many executions, or rows of the ledger, are asked for by id: what one call takes."""
 
 Found = tuple[Finding, tuple[Step, ...]]
 """A finding, and the steps that mend it; none where it is left alone."""
@@ -61,6 +64,14 @@ class Records:
     own_by_position: dict[PositionId, tuple[OrderRecord, ...]]
     positions: dict[PositionId, Position]
     adjusted: frozenset[PositionId | None]
+    ledger_begins: dict[str, LedgerEntry]
+    found_fills: frozenset[FillId]
+    found_rows: tuple[LedgerEntry, ...]
+    """What a list lacked and the venue shows when it is asked by id."""
+    denied_fills: frozenset[FillId]
+    """Booked fills that the trades lack, and of which another read of the venue's tells."""
+    short_ledger: frozenset[str] = frozenset()
+    """Assets of which the venue's ledger lacks rows, by another word of the venue's."""
 
     def ours(self, order: VenueOrder) -> OrderRecord | None:
         """Our record of a venue order."""
@@ -110,7 +121,9 @@ class Records:
         return tuple(
             each
             for each in self.recorded_fills.values()
-            if each.fill_id not in known and each.filled_at <= too_young
+            if each.fill_id not in known
+            and each.fill_id not in self.denied_fills
+            and each.filled_at <= too_young
         )
 
     @property
@@ -145,13 +158,17 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
             home.setdefault(each.venue_order_id, each)
     for name in closed_orders.keys() & open_orders.keys():
         del open_orders[name]  # it closed between the two answers
-    ledger = _part(snapshot.ledger, "the ledger", is_whole=is_whole)
+    listed_rows = _part(snapshot.ledger, "the ledger", is_whole=is_whole)
+    ledger, found_rows = _with_found(listed_rows, snapshot.asked_rows, _row_name)
+    ledger = tuple(sorted(ledger, key=_booked_at, reverse=True)) if found_rows else ledger
+    listed_fills = _part(snapshot.fills, "the trades history", is_whole=is_whole)
+    fills, found_fills = _with_found(listed_fills, snapshot.asked_fills, _fill_name)
     own = believed(snapshot)
     catalogue = value_of(snapshot.catalogue, "the instruments")
-    balances = value_of(snapshot.balances, "the balances")
+    balances = _larger(value_of(snapshot.balances, "the balances"), snapshot.asked_totals)
     balances_as_of = _as_of(snapshot.balances, snapshot.taken_at)
     rows = _named(_merged(snapshot, ledger, is_whole=is_whole), balances, catalogue)
-    return Records(
+    records = Records(
         snapshot=snapshot,
         catalogue=catalogue,
         is_whole=is_whole,
@@ -162,7 +179,7 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
             for each in (*closed_orders.values(), *open_orders.values())
             if each.client_order_id is not None
         },
-        venue_fills=_part(snapshot.fills, "the trades history", is_whole=is_whole),
+        venue_fills=fills,
         recorded_fills={each.fill_id: each for each in snapshot.recorded_fills},
         ledger=ledger if isinstance(snapshot.ledger, Reading) else None,
         ledger_ends={asset: entries[0] for asset, entries in rows.items()},
@@ -175,7 +192,74 @@ def records_of(snapshot: Snapshot, *, is_whole: bool = True) -> Records:
         own_by_position=_by_position(own),
         positions={each.position_id: each for each in snapshot.positions},
         adjusted=frozenset(each.position_id for each in snapshot.adjustments),
+        ledger_begins={asset: entries[-1] for asset, entries in rows.items()},
+        found_fills=frozenset(each.fill_id for each in found_fills),
+        found_rows=found_rows,
+        denied_fills=frozenset(),
     )
+    return replace(records, denied_fills=_denied(records) | records.found_fills)
+
+
+def _with_found(
+    listed: tuple[T, ...], asked: Reading[tuple[T, ...]] | Missing, name: Callable[[T], str]
+) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """The list, completed by what was found by id; and what that was."""
+    if isinstance(asked, Missing):
+        return listed, ()
+    shown = {name(each) for each in listed}
+    found = tuple(each for each in asked.value if name(each) not in shown)
+    return (*listed, *found), found
+
+
+def _row_name(row: LedgerEntry) -> str:
+    return row.ledger_id
+
+
+def _fill_name(fill: Fill) -> str:
+    return fill.fill_id
+
+
+def _booked_at(row: LedgerEntry) -> datetime:
+    return row.booked_at
+
+
+def _larger(
+    listed: tuple[Balance, ...], asked: Reading[tuple[Balance, ...]] | Missing
+) -> tuple[Balance, ...]:
+    """Of two reads that tell what is held, the one that shows more: one alone proves no loss."""
+    if isinstance(asked, Missing):
+        return listed
+    found = {each.asset: each for each in listed}
+    for each in asked.value:
+        known = found.get(each.asset)
+        if known is None or each.total > known.total:
+            found[each.asset] = replace(known or each, total=each.total)
+    return tuple(found.values())
+
+
+def _denied(records: Records) -> frozenset[FillId]:
+    """Fills that are missing in the trades, though their order shows as much filled as we booked.
+
+    Where QueryTrades found some, a list is short, and proves nothing of those not asked for.
+    """
+    shown = _quantities(records.venue_fills)
+    booked = _quantities(records.recorded_fills.values())
+    doubtful = sorted(records.doubtful_fills, key=lambda each: each.filled_at, reverse=True)
+    found = {each.fill_id for each in (doubtful[AT_ONCE:] if records.found_fills else ())}
+    for fill in doubtful:
+        name = fill.venue_order_id
+        order = records.closed_orders.get(name) or records.open_orders.get(name)
+        filled = ZERO if order is None else order.filled_quantity
+        if shown.get(name, ZERO) < filled and booked[name] <= filled:
+            found.add(fill.fill_id)
+    return frozenset(found)
+
+
+def _quantities(fills: Iterable[Fill]) -> dict[VenueOrderId, Decimal]:
+    found: dict[VenueOrderId, Decimal] = {}
+    for fill in fills:
+        found[fill.venue_order_id] = found.get(fill.venue_order_id, ZERO) + fill.quantity
+    return found
 
 
 def is_older(part: Reading[tuple[VenueOrder, ...]] | Missing, own: OrderRecord) -> bool:

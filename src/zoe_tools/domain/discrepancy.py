@@ -22,6 +22,10 @@ WHOLE_LOOK, LIVE_LOOK = "reconcile", "compare"
 """Components that show signs of life: all of the venue's records were compared, or what is live."""
 
 
+BALANCES = "BalanceEx"
+"""The subject of a contradiction that a look at what is live sees and unsees."""
+
+
 class FindingKind(StrEnum):
     """The classes of disagreement."""
 
@@ -121,7 +125,8 @@ class Finding:
     """What one look found; `at_stake` in `currency`, zero where no money is at stake.
 
     `subject` names the one thing it is about. `is_absence`: it rests on something the venue did not
-    show, which a second look has to confirm.
+    show, which a second look has to confirm. `is_denied`: another read of the venue's says
+    otherwise, or had to be asked and did not answer; then no number of looks confirms it.
     """
 
     kind: FindingKind
@@ -131,6 +136,7 @@ class Finding:
     at_stake: Decimal = ZERO
     currency: str = ""
     is_absence: bool = False
+    is_denied: bool = False
 
     @property
     def rule(self) -> Rule:

@@ -123,6 +123,10 @@ class Snapshot:
     reconciliation: ReconciliationState = NEVER_COMPARED
     asked_orders: Reading[tuple[VenueOrder, ...]] | Missing = NOT_GATHERED
     """By name (QueryOrders), because the lists lacked them: the second opinion on an absence."""
+    asked_totals: Reading[tuple[Balance, ...]] | Missing = NOT_GATHERED
+    asked_fills: Reading[tuple[Fill, ...]] | Missing = NOT_GATHERED
+    asked_rows: Reading[tuple[LedgerEntry, ...]] | Missing = NOT_GATHERED
+    """By Balance, QueryTrades and QueryLedgers, where the lists looked empty or short."""
     streamed_balances: Reading[tuple[Balance, ...]] | Missing = NOT_GATHERED
     """What the balances stream told last, where a loop has one."""
     changed_by_hand: tuple[tuple[OrderRecord, OrderRecord], ...] = ()

@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from zoe_tools.core.reconcile import Reconciliation, is_own_story, reconcile
+from zoe_tools.core.reconcile import Reconciliation, is_own_story
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import ReconciliationState, Response
 from zoe_tools.domain.order import VenueOrder
@@ -22,7 +22,7 @@ from zoe_tools.engine.ledger_watch import LedgerWatch
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError, VenueError
-from zoe_tools.gate.reconciliation import asked_by_name, note_reconciliation, report
+from zoe_tools.gate.reconciliation import asked_by_name, compared, note_reconciliation, report
 from zoe_tools.gather import registry_of
 from zoe_tools.store.store import Transaction
 
@@ -132,7 +132,7 @@ async def _look(
         ours = {each.venue_order_id for each in books.orders}
         ledger.forget([each for each in books.fills.value if each.venue_order_id not in ours])
     snapshot = await asked_by_name(books, venue=parts.venue, clock=parts.clock)
-    return snapshot, reconcile(snapshot, is_whole=False)
+    return await compared(snapshot, venue=parts.venue, clock=parts.clock, is_whole=False)
 
 
 def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, ...]) -> Snapshot:

@@ -7,16 +7,17 @@ exactly the run's counts; a change of level is an event of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.discrepancies import Followed, follow
 from zoe_tools.core.escalation import CLEAN_RUNS, LONG, run_of, state_after
 from zoe_tools.core.order_records import origins_of, rebuilt
 from zoe_tools.core.position_rows import as_told
-from zoe_tools.core.reconcile import Reconciliation
+from zoe_tools.core.reconcile import Reconciliation, reconcile, second_questions
 from zoe_tools.core.reconcile_orders import unseen
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import (
@@ -33,12 +34,14 @@ from zoe_tools.domain.identifiers import ClientOrderId, PositionId
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.position_event import PositionEvent
-from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading, Snapshot
 from zoe_tools.errors import VenueError
 from zoe_tools.observe.log import event
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
@@ -150,6 +153,48 @@ async def asked_by_name(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Sn
     except VenueError as error:
         return replace(snapshot, asked_orders=Missing(error.message.rstrip(".")))
     return replace(snapshot, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
+
+
+async def compared(
+    snapshot: Snapshot, *, venue: Venue, clock: Clock, is_whole: bool = True
+) -> tuple[Snapshot, Reconciliation]:
+    """What the comparison finds, once a second endpoint was asked about what looks empty or short.
+
+    On a clean account nothing more is asked. A second endpoint that does not answer leaves what
+    it was asked about unconfirmed.
+
+    Raises:
+        VenueUnavailable: a part of the venue's records that is needed is missing.
+    """
+    result = reconcile(snapshot, is_whole=is_whole)
+    asked = second_questions(snapshot, result, is_whole=is_whole)
+    if asked.is_empty:
+        return snapshot, result
+    heard = replace(
+        snapshot,
+        asked_totals=await _heard(asked.totals, venue.balances_again, clock, "Balance"),
+        asked_fills=await _heard(
+            bool(asked.fills), lambda: venue.fills_named(asked.fills), clock, "QueryTrades"
+        ),
+        asked_rows=await _heard(
+            bool(asked.rows), lambda: venue.ledger_rows(asked.rows), clock, "QueryLedgers"
+        ),
+    )
+    return heard, reconcile(heard, is_whole=is_whole)
+
+
+async def _heard(
+    is_asked: bool,  # noqa: FBT001 - it stands first in three calls of one form
+    call: Callable[[], Awaitable[tuple[T, ...]]],
+    clock: Clock,
+    source: str,
+) -> Reading[tuple[T, ...]] | Missing:
+    if not is_asked:
+        return NOT_GATHERED
+    try:
+        return Reading(await call(), clock.now(), source)
+    except VenueError as error:
+        return Missing(error.message.rstrip("."))
 
 
 def _with_rows(transaction: Transaction, snapshot: Snapshot) -> Snapshot:

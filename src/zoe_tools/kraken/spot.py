@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry, LedgerPage
 from zoe_tools.domain.market import Book, PublicTrade, Quote, VenueMode
@@ -22,6 +22,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import VenueMisbehaved, VenueRejected, VenueUnavailable
 from zoe_tools.kraken import codec, wire
+from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.order_answers import is_gone
 from zoe_tools.kraken.order_entry import OrderEntry
 from zoe_tools.kraken.order_wire import OrderWire
@@ -55,6 +56,7 @@ class KrakenSpot(OrderEntry):
         super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders, time=time)
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
+        self._single = AccountReads(rest, self._known)
         self._reading: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     # public
@@ -285,6 +287,18 @@ class KrakenSpot(OrderEntry):
             rows=tuple(each for each in found if each.booked_at >= since),
             is_all=len(found) < PAGE_ROWS,
         )
+
+    async def balances_again(self) -> tuple[Balance, ...]:
+        """What is held, by Balance; holds are not told apart."""
+        return await self._single.totals()
+
+    async def fills_named(self, fill_ids: Sequence[FillId]) -> tuple[Fill, ...]:
+        """These executions, by QueryTrades; ids the venue does not know are absent."""
+        return await self._single.fills(fill_ids)
+
+    async def ledger_rows(self, ledger_ids: Sequence[LedgerId]) -> tuple[LedgerEntry, ...]:
+        """These rows, by QueryLedgers; ids the venue does not know are absent."""
+        return await self._single.ledger_entries(ledger_ids)
 
     # the catalogue
 

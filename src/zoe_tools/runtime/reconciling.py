@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from zoe_tools.core.reconcile import Reconciliation, reconcile
+from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.gate.reconciliation import Noted, completed, note_reconciliation, report
+from zoe_tools.gate.reconciliation import Noted, compared, completed, note_reconciliation, report
 from zoe_tools.gather import Need
 from zoe_tools.runtime.context import Context
 
@@ -53,7 +53,7 @@ async def reconcile_once(context: Context) -> tuple[Snapshot, Reconciliation]:
     snapshot = await completed(
         snapshot, venue=context.venue, store=context.store, clock=context.clock
     )
-    return snapshot, reconcile(snapshot)
+    return await compared(snapshot, venue=context.venue, clock=context.clock)
 
 
 async def written_down(
