@@ -599,3 +599,23 @@ def test_a_stop_that_somebody_placed_and_zoe_linked_is_its_stop() -> None:
     found = reconcile(agreeing(orders=(ENTRY,), open_orders=read((theirs,)), positions=(held,)))
 
     assert found.findings == ()
+
+
+def test_a_stop_of_a_position_that_was_given_up_is_told_beside_another() -> None:
+    """Together they cover more than is managed; alone in its instrument it is not too much."""
+    names: dict[str, Any] = {
+        "client_order_id": ClientOrderId("77777777-2222-4333-8444-555555555555"),
+        "venue_order_id": VenueOrderId("OOLDST-AAAAA-AAAAA1"),
+    }
+    old = replace(STOP, **names, position_id=PositionId("P0"))
+    found = reconcile(
+        agreeing(
+            orders=(ENTRY, STOP, old),
+            open_orders=read((VENUE_STOP, replace(VENUE_STOP, **names))),
+            given_up=frozenset({PositionId("P0")}),
+        )
+    )
+
+    (finding,) = found.findings
+    assert (finding.kind, finding.subject) == (FindingKind.STOP_QTY, "P1")
+    assert "0.0004 more would be sold by OOLDST-AAAAA-AAAAA1 (0.0004) of P0" in finding.evidence

@@ -80,6 +80,28 @@ def test_a_linked_stop_needs_nothing() -> None:
     assert plan_recover_sl(world(STOP, orders=(OURS,), positions=(linked,))).is_empty
 
 
+def test_a_stop_of_a_position_that_was_given_up_is_too_much_beside_another() -> None:
+    """Both would fire: the managed coins would be sold, and as many that are nobody's here."""
+    names: dict[str, Any] = {
+        "client_order_id": ClientOrderId("old"),
+        "venue_order_id": VenueOrderId("OOLD"),
+    }
+    old = replace(STOP, **names)
+    stray = replace(OURS, **names, position_id=PositionId("P0"))
+    held = make_position(stop_venue_order_id=STOP.venue_order_id)
+    both: dict[str, Any] = {
+        "orders": (OURS, stray),
+        "positions": (held,),
+        "given_up": frozenset({PositionId("P0")}),
+    }
+    (step,) = plan_recover_sl(world(STOP, old, **both)).steps
+    assert isinstance(step, CancelOrder)
+    assert step.venue_order_id == old.venue_order_id
+
+    alone = both | {"positions": ()}
+    assert plan_recover_sl(world(STOP, old, **alone)).is_empty
+
+
 @pytest.mark.parametrize(
     "other",
     [

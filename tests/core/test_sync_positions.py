@@ -24,6 +24,7 @@ from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
     AmendOrder,
+    CancelOrder,
     LinkStop,
     PlaceOrder,
     Plan,
@@ -213,6 +214,48 @@ def test_adopting_by_name_makes_a_position_and_its_stop() -> None:
     assert plan.notes == ("BTC: 1.5 are not managed and were left alone.",)
     assert isinstance(priced.steps[0], AdoptPosition)
     assert priced.steps[0].position.average_cost == d("50000")
+
+
+def test_coins_that_were_given_up_are_adopted_with_the_stop_that_rests_for_them() -> None:
+    """One stop over one holding: linked, grown to what is adopted, at its own price and cost."""
+    given_up: dict[str, Any] = {
+        "positions": (),
+        "given_up": frozenset({PositionId("P1")}),
+        "balances": (Balance(asset="BTC", total=d("2"), hold=d("0.0004")),),
+    }
+    same = plan_sync_positions(world(**given_up, adopted=((BTC, d("0.0004")),)))
+    more = plan_sync_positions(world(**given_up, adopted=((BTC, d("0.5")),)))
+
+    adopted, linked = same.steps
+    assert isinstance(adopted, AdoptPosition)
+    assert isinstance(linked, LinkStop)
+    assert adopted.position.average_cost == d("60240")
+    assert (linked.position_id, linked.order) == (adopted.position.position_id, STOP)
+    assert same.notes[0] == "BTC/USD: 60240 each is what these coins cost before."
+    assert kinds(more) == [AdoptPosition, LinkStop, AmendOrder]
+    assert isinstance(more.steps[0], AdoptPosition)
+    assert more.steps[0].position.average_cost == d("59999.9")
+
+
+def test_a_target_of_what_was_given_up_makes_room_for_the_stop() -> None:
+    """It would sell coins beside those that the stop holds."""
+    names: dict[str, Any] = {
+        "client_order_id": ClientOrderId("T"),
+        "venue_order_id": VenueOrderId("O-T"),
+    }
+    own = make_order(**names, side=Side.SELL, purpose="take_profit", position_id=PositionId("P1"))
+    target = make_venue_order(**names, side=Side.SELL, limit_price=d("66000"))
+    plan = plan_sync_positions(
+        world(
+            positions=(),
+            given_up=frozenset({PositionId("P1")}),
+            orders=(ENTRY, STOP_ORDER, own),
+            open_orders=(STOP, target),
+            balances=(Balance(asset="BTC", total=d("2"), hold=d("0.0008")),),
+            adopted=((BTC, d("0.0004")),),
+        )
+    )
+    assert kinds(plan) == [AdoptPosition, LinkStop, CancelOrder]
 
 
 def test_adopting_what_is_managed_already_adds_nothing() -> None:

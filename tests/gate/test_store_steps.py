@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from builders import ETH, NOON, d, make_position
+from builders import ETH, NOON, d, make_fill, make_order, make_position, make_venue_order
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import PositionId
-from zoe_tools.domain.plan import AdjustPosition, AdoptPosition, OutcomeState
+from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    AdoptPosition,
+    LinkStop,
+    OutcomeState,
+    RecordFill,
+)
 from zoe_tools.domain.position import PositionStatus
 
 IN_ERROR = make_position(
@@ -42,5 +49,40 @@ def test_a_row_in_error_is_neither_adopted_nor_adjusted_and_the_other_steps_are_
         assert other.state is OutcomeState.DONE
         assert await desk.read(lambda tx: tx.position(PositionId("P1"))) == IN_ERROR
         assert await desk.read(lambda tx: tx.given_up()) == {PositionId("P1")}
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_is_linked_to_its_coins_new_position_sells_what_that_manages(
+    tmp_path: Path,
+) -> None:
+    """Its execution is booked there: a row in error takes none."""
+    own = make_order(
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        purpose="stop",
+        trigger_price=d("58800"),
+        position_id=IN_ERROR.position_id,
+    )
+    rests = make_venue_order(
+        side=Side.SELL,
+        order_type=OrderType.STOP_LOSS,
+        limit_price=None,
+        trigger_price=d("58800"),
+    )
+    again = make_position(position_id=PositionId("P2"), origin="adopted")
+    sold = make_fill(side=Side.SELL, quantity=d("0.0004"), price=d("58790"), fee=d("0"))
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.copy_position(IN_ERROR))
+        await desk.read(lambda tx: tx.record_order(own))
+        await desk.do(
+            AdoptPosition(position=again, reason="test"),
+            LinkStop(position_id=again.position_id, order=rests, reason="test"),
+            RecordFill(fill=sold, reason="test"),
+        )
+        after = await desk.read(lambda tx: tx.position(again.position_id))
+        assert after is not None
+        assert (after.status, after.exit_reason) == (PositionStatus.CLOSED, "stop_loss")
 
     at_the_desk(tmp_path, story)

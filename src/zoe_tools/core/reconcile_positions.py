@@ -19,6 +19,7 @@ from zoe_tools.core.accounting import (
     quote_of,
 )
 from zoe_tools.core.adjustments import made_by
+from zoe_tools.core.given_up import told_of, too_much_beside, total_of
 from zoe_tools.core.position_rows import figures_changed, prices_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
@@ -88,6 +89,7 @@ def _check_positions(records: Records) -> Iterator[Found]:
     yield from ((each, ()) for each in _against_holdings(records, held.values()))
     exits = _exits(records)
     for position in held.values():
+        yield from ((each, ()) for each in _beside(records, position))
         yield from (
             (each, ()) for each in _check_stops(records, position, exits.get(position.position_id))
         )
@@ -410,6 +412,24 @@ def _left_to_targets(records: Records, position: Position, exits: _Exits) -> Dec
         ZERO,
     )
     return min(exits.in_targets, planned)
+
+
+def _beside(records: Records, position: Position) -> Iterator[Finding]:
+    """What rests for a position that was given up would sell what nobody manages, beside this."""
+    left = too_much_beside(records.snapshot, position, tuple(records.open_orders.values()))
+    if left:
+        beyond = total_of(left)
+        yield Finding(
+            kind=FindingKind.STOP_QTY,
+            subject=position.position_id,
+            symbol=position.symbol,
+            evidence=(
+                f"beside what protects the {short(position.quantity)} {base_of(position.symbol)}"
+                f" that are managed, {short(beyond)} more would be sold by {told_of(left)}"
+            ),
+            at_stake=beyond * position.average_cost,
+            currency=quote_of(position.symbol),
+        )
 
 
 def _check_stops(records: Records, position: Position, exits: _Exits | None) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of, book, in_time_order, order_of
+from zoe_tools.core.given_up import taken_back, too_much_beside
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.position_rows import told_gone
 from zoe_tools.core.protection import (
@@ -197,6 +198,8 @@ def _is_on_the_right_side(position: Position, order: VenueOrder, quote: Quote | 
 
 
 def _recover(world: _World, position: Position) -> Iterator[Step | str]:
+    for each in too_much_beside(world.snapshot, position, world.open_orders):
+        yield taken_back(each, f"beside {position.position_id} it would sell what is not managed")
     instrument = world.catalogue.resolve(position.symbol)
     stops = own_stops(position, world.snapshot.orders, world.open_orders)
     needed = instrument.floor_quantity(position.quantity) - sum(

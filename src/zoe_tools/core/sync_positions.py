@@ -20,6 +20,7 @@ from zoe_tools.core.accounting import (
     next_standing,
     order_of,
 )
+from zoe_tools.core.given_up import Leftover, resting_of_given_up, taken_back
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
@@ -278,6 +279,10 @@ def _adopted(
                 )
             continue
         _demand_holding(world, instrument, quantity)
+        left = resting_of_given_up(world.snapshot, instrument.symbol, world.open_orders)
+        known = _cost_before(world, left, quantity)
+        if known is not None and price is None:
+            notes.append(f"{symbol}: {short(known)} each is what these coins cost before.")
         position = Position(
             position_id=PositionId(
                 f"P-{ADOPTED}-{instrument.base}-{world.snapshot.taken_at:%Y%m%dT%H%M%S%f}"
@@ -287,7 +292,7 @@ def _adopted(
             status=PositionStatus.OPEN,
             quantity=quantity,
             entry_quantity=quantity,
-            average_cost=price or _bid(world, instrument.symbol),
+            average_cost=price or known or _bid(world, instrument.symbol),
             opened_at=world.snapshot.taken_at,
             origin=ADOPTED,
             initial_quantity=quantity,
@@ -298,8 +303,33 @@ def _adopted(
                 position=position, reason=f"the operator adopts {short(quantity)} {symbol}"
             )
         )
-        made.append(position)
+        made.append(_with_what_rests(position, left, steps))
     return made
+
+
+def _cost_before(world: _World, left: Sequence[Leftover], quantity: Decimal) -> Decimal | None:
+    """What the coins cost that a position was given up with, while an order of it holds them."""
+    for name in dict.fromkeys(record.position_id for record, _ in left):
+        ours = {each.venue_order_id for each in world.snapshot.orders if each.position_id == name}
+        fills = _merged(world, {each for each in ours if each is not None})
+        folded = fold_fills(fills, position_id=PositionId("-"))
+        if folded is not None and folded.quantity >= quantity:
+            return folded.average_cost
+    return None
+
+
+def _with_what_rests(position: Position, left: Sequence[Leftover], steps: list[Step]) -> Position:
+    """The stop that rests for these coins already is this position's; what else rests is gone."""
+    stop = next((order for _, order in left if order.order_type.is_stop), None)
+    if stop is not None:
+        why = "it rests for these coins, whose position was given up"
+        steps.append(LinkStop(position_id=position.position_id, order=stop, reason=why))
+        position = replace(
+            position, stop_venue_order_id=stop.venue_order_id, stop_price=stop.trigger_price
+        )
+    why = "the position that it was placed for was given up"
+    steps.extend(taken_back(each, why) for each in left if each[1] is not stop)
+    return position
 
 
 def _demand_holding(world: _World, instrument: Instrument, quantity: Decimal) -> None:

@@ -293,7 +293,18 @@ def _link(
         at=now,
     )
     transaction.record_position(linked, by_operator=True)
+    _rehome(transaction, position_id, order)
     return "", "stop linked"
+
+
+def _rehome(transaction: Transaction, position_id: PositionId, order: VenueOrder) -> None:
+    """What it sells is the position's from now on, whose coins a position was given up with."""
+    own = transaction.order_by_venue_id(order.venue_order_id)
+    if own is None or own.position_id in (None, position_id):
+        return
+    before = transaction.position(own.position_id)
+    if before is not None and before.status.is_given_up:
+        transaction.record_order(replace(own, position_id=position_id))
 
 
 def _set_targets(
