@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from sqlalchemy import text as sql
 
 from builders import LIVE, d, make_request, place
 from fakes import Desk, at_the_desk, command_io
+from zoe_tools.commands.check_tp_coverage import _check
 from zoe_tools.commands.recover_sl import _recover
+from zoe_tools.commands.repair_tp import _repair
+from zoe_tools.commands.sync_positions import _sync
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.errors import ConsentMissing, VenueRejected
+from zoe_tools.errors import ConsentMissing, VenueRejected, VenueUnavailable
 
 
 async def recover(desk: Desk, *, execute: bool) -> tuple[int, str]:
@@ -48,6 +52,41 @@ def test_a_missing_stop_is_planned_then_placed_then_nothing_is_left_to_do(tmp_pa
         desk.venue.calls.clear()
         assert (await recover(desk, execute=True))[0] == 0
         assert desk.venue.writes == []
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_plans_by_open_orders_asks_by_id_for_those_that_the_list_lacks(
+    tmp_path: Path,
+) -> None:
+    """An empty list is no lost stop: nothing is planned, and the coverage is as it was."""
+
+    async def said(desk: Desk) -> list[tuple[int, str]]:
+        told = [await recover(desk, execute=False)]
+        for command, work in (
+            ("sync-positions", _sync),
+            ("repair-tp", partial(_repair, arguments=(("mode", "resting"),))),
+        ):
+            context, invocation, out = command_io(desk, command)
+            told.append((await work(context, invocation, execute=False), out.getvalue()))
+        context, invocation, out = command_io(desk, "check-tp-coverage")
+        told.append((await _check(context, invocation.printer()), out.getvalue()))
+        return told
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await recover(desk, execute=True)
+        before = await said(desk)
+        desk.venue.lists_nothing = True
+        desk.venue.calls.clear()
+        assert await said(desk) == before
+        assert "orders" in {name for name, _ in desk.venue.calls}
+        assert await recover(desk, execute=True) == before[0]
+        assert desk.venue.writes == []
+
+        desk.venue.cue("orders", VenueUnavailable("The venue cannot be reached."))
+        with pytest.raises(VenueUnavailable, match="without the open orders"):
+            await recover(desk, execute=False)
 
     at_the_desk(tmp_path, story)
 

@@ -19,6 +19,7 @@ from zoe_tools.gather import Need
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
+from zoe_tools.runtime.reconciling import look_by_id
 
 _NEEDS = frozenset({Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
 _FINDINGS = 3
@@ -53,7 +54,7 @@ def check_tp_coverage(ctx: typer.Context) -> int:
 
 
 async def _check(context: Context, printer: Printer) -> int:
-    snapshot = await context.look(_NEEDS)
+    snapshot = await look_by_id(context, _NEEDS)
     loop_is_running = await context.store.run(
         lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
     )

@@ -22,6 +22,7 @@ from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+from zoe_tools.runtime.reconciling import look_by_id
 
 _NEEDS = frozenset(
     {
@@ -66,7 +67,7 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
     """How this command looks and plans."""
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = as_booked(await context.look(_NEEDS))
+        snapshot = as_booked(await look_by_id(context, _NEEDS))
         return snapshot, plan_recover_sl(snapshot)
 
     return with_arguments(look, arguments)

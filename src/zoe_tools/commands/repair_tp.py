@@ -29,6 +29,7 @@ from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+from zoe_tools.runtime.reconciling import look_by_id
 
 _NEEDS = frozenset({Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.QUOTES})
 _FINDINGS = 3
@@ -75,7 +76,7 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
     mode = _mode_of(value_of(arguments, "mode"))
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await context.look(_NEEDS)
+        snapshot = await look_by_id(context, _NEEDS)
         runs = await _loop_runs(context, snapshot)
         return snapshot, plan_repair_tp(snapshot, loop_is_running=runs, mode=mode)
 
@@ -131,7 +132,7 @@ async def _is_something_left(context: Context, snapshot: Snapshot, plan: Plan) -
     runs = await _loop_runs(context, snapshot)
     is_on_its_way = runs and any(isinstance(step, SetTargets) for step in plan.steps)
     if not plan.is_empty:
-        snapshot = await context.look(_NEEDS)
+        snapshot = await look_by_id(context, _NEEDS)
     found = {row.coverage for row in check_tp_coverage(snapshot, loop_is_running=runs)}
     found -= {Coverage.OK}
     return bool(found - TARGETS_ALONE if is_on_its_way else found)

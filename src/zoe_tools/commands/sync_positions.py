@@ -35,7 +35,7 @@ from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
-from zoe_tools.runtime.reconciling import SECOND_LOOK_S
+from zoe_tools.runtime.reconciling import SECOND_LOOK_S, look_by_id
 
 _NEEDS = frozenset(
     {Need.MODE, Need.CATALOGUE, Need.BALANCES, Need.OPEN_ORDERS, Need.NEW_FILLS, Need.QUOTES}
@@ -102,7 +102,7 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
     async def look() -> tuple[Snapshot, Plan]:
         catalogue = await context.venue.catalogue()
         adopted = tuple((catalogue.resolve(name).symbol, quantity) for name, quantity in wanted)
-        snapshot = await context.look(_NEEDS, adopted=adopted)
+        snapshot = await look_by_id(context, _NEEDS, adopted=adopted)
         return snapshot, plan_sync_positions(snapshot, adopt_price=cost)
 
     return with_arguments(look, arguments)

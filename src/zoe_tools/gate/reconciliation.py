@@ -155,6 +155,21 @@ async def asked_by_name(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Sn
     return replace(snapshot, asked_orders=Reading(asked, clock.now(), "QueryOrders"))
 
 
+async def with_all_orders(snapshot: Snapshot, *, venue: Venue, clock: Clock) -> Snapshot:
+    """The snapshot with those open orders, too, that the list lacks and the venue shows by id.
+
+    For what plans by open orders. Where the venue cannot be asked by id, the list is missing.
+    """
+    listed = snapshot.open_orders
+    if isinstance(listed, Missing):
+        return snapshot
+    asked = (await asked_by_name(snapshot, venue=venue, clock=clock)).asked_orders
+    if isinstance(asked, Missing):
+        return snapshot if asked is NOT_GATHERED else replace(snapshot, open_orders=asked)
+    found = tuple(each for each in asked.value if not each.status.is_terminal)
+    return replace(snapshot, open_orders=replace(listed, value=(*listed.value, *found)))
+
+
 async def compared(
     snapshot: Snapshot, *, venue: Venue, clock: Clock, is_whole: bool = True
 ) -> tuple[Snapshot, Reconciliation]:

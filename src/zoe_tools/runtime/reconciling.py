@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 from zoe_tools.core.reconcile import Reconciliation
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.gate.reconciliation import Noted, compared, completed, note_reconciliation, report
+from zoe_tools.gate.reconciliation import (
+    Noted,
+    compared,
+    completed,
+    note_reconciliation,
+    report,
+    with_all_orders,
+)
 from zoe_tools.gather import Need
 from zoe_tools.runtime.context import Context
 
@@ -54,6 +63,21 @@ async def reconcile_once(context: Context) -> tuple[Snapshot, Reconciliation]:
         snapshot, venue=context.venue, store=context.store, clock=context.clock
     )
     return await compared(snapshot, venue=context.venue, clock=context.clock)
+
+
+async def look_by_id(
+    context: Context,
+    needs: frozenset[Need],
+    *,
+    adopted: tuple[tuple[Symbol, Decimal], ...] = (),
+) -> Snapshot:
+    """`Context.look` for what plans by open orders: ours that the list lacks are asked by id.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    snapshot = await context.look(needs, adopted=adopted)
+    return await with_all_orders(snapshot, venue=context.venue, clock=context.clock)
 
 
 async def written_down(
