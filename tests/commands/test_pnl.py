@@ -278,11 +278,11 @@ def test_what_was_seen_is_kept_and_nothing_else(tmp_path: Path) -> None:
         assert point.gross == d("30999.95")
         assert await desk.read(lambda tx: tx.pnl_days()) == ()
 
-        assert "Kept in pnl_daily: 1 days" in await reported(desk, execute=True)
+        assert "Kept in pnl_daily: 1 day," in await reported(desk, execute=True)
         (day,) = await desk.read(lambda tx: tx.pnl_days())
         assert (day.date.isoformat(), day.realised_pnl, day.wins) == ("2026-01-05", d("24.129"), 1)
         assert not day.is_final
-        assert "Kept in pnl_daily: 0 days" in await reported(desk, execute=True)
+        assert "Kept in pnl_daily: 0 days," in await reported(desk, execute=True)
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -265,7 +265,7 @@ def test_closed_orders_of_others_are_a_note() -> None:
     result = reconcile(agreeing(closed_orders=read((VENUE_ENTRY, theirs))))
 
     assert result.findings == ()
-    assert result.notes == ("1 closed orders at the venue were not placed here; left alone.",)
+    assert result.notes == ("1 closed order at the venue was not placed here; left alone.",)
 
 
 def test_an_account_with_earlier_holdings_of_the_asset_is_clean() -> None:
@@ -370,7 +370,7 @@ def test_defect_10_a_row_shows_what_was_measured_and_nothing_else() -> None:
     assert reconcile(agreeing(own_ledger=LEDGER)).figures.local_cash == d("975.904")
     behind = reconcile(agreeing(own_ledger=LEDGER[1:]))
     assert behind.figures.local_cash is None
-    assert any("lacks 1 rows of the venue's" in note for note in behind.notes)
+    assert any("lacks 1 row of the venue's" in note for note in behind.notes)
 
 
 def test_what_was_posted_is_part_of_our_own_cash() -> None:

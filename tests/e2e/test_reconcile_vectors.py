@@ -354,6 +354,34 @@ def test_a_level_falls_after_three_clean_runs(tmp_path: Path) -> None:
     on_the_floor(tmp_path, story)
 
 
+def test_reconcile_is_not_clean_while_entries_are_kept_back(tmp_path: Path) -> None:
+    """Critical and nothing found any more: exit 3, said in the first line, three names at most."""
+
+    async def story(world: World) -> str:
+        await protected(world)
+        for number in range(4):
+            await world.enter(quantity=f"0.000{number + 1}")
+        await world.protect()
+        lies = ("TradesHistory", "ClosedOrders", "QueryTrades")
+        for where in lies:
+            world.lie("empty-answer", where)
+        await world.clock.sleep(90)
+        assert [(await world.reconcile()).code for _ in range(3)] == [3, 3, 3]
+        world.truth()
+        context, invocation, out = command_io(world.desk, "reconcile")
+        assert await _reconcile(context, invocation, execute=False) == 3
+        after = [await world.reconcile() for _ in range(2)]
+        assert [(each.code, each.kinds) for each in after] == [(3, ()), (0, ())]
+        return out.getvalue()
+
+    words = " ".join(on_the_floor(tmp_path, story).split())
+    assert "0 discrepancies, and no entries" in words
+    told = words.partition("CRITICAL: no entries. ")[2].partition("Entries are allowed")[0]
+    assert told.count("PHANTOM_FILL of") == 3
+    assert "and 2 more" in told
+    assert "again after 1 of 3 comparisons in a row without a finding" in words
+
+
 def test_what_was_found_is_shown_within_eighty_columns(tmp_path: Path) -> None:
     """Name, class, state, evidence and money; and that entries are kept back."""
 

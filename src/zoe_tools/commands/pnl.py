@@ -20,6 +20,7 @@ from zoe_tools.core.pnl import PnlInput, PnlReport, assess_pnl, history_in, name
 from zoe_tools.core.pnl_daily import pnl_days
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.lot import LotMethod
+from zoe_tools.domain.words import counted
 from zoe_tools.engine.worth import keep_days, keep_seen, pnl_input
 from zoe_tools.errors import ConfigError, StoreError
 from zoe_tools.kraken.asset_names import name_among
@@ -139,7 +140,8 @@ async def _pnl(context: Context, invocation: Invocation, ask: Ask) -> int:
             lambda tx: keep_days(tx, given, reconciled_at=seen.reconciled_at)
         )
         printer.line()
-        printer.line(f"Kept in pnl_daily: {changed} days that were new or came out otherwise.")
+        told = counted(changed, "day")
+        printer.line(f"Kept in pnl_daily: {told}, new or come out otherwise.")
     printer.result(_result(report, days, is_executed=ask.execute))
     return 0
 

@@ -24,12 +24,13 @@ from zoe_tools.commands.planning import (
 )
 from zoe_tools.core.reconcile import Reconciliation
 from zoe_tools.core.reconcile_statements import Statement, plan_statement
-from zoe_tools.domain.discrepancy import Discrepancy, FindingKind
+from zoe_tools.domain.discrepancy import Discrepancy, FindingKind, ReconciliationState
 from zoe_tools.domain.identifiers import IntentId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
+from zoe_tools.domain.words import counted
 from zoe_tools.errors import ConfigError
 from zoe_tools.gate.gate import Regather
 from zoe_tools.gate.receipt import Receipt
@@ -159,7 +160,15 @@ async def _reconcile(
         snapshot, result = await reconcile_twice(context)
     noted = await written_down(context, snapshot, result, actions_taken=done)
     saved = kept.keep(sealed(kept.lasting(_plan(snapshot, result)), snapshot))
-    return _report(printer, result, recovery, noted, execute=execute, saved=saved)
+    return _report(
+        printer,
+        result,
+        recovery,
+        noted,
+        execute=execute,
+        saved=saved,
+        clean_runs_needed=context.policy.reconcile_clean_runs,
+    )
 
 
 async def _audit(context: Context, printer: Printer) -> None:
@@ -285,12 +294,15 @@ def _report(
     *,
     execute: bool,
     saved: str,
+    clean_runs_needed: int,
 ) -> int:
     seen = noted.followed.seen
     findings = tuple(each for each in seen if each.is_open)
     settled = tuple(each for each in seen if not each.is_open)
-    code = _exit_code(findings, execute=execute)
-    printer.heading(f"{len(findings)} discrepancies")
+    code = _exit_code(findings, noted.state, execute=execute)
+    printer.heading(_headline(len(findings), noted.state))
+    if not findings:
+        show_standing(printer, noted.state, clean_runs_needed=clean_runs_needed)
     for each in findings:
         show_discrepancy(printer, each)
     if settled:
@@ -299,10 +311,11 @@ def _report(
         show_discrepancy(printer, each)
     for note in (*recovery.notes, *result.notes):
         printer.wrapped("  note: ", note)
-    show_standing(printer, noted.state)
+    if findings:
+        show_standing(printer, noted.state)
     if result.steps and not execute:
         line = printer.to_run("zoe reconcile --execute")
-        printer.line(f"{len(result.steps)} steps can be booked: {line}")
+        printer.line(f"{counted(len(result.steps), 'step')} can be booked: {line}")
     if saved:
         printer.line(saved)
     printer.result(
@@ -346,7 +359,15 @@ def _settled(found: Resolution) -> Settled:
     )
 
 
-def _exit_code(findings: tuple[Discrepancy, ...], *, execute: bool) -> int:
+def _headline(count: int, state: ReconciliationState) -> str:
+    """Never as if all were well while entries are kept back."""
+    told = counted(count, "discrepancy", "discrepancies")
+    return f"{told}, and no entries" if state.pauses_account else told
+
+
+def _exit_code(
+    findings: tuple[Discrepancy, ...], state: ReconciliationState, *, execute: bool
+) -> int:
     if execute and any(each.kind is FindingKind.UNRESOLVED_INTENT for each in findings):
         return _UNKNOWN
-    return _FINDINGS if findings else 0
+    return _FINDINGS if findings or state.pauses_account or state.paused else 0

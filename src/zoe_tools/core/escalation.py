@@ -26,6 +26,7 @@ from zoe_tools.domain.discrepancy import (
 )
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.words import few
 
 CLEAN_RUNS = 3
 """So many runs in a row without a confirmed finding that does more than page bring a level back."""
@@ -203,7 +204,7 @@ def state_after(
     return ReconciliationState(
         level=level,
         is_degraded=bool(degraded),
-        reason="; ".join(dict.fromkeys(reasons)) or kept,
+        reason=few(tuple(dict.fromkeys(reasons)), "; ") or kept,
         since=before.since if is_same and before.since is not None else now,
         clean_runs=clean,
         last_run_at=now,

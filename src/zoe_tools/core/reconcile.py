@@ -35,6 +35,7 @@ from zoe_tools.domain.plan import (
     Step,
 )
 from zoe_tools.domain.snapshot import Reading, Snapshot
+from zoe_tools.domain.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,8 @@ def _unresolved(snapshot: Snapshot) -> Iterator[Finding]:
 def _foreign(records: Records) -> Iterator[str]:
     foreign = sum(records.ours(order) is None for order in records.closed_orders.values())
     if foreign:
-        yield f"{foreign} closed orders at the venue were not placed here; left alone."
+        was = "was" if foreign == 1 else "were"
+        yield f"{counted(foreign, 'closed order')} at the venue {was} not placed here; left alone."
 
 
 def _short_lists(records: Records) -> Iterator[str]:
@@ -171,8 +173,8 @@ def _short_lists(records: Records) -> Iterator[str]:
         found = sum(not each.status.is_terminal for each in asked.value)
         if found:
             yield (
-                f"The venue's list of open orders lacked {found} of ours that it shows when asked"
-                " by id; they count as open."
+                f"The venue's list of open orders lacked {counted(found, 'order')} of ours that it"
+                " shows when asked by id; what it shows counts as open."
             )
 
 

@@ -12,6 +12,7 @@ from zoe_tools.domain.identifiers import FillId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.plan import RecordFill
+from zoe_tools.domain.words import counted
 
 
 def check_fills(records: Records) -> Iterator[Found]:
@@ -80,8 +81,8 @@ def _pending(records: Records, name: VenueOrderId, fills: list[Fill]) -> Found:
     order = records.our_order_of(fills[0])
     quantity = sum((each.quantity for each in fills), ZERO)
     evidence = (
-        f"our entry has {len(fills)} executions at the venue, {short(quantity)} {fills[0].symbol}"
-        " in all; here it was pending"
+        f"our entry has {counted(len(fills), 'execution')} at the venue,"
+        f" {short(quantity)} {fills[0].symbol} in all; here it was pending"
     )
     finding = Finding(
         kind=FindingKind.PENDING_ADOPTED,

@@ -18,6 +18,7 @@ from zoe_tools.domain.ledger import LedgerEntry, is_same, second_of
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.wallet import MAIN
+from zoe_tools.domain.words import counted
 
 _LEGS = 2
 """A trade moves two assets."""
@@ -47,8 +48,8 @@ def behind(records: Records) -> Iterator[str]:
     lacking = _lacking(records)
     if records.snapshot.own_ledger and lacking:
         yield (
-            f"Our ledger lacks {lacking} rows of the venue's: `zoe ledger import --from-venue"
-            " --execute`."
+            f"Our ledger lacks {counted(lacking, 'row')} of the venue's: `zoe ledger import"
+            " --from-venue --execute`."
         )
 
 

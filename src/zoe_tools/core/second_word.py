@@ -17,13 +17,13 @@ from zoe_tools.domain.discrepancy import BALANCES, Finding, FindingKind
 from zoe_tools.domain.identifiers import FillId, LedgerId
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
+from zoe_tools.domain.words import few
 
 _OF_BALANCES = frozenset(
     {FindingKind.ORPHANED, FindingKind.QTY_MISMATCH, FindingKind.BALANCE_DRIFT}
 )
 _OF_FILLS = frozenset({FindingKind.PHANTOM_FILL, FindingKind.DUPLICATE_FILL})
 _OF_LEDGER = frozenset({FindingKind.LEDGER_MISMATCH, FindingKind.BALANCE_DRIFT})
-_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,27 +110,21 @@ def _balances(records: Records) -> Iterator[tuple[str, str]]:
         if abs(held.total - listed.get(asset, ZERO)) > tolerance(records, asset)
     ]
     if told:
-        yield BALANCES, f"BalanceEx tells {_few(told, '; ')}"
+        yield BALANCES, f"BalanceEx tells {few(told, '; ')}"
 
 
 def _trades(records: Records) -> Iterator[tuple[str, str]]:
     lacking = sorted(records.denied_fills)
     if lacking:
         who = "QueryTrades shows them" if records.found_fills else "the orders show them filled"
-        yield "TradesHistory", f"TradesHistory lacks {_few(lacking, ', ')}; {who}"
+        yield "TradesHistory", f"TradesHistory lacks {few(lacking)}; {who}"
 
 
 def _ledger(records: Records) -> Iterator[tuple[str, str]]:
     assets = sorted(records.short_ledger)
     if assets:
         who = "QueryLedgers shows" if records.found_rows else "trades and balances show"
-        yield "Ledgers", f"Ledgers lacks rows of {_few(assets, ', ')} that {who}"
-
-
-def _few(names: Sequence[str], between: str) -> str:
-    more = len(names) - _NAMES
-    shown = between.join(names[:_NAMES])
-    return shown if more <= 0 else f"{shown} and {more} more"
+        yield "Ledgers", f"Ledgers lacks rows of {few(assets)} that {who}"
 
 
 def left_unheard(records: Records, finding: Finding) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zoe_tools.core.codes import meaning_of
 from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.money import round_half_up, short
+from zoe_tools.domain.words import counted, few
 from zoe_tools.gate.recover import Recovery
 from zoe_tools.render.printer import Printer
 
@@ -31,14 +32,19 @@ def show_discrepancy(printer: Printer, each: Discrepancy) -> None:
         printer.wrapped(f"{_LEAD}-> ", meaning.next)
 
 
-def show_standing(printer: Printer, state: ReconciliationState) -> None:
-    """What is kept back by it, if anything is."""
+def show_standing(
+    printer: Printer, state: ReconciliationState, *, clean_runs_needed: int | None = None
+) -> None:
+    """What is kept back by it, if anything is; and, where nothing is found any more, how long."""
     if state.is_degraded:
         printer.wrapped("  ", f"DEGRADED: no entries until it is explained. {state.reason}")
     elif state.pauses_account:
         printer.wrapped("  ", f"CRITICAL: no entries. {state.reason}")
     elif state.paused:
-        printer.wrapped("  ", f"No entries on {', '.join(state.paused)}.")
+        printer.wrapped("  ", f"No entries on {few(state.paused)}.")
+    if clean_runs_needed is not None and state.pauses_account and not state.is_degraded:
+        told = f"{state.clean_runs} of {counted(clean_runs_needed, 'comparison')}"
+        printer.wrapped("  ", f"Entries are allowed again after {told} in a row without a finding.")
 
 
 def show_recovery(printer: Printer, recovery: Recovery) -> None:
@@ -51,8 +57,8 @@ def show_recovery(printer: Printer, recovery: Recovery) -> None:
         about = f"{intent.kind.value} {intent.purpose} on {intent.symbol}"
         printer.wrapped(lead, f"{about}: {each.evidence or 'no evidence'}")
         printer.wrapped(" " * len(lead), f"intent {intent.intent_id}")
-    booked = ((recovery.orders_updated, "orders"), (recovery.fills_booked, "executions"))
-    told = [f"{count} {what}" for count, what in booked if count]
+    booked = ((recovery.orders_updated, "order"), (recovery.fills_booked, "execution"))
+    told = [counted(count, what) for count, what in booked if count]
     if told:
         printer.line(f"  Booked what was missed: {', '.join(told)}.")
 
