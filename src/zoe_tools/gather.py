@@ -185,6 +185,7 @@ async def gather_store(
             refusals=transaction.refusals(now - RECENT),
             given_up=transaction.given_up(),
             targets=transaction.targets(),
+            targets_retold=transaction.targets_retold(),
             orders=orders,
             recent_orders=tuple(each for each in orders if each.created_at >= now - RECENT),
             recorded_fills=transaction.fills(),

@@ -26,7 +26,7 @@ from builders import (
 from zoe_tools.core.accounting import fold_fills
 from zoe_tools.core.adjustments import made_by
 from zoe_tools.core.position_rows import figures_changed
-from zoe_tools.core.reconcile import reconcile
+from zoe_tools.core.reconcile import is_own_story, reconcile
 from zoe_tools.domain.discrepancy import Adjustment, FindingKind
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
@@ -38,8 +38,15 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.level_story import RetoldLevels
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import AdjustPosition, RecordFill, RecordOrder, canonical_json
+from zoe_tools.domain.plan import (
+    AdjustPosition,
+    RecordFill,
+    RecordOrder,
+    SetTargets,
+    canonical_json,
+)
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Reading, Snapshot
 from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
@@ -619,3 +626,18 @@ def test_a_stop_of_a_position_that_was_given_up_is_told_beside_another() -> None
     (finding,) = found.findings
     assert (finding.kind, finding.subject) == (FindingKind.STOP_QTY, "P1")
     assert "0.0004 more would be sold by OOLDST-AAAAA-AAAAA1 (0.0004) of P0" in finding.evidence
+
+
+def test_levels_that_a_prompt_wrote_are_told_and_put_back() -> None:
+    """What the position's story sets is the step; the loop takes it by itself."""
+    told = levels(TargetMode.MANAGED)
+    rows = (replace(told[0], price=d("1")), told[1])
+    retold = RetoldLevels(position_id=PositionId("P1"), rows=rows, told=told)
+    found = reconcile(agreeing(targets=told, targets_retold=(retold,)))
+
+    (finding,), (step,) = found.findings, found.steps
+    assert (finding.kind, finding.subject) == (FindingKind.STORE_TAMPERED, "levels of P1")
+    assert "1: 0.0002 at 62400 (managed)" in finding.evidence
+    assert isinstance(step, SetTargets)
+    assert step.levels == told
+    assert is_own_story(step)

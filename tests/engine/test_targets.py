@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from builders import d, make_instrument
 from loop_rig import LoopRig, run_loop
@@ -156,6 +158,34 @@ def test_a_target_that_the_venue_refuses_gives_its_part_back_to_the_stop(tmp_pat
 
     _, tally = run_loop(tmp_path, story, policy=SPLIT)
     assert tally.unprotected_seconds < 10
+
+
+def test_levels_that_a_prompt_wrote_are_not_sold_at(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half of the position would go at once; the story is believed, told once, and put back."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        levels = await rig.read(lambda tx: tx.targets())
+        words = "UPDATE take_profit_levels SET price = '1' WHERE level = 1"
+        await rig.read(lambda tx: tx._connection.execute(text(words)))
+        await rig.pass_time(5)
+        assert rig.loop is not None
+        await rig.loop.books.refresh(rig.clock.now())
+        rig.loop.wake()
+        await rig.pass_time(5)
+        assert sells(rig).keys() == {"stop"}
+        await rig.pass_time(140)
+        assert (await held(rig)).exit_quantity == d("0")
+        assert await rig.read(lambda tx: tx.targets_retold()) == ()
+        assert await rig.read(lambda tx: tx.targets()) == levels
+
+    with caplog.at_level(logging.ERROR):
+        run_loop(tmp_path, story, policy=LADDER, compares=True)
+    told = [each.message for each in caplog.records if "by hand" in each.message]
+    assert len(told) == 1
+    assert "0.00020812 at 1 (managed)" in told[0]
 
 
 @pytest.mark.parametrize("mode", [TargetMode.SPLIT, TargetMode.RESTING, TargetMode.MANAGED])

@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 
-from builders import ETH, NOON, d, make_position
+from builders import ETH, NOON, d, make_instrument, make_position
+from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.level_story import levels_as_told
 from zoe_tools.domain.order import Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position_event import BEGUN, event_of
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.store.store import Store
 
@@ -90,6 +94,58 @@ def test_a_story_cannot_be_changed(store: Store, url: str) -> None:
         with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
             connection.execute(text(statement))
     engine.dispose()
+
+
+LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
+INSERTED = (
+    "INSERT INTO take_profit_levels (account_id, position_id, level, price, quantity, status, mode,"
+    " updated_at) SELECT account_id, position_id, 1, '1', quantity, 'waiting', 'managed',"
+    " opened_at FROM crypto_positions WHERE symbol = 'ETH/USD'"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("UPDATE take_profit_levels SET price = '1' WHERE level = 1", "P1"),
+        ("UPDATE take_profit_levels SET quantity = '9' WHERE level = 2", "P1"),
+        ("UPDATE take_profit_levels SET mode = 'resting' WHERE level = 1", "P1"),
+        ("DELETE FROM take_profit_levels", "P1"),
+        (INSERTED, "P3"),
+    ],
+)
+def test_levels_that_a_prompt_wrote_are_not_those_that_were_set(
+    store: Store, url: str, words: str, name: str
+) -> None:
+    """The story tells them, whatever the rows say; set again, the rows are as they were."""
+    levels, other = (
+        levels_for(make_position(), make_instrument(), policy, at=NOON)
+        for policy in (LADDER, Policy())
+    )
+    with store.transaction() as books:
+        books.record_position(make_position())
+        books.record_position(make_position(position_id=PositionId("P3"), symbol=ETH))
+        for each in (levels, other, levels):
+            books.set_targets(PositionId("P1"), each)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(words))
+    engine.dispose()
+    with store.transaction() as books:
+        assert books.targets() == levels
+        (found,) = books.targets_retold()
+        assert (found.position_id, found.rows) != (name, found.told)
+        assert found.position_id == name
+        books.set_targets(found.position_id, found.told)
+        assert books.targets_retold() == ()
+        assert books.targets() == levels
+
+
+def test_levels_that_were_set_before_stories_told_of_them_stand() -> None:
+    """A story that began without a word about levels says nothing of them."""
+    levels = levels_for(make_position(), make_instrument(), LADDER, at=NOON)
+    old = event_of(PositionId("P1"), BEGUN, NOON, (None, PositionStatus.OPEN), {"side": "buy"})
+    assert levels_as_told(levels, ()) == levels_as_told(levels, (old,)) == levels
 
 
 def test_a_row_from_before_the_columns_holds_what_it_holds(store: Store, url: str) -> None:

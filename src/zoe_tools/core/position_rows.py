@@ -17,9 +17,10 @@ from zoe_tools.core.reconcile_records import Found
 from zoe_tools.domain.discrepancy import Finding, FindingKind
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.level_story import RetoldLevels, spelled
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.plan import AdjustPosition
+from zoe_tools.domain.plan import AdjustPosition, SetTargets
 from zoe_tools.domain.position import GonePosition, Position, PositionKind, PositionStatus
 from zoe_tools.domain.position_event import (
     BEGUN,
@@ -212,6 +213,29 @@ def prices_changed(row: Position, told: Position) -> Found:
         currency=quote_of(row.symbol),
     )
     return finding, (AdjustPosition(before=row, after=told, reason=evidence),)
+
+
+def levels_changed(levels: RetoldLevels, position: Position) -> Found:
+    """Take-profit levels whose rows the position's own story contradicts."""
+    evidence = (
+        f"its own story sets these levels: {spelled(levels.told)}; their rows say"
+        f" {spelled(levels.rows)}. They were changed by hand, and are not believed"
+    )
+    finding = Finding(
+        kind=FindingKind.STORE_TAMPERED,
+        subject=f"levels of {levels.position_id}",
+        symbol=position.symbol,
+        evidence=evidence,
+        at_stake=position.quantity * position.average_cost,
+        currency=quote_of(position.symbol),
+    )
+    step = SetTargets(
+        position_id=position.position_id,
+        symbol=position.symbol,
+        levels=levels.told,
+        reason=evidence,
+    )
+    return finding, (step,)
 
 
 def _distance(row: Decimal | None, told: Decimal | None) -> Decimal:

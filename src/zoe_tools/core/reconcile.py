@@ -32,6 +32,7 @@ from zoe_tools.domain.plan import (
     LinkStop,
     RebuildOrder,
     RecordFill,
+    SetTargets,
     Step,
 )
 from zoe_tools.domain.snapshot import Reading, Snapshot
@@ -123,7 +124,7 @@ def is_own_story(step: Step) -> bool:
     """Whether a step puts a row back to what our own append-only records tell of it."""
     if isinstance(step, AdjustPosition):
         return step.is_retelling
-    return isinstance(step, RebuildOrder)
+    return isinstance(step, RebuildOrder | SetTargets)
 
 
 def _turn(step: Step) -> int:

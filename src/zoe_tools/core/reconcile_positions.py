@@ -20,7 +20,7 @@ from zoe_tools.core.accounting import (
 )
 from zoe_tools.core.adjustments import made_by
 from zoe_tools.core.given_up import told_of, too_much_beside, total_of
-from zoe_tools.core.position_rows import figures_changed, prices_changed
+from zoe_tools.core.position_rows import figures_changed, levels_changed, prices_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
 from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
@@ -49,6 +49,10 @@ def check_positions(records: Records) -> Iterator[Found]:
             pair = retold.pop(PositionId(finding.subject), None)
         yield (finding, steps) if pair is None else _joined((finding, steps), prices_changed(*pair))
     yield from (prices_changed(row, told) for row, told in retold.values())
+    for levels in records.snapshot.targets_retold:
+        position = records.positions.get(levels.position_id)
+        if position is not None:
+            yield levels_changed(levels, position)
 
 
 def _joined(one: Found, other: Found) -> Found:

@@ -21,6 +21,12 @@ TARGET_PRICE_SET = "take_profit_price_set"
 STOP_LOOSENED = "stop_loosened"
 """Somebody moved the stop against the position, at the venue."""
 
+TARGETS_SET = "targets_set"
+"""At which levels profit is taken from then on; all of them."""
+
+LEVELS = "levels"
+"""The detail that has them; a story that tells of levels has it from its beginning."""
+
 RESTORED = "restored"
 """What somebody wrote into the row was put back to what this story tells."""
 
@@ -77,7 +83,8 @@ _Change = tuple[str, dict[str, str]]
 
 def _changes(before: Position | None, after: Position) -> Iterator[_Change]:
     if before is None:
-        yield BEGUN, {"origin": after.origin, "side": after.side.value, **_planned(after)}
+        begun = {"origin": after.origin, "side": after.side.value, LEVELS: "none"}
+        yield BEGUN, {**begun, **_planned(after)}
     yield from _quantities(before, after)
     yield from _protection(before, after)
     if before is not None and before.status is not after.status:

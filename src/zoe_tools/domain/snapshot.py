@@ -17,6 +17,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.journal import Intent, OrderEvent, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
+from zoe_tools.domain.level_story import RetoldLevels
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
@@ -112,6 +113,8 @@ class Snapshot:
     given_up: frozenset[PositionId] = frozenset()
     """Positions that were ended unsold; for a loop, of working stops and targets, rows gone too."""
     targets: tuple[TakeProfitLevel, ...] = ()
+    targets_retold: tuple[RetoldLevels, ...] = ()
+    """Levels whose rows the positions' own stories contradict; `targets` are the stories'."""
     orders: tuple[OrderRecord, ...] = ()
     recent_orders: tuple[OrderRecord, ...] = ()
     """Orders of the last hour, finished ones too: `orders` may hold the working ones alone."""

@@ -11,12 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
-from zoe_tools.core.position_rows import prices_changed
+from zoe_tools.core.position_rows import levels_changed, prices_changed
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.level_story import RetoldLevels
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -55,7 +56,7 @@ class Books:
         self.day: date | None = None
         self.is_sound = True
         self.stops_lowered: frozenset[PositionId] = frozenset()
-        self._retold: dict[PositionId, str] = {}
+        self._retold: dict[str, str] = {}
         self._active: tuple[Position, ...] = ()
         self.endings = 0
         """How many positions were seen to end."""
@@ -112,7 +113,7 @@ class Books:
         before = {position.position_id for position in self.positions}
         known = registry_of(transaction)
         self._active, self.stops_lowered = known.positions, known.stops_lowered
-        self._tell_retold(known.retold)
+        self._tell_retold(known.retold, transaction.targets_retold())
         self.positions = tuple(each for each in self._active if each.status.holds)
         gone = before - {position.position_id for position in self.positions}
         self.endings += len(gone)
@@ -132,14 +133,17 @@ class Books:
         self.policy = self._policy(transaction)
         self.reconciliation = transaction.reconciliation.state()
 
-    def _tell_retold(self, retold: tuple[tuple[Position, Position], ...]) -> None:
+    def _tell_retold(
+        self, retold: tuple[tuple[Position, Position], ...], levels: tuple[RetoldLevels, ...]
+    ) -> None:
         """Once for each: the loop goes by the story, and the comparison mends the row."""
-        said = {}
-        for row, told in retold:
-            finding, _ = prices_changed(row, told)
-            said[row.position_id] = finding.evidence
-            if self._retold.get(row.position_id) != finding.evidence:
-                _LOG.error("INVARIANT_VIOLATION %s: %s", row.position_id, finding.evidence)
+        active = {each.position_id: each for each in self._active}
+        found = [prices_changed(row, told) for row, told in retold]
+        found += [levels_changed(each, active[each.position_id]) for each in levels]
+        said = {finding.subject: finding.evidence for finding, _ in found}
+        for subject, evidence in said.items():
+            if self._retold.get(subject) != evidence:
+                _LOG.error("INVARIANT_VIOLATION %s: %s", subject, evidence)
         self._retold = said
 
     def _stops_not_told_over(

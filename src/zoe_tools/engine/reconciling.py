@@ -171,6 +171,7 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
         given_up=transaction.given_up(),
         orders=orders,
         targets=transaction.targets(),
+        targets_retold=transaction.targets_retold(),
         recorded_fills=tuple(fills.values()),
         unresolved_intents=transaction.unresolved_intents(),
         changed_by_hand=changed_by_hand(

@@ -16,6 +16,7 @@ from zoe_tools.domain.discrepancy import DiscrepancyState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord, ProofKind
+from zoe_tools.domain.level_story import spelled
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
     AdjustPosition,
@@ -317,6 +318,10 @@ def _set_targets(
     position = transaction.position(position_id)
     if position is None or not position.status.is_active:
         return "the position is gone", ""
+    if spelled(levels) == spelled(transaction.targets(position_id)):
+        transaction.set_targets(position_id, levels)
+        note_levels(transaction, position_id, now)
+        return "", "its levels are those that were set"
     last = levels[-1].price if levels else None
     transaction.record_position(
         replace(

@@ -6,10 +6,16 @@ its own events, in the same commit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.level_story import (
+    ABOUT_LEVELS,
+    RetoldLevels,
+    levels_as_told,
+    spelled,
+)
 from zoe_tools.domain.position import (
     ACTIVE,
     GIVEN_UP,
@@ -20,7 +26,9 @@ from zoe_tools.domain.position import (
 )
 from zoe_tools.domain.position_event import (
     ABOUT_PRICES,
+    LEVELS,
     RESTORED,
+    TARGETS_SET,
     PositionEvent,
     event_of,
     events_between,
@@ -91,14 +99,64 @@ class Registry(Observing):
         return positions.position(self._connection, self.account_id, position_id)
 
     def set_targets(self, position_id: PositionId, levels: Sequence[TakeProfitLevel]) -> None:
-        """Bring the position's take-profit levels to these."""
+        """Bring the position's take-profit levels to these; its story has each other setting."""
         before = self.targets(position_id)
         targets.set_levels(self._connection, self.account_id, position_id, levels)
         audit_notes.targets(self._audit, position_id, before, levels)
+        if spelled(before) != spelled(levels):
+            self._tell_levels(position_id, before, levels)
+
+    def _tell_levels(
+        self,
+        position_id: PositionId,
+        before: Sequence[TakeProfitLevel],
+        levels: Sequence[TakeProfitLevel],
+    ) -> None:
+        position = self.position(position_id)
+        if position is None:
+            return
+        at = max(each.updated_at for each in (*before, *levels))
+        told = self._events_about(ABOUT_LEVELS, position_id)
+        details = {LEVELS: spelled(levels), "setting": str(len(told))}
+        statuses = (position.status, position.status)
+        self.append_position_event(event_of(position_id, TARGETS_SET, at, statuses, details))
 
     def targets(self, position_id: PositionId | None = None) -> tuple[TakeProfitLevel, ...]:
-        """The levels of a position, or of every one that is not over; in order."""
-        return targets.levels(self._connection, self.account_id, position_id)
+        """The levels of a position, or of every one that is not over, by its own story; in order.
+
+        What somebody wrote into their rows is not among them: `targets_retold` has that.
+        """
+        return tuple(level for _, _, told in self._levels(position_id) for level in told)
+
+    def targets_retold(self) -> tuple[RetoldLevels, ...]:
+        """Levels of positions that are not over, whose rows their own stories contradict."""
+        return tuple(
+            RetoldLevels(position_id=name, rows=rows, told=told)
+            for name, rows, told in self._levels(None)
+            if spelled(rows) != spelled(told)
+        )
+
+    def _levels(
+        self, position_id: PositionId | None
+    ) -> Iterator[tuple[PositionId, tuple[TakeProfitLevel, ...], tuple[TakeProfitLevel, ...]]]:
+        """Of each position its rows, and what its story makes of them."""
+        rows: dict[PositionId, list[TakeProfitLevel]] = {}
+        for level in targets.levels(self._connection, self.account_id, position_id):
+            rows.setdefault(level.position_id, []).append(level)
+        stories: dict[PositionId, list[PositionEvent]] = {}
+        for event in self._events_about(ABOUT_LEVELS, position_id):
+            stories.setdefault(event.position_id, []).append(event)
+        for name in sorted(rows.keys() | stories.keys()):
+            own = tuple(rows.get(name, ()))
+            yield name, own, levels_as_told(own, stories.get(name, ()))
+
+    def _events_about(
+        self, kinds: Sequence[str], position_id: PositionId | None
+    ) -> tuple[PositionEvent, ...]:
+        if position_id is None:
+            return position_events.of_active(self._connection, self.account_id, kinds)
+        story = position_events.events(self._connection, self.account_id, position_id)
+        return tuple(each for each in story if each.what in kinds)
 
     def raw_positions(
         self,
