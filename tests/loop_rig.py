@@ -32,6 +32,7 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, Si
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.stream import (
+    Backlog,
     BalancesSnapshot,
     ChecksumTally,
     ExecutionKind,
@@ -45,10 +46,11 @@ from zoe_tools.domain.stream import (
     Wire,
 )
 from zoe_tools.domain.wallet import MAIN
+from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Holder, Readiness, supervise
+from zoe_tools.engine.supervisor import Readiness, supervise
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
@@ -106,6 +108,11 @@ class ScriptedFeed:
     def checksums(self) -> ChecksumTally:
         """As if one book had been verified."""
         return ChecksumTally(verified=1)
+
+    @property
+    def backlog(self) -> Backlog:
+        """What was told and not yet taken."""
+        return Backlog(waiting=self._queue.qsize(), room=10_000)
 
     async def close(self) -> None:
         """The iterator ends."""

@@ -27,7 +27,7 @@ from zoe_tools.domain.order import OrderAmendment, OrderRequest, VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.rate_cost import VenueRead
-from zoe_tools.domain.stream import ChecksumTally, InstrumentsUpdate, StreamEvent
+from zoe_tools.domain.stream import Backlog, ChecksumTally, InstrumentsUpdate, StreamEvent
 
 T = TypeVar("T")
 NoteStep = Callable[[bytes, datetime], tuple[bytes, T]]
@@ -366,6 +366,11 @@ class Feed(Protocol):
     @property
     def checksums(self) -> ChecksumTally:
         """Book checksums so far."""
+        ...
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits for the consumer now."""
         ...
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -263,10 +263,19 @@ def test_the_heartbeat_proves_work(tmp_path: Path) -> None:
         assert beat.details["run_id"] == "run-1"
         assert beat.details["cycles"] == 5
         assert beat.details["mode"] == "trading"
+        for stage in ("turn_at", "protection_at"):
+            done = datetime.fromisoformat(str(beat.details[stage]))
+            assert (beat.beat_at - done).total_seconds() <= 1
+        assert beat.details["follow_at"] == beat.details["public_at"] == NOON.isoformat()
+        assert (beat.details["queue_events"], beat.details["why"]) == (0, "")
         rig.go_down("public")
         await rig.pass_time(6)
         beat = await loop_beat(rig)
         assert (beat.status, beat.details["is_live"]) == ("warning", 0)
+        assert (beat.details["state"], beat.details["why"]) == (
+            "DEGRADED",
+            "a wire to the venue is down",
+        )
 
     run_loop(tmp_path, story)
 

@@ -168,6 +168,14 @@ class ChecksumTally:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many events wait for the reader, and how many may before the wires have to wait."""
+
+    waiting: int
+    room: int
+
+
 StreamEvent = (
     ExecutionReport
     | ExecutionsSnapshot

@@ -111,6 +111,7 @@ class Deciding:
         if decided and not self._is_over:
             self._decided.extend(decided)
             self._wake_turns()
+        self._parts.work.done("decide", self._parts.clock.now())
 
     async def _ask_about(self, symbol: Symbol, now: datetime) -> Traced:
         """One decision, if there is a price to decide at and the strategy has an answer."""

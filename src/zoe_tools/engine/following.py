@@ -58,7 +58,9 @@ class Following:
         async for event in self._parts.feed.events():
             now = self._clock.now()
             self._view.apply(event, now)
+            self._parts.work.heard(event, now)
             await self._book(event, now)
+            self._parts.work.done("follow", self._clock.now())
             self._heard()
 
     async def catch_up(self, now: datetime) -> None:

@@ -162,7 +162,11 @@ class TradingLoop:
 
     async def _turn(self) -> None:
         self.cycles += 1
-        now = self._clock.now()
+        began = self._clock.now()
+        await self._act(began)
+        self._parts.work.turned(began, self._clock.now())
+
+    async def _act(self, now: datetime) -> None:
         self._note_outage()
         if self.books.day != now.date():
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
@@ -179,6 +183,7 @@ class TradingLoop:
         if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
+        self._parts.work.done("protection", now)
         self._tell_notes(now, plan)
         if self._entries_wanted:
             self._wake.set()

@@ -15,6 +15,7 @@ from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.tracing import TraceRules
+from zoe_tools.engine.work import WorkLog
 from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.gate.gate import Gate
 from zoe_tools.ports import Clock, Feed, Narrator, Venue
@@ -41,6 +42,7 @@ class LoopParts:
     compares: bool = False
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
+    work: WorkLog = field(default_factory=WorkLog)
     asker: Asker = field(default_factory=InlineAsker)
     trace: TraceRules = field(default_factory=TraceRules)
     funding: FundingWatch | None = None

@@ -38,6 +38,7 @@ async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
     while True:
         try:
             await compare(loop, parts, ledger)
+            parts.work.done("reconcile", parts.clock.now())
         except VenueError as error:
             _LOG.warning("Books and venue cannot be compared: %s", error.message)
         except StoreError as error:

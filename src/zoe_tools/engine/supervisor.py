@@ -12,20 +12,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
-from zoe_tools.domain.observation import Details, Lease
 from zoe_tools.domain.snapshot import Reading
+from zoe_tools.engine.beating import beat_for_ever, keep_lease
+from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.reconciling import compare_for_ever
 from zoe_tools.engine.registry import begin_registry, watch_registry
 from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import (
-    AccountBusy,
     PlanRefused,
     StoreUnavailable,
     VenueError,
@@ -45,23 +43,6 @@ _FLOWS_APART_S = 10.0
 
 START_TIMEOUT_S = 60.0
 """Seconds in which both wires must come up; the machine's own, however fast the venue's go."""
-
-LEASE_BEATS = 6
-"""The lease lasts so many health periods, so that a few late beats do not lose the account."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who runs the loop."""
-
-    run_id: str
-    host: str
-    pid: int
-    machine: str = ""
-
-
-IsGone = Callable[[Lease], bool]
-"""Whether a lease's holder is known to be dead, so that its lease need not run out first."""
 
 Watcher = Callable[[TradingLoop], Awaitable[None]]
 """Something that looks on while the loop runs, e.g. the live display."""
@@ -100,7 +81,7 @@ async def supervise(
         VenueUnavailable: the streams did not come up in time.
         ZoeError: what ended a task; of several, that which must be dealt with first.
     """
-    lease = await _lease(parts, holder, is_gone, stop if is_standby else None)
+    lease = await take_account(parts, holder, is_gone, stop if is_standby else None)
     if lease is None:
         await parts.feed.close()
         loop = TradingLoop(parts)
@@ -114,7 +95,7 @@ async def supervise(
     loop = TradingLoop(parts)
     try:
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(_keep_lease(parts, holder))
+            keeper = group.create_task(keep_lease(loop, parts, holder))
             await _read_books(parts, loop)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             if readiness is not None:
@@ -169,61 +150,6 @@ def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
             yield error
 
 
-async def _lease(
-    parts: LoopParts, holder: Holder, is_gone: IsGone, stop: asyncio.Event | None
-) -> Lease | None:
-    """The account's lease; with `stop` one waits for it, and gets None when told to stop first.
-
-    Raises:
-        AccountBusy: another loop holds it, and one does not wait.
-    """
-    told: Lease | None = None
-    while True:
-        lease = await _take_lease(parts, holder, is_gone)
-        if lease.holder == holder.run_id:
-            return lease
-        if stop is None:
-            raise AccountBusy(
-                f"A loop runs on this account: {_described(parts, lease)}.",
-                hint="Stop it with SIGTERM, wait for it with --standby, or look: `zoe status`.",
-            )
-        if stop.is_set():
-            return None
-        if told is None or told.token != lease.token:
-            told = lease
-            note = f"Standing by: a loop runs on this account, {_described(parts, lease)}."
-            parts.narrator.show_note(parts.clock.now(), note)
-        await parts.clock.sleep(parts.cadence.state_poll_s)
-
-
-def _described(parts: LoopParts, lease: Lease) -> str:
-    age_s = (parts.clock.now() - lease.acquired_at).total_seconds()
-    return f"host {lease.host}, pid {lease.pid}, for {age_s:.0f} s"
-
-
-async def _take_lease(parts: LoopParts, holder: Holder, is_gone: IsGone) -> Lease:
-    """The lease as it then stands, ours or not.
-
-    One that ran out is not taken while an order sent under it may still reach the venue.
-    """
-    now = parts.clock.now()
-    ttl_s = parts.cadence.health_s * LEASE_BEATS
-
-    def take(transaction: Transaction) -> Lease:
-        standing = transaction.lease(pinned=True)
-        if standing is not None and is_gone(standing):
-            transaction.release_lease(standing.holder)
-        elif standing is not None and any(
-            intent.deadline > now for intent in transaction.unresolved_intents()
-        ):
-            return standing
-        return transaction.acquire_lease(
-            holder.run_id, holder.host, holder.pid, now, ttl_s, holder.machine
-        )
-
-    return await parts.store.run(take)
-
-
 async def _run_tasks(
     loop: TradingLoop,
     parts: LoopParts,
@@ -275,18 +201,10 @@ async def _until_live(loop: TradingLoop, parts: LoopParts, stop: asyncio.Event) 
         await parts.clock.sleep(parts.cadence.cycle_s / 10)
 
 
-async def _beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
-    """Prove work, not presence: what the loop last did, and how old the market is."""
-    while True:
-        now = parts.clock.now()
-        await parts.store.run(partial(_write_beat, loop, parts, holder, now))
-        await parts.clock.sleep(parts.cadence.health_s)
-
-
 def _beside(
     loop: TradingLoop, parts: LoopParts, holder: Holder
 ) -> list[Coroutine[None, None, None]]:
-    return [_beat(loop, parts, holder), _watch_store(loop, parts, holder)]
+    return [beat_for_ever(loop, parts, holder), _watch_store(loop, parts, holder)]
 
 
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
@@ -310,6 +228,7 @@ async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -
         await _until_flow(worth, parts)
         if not parts.gate.is_store_away:
             await worth.look(tuple(loop.view.quotes.values()), loop.totals())
+            parts.work.done("worth", parts.clock.now())
 
 
 async def _until_flow(worth: WorthWatch, parts: LoopParts) -> None:
@@ -402,7 +321,7 @@ async def _watch_store(loop: TradingLoop, parts: LoopParts, holder: Holder) -> N
     """While the store is away, ask for it; when it is back, it is told what it missed."""
     while True:
         await parts.clock.sleep(parts.cadence.state_poll_s)
-        await loop.return_to_store(partial(_renew, parts, holder, parts.clock.now()))
+        await loop.return_to_store(partial(renew_lease, parts, holder, parts.clock.now()))
 
 
 async def _end_at_home(
@@ -413,7 +332,7 @@ async def _end_at_home(
     Raises:
         StoreUnavailable: the store is still away.
     """
-    await loop.return_to_store(partial(_renew, parts, holder, parts.clock.now()))
+    await loop.return_to_store(partial(renew_lease, parts, holder, parts.clock.now()))
     if parts.gate.is_store_away:
         raise StoreUnavailable(
             "The run ended while its store was away; what it did waits in the emergency journal.",
@@ -421,43 +340,3 @@ async def _end_at_home(
         )
     if farewell is not None:
         await farewell()
-
-
-def _mode(loop: TradingLoop, parts: LoopParts) -> str:
-    if parts.is_shadow:
-        return "shadow"
-    return "protect-only" if loop.standing.only_protects else "trading"
-
-
-def _write_beat(
-    loop: TradingLoop, parts: LoopParts, holder: Holder, now: datetime, transaction: Transaction
-) -> None:
-    last = loop.view.last_event_at
-    details: Details = {
-        "run_id": holder.run_id,
-        "host": holder.host,
-        "pid": holder.pid,
-        "cycles": loop.cycles,
-        "open_positions": len(loop.books.positions),
-        "is_live": int(loop.view.is_live),
-        "mode": _mode(loop, parts),
-        "last_event_at": last.isoformat() if last else "",
-    }
-    status = "ok" if loop.view.is_live else "warning"
-    transaction.beat("loop", status, now, details)
-    _renew(parts, holder, now, transaction)
-
-
-async def _keep_lease(parts: LoopParts, holder: Holder) -> None:
-    """To look through a long history takes longer than the lease."""
-    while True:
-        await parts.clock.sleep(parts.cadence.health_s)
-        await parts.store.run(partial(_renew, parts, holder, parts.clock.now()))
-
-
-def _renew(parts: LoopParts, holder: Holder, now: datetime, transaction: Transaction) -> None:
-    if not transaction.renew_lease(holder.run_id, now, parts.cadence.health_s * LEASE_BEATS):
-        raise AccountBusy(
-            "Another loop took this account's lease; this one stops.",
-            hint="Look at `zoe status`: two hosts may be configured for one account.",
-        )

@@ -21,6 +21,7 @@ from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.stream import (
+    Backlog,
     BalancesSnapshot,
     BalanceUpdate,
     ChecksumTally,
@@ -54,6 +55,11 @@ class OverheardFeed:
     def checksums(self) -> ChecksumTally:
         """See `Feed`."""
         return self._feed.checksums
+
+    @property
+    def backlog(self) -> Backlog:
+        """See `Feed`."""
+        return self._feed.backlog
 
     async def close(self) -> None:
         """See `Feed`."""

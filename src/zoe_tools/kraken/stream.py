@@ -18,7 +18,15 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.stream import ChecksumTally, Gap, StreamDown, StreamEvent, StreamUp, Wire
+from zoe_tools.domain.stream import (
+    Backlog,
+    ChecksumTally,
+    Gap,
+    StreamDown,
+    StreamEvent,
+    StreamUp,
+    Wire,
+)
 from zoe_tools.kraken.book import DEPTHS
 from zoe_tools.kraken.connection import Connection, Subscription
 from zoe_tools.kraken.level3 import LEVEL3_DEPTHS
@@ -180,6 +188,11 @@ class KrakenFeed:
         return ChecksumTally(
             verified=told.verified + more.verified, failed=told.failed + more.failed
         )
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits for the reader; nothing is dropped, the wires wait where there is no room."""
+        return Backlog(waiting=self._queue.qsize(), room=QUEUE_EVENTS)
 
     def is_stale(self, symbol: Symbol) -> bool:
         """Whether the book is not vouched for now: its wire is away, or its checksum failed."""

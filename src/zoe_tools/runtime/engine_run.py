@@ -21,10 +21,11 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Reading
 from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
+from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Farewell, Holder, Readiness, Watcher, supervise
+from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher, supervise
 from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError

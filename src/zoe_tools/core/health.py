@@ -1,0 +1,177 @@
+"""Is the loop well: judged from what it last said of itself, the latch, and the books alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zoe_tools.domain.account import Account
+from zoe_tools.domain.discrepancy import ReconciliationState
+from zoe_tools.domain.observation import Boot, Details, Heartbeat
+from zoe_tools.domain.trading_state import TradingState
+
+LOOP = "loop"
+"""The loop's name among the heartbeats."""
+
+LATE_BEATS = 3
+"""A heartbeat older than so many of its periods is stale."""
+
+USUAL_BEAT = timedelta(seconds=5)
+"""The period where the heartbeat does not tell its own."""
+
+STUCK_BEATS = 24
+"""No turn for so many periods (two minutes): the loop lives, and does nothing."""
+
+STAGES = ("turn", "protection", "follow", "decide", "reconcile", "worth")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthFacts:
+    """What the store says; `now` is the venue's time. `is_wanted`: a loop is to run here."""
+
+    now: datetime
+    account: Account
+    is_wanted: bool
+    is_running: bool
+    beat: Heartbeat | None
+    last_boot: Boot | None
+    trading_state: TradingState
+    reconciliation: ReconciliationState
+    unresolved: int
+    naked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The answer: healthy if there is no finding; ages in whole seconds, None where never.
+
+    `mode` is SHADOW, PAPER or LIVE; `phase` that of the start; `why_no_entries` as the loop told.
+    """
+
+    account: str
+    mode: str
+    phase: str
+    state: str
+    findings: tuple[str, ...]
+    why_no_entries: str
+    last_stage: str
+    work_age_s: int | None
+    beat_age_s: int | None
+    stage_ages_s: tuple[tuple[str, int], ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nobody need look."""
+        return not self.findings
+
+    @property
+    def line(self) -> str:
+        """All of it in one line for a person or a log."""
+        verdict = "healthy" if self.is_healthy else "FINDINGS"
+        work = "no work yet"
+        if self.work_age_s is not None:
+            work = f"{self.last_stage} {self.work_age_s} s ago"
+        told = "; ".join(self.findings) or "nothing to look at"
+        if self.is_healthy and self.work_age_s is not None:
+            told = "entries allowed"
+        who = self.account if self.account.startswith(self.mode) else f"{self.account} SHADOW"
+        return f"{who}: {verdict}, {self.phase} {self.state}, {work}, {told}"
+
+
+def assess_health(facts: HealthFacts) -> Health:
+    """Judge; with the loop away nothing that it once said counts."""
+    beat = facts.beat if facts.is_running else None
+    details: Details = beat.details if beat is not None else {}
+    ages = ages_of(details, facts.now)
+    last = min(ages, key=lambda each: each[1], default=None)
+    shadow = "SHADOW" if details.get("mode") == "shadow" else facts.account.mode.upper()
+    return Health(
+        account=facts.account.title,
+        mode=shadow,
+        phase=_text(details, "phase") or ("STARTING" if facts.is_running else "STOPPED"),
+        state=_state(facts, details),
+        findings=tuple(_findings(facts, details, dict(ages))),
+        why_no_entries=_text(details, "why"),
+        last_stage=last[0] if last else "",
+        work_age_s=last[1] if last else None,
+        beat_age_s=None if beat is None else _age_s(facts.now, beat.beat_at),
+        stage_ages_s=ages,
+    )
+
+
+def _state(facts: HealthFacts, details: Details) -> str:
+    """The latch in the store is newer than what the loop last said of it."""
+    if not facts.trading_state.may_enter:
+        return "KILL_SWITCH"
+    told = _text(details, "state")
+    return "NORMAL" if told == "KILL_SWITCH" else told or "UNKNOWN"
+
+
+def _findings(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Iterator[str]:
+    state = facts.trading_state
+    if not state.may_enter:
+        yield f"halted at {state.level.label}: {state.reason or '-'}"
+    if facts.is_running:
+        yield from _of_running(facts, details, ages)
+    elif facts.is_wanted:
+        yield f"no loop runs{_ended(facts)}"
+    if facts.reconciliation.is_degraded:
+        yield f"DEGRADED by reconciliation: {facts.reconciliation.reason}"
+    if facts.unresolved:
+        yield f"{facts.unresolved} unknown outcomes: run zoe reconcile --execute"
+    if facts.naked and not facts.is_running:
+        yield f"{facts.naked} positions without a stop, and nobody looks after them"
+
+
+def _of_running(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Iterator[str]:
+    if facts.beat is None:
+        yield "the loop has not told anything yet"
+        return
+    period = _period(details)
+    age = facts.now - facts.beat.beat_at
+    if abs(age) > period * LATE_BEATS:
+        yield f"stale heartbeat: {_age_s(facts.now, facts.beat.beat_at)} s old"
+        return
+    phase = _text(details, "phase")
+    if phase and phase != "READY":
+        yield f"the start has come to {phase}" if phase != "FAILED" else "the start FAILED"
+    turned = ages.get("turn")
+    if turned is not None and turned > (period * STUCK_BEATS).total_seconds():
+        yield f"no turn for {turned} s"
+    why = _text(details, "why")
+    if why and facts.trading_state.may_enter:
+        yield f"no entries: {why}"
+
+
+def _ended(facts: HealthFacts) -> str:
+    boot = facts.last_boot
+    if boot is None:
+        return "; none ever did"
+    if boot.finished_at is None:
+        return "; the last one was killed"
+    how = "ended in order" if boot.status == "ok" else "ended with an error"
+    return f"; the last one {how} {_age_s(facts.now, boot.finished_at)} s ago"
+
+
+def ages_of(details: Details, now: datetime) -> tuple[tuple[str, int], ...]:
+    """How many seconds ago each stage was done, of those that ever were."""
+    found = []
+    for stage in STAGES:
+        told = _text(details, f"{stage}_at")
+        if told:
+            found.append((stage, _age_s(now, datetime.fromisoformat(told))))
+    return tuple(found)
+
+
+def _period(details: Details) -> timedelta:
+    told = details.get("beat_ms")
+    return timedelta(milliseconds=told) if isinstance(told, int) else USUAL_BEAT
+
+
+def _age_s(now: datetime, then: datetime) -> int:
+    return max(0, round((now - then).total_seconds()))
+
+
+def _text(details: Details, name: str) -> str:
+    return str(details.get(name, ""))

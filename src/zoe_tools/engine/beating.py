@@ -1,0 +1,80 @@
+"""The loop's sign of life in the store and to the service manager: what it did, and when.
+
+A beat that cannot prove recent turns is written all the same, and read by its ages; the service
+manager is told to be patient only while turns are taken.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from zoe_tools.core.health import LOOP
+from zoe_tools.domain.observation import Details
+from zoe_tools.engine.leasing import Holder, renew_lease
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
+from zoe_tools.engine.vitals import mode_of, reasons_against_entries, shortened, system_state
+from zoe_tools.engine.work import STAGES
+from zoe_tools.store.store import Transaction
+
+
+async def beat_for_ever(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
+    """Prove work, not presence: what the loop last did, and how old the market is."""
+    while True:
+        await beat(loop, parts, holder)
+        await parts.clock.sleep(parts.cadence.health_s)
+
+
+async def keep_lease(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
+    """Beat while the loop still starts: to look through a long history outlasts the lease."""
+    while True:
+        await parts.clock.sleep(parts.cadence.health_s)
+        await beat(loop, parts, holder)
+
+
+async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
+    """One beat; the lease is renewed with it.
+
+    Raises:
+        AccountBusy: another loop took the lease.
+    """
+    now = parts.clock.now()
+    details = _details(loop, parts, holder)
+    status = "ok" if loop.view.is_live else "warning"
+
+    def write(transaction: Transaction) -> None:
+        transaction.beat(LOOP, status, now, details)
+        renew_lease(parts, holder, now, transaction)
+
+    await parts.store.run(write)
+
+
+def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:
+    work, backlog = parts.work, parts.feed.backlog
+    stages = {f"{stage}_at": _told(work.done_at.get(stage)) for stage in STAGES}
+    wires = {f"{wire}_at": _told(at) for wire, at in work.heard_at.items()}
+    return {
+        "run_id": holder.run_id,
+        "host": holder.host,
+        "pid": holder.pid,
+        "phase": work.phase.value,
+        "state": system_state(loop, parts),
+        "mode": mode_of(loop, parts),
+        "why": shortened(reasons_against_entries(loop, parts)),
+        "cycles": loop.cycles,
+        "turn_ms": work.last_turn_ms,
+        "open_positions": len(loop.books.positions),
+        "open_orders": len(loop.books.orders),
+        "unresolved": len(loop.books.unresolved),
+        "is_live": int(loop.view.is_live),
+        "last_event_at": _told(loop.view.last_event_at),
+        "queue_events": backlog.waiting,
+        "queue_room": backlog.room,
+        "beat_ms": round(parts.cadence.health_s * 1000),
+        **stages,
+        **wires,
+    }
+
+
+def _told(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat()
