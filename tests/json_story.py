@@ -17,6 +17,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("pre-flight --prove", 0),
     ("check-live-readiness", 0),
     ("status", 0),
+    ("health", 3),
     ("sync-positions", 0),
     ("sync-positions --adopt BTC/USD=0.5 --adopt ETH/USD=3", 3),
     (f"sync-positions --adopt BTC/USD=0.5 --out {SAVED}", 3),

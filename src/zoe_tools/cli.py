@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "init": "Make the home folder: settings template and database.",
     "pre-flight": "Check every precondition of going live.",
     "check-live-readiness": "Check whether the live account could be traded from here now.",
+    "health": "Say in one line whether the loop is well, for cron and monitors.",
     "status": "Show the account on one screen, without asking the venue.",
     "sync-positions": (
         "Bring the registry of positions in line with the real fills, and protect each position."

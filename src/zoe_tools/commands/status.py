@@ -9,6 +9,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
+from zoe_tools.core.health import LOOP, ages_of
 from zoe_tools.domain.discrepancy import WHOLE_LOOK, Discrepancy, Level, ReconciliationState
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import round_half_up, short
@@ -118,6 +119,7 @@ def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
     return [
         ("trading", _trading(screen)),
         ("loop", _loop(settings, screen)),
+        *_work(screen),
         ("positions", f"{len(screen.positions)} open"),
         ("orders", f"{len(screen.orders)} working"),
         ("intents", _intents(screen)),
@@ -148,6 +150,20 @@ def _loop(settings: Settings, screen: _Screen) -> str:
     if not _is_running(screen):
         return f"not running; last seen on {lease.host}, pid {lease.pid}, {renewed} ago"
     return f"running on {lease.host}, pid {lease.pid}; lease renewed {renewed} ago"
+
+
+def _work(screen: _Screen) -> list[tuple[str, str]]:
+    """What a loop that runs last said of itself: its work by age, and why it enters nothing."""
+    beat = next((each for each in screen.heartbeats if each.component == LOOP), None)
+    if beat is None or "phase" not in beat.details or not _is_running(screen):
+        return []
+    told = beat.details
+    done = ", ".join(f"{stage} {seconds} s" for stage, seconds in ages_of(told, screen.now))
+    rows = [
+        ("state", f"{told['phase']} {told['state']}, {told['queue_events']} events waiting"),
+        ("last work", f"{done} ago" if done else "none yet"),
+    ]
+    return [*rows, ("no entries", str(told["why"]))] if told["why"] else rows
 
 
 def _intents(screen: _Screen) -> str:

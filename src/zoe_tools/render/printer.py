@@ -65,14 +65,17 @@ class Printer:
 
     # --- the account and what goes wrong ---------------------------------------------------------
 
-    def account(self, account: Account) -> None:
-        """Name the account, before anything else; a second time does nothing."""
+    def account(self, account: Account, line: str = "") -> None:
+        """Name the account, before anything else; a second time does nothing.
+
+        `line`: the whole answer, which begins with the account, where it is but one line.
+        """
         if self._account == account:
             return
         self._account = account
         self._mode = account.mode
         color = "red" if account.mode == "live" else "green"
-        self.line(self.styled(account.title, "bold", color))
+        self.line(line or self.styled(account.title, "bold", color))
 
     def warn(self, sentence: str, *, always_seen: bool = False) -> None:
         """Something to know, on stderr; with --json in the envelope, or in both."""
