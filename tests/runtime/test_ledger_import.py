@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from zoe_tools.domain.identifiers import LedgerId, Symbol
 from zoe_tools.domain.instrument import Asset, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.errors import LedgerFileError, StoreUnavailable, VenueMisbehaved
+from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.runtime import ledger_import, ledger_pages
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.ledger_evidence import examined, sought_by
@@ -514,6 +515,31 @@ def test_the_next_reading_of_the_pages_begins_where_the_last_one_ended(
         assert (first.rows_new, second.rows_new, third.rows_new) == (61, 1, 0)
         assert second.rows_read < 20
         assert len(await store.run(lambda books: books.ledger_book.imports())) == 2
+        await store.close()
+
+    visited(use)
+
+
+@pytest.mark.parametrize("fault", ["empty-answer", "shrunken-answer"])
+def test_an_answer_without_the_row_it_begins_with_is_not_nothing_new(
+    tmp_path: Path, fault: str
+) -> None:
+    """It is asked for from an hour before that row: the venue contradicts itself, nothing moves."""
+
+    async def use(venue: PaperVenue) -> None:
+        store = InlineRunner(fresh_store(tmp_path))
+        context = context_of(venue.spot, store, venue.clock)
+        await import_pages(context, "tester")
+        await venue.clock.sleep(1)
+        venue.exchange.deposit(venue.account, "USD", d("1"))
+        begun = await store.run(lambda books: books.ledger_book.cursor(SOURCE))
+        venue.exchange.arm_fault(FaultRule(name=cast("Any", fault), where="Ledgers", times=None))
+        for reading in (preview_pages(context), import_pages(context, "tester")):
+            with pytest.raises(VenueMisbehaved, match="no row that is in the books"):
+                await reading
+        assert await store.run(lambda books: books.ledger_book.cursor(SOURCE)) == begun
+        venue.exchange.clear_faults()
+        assert (await import_pages(context, "tester")).rows_new == 1
         await store.close()
 
     visited(use)

@@ -59,6 +59,7 @@ async def preview_pages(context: Context, *, most: int = LOOK_ROWS) -> Preview:
     is_whole = True
     async for stretch in _pages(context, begun):
         known = await _seen(context, stretch, count)
+        _demand_overlap(begun, stretch, count)
         for entry in stretch.values:
             seen[entry.ledger_id] = entry
             if entry.ledger_id not in known:
@@ -90,6 +91,7 @@ async def import_pages(context: Context, operator: str) -> Preview:
     newest = _time_in(begun, "top") or begun.newest_at
     async for stretch in _pages(context, begun):
         await _seen(context, stretch, count)
+        _demand_overlap(begun, stretch, count)
         newest = max([newest, *(entry.booked_at for entry in stretch.values)])
         follows = _following(begun, stretch.cursor, newest)
 
@@ -127,6 +129,22 @@ async def _seen(
             raise _contradiction(entry)
     count.rows_known += len(known)
     return known
+
+
+def _demand_overlap(begun: LedgerCursor, stretch: Stretch[LedgerEntry], count: Count) -> None:
+    """Pass, unless all that was asked for was read, and the row it begins with did not come back.
+
+    The last page has it; one that goes on with a broken-off reading may be empty.
+    """
+    if stretch.cursor is not None or begun.newest_at == _NEVER or count.rows_known:
+        return
+    if begun.details and not count.rows_read:
+        return
+    raise VenueMisbehaved(
+        f"Kraken's ledger shows no row that is in the books, not even the one of"
+        f" {begun.newest_at:%Y-%m-%d %H:%M:%S} UTC: the answer is empty or short.",
+        hint="Run the command again; the next one asks for the same rows.",
+    )
 
 
 def _pages(context: Context, begun: LedgerCursor) -> AsyncIterator[Stretch[LedgerEntry]]:
