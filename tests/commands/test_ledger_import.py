@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -246,6 +248,27 @@ def test_a_file_without_rows_does_not_say_that_they_are_in_the_books(tmp_path: P
         assert (code, "there is no row of a ledger in it" in " ".join(text.split())) == (0, True)
 
     at_the_desk(tmp_path, story)
+
+
+def test_nothing_is_imported_into_a_damaged_file(tmp_path: Path) -> None:
+    """Also where the import would not touch the damaged page: exit 7, and the file is as it was."""
+    home = migrated(tmp_path / "home")
+    path = home / "zoe.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = (
+            "SELECT rootpage FROM sqlite_master WHERE name = 'ix_crypto_orders_account_id_status'"
+        )
+        (number,) = database.execute(page).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    spoilt = bytearray(path.read_bytes())
+    spoilt[(number - 1) * size : number * size] = bytes(size)
+    path.write_bytes(spoilt)
+
+    ran = zoe(f"ledger import {file_of(tmp_path, *ROWS)} --execute", LIVE_KEYS, home=home)
+
+    assert (ran.code, "the file is damaged" in ran.err) == (7, True), ran.err
+    assert "Restore the last backup" in ran.err
 
 
 @pytest.mark.parametrize("line", ["ledger import", "ledger import x.csv --from-venue"])

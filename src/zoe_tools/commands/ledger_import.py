@@ -19,6 +19,7 @@ from zoe_tools.domain.money import short
 from zoe_tools.errors import ConfigError
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.db_health import demand_sound_store
 from zoe_tools.runtime.gates import operator_of
 from zoe_tools.runtime.holdings import confirmed_balances
 from zoe_tools.runtime.ledger_evidence import Evidence, examined, sought_by
@@ -72,10 +73,13 @@ def ledger_import(
     if report and not from_venue:
         raise ConfigError("--report is a way to ask the venue: it needs --from-venue.")
     way = _Way.REPORT if report else _Way.PAGES if from_venue else _Way.FILES
-    return run_with_context(
-        invocation.settings(),
-        lambda context: _import(context, invocation, chosen, way=way, execute=execute),
-    )
+
+    async def work(context: Context) -> int:
+        if execute:
+            await demand_sound_store(context.settings)
+        return await _import(context, invocation, chosen, way=way, execute=execute)
+
+    return run_with_context(invocation.settings(), work)
 
 
 class _Way(StrEnum):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from zoe_tools.config import Settings
 from zoe_tools.domain.store_health import StoreHealth
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.paper_clock import clock_of_paper
-from zoe_tools.store.health import read_health
+from zoe_tools.store.health import demand_sound, read_health
+
+
+async def demand_sound_store(settings: Settings) -> None:
+    """Pass, unless the database's file is damaged: before very many rows are added to it.
+
+    Raises:
+        StoreUnavailable: a page is damaged, or the file cannot be read.
+    """
+    await asyncio.to_thread(demand_sound, settings.database_url)
 
 
 def health_of(settings: Settings) -> StoreHealth:

@@ -27,7 +27,13 @@ from zoe_tools.domain.store_health import (
 )
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.store import guard, leases, row_checks, schema, triggers
-from zoe_tools.store.database import display, looking_engine, sqlite_path, translated_errors
+from zoe_tools.store.database import (
+    display,
+    looking_engine,
+    parse_url,
+    sqlite_path,
+    translated_errors,
+)
 from zoe_tools.store.record_tables import STORE_BACKUPS
 from zoe_tools.store.tables import (
     ACCOUNTS,
@@ -116,6 +122,30 @@ def _missing(connection: Connection) -> Iterator[str]:
         yield from (f"{each.name}.{name}" for name in wanted if name not in there)
         if each.foreign_keys and not keys.get(place):
             yield f"{each.name}.account_id (its foreign key)"
+
+
+def demand_sound(url: str) -> None:
+    """Pass, unless SQLite finds damage in its file; a server is left to its own checks.
+
+    Reads every page once, beside whoever writes.
+
+    Raises:
+        StoreUnavailable: a page is damaged, or the file cannot be read.
+    """
+    address = parse_url(url)
+    if sqlite_path(address) is None:
+        return
+    engine = looking_engine(url)
+    try:
+        with translated_errors(address), engine.begin() as connection:
+            (told,) = connection.execute(text("PRAGMA quick_check(1)")).scalars()
+    finally:
+        engine.dispose()
+    if told != "ok":
+        raise StoreUnavailable(
+            f"The store at {display(address)}: the file is damaged.",
+            hint="Restore the last backup; keep the damaged file.",
+        )
 
 
 def _integrity(connection: Connection) -> tuple[str, ...]:
