@@ -19,10 +19,11 @@ from typing_extensions import override
 import builders
 from builders import BTC, NOON, d, make_catalogue, make_intent, make_quote
 from fakes import FakeVenue, RecordingApprover, fresh_store
+from zoe_tools.core.candles import CandleBuilder
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Action, Decision, MarketView
 from zoe_tools.domain.cadence import Cadence
-from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
@@ -121,9 +122,32 @@ class ScriptedFeed:
 
 
 class ToldVenue(FakeVenue):
-    """A venue in memory whose changes are told at once, before the answer arrives."""
+    """A venue in memory whose changes are told at once, before the answer arrives.
+
+    Its candles are made of `prints`, after those of the `past`.
+    """
 
     on_change: Callable[[], None] = staticmethod(lambda: None)
+    past: tuple[Candle, ...] = ()
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.prints: list[PublicTrade] = []
+
+    @override
+    async def candles(
+        self, symbol: Symbol, timeframe: Timeframe, since: datetime | None = None
+    ) -> tuple[Candle, ...]:
+        await super().candles(symbol, timeframe, since)
+        builder = CandleBuilder(symbol, timeframe, price_decimals=1)
+        found: list[Candle | None] = [each for each in self.past if each.symbol == symbol]
+        found += [builder.add(trade) for trade in self.prints if trade.symbol == symbol]
+        found.append(builder.close_due(self._clock.now() + timeframe.length))
+        return tuple(
+            each
+            for each in found
+            if each is not None and (since is None or each.opened_at >= since)
+        )
 
     @override
     async def place(
@@ -282,18 +306,20 @@ class LoopRig:
         self.venue.set_price(symbol, bid, ask)
         self.quote(symbol)
 
-    def print_trade(self, symbol: Symbol = BTC) -> None:
-        """Somebody traded at the bid."""
+    def print_trade(self, symbol: Symbol = BTC, *, price: str = "", is_heard: bool = True) -> None:
+        """Somebody traded, at the bid if no price is named; the stream may not tell of it."""
         self._trades += 1
         trade = PublicTrade(
             symbol=symbol,
             trade_id=self._trades,
             side=Side.SELL,
-            price=self.venue.prices[symbol][0],
+            price=d(price) if price else self.venue.prices[symbol][0],
             quantity=d("0.1"),
             traded_at=self.clock.now(),
         )
-        self.feed.tell(TradeUpdate(trades=(trade,)))
+        self.venue.prints.append(trade)
+        if is_heard:
+            self.feed.tell(TradeUpdate(trades=(trade,)))
 
     async def close_candle(
         self, *symbols: Symbol, is_quoted: bool = True, runs_away: bool = False
@@ -499,8 +525,9 @@ def run_loop(
     starts_at: datetime = NOON,
     has_spare: bool = False,
     compares: bool = False,
+    prepare: Callable[[LoopRig], None] | None = None,
 ) -> tuple[LoopRig, LoopTally]:
-    """Run the loop while the story goes on, then stop it in order."""
+    """Run the loop while the story goes on, then stop it in order; `prepare` comes before all."""
 
     async def main() -> tuple[LoopRig, LoopTally]:
         rig = LoopRig(
@@ -511,6 +538,8 @@ def run_loop(
             has_spare=has_spare,
             compares=compares,
         )
+        if prepare is not None:
+            prepare(rig)
         rig.come_up()
         rig.quote()
         running = asyncio.create_task(rig.supervised())

@@ -32,6 +32,15 @@ def make_view(history: int = 3) -> LiveView:
     )
 
 
+def listening_view(history: int = 3) -> LiveView:
+    """The same, with the public wire up since noon and nothing missed before."""
+    view = make_view(history)
+    view.apply(up("public"), NOON)
+    for torn in tuple(view.candle_book.torn()):
+        view.candle_book.repair(torn, (), NOON)
+    return view
+
+
 def at(seconds: float) -> datetime:
     """So long after noon."""
     return NOON + timedelta(seconds=seconds)
@@ -111,7 +120,7 @@ def test_an_instrument_that_was_never_quoted_has_no_quote() -> None:
 
 def test_a_candle_is_given_once_and_only_when_it_is_over() -> None:
     """By the clock, even when nobody trades any more."""
-    view = make_view()
+    view = listening_view()
     view.apply(trade(10, "100"), at(10))
     view.apply(trade(50, "103"), at(50))
 
@@ -125,7 +134,7 @@ def test_a_candle_is_given_once_and_only_when_it_is_over() -> None:
 
 def test_a_trade_of_the_next_minute_ends_the_one_before() -> None:
     """The stream may run ahead of the turn."""
-    view = make_view()
+    view = listening_view()
     view.apply(trade(10, "100"), at(10))
     view.apply(trade(60, "101"), at(60))
 
@@ -134,7 +143,7 @@ def test_a_trade_of_the_next_minute_ends_the_one_before() -> None:
 
 def test_only_so_much_history_is_kept() -> None:
     """As much as the strategy looks back on."""
-    view = make_view(history=3)
+    view = listening_view(history=3)
     for minute in range(6):
         view.apply(trade(minute * 60, str(100 + minute)), at(minute * 60))
     view.take_closed(at(360))

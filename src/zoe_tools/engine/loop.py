@@ -26,6 +26,7 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.engine.account_facts import AccountFacts
 from zoe_tools.engine.books import Books
+from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
 from zoe_tools.engine.following import Following
@@ -63,6 +64,7 @@ class TradingLoop:
         wallets = self.following.wallets
         facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
         self.deciding = Deciding(parts, self.view, self.books, facts, self.wake, self.stand)
+        self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
         self.watch = ProtectionWatch()
@@ -101,6 +103,7 @@ class TradingLoop:
         self.following.is_behind |= self._outage.begins()
 
     def _heard(self) -> None:
+        self.keeper.notice()
         self.deciding.notice()
         self.wake()
 

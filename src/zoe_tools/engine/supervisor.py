@@ -210,6 +210,7 @@ def _beside(
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
     return [
         *((compare_for_ever(loop, parts),) if parts.compares else ()),
+        loop.keeper.run(),
         loop.deciding.run(),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),

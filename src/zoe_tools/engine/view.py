@@ -5,16 +5,15 @@ It is the only mutable picture in the loop. Nothing here waits, sends or decides
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 
-from zoe_tools.core.candles import CandleBuilder
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.stream import (
+    Gap,
     QuoteUpdate,
     StreamDown,
     StreamEvent,
@@ -23,6 +22,7 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
     Wire,
 )
+from zoe_tools.engine.candle_book import CandleBook
 
 
 class LiveView:
@@ -42,14 +42,7 @@ class LiveView:
         self.prints = 0
         self._wanted = wires
         self._up: set[Wire] = set()
-        self._closed: list[Candle] = []
-        self._candles: dict[Symbol, deque[Candle]] = {
-            symbol: deque(maxlen=max(1, history)) for symbol in instruments
-        }
-        self._builders = {
-            symbol: CandleBuilder(symbol, timeframe, price_decimals=instrument.price_decimals)
-            for symbol, instrument in instruments.items()
-        }
+        self.candle_book = CandleBook(instruments, timeframe, history)
 
     @property
     def is_live(self) -> bool:
@@ -58,7 +51,7 @@ class LiveView:
 
     def candles(self, symbol: Symbol) -> tuple[Candle, ...]:
         """Closed candles, oldest first, as many as the strategy looks back on."""
-        return tuple(self._candles[symbol])
+        return self.candle_book.candles(symbol)
 
     def fresh_quote(self, symbol: Symbol, now: datetime, stale_s: float) -> Quote | None:
         """The quote, unless the public wire is down or the quote is too old, or from ahead."""
@@ -76,36 +69,32 @@ class LiveView:
             case TradeUpdate(trades=trades):
                 for trade in trades:
                     self.prints += 1
-                    builder = self._builders.get(trade.symbol)
-                    self._note_closed(builder.add(trade) if builder else None)
+                    self.candle_book.add(trade)
             case VenueModeUpdate(mode=mode):
                 self.mode = mode
-            case StreamUp(wire=wire):
+            case StreamUp(wire=wire, at=at):
                 self._up.add(wire)
+                if wire == "public":
+                    self.candle_book.stream_is_up(at)
             case StreamDown(wire=wire):
                 self._up.discard(wire)
+                if wire == "public":
+                    self.candle_book.stream_is_down()
+            case Gap(wire="public", channel="" | "trade", until=until):
+                self.candle_book.stream_is_up(until)
             case _:
                 pass
 
     @property
     def has_closed(self) -> bool:
         """Whether a candle was closed by a trade of the next one, and not yet taken."""
-        return bool(self._closed)
+        return self.candle_book.has_closed
 
     @property
     def closes_at(self) -> datetime | None:
         """When the clock closes the next of the candles that have begun; None: none has."""
-        ends = (builder.ends_at for builder in self._builders.values())
-        return min((end for end in ends if end is not None), default=None)
+        return self.candle_book.closes_at
 
     def take_closed(self, now: datetime) -> tuple[Candle, ...]:
         """Candles that closed since the last call; each is given once."""
-        for builder in self._builders.values():
-            self._note_closed(builder.close_due(now))
-        closed, self._closed = tuple(self._closed), []
-        return closed
-
-    def _note_closed(self, candle: Candle | None) -> None:
-        if candle is not None:
-            self._candles[candle.symbol].append(candle)
-            self._closed.append(candle)
+        return self.candle_book.take_closed(now)
