@@ -33,6 +33,7 @@ from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
 from zoe_tools.core.orders import OrderLine
+from zoe_tools.core.performance import CurvePoint, Performance
 from zoe_tools.core.pnl import PnlReport
 from zoe_tools.core.pnl_basis import CameIn
 from zoe_tools.core.positions import AssetShare, PositionLine, PositionStory
@@ -211,7 +212,16 @@ RESULTS: dict[str, Result] = {
         an_object(mode=is_({"const": "disabled"})),
         an_object(
             result=an_object(
-                {**bare(RunResult), "checksums": an_object(bare(ChecksumTally))},
+                {
+                    **bare(RunResult),
+                    "checksums": an_object(bare(ChecksumTally)),
+                    "performance": either(
+                        an_object(
+                            {**bare(Performance), "curve": rows(an_object(bare(CurvePoint)))}
+                        ),
+                        is_(NOTHING),
+                    ),
+                },
                 discrepancies=either(whole, is_(NOTHING)),
                 findings=rows(finding),
             ),

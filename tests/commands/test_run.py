@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def replayed(home: Path, market: Path, *more: str) -> dict[str, Any]:
 def test_a_replay_trades_protects_and_agrees_with_the_venue(tmp_path: Path) -> None:
     """Round trips, each with its stop at the venue, and nothing for the auditor to find."""
     market = candles(tmp_path)
-    report = tmp_path / "report.json"
-    told = replayed(tmp_path / "home", market, "--strategy", "demo", "--report", str(report))
+    report, curve = tmp_path / "report.json", tmp_path / "curve.csv"
+    files = ("--report", str(report), "--curve", str(curve))
+    told = replayed(tmp_path / "home", market, "--strategy", "demo", *files)
     result = told["result"]
 
     assert result["candles"] == HOURS
@@ -51,13 +53,25 @@ def test_a_replay_trades_protects_and_agrees_with_the_venue(tmp_path: Path) -> N
     assert result["positions_with_stop"] == result["round_trips"] + result["open_positions"]
     assert result["discrepancies"] == 0
     assert json.loads(report.read_text())["result_sha256"] == told["result_sha256"]
+    performance = result["performance"]
+    assert performance["trades"] == result["round_trips"]
+    gained = Decimal(performance["ending_equity"]) - Decimal(performance["starting_equity"])
+    booked = Decimal(result["realised_pnl"]) + Decimal(result["unrealised_pnl"])
+    assert abs(gained - booked) < Decimal("0.5")  # the fee of what is still held is in one alone
+    header, first, *_ = curve.read_text().splitlines()
+    assert (header, first.split(",")[1]) == ("at,equity,held", "1000.0000")
+    assert len(performance["curve"]) == len(curve.read_text().splitlines()) - 1
 
 
-def test_hold_only_watches(tmp_path: Path) -> None:
-    """No order leaves."""
-    result = replayed(tmp_path / "home", candles(tmp_path), "--strategy", "hold")["result"]
+def test_a_part_of_a_market_is_replayed(tmp_path: Path) -> None:
+    """From a time up to another one, both UTC; the end is not in it."""
+    part = ("--from", "2020-09-13T20:00", "--to", "2020-09-14T02:00:00+02:00")
+    told = replayed(tmp_path / "home", candles(tmp_path), "--strategy", "hold", *part)
+    result = told["result"]
 
-    assert (result["orders"], result["prints"] > 0) == (0, True)
+    assert result["prints"] == 16
+    assert (result["orders"], result["performance"]["profit_factor"]) == (0, None)
+    assert result["started_at"].startswith("2020-09-13T20:00")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +102,8 @@ def test_impossible_speeds_are_refused(text: str) -> None:
         (("--strategy", "luck"), "luck"),
         (("--speed", "60"), "--speed max"),
         (("--market-data", "/nowhere/ETHUSD_60.csv"), "cannot be read"),
+        (("--from", "yesterday"), "neither a day nor a time"),
+        (("--from", "2030-01-01"), "tells nothing between"),
     ],
 )
 def test_bad_words_get_a_sentence_and_exit_2(
@@ -100,6 +116,13 @@ def test_bad_words_get_a_sentence_and_exit_2(
     assert answer.code == 2
     assert told in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_words_of_a_replay_want_a_market(tmp_path: Path) -> None:
+    """Nobody trades live because a file was forgotten."""
+    answer = zoe("run --from 2020-01-01", {}, home=tmp_path / "home")
+
+    assert (answer.code, "--from is for a recorded market" in answer.err) == (2, True)
 
 
 def test_disabled_says_so_and_does_nothing(tmp_path: Path) -> None:

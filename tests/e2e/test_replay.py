@@ -20,7 +20,8 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.observation import Decision
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.runs import RunPrinter
-from zoe_tools.runtime.replay import ReplayOrder, replay
+from zoe_tools.runtime.replay import replay
+from zoe_tools.runtime.replay_order import ReplayOrder
 
 FRAMES = SHARED_DATA / "crossbook" / "kraken_btcusd_sample.frames.tsv"
 ETH = SHARED_DATA / "aironav" / "ETHUSD_60.csv"

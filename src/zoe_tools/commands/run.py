@@ -6,6 +6,7 @@ import hashlib
 import platform
 import re
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
 from zoe_tools.runtime.live_run import RunOrder, run_live
 from zoe_tools.runtime.paper_process import request_paper
+from zoe_tools.runtime.replay_order import ReplayOrder
 from zoe_tools.runtime.run_home import new_run_home, wall_time
 from zoe_tools.runtime.strategies import strategy_named
 
@@ -33,32 +35,44 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
 
 
+_Strategy = Annotated[str, typer.Option(help="edge, demo, hold, or the name of a plug-in.")]
+_MarketData = Annotated[
+    Path | None, typer.Option(help="Replay this recorded market on a fresh paper account.")
+]
+_From = Annotated[
+    str, typer.Option("--from", help="Replay from then on: 2019-03-01, or with a time, UTC.")
+]
+_To = Annotated[str, typer.Option("--to", help="Replay up to then.")]
+_Speed = Annotated[
+    str, typer.Option(help="Venue seconds per second on paper, or max for a replay.")
+]
+_Shadow = Annotated[bool, typer.Option("--shadow", help="Decide and record, send nothing.")]
+_Standby = Annotated[
+    bool, typer.Option("--standby", help="Wait for the loop that runs, and take over from it.")
+]
+_AllowDuplicates = Annotated[
+    bool,
+    typer.Option("--allow-duplicates", help="The same entry twice is meant, not a mistake."),
+]
+_Curve = Annotated[Path | None, typer.Option(help="Write a replay's equity curve here, as CSV.")]
+
+
 def run(
     ctx: typer.Context,
     *,
-    strategy: Annotated[
-        str, typer.Option(help="edge, demo, hold, or the name of a plug-in.")
-    ] = "edge",
+    strategy: _Strategy = "edge",
     for_: Annotated[str, typer.Option("--for", help="Stop after, e.g. 90s, 10m, 2h.")] = "",
     cycles: Annotated[int | None, typer.Option(help="Stop after so many cycles.", min=1)] = None,
-    market_data: Annotated[
-        Path | None, typer.Option(help="Replay this recorded market on a fresh paper account.")
-    ] = None,
-    speed: Annotated[
-        str, typer.Option(help="Venue seconds per second on paper, or max for a replay.")
-    ] = "",
+    market_data: _MarketData = None,
+    from_: _From = "",
+    to: _To = "",
+    speed: _Speed = "",
     seed: Annotated[int, typer.Option(help="For everything that is drawn.", min=0)] = 1,
-    shadow: Annotated[
-        bool, typer.Option("--shadow", help="Decide and record, send nothing.")
-    ] = False,
-    standby: Annotated[
-        bool, typer.Option("--standby", help="Wait for the loop that runs, and take over from it.")
-    ] = False,
-    allow_duplicates: Annotated[
-        bool,
-        typer.Option("--allow-duplicates", help="The same entry twice is meant, not a mistake."),
-    ] = False,
+    shadow: _Shadow = False,
+    standby: _Standby = False,
+    allow_duplicates: _AllowDuplicates = False,
     report: Annotated[Path | None, typer.Option(help="Write the report here, as JSON.")] = None,
+    curve: _Curve = None,
 ) -> int:
     """Run the trading loop on the account.
 
@@ -68,7 +82,7 @@ def run(
 
     Examples:
       zoe run --strategy demo --speed 60 --for 30m
-      zoe run --market-data ETHUSD_60.csv --speed max --strategy demo
+      zoe run --market-data ETHUSD_60.csv --speed max --from 2019-03-01 --to 2019-06-01
       I_UNDERSTAND_LIVE=1 zoe --account live run
     """
     invocation: Invocation = ctx.obj
@@ -78,8 +92,18 @@ def run(
         printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
         printer.result({"mode": "disabled"})
         return 0
+    _demand_replay(market_data, **{"--from": from_, "--to": to, "--curve": curve})
     if market_data is not None:
-        result, found = _replay(invocation, settings, market_data, speed, strategy, seed)
+        replayed = ReplayOrder(
+            market_data=market_data,
+            strategy=strategy,
+            seed=seed,
+            home=new_run_home(settings.home, started=wall_time(), name=market_data.stem),
+            since=_moment("--from", from_),
+            until=_moment("--to", to),
+            curve=curve,
+        )
+        result, found = _replay(invocation, settings, replayed, speed)
     else:
         order = RunOrder(
             strategy=strategy_named(strategy, settings),
@@ -95,12 +119,7 @@ def run(
 
 
 def _replay(
-    invocation: Invocation,
-    settings: Settings,
-    market_data: Path,
-    speed: str,
-    strategy: str,
-    seed: int,
+    invocation: Invocation, settings: Settings, order: ReplayOrder, speed: str
 ) -> tuple[RunResult, Audit | None]:
     if speed != "max":
         raise ConfigError(
@@ -108,12 +127,42 @@ def _replay(
             hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
         )
     # The loop over a venue's wires does not load an exchange.
-    from zoe_tools.runtime.replay import ReplayOrder, replay  # noqa: PLC0415 - as said
+    from zoe_tools.runtime.replay import replay  # noqa: PLC0415 - as said
 
-    home = new_run_home(settings.home, started=wall_time(), name=market_data.stem)
-    order = ReplayOrder(market_data=market_data, strategy=strategy, seed=seed, home=home)
     result = replay(settings, order, RunPrinter(invocation.printer()))
-    return result, audit_blocking(home, invocation.environ, is_replay=True)
+    return result, audit_blocking(order.home, invocation.environ, is_replay=True)
+
+
+def _demand_replay(market_data: Path | None, **words: object) -> None:
+    """Some options are for replays alone.
+
+    Raises:
+        ConfigError: one of them is given, and nothing is replayed.
+    """
+    given = [name for name, value in words.items() if value]
+    if market_data is None and given:
+        raise ConfigError(
+            f"{given[0]} is for a recorded market, and there is none.",
+            hint="Name one with --market-data FILE, or leave it out.",
+        )
+
+
+def _moment(name: str, text: str) -> datetime | None:
+    """A day or a time in UTC, as ISO 8601 writes it; empty is none.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not text:
+        return None
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{name} {text}: this is neither a day nor a time.",
+            hint="2019-03-01, or 2019-03-01T12:00; in UTC.",
+        ) from error
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def _trade(

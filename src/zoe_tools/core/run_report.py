@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from zoe_tools.core.performance import Performance
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
@@ -65,6 +66,8 @@ class RunResult:
     unprotected_seconds: Decimal
     unprotected_by_cause: Mapping[str, Decimal]
     checksums: ChecksumTally
+    performance: Performance | None = None
+    """Of a replay alone: what its trading came to."""
 
 
 def summarise(

@@ -342,6 +342,11 @@ class TradingLoop:
             daily_notional=self.books.daily_notional,
         )
 
+    @property
+    def instruments(self) -> Mapping[Symbol, Instrument]:
+        """What it follows."""
+        return self._instruments
+
     def balances(self) -> tuple[Balance, ...]:
         """What lies in the wallet that trades, as the balances stream last told it."""
         return self.following.wallets.trading()

@@ -11,6 +11,7 @@ from zoe_tools.domain.money import plain, round_half_up, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
 from zoe_tools.domain.position import Position
+from zoe_tools.render.performance import performance_rows, show_curve
 from zoe_tools.render.printer import Printer, spelled
 from zoe_tools.render.steps import describe
 
@@ -95,12 +96,17 @@ def _stamp(at: datetime | None) -> str:
 def show_result(printer: Printer, result: RunResult, discrepancies: int | None) -> None:
     """The report of a run, in groups; `discrepancies` None when no auditor looked."""
     printer.heading("Report")
-    groups = (_course(result), _orders(result), _money(result), _protection(result))
+    groups = [_course(result), _orders(result), _money(result)]
+    if result.performance is not None:
+        groups.append(performance_rows(result.performance))
+    groups.append(_protection(result))
     width = max(len(name) for rows in groups for name, _ in rows)
     for rows in groups:
         for name, told in rows:
             printer.wrapped(f"  {name.ljust(width)}  ", told)
         printer.line()
+    if result.performance is not None:
+        show_curve(printer, result.performance)
     if discrepancies is not None:
         color = "green" if discrepancies == 0 else "red"
         printer.line(

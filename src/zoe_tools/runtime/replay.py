@@ -11,9 +11,9 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
@@ -29,16 +29,19 @@ from zoe_tools.paper.exchange.stream_limits import UNLIMITED
 from zoe_tools.paper.home import PaperHome
 from zoe_tools.paper.inprocess import InProcessSockets
 from zoe_tools.paper.markets.file import open_market
+from zoe_tools.paper.markets.section import MarketSection
 from zoe_tools.paper.values.market import MarketSource
-from zoe_tools.paper.values.times import moment_of
+from zoe_tools.paper.values.times import NS, moment_of
 from zoe_tools.ports import Narrator
 from zoe_tools.runtime.cadences import cadence_for, stretched_policy
 from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.curve import CurveRecorder, write_curve
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.paper_clock import note_clock
 from zoe_tools.runtime.paper_process import folder_of
 from zoe_tools.runtime.paper_serving import FROZEN, note_market
+from zoe_tools.runtime.replay_order import ReplayOrder
 from zoe_tools.runtime.strategies import strategy_named
 from zoe_tools.runtime.venue import Wires, in_process_transport
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -54,16 +57,6 @@ STARTING_CASH = Decimal(1000)
 """Quote currency on a replay's fresh account."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayOrder:
-    """What to replay, with what."""
-
-    market_data: Path
-    strategy: str
-    seed: int
-    home: Path
-
-
 def replay(settings: Settings, order: ReplayOrder, narrator: Narrator) -> RunResult:
     """Replay to the end of the file; the home then holds store and exchange for the audit.
 
@@ -71,10 +64,16 @@ def replay(settings: Settings, order: ReplayOrder, narrator: Narrator) -> RunRes
         MarketDataError: the file cannot be replayed.
         ZoeError: what ended the run early.
     """
-    source = open_market(order.market_data)
+    source: MarketSource = open_market(order.market_data)
+    if order.since is not None or order.until is not None:
+        source = MarketSection(source, _ns(order.since), _ns(order.until))
     url = f"sqlite:///{order.home / 'zoe.db'}"
     schema.upgrade(url)
     return run_virtual(_run(settings, order, source, url, narrator))
+
+
+def _ns(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp()) * NS
 
 
 async def _run(
@@ -122,12 +121,13 @@ async def _drive(
     sockets = InProcessSockets(exchange, duplex_pair)
     # The market of a replay is what was asked for; the list is about the account.
     policy = replace(settings.policy(), allowed_symbols=None)
+    timeframe = timeframe_for(source.granularity_s)
+    strategy = strategy_named(order.strategy, settings, timeframe, is_funded=False)
+    recorder = CurveRecorder(exchange.clock, timeframe)
     plan = RunPlan(
         account=account,
         policy=stretched_policy(policy, source.granularity_s),
-        strategy=strategy_named(
-            order.strategy, settings, timeframe_for(source.granularity_s), is_funded=False
-        ),
+        strategy=strategy,
         spellings=[pair.symbol for pair in source.pairs],
         cadence=cadence,
         clock=exchange.clock,
@@ -138,10 +138,15 @@ async def _drive(
         run_id=_run_id(order),
         seed=order.seed,
         trace=TraceRules(is_logged=False, holds_kept=None),
+        watcher=recorder.watch,
+        farewell=recorder.finish,
     )
     ending = asyncio.create_task(_stop_at_the_end(exchange, stop, cadence.cycle_s * SETTLE_CYCLES))
     try:
-        return await run_engine(plan, stop)
+        result = await run_engine(plan, stop)
+        if order.curve is not None:
+            write_curve(order.curve, recorder.points)
+        return replace(result, performance=await plan.store.run(recorder.performance))
     finally:
         ending.cancel()
         await sockets.close()
