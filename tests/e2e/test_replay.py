@@ -208,7 +208,9 @@ def test_the_same_candles_an_hour_later_are_decided_an_hour_later(
 
     hour = timedelta(seconds=HOUR_S)
     assert _told(shifted.decisions) == [(at + hour, kind) for at, kind in _told(cut.decisions)]
-    assert set(_told(dropped.decisions)) <= set(_told(cut.decisions))
+    # Without the first candle there is less to decide on at the second: a hold may stand there.
+    wanted = {each for each in _told(dropped.decisions) if each[1] != "hold"}
+    assert wanted <= set(_told(cut.decisions))
     assert set(_told(cut.decisions[5:])) <= set(_told(dropped.decisions))
 
 
