@@ -19,6 +19,7 @@ from builders import (
 )
 from builders import make_venue_order as venue_order
 from zoe_tools.core.check_tp_coverage import Coverage, absent_holdings, check_tp_coverage
+from zoe_tools.core.recover_sl import plan_recover_sl
 from zoe_tools.core.repair_tp import plan_repair_tp
 from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
@@ -93,6 +94,7 @@ HALF = resting("stop", "0.0005", "58800")
 TARGET = resting("take_profit", "0.0005", "62400.0")
 ALL = levels_for(HELD, BITCOIN, Policy(take_profit_mode=TargetMode.RESTING), at=NOON)
 SET = levels_for(HELD, BITCOIN, SPLIT, at=NOON)
+WHOLE = levels_for(HELD, BITCOIN, Policy(), at=NOON)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,12 @@ SET = levels_for(HELD, BITCOIN, SPLIT, at=NOON)
             None,
             [],
         ),
+        # A run that was killed between two of its steps is gone on with.
+        (world(HALF, targets=SET), False, TargetMode.SPLIT, ["place take_profit 0.0005"]),
+        (world(HALF, targets=SET), False, None, ["place take_profit 0.0005"]),
+        (world(HALF, targets=SET), True, None, []),
+        (world(HALF, targets=SET), False, TargetMode.MANAGED, ["set 1", "amend stop 0.001"]),
+        (world(HALF, targets=WHOLE), False, TargetMode.MANAGED, ["amend stop 0.001"]),
     ],
 )
 def test_the_plan_fits_targets_to_the_levels(
@@ -169,6 +177,7 @@ def test_the_plan_fits_targets_to_the_levels(
     [
         (world(), "zoe recover-sl"),
         (world(HALF), "zoe recover-sl"),
+        (world(resting("stop", "0.0004", "58800"), targets=SET), "zoe recover-sl"),
         (world(STOP, held="0.0009"), "zoe reconcile"),
         (world(HALF, replace(TARGET, quantity=d("0.0003")), targets=SET), "zoe recover-sl"),
     ],
@@ -181,6 +190,11 @@ def test_what_targets_cannot_mend_is_named_with_the_command_that_can(
 
     assert plan.is_empty
     assert next_step in plan.notes[0]
+
+
+def test_a_stop_that_was_cut_for_a_target_is_made_whole_by_recover_sl_alone() -> None:
+    """Where the target was not placed: the plan that was killed need not be run again."""
+    assert told(plan_recover_sl(world(HALF, targets=SET)).steps) == ["amend stop 0.001"]
 
 
 def test_without_a_loop_managed_targets_are_named_as_covering_nothing() -> None:

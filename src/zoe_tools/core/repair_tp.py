@@ -22,6 +22,7 @@ from zoe_tools.core.take_profit import (
     levels_of,
     open_levels,
     own_targets,
+    price_of,
 )
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.money import ZERO
@@ -55,7 +56,7 @@ def plan_repair_tp(
     notes: list[str] = []
     for row in check_tp_coverage(snapshot, loop_is_running=loop_is_running):
         position = by_id[row.position_id]
-        if row.coverage not in REPAIRABLE and not is_held_by_targets(row):
+        if not _is_mendable(snapshot, row, position, catalogue, open_orders):
             notes.append(_first(row))
             continue
         levels = _levels(snapshot, position, catalogue, mode)
@@ -97,6 +98,55 @@ def _first(row: PositionCoverage) -> str:
     if row.coverage is Coverage.NO_EXCHANGE_POSITION:
         return f"{row.symbol}: the venue holds less than is managed. First: zoe reconcile"
     return f"{row.symbol}: {row.coverage.value}, no target was planned. First: zoe recover-sl"
+
+
+def _is_mendable(
+    snapshot: Snapshot,
+    row: PositionCoverage,
+    position: Position,
+    catalogue: InstrumentCatalogue,
+    open_orders: tuple[VenueOrder, ...],
+) -> bool:
+    """Whether targets can be fitted to it, or a run that was cut short goes on."""
+    if row.coverage in REPAIRABLE or is_held_by_targets(row):
+        return True
+    is_short = row.coverage is Coverage.UNPROTECTED
+    return is_short and _is_begun(snapshot, position, catalogue, open_orders)
+
+
+def _is_begun(
+    snapshot: Snapshot,
+    position: Position,
+    catalogue: InstrumentCatalogue,
+    open_orders: tuple[VenueOrder, ...],
+) -> bool:
+    """Whether an earlier run came no further than its levels and the room in, or for, the stop.
+
+    The stop is short of just what no target of a level holds yet, or levels that are all managed
+    were set and it has not got back what targets held. Then this run goes on from there.
+    """
+    stops = own_stops(position, snapshot.orders, open_orders)
+    if len(stops) != 1 or all(
+        each.position_id != position.position_id for each in snapshot.targets
+    ):
+        return False
+    instrument = catalogue.resolve(position.symbol)
+    levels = levels_of(
+        position, snapshot.targets, instrument, snapshot.policy, at=snapshot.taken_at
+    )
+    wanted = [
+        (each.level.price, each.remaining)
+        for each in open_levels(position, levels, instrument)
+        if each.level.mode is TargetMode.RESTING
+    ]
+    placed = [
+        (price_of(each), each.remaining_quantity)
+        for each in own_targets(position, snapshot.orders, open_orders)
+    ]
+    if not wanted:
+        return not placed
+    left = instrument.floor_quantity(position.quantity) - sum((each for _, each in wanted), ZERO)
+    return stops[0].remaining_quantity == left and all(each in wanted for each in placed)
 
 
 def _levels(
