@@ -115,7 +115,7 @@ def test_vector_6_an_empty_answer_that_a_second_endpoint_denies_never_counts(
             assert (told.kinds, told.states) == (("VENUE_CONTRADICTION",), {"detected"})
             assert told.result["report"]["orphaned"] == 0
             (found,) = told.result["findings"]
-            assert "BalanceEx tells 0 BTC, Balance 2.0004" in found["evidence"]
+            assert "tells 0 BTC, Balance 2.0004" in found["evidence"]
         world.lie("unavailable", "Balance")  # the second endpoint says nothing: nothing is sure
         told = await world.reconcile()
         assert (told.code, told.states) == (3, {"detected"})

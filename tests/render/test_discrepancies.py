@@ -42,10 +42,12 @@ def test_an_open_one_says_what_to_do_next() -> None:
 
 
 def test_what_one_look_missed_is_called_unconfirmed() -> None:
-    """And is no more than information."""
+    """And is no more than information; nobody is sent to write off what may be there."""
     found = make_discrepancy(state=DiscrepancyState.DETECTED, severity=Severity.INFO)
 
     assert "BALANCE_DRIFT  unconfirmed, info" in shown(found)
+    assert "-> zoe reconcile again in a minute" in shown(found)
+    assert "--adjust" not in shown(found)
 
 
 def test_what_was_waived_says_by_whom_until_when_and_why() -> None:

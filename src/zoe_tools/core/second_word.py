@@ -17,7 +17,7 @@ from zoe_tools.domain.discrepancy import BALANCES, Finding, FindingKind
 from zoe_tools.domain.identifiers import FillId, LedgerId
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
-from zoe_tools.domain.words import few
+from zoe_tools.domain.words import counted, few
 
 _OF_BALANCES = frozenset(
     {FindingKind.ORPHANED, FindingKind.QTY_MISMATCH, FindingKind.BALANCE_DRIFT}
@@ -110,21 +110,22 @@ def _balances(records: Records) -> Iterator[tuple[str, str]]:
         if abs(held.total - listed.get(asset, ZERO)) > tolerance(records, asset)
     ]
     if told:
-        yield BALANCES, f"BalanceEx tells {few(told, '; ')}"
+        yield BALANCES, f"tells {few(told, '; ')}"
 
 
 def _trades(records: Records) -> Iterator[tuple[str, str]]:
     lacking = sorted(records.denied_fills)
     if lacking:
+        count = counted(len(lacking), "execution")
         who = "QueryTrades shows them" if records.found_fills else "the orders show them filled"
-        yield "TradesHistory", f"TradesHistory lacks {few(lacking)}; {who}"
+        yield "TradesHistory", f"lacks {count}: {few(lacking)}; {who}"
 
 
 def _ledger(records: Records) -> Iterator[tuple[str, str]]:
     assets = sorted(records.short_ledger)
     if assets:
         who = "QueryLedgers shows" if records.found_rows else "trades and balances show"
-        yield "Ledgers", f"Ledgers lacks rows of {few(assets)} that {who}"
+        yield "Ledgers", f"lacks rows of {few(assets)} that {who}"
 
 
 def left_unheard(records: Records, finding: Finding) -> bool:

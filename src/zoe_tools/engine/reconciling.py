@@ -1,9 +1,9 @@
 """The loop's own comparison: what is live, every so often, beside the turns.
 
-It asks the venue for open orders, balances and a page of the ledger (four points; a fifth where an
-order of ours is not in the list), and holds books and streams against them. What the whole history
-tells is for `zoe reconcile`. Nothing is sent from here: what the venue proves is booked, what is
-doubtful keeps entries back, and no exit waits for it.
+It asks the venue for open orders, balances and a page of the ledger (four points; one more where an
+order of ours is not in the list, one where balances look short), and holds books and streams
+against them. What the whole history tells is for `zoe reconcile`. Nothing is sent from here: what
+the venue proves is booked, what is doubtful keeps entries back, and no exit waits for it.
 """
 
 from __future__ import annotations

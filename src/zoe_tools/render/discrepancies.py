@@ -12,6 +12,7 @@ from zoe_tools.gate.recover import Recovery
 from zoe_tools.render.printer import Printer
 
 _LEAD = "      "
+_LOOK_AGAIN = "zoe reconcile again in a minute; post nothing meanwhile"
 
 
 def show_discrepancy(printer: Printer, each: Discrepancy) -> None:
@@ -29,7 +30,8 @@ def show_discrepancy(printer: Printer, each: Discrepancy) -> None:
         printer.wrapped(_LEAD, f"{said}: {each.explanation}")
     meaning = meaning_of(each.kind.value)
     if each.is_open and meaning is not None and meaning.next:
-        printer.wrapped(f"{_LEAD}-> ", meaning.next)
+        is_early = is_unsure and "--adjust" in meaning.next
+        printer.wrapped(f"{_LEAD}-> ", _LOOK_AGAIN if is_early else meaning.next)
 
 
 def show_standing(
