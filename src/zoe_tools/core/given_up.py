@@ -6,7 +6,7 @@ position that its coins are adopted into; beside a position of the same instrume
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from zoe_tools.domain.identifiers import Symbol
@@ -21,30 +21,49 @@ Leftover = tuple[OrderRecord, VenueOrder]
 """Our own record of an order, and the order as it rests at the venue."""
 
 
-def resting_of_given_up(
-    snapshot: Snapshot, symbol: Symbol, open_orders: Sequence[VenueOrder]
-) -> tuple[Leftover, ...]:
-    """Own stops and targets of this instrument whose position was given up; the largest first."""
+def leftovers(
+    snapshot: Snapshot, open_orders: Iterable[VenueOrder]
+) -> dict[Symbol, tuple[Leftover, ...]]:
+    """Own stops and targets whose position was given up, by instrument; the largest first."""
+    if not snapshot.given_up:
+        return {}
     ours = {
         each.client_order_id: each
         for each in snapshot.orders
         if each.purpose in ("stop", "take_profit") and each.position_id in snapshot.given_up
     }
-    found = [
-        (ours[order.client_order_id], order)
-        for order in open_orders
-        if order.symbol == symbol and order.client_order_id in ours
-    ]
-    return tuple(sorted(found, key=lambda each: each[1].remaining_quantity, reverse=True))
+    found: dict[Symbol, list[Leftover]] = {}
+    for order in open_orders:
+        if order.client_order_id in ours:
+            pair = (ours[order.client_order_id], order)
+            found.setdefault(order.symbol, []).append(pair)
+    return {
+        symbol: tuple(sorted(each, key=lambda pair: pair[1].remaining_quantity, reverse=True))
+        for symbol, each in found.items()
+    }
+
+
+def resting_of_given_up(
+    snapshot: Snapshot, symbol: Symbol, open_orders: Sequence[VenueOrder]
+) -> tuple[Leftover, ...]:
+    """Those of one instrument."""
+    return leftovers(snapshot, open_orders).get(symbol, ())
 
 
 def too_much_beside(
     snapshot: Snapshot, position: Position, open_orders: Sequence[VenueOrder]
 ) -> tuple[Leftover, ...]:
     """Those that would sell beside an active position; not the one that is linked to it."""
+    return beside(leftovers(snapshot, open_orders), position)
+
+
+def beside(
+    found: Mapping[Symbol, tuple[Leftover, ...]], position: Position
+) -> tuple[Leftover, ...]:
+    """The same out of all that is left over: for many positions it is looked up once."""
     return tuple(
         each
-        for each in resting_of_given_up(snapshot, position.symbol, open_orders)
+        for each in found.get(position.symbol, ())
         if each[1].venue_order_id != position.stop_venue_order_id
     )
 

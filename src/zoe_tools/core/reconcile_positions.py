@@ -6,7 +6,7 @@ what else is held is nobody's concern here. Only real fills change a quantity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -19,13 +19,13 @@ from zoe_tools.core.accounting import (
     quote_of,
 )
 from zoe_tools.core.adjustments import made_by
-from zoe_tools.core.given_up import told_of, too_much_beside, total_of
+from zoe_tools.core.given_up import Leftover, beside, leftovers, told_of, total_of
 from zoe_tools.core.position_rows import figures_changed, levels_changed, prices_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
 from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.plan import AdjustPosition, AdoptPosition
@@ -92,8 +92,9 @@ def _check_positions(records: Records) -> Iterator[Found]:
     _book_on_adopted(records, homes, held)
     yield from ((each, ()) for each in _against_holdings(records, held.values()))
     exits = _exits(records)
+    left_over = leftovers(records.snapshot, records.open_orders.values())
     for position in held.values():
-        yield from ((each, ()) for each in _beside(records, position))
+        yield from ((each, ()) for each in _beside(left_over, position))
         yield from (
             (each, ()) for each in _check_stops(records, position, exits.get(position.position_id))
         )
@@ -418,9 +419,11 @@ def _left_to_targets(records: Records, position: Position, exits: _Exits) -> Dec
     return min(exits.in_targets, planned)
 
 
-def _beside(records: Records, position: Position) -> Iterator[Finding]:
+def _beside(
+    left_over: Mapping[Symbol, tuple[Leftover, ...]], position: Position
+) -> Iterator[Finding]:
     """What rests for a position that was given up would sell what nobody manages, beside this."""
-    left = too_much_beside(records.snapshot, position, tuple(records.open_orders.values()))
+    left = beside(left_over, position)
     if left:
         beyond = total_of(left)
         yield Finding(
