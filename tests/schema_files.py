@@ -331,6 +331,7 @@ RESULTS: dict[str, Result] = {
     "positions": an_object(
         positions=rows(a(PositionLine)),
         gone=rows(a(GonePosition)),
+        given_up=rows(a(OrderRecord)),
         assets=either(rows(a(AssetShare)), is_(NOTHING)),
         story=a(PositionStory | None),
         audit=an_object(

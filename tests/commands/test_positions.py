@@ -152,3 +152,25 @@ def test_a_registry_that_contradicts_itself_is_a_finding(tmp_path: Path) -> None
         assert (told["phase"], told["violations_total"]) == ("on_demand", 1)
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_rests_for_a_position_that_was_given_up_is_told(tmp_path: Path) -> None:
+    """Exit 3, and the command that takes over the coins; "No positions." alone would hide them."""
+
+    async def story(desk: Desk) -> None:
+        await bought(desk)
+        (position,) = await desk.read(lambda tx: tx.positions())
+        await desk.read(
+            lambda tx: tx.end_position(
+                position.position_id, PositionStatus.ERROR, reason="corrupted", at=desk.clock.now()
+            )
+        )
+        code, text = await listed(desk)
+        told = " ".join(text.split())
+
+        assert code == 3
+        assert "No positions." in told
+        assert "still rests, 0.0004 BTC/USD at 58800" in told
+        assert "zoe sync-positions --adopt BTC/USD=0.0004" in told
+
+    at_the_desk(tmp_path, story)

@@ -641,3 +641,14 @@ def test_levels_that_a_prompt_wrote_are_told_and_put_back() -> None:
     assert isinstance(step, SetTargets)
     assert step.levels == told
     assert is_own_story(step)
+
+
+def test_a_row_that_contradicts_itself_is_put_back_to_what_its_fills_say() -> None:
+    """Its quantity agrees, what came in and went out does not: the next start would give it up."""
+    found = reconcile(agreeing(positions=(replace(HELD, exit_quantity=d("9")),)))
+
+    (finding,), (step,) = found.findings, found.steps
+    assert finding.kind is FindingKind.STORE_TAMPERED
+    assert "0.0004 in, 9 out instead of 0.0004 and 0" in finding.evidence
+    assert isinstance(step, AdjustPosition)
+    assert step.after.exit_quantity == d("0")

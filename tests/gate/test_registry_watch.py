@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from typing_extensions import override
 
-from builders import ETH, NOON, PAPER, make_position
+from builders import ETH, NOON, PAPER, d, make_fill, make_order, make_position
+from zoe_tools.core.registry_audit import as_executed, contradicting
 from zoe_tools.domain.identifiers import PositionId
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import PositionStatus, RawPosition
+from zoe_tools.domain.position_event import events_between
 from zoe_tools.gate.registry_watch import audit_stored, repair_stored
 from zoe_tools.observe.log import JsonLines
 from zoe_tools.store.schema import upgrade
@@ -112,6 +115,74 @@ def test_what_contradicts_itself_is_brought_to_rest_once(
         beats = {each.component: each.status for each in books.heartbeats()}
     store.close()
     assert beats["registry audit"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "UPDATE crypto_positions SET exit_quantity = '9' WHERE position_id = 'P1'",
+        "UPDATE crypto_positions SET entry_quantity = '9' WHERE position_id = 'P1'",
+        "UPDATE crypto_positions SET quantity = 'lots' WHERE position_id = 'P1'",
+        "UPDATE crypto_positions SET quantity = '-1' WHERE position_id = 'P1'",
+    ],
+)
+def test_a_row_whose_executions_prove_what_is_held_is_put_back_and_not_given_up(
+    url: str, told: list[dict[str, object]], words: str
+) -> None:
+    """Coins and stop are there, and so are the executions that made them."""
+    store = Store.open(url, PAPER, clock_now=NOON)
+    with store.transaction() as books:
+        books.record_order(make_order(position_id=PositionId("P1")))
+        bought = make_fill(quantity=d("0.0004"), price=d("60000"), fee=d("0"))
+        books.record_fill(bought, position_id=PositionId("P1"), purpose="entry")
+        (right,) = (each for each in books.positions() if each.position_id == "P1")
+    store.close()
+    by_hand(url, words)
+
+    assert start(url) == (1, 0, 0)
+    assert start(url) == (0, 0, 0)
+    store = Store.open(url, PAPER, clock_now=NOON)
+    with store.transaction() as books:
+        now = books.position(PositionId("P1"))
+        assert now == replace(right, updated_at=NOON)
+        assert books.position_events(PositionId("P1"))[-1].what == "restored"
+    store.close()
+    (line,) = (each for each in told if each["event"] == "INVARIANT_VIOLATION")
+    assert "by its executions it holds 0.0004" in str(line["message"])
+
+
+def test_executions_prove_nothing_of_what_was_adopted_or_is_of_another_instrument() -> None:
+    """A part of it no execution explains; then the row is ended as before."""
+    row = RawPosition(
+        position_id=PositionId("P1"),
+        symbol="BTC/USD",
+        status="open",
+        quantity="0.0004",
+        entry_quantity="0.0004",
+        exit_quantity="9",
+        is_closed=False,
+        updated_at="",
+    )
+    made, story = make_position(), events_between(None, make_position())
+    adopted = events_between(None, make_position(origin="adopted"))
+    sold = make_position(quantity=d("0"), exit_quantity=d("0.0004"), closed_at=NOON)
+
+    assert contradicting((row, replace(row, exit_quantity="0"))) == (row,)
+    assert as_executed(row, made, story) == made
+    for nothing in (
+        as_executed(row, None, story),
+        as_executed(row, made, ()),
+        as_executed(row, made, adopted),
+        as_executed(replace(row, symbol="ETH/USD"), made, story),
+        as_executed(replace(row, status="closed"), made, story),
+    ):
+        assert nothing is None
+    over = as_executed(row, sold, story)
+    assert over is not None
+    assert over.status is PositionStatus.CLOSED
+    part = as_executed(row, replace(made, exit_quantity=d("0.0001")), story)
+    assert part is not None
+    assert part.status is PositionStatus.PARTIAL
 
 
 def test_the_report_shows_every_field_to_the_operator(

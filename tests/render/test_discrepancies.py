@@ -8,8 +8,10 @@ from io import StringIO
 
 from builders import BTC, NOON, d, make_discrepancy
 from zoe_tools.domain.discrepancy import (
+    OWN_STEP,
     Discrepancy,
     DiscrepancyState,
+    FindingKind,
     Level,
     ReconciliationState,
     Severity,
@@ -80,3 +82,12 @@ def test_what_is_kept_back_is_said_once() -> None:
     assert shown(replace(state, is_degraded=False)) == "  CRITICAL: no entries. cash mismatch\n"
     assert shown(ReconciliationState(paused=(BTC,))) == "  No entries on BTC/USD.\n"
     assert shown(ReconciliationState()) == ""
+
+
+def test_a_finding_that_names_its_own_command_is_not_sent_to_another() -> None:
+    """Of a position that was given up `zoe reconcile --execute` mends nothing."""
+    evidence = f"its row was given up. {OWN_STEP}zoe sync-positions --adopt BTC/USD=1"
+    found = make_discrepancy(kind=FindingKind.PHANTOM, evidence=evidence)
+
+    assert "-> " not in shown(found)
+    assert "-> zoe reconcile --execute" in shown(replace(found, evidence="left"))

@@ -12,6 +12,7 @@ import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import SinceOption, SymbolOption, number, since_of, symbol_of
+from zoe_tools.core.given_up import still_resting, told_resting
 from zoe_tools.core.position_rows import told_gone
 from zoe_tools.core.positions import (
     AssetShare,
@@ -21,6 +22,7 @@ from zoe_tools.core.positions import (
     shares_of,
 )
 from zoe_tools.core.registry_audit import KeyOf, RegistryAudit, as_spelled, audit_registry
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import round_half_up, short
 from zoe_tools.domain.position import GonePosition, Position
 from zoe_tools.domain.snapshot import Missing, Snapshot
@@ -53,6 +55,7 @@ class _Answer:
     audit: RegistryAudit
     story: PositionStory | None
     gone: tuple[GonePosition, ...]
+    given_up: tuple[OrderRecord, ...]
     as_of: datetime
 
 
@@ -73,8 +76,9 @@ def positions(
 
     Each asset is told as managed and unmanaged: what is unmanaged is never stopped and never sold.
     The registry is audited as it is stored. Exits 3 when it contradicts itself, when a row is gone
-    whose position holds something, or when less is held than is managed; 5 when the venue could
-    not be asked and the books speak alone.
+    whose position holds something, when a stop or target still rests for a position that was given
+    up, or when less is held than is managed; 5 when the venue could not be asked and the books
+    speak alone.
 
     Examples:
       zoe positions
@@ -113,6 +117,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
         audit=audit,
         story=story,
         gone=snapshot.positions_gone,
+        given_up=still_resting(snapshot),
         as_of=snapshot.taken_at,
     )
     code = _exit_code(answer, snapshot)
@@ -128,6 +133,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
             "story": answer.story,
             "audit": audit.told(),
             "gone": answer.gone,
+            "given_up": answer.given_up,
             "as_of": answer.as_of,
         },
         exit_code=code,
@@ -173,7 +179,8 @@ def _exit_code(answer: _Answer, snapshot: Snapshot) -> int:
     if isinstance(snapshot.balances, Missing):
         return _VENUE
     is_short = any(each.unmanaged < 0 for each in answer.assets or ())
-    return _FINDINGS if is_short or answer.audit.violations or answer.gone else 0
+    is_left = bool(answer.gone or answer.given_up)
+    return _FINDINGS if is_short or answer.audit.violations or is_left else 0
 
 
 # --- for a person --------------------------------------------------------------------------------
@@ -190,6 +197,8 @@ def _show(printer: Printer, answer: _Answer) -> None:
     _show_assets(printer, answer.assets or ())
     for gone in answer.gone:
         printer.wrapped("(!) ", told_gone(gone))
+    for order in answer.given_up:
+        printer.wrapped("(!) ", told_resting(order))
     for violation in answer.audit.violations:
         printer.wrapped("(!) ", f"REGISTRY: {violation}")
     if answer.audit.violations:

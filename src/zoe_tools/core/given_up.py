@@ -83,6 +83,30 @@ def taken_back(leftover: Leftover, reason: str) -> CancelOrder:
     )
 
 
+def still_resting(snapshot: Snapshot) -> tuple[OrderRecord, ...]:
+    """Own stops and targets of positions that were given up, at work by our own books."""
+    return tuple(
+        each
+        for each in snapshot.orders
+        if each.purpose in ("stop", "take_profit")
+        and each.position_id in snapshot.given_up
+        and not each.status.is_terminal
+    )
+
+
+def told_resting(order: OrderRecord) -> str:
+    """What it means, and what to do about it."""
+    left, price = short(order.remaining_quantity), order.trigger_price or order.limit_price
+    at = "" if price is None else f" at {short(price)}"
+    return (
+        f"{order.position_id} was given up and not sold: its {order.purpose.replace('_', '-')}"
+        f" {order.venue_order_id or order.client_order_id} still rests, {left} {order.symbol}{at}."
+        f" To manage these coins again: zoe sync-positions --adopt {order.symbol}={left}; to let"
+        f" them be without it: zoe orders cancel {order.venue_order_id or order.client_order_id}"
+        " --include-protection"
+    )
+
+
 def total_of(leftovers: Sequence[Leftover]) -> Decimal:
     """What they would sell, in base."""
     return sum((order.remaining_quantity for _, order in leftovers), ZERO)

@@ -31,6 +31,7 @@ from zoe_tools.domain.position_event import (
     price_in,
     retold,
 )
+from zoe_tools.domain.position_lifecycle import keeps_remainder
 from zoe_tools.domain.snapshot import Snapshot
 
 _ROUNDING = Decimal("0.00000001")
@@ -48,14 +49,16 @@ def figures_changed(
     if position.position_kind is not PositionKind.SPOT:
         return
     made = [each for each in (booked, proved) if each and each.quantity == position.quantity]
-    if not made or any(_is_same(position, each) for each in made):
+    is_sound = keeps_remainder(position)
+    if not made or (is_sound and any(_is_same(position, each) for each in made)):
         return
     right = made[-1]
     evidence = (
         f"its fills make an average cost of {short(right.average_cost)}, a result of"
         f" {short(right.realised_pnl)} and fees of {short(right.fees)}; the row says"
         f" {short(position.average_cost)}, {short(position.realised_pnl)} and"
-        f" {short(position.fees)}. It was changed by hand, and is not believed"
+        f" {short(position.fees)}{_in_and_out(position, right)}. It was changed by hand, and is not"
+        " believed"
     )
     after = replace(
         position,
@@ -75,6 +78,16 @@ def figures_changed(
         currency=quote_of(position.symbol),
     )
     yield finding, (AdjustPosition(before=position, after=after, reason=evidence),)
+
+
+def _in_and_out(position: Position, right: Position) -> str:
+    """What came in and went out by the row and by the fills, where the row contradicts itself."""
+    if keeps_remainder(position):
+        return ""
+    return (
+        f", and {short(position.entry_quantity)} in, {short(position.exit_quantity)} out instead of"
+        f" {short(right.entry_quantity)} and {short(right.exit_quantity)}"
+    )
 
 
 def _is_same(position: Position, made: Position) -> bool:

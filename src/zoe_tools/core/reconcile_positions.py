@@ -23,7 +23,7 @@ from zoe_tools.core.given_up import Leftover, beside, leftovers, told_of, total_
 from zoe_tools.core.position_rows import figures_changed, levels_changed, prices_changed
 from zoe_tools.core.reconcile_records import Found, Records
 from zoe_tools.core.take_profit import levels_of, open_levels
-from zoe_tools.domain.discrepancy import Adjustment, Finding, FindingKind
+from zoe_tools.domain.discrepancy import OWN_STEP, Adjustment, Finding, FindingKind
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.money import ZERO, short
@@ -285,7 +285,7 @@ def _given_up(records: Records, booked: Position | None) -> Iterator[Finding]:
         return
     finding, _ = _phantom(left)
     adopt = f"zoe sync-positions --adopt {left.symbol}={short(left.quantity)}"
-    evidence = f"{finding.evidence} any more, its row was given up. Look at it, then: {adopt}"
+    evidence = f"{finding.evidence} any more, its row was given up. {OWN_STEP}{adopt}"
     yield replace(finding, evidence=evidence)
 
 

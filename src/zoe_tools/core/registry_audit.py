@@ -7,12 +7,14 @@ here, where every other reader would stumble over them. The strings are those of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 
+from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.position import PositionStatus, RawPosition
+from zoe_tools.domain.position import Position, PositionStatus, RawPosition
+from zoe_tools.domain.position_event import BEGUN, PositionEvent
 
 MERGED = "merge_collision"
 CORRUPTED = "corrupted"
@@ -170,6 +172,32 @@ def _remainder(row: RawPosition) -> Iterator[tuple[str, str]]:
         yield "UNEQUAL", f"{told}, quantity {short(quantity)}"
     elif row.status == PositionStatus.CLOSED.value and remaining > ZERO:
         yield "CLOSED_WITH_REMAINDER", told
+
+
+def contradicting(rows: Sequence[RawPosition]) -> tuple[RawPosition, ...]:
+    """Rows whose quantities deny each other, or are none: their executions may tell better."""
+    wrong = {"UNREADABLE", "NEGATIVE", "UNEQUAL"}
+    return tuple(each for each in rows if any(kind in wrong for kind, _ in _remainder(each)))
+
+
+def as_executed(
+    row: RawPosition, made: Position | None, story: Sequence[PositionEvent]
+) -> Position | None:
+    """What the row's own executions and adjustments (`made`) prove of it, with its status.
+
+    None where they do not: a part of it was adopted, it is of another instrument, or is over.
+    """
+    begun = [each for each in story if each.what == BEGUN]
+    if made is None or not begun or begun[-1].details.get("origin") == ADOPTED:
+        return None
+    status = _STATUSES.get(row.status, story[-1].to_status)
+    if made.symbol != row.symbol or (made.quantity > ZERO and not status.holds):
+        return None
+    if made.quantity == ZERO:
+        return replace(made, status=PositionStatus.CLOSED)
+    is_whole = status in (PositionStatus.OPEN, PositionStatus.PROTECTED)
+    is_partial = is_whole and made.exit_quantity > ZERO
+    return replace(made, status=PositionStatus.PARTIAL if is_partial else status)
 
 
 def _corrupted(rows: Sequence[RawPosition]) -> Iterator[RegistryRepair]:

@@ -26,6 +26,10 @@ BALANCES = "BalanceEx"
 """The subject of a contradiction that a look at what is live sees and unsees."""
 
 
+OWN_STEP = "Look at it, then: "
+"""In the evidence of a finding that another command mends than the rest of its class."""
+
+
 class FindingKind(StrEnum):
     """The classes of disagreement."""
 

@@ -10,14 +10,18 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from zoe_tools.core.adjustments import made_by
 from zoe_tools.core.registry_audit import (
     KeyOf,
     RegistryAudit,
     RegistryRepair,
+    as_executed,
     as_spelled,
     audit_registry,
+    contradicting,
     repairs_for,
 )
+from zoe_tools.domain.money import short
 from zoe_tools.domain.observation import Details
 from zoe_tools.domain.position import PositionStatus, RawPosition
 from zoe_tools.domain.position_event import event_of
@@ -55,11 +59,32 @@ def audit_stored(
 def repair_stored(
     transaction: Transaction, *, now: datetime, key_of: KeyOf = as_spelled
 ) -> tuple[RegistryRepair, ...]:
-    """Bring to rest what contradicts itself; nothing is sold, nothing at the venue touched."""
+    """Bring to rest what contradicts itself; nothing is sold, nothing at the venue touched.
+
+    A row whose own executions prove what is held says that again, and is not given up.
+    """
+    for row in contradicting(transaction.raw_positions()):
+        _rebuild(transaction, row, now)
     repairs = repairs_for(transaction.raw_positions(), key_of=key_of)
     for repair in repairs:
         _carry_out(transaction, repair, now)
     return repairs
+
+
+def _rebuild(transaction: Transaction, row: RawPosition, now: datetime) -> None:
+    name = row.position_id
+    adjustments = transaction.reconciliation.adjustments()
+    made = made_by(name, transaction.fills_of_position(name), adjustments)
+    right = as_executed(row, made, transaction.position_events(name))
+    if right is None:
+        return
+    transaction.rebuild_position(row, right, at=now)
+    said = f"quantity {row.quantity}, entry {row.entry_quantity}, exit {row.exit_quantity}"
+    message = (
+        f"{name} said {said}, which was changed by hand: by its executions it holds"
+        f" {short(right.quantity)}, and says so again (STORE_TAMPERED)"
+    )
+    event(_LOG, "INVARIANT_VIOLATION", "error", message=message)
 
 
 def _carry_out(transaction: Transaction, repair: RegistryRepair, now: datetime) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from zoe_tools.core.codes import meaning_of
-from zoe_tools.domain.discrepancy import Discrepancy, DiscrepancyState, ReconciliationState
+from zoe_tools.domain.discrepancy import (
+    OWN_STEP,
+    Discrepancy,
+    DiscrepancyState,
+    ReconciliationState,
+)
 from zoe_tools.domain.money import round_half_up, short
 from zoe_tools.domain.words import counted, few
 from zoe_tools.gate.recover import Recovery
@@ -29,7 +34,8 @@ def show_discrepancy(printer: Printer, each: Discrepancy) -> None:
         said = f"{each.state.value} by {each.explained_by}{time}"
         printer.wrapped(_LEAD, f"{said}: {each.explanation}")
     meaning = meaning_of(each.kind.value)
-    if each.is_open and meaning is not None and meaning.next:
+    names_its_own = OWN_STEP in each.evidence
+    if each.is_open and meaning is not None and meaning.next and not names_its_own:
         is_early = is_unsure and "--adjust" in meaning.next
         printer.wrapped(f"{_LEAD}-> ", _LOOK_AGAIN if is_early else meaning.next)
 

@@ -158,6 +158,29 @@ def end(
     _change(connection, account_id, position_id, values)
 
 
+def rebuild(
+    connection: Connection,
+    account_id: AccountId,
+    position_id: PositionId,
+    right: Position,
+    *,
+    at: datetime,
+) -> None:
+    """What executions make of a row: quantities, cost, result, and with them its status."""
+    values: dict[str, object] = {
+        "status": right.status.value,
+        "quantity": right.quantity,
+        "entry_quantity": right.entry_quantity,
+        "exit_quantity": right.exit_quantity,
+        "average_cost": right.average_cost,
+        "realised_pnl": right.realised_pnl,
+        "fees": right.fees,
+        "closed_at": right.closed_at,
+        "updated_at": at,
+    }
+    _change(connection, account_id, position_id, values)
+
+
 def unclose(
     connection: Connection, account_id: AccountId, position_id: PositionId, *, at: datetime
 ) -> None:

@@ -16,6 +16,7 @@ from zoe_tools.domain.level_story import (
     levels_as_told,
     spelled,
 )
+from zoe_tools.domain.money import short
 from zoe_tools.domain.position import (
     ACTIVE,
     GIVEN_UP,
@@ -178,6 +179,20 @@ class Registry(Observing):
             self._connection, self.account_id, position_id, status=status, reason=reason, at=at
         )
         self._note(position_id)
+
+    def rebuild_position(self, row: RawPosition, right: Position, *, at: datetime) -> None:
+        """Put quantities, cost and result back to what executions prove, past the rules."""
+        name = row.position_id
+        positions.rebuild(self._connection, self.account_id, name, right, at=at)
+        self._note(name)
+        pairs = {
+            "quantity": (row.quantity, right.quantity),
+            "entry_quantity": (row.entry_quantity, right.entry_quantity),
+            "exit_quantity": (row.exit_quantity, right.exit_quantity),
+        }
+        details = {key: f"{was} -> {short(now)}" for key, (was, now) in pairs.items()}
+        statuses = (right.status, right.status)
+        self.append_position_event(event_of(name, RESTORED, at, statuses, details))
 
     def unclose_position(self, position_id: PositionId, *, at: datetime) -> None:
         """Take back the time of closing of a position that is not over."""
