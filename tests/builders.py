@@ -22,6 +22,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
     FillId,
+    GroupId,
     IntentId,
     LedgerId,
     PositionId,
@@ -29,6 +30,7 @@ from zoe_tools.domain.identifiers import (
     VenueOrderId,
 )
 from zoe_tools.domain.instrument import Asset, FeeTier, Instrument, InstrumentCatalogue
+from zoe_tools.domain.intent_group import IntentGroup, Style
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.lot import CostBasis
@@ -123,6 +125,23 @@ def make_stop_request(**changes: Any) -> OrderRequest:
         "purpose": "stop",
     }
     return OrderRequest(**{**values, **changes})
+
+
+def make_group(**changes: Any) -> IntentGroup:
+    """The group of the limit entry, at noon, with no worst price."""
+    values: dict[str, Any] = {
+        "group_id": GroupId("G-1"),
+        "symbol": BTC,
+        "side": Side.BUY,
+        "purpose": "entry",
+        "style": Style.NORMAL,
+        "target_quantity": d("0.0004"),
+        "created_at": NOON,
+        "ttl_s": d("60"),
+        "arrival_bid": d("59999.9"),
+        "arrival_ask": d("60000.1"),
+    }
+    return IntentGroup(**{**values, **changes})
 
 
 def make_order(**changes: Any) -> OrderRecord:

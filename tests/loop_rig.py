@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -297,9 +298,13 @@ class LoopRig:
 
     def quote(self, symbol: Symbol = BTC) -> None:
         """Tell the venue's prices."""
-        bid, ask = self.venue.prices[symbol]
-        now = self.clock.now()
-        self.feed.tell(QuoteUpdate(quote=make_quote(symbol, bid=bid, ask=ask, last=bid, as_of=now)))
+        self.feed.tell(self.quoted(self.venue.prices[symbol], symbol))
+
+    def quoted(self, prices: tuple[Decimal, Decimal], symbol: Symbol = BTC) -> QuoteUpdate:
+        """These prices, as of now."""
+        bid, ask = prices
+        quote = make_quote(symbol, bid=bid, ask=ask, last=bid, as_of=self.clock.now())
+        return QuoteUpdate(quote=quote)
 
     def move(self, bid: str, ask: str, symbol: Symbol = BTC) -> None:
         """The market moves, and tells."""

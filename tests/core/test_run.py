@@ -71,8 +71,8 @@ def test_a_flat_account_without_decisions_has_nothing_to_do() -> None:
     assert plan_run(world(), (), frozenset()).steps == ()
 
 
-def test_an_entry_is_a_limit_just_above_the_ask_sized_by_the_limit_per_trade() -> None:
-    """25 USD at 60060.2 buys 0.00041624 BTC, rounded down to the lot."""
+def test_an_entry_begins_5_bps_above_the_bid_sized_by_the_worst_price_it_may_reach() -> None:
+    """30 bps further, 60209.8, 25 USD buy 0.00041521 BTC, rounded down to the lot."""
     (step,) = plan_run(world(), (ENTER,), frozenset()).steps
     assert isinstance(step, PlaceOrder)
 
@@ -80,10 +80,12 @@ def test_an_entry_is_a_limit_just_above_the_ask_sized_by_the_limit_per_trade() -
     assert (request.side, request.order_type, request.limit_price, request.quantity) == (
         Side.BUY,
         OrderType.LIMIT,
-        d("60060.2"),
-        d("0.00041624"),
+        d("60029.8"),
+        d("0.00041521"),
     )
     assert step.notional <= Policy().max_notional_per_trade
+    assert step.ticket is not None
+    assert step.ticket.worst_price == d("60209.8")
 
 
 @pytest.mark.parametrize(
@@ -216,8 +218,8 @@ def test_leaving_on_spot_goes_stop_first_then_the_sale() -> None:
     assert [type(step) for step in first] == [CancelOrder]
     assert waiting == ()
     assert isinstance(sale, PlaceOrder)
-    assert (sale.request.order_type, sale.request.quantity, sale.request.purpose) == (
-        OrderType.MARKET,
+    assert (sale.request.limit_price, sale.request.quantity, sale.request.purpose) == (
+        d("59970.0"),  # 5 bps below the bid
         position.quantity,
         "exit",
     )

@@ -75,7 +75,8 @@ def test_the_canonical_json_is_one_line_with_sorted_keys_and_plain_decimals() ->
     )
 
     expected = (
-        '{"before":null,"client_order_id":null,"kind":"CancelOrder","position_id":null,'
+        '{"before":null,"client_order_id":null,"ends_group":null,"is_renewal":false,'
+        '"kind":"CancelOrder","position_id":null,'
         '"preconditions":[{"kind":"OrderStillOpen","remaining_quantity":"0.00000001",'
         '"venue_order_id":"OQCLML-BW3P3-BUCMWZ"}],"purpose":"entry","rate_cost":null,"reason":"kill",'
         '"symbol":"BTC/USD","venue_order_id":"OQCLML-BW3P3-BUCMWZ"}'

@@ -17,8 +17,8 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import VenueRejected, VenueUnavailable
 
-ENTRY = d("0.00041624")
-"""25 USD at 60060.2, the ask and a tenth of a percent, down to the lot."""
+ENTRY = d("0.00041521")
+"""25 USD at 60209.8, the worst price of an entry that begins 5 bps above the bid, to the lot."""
 
 
 STOP = d("59035.2")
@@ -38,10 +38,10 @@ def test_an_entry_is_protected_reaches_its_target_and_is_sold(tmp_path: Path) ->
         await hold_a_position(rig)
         stop = rig.venue.resting[0]
         assert (stop.quantity, stop.trigger_price) == (ENTRY, STOP)
-        rig.move("62649.7", "62650.0")  # a tick below 4 % above the average cost
+        rig.move("62649.6", "62650.0")  # a tick below 4 % above the average cost
         await rig.pass_time(5)
         assert rig.writes == ["place", "place"]
-        rig.move("62649.8", "62650.0")
+        rig.move("62649.7", "62650.0")
         await rig.pass_time(5)
 
         assert rig.writes == ["place", "place", "cancel", "place"]
@@ -82,7 +82,7 @@ def test_a_stop_that_fires_at_the_venue_closes_the_position(tmp_path: Path) -> N
 
     async def story(rig: LoopRig) -> None:
         await hold_a_position(rig)
-        rig.fill(rig.venue.resting[0], "0.00041624", "58790.0")
+        rig.fill(rig.venue.resting[0], "0.00041521", "58790.0")
         await rig.pass_time(5)
 
         assert rig.writes == ["place", "place"]
@@ -101,7 +101,7 @@ def test_each_part_of_a_fill_is_protected_by_growing_the_stop(tmp_path: Path) ->
         rig.fill(entry, "0.0002")
         await rig.pass_time(2)
         assert [each.quantity for each in rig.resting(Side.SELL)] == [d("0.0002")]
-        rig.fill(entry, "0.00021624")
+        rig.fill(entry, "0.00021521")
         await rig.pass_time(2)
 
         assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
@@ -111,11 +111,11 @@ def test_each_part_of_a_fill_is_protected_by_growing_the_stop(tmp_path: Path) ->
 
 
 def test_an_entry_that_nobody_fills_is_cancelled_after_its_time(tmp_path: Path) -> None:
-    """`order_ttl_entry_s` after it was sent."""
+    """`order_ttl_entry_s` for the first price and as long for each repricing; here without any."""
 
     async def story(rig: LoopRig) -> None:
         await rig.enter(rests=True)
-        await rig.pass_time(50)
+        await rig.pass_time(230)
         assert len(rig.venue.resting) == 1
         await rig.pass_time(15)
 
@@ -222,7 +222,7 @@ def test_a_fill_missed_while_the_private_wire_was_away_is_booked_and_protected(
         (entry,) = rig.venue.resting
         rig.go_down("private")
         rig.is_deaf = True
-        rig.fill(entry, "0.00041624")
+        rig.fill(entry, "0.00041521")
         await rig.pass_time(10)
         assert rig.writes == ["place"]
         rig.is_deaf = False
@@ -242,7 +242,7 @@ def test_records_that_cannot_be_read_after_a_gap_are_asked_for_again(tmp_path: P
         stop = rig.venue.resting[0]
         rig.go_down("private")
         rig.is_deaf = True
-        rig.fill(stop, "0.00041624", "58790.0")
+        rig.fill(stop, "0.00041521", "58790.0")
         rig.venue.cue("orders", VenueUnavailable("down"), times=2)
         rig.is_deaf = False
         rig.come_up("private")
@@ -266,7 +266,7 @@ def test_trades_that_are_shown_late_after_a_gap_are_asked_for_again(tmp_path: Pa
         (entry,) = rig.venue.resting
         rig.go_down("private")
         rig.is_deaf = True
-        rig.fill(entry, "0.00041624")
+        rig.fill(entry, "0.00041521")
         rig.is_deaf = False
         shown, rig.venue.executions = rig.venue.executions, []
         rig.come_up("private")
@@ -318,9 +318,9 @@ def test_an_open_outcome_keeps_back_its_own_instrument_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("level", "resting", "held"),
     [
-        (KillLevel.PAUSE_ENTRIES, [("sell", "stop-loss"), ("buy", "limit")], "0.00041624"),
-        (KillLevel.CANCEL_OPEN, [("sell", "stop-loss")], "0.00041624"),
-        (KillLevel.REDUCE_ONLY, [("sell", "stop-loss")], "0.00041624"),
+        (KillLevel.PAUSE_ENTRIES, [("sell", "stop-loss"), ("buy", "limit")], "0.00041521"),
+        (KillLevel.CANCEL_OPEN, [("sell", "stop-loss")], "0.00041521"),
+        (KillLevel.REDUCE_ONLY, [("sell", "stop-loss")], "0.00041521"),
         (KillLevel.FLATTEN, [], "0"),
     ],
 )
@@ -464,7 +464,7 @@ def test_a_shadow_run_records_what_it_would_have_sent(tmp_path: Path) -> None:
         await rig.enter()
         recorded = await rig.read(lambda tx: tx.decisions())
         assert [each.kind for each in recorded] == ["enter", "would_place"]
-        assert recorded[1].details["quantity"] == "0.00041624"
+        assert recorded[1].details["quantity"] == "0.00041521"
 
     rig, tally = run_loop(tmp_path, story, is_shadow=True)
     assert (rig.writes, tally.would_be_orders) == ([], 1)

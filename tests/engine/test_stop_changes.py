@@ -94,7 +94,7 @@ def test_a_stop_price_that_a_prompt_wrote_is_neither_placed_nor_sold_at(
 def test_a_stop_that_was_passed_while_none_rested_is_an_exit(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No stop is placed into the market; the sale goes out by itself, and somebody is told."""
+    """No stop is placed into the market; the sale crosses the spread, and somebody is told."""
 
     async def story(rig: LoopRig) -> None:
         stop = await stopped(rig)
@@ -104,7 +104,7 @@ def test_a_stop_that_was_passed_while_none_rested_is_an_exit(
 
         assert (await held(rig)).status is PositionStatus.CLOSED
         sales = [each for each in rig.venue.book_of_orders.values() if each.side is Side.SELL]
-        assert [each.order_type for each in sales] == [OrderType.STOP_LOSS, OrderType.MARKET]
+        assert [each.order_type for each in sales] == [OrderType.STOP_LOSS, OrderType.LIMIT]
 
     run_loop(tmp_path, story)
     assert any("INVARIANT_VIOLATION BTC/USD: the market passed" in each for each in caplog.messages)

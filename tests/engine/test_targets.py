@@ -54,7 +54,7 @@ def test_a_ladder_sells_its_levels_one_by_one(tmp_path: Path) -> None:
         await rig.pass_time(5)
         after = await held(rig)
         assert after.status is PositionStatus.PARTIAL
-        assert after.exit_quantity == d("0.00020812")
+        assert after.exit_quantity == d("0.0002076")
         assert sells(rig)["stop"].remaining_quantity == after.quantity
         levels = await rig.read(lambda tx: tx.targets())
         assert [each.status for each in levels] == [LevelStatus.FILLED, LevelStatus.WAITING]

@@ -29,7 +29,8 @@ from zoe_tools.core.risk import Refusal
 from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
-from zoe_tools.domain.identifiers import IntentId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import GroupId, IntentId, PositionId, VenueOrderId
+from zoe_tools.domain.intent_group import GroupEnd
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderAmendment
 from zoe_tools.domain.plan import (
@@ -37,6 +38,7 @@ from zoe_tools.domain.plan import (
     AdoptPosition,
     AmendOrder,
     CancelOrder,
+    EndGroup,
     LinkStop,
     OrderStillOpen,
     OrderValues,
@@ -136,6 +138,11 @@ STEPS: list[tuple[Step, str, str]] = [
         ),
         "~",
         "close intent I1 as rejected: no trace",
+    ),
+    (
+        EndGroup(group_id=GroupId("G1"), symbol=BTC, ending=GroupEnd.EXHAUSTED, reason="r"),
+        "-",
+        "end intent group G1 on BTC/USD: exhausted",
     ),
     (
         WriteCandles(

@@ -43,6 +43,9 @@ LIMITS = (
     "max_position_notional",
     "max_exposure_notional",
     "allow_withdrawal_key",
+    "max_reprice_attempts",
+    "reprice_step_bps",
+    "max_cross_spread_bps",
 )
 
 

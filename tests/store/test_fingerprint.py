@@ -19,6 +19,7 @@ from builders import (
     make_candle,
     make_discrepancy,
     make_fill,
+    make_group,
     make_intent,
     make_ledger_entry,
     make_order,
@@ -102,6 +103,7 @@ BUSINESS: dict[str, Work] = {
         IntentId("I1"), IntentState.UNKNOWN, at=NOON, evidence=""
     ),
     "crypto_orders": lambda t: t.record_order(make_order()),
+    "intent_groups": lambda t: t.groups.record(make_group()),
     "order_events": lambda t: t.append_order_event(EVENT),
     "crypto_fills": lambda t: t.record_fill(make_fill()),
     "ledger_entries": lambda t: book_ledger(t, make_ledger_entry(), source=f"test/{next(SLICES)}"),

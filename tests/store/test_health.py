@@ -216,7 +216,7 @@ STALE = (
     # the check; how long after noon nobody is blamed, and from when on somebody is
     ("intents", 120, 130),
     ("orders", 120, 126),
-    ("entries", 175, 181),
+    ("entries", 475, 481),
 )
 
 

@@ -239,7 +239,7 @@ KNOBS: tuple[Knob, ...] = (
         name="ORDER_TTL_SECONDS_ENTRY",
         default="60",
         read=readers.seconds_above_zero,
-        about="How long an entry order may rest, in seconds.",
+        about="How long an entry order may rest before it is repriced, in seconds.",
         section="Orders",
     ),
     Knob(
@@ -254,24 +254,29 @@ KNOBS: tuple[Knob, ...] = (
         read=readers.lag,
         about="How late records may show an order, in seconds; until then silence is no proof.",
     ),
-    Knob(name="MAX_REPRICE_ATTEMPTS", default="3", read=readers.count, about="Per order."),
+    Knob(
+        name="MAX_REPRICE_ATTEMPTS",
+        default="3",
+        read=readers.count,
+        about="How often an order is repriced before it is given up, or sold at the market.",
+    ),
     Knob(
         name="REPRICE_STEP_BPS",
         default="5",
         read=readers.amount,
-        about="How far one repricing moves, in basis points.",
+        about="How far the first repricing moves, the second twice as far, ..., in basis points.",
     ),
     Knob(
         name="MAX_CROSS_SPREAD_BPS",
         default="20",
         read=readers.amount,
-        about="How far an order may cross the spread, in basis points.",
+        about="How far from its own side of the book a repriced order may go, in basis points.",
     ),
     Knob(
         name="LIQUIDITY_GUARD_SPREAD_PCT",
         default="0.5",
         read=readers.amount,
-        about="No entry where the spread is wider than this, in percent.",
+        about="No entry where the spread is wider; working ones go, exits hasten; in percent.",
     ),
     *STRATEGY_KNOBS,
 )

@@ -185,6 +185,9 @@ class Settings:
             reconcile_quantity_tolerance=self.reconcile_qty_tolerance,
             order_ttl_entry_s=self.order_ttl_seconds_entry,
             order_ttl_exit_s=self.order_ttl_seconds_exit,
+            max_reprice_attempts=self.max_reprice_attempts,
+            reprice_step_bps=self.reprice_step_bps,
+            max_cross_spread_bps=self.max_cross_spread_bps,
             visibility_lag_s=self.visibility_lag_seconds,
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from zoe_tools.core.pre_flight import Check, PreFlightReport, Verdict
+from zoe_tools.core.reprice import longest_life_s
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.store_health import (
     Offenders,
@@ -228,7 +229,7 @@ def _stale(seen: StoreHealth, policy: Policy) -> Iterator[Check]:
     allowed = {
         WaitingKind.INTENT: policy.visibility_lag_s + SLACK_S,
         WaitingKind.UNCONFIRMED: (policy.order_deadline_s + policy.visibility_lag_s + SLACK_S),
-        WaitingKind.ENTRY: policy.order_ttl_entry_s + policy.visibility_lag_s + SLACK_S,
+        WaitingKind.ENTRY: longest_life_s(policy) + policy.visibility_lag_s + SLACK_S,
         WaitingKind.HEARTBEAT: SLACK_S,
         WaitingKind.LEASE: 0.0,
     }

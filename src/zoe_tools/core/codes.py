@@ -219,6 +219,12 @@ SELF_TRADE no
 NOT_ALLOWED no
   The instrument is not among those that may be entered (ALLOWED_SYMBOLS).
   -> zoe config show
+GROUP_OVERFILL yes
+  With what filled and what still may, the intent group would buy more than was decided.
+  -> None is needed: the next turn sends only what is left.
+WORST_PRICE no
+  The price is worse than the worst that was reckoned with when the entry was decided.
+  -> None is needed: the order stays where it is, and goes when its attempts are over.
 UNPRICED no
   What the entry would cost cannot be told: leverage, a trailing or relative price.
   -> Place it with a price of its own.

@@ -15,6 +15,7 @@ from typing import Any
 from zoe_tools.domain.discrepancy import Level, ReconciliationState
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, Symbol
 from zoe_tools.domain.instrument import InstrumentStatus
+from zoe_tools.domain.intent_group import Style, Ticket
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import Quote
@@ -29,6 +30,7 @@ _STAKE = Decimal(20)
 
 World = Callable[[Snapshot], Snapshot]
 Order = Callable[[OrderRequest, Snapshot], OrderRequest]
+Wish = Callable[[OrderRequest], Ticket | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,10 @@ def _same_order(request: OrderRequest, snapshot: Snapshot) -> OrderRequest:
     return request
 
 
+def _no_ticket(request: OrderRequest) -> None:
+    del request
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
     """What is planted, in words; `limits` are fields of the policy."""
@@ -59,6 +65,7 @@ class Drill:
     limits: Mapping[str, Any] = field(default_factory=dict)
     world: World = _same_world
     order: Order = _same_order
+    wish: Wish = _no_ticket
 
     def seen(self, snapshot: Snapshot) -> Snapshot:
         """The world of the drill."""
@@ -200,6 +207,20 @@ def _late(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, taken_at=snapshot.taken_at + timedelta(seconds=late_s))
 
 
+def _of_a_group(*, target: str = "1", worst: str = "1") -> Wish:
+    """An order of an intent group whose target, or whose worst price, is so much of its own."""
+
+    def wish(request: OrderRequest) -> Ticket:
+        return Ticket(
+            style=Style.NORMAL,
+            target_quantity=request.quantity * Decimal(target),
+            ttl_s=Decimal(60),
+            worst_price=(request.limit_price or ZERO) * Decimal(worst),
+        )
+
+    return wish
+
+
 def _poor(snapshot: Snapshot) -> Snapshot:
     one = (Balance(asset="USD", total=Decimal(1)),)
     return replace(snapshot, balances=Reading(one, snapshot.taken_at, "drill"))
@@ -284,6 +305,16 @@ DRILLS: tuple[Drill, ...] = (
         control="MAX_EXPOSURE_NOTIONAL",
         planted="more of everything than is allowed",
         limits={"max_exposure_notional": _ONE},
+    ),
+    Drill(
+        control="GROUP_OVERFILL",
+        planted="twice what was decided",
+        wish=_of_a_group(target="0.5"),
+    ),
+    Drill(
+        control="WORST_PRICE",
+        planted="more than the worst price reckoned with",
+        wish=_of_a_group(worst="0.99"),
     ),
     Drill(control="MAX_OPEN_ORDERS", planted="an order too many", limits={"max_open_orders": 0}),
     Drill(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.intent_group import IntentGroup, group_id_of
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus
@@ -18,7 +20,8 @@ from zoe_tools.domain.typed_json import NotSuchJson, parse, read
 
 def placed_by(step: PlaceOrder, intent: Intent, client_order_id: ClientOrderId) -> OrderRecord:
     """The row of an order before anything is heard of it."""
-    request = step.request
+    request, ticket = step.request, step.ticket
+    group_id = None if ticket is None else ticket.group_id or group_id_of(client_order_id)
     return OrderRecord(
         client_order_id=client_order_id,
         venue_order_id=None,
@@ -35,7 +38,52 @@ def placed_by(step: PlaceOrder, intent: Intent, client_order_id: ClientOrderId) 
         trigger_price=request.trigger_price,
         position_id=step.position_id,
         notional=step.notional or request.quantity * (request.limit_price or ZERO),
+        group_id=group_id,
+        replace_count=0 if ticket is None else ticket.attempt,
+        ttl_s=None if ticket is None else ticket.ttl_s,
     )
+
+
+def opened_by(step: PlaceOrder, intent: Intent, record: OrderRecord) -> IntentGroup | None:
+    """The intent group that an order opens; None where it opens none."""
+    ticket = step.ticket
+    if ticket is None or ticket.group_id is not None or record.group_id is None:
+        return None
+    return IntentGroup(
+        group_id=record.group_id,
+        symbol=record.symbol,
+        side=record.side,
+        purpose=record.purpose,
+        style=ticket.style,
+        target_quantity=ticket.target_quantity,
+        created_at=intent.created_at,
+        ttl_s=ticket.ttl_s,
+        arrival_bid=ticket.arrival_bid,
+        arrival_ask=ticket.arrival_ask,
+        worst_price=ticket.worst_price,
+        position_id=record.position_id,
+        reason=step.reason,
+    )
+
+
+def armed(record: OrderRecord, acked_at: datetime) -> OrderRecord:
+    """The desk's time for the order runs from the venue's ack; one that runs is left alone."""
+    if record.ttl_s is None or record.next_action_at is not None or record.status.is_terminal:
+        return record
+    return replace(record, next_action_at=acked_at + timedelta(seconds=float(record.ttl_s)))
+
+
+def repriced_by(record: OrderRecord, intent: Intent, at: datetime) -> OrderRecord:
+    """The order after an amendment that is proved: the next attempt, and its time from the ack.
+
+    What was proved only later, by the venue's records, was done when it was sent.
+    """
+    step = _step(intent, AmendOrder)
+    if not isinstance(step, AmendOrder) or step.attempt is None:
+        return record
+    acked_at = at if at <= intent.deadline else intent.created_at
+    again = replace(record, replace_count=step.attempt, next_action_at=None)
+    return armed(again, acked_at)
 
 
 def folded(row: OrderRecord, events: Sequence[OrderEvent], booked: Decimal) -> OrderRecord | None:
@@ -109,15 +157,25 @@ def _amended(row: OrderRecord, intent: Intent) -> OrderRecord:
     change = step.amendment
     return replace(
         row,
+        replace_count=row.replace_count if step.attempt is None else step.attempt,
         quantity=change.quantity or row.quantity,
         limit_price=change.limit_price or row.limit_price,
         trigger_price=change.trigger_price or row.trigger_price,
     )
 
 
+_UNSAID: dict[type[PlaceOrder | AmendOrder], dict[str, None]] = {
+    PlaceOrder: {"ticket": None},
+    AmendOrder: {"attempt": None},
+}
+
+
 def _step(intent: Intent, wanted: type[PlaceOrder | AmendOrder]) -> PlaceOrder | AmendOrder | None:
     try:
-        step: PlaceOrder | AmendOrder = read(parse(intent.payload), wanted)
+        told = parse(intent.payload)
+        if isinstance(told, dict):  # one of an older zoe says nothing of the desk
+            told = {**_UNSAID[wanted], **told}
+        step: PlaceOrder | AmendOrder = read(told, wanted)
     except NotSuchJson:
         return None
     return step

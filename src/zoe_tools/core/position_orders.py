@@ -6,8 +6,10 @@ Those placed act only while the position is what it was when they were planned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
+from zoe_tools.domain.intent_group import Ticket
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, OrderRequest, OrderStatus, OrderType
@@ -47,7 +49,8 @@ def place_target(
 
 def leaves(order: OrderRecord) -> bool:
     """Whether an order takes its position to the market; a target that rests does not."""
-    is_target = order.purpose == "take_profit" and order.order_type is OrderType.MARKET
+    is_sale = order.order_type is OrderType.MARKET or order.group_id is not None
+    is_target = order.purpose == "take_profit" and is_sale
     return is_target or order.purpose in ("exit", "flatten")
 
 
@@ -58,16 +61,22 @@ def place_exit(
     notional: Decimal,
     purpose: OrderPurpose,
     reason: str,
+    limit: Decimal | None = None,
+    ticket: Ticket | None = None,
 ) -> PlaceOrder:
-    """A market order that leaves the position; `notional` is what it may sell for, in quote."""
+    """An order that leaves the position, without a `limit` at the market.
+
+    `notional` is what it may sell for, in quote; `ticket` what the order desk wants with it.
+    """
     request = OrderRequest(
         symbol=position.symbol,
         side=position.side.opposite,
-        order_type=OrderType.MARKET,
+        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
         quantity=quantity,
+        limit_price=limit,
         purpose=purpose,
     )
-    return _for_position(position, request, notional, reason)
+    return replace(_for_position(position, request, notional, reason), ticket=ticket)
 
 
 def left_in(orders: Sequence[OrderRecord]) -> Decimal:

@@ -12,9 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zoe_tools.core.accounting import book, order_of, quote_of
+from zoe_tools.core.risk_groups import (
+    amended_group_check,
+    amended_tick_check,
+    group_checks,
+    worst_price,
+)
 from zoe_tools.core.risk_limits import (
     Running,
     balance_check,
+    growth_checks,
     key_check,
     limit_checks,
     reconciliation_check,
@@ -29,7 +36,6 @@ from zoe_tools.core.risk_orders import (
     malformed,
     minimum_check,
     mode_check,
-    price_at_risk,
     quantity_check,
     quote_at,
     spread_check,
@@ -39,7 +45,7 @@ from zoe_tools.core.risk_orders import (
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderRequest, Side
+from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -103,12 +109,12 @@ def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: Running) -> Foun
                 return wrong
             if request.reduces_risk:
                 return _not_a_reduction(step, running)
-            return _first(_entry_checks(request, snapshot, running))
+            return _first(_entry_checks(step, snapshot, running))
         case AmendOrder(amendment=change):
             wrong = malformed(change.quantity, change.limit_price, change.trigger_price)
             if wrong is not None or not adds_risk(step):
                 return wrong
-            return _first(_amend_checks(step, snapshot))
+            return _first(_amend_checks(step, snapshot, running))
         case SetTradingState(level=level):
             if level < snapshot.trading_state.level and plan.command != "resume":
                 return ("DE_ESCALATION", "Only `zoe resume` lowers the kill level.")
@@ -144,9 +150,8 @@ def _not_a_reduction(step: PlaceOrder, running: Running) -> Found | None:
     )
 
 
-def _entry_checks(
-    request: OrderRequest, snapshot: Snapshot, running: Running
-) -> Iterator[Found | None]:
+def _entry_checks(step: PlaceOrder, snapshot: Snapshot, running: Running) -> Iterator[Found | None]:
+    request = step.request
     yield from _state_checks(request.symbol, snapshot)
     yield key_check(snapshot)
     if request.side is Side.SELL:
@@ -167,12 +172,13 @@ def _entry_checks(
     if not isinstance(quote, Quote):
         yield quote
         return
-    price = price_at_risk(request, quote)
+    price = worst_price(step, quote)
     yield from (check(request, instrument) for check in (tick_check, lot_check))
     yield minimum_check(request, instrument, price)
     yield collar_check((request.limit_price, request.trigger_price), quote, snapshot.policy)
     yield spread_check(request.symbol, quote, snapshot.policy)
     yield quantity_check(request, catalogue, snapshot.policy)
+    yield from group_checks(step, snapshot, running)
     yield from limit_checks(request, price, snapshot, running)
     yield balance_check(request, instrument, price, snapshot, running)
 
@@ -190,8 +196,8 @@ def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
             )
 
 
-def _amend_checks(step: AmendOrder, snapshot: Snapshot) -> Iterator[Found | None]:
-    """An entry may be amended within the collar and the cap of one trade."""
+def _amend_checks(step: AmendOrder, snapshot: Snapshot, running: Running) -> Iterator[Found | None]:
+    """An entry may be amended within the collar, its group, and what the limits leave."""
     change = step.amendment
     yield from _state_checks(change.symbol, snapshot)
     yield key_check(snapshot)
@@ -201,30 +207,28 @@ def _amend_checks(step: AmendOrder, snapshot: Snapshot) -> Iterator[Found | None
     if not known:
         yield ("UNKNOWN_ORDER", f"Order {change.venue_order_id} is not in zoe's books.")
         return
-    quantity = change.quantity or known[0].quantity
-    price = change.limit_price or known[0].limit_price or change.trigger_price
     quote = quote_at(snapshot, change.symbol)
     if not isinstance(quote, Quote):
         yield quote
         return
     yield collar_check((change.limit_price, change.trigger_price), quote, snapshot.policy)
-    notional = quantity * (price or quote.ask)
-    cap = snapshot.policy.max_notional_per_trade
-    if notional > cap:
-        yield (
-            "MAX_NOTIONAL_PER_TRADE",
-            f"The amended order is worth {short(notional)}; one trade may be worth {short(cap)}.",
-        )
+    yield amended_tick_check(change, snapshot)
+    yield amended_group_check(change, known[0], snapshot)
+    yield from growth_checks(change, known[0], quote, snapshot, running)
 
 
 def _use_up(step: Step, snapshot: Snapshot, running: Running) -> None:
     match step:
         case PlaceOrder(request=request) if not request.reduces_risk:
             quote = quote_at(snapshot, request.symbol)
-            price = price_at_risk(request, quote) if isinstance(quote, Quote) else ZERO
+            price = worst_price(step, quote) if isinstance(quote, Quote) else ZERO
             cost = price * request.quantity
             running.notional += cost
             running.requests.append(request)
+            group_id = None if step.ticket is None else step.ticket.group_id
+            if group_id is not None:
+                sent = running.grouped.get(group_id, ZERO)
+                running.grouped[group_id] = sent + request.quantity
             running.entered[request.symbol] = running.entered.get(request.symbol, ZERO) + cost
             running.symbols.add(request.symbol)
             spent_in = quote_of(request.symbol)

@@ -14,12 +14,12 @@ from decimal import Decimal
 
 from zoe_tools.core.pre_flight import FORBIDDEN_PERMISSIONS
 from zoe_tools.core.risk_orders import LIMIT_PRICED, Found
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import GroupId, PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO, short
-from zoe_tools.domain.order import OrderRequest, OrderStatus, Side
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, Side
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
 
@@ -42,6 +42,8 @@ class Running:
     positions: dict[PositionId, Position]
     entered: dict[Symbol, Decimal] = field(default_factory=dict)
     requests: list[OrderRequest] = field(default_factory=list)
+    grouped: dict[GroupId, Decimal] = field(default_factory=dict)
+    """By intent group: what the plan's earlier steps send for it, in base."""
 
     @property
     def orders(self) -> int:
@@ -65,12 +67,47 @@ def limit_checks(
     """Every limit of the account that an entry at that price could pass; inclusive."""
     notional = price * request.quantity
     yield from _money_checks(request, notional, snapshot, running)
-    yield from _exposure_checks(request, notional, snapshot, running)
+    yield from _exposure_checks(request.symbol, notional, snapshot, running)
     yield _open_orders_check(snapshot, running)
     yield _rate_check(snapshot, running)
     yield _cancel_ratio_check(snapshot)
     yield _duplicate_check(request, snapshot, running)
     yield _self_trade_check(request, price, snapshot)
+
+
+def growth_checks(
+    change: OrderAmendment,
+    order: OrderRecord,
+    quote: Quote,
+    snapshot: Snapshot,
+    running: Running,
+) -> Iterator[Found | None]:
+    """The limits of money for a working entry whose price or quantity changes; what grows counts.
+
+    What it put at stake before is counted already, at the worst price of its group.
+    """
+    quantity = change.quantity or order.quantity
+    price = change.limit_price or order.limit_price or change.trigger_price or quote.ask
+    notional, cap = price * quantity, snapshot.policy.max_notional_per_trade
+    if notional > cap:
+        yield (
+            "MAX_NOTIONAL_PER_TRADE",
+            f"The amended order is worth {short(notional)}; one trade may be worth {short(cap)}.",
+        )
+    left = quantity - order.filled_quantity
+    more = price * left - _still_at_stake(order)
+    if more <= ZERO:
+        return
+    daily, allowed = running.notional + more, snapshot.policy.max_daily_notional
+    if daily > allowed:
+        yield (
+            "MAX_DAILY_NOTIONAL",
+            (
+                f"With this change the day's entries would be worth {short(daily)};"
+                f" {short(allowed)} are allowed."
+            ),
+        )
+    yield from _exposure_checks(change.symbol, more, snapshot, running)
 
 
 def reconciliation_check(symbol: Symbol, snapshot: Snapshot) -> Found | None:
@@ -140,19 +177,19 @@ def _money_checks(
 
 
 def _exposure_checks(
-    request: OrderRequest, notional: Decimal, snapshot: Snapshot, running: Running
+    symbol: Symbol, notional: Decimal, snapshot: Snapshot, running: Running
 ) -> Iterator[Found | None]:
     policy = snapshot.policy
     working = _working_by_symbol(snapshot)
     unexecuted = sum(working.values(), ZERO) + sum(running.entered.values(), ZERO) + notional
-    here = _held_here(request.symbol, snapshot)
-    here += sum((each.get(request.symbol, ZERO) for each in (working, running.entered)), ZERO)
+    here = _held_here(symbol, snapshot)
+    here += sum((each.get(symbol, ZERO) for each in (working, running.entered)), ZERO)
     exposure = _held_in_all(snapshot) + unexecuted
     for code, what, value, cap in (
         ("MAX_UNEXECUTED_NOTIONAL", "working entries", unexecuted, policy.unexecuted_cap),
         (
             "MAX_POSITION_NOTIONAL",
-            f"{request.symbol}, held and being bought,",
+            f"{symbol}, held and being bought,",
             here + notional,
             policy.position_cap,
         ),
@@ -366,10 +403,10 @@ def _working_by_symbol(snapshot: Snapshot) -> dict[Symbol, Decimal]:
 
 
 def _still_at_stake(order: OrderRecord) -> Decimal:
-    price = order.limit_price or order.trigger_price
-    if price is not None:
-        return order.remaining_quantity * price
-    return order.notional * order.remaining_quantity / order.quantity
+    """At its price, or at the worst that the plan reckoned with, if that is more."""
+    price = order.limit_price or order.trigger_price or ZERO
+    planned = order.notional * order.remaining_quantity / order.quantity
+    return max(order.remaining_quantity * price, planned)
 
 
 def _held_here(symbol: Symbol, snapshot: Snapshot) -> Decimal:

@@ -12,11 +12,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from zoe_tools.core.order_desk import entry_style, opening_of, ticket_of
 from zoe_tools.core.position_invariants import is_dust, naked_positions
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
-from zoe_tools.core.protection import Held, protect, reason_to_leave, resized, stop_price_for
+from zoe_tools.core.protection import (
+    Held,
+    is_through,
+    protect,
+    reason_to_leave,
+    resized,
+    stop_price_for,
+)
 from zoe_tools.core.risk_limits import room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
+from zoe_tools.core.run_desk import (
+    Floor,
+    ended_exits,
+    renew_entries,
+    sell,
+    tend_entries,
+    tend_exits,
+)
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.core.take_profit import (
     Resting,
@@ -29,25 +45,20 @@ from zoe_tools.core.take_profit import (
 )
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
+from zoe_tools.domain.intent_group import Style
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, Step
+from zoe_tools.domain.plan import EndGroup, PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 from zoe_tools.domain.trading_state import KillLevel
 
-ENTRY_SLACK_PCT = Decimal("0.1")
-"""How far above the ask an entry's limit may reach: marketable, and no worse."""
-
 _OPEN_TO_ENTRIES = frozenset({InstrumentStatus.ONLINE, InstrumentStatus.LIMIT_ONLY})
 """Where the venue takes a limit order that may trade at once."""
-
-_CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
-"""Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
 
 LEAVING = "the position is being left"
 """Why an exit is sent that somebody or something asked for."""
@@ -63,6 +74,21 @@ class _World:
     catalogue: InstrumentCatalogue
     quotes: dict[Symbol, Quote]
     exiting: frozenset[PositionId]
+    urgent: frozenset[PositionId]
+    is_stopping: bool
+
+    @property
+    def floor(self) -> Floor:
+        """What the order desk sees of it."""
+        state = self.snapshot.trading_state
+        return Floor(
+            snapshot=self.snapshot,
+            catalogue=self.catalogue,
+            quotes=self.quotes,
+            exiting=self.exiting,
+            may_enter=state.may_enter and not self.is_stopping,
+            entries_stopped=self.is_stopping or state.level >= KillLevel.CANCEL_OPEN,
+        )
 
     @property
     def policy(self) -> Policy:
@@ -84,7 +110,11 @@ class _World:
             policy=self.policy,
             working=working,
             recent=[each for each in snapshot.recent_orders if each.position_id == name],
-            refusals=[each for each in snapshot.refusals if each.position_id == name],
+            refusals=[
+                each
+                for each in snapshot.refusals
+                if each.position_id == name and each.purpose == "stop"
+            ],
             quote=self.quotes.get(position.symbol),
             is_lowered=name in snapshot.stops_lowered,
         )
@@ -96,11 +126,13 @@ def plan_run(
     exiting: frozenset[PositionId],
     *,
     is_stopping: bool = False,
+    urgent: frozenset[PositionId] = frozenset(),
 ) -> Plan:
     """What to do now; `is_stopping` cancels working entries and makes no new ones.
 
     `snapshot.orders` holds our working orders, `snapshot.positions` the open positions.
-    `exiting` names the positions that are on their way out; their stops are not put back.
+    `exiting` names the positions that are on their way out; their stops are not put back. Those of
+    them that are `urgent` are sold in panic.
 
     Raises:
         VenueUnavailable: the instruments are missing from the snapshot.
@@ -110,21 +142,21 @@ def plan_run(
         catalogue=value_of(snapshot.catalogue, "the instruments"),
         quotes=_quotes(snapshot.quotes),
         exiting=exiting,
+        urgent=urgent,
+        is_stopping=is_stopping,
     )
     steps: list[Step] = []
     for position in snapshot.positions:
         steps.extend(_tend(world, position))
     steps.extend(_left_behind(world))
-    steps.extend(_stale_entries(world, all_of_them=is_stopping))
+    steps.extend(ended_exits(world.floor))
+    steps.extend(tend_entries(world.floor))
     notes = list(_kept_for_people(world))
-    if snapshot.trading_state.may_enter and not is_stopping:
-        for decision in decisions:
-            if decision.action == "enter":
-                step = _entry(world, decision, steps)
-                if isinstance(step, str):
-                    notes.append(f"{decision.symbol}: {step}")
-                else:
-                    steps.append(step)
+    for entry in _entries(world, decisions, steps):
+        if isinstance(entry, str):
+            notes.append(entry)
+        else:
+            steps.append(entry)
     return Plan(
         command="run",
         account=snapshot.account,
@@ -177,41 +209,49 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
         or (not exits and _is_stopped(world, position, instrument, working))
     )
     held = world.held(position, instrument, working)
-    why = LEAVING if is_left else "" if exits else reason_to_leave(held)
-    if why and not exits:
-        yield from _leave(world, position, instrument, working, why)
-    elif not exits:
+    is_begun = world.floor.exit_of(position) is not None
+    why = LEAVING if is_left or is_begun else "" if exits else reason_to_leave(held)
+    if exits:
+        yield from tend_exits(world.floor, exits, is_urgent=_is_urgent(world, held, why))
+    elif why:
+        yield from _leave(world, held, working, why)
+    else:
         yield from protect(held)
         yield from _take_profit(world, position, instrument, working)
 
 
-def _leave(
-    world: _World,
-    position: Position,
-    instrument: Instrument,
-    working: list[OrderRecord],
-    why: str,
-) -> Iterator[Step]:
+def _is_urgent(world: _World, held: Held, why: str) -> bool:
+    """Whether it is sold in panic: by a stop or the kill switch, or because somebody says so."""
+    quote, position = held.quote, held.position
+    is_through_its_stop = quote is not None and is_through(position.side, held.stop_price, quote)
+    return (
+        is_through_its_stop
+        or why not in (LEAVING, "")
+        or position.position_id in world.urgent
+        or world.snapshot.trading_state.level is KillLevel.FLATTEN
+    )
+
+
+def _leave(world: _World, held: Held, working: list[OrderRecord], why: str) -> Iterator[Step]:
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
+    position, instrument, quote = held.position, held.instrument, held.quote
     if working:
         for order in filter(can_be_canceled, working):
             yield from cancelled(order, why)
         return
-    quantity = instrument.floor_quantity(position.quantity)
-    quote = world.quotes.get(position.symbol)
-    price = position.average_cost if quote is None else quote.bid
-    if not instrument.is_tradable_quantity(quantity, price=price):
-        return
     has_profit = quote is not None and wants_exit(
         position, quote, instrument, world.policy, world.snapshot.targets
     )
-    yield place_exit(
+    step = sell(
+        world.floor,
         position,
-        quantity=quantity,
-        notional=price * quantity,
+        instrument,
         purpose="take_profit" if has_profit else "exit",
         reason=why,
+        is_urgent=_is_urgent(world, held, why),
     )
+    if step is not None:
+        yield step
 
 
 # --- targets -------------------------------------------------------------------------------------
@@ -340,35 +380,6 @@ def _left_behind(world: _World) -> Iterator[Step]:
             yield from cancelled(order, "its position is over")
 
 
-def _stale_entries(world: _World, *, all_of_them: bool) -> Iterator[Step]:
-    lifetime = timedelta(seconds=world.policy.order_ttl_entry_s)
-    leaving = {each.position_id for each in world.snapshot.positions} & world.exiting
-    for order in world.snapshot.orders:
-        if order.purpose != "entry" or not can_be_canceled(order):
-            continue
-        if order.position_id in leaving:
-            continue
-        # From ahead is as bad: the clock was set back, and nobody knows how old it is.
-        is_old = abs(world.snapshot.taken_at - order.created_at) >= lifetime
-        is_stopped = all_of_them or world.snapshot.trading_state.level >= KillLevel.CANCEL_OPEN
-        instrument = world.catalogue.find(order.symbol)
-        is_closed = instrument is not None and instrument.status in _CLOSED_TO_ENTRIES
-        if (is_old or is_stopped or is_closed) and order.venue_order_id is not None:
-            yield CancelOrder(
-                venue_order_id=order.venue_order_id,
-                client_order_id=order.client_order_id,
-                symbol=order.symbol,
-                purpose="entry",
-                reason=_why(is_old=is_old, is_stopped=is_stopped),
-            )
-
-
-def _why(*, is_old: bool, is_stopped: bool) -> str:
-    if is_old:
-        return "its time is over"
-    return "entries are stopped" if is_stopped else "the venue takes no entries there"
-
-
 def _in_the_way(
     world: _World, symbol: Symbol, held: Sequence[Position], before: Sequence[Step]
 ) -> str:
@@ -379,15 +390,45 @@ def _in_the_way(
     """
     if any(each.symbol == symbol for each in held):
         return "a position is open"
-    tended = {step.position_id for step in before if isinstance(step, PlaceOrder)}
-    untended = [each for each in held if each.position_id not in tended]
-    naked = next(naked_positions(untended, world.snapshot.orders, world.catalogue), None)
+    naked = _untended(world, before)
     if naked is not None:
         return f"the position in {naked.symbol} has no stop yet"
     is_working = any(
         order.symbol == symbol and not order.status.is_terminal for order in world.snapshot.orders
     )
-    return "an order is working" if is_working else ""
+    is_begun = any(each.symbol == symbol for each in world.snapshot.groups)
+    return "an order is working" if is_working or is_begun else ""
+
+
+def _entries(
+    world: _World, decisions: Sequence[Decision], before: Sequence[Step]
+) -> Iterator[Step | str]:
+    """One entry at most: for the rest of one that was begun, else a new one; or why not."""
+    is_sent = False
+    for step in renew_entries(world.floor):
+        if isinstance(step, EndGroup):
+            yield step
+        elif not is_sent and _untended(world, before) is None:
+            is_sent = True
+            yield step
+    if not world.floor.may_enter:
+        return
+    for decision in decisions:
+        if decision.action == "enter":
+            entry = "another entry goes on first" if is_sent else _entry(world, decision, before)
+            yield f"{decision.symbol}: {entry}" if isinstance(entry, str) else entry
+
+
+def _untended(world: _World, before: Sequence[Step]) -> Position | None:
+    """A position without a stop, which gets none `before` in the same plan either."""
+    tended = {step.position_id for step in before if isinstance(step, PlaceOrder)}
+    held = [
+        each
+        for each in world.snapshot.positions
+        if each.position_id not in tended
+        and not is_dust(each, world.catalogue.resolve(each.symbol))
+    ]
+    return next(naked_positions(held, world.snapshot.orders, world.catalogue), None)
 
 
 def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOrder | str:
@@ -412,9 +453,10 @@ def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOr
     room = room_for_entry(decision.symbol, world.snapshot)
     if len(held) >= policy.max_open_positions:
         return "the number of open positions is at its limit"
-    limit = instrument.ceil_price(quote.ask * (1 + ENTRY_SLACK_PCT / HUNDRED))
-    quantity = instrument.floor_quantity(_spent_on(decision, max(room, ZERO)) / limit)
-    stop = limit * (1 - policy.stop_loss_pct / HUNDRED)
+    style = entry_style(quote, is_patient=decision.urgency == "patient")
+    opening = opening_of(style, quote, instrument, policy)
+    quantity = instrument.floor_quantity(_spent_on(decision, max(room, ZERO)) / opening.worst)
+    stop = opening.limit * (1 - policy.stop_loss_pct / HUNDRED)
     if not instrument.is_tradable_quantity(quantity, price=stop):
         left = max(room, ZERO).quantize(_CENT, rounding=ROUND_DOWN)
         return f"the limits leave {left:f} USD, too little for an order that can be stopped"
@@ -424,11 +466,13 @@ def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOr
             side=Side.BUY,
             order_type=OrderType.LIMIT,
             quantity=quantity,
-            limit_price=limit,
+            limit_price=opening.limit,
+            post_only=style is Style.PASSIVE,
             purpose="entry",
         ),
         reason=decision.reason,
-        notional=limit * quantity,
+        notional=opening.worst * quantity,
+        ticket=ticket_of(opening, quantity, quote, policy),
     )
 
 

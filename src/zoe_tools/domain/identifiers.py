@@ -16,6 +16,8 @@ LedgerId = NewType("LedgerId", str)
 """The venue's id for one ledger row, e.g. `L4UESK-KG3EQ-UFO4T5`."""
 IntentId = NewType("IntentId", str)
 """One step of a plan in the journal."""
+GroupId = NewType("GroupId", str)
+"""One intent group: all orders that were sent for one decision."""
 PositionId = NewType("PositionId", str)
 """One managed position in the registry."""
 Symbol = NewType("Symbol", str)

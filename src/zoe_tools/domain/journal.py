@@ -10,6 +10,7 @@ from enum import StrEnum
 from zoe_tools.domain.identifiers import (
     AccountId,
     ClientOrderId,
+    GroupId,
     IntentId,
     PositionId,
     Symbol,
@@ -132,6 +133,14 @@ class OrderRecord:
     reason: str = ""
     notional: Decimal = ZERO
     """Money an entry puts at stake, in quote, as the plan reckoned it; zero where none did."""
+    group_id: GroupId | None = None
+    """The intent group it was sent for; None: it is not the order desk's."""
+    replace_count: int = 0
+    """How often the desk has repriced what this order was sent for."""
+    ttl_s: Decimal | None = None
+    """Seconds from the venue's ack to the desk's next look at it."""
+    next_action_at: datetime | None = None
+    """When that is; None until the venue has acknowledged the order."""
 
     @property
     def remaining_quantity(self) -> Decimal:

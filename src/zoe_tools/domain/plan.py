@@ -20,11 +20,13 @@ from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyS
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
     ClientOrderId,
+    GroupId,
     IntentId,
     PositionId,
     Symbol,
     VenueOrderId,
 )
+from zoe_tools.domain.intent_group import GroupEnd, Ticket
 from zoe_tools.domain.journal import IntentState, OrderRecord
 from zoe_tools.domain.money import ZERO, plain
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderRequest, VenueOrder
@@ -97,12 +99,17 @@ class PlaceOrder:
     preconditions: tuple[Precondition, ...] = ()
     notional: Decimal = ZERO
     """Money at stake, in quote."""
+    ticket: Ticket | None = None
+    """What the order desk wants with it; None: the desk does not look after it."""
     rate_cost: RateCost | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmendOrder:
-    """Change one resting order in place; `before` is what it rests at, where that is known."""
+    """Change one resting order in place; `before` is what it rests at, where that is known.
+
+    `attempt` counts the repricing that this is; None: it is none.
+    """
 
     amendment: OrderAmendment
     reason: str
@@ -110,12 +117,17 @@ class AmendOrder:
     purpose: OrderPurpose = "stop"
     position_id: PositionId | None = None
     preconditions: tuple[Precondition, ...] = ()
+    attempt: int | None = None
     rate_cost: RateCost | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder:
-    """Cancel one resting order; `before` is what it rests at, where that is known."""
+    """Cancel one resting order; `before` is what it rests at, where that is known.
+
+    `ends_group`: its intent group is over with it, and why. `is_renewal`: the desk will place
+    another order for what is left. Neither: somebody wants it gone, and so it stays.
+    """
 
     venue_order_id: VenueOrderId
     symbol: Symbol
@@ -125,6 +137,8 @@ class CancelOrder:
     purpose: OrderPurpose = "entry"
     position_id: PositionId | None = None
     preconditions: tuple[Precondition, ...] = ()
+    ends_group: GroupEnd | None = None
+    is_renewal: bool = False
     rate_cost: RateCost | None = field(default=None, compare=False)
 
 
@@ -237,6 +251,17 @@ class ResolveIntent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndGroup:
+    """Give up what is left of an intent group that has no order at work."""
+
+    group_id: GroupId
+    symbol: Symbol
+    ending: GroupEnd
+    reason: str
+    preconditions: tuple[Precondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteCandles:
     """Store candles; a re-run changes nothing."""
 
@@ -270,6 +295,7 @@ StoreStep = (
     | SettleDiscrepancy
     | PostAdjustment
     | ResolveIntent
+    | EndGroup
     | WriteCandles
     | SetTradingState
 )

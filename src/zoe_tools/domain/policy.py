@@ -39,6 +39,9 @@ class Policy:
     plan_lifetime_s: float = 300.0
     order_ttl_entry_s: float = 60.0
     order_ttl_exit_s: float = 30.0
+    max_reprice_attempts: int = 3
+    reprice_step_bps: Decimal = Decimal(5)
+    max_cross_spread_bps: Decimal = Decimal(20)
     duplicate_window_s: float = 10.0
     max_quantities: tuple[tuple[str, Decimal], ...] = ()
     allowed_symbols: tuple[str, ...] | None = None

@@ -15,6 +15,7 @@ from zoe_tools.domain.discrepancy import NEVER_COMPARED, Adjustment, Reconciliat
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, OrderEvent, OrderRecord
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.level_story import RetoldLevels
@@ -109,7 +110,7 @@ class Snapshot:
     stops_lowered: frozenset[PositionId] = frozenset()
     """Positions whose stop somebody moved against them at the venue: told, and not fought."""
     refusals: tuple[Intent, ...] = ()
-    """What the venue said a definite no to in the last hour: placing and amending stops."""
+    """What the venue said a definite no to in the last hour: placing and amending orders."""
     given_up: frozenset[PositionId] = frozenset()
     """Positions that were ended unsold; for a loop, of working stops and targets, rows gone too."""
     targets: tuple[TakeProfitLevel, ...] = ()
@@ -118,6 +119,8 @@ class Snapshot:
     orders: tuple[OrderRecord, ...] = ()
     recent_orders: tuple[OrderRecord, ...] = ()
     """Orders of the last hour, finished ones too: `orders` may hold the working ones alone."""
+    groups: tuple[IntentGroup, ...] = ()
+    """Those that are not over; all of their orders are among the recent ones, however old."""
     recorded_fills: tuple[Fill, ...] = ()
     unresolved_intents: tuple[Intent, ...] = ()
     daily_notional: Decimal = ZERO

@@ -16,6 +16,7 @@ from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.level_story import RetoldLevels
 from zoe_tools.domain.money import ZERO
@@ -48,6 +49,7 @@ class Books:
         self.orders: tuple[OrderRecord, ...] = ()
         self.given_up: frozenset[PositionId] = frozenset()
         self.recent_orders: tuple[OrderRecord, ...] = ()
+        self.groups: tuple[IntentGroup, ...] = ()
         self.refusals: tuple[Intent, ...] = ()
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
@@ -99,6 +101,8 @@ class Books:
             transaction.record_order(order)
         for fill in self._fills:
             transaction.record_fill(fill)
+        for group in self.groups:
+            transaction.groups.record(group)
 
     def _policy(self, transaction: Transaction) -> Policy:
         """The limits as configured, or tighter: the store may not loosen them."""
@@ -123,7 +127,8 @@ class Books:
         working = transaction.orders(open_only=True)
         self.orders = (*working, *self._stops_not_told_over(transaction, working))
         self.given_up = self._given_up_in(transaction)
-        self.recent_orders = transaction.orders(since=now - RECENT)
+        self.groups = transaction.groups.active()
+        self.recent_orders = self._recent_in(transaction, now)
         self.refusals = transaction.refusals(now - RECENT)
         self._fills = self._fills_in(transaction)
         self.unresolved = transaction.unresolved_intents()
@@ -145,6 +150,14 @@ class Books:
             if self._retold.get(subject) != evidence:
                 _LOG.error("INVARIANT_VIOLATION %s: %s", subject, evidence)
         self._retold = said
+
+    def _recent_in(self, transaction: Transaction, now: datetime) -> tuple[OrderRecord, ...]:
+        """Of the last hour, and however old those of intent groups that are not over."""
+        recent = transaction.orders(since=now - RECENT)
+        names = {each.client_order_id for each in recent}
+        grouped = transaction.groups.orders_of([each.group_id for each in self.groups])
+        older = tuple(each for each in grouped if each.client_order_id not in names)
+        return (*older, *recent)
 
     def _stops_not_told_over(
         self, transaction: Transaction, working: Sequence[OrderRecord]

@@ -14,14 +14,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_dust
-from zoe_tools.core.run import is_alarming, plan_run, wants_exit
+from zoe_tools.core.position_orders import leaves
+from zoe_tools.core.run import is_alarming, plan_run
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
-from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan, SetTargets
+from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.engine.account_facts import AccountFacts
@@ -30,6 +31,7 @@ from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
 from zoe_tools.engine.following import Following
+from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.protection import ProtectionWatch
@@ -70,7 +72,7 @@ class TradingLoop:
         self.watch = ProtectionWatch()
         self.cycles = 0
         self.would_be_orders = 0
-        self._exiting: set[PositionId] = set()
+        self.leaving = Leaving()
         self._entries_wanted: dict[Symbol, Decision] = {}
         self._noted: set[str] = set()
         self._wake = asyncio.Event()
@@ -126,10 +128,11 @@ class TradingLoop:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the loop may go: no entry is working, and no position is left without a stop."""
+        """Whether the loop may go: no entry or exit works, no position is left without a stop."""
         known = [each for each in self.books.orders if each.status is not OrderStatus.UNKNOWN]
         covered = {each.position_id for each in known if each.purpose != "entry"}
-        return not any(each.purpose == "entry" for each in self.books.orders) and all(
+        at_work = (each.purpose == "entry" or leaves(each) for each in self.books.orders)
+        return not any(at_work) and all(
             position.position_id in covered for position in self._held()
         )
 
@@ -181,7 +184,7 @@ class TradingLoop:
             self.books.positions,
             self.books.orders,
             self._instruments,
-            frozenset(self._exiting),
+            self.leaving.exiting,
         )
         if not self._may_act(now):
             return
@@ -274,17 +277,14 @@ class TradingLoop:
         self._quiet_until = self._clock.now() + timedelta(seconds=self._parts.cadence.cycle_s)
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
-        leaving = {each.symbol for each in decisions if each.action == "exit"}
-        policy = self._parts.policy
-        for position in self._held():
-            quote = self.view.fresh_quote(position.symbol, now, policy.quote_stale_s)
-            instrument = self._instruments[position.symbol]
-            if position.symbol in leaving or (
-                quote is not None
-                and wants_exit(position, quote, instrument, policy, self.books.targets)
-            ):
-                self._exiting.add(position.position_id)
-        self._exiting &= {position.position_id for position in self._held()}
+        held, stale_s = self._held(), self._parts.policy.quote_stale_s
+        fresh = {each.symbol: self.view.fresh_quote(each.symbol, now, stale_s) for each in held}
+        quotes = {symbol: quote for symbol, quote in fresh.items() if quote is not None}
+        self.leaving.note_decisions(held, decisions)
+        self.leaving.note_targets(
+            held, quotes, self._instruments, self._parts.policy, self.books.targets
+        )
+        self.leaving.note_books(held, self.books.groups, is_stopping=self._is_stopping)
 
     def _held(self) -> tuple[Position, ...]:
         """Open positions that can still be traded; dust waits for the next one to carry it."""
@@ -301,12 +301,13 @@ class TradingLoop:
         plan = plan_run(
             snapshot,
             decisions,
-            frozenset(self._exiting),
+            self.leaving.exiting,
             is_stopping=self._is_stopping or self._only_reduces,
+            urgent=self.leaving.urgent,
         )
         if self._parts.gate.is_store_away:
             # Levels follow from the position, and can be kept when there is something to keep them.
-            kept = (each for each in plan.steps if not isinstance(each, SetTargets))
+            kept = (each for each in plan.steps if not isinstance(each, SetTargets | EndGroup))
             plan = replace(plan, steps=tuple(kept))
         return snapshot, plan
 
@@ -333,6 +334,7 @@ class TradingLoop:
             positions=self.books.positions,
             stops_lowered=self.books.stops_lowered,
             refusals=self.books.refusals,
+            groups=self.books.groups,
             given_up=self.books.given_up,
             targets=self.books.targets,
             orders=self.books.orders,

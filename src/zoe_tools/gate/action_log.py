@@ -8,6 +8,7 @@ from datetime import datetime
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
+    EndGroup,
     LinkStop,
     OutcomeState,
     Plan,
@@ -74,6 +75,8 @@ def _about(step: Step) -> str:
             return position_id
         case ResolveIntent(intent_id=intent_id):
             return intent_id
+        case EndGroup(group_id=group_id):
+            return group_id
         case RebuildOrder(order=order):
             return order.client_order_id
         case SettleDiscrepancy(discrepancy_id=name):

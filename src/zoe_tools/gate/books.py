@@ -22,13 +22,15 @@ from zoe_tools.core.accounting import (
     is_begun_again,
 )
 from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_of
+from zoe_tools.core.order_records import armed
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.position import Position, PositionStatus
-from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
+from zoe_tools.gate.group_books import note_on_group
 from zoe_tools.gate.journal import resolve_intent
 from zoe_tools.gate.position_books import active_in, keep, note_on_position
 from zoe_tools.store.store import Transaction
@@ -50,6 +52,8 @@ class Sighting:
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
     reason: str = ""
+    opened_at: datetime | None = None
+    """When the venue took the order, where the source tells."""
 
 
 def sighting_of_report(report: ExecutionReport) -> Sighting:
@@ -65,6 +69,7 @@ def sighting_of_report(report: ExecutionReport) -> Sighting:
         limit_price=report.limit_price,
         trigger_price=report.trigger_price,
         reason=report.reason,
+        opened_at=report.reported_at if report.kind is ExecutionKind.NEW else None,
     )
 
 
@@ -81,6 +86,7 @@ def sighting_of_order(order: VenueOrder, *, seen_at: datetime, source: str) -> S
         limit_price=order.limit_price,
         trigger_price=order.trigger_price,
         reason=order.reason,
+        opened_at=order.opened_at,
     )
 
 
@@ -111,9 +117,12 @@ def record_execution(
         after = seen
     for fill in in_time_order(fills):
         after = book_fill(transaction, after, fill)
+    if sighting.opened_at is not None:
+        after = armed(after, sighting.opened_at)
     if after != record:
         transaction.record_order(after)
     note_on_position(transaction, after)
+    note_on_group(transaction, after)
     _resolve_intent(transaction, after, sighting)
     return after
 
@@ -188,6 +197,7 @@ def book_missed_fill(transaction: Transaction, fill: Fill) -> bool:
     after = book_fill(transaction, record, fill)
     if after != record:
         transaction.record_order(after)
+        note_on_group(transaction, after)
     return True
 
 

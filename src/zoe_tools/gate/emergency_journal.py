@@ -16,6 +16,7 @@ import msgspec
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
+from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.gate.fence import Withheld
@@ -46,6 +47,7 @@ class _Begun:
 
     intent: Intent
     order: OrderRecord | None = None
+    group: IntentGroup | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ class EmergencyJournal:
             kind=entry.intent.kind.value,
             symbol=entry.intent.symbol,
         )
-        self._append(begun=_Begun(intent=entry.intent, order=entry.record))
+        self._append(begun=_Begun(intent=entry.intent, order=entry.record, group=entry.group))
         self._reflect(lambda tx: _begin(tx, entry))
 
     def _demand_first(self, intent: Intent) -> None:
@@ -285,14 +287,14 @@ def _merge(transaction: Transaction, records: list[_Record]) -> None:
     begun: dict[IntentId, Entry] = {}
     for record in records:
         if record.begun is not None:
-            entry = Entry(intent=record.begun.intent, record=record.begun.order)
+            entry = _entry_of(record.begun)
             begun[entry.intent.intent_id] = entry
         _tell(transaction, record, begun)
 
 
 def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry]) -> None:
     if record.begun is not None:
-        _begin(transaction, Entry(intent=record.begun.intent, record=record.begun.order))
+        _begin(transaction, _entry_of(record.begun))
     if record.prolonged is not None:
         transaction.extend_intent(record.prolonged.intent_id, record.prolonged.deadline)
     if record.latched is not None:
@@ -303,12 +305,18 @@ def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry
         _advance(transaction, record.advanced, begun)
 
 
+def _entry_of(begun: _Begun) -> Entry:
+    return Entry(intent=begun.intent, record=begun.order, group=begun.group)
+
+
 def _begin(transaction: Transaction, entry: Entry) -> None:
     if transaction.intent(entry.intent.intent_id) is not None:
         return
     transaction.record_intent(entry.intent)
     if entry.record is not None:
         transaction.record_order(entry.record)
+    if entry.group is not None:
+        transaction.groups.record(entry.group)
 
 
 def _advance(transaction: Transaction, told: _Advanced, begun: dict[IntentId, Entry]) -> None:

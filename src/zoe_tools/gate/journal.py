@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.order_lifecycle import advance, event_of
-from zoe_tools.core.order_records import placed_by
+from zoe_tools.core.order_records import armed, opened_by, placed_by, repriced_by
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -22,6 +22,7 @@ from zoe_tools.domain.identifiers import (
     Symbol,
     VenueOrderId,
 )
+from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.observation import Lease
@@ -44,6 +45,7 @@ from zoe_tools.gate.fence import (
     latest_deadline,
     take_lock,
 )
+from zoe_tools.gate.group_books import demand_group_room, note_cancel, note_on_group
 from zoe_tools.gate.preconditions import demand_no_other_stop, demand_preconditions
 from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Transaction
@@ -77,10 +79,12 @@ class Entry:
     """A journaled step: its intent, for a place the order record that goes with it.
 
     `lock` is the instrument's, where the step adds risk; it is given back with the outcome.
+    `group` is the intent group that the order opens.
     """
 
     intent: Intent
     record: OrderRecord | None = None
+    group: IntentGroup | None = None
     lock: Lease | None = None
 
 
@@ -130,6 +134,7 @@ def journal(
     if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
         raise TypeError(f"{type(step).__name__} is not for the venue")
     demand_preconditions(transaction, step, now)
+    demand_group_room(transaction, step)
     looked_at = planned_at or plan.created_at
     demand_no_other_stop(transaction, step, looked_at, policy)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
@@ -150,14 +155,18 @@ def journal(
     )
     if not isinstance(step, PlaceOrder):
         _write(transaction, intent)
+        note_cancel(transaction, step)
         return Entry(intent=intent, lock=lock)
     epoch = transaction.store_epoch()
     client_order_id = client_order_id_of(intent.account_id, epoch, intent_id, intent.attempt)
     intent = replace(intent, client_order_id=client_order_id)
     record = placed_by(step, intent, client_order_id)
+    group = opened_by(step, intent, record)
     _write(transaction, intent)
     transaction.record_order(record)
-    return Entry(intent=intent, record=record, lock=lock)
+    if group is not None:
+        transaction.groups.record(group)
+    return Entry(intent=intent, record=record, group=group, lock=lock)
 
 
 def _write(transaction: Transaction, intent: Intent) -> None:
@@ -196,7 +205,8 @@ def entry_without_store(
         raise Withheld("the store was never seen here, so no order can be named", code=STORE_GONE)
     client_order_id = client_order_id_of(intent.account_id, store_epoch, intent_id, attempt)
     intent = replace(intent, client_order_id=client_order_id)
-    return Entry(intent=intent, record=placed_by(step, intent, client_order_id))
+    record = placed_by(step, intent, client_order_id)
+    return Entry(intent=intent, record=record, group=opened_by(step, intent, record))
 
 
 def _intent_of(
@@ -330,7 +340,21 @@ def resolve_intent(
             proof=proof if step is state else ProofKind.NONE,
             venue_order_id=venue_order_id if step is state else None,
         )
+    if steps and state is IntentState.CONFIRMED and intent is not None:
+        _note_repricing(transaction, intent, at)
     return bool(steps)
+
+
+def _note_repricing(transaction: Transaction, intent: Intent, at: datetime) -> None:
+    """A proved amendment of the desk's is one more attempt; its order's time begins again."""
+    if intent.kind is not IntentKind.AMEND or intent.venue_order_id is None:
+        return
+    record = transaction.order_by_venue_id(intent.venue_order_id)
+    if record is None or record.group_id is None:
+        return
+    after = repriced_by(record, intent, at)
+    if after != record:
+        transaction.record_order(after)
 
 
 def _follow(
@@ -349,7 +373,9 @@ def _follow(
         IntentState.UNKNOWN: OrderStatus.UNKNOWN,
     }
     status = words.get(state)
-    after = record if venue_id is None else replace(record, venue_order_id=venue_id)
+    after = record
+    if venue_id is not None:
+        after = armed(replace(record, venue_order_id=venue_id), at)
     if status is not None and record.status in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN):
         event = event_of(
             record.client_order_id, status, occurred_at=at, source="gate", reason=evidence
@@ -358,6 +384,7 @@ def _follow(
         transaction.append_order_event(event)
     if after != record:
         transaction.record_order(after)
+        note_on_group(transaction, after)
 
 
 def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:

@@ -20,6 +20,7 @@ from zoe_tools.domain.plan import (
     AdoptPosition,
     AmendOrder,
     CancelOrder,
+    EndGroup,
     LinkStop,
     PlaceOrder,
     Plan,
@@ -48,6 +49,7 @@ _WHOLE_STEP = "step"
 _HOW_MANY = ", how many"
 _PRICES = frozenset(
     {"limit_price", "trigger_price", "stop_price", "take_profit_price", "average_cost", "notional"}
+    | {"arrival_bid", "arrival_ask", "worst_price"}
 )
 _NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost", "updated_at"}) | {
     # What a position holds is compared, and what it sold: these follow from the two.
@@ -265,7 +267,11 @@ def _subject(step: Step) -> tuple[str, ...]:
             found = (symbol,)
         case LinkStop(order=order) | RecordOrder(order=order):
             found = (order.venue_order_id,)
-        case RecordFill(fill=Fill(fill_id=key)) | ResolveIntent(intent_id=key):
+        case (
+            RecordFill(fill=Fill(fill_id=key))
+            | ResolveIntent(intent_id=key)
+            | EndGroup(group_id=key)
+        ):
             found = (key,)
         case RebuildOrder() | SettleDiscrepancy() | PostAdjustment():
             found = _in_reconciliation(step)

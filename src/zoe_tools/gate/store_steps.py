@@ -21,6 +21,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
+    EndGroup,
     LinkStop,
     OutcomeState,
     PostAdjustment,
@@ -41,6 +42,7 @@ from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
+from zoe_tools.gate.group_books import end_group
 from zoe_tools.gate.journal import resolve_intent
 from zoe_tools.gate.position_books import note_levels
 from zoe_tools.store.store import Transaction
@@ -65,7 +67,7 @@ def apply_store_step(
     match step:
         case AdoptPosition() | AdjustPosition() | LinkStop() | SetTargets():
             missing, evidence = _to_positions(transaction, step, now)
-        case RecordFill() | RecordOrder() | ResolveIntent():
+        case RecordFill() | RecordOrder() | ResolveIntent() | EndGroup():
             missing, evidence = _to_orders(transaction, step, now)
         case RebuildOrder(order=order):
             missing, evidence = _rebuild(transaction, order)
@@ -113,7 +115,9 @@ def _to_positions(
 
 
 def _to_orders(
-    transaction: Transaction, step: RecordFill | RecordOrder | ResolveIntent, now: datetime
+    transaction: Transaction,
+    step: RecordFill | RecordOrder | ResolveIntent | EndGroup,
+    now: datetime,
 ) -> _Result:
     match step:
         case RecordFill(fill=fill):
@@ -135,6 +139,10 @@ def _to_orders(
                 venue_order_id=step.venue_order_id,
             )
             return "", f"intent is {state.value}"
+        case EndGroup(group_id=group_id, ending=ending):
+            if not end_group(transaction, group_id, ending, now):
+                return "the intent group is over, or an order of it is at work", ""
+            return "", f"intent group ended: {ending.value}"
 
 
 def _to_discrepancies(

@@ -13,6 +13,7 @@ from zoe_tools.domain.plan import (
     AdoptPosition,
     AmendOrder,
     CancelOrder,
+    EndGroup,
     LinkStop,
     OrderStillOpen,
     OrderValues,
@@ -124,6 +125,7 @@ def _in_the_store(
     | RecordFill
     | RecordOrder
     | ResolveIntent
+    | EndGroup
     | WriteCandles
     | SetTradingState,
 ) -> StepText:
@@ -147,8 +149,8 @@ def _in_the_store(
                 f" {fill.symbol} at {short(fill.price)}"
             )
             stake = _stake(fill.cost)
-        case RecordOrder(order=order):
-            what = f"record order {order.venue_order_id} on {order.symbol} as {order.status.value}"
+        case RecordOrder() | EndGroup():
+            sign, what = _about_orders(step)
         case ResolveIntent():
             what = f"close intent {step.intent_id} as {step.state.value}: {step.evidence}"
             title = f"close intent {step.intent_id}"
@@ -171,6 +173,13 @@ def _in_the_store(
         title=title,
         changes=changes,
     )
+
+
+def _about_orders(step: RecordOrder | EndGroup) -> tuple[Sign, str]:
+    if isinstance(step, EndGroup):
+        return "-", f"end intent group {step.group_id} on {step.symbol}: {step.ending.value}"
+    order = step.order
+    return "~", f"record order {order.venue_order_id} on {order.symbol} as {order.status.value}"
 
 
 def _of_reconciliation(step: RebuildOrder | SettleDiscrepancy | PostAdjustment) -> StepText:

@@ -107,7 +107,8 @@ class _Ground:
     async def refused(self, drill: Drill, snapshot: Snapshot, request: OrderRequest) -> Proof:
         """The order through the gate; proved if its control alone kept it from the venue."""
         before = await self.venue.open_orders()
-        outcome = await self.carry(snapshot, PlaceOrder(request=request, reason="drill"))
+        step = PlaceOrder(request=request, reason="drill", ticket=drill.wish(request))
+        outcome = await self.carry(snapshot, step)
         is_denied = outcome.state is OutcomeState.DENIED
         fired = outcome.code if is_denied else outcome.state.value
         is_untouched = await self.venue.open_orders() == before

@@ -168,12 +168,12 @@ def unresolved_intents(connection: Connection, account_id: AccountId) -> tuple[I
 
 
 def refusals(connection: Connection, account_id: AccountId, since: datetime) -> tuple[Intent, ...]:
-    """Stops that the venue said a definite no to, to place or to amend, since then."""
+    """What the venue said a definite no to, to place or to amend, since then."""
     table = ORDER_INTENTS
     rows = connection.execute(
         select(table)
         .where(table.c.account_id == account_id, table.c.status == IntentState.REJECTED.value)
-        .where(table.c.purpose == "stop", table.c.proof == ProofKind.ANSWER.value)
+        .where(table.c.proof == ProofKind.ANSWER.value)
         .where(table.c.kind.in_((IntentKind.PLACE.value, IntentKind.AMEND.value)))
         .where(table.c.created_at >= since)
         .order_by(*_ORDER)

@@ -9,7 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import (
+    AccountId,
+    ClientOrderId,
+    GroupId,
+    PositionId,
+    VenueOrderId,
+)
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -44,6 +50,10 @@ def record_order(connection: Connection, account_id: AccountId, order: OrderReco
         "reason": order.reason,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
+        "intent_group_id": order.group_id,
+        "replace_count": order.replace_count,
+        "ttl_seconds": order.ttl_s,
+        "next_action_at": order.next_action_at,
     }
     upsert(connection, CRYPTO_ORDERS, values, keep=("created_at",))
 
@@ -123,6 +133,18 @@ def orders_of_position(
 ) -> tuple[OrderRecord, ...]:
     """One position's orders, oldest first."""
     return _select(connection, account_id, CRYPTO_ORDERS.c.position_id == position_id)
+
+
+def orders_of_groups(
+    connection: Connection, account_id: AccountId, group_ids: Collection[GroupId]
+) -> tuple[OrderRecord, ...]:
+    """All orders of these intent groups, oldest first within each part of them."""
+    column = CRYPTO_ORDERS.c.intent_group_id
+    return tuple(
+        order
+        for some in parts_of(group_ids)
+        for order in _select(connection, account_id, column.in_(some))
+    )
 
 
 def order(
@@ -228,4 +250,8 @@ def _order_of(row: Row[Any]) -> OrderRecord:
         position_id=row.position_id,
         reason=row.reason,
         notional=row.notional,
+        group_id=row.intent_group_id,
+        replace_count=row.replace_count,
+        ttl_s=row.ttl_seconds,
+        next_action_at=row.next_action_at,
     )

@@ -38,6 +38,7 @@ from zoe_tools.domain.position_event import (
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken, demand_change
 from zoe_tools.domain.take_profit import TakeProfitLevel
 from zoe_tools.store import audit, audit_notes, position_events, positions, targets
+from zoe_tools.store.groups import GroupBook
 from zoe_tools.store.observing import Observing
 
 
@@ -45,6 +46,11 @@ class Registry(Observing):
     """What a `Transaction` writes and reads of positions."""
 
     _audit: audit.Log
+
+    @property
+    def groups(self) -> GroupBook:
+        """The order desk's intent groups."""
+        return GroupBook(self._connection, self.account_id)
 
     def record_position(self, position: Position, *, by_operator: bool = False) -> None:
         """Insert the position, or bring its row to these values, and append what happened to it.

@@ -159,7 +159,7 @@ class Transaction(Registry, Results):
         return journal.intents(self._connection, self.account_id, since)
 
     def refusals(self, since: datetime) -> tuple[Intent, ...]:
-        """Stops that the venue said a definite no to, to place or to amend, since then."""
+        """What the venue said a definite no to, to place or to amend, since then."""
         return journal.refusals(self._connection, self.account_id, since)
 
     # --- orders ----------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.types import Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0007"
+HEAD_REVISION = "0008"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = COLLECTION
@@ -142,10 +142,39 @@ CRYPTO_ORDERS = Table(
     text("reason"),
     moment("created_at"),
     moment("updated_at"),
+    Column("intent_group_id", Text),
+    Column("replace_count", Integer, nullable=False, server_default="0"),
+    money("ttl_seconds", nullable=True),
+    moment("next_action_at", nullable=True),
     Index(None, "account_id", "venue_order_id"),
     Index(None, "account_id", "status"),
     Index(None, "account_id", "created_at"),
     Index(None, "account_id", "position_id"),
+    Index(None, "account_id", "intent_group_id"),
+)
+
+INTENT_GROUPS = Table(
+    "intent_groups",
+    METADATA,
+    account(is_key=True),
+    key("group_id"),
+    text("symbol"),
+    text("side"),
+    text("purpose"),
+    text("style"),
+    money("target_quantity"),
+    money("ttl_seconds"),
+    money("arrival_bid", nullable=True),
+    money("arrival_ask", nullable=True),
+    money("worst_price", nullable=True),
+    Column("position_id", Text),
+    text("reason"),
+    moment("created_at"),
+    Column("renews", Text),
+    Column("ending", Text),
+    moment("ended_at", nullable=True),
+    Index(None, "account_id", "created_at"),
+    Index(None, "account_id", "ended_at"),
 )
 
 ORDER_EVENTS = Table(

@@ -35,6 +35,9 @@ from zoe_tools.domain.money import ZERO
 FUNDING_UNIT = 0.001
 """Perpetual funding per eight hours at which it speaks for nothing any more."""
 
+PATIENT_STRENGTH = 0.7
+"""Who is surer than this waits at the own side of a tight book; see the order desk."""
+
 _NEEDED = (
     "attention_z",
     "corwin_schultz_spread",
@@ -104,6 +107,7 @@ class EdgeStrategy:
             action="enter",
             reason=f"attention and trend agree in {standing.regime.value}",
             strength=Decimal(f"{strength:.4f}"),
+            urgency="patient" if strength > PATIENT_STRENGTH else "normal",
             notional=size,
             features=trace,
             seen=seen,
@@ -120,6 +124,7 @@ class EdgeStrategy:
             symbol=view.symbol,
             action="exit" if reason else "hold",
             reason=reason or "stop and target are in place",
+            urgency="panic" if standing.regime is Regime.HIGH_VOL_CRASH else "normal",
             features=(*_of_regime(standing), *_of_account(view)),
             seen=seen,
         )

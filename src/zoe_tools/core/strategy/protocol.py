@@ -19,6 +19,7 @@ from zoe_tools.domain.market import Quote
 from zoe_tools.domain.position import Position
 
 Action = Literal["enter", "exit", "hold"]
+Urgency = Literal["patient", "normal", "panic"]
 
 
 Quality = Literal["good", "stale", "missing", "failed", "absent"]
@@ -106,6 +107,9 @@ class Decision:
     `strength`, 0 to 1, is how sure it is. An entry costs `notional` at most, in quote; where that
     is None, the share `strength` of what the limits leave. `features` are texts that belong into
     the trace, `seen` what the decision was made from, both in the order of their making.
+
+    An entry that is `patient` waits at its own side of the book where the spread is small; an exit
+    in `panic` goes to the market if its first limit does not fill.
     """
 
     symbol: Symbol
@@ -113,6 +117,7 @@ class Decision:
     reason: str
     strength: Decimal = Decimal(1)
     notional: Decimal | None = None
+    urgency: Urgency = "normal"
     features: tuple[tuple[str, str], ...] = ()
     seen: tuple[Feature, ...] = ()
 

@@ -1,0 +1,97 @@
+"""Intent groups, as the order desk keeps them; their orders are in `orders.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from zoe_tools.domain.identifiers import AccountId, GroupId
+from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.order import Side
+from zoe_tools.store import orders
+from zoe_tools.store.rows import upsert
+from zoe_tools.store.tables import INTENT_GROUPS
+
+
+class GroupBook:
+    """One account's groups, within one transaction."""
+
+    def __init__(self, connection: Connection, account_id: AccountId) -> None:
+        self._connection = connection
+        self._account_id = account_id
+
+    def record(self, group: IntentGroup) -> None:
+        """Insert the group, or bring its row to these values (`created_at` stays)."""
+        values = {
+            "account_id": self._account_id,
+            "group_id": group.group_id,
+            "symbol": group.symbol,
+            "side": group.side.value,
+            "purpose": group.purpose,
+            "style": group.style.value,
+            "target_quantity": group.target_quantity,
+            "ttl_seconds": group.ttl_s,
+            "arrival_bid": group.arrival_bid,
+            "arrival_ask": group.arrival_ask,
+            "worst_price": group.worst_price,
+            "position_id": group.position_id,
+            "reason": group.reason,
+            "created_at": group.created_at,
+            "renews": group.renews,
+            "ending": None if group.ending is None else group.ending.value,
+            "ended_at": group.ended_at,
+        }
+        upsert(self._connection, INTENT_GROUPS, values, keep=("created_at",))
+
+    def of(self, group_id: GroupId) -> IntentGroup | None:
+        """One group."""
+        found = self._select(INTENT_GROUPS.c.group_id == group_id)
+        return found[0] if found else None
+
+    def active(self) -> tuple[IntentGroup, ...]:
+        """Those that are not over, oldest first."""
+        return self._select(INTENT_GROUPS.c.ended_at.is_(None))
+
+    def since(self, since: datetime | None) -> tuple[IntentGroup, ...]:
+        """Those begun at `since` or later, oldest first."""
+        if since is None:
+            return self._select()
+        return self._select(INTENT_GROUPS.c.created_at >= since)
+
+    def orders_of(self, group_ids: Collection[GroupId]) -> tuple[OrderRecord, ...]:
+        """All orders of these groups, oldest first."""
+        return orders.orders_of_groups(self._connection, self._account_id, group_ids)
+
+    def _select(self, *conditions: ColumnElement[bool]) -> tuple[IntentGroup, ...]:
+        table = INTENT_GROUPS
+        statement = (
+            select(table)
+            .where(table.c.account_id == self._account_id, *conditions)
+            .order_by(table.c.created_at, table.c.group_id)
+        )
+        return tuple(_group_of(row) for row in self._connection.execute(statement))
+
+
+def _group_of(row: Row[Any]) -> IntentGroup:
+    return IntentGroup(
+        group_id=row.group_id,
+        symbol=row.symbol,
+        side=Side(row.side),
+        purpose=row.purpose,
+        style=Style(row.style),
+        target_quantity=row.target_quantity,
+        created_at=row.created_at,
+        ttl_s=row.ttl_seconds,
+        arrival_bid=row.arrival_bid,
+        arrival_ask=row.arrival_ask,
+        worst_price=row.worst_price,
+        position_id=row.position_id,
+        reason=row.reason,
+        renews=row.renews,
+        ending=None if row.ending is None else GroupEnd(row.ending),
+        ended_at=row.ended_at,
+    )
