@@ -174,3 +174,22 @@ def test_a_stop_that_rests_for_a_position_that_was_given_up_is_told(tmp_path: Pa
         assert "zoe sync-positions --adopt BTC/USD=0.0004" in told
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_bid_through_a_stop_that_is_gone_is_told(tmp_path: Path) -> None:
+    """Exit 3, whatever the row says; and how to get out."""
+
+    async def story(desk: Desk) -> None:
+        await bought(desk)
+        stop = next(each for each in desk.venue.resting)
+        await desk.venue.cancel(stop.venue_order_id)
+        desk.venue.prices[BTC] = (d("58700"), d("58700.1"))
+        code, text = await listed(desk)
+        told = " ".join(text.split())
+
+        assert code == 3
+        assert "PASSED 58800" in told
+        assert "UNPROTECTED. The bid, 58700, is through its stop at 58800" in told
+        assert "zoe kill --level flatten --execute" in told
+
+    at_the_desk(tmp_path, story)

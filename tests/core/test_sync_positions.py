@@ -96,6 +96,7 @@ def test_a_stop_that_would_sell_at_once_is_not_planned_and_said() -> None:
 
     assert plan.steps == ()
     assert "its stop belongs at 70000, and the market is through that" in plan.notes[0]
+    assert "nothing protects it. To get out: zoe run sells such a position at once" in plan.notes[0]
 
 
 def test_a_fill_that_our_books_lack_is_booked_and_the_new_position_protected() -> None:

@@ -21,6 +21,7 @@ from zoe_tools.core.positions import (
     list_positions,
     shares_of,
 )
+from zoe_tools.core.protection import WAY_OUT
 from zoe_tools.core.registry_audit import KeyOf, RegistryAudit, as_spelled, audit_registry
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import round_half_up, short
@@ -77,8 +78,8 @@ def positions(
     Each asset is told as managed and unmanaged: what is unmanaged is never stopped and never sold.
     The registry is audited as it is stored. Exits 3 when it contradicts itself, when a row is gone
     whose position holds something, when a stop or target still rests for a position that was given
-    up, or when less is held than is managed; 5 when the venue could not be asked and the books
-    speak alone.
+    up, when the market is through a stop, or when less is held than is managed; 5 when the venue
+    could not be asked and the books speak alone.
 
     Examples:
       zoe positions
@@ -179,7 +180,7 @@ def _exit_code(answer: _Answer, snapshot: Snapshot) -> int:
     if isinstance(snapshot.balances, Missing):
         return _VENUE
     is_short = any(each.unmanaged < 0 for each in answer.assets or ())
-    is_left = bool(answer.gone or answer.given_up)
+    is_left = bool(answer.gone or answer.given_up) or any(each.is_through for each in answer.lines)
     return _FINDINGS if is_short or answer.audit.violations or is_left else 0
 
 
@@ -195,6 +196,9 @@ def _show(printer: Printer, answer: _Answer) -> None:
     if answer.story is not None:
         _show_story(printer, answer.story)
     _show_assets(printer, answer.assets or ())
+    for line in answer.lines:
+        if line.is_through:
+            printer.wrapped("(!) ", _told_through(line))
     for gone in answer.gone:
         printer.wrapped("(!) ", told_gone(gone))
     for order in answer.given_up:
@@ -229,6 +233,13 @@ def _show_lines(printer: Printer, answer: _Answer) -> None:
         printer.line(f"Bids are {age(min(quoted), answer.as_of)} old at most; results before fees.")
 
 
+def _told_through(line: PositionLine) -> str:
+    return (
+        f"{line.symbol}: UNPROTECTED. The bid, {number(line.bid)}, is through its stop at"
+        f" {number(line.stop_price)}: it does not rest any more, or is filling now. {WAY_OUT}."
+    )
+
+
 def _row(line: PositionLine, now: datetime) -> tuple[str, ...]:
     return (
         line.symbol,
@@ -236,11 +247,19 @@ def _row(line: PositionLine, now: datetime) -> tuple[str, ...]:
         _rounded(line.average_cost, _DIGITS),
         number(line.bid),
         _result(line),
-        (number(line.stop_price) if line.has_stop else "NO STOP") if line.quantity else "-",
+        _stop_of(line),
         line.status.value,
         age(line.closed_at or line.opened_at, now),
         line.position_id[:18],
     )
+
+
+def _stop_of(line: PositionLine) -> str:
+    if not line.quantity:
+        return "-"
+    if line.is_through:
+        return f"PASSED {number(line.stop_price)}"
+    return number(line.stop_price) if line.has_stop else "NO STOP"
 
 
 def _result(line: PositionLine) -> str:

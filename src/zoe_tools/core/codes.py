@@ -318,7 +318,7 @@ FEE_MISMATCH no
   -> zoe explain with its id
 STOP_MISSING yes
   A position has no stop at the venue.
-  -> zoe recover-sl --execute
+  -> zoe recover-sl --execute; if the bid is below it: zoe run sells, or zoe kill --level flatten
 STOP_QTY yes
   A stop does not cover its position.
   -> zoe recover-sl --execute

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of
+from zoe_tools.core.protection import is_through
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import OrderRecord
@@ -28,6 +29,7 @@ _DIGITS = Decimal("0.0001")
 class PositionLine:
     """One position. Quantities in base, money in quote; None where there is no quote for it.
 
+    `is_through`: the market is at the price of its stop or beyond, where no stop rests.
     `worth` is at the bid, `unrealised_pnl` what selling there would add, before that sale's fee.
     """
 
@@ -49,6 +51,7 @@ class PositionLine:
     fees: Decimal
     stop_price: Decimal | None
     has_stop: bool
+    is_through: bool
     take_profit_price: Decimal | None
     opened_at: datetime
     closed_at: datetime | None
@@ -151,6 +154,10 @@ def _line(position: Position, quote: Quote | None) -> PositionLine:
         fees=position.fees,
         stop_price=position.stop_price,
         has_stop=position.stop_venue_order_id is not None,
+        is_through=quote is not None
+        and position.status.holds
+        and position.stop_price is not None
+        and is_through(position.side, position.stop_price, quote),
         take_profit_price=position.take_profit_price,
         opened_at=position.opened_at,
         closed_at=position.closed_at,

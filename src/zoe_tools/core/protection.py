@@ -22,6 +22,12 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.position_lifecycle import is_loosened
 
+WAY_OUT = (
+    "zoe run sells such a position at once, at market; zoe kill --level flatten --execute sells all"
+    " that zoe manages"
+)
+"""Out of a position without a stop that the market is through the price of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

@@ -22,6 +22,7 @@ from zoe_tools.core.accounting import (
 )
 from zoe_tools.core.given_up import Leftover, resting_of_given_up, taken_back
 from zoe_tools.core.position_orders import place_stop
+from zoe_tools.core.protection import WAY_OUT
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -146,8 +147,9 @@ def through_its_stop(position: Position, quote: Quote | None) -> str:
     told = f"bid {short(quote.bid)}" if is_long else f"ask {short(quote.ask)}"
     return (
         f"{position.symbol}: its stop belongs at {short(stop)}, and the market is through that"
-        f" ({told}): placed now it would sell at once, so none was planned. A running loop leaves"
-        f" such a position; zoe positions {position.position_id} tells where the price comes from."
+        f" ({told}): placed now it would sell at once, so none was planned, and nothing protects"
+        f" it. To get out: {WAY_OUT}. Where the price comes from: zoe positions"
+        f" {position.position_id}"
     )
 
 
