@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import BTC, LIVE, d, make_request, place
+from builders import BTC, LIVE, d, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.sync_positions import _sync, _wanted
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.order import OrderType
+from zoe_tools.domain.position import PositionStatus
 from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument
 
 TWO_BITCOINS: Mapping[str, Decimal] = {"USD": Decimal(1000), "BTC": Decimal(2)}
@@ -129,6 +130,40 @@ def test_a_live_account_needs_consent_for_the_stop(tmp_path: Path) -> None:
         assert (await sync(desk, adopt="BTC/USD=0.5", consent=True))[0] == 0
 
     at_the_desk(tmp_path, story, balances=dict(TWO_BITCOINS), account=LIVE)
+
+
+@pytest.mark.parametrize("quantity", ["0.0004", "0.5"])
+def test_coins_that_were_given_up_have_one_stop_and_it_sells_no_others(
+    tmp_path: Path, quantity: str
+) -> None:
+    """Adopted as the hint says, or more of them: the old stop is the new position's."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        (bought,) = await desk.read(lambda tx: tx.positions())
+        stop = place(make_stop_request(), position_id=bought.position_id)
+        await desk.do(stop)
+        (rests,) = desk.venue.resting
+        await desk.read(
+            lambda tx: tx.end_position(
+                bought.position_id, PositionStatus.ERROR, reason="corrupted", at=desk.clock.now()
+            )
+        )
+        assert (await sync(desk, adopt=f"BTC/USD={quantity}"))[0] == 0
+        (one,) = desk.venue.resting
+        assert one.venue_order_id == rests.venue_order_id
+        assert one.remaining_quantity == d(quantity)
+        assert (await sync(desk))[0] == 0
+
+        desk.venue.trade(one.venue_order_id, d(quantity), d("58790"))
+        assert (await sync(desk))[0] == 0
+        (position,) = await desk.read(
+            lambda tx: [each for each in tx.positions() if each.origin == "adopted"]
+        )
+        assert (position.status, position.exit_reason) == (PositionStatus.CLOSED, "stop_loss")
+        assert desk.venue.resting == []
+
+    at_the_desk(tmp_path, story, balances=dict(TWO_BITCOINS))
 
 
 def test_an_unknown_name_is_a_usage_error(tmp_path: Path) -> None:
