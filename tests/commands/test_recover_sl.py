@@ -144,7 +144,8 @@ def test_a_stop_of_another_type_is_replaced_once_its_cancel_is_proved(
         desk.venue.insert(other)
         desk.venue.calls.clear()
         if is_cut:
-            desk.venue.cue("place", VenueRejected("no", code="EOrder:Invalid price"))
+            for _ in ("the new one", "the old one"):
+                desk.venue.cue("place", VenueRejected("no", code="EOrder:Invalid price"))
             assert (await recover(desk, execute=True))[0] == 5
             assert desk.venue.resting == []
             await desk.clock.sleep(10)
@@ -154,8 +155,31 @@ def test_a_stop_of_another_type_is_replaced_once_its_cancel_is_proved(
         (stop,) = desk.venue.resting
         assert (stop.order_type, stop.trigger_price) == (OrderType.STOP_LOSS, old.trigger_price)
         writes = [method for method, _ in desk.venue.writes]
-        assert writes == ["cancel", "place", *(["place"] if is_cut else [])]
+        assert writes == ["cancel", "place", *(["place", "place"] if is_cut else [])]
         assert (await recover(desk, execute=True))[0] == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_whose_successor_is_refused_rests_again_as_it_was(tmp_path: Path) -> None:
+    """At once, in the same run: exit 5 says what was refused, and the position is not naked."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(place(make_request(limit_price=d("60000.1"))))
+        await recover(desk, execute=True)
+        (old,) = desk.venue.resting
+        other = replace(old, order_type=OrderType.STOP_LOSS_LIMIT, limit_price=d("58000"))
+        desk.venue.insert(other)
+        desk.venue.cue("place", VenueRejected("no", code="EOrder:Invalid price"))
+        code, _ = await recover(desk, execute=True)
+
+        assert code == 5
+        (stop,) = desk.venue.resting
+        assert stop.venue_order_id != old.venue_order_id
+        for name in ("order_type", "quantity", "trigger_price", "limit_price", "side"):
+            assert getattr(stop, name) == getattr(other, name)
+        position = await desk.read(lambda tx: tx.positions(open_only=True)[0])
+        assert position.stop_venue_order_id == stop.venue_order_id
 
     at_the_desk(tmp_path, story)
 

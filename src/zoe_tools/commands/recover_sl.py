@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
 from zoe_tools.commands.invocation import Invocation
@@ -13,7 +15,7 @@ from zoe_tools.commands.planning import (
     ValidForOption,
     keeping,
 )
-from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl
+from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl, restoring
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.gate.gate import Regather
@@ -85,5 +87,11 @@ async def _recover(
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    again = restoring(snapshot, receipt.outcomes)
+    if again:
+        fresh, _ = await look()
+        after = replace(plan, created_at=fresh.taken_at, steps=again, notes=())
+        restored = await gate.carry_out(after, snapshot=fresh, execute=True)
+        receipt = replace(receipt, outcomes=(*receipt.outcomes, *restored.outcomes))
     code = approver.finish(receipt, saved=kept.keep(plan))
     return code or (_FINDINGS if left_without_a_stop(snapshot) else 0)

@@ -35,8 +35,11 @@ from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
     LinkStop,
+    OutcomeState,
+    PlaceOrder,
     Plan,
     Step,
+    StepOutcome,
     still_open,
     values_of,
 )
@@ -131,6 +134,46 @@ def _unbooked(snapshot: Snapshot) -> list[tuple[OrderRecord, Fill]]:
     missing = in_time_order(each for each in snapshot.fills.value if each.fill_id not in known)
     found = ((order_of(snapshot.orders, each), each) for each in missing)
     return [(order, fill) for order, fill in found if order is not None]
+
+
+def restoring(snapshot: Snapshot, outcomes: Sequence[StepOutcome]) -> tuple[PlaceOrder, ...]:
+    """The stops that made room for others which the venue then refused, as they were.
+
+    `snapshot` is the one of the plan: its open orders still have them. A trailing stop has no price
+    of its own by then, and is not among them.
+    """
+    refused = {
+        each.step.position_id: each.step
+        for each in outcomes
+        if each.state is OutcomeState.REJECTED
+        and isinstance(each.step, PlaceOrder)
+        and each.step.request.purpose == "stop"
+    }
+    made_room = {
+        each.step.venue_order_id: refused[each.step.position_id]
+        for each in outcomes
+        if each.state is OutcomeState.DONE
+        and isinstance(each.step, CancelOrder)
+        and each.step.purpose == "stop"
+        and each.step.position_id in refused
+    }
+    return tuple(
+        _as_it_was(order, made_room[order.venue_order_id])
+        for order in value_of(snapshot.open_orders, "the open orders")
+        if order.venue_order_id in made_room and not order.order_type.is_trailing
+    )
+
+
+def _as_it_was(old: VenueOrder, refused: PlaceOrder) -> PlaceOrder:
+    request = replace(
+        refused.request,
+        order_type=old.order_type,
+        quantity=old.remaining_quantity,
+        trigger_price=old.trigger_price,
+        limit_price=old.limit_price,
+    )
+    why = f"the venue refused another one: {old.venue_order_id} as it was"
+    return replace(refused, request=request, reason=why)
 
 
 def left_without_a_stop(snapshot: Snapshot) -> bool:
