@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from builders import BTC, ETH, NOON, d, make_quote
+from loop_rig import LoopRig, run_loop
 from zoe_tools.core.strategy.protocol import Action, Decision, Feature, MarketView
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.engine.tracing import DecisionTrace, Traced, TraceRules, _details
+from zoe_tools.errors import VenueRejected
 from zoe_tools.observe.log import JsonLines
 
 SEEN = (
@@ -101,6 +104,32 @@ def test_the_row_says_the_same_in_words() -> None:
         "skipped": 1,
         "reason": "no",
     }
+
+
+def test_what_became_of_an_entry_is_told_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An order, or what was in its way."""
+    caplog.set_level(logging.INFO, "zoe_tools")
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.enter()
+        rig.venue.cue("place", VenueRejected("EOrder:Insufficient funds"))
+        await rig.enter(ETH)
+
+    run_loop(tmp_path, story)
+    lines = [json.loads(JsonLines().format(each)) for each in caplog.records]
+    told = [
+        (each["status"], each.get("order_fail_reason", ""))
+        for each in lines
+        if each.get("event") == "DECISION_TRACE" and "order_placed" in each
+    ]
+    assert told == [
+        ("ordered", ""),
+        ("not ordered", "a position is open"),
+        ("not ordered", "rejected: EOrder:Insufficient funds"),
+    ]
 
 
 def test_a_replay_keeps_its_log_to_itself(caplog: pytest.LogCaptureFixture) -> None:

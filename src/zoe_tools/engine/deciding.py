@@ -49,7 +49,7 @@ class Deciding:
         self._facts = facts
         self._wake_turns = wake
         self._stand = stand
-        self._trace = DecisionTrace(parts.trace)
+        self.trace = DecisionTrace(parts.trace)
         self._news = asyncio.Event()
         self._due_at: datetime | None = None
         self._decided: list[Decision] = []
@@ -155,11 +155,11 @@ class Deciding:
 
     async def _tell(self, traced: list[Traced], now: datetime) -> None:
         """What is decided counts, whether or not it can be written down."""
-        new = self._trace.note(traced, now)
+        new = self.trace.note(traced, now)
         if not new:
             return
         try:
-            await self._parts.store.run(lambda tx: self._trace.write(tx, new, now))
+            await self._parts.store.run(lambda tx: self.trace.write(tx, new, now))
         except StoreError as error:
             _LOG.warning("What was decided cannot be kept: %s", error.message)
 

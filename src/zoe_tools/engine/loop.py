@@ -194,6 +194,7 @@ class TradingLoop:
         if self._entries_wanted:
             self._wake.set()
         if plan.is_empty:
+            self.deciding.trace.tell_entries(entry, plan)
             return
         self._tell_alarms(plan)
         self._noted.clear()
@@ -260,6 +261,7 @@ class TradingLoop:
             )
         except PlanStale:
             return  # the world moved within this turn: the next one plans again
+        self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
         demand_journal(receipt)
         if any(outcome.state is not OutcomeState.DONE for outcome in receipt.outcomes):
             self._pause()

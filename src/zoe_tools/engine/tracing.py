@@ -14,6 +14,8 @@ from zoe_tools.core.strategy.protocol import Decision, MarketView
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import plain
 from zoe_tools.domain.observation import Details
+from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
+from zoe_tools.gate.receipt import Receipt
 from zoe_tools.observe.log import event
 from zoe_tools.store.observations import HOLD
 from zoe_tools.store.store import Transaction
@@ -71,6 +73,14 @@ class DecisionTrace:
                 event(_LOG, "DECISION_TRACE", "info", **_fields(each))
         return new
 
+    def tell_entries(
+        self, decisions: Sequence[Decision], plan: Plan, receipt: Receipt | None = None
+    ) -> None:
+        """Write to the log what became of wishes to enter."""
+        if self._rules.is_logged:
+            for each in decisions:
+                event(_LOG, "DECISION_TRACE", "info", **entry_fields(each, plan, receipt))
+
     def write(self, transaction: Transaction, traced: Sequence[Traced], now: datetime) -> None:
         """A row each; and now and then, what was held long ago goes."""
         for each in traced:
@@ -89,6 +99,44 @@ class DecisionTrace:
             return False
         self._held[traced.symbol] = traced.reason, now
         return True
+
+
+def entry_fields(
+    decision: Decision, plan: Plan, receipt: Receipt | None = None
+) -> dict[str, object]:
+    """What became of a wish to enter: an order, or why there is none."""
+    index, step = next(
+        (
+            (index, step)
+            for index, step in enumerate(plan.steps)
+            if isinstance(step, PlaceOrder)
+            and step.request.purpose == "entry"
+            and step.request.symbol == decision.symbol
+        ),
+        (-1, None),
+    )
+    placed, why = False, ""
+    if step is None:
+        own = (note for note in plan.notes if note.startswith(f"{decision.symbol}: "))
+        why = next(own, "nothing was planned").removeprefix(f"{decision.symbol}: ")
+    elif receipt is not None:
+        found = next((each for each in receipt.outcomes if each.step == step), None)
+        refused = next((each for each in receipt.refusals if each.step_index == index), None)
+        placed = found is not None and found.state is OutcomeState.DONE
+        if found is not None and not placed:
+            why = f"{found.state.value}: {found.evidence}"
+        elif refused is not None:
+            why = f"{refused.code}: {refused.message}"
+        elif not placed:
+            why = "it was withheld"
+    return {
+        "symbol": decision.symbol,
+        "signal": decision.action,
+        "reason": decision.reason,
+        "status": "ordered" if placed else "not ordered",
+        "order_placed": placed,
+        **({"order_fail_reason": why} if why else {}),
+    }
 
 
 def _fields(traced: Traced) -> dict[str, object]:

@@ -15,7 +15,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from statistics import fmean, pstdev
+from statistics import fmean
 from typing import NamedTuple
 
 from zoe_tools.core.strategy.protocol import Feature, FundingView
@@ -147,10 +147,10 @@ def _last(bars: Sequence[Bar], count: int) -> Sequence[Bar]:
 def _z(values: Sequence[float]) -> float:
     """How far the newest is from the mean of those before it, in their standard deviations."""
     before, latest = values[:-1], values[-1]
-    deviation = pstdev(before)
-    if deviation == 0:
+    if min(before) == max(before):
         raise ZeroDivisionError("nothing varied")
-    return (latest - fmean(before)) / deviation
+    mean = fmean(before)
+    return (latest - mean) / math.sqrt(fmean((each - mean) ** 2 for each in before))
 
 
 # --- attention and cost --------------------------------------------------------------------------
