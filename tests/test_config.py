@@ -330,6 +330,8 @@ def test_near_misses_of_other_names_only_warn(tmp_path: Path) -> None:
         ({"MAX_NOTIONAL_PER_TRADE": "50.01"}, "MAX_DAILY_NOTIONAL (50)"),
         ({"REPRICE_STEP_BPS": "7"}, "MAX_CROSS_SPREAD_BPS (20)"),
         ({"LIQUIDITY_GUARD_SPREAD_PCT": "0.1"}, "LIQUIDITY_GUARD_SPREAD_PCT in basis points (10)"),
+        ({"EDGE_FACTORY_FUNDING_STALE": "299"}, "EDGE_FACTORY_FUNDING_STALE (299)"),
+        ({"EDGE_FACTORY_HEAT_MAX": "0.1"}, "EDGE_FACTORY_HEAT_MAX (0.1)"),
         ({"MAX_DAILY_NOTIONAL": "25", "MAX_NOTIONAL_PER_TRADE": "25"}, ""),
         ({"MAX_DAILY_NOTIONAL": "0"}, ""),
         ({"LIQUIDITY_GUARD_SPREAD_PCT": "0"}, ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from typing_extensions import override
 
 from builders import BTC, ETH, NOON, d
 from loop_rig import LoopRig, ScriptedStrategy, run_loop
-from zoe_tools.core.strategy.protocol import Decision, MarketView
+from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
 from zoe_tools.domain.order import Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.observe.log import JsonLines
+from zoe_tools.ports import Clock
 
 
 def test_the_strategy_is_asked_at_the_close_by_the_clock(tmp_path: Path) -> None:
@@ -133,6 +136,33 @@ def test_a_failing_strategy_delays_no_stop_of_the_loop(tmp_path: Path) -> None:
 
     rig, _ = run_loop(tmp_path, story)
     assert rig.writes == []
+
+
+def test_a_slow_strategy_does_not_keep_a_fill_from_its_stop(tmp_path: Path) -> None:
+    """It thinks for forty seconds; what fills meanwhile is protected at once."""
+
+    class Slow:
+        async def ask(self, strategy: Strategy, view: MarketView) -> Decision:
+            await rig_clock[0].sleep(40)
+            return strategy.decide(view)
+
+    rig_clock: list[Clock] = []
+
+    async def story(rig: LoopRig) -> None:
+        rig_clock.append(rig.clock)
+        await rig.enter(rests=True)
+        assert rig.loop is not None
+        object.__setattr__(rig.loop._parts, "asker", Slow())
+        await rig.close_candle()
+        thinking = len(rig.strategy.seen)
+        (entry,) = rig.resting(Side.BUY)
+        rig.fill(entry, f"{entry.quantity:f}")
+        await rig.pass_time(2)
+        assert len(rig.resting(Side.SELL)) == 1
+        assert len(rig.strategy.seen) == thinking
+
+    policy = replace(Policy(), order_ttl_entry_s=300)
+    run_loop(tmp_path, story, policy=policy)
 
 
 def test_one_instrument_s_trouble_is_over_when_that_one_is_answered(tmp_path: Path) -> None:

@@ -84,3 +84,15 @@ def _pairs(values: Mapping[str, Any]) -> Iterator[_Pair]:
         "MAX_CROSS_SPREAD_BPS",
         cross,
     )
+    yield (
+        "EDGE_FACTORY_FUNDING_STALE",
+        Decimal(values["EDGE_FACTORY_FUNDING_STALE"]),
+        "EDGE_FACTORY_FUNDING_POLL",
+        Decimal(values["EDGE_FACTORY_FUNDING_POLL"]),
+    )
+    yield (
+        "EDGE_FACTORY_HEAT_MAX",
+        values["EDGE_FACTORY_HEAT_MAX"],
+        "EDGE_FACTORY_MAX_POSITION_PCT",
+        values["EDGE_FACTORY_MAX_POSITION_PCT"],
+    )

@@ -44,7 +44,7 @@ class _Series:
     history: deque[Candle]
     is_repaired: bool = False
     whole_from: datetime | None = None
-    waiting: list[Candle] = field(default_factory=list)
+    waiting: deque[Candle] = field(default_factory=deque)
 
 
 class CandleBook:
@@ -62,6 +62,7 @@ class CandleBook:
             symbol: _Series(
                 CandleBuilder(symbol, timeframe, price_decimals=instrument.price_decimals),
                 deque(maxlen=self._history),
+                waiting=deque(maxlen=self._history),
             )
             for symbol, instrument in instruments.items()
         }
@@ -164,7 +165,7 @@ class CandleBook:
             if each.opened_at + self._length <= asked_at
         )
         known = {each.opened_at: each for each in series.history}
-        known |= {each.opened_at: each for each in over if each.opened_at < whole_from}
+        known |= {each.opened_at: each for each in over}
         known |= {each.opened_at: each for each in series.waiting}
         before = max((each.opened_at for each in series.history), default=None)
         ordered = [known[at] for at in sorted(known)]
