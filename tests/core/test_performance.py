@@ -121,7 +121,7 @@ def test_exposure_counts_time_once_and_within_the_run() -> None:
     positions = (
         trip(1, "1", opened=-5, closed=1),
         trip(2, "1", opened=2, closed=3),
-        trip(3, "1", opened=2.5, closed=3),
+        trip(3, "1", opened=2.2, closed=2.8),
         make_position(opened_at=NOON + 3.5 * HOUR),
     )
     report = told(*positions, points=curve(*["1000"] * 5, held="250"))

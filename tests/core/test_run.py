@@ -314,6 +314,21 @@ def test_levels_that_were_set_decide_who_sells_whatever_the_policy_says(
     assert not wants_exit(held, below, instrument, policy, levels)
 
 
+@pytest.mark.parametrize(
+    ("notional", "strength", "cost"),
+    [(None, "1", "25"), (None, "0.5", "12.5"), ("10", "0.5", "10"), ("100", "1", "25")],
+)
+def test_a_strategy_s_size_counts_within_what_the_limits_leave(
+    notional: str | None, strength: str, cost: str
+) -> None:
+    """An amount of its own, or the part of what is left that its strength says."""
+    wish = replace(ENTER, notional=None if notional is None else d(notional), strength=d(strength))
+    (step,) = plan_run(world(), (wish,), frozenset()).steps
+
+    assert isinstance(step, PlaceOrder)
+    assert d(cost) - d("0.01") < step.notional <= d(cost)
+
+
 def test_the_size_never_exceeds_what_is_left_of_the_day() -> None:
     """The daily limit belongs to the account."""
     (step,) = plan_run(world(daily_notional=d("40")), (ENTER,), frozenset()).steps
