@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,7 +66,7 @@ def test_a_replay_trades_protects_and_agrees_with_the_venue(tmp_path: Path) -> N
 
 
 def test_a_part_of_a_market_is_replayed(tmp_path: Path) -> None:
-    """From a time up to another one, both UTC; the end is not in it."""
+    """From a time up to another one, both UTC; the end is not in it. The past is the venue's."""
     part = ("--from", "2020-09-13T20:00", "--to", "2020-09-14T02:00:00+02:00")
     told = replayed(tmp_path / "home", candles(tmp_path), "--strategy", "hold", *part)
     result = told["result"]
@@ -72,6 +74,10 @@ def test_a_part_of_a_market_is_replayed(tmp_path: Path) -> None:
     assert result["prints"] == 16
     assert (result["orders"], result["performance"]["profit_factor"]) == (0, None)
     assert result["started_at"].startswith("2020-09-13T20:00")
+    (store,) = (tmp_path / "home" / "runs").glob("*/zoe.db")
+    with closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute("select opened_at from crypto_candles order by 1").fetchall()
+    assert (rows[0][0][:16], rows[-1][0][:16]) == ("2020-09-13T19:59", "2020-09-13T19:59")
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,9 @@ def test_a_part_in_which_nothing_happens_is_refused(start: int | None, end: int 
     """Rather than replayed to no end."""
     with pytest.raises(MarketDataError, match="tells nothing"):
         MarketSection(Recorded(), start, end)
+
+
+def test_what_was_traded_before_it_is_known() -> None:
+    """For candles of the past, which a strategy looks back on."""
+    assert list(MarketSection(Recorded(), 35, None).past()) == [EVENTS[1], EVENTS[3]]
+    assert list(MarketSection(Recorded(), None, 40).past()) == []

@@ -173,6 +173,8 @@ async def _exchange(
         keys.api_secret,
         balances=dict.fromkeys(sorted(quotes), STARTING_CASH),
     )
+    if isinstance(source, MarketSection):
+        exchange.remember(source.past())
     pump = asyncio.create_task(exchange.run())
     try:
         yield exchange

@@ -7,7 +7,7 @@ file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,7 +48,7 @@ from zoe_tools.paper.values.events import (
     PrintEvent,
 )
 from zoe_tools.paper.values.exports import ExportOptions
-from zoe_tools.paper.values.market import MarketEvent, MarketSource
+from zoe_tools.paper.values.market import MarketEvent, MarketSource, Print
 from zoe_tools.paper.values.quirks import Quirks
 from zoe_tools.paper.values.times import NS, ns_of
 from zoe_tools.ports import Clock
@@ -165,6 +165,23 @@ class PaperExchange(
             self._lockouts.lock(key.principal.api_key, key.locked_until)
         starts_at = self._source.starts_at if self._source is not None else None
         return floor, saved.market_events if starts_at == saved.source_starts_at else 0
+
+    def remember(self, past: Iterable[Print]) -> None:
+        """Put trades of before the opening on the tapes: candles and statistics know of them."""
+        for each in past:
+            symbol = each.symbol
+            self._floor.tapes[symbol].add(
+                PrintEvent(
+                    at=each.at,
+                    symbol=symbol,
+                    trade_id=self._floor.mint.count(f"print {symbol}"),
+                    side=each.side,
+                    price=each.price,
+                    quantity=each.quantity,
+                    is_market=each.is_market,
+                )
+            )
+            self._floor.book(symbol).last = each.price
 
     @property
     @override

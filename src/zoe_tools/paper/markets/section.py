@@ -13,6 +13,7 @@ from zoe_tools.paper.values.market import (
     MarketEvent,
     MarketSource,
     PairSpec,
+    Print,
 )
 
 
@@ -66,6 +67,14 @@ class MarketSection:
                 for symbol, levels in books.items():
                     yield levels.snapshot(symbol, self._start)
             yield event
+
+    def past(self) -> Iterator[Print]:
+        """The trades before its start."""
+        for event in self._source.events():
+            if event.at >= self._start:
+                return
+            if isinstance(event, Print):
+                yield event
 
     def _inside(self) -> Iterator[MarketEvent]:
         for event in self._source.events():
