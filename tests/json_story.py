@@ -40,6 +40,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("orders cancel --all", 0),
     ("orders cancel", 2),
     ("fills", 0),
+    ("monitor-trade-execution", 0),
     ("pnl --execute", 0),
     ("pnl basis", 0),
     ("pnl basis nothing 5", 2),

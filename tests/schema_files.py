@@ -32,6 +32,7 @@ from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
+from zoe_tools.core.monitor_trade_execution import ExecutionReport
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.performance import CurvePoint, Performance
 from zoe_tools.core.pnl import PnlReport
@@ -40,6 +41,7 @@ from zoe_tools.core.positions import AssetShare, PositionLine, PositionStory
 from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
+from zoe_tools.core.trade_costs import TradeCost
 from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.export_report import ExportReport
@@ -298,6 +300,12 @@ RESULTS: dict[str, Result] = {
     "fills": an_object(
         fills=rows(a(Fill)),
         sums=rows(a(FillSum)),
+        since=a(datetime | None),
+        as_of=a(datetime),
+    ),
+    "monitor-trade-execution": an_object(
+        report=a(ExecutionReport),
+        groups=rows(a(TradeCost)),
         since=a(datetime | None),
         as_of=a(datetime),
     ),

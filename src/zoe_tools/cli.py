@@ -54,6 +54,9 @@ COMMANDS: dict[str, str] = {
         "Cancel open orders: those named, those of an instrument, or all that are zoe's."
     ),
     "fills": "List the executions in zoe's own books, without asking the venue.",
+    "monitor-trade-execution": (
+        "Tell how orders are filled: how many, how fast, at what price, as maker or taker."
+    ),
     "pnl": "Report what was won and lost, by lots, and what the account is worth.",
     "pnl basis": "Tell what a deposit had cost, or list what came in without a cost.",
     "positions": (

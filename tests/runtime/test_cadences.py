@@ -46,6 +46,7 @@ LIMITS = (
     "max_reprice_attempts",
     "reprice_step_bps",
     "max_cross_spread_bps",
+    "max_average_slippage_bps",
 )
 
 

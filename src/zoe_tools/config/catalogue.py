@@ -278,6 +278,12 @@ KNOBS: tuple[Knob, ...] = (
         read=readers.amount,
         about="No entry where the spread is wider; working ones go, exits hasten; in percent.",
     ),
+    Knob(
+        name="MAX_AVERAGE_SLIPPAGE_BPS",
+        default="50",
+        read=readers.amount,
+        about="No entries while the last 20 fills slipped more than this on average.",
+    ),
     *STRATEGY_KNOBS,
 )
 KNOB: dict[str, Knob] = {knob.name: knob for knob in KNOBS}

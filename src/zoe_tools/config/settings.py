@@ -95,6 +95,7 @@ class Settings:
     reprice_step_bps: Decimal
     max_cross_spread_bps: Decimal
     liquidity_guard_spread_pct: Decimal
+    max_average_slippage_bps: Decimal
     edge_factory_funding_source: str
     edge_factory_funding_poll: float
     edge_factory_funding_stale: float
@@ -188,6 +189,7 @@ class Settings:
             max_reprice_attempts=self.max_reprice_attempts,
             reprice_step_bps=self.reprice_step_bps,
             max_cross_spread_bps=self.max_cross_spread_bps,
+            max_average_slippage_bps=self.max_average_slippage_bps,
             visibility_lag_s=self.visibility_lag_seconds,
         )
 

@@ -222,6 +222,9 @@ NOT_ALLOWED no
 GROUP_OVERFILL yes
   With what filled and what still may, the intent group would buy more than was decided.
   -> None is needed: the next turn sends only what is left.
+REPEATED_REJECTIONS yes
+  The venue refused three orders of the instrument (six in all) within ten minutes.
+  -> zoe monitor-trade-execution
 WORST_PRICE no
   The price is worse than the worst that was reckoned with when the entry was decided.
   -> None is needed: the order stays where it is, and goes when its attempts are over.

@@ -181,6 +181,12 @@ def _open_intent(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, unresolved_intents=(intent,))
 
 
+def _refused(snapshot: Snapshot) -> Snapshot:
+    (intent,) = _open_intent(snapshot).unresolved_intents
+    refusal = replace(intent, state=IntentState.REJECTED)
+    return replace(snapshot, refusals=(refusal,) * 3)
+
+
 def _idle_hour(snapshot: Snapshot) -> Snapshot:
     at = snapshot.taken_at - timedelta(minutes=30)
     idle = tuple(
@@ -310,6 +316,11 @@ DRILLS: tuple[Drill, ...] = (
         control="GROUP_OVERFILL",
         planted="twice what was decided",
         wish=_of_a_group(target="0.5"),
+    ),
+    Drill(
+        control="REPEATED_REJECTIONS",
+        planted="three refusals within a minute",
+        world=_refused,
     ),
     Drill(
         control="WORST_PRICE",

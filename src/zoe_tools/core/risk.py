@@ -16,6 +16,7 @@ from zoe_tools.core.risk_groups import (
     amended_group_check,
     amended_tick_check,
     group_checks,
+    refusals_check,
     worst_price,
 )
 from zoe_tools.core.risk_limits import (
@@ -188,6 +189,7 @@ def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
     if not state.may_enter:
         yield ("HALTED", f"Trading is at {state.level.label}: {state.reason or 'no reason given'}.")
     yield reconciliation_check(symbol, snapshot)
+    yield refusals_check(symbol, snapshot)
     for intent in snapshot.unresolved_intents:
         if intent.symbol == symbol:
             yield (

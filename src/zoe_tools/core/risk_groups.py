@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from zoe_tools.core.order_alarms import refused_too_often
 from zoe_tools.core.order_desk import orders_of, room_for
 from zoe_tools.core.risk_limits import Running
 from zoe_tools.core.risk_orders import Found, price_at_risk
-from zoe_tools.domain.identifiers import GroupId
+from zoe_tools.domain.identifiers import GroupId, Symbol
 from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
@@ -72,6 +73,14 @@ def amended_tick_check(change: OrderAmendment, snapshot: Snapshot) -> Found | No
         return None
     tick = short(instrument.tick_size)
     return "OFF_TICK", f"{short(change.limit_price)} is not a multiple of the tick {tick}."
+
+
+def refusals_check(symbol: Symbol, snapshot: Snapshot) -> Found | None:
+    """An instrument where the venue refuses time after time rests until ten minutes are over."""
+    count = refused_too_often(symbol, snapshot.refusals, snapshot.taken_at)
+    if not count:
+        return None
+    return "REPEATED_REJECTIONS", f"The venue refused {count} orders within the last ten minutes."
 
 
 def _group(group_id: GroupId | None, snapshot: Snapshot) -> IntentGroup | None:

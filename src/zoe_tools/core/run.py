@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
 
+from zoe_tools.core.order_alarms import refused_too_often
 from zoe_tools.core.order_desk import entry_style, opening_of, ticket_of
 from zoe_tools.core.position_invariants import is_dust, naked_positions
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
@@ -441,6 +442,8 @@ def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOr
         return "no fresh quote"
     if is_too_wide(quote, world.policy):
         return "the spread is too wide"
+    if refused_too_often(decision.symbol, world.snapshot.refusals, world.snapshot.taken_at):
+        return "the venue refused too many orders within ten minutes"
     held = [
         each
         for each in world.snapshot.positions

@@ -42,6 +42,7 @@ class Policy:
     max_reprice_attempts: int = 3
     reprice_step_bps: Decimal = Decimal(5)
     max_cross_spread_bps: Decimal = Decimal(20)
+    max_average_slippage_bps: Decimal = Decimal(50)
     duplicate_window_s: float = 10.0
     max_quantities: tuple[tuple[str, Decimal], ...] = ()
     allowed_symbols: tuple[str, ...] | None = None

@@ -8,14 +8,13 @@ the world goes through the gate.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.position_orders import leaves
-from zoe_tools.core.run import is_alarming, plan_run
+from zoe_tools.core.run import plan_run
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import Symbol
@@ -26,6 +25,7 @@ from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetT
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.engine.account_facts import AccountFacts
+from zoe_tools.engine.alarms import tell_alarms
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
@@ -39,8 +39,6 @@ from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale
 from zoe_tools.store.store import Transaction
-
-_LOG = logging.getLogger(__name__)
 
 SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
@@ -196,7 +194,7 @@ class TradingLoop:
         if plan.is_empty:
             self.deciding.trace.tell_entries(entry, plan)
             return
-        self._tell_alarms(plan)
+        tell_alarms(plan)
         self._noted.clear()
         await self._carry_out(snapshot, plan, entry)
         if self._parts.gate.is_store_away:
@@ -237,12 +235,6 @@ class TradingLoop:
             if note not in self._noted:
                 self._noted.add(note)
                 self._parts.narrator.show_note(now, note)
-
-    def _tell_alarms(self, plan: Plan) -> None:
-        """What is sold because no stop holds it any more."""
-        for step in plan.steps:
-            if isinstance(step, PlaceOrder) and is_alarming(step):
-                _LOG.error("INVARIANT_VIOLATION %s: %s", step.request.symbol, step.reason)
 
     async def _carry_out(
         self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]

@@ -17,6 +17,7 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.beating import beat_for_ever, keep_lease
+from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
@@ -217,6 +218,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         _poll_instruments(loop, parts),
         _poll_key(loop, parts),
         watch_registry(parts, loop),
+        DeskWatch(loop, parts).run(),
         *([] if parts.funding is None else [parts.funding.run()]),
         *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]

@@ -52,7 +52,7 @@ from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
 from zoe_tools.gate.store_steps import apply_store_step
-from zoe_tools.gate.trouble import Trouble
+from zoe_tools.gate.trouble import Trouble, tell_refusal
 from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.store import Transaction
 
@@ -278,6 +278,7 @@ class Carrier:
                 return await self._judged(step, entry, judgement, reply.code)
         words = f"{FOR_NOW if reply.is_passing else ''}{reply.code}: {reply.words}"
         await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
+        tell_refusal(step, reply.code, reply.words)
         return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 
     async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.money import short
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, OutcomeState, PlaceOrder, VenueStep
+from zoe_tools.observe.log import event
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -43,6 +48,34 @@ class Trouble:
         if step.position_id in self.positions:
             return "it depends on an earlier step that was not done"
         return ""
+
+
+def tell_refusal(step: VenueStep, code: str, words: str) -> None:
+    """What the venue refused, why in its own words, and what was asked."""
+    event(
+        _LOG,
+        "ORDER_REJECTED_BY_VENUE",
+        "warning",
+        symbol=symbol_of(step),
+        venue_error_code=code,
+        venue_error_message=words,
+        payload_summary=_summary(step),
+    )
+
+
+def _summary(step: VenueStep) -> str:
+    match step:
+        case PlaceOrder(request=asked):
+            price = asked.limit_price or asked.trigger_price
+            at = f" at {short(price)}" if price is not None else ""
+            kind = f"{asked.purpose} {asked.order_type.value}"
+            return f"{asked.side.value} {short(asked.quantity)} {asked.symbol}{at} ({kind})"
+        case AmendOrder(amendment=change):
+            price = change.limit_price or change.trigger_price
+            to = f" to {short(price)}" if price is not None else ""
+            return f"amend {step.purpose} {change.venue_order_id}{to}"
+        case CancelOrder(venue_order_id=name):
+            return f"cancel {step.purpose} {name}"
 
 
 def symbol_of(step: VenueStep) -> Symbol:
