@@ -5,6 +5,7 @@
 #   make check   the tests' neighbours: lint, types, layers, architecture, the built wheel
 #   make acceptance   the slow tests: whole recordings, fifty kills (about a quarter of an hour)
 #   make crash   the gate killed at each of its moments, under each fault, on both databases
+#   make chaos   busy hours under every fault, the loop killed and rebuilt, 100 seeds (some hours)
 #   make shared-key   ten scaled minutes of a loop, a standby, cron lines and an import on one key
 #   make conformance   clients by others against the paper exchange; writes their table into docs/paper.md
 #   make cassettes   record the client's conversations with the paper exchange anew
@@ -42,7 +43,7 @@ RUN_ON_PAPER = run_on_paper() { \
 	  return $$code; \
 	}; run_on_paper
 
-.PHONY: help demo smoke test acceptance crash shared-key conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
+.PHONY: help demo smoke test acceptance chaos crash shared-key conformance cassettes check bench bench-peers docs clean setup setup-test setup-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,6 +62,10 @@ acceptance: setup-test
 
 crash: setup-test
 	@PYTHONPATH=tests $(PY) tests/crash_matrix.py
+
+# One seed alone, the same again: PYTHONPATH=tests .venv/bin/python tests/chaos_run.py --seed 17
+chaos: setup-test
+	@PYTHONPATH=tests $(PY) tests/chaos_run.py
 
 # On SQLite and on PostgreSQL; about ten minutes.
 shared-key: setup-test

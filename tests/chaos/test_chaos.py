@@ -1,0 +1,80 @@
+"""Some minutes of chaos; `make chaos` has hours of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from chaos_market import BUSY, QUIET, ChaosMarket
+from chaos_mutants import MUTANTS
+from chaos_run import Verdict, broken, tried
+from chaos_world import Trial
+from zoe_tools.paper.exchange.faults import FaultName
+from zoe_tools.paper.values.market import BookChange, Print
+from zoe_tools.paper.values.times import NS
+
+SECONDS = Trial(seed=1, hours=0.03, bustle=BUSY, deaths=1, blows_of_each=0)
+VISIBILITY_S = 10.0
+"""How long a lost answer is looked for within a turn."""
+
+MINUTES = Trial(seed=1, hours=0.15, bustle=BUSY, deaths=1, blows_of_each=1)
+
+
+@pytest.fixture(scope="module")
+def verdict() -> Verdict:
+    """Nine busy minutes, each fault once, one death."""
+    return tried(MINUTES)
+
+
+def test_the_books_are_the_exchange_s_after_all_of_it(verdict: Verdict) -> None:
+    """No order twice, no fill lost, no limit exceeded, everything reconciled."""
+    assert verdict.violations == ()
+    assert verdict.went_on.orders > 100
+    assert verdict.went_on.fills > 100
+
+
+def test_every_fault_struck_and_an_engine_died(verdict: Verdict) -> None:
+    """A run in which nothing happened proves nothing."""
+    assert set(verdict.struck) == set(get_args(FaultName))
+    assert "killed" in verdict.lives
+
+
+def test_what_is_bought_gets_its_stop(verdict: Verdict) -> None:
+    """The venue's answer to another order may be waited for first, and nothing longer."""
+    assert verdict.longest_gap_s < VISIBILITY_S
+
+
+def test_a_seed_tells_the_same_again() -> None:
+    """Every event at its time, every row of the books: a bad seed can be looked at again."""
+    assert tried(SECONDS).digest == tried(SECONDS).digest
+
+
+@pytest.mark.parametrize("name", ["bought coins get no stop", "limits are not asked"])
+def test_a_broken_rule_is_noticed(name: str) -> None:
+    """The others need more time: `python tests/chaos_run.py --mutants`."""
+    assert name in MUTANTS
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply(broken, (name, replace(SECONDS, deaths=0)))
+    assert len(found.violations) + len(found.unprotected) > 0
+
+
+def test_bursts_are_ten_times_as_busy() -> None:
+    """Ten frames of the book and three trades a second, and ten times that each tenth minute."""
+    market = ChaosMarket(1, BUSY, starts_at=0, duration_s=600)
+    told = list(market.events())
+    pairs = len(market.pairs)
+    for kind, a_second in ((BookChange, 10), (Print, 3)):
+        calm = sum(1 for each in told if isinstance(each, kind) and each.at < 540 * NS)
+        burst = sum(1 for each in told if isinstance(each, kind) and each.at >= 540 * NS)
+        assert calm / 540 / pairs == pytest.approx(a_second, rel=0.1)
+        assert burst / 60 / pairs == pytest.approx(a_second * 10, rel=0.1)
+
+
+def test_a_quiet_market_trades_every_five_seconds() -> None:
+    """And has no bursts."""
+    market = ChaosMarket(1, QUIET, starts_at=0, duration_s=3_600)
+    prints = sum(1 for each in market.events() if isinstance(each, Print))
+    assert prints / 3_600 / len(market.pairs) == pytest.approx(0.2, rel=0.1)

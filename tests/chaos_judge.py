@@ -1,0 +1,315 @@
+"""What must be true of a trial, by the exchange's own log and by the books."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+
+from chaos_world import MONEY, Chronicle, Trial
+from crash_judge import Facts
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.money import ZERO, round_half_up
+from zoe_tools.domain.order import Side
+from zoe_tools.paper.markets.pair_specs import spec_named
+from zoe_tools.paper.values.events import LedgerEvent, ModeEvent, OrderEvent
+from zoe_tools.paper.values.ledger import TradeView
+from zoe_tools.paper.values.order import OrderView
+from zoe_tools.paper.values.times import NS, ns_of
+
+PROTECTED_WITHIN_S = 2.0
+"""From what is later: that a fill can be seen, and that the venue takes orders."""
+
+_LEDGER_DECIMALS = 4
+"""Of dollars, in the ledger."""
+
+_OPEN = frozenset({"open", "pending_new", "pending", "partially_filled", "new"})
+
+_BLIND_S: Mapping[str, float] = {
+    "accept-then-drop": 6.0,
+    "reply-lost-before": 6.0,
+    "reply-lost-after": 6.0,
+    "hang": 18.0,
+    "http-502": 6.0,
+    "http-520": 6.0,
+    "busy": 6.0,
+    "unavailable": 6.0,
+    "throttled": 6.0,
+    "invalid-nonce": 6.0,
+    "rate-limit": 6.0,
+    "stale-token": 6.0,
+    "rest-lag": 156.0,
+    "clock-skew": 156.0,
+    "maintenance": 22.0,
+    "executions-late": 6.0,
+    "executions-reordered": 6.0,
+    "sequence-gap": 12.0,
+    "non-json-frame": 6.0,
+    "ws-close-1001": 12.0,
+    "ws-close-1006": 12.0,
+    "ws-close-1008": 12.0,
+}
+"""How long after a blow an order may be on its way, or a fill be unseen, by its own doing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Holdings without a resting stop, in nanoseconds; `left_s` is what no blow accounts for."""
+
+    symbol: str
+    since: int
+    until: int
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What went on, in an hour of the trial's."""
+
+    orders: float
+    fills: float
+    partial_fills: float
+    reprices: float
+    stop_amends: float
+
+
+def trades_of(chronicle: Chronicle) -> dict[str, TradeView]:
+    """Every execution of the account, by the exchange's id."""
+    return {
+        each.trade.trade_id: each.trade
+        for each in chronicle.events
+        if isinstance(each, OrderEvent) and each.trade is not None
+    }
+
+
+def orders_of(chronicle: Chronicle) -> dict[str, OrderView]:
+    """Every order of the account as the exchange last had it."""
+    return {
+        each.order.order_id: each.order for each in chronicle.events if isinstance(each, OrderEvent)
+    }
+
+
+def judged(trial: Trial, chronicle: Chronicle, facts: Facts) -> Iterator[str]:
+    """Every way in which books and exchange differ, or limits were exceeded, in a sentence."""
+    orders, trades = orders_of(chronicle), trades_of(chronicle)
+    yield from _no_duplicates(orders, facts)
+    yield from _no_lost_fills(trades, facts)
+    yield from _books_are_the_exchange(chronicle, orders, facts)
+    yield from _limits_hold(trial, chronicle)
+    yield from (f"audit: {each.message}" for each in facts.audit.findings)
+
+
+def unprotected(chronicle: Chronicle) -> Iterator[str]:
+    """Every gap in the protection that no blow accounts for, in a sentence."""
+    for gap in gaps(chronicle):
+        if gap.left_s > PROTECTED_WITHIN_S:
+            yield (
+                f"{gap.symbol} stood without a stop for {(gap.until - gap.since) / NS:.1f} s from"
+                f" {gap.since}, {gap.left_s:.1f} s of it without a reason"
+            )
+
+
+def _no_duplicates(orders: Mapping[str, OrderView], facts: Facts) -> Iterator[str]:
+    names = Counter(each.cl_ord_id for each in orders.values())
+    for name, count in names.items():
+        if count > 1:
+            yield f"the exchange has {count} orders {name}"
+    placed = {
+        str(each.client_order_id): each for each in facts.intents if each.kind is IntentKind.PLACE
+    }
+    for order in orders.values():
+        intent = placed.get(str(order.cl_ord_id))
+        if intent is None:
+            yield f"order {order.order_id} was journaled by nobody"
+        elif intent.state is not IntentState.CONFIRMED and order.status != "canceled":
+            yield f"order {order.order_id} is {order.status}, its intent {intent.state}"
+    for intent in facts.intents:
+        if not intent.state.is_terminal:
+            yield f"intent {intent.intent_id} is {intent.state}: {intent.evidence}"
+
+
+def _no_lost_fills(trades: Mapping[str, TradeView], facts: Facts) -> Iterator[str]:
+    booked = {str(each.fill_id): each for each in facts.fills}
+    for name in trades.keys() - booked.keys():
+        yield f"execution {name} is not booked"
+    for name in booked.keys() - trades.keys():
+        yield f"booked execution {name} never happened"
+    for name in trades.keys() & booked.keys():
+        theirs, ours = trades[name], booked[name]
+        if (theirs.quantity, theirs.price, theirs.cost, theirs.fee) != (
+            ours.quantity,
+            ours.price,
+            ours.cost,
+            ours.fee,
+        ):
+            yield f"execution {name} is booked as {ours}, and was {theirs}"
+
+
+def _books_are_the_exchange(
+    chronicle: Chronicle, orders: Mapping[str, OrderView], facts: Facts
+) -> Iterator[str]:
+    balances = dict(MONEY)
+    for each in chronicle.events:
+        if isinstance(each, LedgerEvent):
+            balances[each.row.asset] = each.row.balance
+    for asset, held in balances.items():
+        ours = _cash(facts) if asset == "USD" else _managed(facts, asset)
+        if ours != held:
+            yield f"{held} {asset} at the exchange, {ours} by the books"
+    records = {str(each.venue_order_id): each for each in facts.orders}
+    for order in orders.values():
+        record = records.get(order.order_id)
+        if record is None:
+            yield f"order {order.order_id} is not in the books"
+        elif record.filled_quantity != order.filled:
+            yield f"{order.filled} of {order.order_id} filled, {record.filled_quantity} booked"
+        elif record.status.is_terminal is (order.status in _OPEN):
+            yield f"order {order.order_id} is {order.status}, booked as {record.status}"
+
+
+def _cash(facts: Facts) -> Decimal:
+    return sum((_moved(each) for each in facts.fills), MONEY["USD"])
+
+
+def _managed(facts: Facts, asset: str) -> Decimal:
+    return sum(
+        (
+            each.quantity
+            for each in facts.positions
+            if each.symbol.startswith(f"{asset}/") and each.status.holds
+        ),
+        ZERO,
+    )
+
+
+def _moved(fill: Fill) -> Decimal:
+    """What a fill moves in dollars: cost and fee stand in the ledger with four decimals each."""
+    cost = round_half_up(fill.cost, _LEDGER_DECIMALS)
+    fee = round_half_up(fill.fee, _LEDGER_DECIMALS)
+    return (-cost if fill.side is Side.BUY else cost) - fee
+
+
+def _limits_hold(trial: Trial, chronicle: Chronicle) -> Iterator[str]:
+    policy = trial.policy
+    held: dict[str, Decimal] = {}
+    working: dict[str, OrderView] = {}
+    for each in chronicle.events:
+        if isinstance(each, LedgerEvent) and each.row.asset != "USD":
+            held[each.row.asset] = each.row.balance
+        if not isinstance(each, OrderEvent) or each.order.side != "buy":
+            continue
+        order = each.order
+        if each.kind == "new" and order.limit_price is not None:
+            asked = order.limit_price * order.quantity
+            if asked > policy.max_notional_per_trade:
+                yield f"order {order.order_id} asked for {asked}"
+        if order.status in _OPEN:
+            working[order.order_id] = order
+        else:
+            working.pop(order.order_id, None)
+        assets = {each.symbol.partition("/")[0] for each in working.values()}
+        assets |= {
+            asset
+            for asset, quantity in held.items()
+            if quantity >= spec_named(f"{asset}/USD").ordermin
+        }
+        if len(assets) > policy.max_open_positions:
+            yield f"{len(assets)} positions at {each.at}"
+
+
+# --- protection ----------------------------------------------------------------------------------
+
+
+def gaps(chronicle: Chronicle) -> tuple[Gap, ...]:
+    """Every time in which something that could be protected was not, and sold by nobody."""
+    excuses = _excuses(chronicle)
+    found: list[Gap] = []
+    for symbol in sorted({each.symbol for each in orders_of(chronicle).values()}):
+        for since, until in _naked(chronicle, symbol):
+            found.append(
+                Gap(symbol=symbol, since=since, until=until, left_s=_left(since, until, excuses))
+            )
+    return tuple(found)
+
+
+def _naked(chronicle: Chronicle, symbol: str) -> Iterator[tuple[int, int]]:
+    spec, base = spec_named(symbol), symbol.partition("/")[0]
+    held, sells = ZERO, dict[str, Decimal]()
+    began: int | None = None
+    at = 0
+    for each in chronicle.events:
+        if isinstance(each, LedgerEvent) and each.row.asset == base:
+            held = each.row.balance
+        elif isinstance(each, OrderEvent) and each.order.symbol == symbol:
+            order = each.order
+            if order.side == "sell":
+                sells[order.order_id] = (
+                    order.quantity - order.filled if order.status in _OPEN else ZERO
+                )
+        else:
+            continue
+        at = each.at
+        missing = held - sum(sells.values(), ZERO)
+        is_naked = missing >= spec.ordermin
+        if is_naked and began is None:
+            began = at
+        elif not is_naked and began is not None:
+            if at > began:
+                yield began, at
+            began = None
+    if began is not None:
+        yield began, max(at, chronicle.lives[-1][1])
+
+
+def _excuses(chronicle: Chronicle) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for (_, ended, _), (begun, _, _) in pairwise(chronicle.lives):
+        found.append((ended, begun + NS))
+    for strike in chronicle.strikes:
+        blind_s = _BLIND_S.get(str(strike["name"]))
+        if blind_s is not None:
+            at = _ns(str(strike["at"]))
+            found.append((at, at + int(blind_s * NS)))
+    closed: int | None = None
+    for each in chronicle.events:
+        if isinstance(each, ModeEvent):
+            if each.mode != "online" and closed is None:
+                closed = each.at
+            elif each.mode == "online" and closed is not None:
+                found.append((closed, each.at))
+                closed = None
+    return sorted(found)
+
+
+def _left(since: int, until: int, excuses: Sequence[tuple[int, int]]) -> float:
+    """Seconds from the later of its begin and the last excuse that reaches into it."""
+    begin = since
+    for start, end in excuses:
+        if start <= until and end > begin and start <= max(begin, since) + 2 * NS:
+            begin = end
+    return max(0, until - begin) / NS
+
+
+def _ns(text: str) -> int:
+    return ns_of(datetime.fromisoformat(text))
+
+
+def activity(trial: Trial, chronicle: Chronicle) -> Activity:
+    """By the exchange's own log."""
+    orders = [each for each in chronicle.events if isinstance(each, OrderEvent)]
+    kinds = Counter(each.kind for each in orders)
+    partial = sum(
+        1 for each in orders if each.kind == "trade" and each.order.filled < each.order.quantity
+    )
+    amends = [each.order for each in orders if each.kind == "amended"]
+    return Activity(
+        orders=kinds["new"] / trial.hours,
+        fills=kinds["trade"] / trial.hours,
+        partial_fills=partial / trial.hours,
+        reprices=sum(1 for each in amends if each.side == "buy") / trial.hours,
+        stop_amends=sum(1 for each in amends if each.trigger_price is not None) / trial.hours,
+    )

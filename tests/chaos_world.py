@@ -1,0 +1,273 @@
+"""Hours of a trading loop on a paper exchange: market, faults and deaths, all from one seed.
+
+Virtual time, one process; the exchange lives on while engines die and are rebuilt from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import httpx
+
+import kraken_answers as kraken
+from builders import PAPER, d
+from chaos_faults import Blow, Death, schedule
+from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
+from chaos_market import Bustle, ChaosMarket
+from chaos_strategy import StressStrategy
+from fakes import Desk, RecordingApprover, command_io
+from loop_rig import RecordingNarrator
+from zoe_tools.commands.reconcile import _reconcile
+from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.policy import Policy
+from zoe_tools.errors import ZoeError
+from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.rest import RestClient
+from zoe_tools.kraken.spot import KrakenSpot
+from zoe_tools.paper.app import create_app
+from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
+from zoe_tools.paper.inprocess import InProcessSockets
+from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent
+from zoe_tools.paper.values.times import ns_of
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.duplex import duplex_pair
+from zoe_tools.runtime.engine_run import RunPlan, run_engine
+from zoe_tools.runtime.venue import Wires, in_process_transport
+from zoe_tools.store.runner import InlineRunner
+from zoe_tools.store.store import Store, Transaction
+
+POLICY = Policy(
+    max_notional_per_trade=d("400"),
+    max_daily_notional=d("400000"),
+    max_open_positions=3,
+    max_orders_per_minute=600,
+    max_open_orders=60,
+    max_cancel_ratio_pct=d("100"),
+    duplicate_window_s=0.0,
+    order_ttl_entry_s=3.0,
+    order_ttl_exit_s=5.0,
+    allowed_symbols=None,
+)
+API_KEY = "chaos-key"
+MONEY = {"USD": d("20000")}
+SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
+
+RESTART_S = 3.0
+"""How long after a death the next engine begins: what a supervisor of processes takes."""
+
+SETTLE_S = 120.0
+"""At the end, without faults, until everything is told and booked."""
+
+LOOK_AGAIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is run: `hours` of a market, under these blows and deaths."""
+
+    seed: int
+    hours: float
+    bustle: Bustle
+    deaths: int
+    blows_of_each: int
+    policy: Policy = POLICY
+
+
+@dataclass(slots=True, kw_only=True)
+class Chronicle:
+    """What happened: the exchange's own log, and the lives of engines, all in its nanoseconds."""
+
+    events: list[EngineEvent] = field(default_factory=list)
+    lives: list[tuple[int, int, str]] = field(default_factory=list)
+    """From when an engine traded until when, and how it ended."""
+    strikes: list[dict[str, object]] = field(default_factory=list)
+
+
+class ChaosWorld:
+    """One trial."""
+
+    def __init__(self, trial: Trial, home: Path, store: Store) -> None:
+        self.trial = trial
+        self.clock = VirtualClock(kraken.EPOCH)
+        self.store = InlineRunner(store)
+        self.chronicle = Chronicle()
+        self._home = home
+        seconds = int(trial.hours * 3600)
+        market = ChaosMarket(
+            trial.seed, trial.bustle, starts_at=ns_of(kraken.EPOCH), duration_s=seconds
+        )
+        self.exchange = PaperExchange(
+            market, self.clock, seed=trial.seed, options=ExchangeOptions(tier="pro")
+        )
+        self.account_id = self.exchange.create_account(
+            "chaos", API_KEY, kraken.SECRET, balances=MONEY, tier="pro"
+        )
+        self.exchange.add_listener(self._note)
+        self._app = create_app(self.exchange, proof_secret=None)
+        self._random = Random(f"chaos:{trial.seed}:lives")
+        self._seconds = seconds
+
+    def _note(self, event: EngineEvent) -> None:
+        if isinstance(event, OrderEvent | LedgerEvent | ModeEvent):
+            self.chronicle.events.append(event)
+
+    async def run(self) -> tuple[Chronicle, tuple[str, ...]]:
+        """Until the market has told all, the faults are over, and a last engine has settled.
+
+        Beside what happened: what `zoe reconcile` still finds, after it has repaired once.
+        """
+        pump = asyncio.create_task(self.exchange.run())
+        blows, deaths = schedule(
+            self.trial.seed, self._seconds, self.trial.blows_of_each, self.trial.deaths
+        )
+        arming = asyncio.create_task(self._arm(blows))
+        try:
+            await self._lives(deaths)
+            unreconciled = await self._reconciled()
+        finally:
+            arming.cancel()
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(arming, pump)
+        self.chronicle.strikes = self.exchange.faults.told()["log"]
+        return self.chronicle, unreconciled
+
+    async def _reconciled(self) -> tuple[str, ...]:
+        rest = self._rest(in_process_transport(self._app))
+        desk = Desk(
+            venue=cast("Any", KrakenSpot(rest, self.clock)),
+            clock=self.clock,
+            store=self.store,
+            approver=RecordingApprover(),
+            account=PAPER,
+            policy=self.trial.policy,
+            home=self._home,
+        )
+        try:
+            context, invocation, _ = command_io(desk, "reconcile", json=True)
+            await _reconcile(context, invocation, (), execute=True)
+            await self.clock.sleep(LOOK_AGAIN_S)
+            context, invocation, out = command_io(desk, "reconcile", json=True)
+            code = await _reconcile(context, invocation, (), execute=False)
+        finally:
+            await rest.aclose()
+        found = json.loads(out.getvalue())["result"].get("findings", ())
+        told = tuple(f"{each['kind']} {each['subject']}: {each['evidence']}" for each in found)
+        return told if told or not code else (f"reconcile ended with {code}",)
+
+    def _rest(self, transport: httpx.AsyncBaseTransport) -> RestClient:
+        return RestClient(
+            "http://paper",
+            api_key=API_KEY,
+            api_secret=kraken.SECRET,
+            clock=self.clock,
+            coordination=NonceSource(self.clock),
+            transport=transport,
+            tier="pro",
+        )
+
+    async def _arm(self, blows: Sequence[Blow]) -> None:
+        start = self.clock.now()
+        for blow in blows:
+            await self._sleep_until(start + timedelta(seconds=blow.at_s))
+            self.exchange.arm_fault(blow.rule)
+        await self._sleep_until(start + timedelta(seconds=self._seconds))
+        self.exchange.clear_faults()
+
+    async def _sleep_until(self, at: datetime) -> None:
+        left = (at - self.clock.now()).total_seconds()
+        if left > 0:
+            await self.clock.sleep(left)
+
+    async def _lives(self, deaths: Sequence[Death]) -> None:
+        start = self.clock.now()
+        for number, death in enumerate(deaths):
+            await self._live(number, start + timedelta(seconds=death.at_s), death.steps)
+            await self.clock.sleep(RESTART_S)
+        end = start + timedelta(seconds=self._seconds + SETTLE_S)
+        await self._live(len(deaths), end, None)
+
+    async def _live(self, number: int, until: datetime, steps: int | None) -> None:
+        """Engines one after the other until the death; one that ends by itself is begun again."""
+        attempt = 0
+        while self.clock.now() < until:
+            life, stop = Life(), asyncio.Event()
+            began = ns_of(self.clock.now())
+            running = asyncio.create_task(self._engine(life, stop, f"run-{number}-{attempt}"))
+            ending = asyncio.create_task(self._end(life, stop, until, steps))
+            await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if life.is_over and not running.done():
+                running.cancel()
+            how = await _ended(running, life, is_told_to=stop.is_set())
+            ending.cancel()
+            self.chronicle.lives.append((began, ns_of(self.clock.now()), how))
+            attempt += 1
+            if how in ("killed", "stopped"):
+                return
+            await self.clock.sleep(RESTART_S)
+
+    async def _end(
+        self, life: Life, stop: asyncio.Event, until: datetime, steps: int | None
+    ) -> None:
+        await self._sleep_until(until)
+        if steps is None:
+            stop.set()
+            await asyncio.Event().wait()
+        life.end_after(steps or 1)
+        await life.ended.wait()
+
+    async def _engine(self, life: Life, stop: asyncio.Event, run_id: str) -> None:
+        await self.store.run(_free_lease)
+        rest = self._rest(MortalTransport(in_process_transport(self._app), life))
+        sockets = InProcessSockets(self.exchange, duplex_pair)
+        plan = RunPlan(
+            account=PAPER,
+            policy=self.trial.policy,
+            strategy=StressStrategy(self.trial.seed),
+            spellings=SYMBOLS,
+            cadence=Cadence(),
+            clock=self.clock,
+            wires=Wires(public_url="ws://paper/v2", private_url="ws://paper/v2/private", rest=rest),
+            connect=mortal_sockets(sockets, life),
+            store=MortalStore(self.store, life),
+            narrator=RecordingNarrator(),
+            run_id=run_id,
+            seed=self.trial.seed,
+            compares=True,
+        )
+        try:
+            await run_engine(plan, stop)
+        finally:
+            await sockets.close(1006)
+            await rest.aclose()
+
+
+def _free_lease(transaction: Transaction) -> None:
+    """A loop on the same host sees that the holder of the lease is dead, and takes it."""
+    standing = transaction.lease(pinned=True)
+    if standing is not None:
+        transaction.release_lease(standing.holder)
+
+
+async def _ended(running: asyncio.Task[None], life: Life, *, is_told_to: bool) -> str:
+    try:
+        await running
+    except asyncio.CancelledError:
+        return "killed"
+    except ZoeError as error:
+        return "killed" if life.is_over else f"{type(error).__name__}: {error.message}"
+    except BaseExceptionGroup as group:
+        if life.is_over and group.subgroup(Killed) is not None:
+            return "killed"
+        raise
+    except Killed:
+        return "killed"
+    return "stopped" if is_told_to else "ended"
