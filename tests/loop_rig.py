@@ -433,6 +433,12 @@ class LoopRig:
 
     # --- the loop --------------------------------------------------------------------------------
 
+    def reconnect(self) -> None:
+        """As the next run finds the venue: wires of its own, and the market told anew."""
+        self.feed = ScriptedFeed()
+        self.come_up()
+        self.quote()
+
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Ask (or change) the store, as another process would."""
         return await self.store.run(work)

@@ -431,6 +431,14 @@ class Narrator(Approver, Protocol):
         ...
 
 
+class ServiceManager(Protocol):
+    """Whoever started the loop and wants to know how it does, e.g. systemd."""
+
+    def tell(self, state: str) -> None:
+        """One notice in the words of sd_notify(3), e.g. `READY=1`; never waits, never fails."""
+        ...
+
+
 class Notifier(Protocol):
     """Tells somebody who may be asleep."""
 

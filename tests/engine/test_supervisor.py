@@ -15,7 +15,7 @@ from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.plan import OutcomeState
-from zoe_tools.engine.supervisor import START_TIMEOUT_S, _weightiest
+from zoe_tools.engine.supervisor import RECORDS, START_TIMEOUT_S, _weightiest
 from zoe_tools.errors import (
     AccountBusy,
     OutcomeUnknown,
@@ -280,8 +280,10 @@ def test_the_heartbeat_proves_work(tmp_path: Path) -> None:
     run_loop(tmp_path, story)
 
 
-def test_what_the_last_run_left_open_is_resolved_before_the_first_turn(tmp_path: Path) -> None:
-    """A venue that cannot be asked ends the start: trading on unproved books would be worse."""
+def test_what_the_last_run_left_open_is_resolved_before_anything_new_is_risked(
+    tmp_path: Path,
+) -> None:
+    """A venue that cannot be asked: nothing is entered, and what rested is taken back."""
 
     async def story(rig: LoopRig) -> None:
         rig.come_up()
@@ -292,10 +294,19 @@ def test_what_the_last_run_left_open_is_resolved_before_the_first_turn(tmp_path:
         first.cancel()
         await asyncio.wait({first})
         assert len(rig.venue.resting) == 1
+        rig.reconnect()
         rig.venue.cue("orders", VenueUnavailable("down"))
-        with pytest.raises(VenueUnavailable, match="down"):
-            await rig.supervised(run_id="run-2")
-        assert await rig.read(lambda tx: tx.lease()) is None
+        running = asyncio.create_task(rig.supervised(run_id="run-2"))
+        await rig.clock.sleep(1)
+        assert rig.loop is not None
+        assert rig.loop.standing.of(RECORDS) != ()
+        await rig.clock.sleep(3)
+        assert rig.venue.resting == []
+        await rig.clock.sleep(10)
+        assert rig.loop.standing.of(RECORDS) == ()
+        rig.stop.set()
+        await running
+        assert rig.writes.count("place") == 1
 
     with_rig(tmp_path, story)
 

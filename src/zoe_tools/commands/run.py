@@ -112,6 +112,7 @@ def run(
             is_shadow=shadow,
             is_standby=standby,
             operator=invocation.environ.get("USER", ""),
+            notify_socket=invocation.environ.get("NOTIFY_SOCKET", ""),
             seed=seed,
         )
         result, found = _trade(invocation, settings, order, speed)

@@ -22,6 +22,7 @@ class Cadence:
     instruments_s: float = 300.0
     reconcile_s: float = 120.0
     worth_s: float = 300.0
+    summary_s: float = 60.0
 
     def stretched(self, factor: float) -> Cadence:
         """Every period multiplied by `factor` (at least 1)."""
@@ -36,4 +37,5 @@ class Cadence:
             instruments_s=self.instruments_s * by,
             reconcile_s=self.reconcile_s * by,
             worth_s=self.worth_s * by,
+            summary_s=self.summary_s * by,
         )

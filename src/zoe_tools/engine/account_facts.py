@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.strategy.protocol import AccountView, ClosedTrade
@@ -60,6 +60,12 @@ class AccountFacts:
             closed=tuple(_trade(each) for each in self._closed),
             last_fill_at=_last_fill(symbol, held, self._closed),
         )
+
+    def resting(self, now: datetime, rest: timedelta) -> int:
+        """How many instruments were traded within `rest`, by what the strategy was last told."""
+        held, closed = self._books.positions, self._closed
+        traded = (_last_fill(symbol, held, closed) for symbol in self._instruments)
+        return sum(at is not None and now - at < rest for at in traded)
 
     def _equity(self) -> Decimal | None:
         """Cash and followed coins in the wallet that trades, at the bid.

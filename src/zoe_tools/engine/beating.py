@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from zoe_tools.core.health import LOOP
+from zoe_tools.core.health import LOOP, STUCK_BEATS
 from zoe_tools.domain.observation import Details
 from zoe_tools.engine.leasing import Holder, renew_lease
 from zoe_tools.engine.loop import TradingLoop
@@ -47,6 +47,18 @@ async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         renew_lease(parts, holder, now, transaction)
 
     await parts.store.run(write)
+    _tell_service(loop, parts, now)
+
+
+def _tell_service(loop: TradingLoop, parts: LoopParts, now: datetime) -> None:
+    """Patience is asked for only by a loop that turns, or has not begun to."""
+    turned = parts.work.done_at.get("turn")
+    stuck_s = parts.cadence.health_s * STUCK_BEATS
+    if turned is None or (now - turned).total_seconds() < stuck_s:
+        parts.service.tell("WATCHDOG=1")
+    why = shortened(reasons_against_entries(loop, parts))
+    told = f"{parts.work.phase.value} {system_state(loop, parts)}, {len(loop.books.positions)} open"
+    parts.service.tell(f"STATUS={told}; no entries: {why}" if why else f"STATUS={told}")
 
 
 def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:

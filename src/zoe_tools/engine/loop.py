@@ -62,8 +62,8 @@ class TradingLoop:
         self.books = Books(parts.store, parts.policy)
         self.following = Following(parts, self.view, self.books, self._heard)
         wallets = self.following.wallets
-        facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
-        self.deciding = Deciding(parts, self.view, self.books, facts, self.wake, self.stand)
+        self.facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
+        self.deciding = Deciding(parts, self.view, self.books, self.facts, self.wake, self.stand)
         self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.account import Account, KeyInfo
@@ -18,8 +19,15 @@ from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.work import WorkLog
 from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.gate.gate import Gate
-from zoe_tools.ports import Clock, Feed, Narrator, Venue
+from zoe_tools.ports import Clock, Feed, Narrator, ServiceManager, Venue
 from zoe_tools.store.runner import StoreRunner
+
+
+class NoServiceManager:
+    """Nobody asked to be told."""
+
+    def tell(self, state: str) -> None:
+        """See `ServiceManager`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,9 @@ class LoopParts:
     compares: bool = False
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
+    service: ServiceManager = field(default_factory=NoServiceManager)
+    symbol_rest: timedelta = timedelta(0)
+    """How long an instrument rests after a trade, as the strategy is told."""
     work: WorkLog = field(default_factory=WorkLog)
     asker: Asker = field(default_factory=InlineAsker)
     trace: TraceRules = field(default_factory=TraceRules)

@@ -1,9 +1,10 @@
 """The life of a run: take the account, recover, start the tasks, stop in order.
 
-Start-up: the lease (one loop an account), then every intent whose outcome is open is resolved
-against the venue, then the account must be ready, then both wires must be up; only then are turns
-taken. An account that is not ready is not traded: what it holds is protected, and when it holds
-nothing the run ends. A task that fails ends the run, and the lease is given back on every way out.
+Start-up: the lease (one loop an account), then phase by phase: the own books are audited, every
+intent whose outcome is open is resolved against the venue, the account must be ready and both wires
+up; only then are turns taken. A start that fails trades nothing: what is held is protected, and
+where nothing is held the run ends. A task that fails ends the run, and the lease is given back on
+every way out.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from functools import partial
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.beating import beat_for_ever, keep_lease
+from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.reconciling import compare_for_ever
 from zoe_tools.engine.registry import begin_registry, watch_registry
+from zoe_tools.engine.summary import summarise_for_ever
+from zoe_tools.engine.work import Phase
 from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import (
     PlanRefused,
@@ -53,6 +57,9 @@ Readiness = Callable[[], Awaitable[tuple[str, ...]]]
 
 READINESS = "readiness"
 """The watch that asks pre-flight and reconciliation at the start."""
+
+RECORDS = "records"
+"""The watch that asks what happened at the venue while no loop ran."""
 
 ASK_AGAIN_S = 60.0
 """How long, in the venue's seconds, a loop that only protects waits before it asks again."""
@@ -88,44 +95,53 @@ async def supervise(
         loop = TradingLoop(parts)
         return loop, loop.tally()
     parts.gate.trade_under(lease)
-    started = parts.clock.now()
-    await parts.store.run(
-        lambda tx: tx.record_boot(holder.run_id, started, None, "running", {"host": holder.host})
-    )
-    status = "error"
     loop = TradingLoop(parts)
+    boot = BootLog(parts, holder, loop)
+    ended: BaseException | None = None
+    await boot.enter(Phase.INITIALIZING)
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(keep_lease(loop, parts, holder))
-            await _read_books(parts, loop)
+            await _read_books(parts, loop, boot)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
+            await boot.enter(Phase.RECONCILING)
             if readiness is not None:
                 await _ask_readiness(loop, readiness)
             keeper.cancel()
         helpers = [*_beside(loop, parts, holder), *_polls(loop, parts)]
-        if readiness is not None and loop.standing.of(READINESS):
-            helpers.append(_await_readiness(loop, parts, readiness))
+        if _is_amiss(loop):
+            helpers.append(_mend(loop, parts, boot, readiness))
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
+        helpers.append(_note_stop(stop, boot))
         end = partial(_end_at_home, loop, parts, holder, farewell)
-        await _run_tasks(loop, parts, stop, helpers, end)
-        status = "ok"
+        await _run_tasks(loop, parts, stop, helpers, boot, end)
         return loop, loop.tally()
     except ExceptionGroup as group:
-        raise _weightiest(group) from group
+        ended = _weightiest(group)
+        raise ended from group
+    except BaseException as error:
+        ended = error
+        raise
     finally:
         await parts.feed.close()
-        ended = parts.clock.now()
-        await parts.store.run(
-            lambda tx: tx.record_boot(holder.run_id, started, ended, status, {"host": holder.host})
-        )
+        await boot.end(ended)
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
 
 
-async def _read_books(parts: LoopParts, loop: TradingLoop) -> None:
-    """Audit what is stored before anything is repaired; then the venue, and all of it."""
+async def _read_books(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
+    """Audit what is stored before anything is repaired; then the venue, and all of it.
+
+    The venue is asked only of what was open: where it cannot be, there is something to protect.
+    """
     await begin_registry(parts, loop)
-    await parts.gate.recover()
+    await boot.enter(Phase.SYNCING)
+    try:
+        found = await parts.gate.recover()
+        boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
+    except VenueError as error:
+        loop.following.is_behind = True
+        loop.stand(RECORDS, (f"What happened meanwhile cannot be asked: {error.message}",))
     await loop.books.refresh(parts.clock.now())
 
 
@@ -156,12 +172,15 @@ async def _run_tasks(
     parts: LoopParts,
     stop: asyncio.Event,
     beside: Sequence[Coroutine[None, None, None]],
+    boot: BootLog,
     farewell: Farewell,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
         helpers = [group.create_task(each) for each in beside]
         await _until_live(loop, parts, stop)
+        reasons = loop.standing.of(READINESS) + loop.standing.of(RECORDS)
+        await boot.enter(Phase.FAILED if reasons else Phase.READY, "; ".join(reasons))
         await loop.turn_until(stop)
         await farewell()
         for helper in helpers:
@@ -187,6 +206,31 @@ async def _await_readiness(loop: TradingLoop, parts: LoopParts, readiness: Readi
         loop.stand(READINESS, await readiness())
 
 
+def _is_amiss(loop: TradingLoop) -> bool:
+    """Whether the start could not be ended well, by what holds entries back since."""
+    return bool(loop.standing.of(READINESS) or loop.standing.of(RECORDS))
+
+
+async def _mend(
+    loop: TradingLoop, parts: LoopParts, boot: BootLog, readiness: Readiness | None
+) -> None:
+    """Once nothing is amiss any more, the start that failed is over."""
+    while loop.standing.of(RECORDS):
+        await parts.clock.sleep(parts.cadence.health_s)
+        if not loop.following.is_behind:
+            loop.stand(RECORDS, ())
+    if readiness is not None:
+        await _await_readiness(loop, parts, readiness)
+    if parts.work.phase is Phase.FAILED:
+        await boot.enter(Phase.READY)
+
+
+async def _note_stop(stop: asyncio.Event, boot: BootLog) -> None:
+    """An orderly stop takes its time: entries are cancelled, what they bought is protected."""
+    await stop.wait()
+    await boot.enter(Phase.STOPPING)
+
+
 async def _look_on(watcher: Watcher, loop: TradingLoop) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await watcher(loop)
@@ -205,7 +249,11 @@ async def _until_live(loop: TradingLoop, parts: LoopParts, stop: asyncio.Event) 
 def _beside(
     loop: TradingLoop, parts: LoopParts, holder: Holder
 ) -> list[Coroutine[None, None, None]]:
-    return [beat_for_ever(loop, parts, holder), _watch_store(loop, parts, holder)]
+    return [
+        beat_for_ever(loop, parts, holder),
+        _watch_store(loop, parts, holder),
+        *([summarise_for_ever(loop, parts, holder)] if parts.trace.is_logged else []),
+    ]
 
 
 def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:

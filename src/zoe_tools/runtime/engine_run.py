@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.run_report import RunResult, summarise
@@ -23,7 +24,7 @@ from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
-from zoe_tools.engine.parts import LoopParts
+from zoe_tools.engine.parts import LoopParts, NoServiceManager
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher, supervise
 from zoe_tools.engine.tracing import TraceRules
@@ -32,7 +33,7 @@ from zoe_tools.errors import VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.ports import Clock, Connect, FundingSource, Narrator
+from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, ServiceManager
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
@@ -67,6 +68,8 @@ class RunPlan:
     news: asyncio.Event | None = None
     asker: Asker = field(default_factory=InlineAsker)
     trace: TraceRules = field(default_factory=TraceRules)
+    service: ServiceManager = field(default_factory=NoServiceManager)
+    symbol_rest: timedelta = timedelta(0)
     funding: FundingSource | None = None
     funding_poll_s: float = 300.0
 
@@ -168,6 +171,8 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         worth=worth,
         asker=plan.asker,
         trace=plan.trace,
+        service=plan.service,
+        symbol_rest=plan.symbol_rest,
         funding=_funding(plan),
     )
 

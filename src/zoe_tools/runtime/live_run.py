@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from zoe_tools.config import Settings
@@ -18,6 +19,7 @@ from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import NoServiceManager
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
@@ -31,6 +33,7 @@ from zoe_tools.runtime.engine_run import RunPlan, run_engine
 from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
+from zoe_tools.runtime.service_manager import SystemdSocket
 from zoe_tools.runtime.strategies import funding_source
 from zoe_tools.runtime.strategy_thread import StrategyThread
 from zoe_tools.store.news import StateNews
@@ -50,6 +53,8 @@ class RunOrder:
     is_shadow: bool = False
     is_standby: bool = False
     operator: str = ""
+    notify_socket: str = ""
+    """Where a service manager listens (`NOTIFY_SOCKET`); empty: none does."""
     seed: int = 0
 
 
@@ -105,6 +110,7 @@ async def _run(
     if order.is_shadow:
         await _refuse_shadow_over_positions(context)
     stop, news = asyncio.Event(), asyncio.Event()
+    service = SystemdSocket(order.notify_socket) if order.notify_socket else NoServiceManager()
     thread, source = StrategyThread(), funding_source(context.settings, context.wires)
     plan = RunPlan(
         account=context.account,
@@ -132,6 +138,8 @@ async def _run(
         news=news,
         emergency=emergency_journal(context),
         asker=thread,
+        service=service,
+        symbol_rest=timedelta(hours=context.settings.edge_factory_symbol_cooldown),
         funding=source,
         funding_poll_s=context.settings.edge_factory_funding_poll,
     )

@@ -1,0 +1,271 @@
+"""The start of a loop: its phases in log and `boot_audit`, and what a failed one still does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
+from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.observation import Boot
+from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.engine import summary
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
+from zoe_tools.errors import PlanRefused, VenueUnavailable
+
+Told = Callable[[str], list[dict[str, Any]]]
+
+
+class Listening:
+    """A service manager that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def tell(self, state: str) -> None:
+        """See `ServiceManager`."""
+        self.told.append(state)
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Told:
+    """The fields of each event of that name, with its severity."""
+    caplog.set_level(logging.INFO)
+
+    def of(name: str) -> list[dict[str, Any]]:
+        return [
+            {**record.__dict__["zoe_fields"], "severity": record.levelname.lower()}
+            for record in caplog.records
+            if record.__dict__.get("zoe_event") == name
+        ]
+
+    return of
+
+
+async def the_boot(rig: LoopRig) -> Boot:
+    """The row of the newest start."""
+    return (await rig.read(lambda tx: tx.boots()))[-1]
+
+
+async def hold_a_position(rig: LoopRig) -> None:
+    """Bought by a run that is over, without its stop."""
+    gate = rig._parts().gate
+    bought = place(make_request(limit_price=d("60000.1")))
+    await gate.carry_out(plan_with(bought), snapshot=snapshot_with(), execute=True)
+
+
+def test_a_start_goes_through_its_phases_each_with_its_time(tmp_path: Path, told: Told) -> None:
+    """In the log and in the row; the service manager is told once it is ready."""
+    manager = Listening()
+
+    async def story(rig: LoopRig) -> Boot:
+        make = rig._parts
+        rig._parts = lambda: replace(make(), service=manager)  # type: ignore[method-assign]
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(3)
+        rig.come_up()
+        await rig.clock.sleep(7)
+        boot = await the_boot(rig)
+        rig.stop.set()
+        await running
+        return boot
+
+    boot = with_rig(tmp_path, story)
+    phases = [(each["phase"], each["before"]) for each in told("STARTUP")]
+    assert phases == [
+        ("INITIALIZING", ""),
+        ("SYNCING", "INITIALIZING"),
+        ("RECONCILING", "SYNCING"),
+        ("READY", "RECONCILING"),
+        ("STOPPING", "READY"),
+    ]
+    assert told("STARTUP")[3]["duration_ms"] == pytest.approx(3000, abs=200)
+    assert (boot.status, boot.details["phase"], boot.finished_at) == ("ok", "READY", None)
+    assert boot.details["resume_policy"] == "normal"
+    assert {"initializing_ms", "syncing_ms", "reconciling_ms"} <= boot.details.keys()
+    kept = [each for each in manager.told if not each.startswith("STATUS=")]
+    assert (kept.count("READY=1"), "WATCHDOG=1" in kept) == (1, True)
+    assert kept[-1] == "STOPPING=1"
+    assert "STATUS=READY NORMAL, 0 open" in manager.told
+
+
+def test_a_start_under_a_kill_level_is_noted_as_halted(tmp_path: Path) -> None:
+    """It resumes nothing by itself."""
+
+    async def story(rig: LoopRig) -> Boot:
+        state = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="drill", changed_at=NOON)
+        await rig.read(lambda tx: tx.set_trading_state(state))
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(2)
+        boot = await the_boot(rig)
+        rig.stop.set()
+        await running
+        return boot
+
+    boot = with_rig(tmp_path, story)
+    assert (boot.status, boot.details["resume_policy"]) == ("halted", "halt")
+
+
+def test_a_failed_start_protects_and_enters_nothing_until_it_is_mended(
+    tmp_path: Path, told: Told
+) -> None:
+    """FAILED, with why; the stop is placed all the same; READY once the account is."""
+    answers = [("a fill is missing",), ("a fill is missing",)]
+
+    async def readiness() -> tuple[str, ...]:
+        return answers.pop(0) if answers else ()
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        await hold_a_position(rig)
+        running = asyncio.create_task(rig.supervised(readiness=readiness))
+        await rig.pass_time(2)
+        boot = await the_boot(rig)
+        assert (boot.status, boot.details["phase"]) == ("safe_mode", "FAILED")
+        assert (boot.details["resume_policy"], boot.details["reason"]) == (
+            "safe_mode",
+            "a fill is missing",
+        )
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        await rig.enter(ETH)
+        assert rig.writes == ["place", "place"]
+        await rig.pass_time(120)
+        assert (await the_boot(rig)).status == "ok"
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
+    severities = {each["phase"]: each["severity"] for each in told("STARTUP")}
+    assert severities["FAILED"] == "error"
+    assert [each["phase"] for each in told("STARTUP")][-3:] == ["FAILED", "READY", "STOPPING"]
+
+
+def test_records_that_cannot_be_read_fail_the_start_and_not_the_protection(
+    tmp_path: Path,
+) -> None:
+    """What is held gets its stop; entries wait until the venue has told what happened."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        await hold_a_position(rig)
+        for _ in range(2):
+            rig.venue.cue("fills", VenueUnavailable("down"))
+            rig.venue.cue("open_orders", VenueUnavailable("down"))
+            rig.venue.cue("closed_orders", VenueUnavailable("down"))
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(0.5)
+        assert rig.loop is not None
+        boot = await the_boot(rig)
+        assert (boot.status, boot.details["phase"]) == ("safe_mode", "FAILED")
+        assert "cannot be asked: down" in str(boot.details["reason"])
+        await rig.pass_time(60)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        assert (await the_boot(rig)).details["phase"] == "READY"
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
+
+
+def test_a_run_that_ends_by_an_error_says_so(tmp_path: Path, told: Told) -> None:
+    """In the row, and as an event that alerts, with the exit code."""
+
+    async def never() -> tuple[str, ...]:
+        return ("the key may withdraw",)
+
+    async def story(rig: LoopRig) -> Boot:
+        rig.come_up()
+        with pytest.raises(PlanRefused):
+            await rig.supervised(readiness=never)
+        return await the_boot(rig)
+
+    boot = with_rig(tmp_path, story)
+    assert boot.status == "error"
+    assert "the key may withdraw" in str(boot.details["reason"])
+    [ended] = told("LOOP_ENDED")
+    assert (ended["severity"], ended["exit_code"]) == ("error", 4)
+
+
+def test_pending_entries_survive_a_restart(tmp_path: Path) -> None:
+    """A vector of the start-up: an entry whose answer was lost is found, and not sent twice."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        first = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(1)
+        rig.quote()
+        await rig.enter(rests=True)
+        first.cancel()
+        await asyncio.wait({first})
+        rig.reconnect()
+        pending = await rig.read(lambda tx: tx.orders(open_only=True))
+        running = asyncio.create_task(rig.supervised(run_id="run-2"))
+        await rig.clock.sleep(2)
+        assert rig.loop is not None
+        assert [each.client_order_id for each in rig.loop.books.orders] == [
+            each.client_order_id for each in pending
+        ]
+        assert [(each.symbol, each.side) for each in rig.venue.resting] == [(BTC, Side.BUY)]
+        rig.stop.set()
+        await running
+        assert rig.writes.count("place") == 1
+
+    with_rig(tmp_path, story)
+
+
+# --- the summary of each minute ------------------------------------------------------------------
+
+
+def test_each_minute_is_summed_up_also_while_halted(tmp_path: Path, told: Told) -> None:
+    """With the fields that dashboards know, and why nothing is entered."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(60)
+        state = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="drill", changed_at=NOON)
+        await rig.read(lambda tx: tx.set_trading_state(state))
+        await rig.pass_time(60)
+
+    run_loop(tmp_path, story)
+    first, second, *_ = told("CYCLE_SUMMARY")
+    assert {
+        *("cycle", "duration_ms", "positions", "universe", "system_state"),
+        *("cooldowns_active", "breaker", "breaker_failures"),
+    } <= first.keys()
+    assert (first["positions"], second["positions"]) == (0, 1)
+    assert (first["mode"], first["phase"]) == ("trading", "READY")
+    assert second["cycle"] > first["cycle"]
+    last = told("CYCLE_SUMMARY")[-1]
+    assert (last["system_state"], last["why_no_entries"]) == (
+        "KILL_SWITCH",
+        "halted at pause-entries: drill",
+    )
+
+
+def test_a_summary_that_fails_is_told_and_stops_nothing(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop takes its turns; the next minute tries again."""
+
+    def broken(loop: TradingLoop, parts: LoopParts) -> str:
+        raise ZeroDivisionError(f"{parts.account.title}, {loop.cycles}")
+
+    async def story(rig: LoopRig) -> None:
+        monkeypatch.setattr(summary, "system_state", broken)
+        await rig.pass_time(121)
+
+    _, tally = run_loop(tmp_path, story)
+    failed = told("CYCLE_SUMMARY_FAILED")
+    assert (len(failed), failed[0]["severity"]) == (2, "error")
+    assert tally.cycles > 100
