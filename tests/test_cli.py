@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,10 @@ from typing_extensions import override
 
 from command_line import LIVE_KEYS, migrated, zoe
 from zoe_tools import __version__, cli
+from zoe_tools.commands.invocation import GlobalOptions, Invocation
 from zoe_tools.errors import ConsentMissing, OutcomeUnknown, StoreUnavailable, VenueUnavailable
+from zoe_tools.observe import log
+from zoe_tools.render.printer import Printer
 
 
 @pytest.fixture
@@ -262,3 +267,23 @@ def test_completion_knows_the_commands_without_importing_them() -> None:
     )
 
     assert finished.stdout.strip() == "paper"
+
+
+def test_an_event_that_alerts_runs_the_operators_command(home: Path, tmp_path: Path) -> None:
+    """Whatever command wrote it; the alert is noted in the home as well."""
+    script = tmp_path / "alert"
+    script.write_text(f'#!/bin/sh\ncat > "{tmp_path}/told"\n')
+    script.chmod(0o700)
+    alerted = LIVE_KEYS | {"ALERT_EXEC": str(script), "ZOE_HOME": str(home)}
+
+    Invocation(
+        command="run",
+        options=GlobalOptions(),
+        environ=alerted,
+        output=Printer(out=io.StringIO(), err=io.StringIO()),
+    ).settings()
+    logging.getLogger("zoe_tools.x").error("INVARIANT_VIOLATION two and two")
+    log.tear_down()
+
+    assert json.loads((tmp_path / "told").read_text())["event"] == "INVARIANT_VIOLATION"
+    assert "INVARIANT_VIOLATION" in (home / "logs" / "alerts.log").read_text()

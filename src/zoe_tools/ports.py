@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import IntEnum
 from typing import Protocol, TypeVar, runtime_checkable
 
 from zoe_tools.domain.account import KeyInfo
+from zoe_tools.domain.alert import Alert
 from zoe_tools.domain.audit import SignedHead
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.fill import Fill
@@ -442,6 +442,10 @@ class ServiceManager(Protocol):
 class Notifier(Protocol):
     """Tells somebody who may be asleep."""
 
-    def notify(self, event: str, severity: str, **fields: str | int | Decimal) -> None:
-        """One event of the catalogue in `docs/events.md`."""
+    def notify(self, alert: Alert) -> None:
+        """Tell it; may take seconds, so never called from a loop's own thread.
+
+        Raises:
+            NotDelivered: it was not told, and may be tried again.
+        """
         ...

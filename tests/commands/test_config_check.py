@@ -110,3 +110,22 @@ def test_checking_creates_nothing(tmp_path: Path) -> None:
     """Neither a paper account nor a store; the log alone is written where there is a home."""
     assert zoe("config check", home=tmp_path / "home").code == 0
     assert not (tmp_path / "home" / "paper").exists()
+
+
+def test_a_command_for_alerts_that_cannot_be_run_is_noticed_before_the_night(
+    tmp_path: Path,
+) -> None:
+    """Not there, not to be run, or for everybody to change; a path that is not whole is wrong."""
+    home = migrated(tmp_path / "home")
+    program = home / "alert"
+    warned = []
+    for mode in (None, 0o600, 0o707, 0o700):
+        if mode is not None:
+            program.touch()
+            program.chmod(mode)
+        ran = zoe("config check", LIVE_KEYS | {"ALERT_EXEC": f"{program} --to me"}, home=home)
+        warned.append((ran.code, "nobody is told" in ran.out, "can be changed" in ran.out))
+    assert warned == [(3, True, False), (3, True, False), (3, False, True), (0, False, False)]
+
+    ran = zoe("config check", LIVE_KEYS | {"ALERT_EXEC": "alert"}, home=home)
+    assert (ran.code, "whole path of a program" in " ".join(ran.out.split())) == (2, True)

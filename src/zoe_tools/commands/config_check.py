@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import typer
@@ -89,6 +92,7 @@ def lint(settings: Settings, rows: Mapping[str, str]) -> Iterator[Lint]:
         if warning not in told:
             yield Lint(severity="warning", subject=_subject(warning), detail=warning)
     yield from _dangers(settings)
+    yield from _alerts(settings)
     yield from _tightened(settings, rows)
 
 
@@ -130,6 +134,20 @@ def _dangers(settings: Settings) -> Iterator[Lint]:
     for name in ("MAX_NOTIONAL_PER_TRADE", "MAX_DAILY_NOTIONAL", "MAX_OPEN_POSITIONS"):
         if settings.values()[name] == 0:
             yield Lint(severity="note", subject=name, detail="It is 0: nothing is entered.")
+
+
+def _alerts(settings: Settings) -> Iterator[Lint]:
+    """An alert that cannot be told is noticed here, and not at night."""
+    if not settings.alert_exec:
+        return
+    path, told = Path(settings.alert_exec[0]), ""
+    if not path.is_file() or not os.access(path, os.X_OK):
+        told = f"{path} is no program that can be run: nobody is told of an alert."
+    elif path.stat().st_mode & stat.S_IWOTH:
+        told = f"{path} can be changed by everybody, and is run with every alert."
+    if told:
+        next_step = f"Look at it: ls -l {path}"
+        yield Lint(severity="warning", subject="ALERT_EXEC", detail=told, next_step=next_step)
 
 
 def _tightened(settings: Settings, rows: Mapping[str, str]) -> Iterator[Lint]:

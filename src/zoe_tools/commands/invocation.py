@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from zoe_tools.config import Settings, account_names, load_settings
 from zoe_tools.errors import ConfigError
-from zoe_tools.observe import log
+from zoe_tools.observe import alerts, log
 from zoe_tools.observe.redaction import REDACTOR
+from zoe_tools.ports import Notifier
 from zoe_tools.render.printer import Printer
 
 _ADDRESSES = ("DATABASE_URL", "SUPABASE_DB_URL")
@@ -55,6 +57,9 @@ class Invocation:
         settings = self._load(lenient=lenient, overrides=overrides)
         REDACTOR.remember(settings.secrets)
         log.set_up(settings.home, verbosity=self.options.verbosity, stderr=self.output.err)
+        alerts.set_up(
+            settings.home, timedelta(seconds=settings.alert_repeat_seconds), _notifier(settings)
+        )
         for warning in settings.warnings if tells_warnings else ():
             self.output.warn(warning)
         return settings
@@ -142,3 +147,11 @@ class Invocation:
     def printer(self) -> Printer:
         """The one printer of this invocation."""
         return self.output
+
+
+def _notifier(settings: Settings) -> Notifier | None:
+    if not settings.alert_exec:
+        return None
+    from zoe_tools.observe.alert_exec import AlertExec  # noqa: PLC0415 - only whoever has one pays
+
+    return AlertExec(settings.alert_exec, settings.home)

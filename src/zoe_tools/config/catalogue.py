@@ -84,6 +84,19 @@ KNOBS: tuple[Knob, ...] = (
     Knob(name="SUPABASE_KEY", secret=True, about="Known, not used."),
     Knob(name="SUPABASE_SERVICE_ROLE_KEY", secret=True, about="Known, not used."),
     Knob(
+        name="ALERT_EXEC",
+        read=readers.command,
+        unset=(),
+        about="A command that is told alerts, as JSON on its standard input; its whole path first.",
+        section="Alerts",
+    ),
+    Knob(
+        name="ALERT_REPEAT_SECONDS",
+        default="900",
+        read=readers.pause,
+        about="The same alert about the same thing is told once within this, in seconds.",
+    ),
+    Knob(
         name="MAX_NOTIONAL_PER_TRADE",
         default="25",
         read=readers.amount,

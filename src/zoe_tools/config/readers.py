@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -201,6 +202,14 @@ def url_of(secure: str, open_scheme: str) -> Callable[[str], str]:
         return text.rstrip("/")
 
     return read
+
+
+def command(text: str) -> tuple[str, ...]:
+    """A command and its words; its path is whole, because cron's PATH is another one."""
+    words = tuple(shlex.split(text))
+    if not words or not words[0].startswith("/"):
+        raise ValueError(f"{text!r} does not begin with the whole path of a program")
+    return words
 
 
 def database_url(text: str) -> str:

@@ -62,6 +62,8 @@ class Settings:
     kraken_futures_base_url: str
     kraken_tier: Tier
     backup_max_age_hours: Decimal
+    alert_exec: tuple[str, ...]
+    alert_repeat_seconds: float
     max_notional_per_trade: Decimal
     max_daily_notional: Decimal
     max_open_positions: int

@@ -6,6 +6,7 @@ EVENTS: tuple[str, ...] = (
     "API circuit breaker CLOSED",
     "API circuit breaker HALF-OPEN",
     "API circuit breaker OPENED",
+    "ALERT_FAILED",
     "CLOCK_FAR_OFF",
     "CORRUPTED_POSITION",
     "CYCLE_SUMMARY",

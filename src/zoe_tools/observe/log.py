@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -54,6 +55,12 @@ def event(logger: logging.Logger, name: str, severity: str, **fields: object) ->
         logger.log(level, name, extra={_EVENT: name, _FIELDS: fields})
 
 
+def event_of(record: logging.LogRecord) -> tuple[str, Mapping[str, object]] | None:
+    """The event that a line is, with its fields; None for a plain line."""
+    name = getattr(record, _EVENT, None)
+    return None if name is None else (name, getattr(record, _FIELDS, {}))
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line, keys sorted, secrets masked."""
 
@@ -78,7 +85,7 @@ class JsonLines(logging.Formatter):
             line = {key: REDACTOR.field(key, value) for key, value in fields.items()} | line
         if record.exc_info:
             line["traceback"] = REDACTOR.text(self.formatException(record.exc_info))
-        return json.dumps(line, sort_keys=True, ensure_ascii=False, default=_spelled)
+        return json.dumps(line, sort_keys=True, ensure_ascii=False, default=spelled)
 
 
 class PlainLines(logging.Formatter):
@@ -88,7 +95,7 @@ class PlainLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = getattr(record, _FIELDS, {})
         told = " ".join(
-            f"{key}={_spelled(REDACTOR.field(key, value))}" for key, value in fields.items()
+            f"{key}={spelled(REDACTOR.field(key, value))}" for key, value in fields.items()
         )
         line = f"{record.levelname.lower()}: {REDACTOR.text(record.getMessage())} {told}".rstrip()
         if record.exc_info:
@@ -174,7 +181,8 @@ def tear_down() -> None:
     root.propagate = True
 
 
-def _spelled(value: object) -> object:
+def spelled(value: object) -> object:
+    """The value as JSON may hold it."""
     match value:
         case Decimal():
             return plain(value)
