@@ -23,6 +23,8 @@ GOOD = Decision(symbol=BTC, action="enter", reason="why not", notional=d("5"))
         ({"notional": None}, ""),
         ({"symbol": ETH}, "decided on ETH/USD"),
         ({"action": "buy"}, "'buy' is no action"),
+        ({"urgency": "panic"}, ""),
+        ({"urgency": "soon"}, "'soon' is no urgency"),
         ({"strength": d("1.01")}, "strength"),
         ({"strength": d("-0.1")}, "strength"),
         ({"strength": Decimal("NaN")}, "strength"),

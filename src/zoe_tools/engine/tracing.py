@@ -154,6 +154,7 @@ def _fields(traced: Traced) -> dict[str, object]:
     if traced.decision is not None:
         fields["strength"] = traced.decision.strength
         fields["notional"] = traced.decision.notional
+        fields["urgency"] = traced.decision.urgency
         fields |= {name: value for name, value in traced.decision.features if name not in fields}
         fields["features"] = {
             each.name: {

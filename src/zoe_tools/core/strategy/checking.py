@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import get_args
 
-from zoe_tools.core.strategy.protocol import Action, Decision, MarketView
+from zoe_tools.core.strategy.protocol import Action, Decision, MarketView, Urgency
 from zoe_tools.domain.money import ONE, ZERO
 
 _ACTIONS = get_args(Action)
+_URGENCIES = get_args(Urgency)
 
 
 def problem_with(answer: object, view: MarketView) -> str:
@@ -19,6 +20,8 @@ def problem_with(answer: object, view: MarketView) -> str:
         return f"it was asked about {view.symbol}, and decided on {answer.symbol}"
     if answer.action not in _ACTIONS:
         return f"{answer.action!r} is no action"
+    if answer.urgency not in _URGENCIES:
+        return f"{answer.urgency!r} is no urgency"
     if not (_is_amount(answer.strength) and ZERO <= answer.strength <= ONE):
         return f"a strength of {answer.strength} is not between 0 and 1"
     if answer.notional is not None and not (
