@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from builders import BTC, ETH, NOON, d, make_instrument
 from zoe_tools.core.candles import CandleBuilder
@@ -191,3 +193,52 @@ def test_the_running_candle_of_the_venue_is_no_closed_one() -> None:
     over = book.repair(torn, [record(0, "100"), record(1, "101")], at(1.5))
     assert [each.opened_at for each in over] == [at(0)]
     assert {each.is_final for each in over} == {True}
+
+
+def truth(trades: list[PublicTrade], until: datetime) -> dict[datetime, Candle]:
+    """Every minute in which somebody traded and that is over, as the venue has it."""
+    builder = CandleBuilder(BTC, Timeframe.M1, price_decimals=1)
+    made = [builder.add(each) for each in trades]
+    made.append(builder.close_due(until))
+    return {each.opened_at: each for each in made if each is not None}
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.tuples(st.integers(0, 900), st.integers(90, 110)), max_size=60),
+    st.lists(st.integers(0, 900), max_size=8, unique=True),
+)
+def test_whatever_the_gaps_what_is_told_is_the_truth(
+    prints: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    """Second by second: the stream comes and goes, records are asked for when they are due."""
+    trades = [trade(second / 60, str(price)) for second, price in sorted(prints)]
+    book = make_book(history=30)
+    book.stream_is_up(at(0))
+    heard: list[Candle] = []
+    is_up = True
+    for second in sorted({*range(0, 1000, 10), *cuts, *(second for second, _ in prints)}):
+        now = at(second / 60)
+        if second in cuts:
+            is_up = not is_up
+            if is_up:
+                book.stream_is_up(now)
+            else:
+                book.stream_is_down()
+        for each in trades:
+            if each.traded_at == now and is_up:
+                book.add(each)
+        for torn in list(book.torn()):
+            if torn.symbol == BTC and torn.due_at <= now:
+                book.repair(
+                    torn, truth([t for t in trades if t.traded_at <= now], now).values(), now
+                )
+        heard.extend(book.take_closed(now))
+
+    true = truth(trades, at(1000 / 60))
+    assert [each for each in heard if each != true[each.opened_at]] == []
+    opened = [each.opened_at for each in heard]
+    assert opened == sorted(set(opened))
+    if is_up and BTC not in {each.symbol for each in book.torn()}:
+        shown = {each.opened_at: each for each in book.candles(BTC) if each.count}
+        assert shown == true
