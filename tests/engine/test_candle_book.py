@@ -203,6 +203,17 @@ def truth(trades: list[PublicTrade], until: datetime) -> dict[datetime, Candle]:
     return {each.opened_at: each for each in made if each is not None}
 
 
+def test_the_venue_s_trades_tell_its_time_too() -> None:
+    """A clock that is behind does not keep a candle waiting that is over by the venue's."""
+    book = make_book()
+    assert book.time_at(at(1)) == at(1)
+    book.add(trade(3, "100"))
+    book.add(trade(2, "100"))
+
+    assert book.time_at(at(1)) == at(3)
+    assert book.time_at(at(4)) == at(4)
+
+
 @settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 900), st.integers(90, 110)), max_size=60),

@@ -58,6 +58,7 @@ class CandleBook:
         self._closed: list[Candle] = []
         self._up_at: datetime | None = None
         self._gaps = 0
+        self._traded_at: datetime | None = None
         self._series = {
             symbol: _Series(
                 CandleBuilder(symbol, timeframe, price_decimals=instrument.price_decimals),
@@ -89,7 +90,12 @@ class CandleBook:
         """Fold one trade."""
         series = self._series.get(trade.symbol)
         if series is not None:
+            self._traded_at = max(trade.traded_at, self._traded_at or trade.traded_at)
             self._note(series, series.builder.add(trade))
+
+    def time_at(self, now: datetime) -> datetime:
+        """The venue's time: by the clock, or by its newest trade where that is ahead of it."""
+        return now if self._traded_at is None else max(now, self._traded_at)
 
     # --- what is closed --------------------------------------------------------------------------
 

@@ -55,9 +55,9 @@ class CandleKeeper:
                 self._news.clear()
                 await self._news.wait()
                 continue
-            left_s = (self._due(torn) - clock.now()).total_seconds()
+            left_s = (self._due(torn) - self._book.time_at(clock.now())).total_seconds()
             if left_s > 0:
-                await clock.sleep(min(left_s, self._parts.cadence.instruments_s))
+                await clock.sleep(min(left_s, self._parts.cadence.cycle_s))
                 continue
             await self._repair(torn)
             await clock.sleep(PACE_S)
@@ -67,7 +67,7 @@ class CandleKeeper:
 
     async def _repair(self, torn: Torn) -> None:
         timeframe = self._parts.strategy.timeframe
-        asked_at = self._parts.clock.now()
+        asked_at = self._book.time_at(self._parts.clock.now())
         try:
             recorded = await self._parts.venue.candles(torn.symbol, timeframe, torn.since)
         except VenueError as error:
