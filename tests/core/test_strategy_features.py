@@ -23,14 +23,13 @@ from zoe_tools.core.strategy.features import (
     SPREAD_WINDOW,
     VOLATILITY_WINDOW,
     VWAP_WINDOW,
-    Bar,
+    FloatCandle,
     NotEnoughHistory,
     adx_series,
     adx_strength,
     amihud_illiquidity,
     amihud_spike_z,
     attention_z,
-    bars_of,
     compute_features,
     corwin_schultz_of,
     corwin_schultz_spread,
@@ -38,6 +37,7 @@ from zoe_tools.core.strategy.features import (
     expected_move_pct,
     funding_feature,
     garman_klass_volatility,
+    in_floats,
     rsi,
     rsi_state,
     vwap_distance,
@@ -78,7 +78,7 @@ def test_attention_counts_standard_deviations_of_volume() -> None:
     volumes = ["9", "11"] * (ATTENTION_WINDOW // 2) + ["13"]
     candles = [hour(n, "100", volume=d(volume)) for n, volume in enumerate(volumes)]
 
-    assert attention_z(bars_of(candles)) == pytest.approx(3.0)
+    assert attention_z(in_floats(candles)) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("spread", ["0.001", "0.006", "0.02"])
@@ -87,12 +87,12 @@ def test_corwin_schultz_gives_back_the_spread_of_a_price_that_stands_still(sprea
     half = 100 * d(spread) / 2
     candles = [hour(n, "100", high=100 + half, low=100 - half) for n in range(SPREAD_WINDOW + 1)]
 
-    assert corwin_schultz_spread(bars_of(candles)) == pytest.approx(float(spread), rel=1e-9)
+    assert corwin_schultz_spread(in_floats(candles)) == pytest.approx(float(spread), rel=1e-9)
 
 
 def test_corwin_schultz_takes_beta_as_the_sum_of_both_days() -> None:
     """Ranges 2 % and 4 %: beta .0200007^2 + .0400053^2, gamma .0400053^2, alpha .0113976."""
-    first, second = bars_of(
+    first, second = in_floats(
         [
             hour(0, "100", high=d("101"), low=d("99")),
             hour(1, "100", high=d("102"), low=d("98")),
@@ -108,10 +108,10 @@ def test_corwin_schultz_has_its_sign_and_zero_in_the_mean() -> None:
         hour(n, str(101 + n), open=Decimal(100 + n), high=Decimal(101 + n), low=Decimal(100 + n))
         for n in range(SPREAD_WINDOW + 1)
     ]
-    bars = bars_of(candles)
+    history = in_floats(candles)
 
-    assert corwin_schultz_of(bars[0], bars[1]) < 0
-    assert corwin_schultz_spread(bars) == 0.0
+    assert corwin_schultz_of(history[0], history[1]) < 0
+    assert corwin_schultz_spread(history) == 0.0
 
 
 @pytest.mark.parametrize("gap", ["-7", "-0.5", "0.5", "7"])
@@ -123,8 +123,8 @@ def test_corwin_schultz_moves_a_day_back_that_began_elsewhere(gap: str) -> None:
     moved = hour(1, "100", high=low + 3, low=low)
     at_close = hour(1, "100", high=d("103") if up else d("100"), low=d("100") if up else d("97"))
 
-    assert corwin_schultz_of(*bars_of([first, moved])) == pytest.approx(
-        corwin_schultz_of(*bars_of([first, at_close]))
+    assert corwin_schultz_of(*in_floats([first, moved])) == pytest.approx(
+        corwin_schultz_of(*in_floats([first, at_close]))
     )
 
 
@@ -157,7 +157,7 @@ def test_corwin_schultz_is_the_papers(
         low, close, high = sorted(prices)
         candles.append(hour(number, str(close), high=Decimal(high), low=Decimal(low)))
 
-    assert corwin_schultz_of(*bars_of(candles)) == pytest.approx(
+    assert corwin_schultz_of(*in_floats(candles)) == pytest.approx(
         slow_corwin_schultz(*candles), abs=1e-9
     )
 
@@ -166,7 +166,7 @@ def test_garman_klass_annualises_by_the_candle_s_length() -> None:
     """Range 10 %, no body: 0.5 ln(1.1)^2 an hour, 8760 hours a year."""
     candles = [hour(n, "100", high=d("110")) for n in range(VOLATILITY_WINDOW)]
 
-    assert garman_klass_volatility(bars_of(candles)) == pytest.approx(6.307777, abs=1e-6)
+    assert garman_klass_volatility(in_floats(candles)) == pytest.approx(6.307777, abs=1e-6)
 
 
 def test_garman_klass_takes_the_body_off() -> None:
@@ -174,7 +174,7 @@ def test_garman_klass_takes_the_body_off() -> None:
     candles = [hour(n, "110", open=d("100"), low=d("100")) for n in range(VOLATILITY_WINDOW)]
     variance = (0.5 - (2 * math.log(2) - 1)) * math.log(1.1) ** 2
 
-    assert garman_klass_volatility(bars_of(candles)) == pytest.approx(math.sqrt(variance * 8760))
+    assert garman_klass_volatility(in_floats(candles)) == pytest.approx(math.sqrt(variance * 8760))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_rsi_has_three_states(steps: list[int], state: float) -> None:
     """Overbought 1, oversold 0, between one half; a price that stands still is between."""
     closes = [100 + sum(steps[:count]) for count in range(len(steps) + 1)]
 
-    assert rsi_state(bars_of(closing_at(*map(str, closes)))) == state
+    assert rsi_state(in_floats(closing_at(*map(str, closes)))) == state
 
 
 RSI_CLOSES = (
@@ -207,7 +207,7 @@ RSI_PUBLISHED = (
 def test_rsi_is_wilders_as_a_published_table_has_it() -> None:
     """The much copied example of 33 closes and 19 values, to the second decimal."""
     candles = closing_at(*RSI_CLOSES.split())
-    found = [rsi(bars_of(candles[:end])) for end in range(RSI_WINDOW + 1, len(candles) + 1)]
+    found = [rsi(in_floats(candles[:end])) for end in range(RSI_WINDOW + 1, len(candles) + 1)]
 
     assert " ".join(f"{each:.2f}" for each in found) == RSI_PUBLISHED
 
@@ -217,24 +217,24 @@ def test_vwap_distance_weighs_by_volume() -> None:
     candles = [*closing_at("100", "100", "100", "100"), hour(4, "110", volume=d("60"))]
 
     assert len(candles) == VWAP_WINDOW
-    assert vwap_distance(bars_of(candles)) == pytest.approx(110 / 106 - 1)
+    assert vwap_distance(in_floats(candles)) == pytest.approx(110 / 106 - 1)
 
 
 def test_adx_of_a_straight_climb_is_full_and_of_a_flat_market_none() -> None:
     """All movement is upward: 100 / 60. No movement: 0."""
     count = 2 * ADX_WINDOW
-    climb = bars_of(closing_at(*(str(100 + n) for n in range(count))))
+    climb = in_floats(closing_at(*(str(100 + n) for n in range(count))))
 
     assert adx_strength(climb) == pytest.approx(100 / 60)
-    assert adx_strength(bars_of(closing_at(*["100"] * count))) == 0.0
+    assert adx_strength(in_floats(closing_at(*["100"] * count))) == 0.0
 
 
-def slow_adx(bars: Sequence[Bar]) -> float:
+def slow_adx(history: Sequence[FloatCandle]) -> float:
     """By the book: running totals less a fourteenth, and the index smoothed thirteen to one."""
     window = ADX_WINDOW
     plus, minus, ranges = [], [], []
-    for number in range(1, len(bars)):
-        now, before = bars[number], bars[number - 1]
+    for number in range(1, len(history)):
+        now, before = history[number], history[number - 1]
         up, down = now.high - before.high, before.low - now.low
         plus.append(up if up > 0 and up > down else 0.0)
         minus.append(down if down > 0 and down > up else 0.0)
@@ -263,10 +263,10 @@ def test_adx_is_wilders(prices: list[tuple[int, int, int]]) -> None:
     for number, each in enumerate(prices):
         low, close, high = sorted(each)
         candles.append(hour(number, str(close), high=Decimal(high), low=Decimal(low)))
-    bars = bars_of(candles)
+    history = in_floats(candles)
 
-    assert adx_series(bars)[-1] == pytest.approx(slow_adx(bars), abs=1e-6)
-    assert len(adx_series(bars)) == len(bars) - 2 * ADX_WINDOW + 1
+    assert adx_series(history)[-1] == pytest.approx(slow_adx(history), abs=1e-6)
+    assert len(adx_series(history)) == len(history) - 2 * ADX_WINDOW + 1
 
 
 def test_efficiency_is_the_net_move_over_the_path() -> None:
@@ -274,7 +274,7 @@ def test_efficiency_is_the_net_move_over_the_path() -> None:
     up_and_down = [1, 1, 1, 1, -1, 1, 1, 1, -1, 1]
     closes = [str(100 + sum(up_and_down[:count])) for count in range(EFFICIENCY_WINDOW + 1)]
 
-    assert efficiency_ratio(bars_of(closing_at(*closes))) == pytest.approx(0.6)
+    assert efficiency_ratio(in_floats(closing_at(*closes))) == pytest.approx(0.6)
 
 
 def traded(*impacts: float) -> list[Candle]:
@@ -289,23 +289,23 @@ def traded(*impacts: float) -> list[Candle]:
 
 def test_amihud_sees_a_move_on_little_money() -> None:
     """Impact per dollar: 15 times 1 and 15 times 3 before, so mean 2, deviation 1; 7 is 5 away."""
-    bars = bars_of(traded(*[1, 3] * (AMIHUD_WINDOW // 2), 7))
+    history = in_floats(traded(*[1, 3] * (AMIHUD_WINDOW // 2), 7))
 
-    assert amihud_spike_z(bars) == pytest.approx(5.0, abs=1e-9)
+    assert amihud_spike_z(history) == pytest.approx(5.0, abs=1e-9)
 
 
 def test_amihud_is_the_mean_impact_of_a_million() -> None:
     """31 candles, 16 of 1e-9 a dollar and 15 of 3e-9: 61e-9 / 31 by a million."""
-    bars = bars_of(traded(*[1e-9, 3e-9] * (AMIHUD_WINDOW // 2), 1e-9))
+    history = in_floats(traded(*[1e-9, 3e-9] * (AMIHUD_WINDOW // 2), 1e-9))
 
-    assert amihud_illiquidity(bars) == pytest.approx(61e-3 / 31)
+    assert amihud_illiquidity(history) == pytest.approx(61e-3 / 31)
 
 
 def test_amihud_leaves_out_what_was_not_traded() -> None:
     """An hour without trades has no impact at all; without one in the newest, there is no spike."""
-    bars = bars_of(traded(*[1, 3, 0] * (AMIHUD_WINDOW // 3), 2))
-    assert amihud_illiquidity(bars) == pytest.approx(2e6)
-    assert amihud_spike_z(bars) == pytest.approx(0.0, abs=1e-9)
+    history = in_floats(traded(*[1, 3, 0] * (AMIHUD_WINDOW // 3), 2))
+    assert amihud_illiquidity(history) == pytest.approx(2e6)
+    assert amihud_spike_z(history) == pytest.approx(0.0, abs=1e-9)
 
     silent = by_name(traded(*[1, 3] * (AMIHUD_WINDOW // 2), 0))
     assert silent["amihud_spike_z"].quality == "failed"
@@ -316,14 +316,14 @@ def test_the_expected_move_is_clamped(high: str, expected: float) -> None:
     """Between 0.3 and 15 percent a day."""
     candles = [hour(n, "100", high=Decimal(high)) for n in range(VOLATILITY_WINDOW)]
 
-    assert expected_move_pct(bars_of(candles)) == expected
+    assert expected_move_pct(in_floats(candles)) == expected
 
 
 def test_the_expected_move_is_a_day_s_volatility_times_root_two() -> None:
     """0.5 % an hour: sqrt(0.5) ln(1.005) sqrt(24) sqrt(2) = 2.4434 %."""
     candles = [hour(n, "100", high=d("100.5")) for n in range(VOLATILITY_WINDOW)]
 
-    assert expected_move_pct(bars_of(candles)) == pytest.approx(
+    assert expected_move_pct(in_floats(candles)) == pytest.approx(
         100 * math.log(1.005) * math.sqrt(24)
     )
 
@@ -345,13 +345,13 @@ def test_the_expected_move_is_a_day_s_volatility_times_root_two() -> None:
     ],
 )
 def test_too_short_a_history_is_missing_not_zero(
-    function: Callable[[Sequence[Bar]], float], needs: int
+    function: Callable[[Sequence[FloatCandle]], float], needs: int
 ) -> None:
     """One candle less than the window: the feature says how many of how many there are."""
     candles = closing_at(*["100"] * (needs - 1))
 
     with pytest.raises(NotEnoughHistory, match=f"{needs - 1} of {needs} candles"):
-        function(bars_of(candles))
+        function(in_floats(candles))
     assert needs <= HISTORY
     feature = by_name(candles)[function.__name__]
     assert (feature.value, feature.quality) == (None, "missing")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoe_tools.core.strategy.features import Bar
+from zoe_tools.core.strategy.features import FloatCandle
 from zoe_tools.core.strategy.regime import (
     MINIMUM_DWELL,
     REGIME_WINDOW,
@@ -121,14 +121,15 @@ def test_a_regime_stays_at_least_the_dwell(closes: list[Signs]) -> None:
 
 def test_the_closes_alone_make_the_signs() -> None:
     """One for each close of the window, the newest last; what cannot be told is None."""
-    bars = [
-        Bar(100.0, 101.0, 99.0, 100.0 + math.sin(n), 100.0, 10.0 + n % 3, 1.0) for n in range(60)
+    history = [
+        FloatCandle(100.0, 101.0, 99.0, 100.0 + math.sin(n), 100.0, 10.0 + n % 3, 1.0)
+        for n in range(60)
     ]
-    signs = signs_of(bars)
+    signs = signs_of(history)
 
     assert len(signs) == REGIME_WINDOW
     assert None not in (signs[-1].volatility, signs[-1].impact_z, signs[-1].strength)
-    assert signs_of(bars[:1]) == (Signs(),)
+    assert signs_of(history[:1]) == (Signs(),)
 
 
 def test_no_size_is_left_in_a_crash() -> None:

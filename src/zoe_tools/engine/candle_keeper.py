@@ -23,9 +23,9 @@ PACE_S = 1.0
 """Venue seconds between two calls: others are more urgent."""
 
 ASK_AGAIN_S = 15.0
-"""After a failure; twice as long after each further one."""
+"""After a failure; twice as long after each further one, up to a minute."""
 
-LATEST_S = 300.0
+LATEST_S = 60.0
 SOURCE = "kraken OHLC"
 
 

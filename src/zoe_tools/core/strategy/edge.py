@@ -15,9 +15,9 @@ from zoe_tools.core.strategy.churn import churn_refusal, consecutive_losses
 from zoe_tools.core.strategy.edge_rules import EdgeRules
 from zoe_tools.core.strategy.features import (
     HISTORY,
-    bars_of,
     compute_features,
     funding_feature,
+    in_floats,
 )
 from zoe_tools.core.strategy.protocol import Decision, Feature, MarketView
 from zoe_tools.core.strategy.regime import (
@@ -77,7 +77,7 @@ class EdgeStrategy:
             return Decision(symbol=view.symbol, action="hold", reason="no candle has closed yet")
         funding = funding_feature(view.funding, view.now, self.rules.funding_stale_s)
         seen = (*compute_features(view.candles, view.now), funding)
-        standing = regime_over(signs_of(bars_of(view.candles)))
+        standing = regime_over(signs_of(in_floats(view.candles)))
         if view.position is not None:
             return self._leave(view, standing, seen)
         return self._enter(view, standing, seen)

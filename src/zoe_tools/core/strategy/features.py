@@ -41,7 +41,7 @@ _CS_DENOMINATOR = 3 - 2 * math.sqrt(2)
 _PER_MILLION = 1e6
 
 
-class Bar(NamedTuple):
+class FloatCandle(NamedTuple):
     """A closed candle in floats; `hours` is its length."""
 
     open: float
@@ -57,10 +57,10 @@ class NotEnoughHistory(ValueError):
     """The window reaches further back than the candles do."""
 
 
-def bars_of(candles: Sequence[Candle]) -> tuple[Bar, ...]:
+def in_floats(candles: Sequence[Candle]) -> tuple[FloatCandle, ...]:
     """The newest `HISTORY` candles, oldest first."""
     return tuple(
-        Bar(
+        FloatCandle(
             float(each.open),
             float(each.high),
             float(each.low),
@@ -87,8 +87,8 @@ def compute_features(candles: Sequence[Candle], now: datetime | None = None) -> 
             Feature(name=name, value=None, as_of=as_of, quality="stale", note=note)
             for name, _ in FUNCTIONS
         )
-    bars = bars_of(candles)
-    return tuple(_feature(name, function, bars, as_of) for name, function in FUNCTIONS)
+    history = in_floats(candles)
+    return tuple(_feature(name, function, history, as_of) for name, function in FUNCTIONS)
 
 
 def funding_feature(view: FundingView | None, now: datetime, stale_s: float) -> Feature:
@@ -125,10 +125,13 @@ def funding_feature(view: FundingView | None, now: datetime, stale_s: float) -> 
 
 
 def _feature(
-    name: str, function: Callable[[Sequence[Bar]], float], bars: Sequence[Bar], at: datetime
+    name: str,
+    function: Callable[[Sequence[FloatCandle]], float],
+    history: Sequence[FloatCandle],
+    at: datetime,
 ) -> Feature:
     try:
-        value = function(bars)
+        value = function(history)
     except NotEnoughHistory as error:
         return Feature(name=name, value=None, as_of=at, quality="missing", note=str(error))
     except (ZeroDivisionError, ValueError, OverflowError) as error:
@@ -138,10 +141,10 @@ def _feature(
     return Feature(name=name, value=value, as_of=at)
 
 
-def _last(bars: Sequence[Bar], count: int) -> Sequence[Bar]:
-    if len(bars) < count:
-        raise NotEnoughHistory(f"{len(bars)} of {count} candles")
-    return bars[-count:]
+def _last(history: Sequence[FloatCandle], count: int) -> Sequence[FloatCandle]:
+    if len(history) < count:
+        raise NotEnoughHistory(f"{len(history)} of {count} candles")
+    return history[-count:]
 
 
 def _z(values: Sequence[float]) -> float:
@@ -156,21 +159,21 @@ def _z(values: Sequence[float]) -> float:
 # --- attention and cost --------------------------------------------------------------------------
 
 
-def attention_z(bars: Sequence[Bar]) -> float:
+def attention_z(history: Sequence[FloatCandle]) -> float:
     """How unusual the newest volume is against the window before it, in standard deviations."""
-    return _z([each.volume for each in _last(bars, ATTENTION_WINDOW + 1)])
+    return _z([each.volume for each in _last(history, ATTENTION_WINDOW + 1)])
 
 
-def corwin_schultz_spread(bars: Sequence[Bar]) -> float:
+def corwin_schultz_spread(history: Sequence[FloatCandle]) -> float:
     """The spread implied by highs and lows: the mean over all neighbours of the window.
 
     An estimate below zero counts as zero before the mean is taken, as the authors do.
     """
-    pairs = itertools.pairwise(_last(bars, SPREAD_WINDOW + 1))
+    pairs = itertools.pairwise(_last(history, SPREAD_WINDOW + 1))
     return fmean(max(0.0, corwin_schultz_of(first, second)) for first, second in pairs)
 
 
-def corwin_schultz_of(first: Bar, second: Bar) -> float:
+def corwin_schultz_of(first: FloatCandle, second: FloatCandle) -> float:
     """What two neighbours imply, with its sign; beta is the sum of both squares.
 
     Where the second began away from the first's close, as over a night, it is moved back by the
@@ -185,28 +188,28 @@ def corwin_schultz_of(first: Bar, second: Bar) -> float:
     return 2 * (math.exp(alpha) - 1) / (1 + math.exp(alpha))
 
 
-def amihud_illiquidity(bars: Sequence[Bar]) -> float:
+def amihud_illiquidity(history: Sequence[FloatCandle]) -> float:
     """How far the price moves per million of money, on the window's mean; no trade tells nothing.
 
     As a fraction: 0.01 is one percent.
     """
-    impacts = [each for each in _impacts(bars) if each is not None]
+    impacts = [each for each in _impacts(history) if each is not None]
     if not impacts:
         raise ValueError("nothing was traded")
     return fmean(impacts) * _PER_MILLION
 
 
-def amihud_spike_z(bars: Sequence[Bar]) -> float:
+def amihud_spike_z(history: Sequence[FloatCandle]) -> float:
     """How unusual the newest price impact is against the window's, in standard deviations."""
-    impacts = _impacts(bars)
+    impacts = _impacts(history)
     if impacts[-1] is None:
         raise ValueError("nothing was traded in the newest candle")
     return _z([each for each in impacts if each is not None])
 
 
-def _impacts(bars: Sequence[Bar]) -> list[float | None]:
+def _impacts(history: Sequence[FloatCandle]) -> list[float | None]:
     """Return from close to close per unit of money; None of a candle without trades."""
-    window = _last(bars, AMIHUD_WINDOW + 2)
+    window = _last(history, AMIHUD_WINDOW + 2)
     return [
         abs(latest.close / before.close - 1) / (latest.volume * latest.vwap)
         if latest.volume
@@ -218,31 +221,31 @@ def _impacts(bars: Sequence[Bar]) -> list[float | None]:
 # --- volatility ----------------------------------------------------------------------------------
 
 
-def garman_klass_volatility(bars: Sequence[Bar]) -> float:
+def garman_klass_volatility(history: Sequence[FloatCandle]) -> float:
     """Annualised volatility."""
-    window = _last(bars, VOLATILITY_WINDOW)
+    window = _last(history, VOLATILITY_WINDOW)
     per_year = _SECONDS_PER_YEAR / (window[-1].hours * 3600)
     variance = fmean(_garman_klass_variance(each) for each in window)
     return math.sqrt(max(0.0, variance) * per_year)
 
 
-def _garman_klass_variance(bar: Bar) -> float:
+def _garman_klass_variance(bar: FloatCandle) -> float:
     body = math.log(bar.close / bar.open)
     return 0.5 * math.log(bar.high / bar.low) ** 2 - (2 * math.log(2) - 1) * body**2
 
 
-def expected_move_pct(bars: Sequence[Bar]) -> float:
+def expected_move_pct(history: Sequence[FloatCandle]) -> float:
     """The move to expect over a day, in percent, clamped to 0.3 to 15."""
-    daily = garman_klass_volatility(bars) / math.sqrt(_DAYS_PER_YEAR)
+    daily = garman_klass_volatility(history) / math.sqrt(_DAYS_PER_YEAR)
     return min(15.0, max(0.3, daily * math.sqrt(2) * 100))
 
 
 # --- trend ---------------------------------------------------------------------------------------
 
 
-def rsi(bars: Sequence[Bar]) -> float:
+def rsi(history: Sequence[FloatCandle]) -> float:
     """Wilder's relative strength index, 0 to 100; 50 for a price that stands still."""
-    closes = [each.close for each in bars]
+    closes = [each.close for each in history]
     if len(closes) <= RSI_WINDOW:
         raise NotEnoughHistory(f"{len(closes)} of {RSI_WINDOW + 1} candles")
     moves = [later - earlier for earlier, later in itertools.pairwise(closes)]
@@ -251,17 +254,17 @@ def rsi(bars: Sequence[Bar]) -> float:
     return 100 * gain / (gain + loss) if gain + loss else 50.0
 
 
-def rsi_state(bars: Sequence[Bar]) -> float:
+def rsi_state(history: Sequence[FloatCandle]) -> float:
     """0 where RSI is below 30, 1 above 70, one half between."""
-    value = rsi(bars)
+    value = rsi(history)
     if value < _RSI_LOW:
         return 0.0
     return 1.0 if value > _RSI_HIGH else 0.5
 
 
-def vwap_distance(bars: Sequence[Bar]) -> float:
+def vwap_distance(history: Sequence[FloatCandle]) -> float:
     """How far the close is above the window's volume-weighted price, as a fraction."""
-    window = _last(bars, VWAP_WINDOW)
+    window = _last(history, VWAP_WINDOW)
     volume = sum(each.volume for each in window)
     if volume == 0:
         raise ValueError("nothing was traded")
@@ -269,21 +272,21 @@ def vwap_distance(bars: Sequence[Bar]) -> float:
     return window[-1].close / vwap - 1
 
 
-def adx_strength(bars: Sequence[Bar]) -> float:
+def adx_strength(history: Sequence[FloatCandle]) -> float:
     """Wilder's ADX divided by 60."""
-    series = adx_series(bars)
+    series = adx_series(history)
     if not series:
-        raise NotEnoughHistory(f"{len(bars)} of {2 * ADX_WINDOW} candles")
+        raise NotEnoughHistory(f"{len(history)} of {2 * ADX_WINDOW} candles")
     return series[-1] / _ADX_UNIT
 
 
-def adx_series(bars: Sequence[Bar]) -> list[float]:
+def adx_series(history: Sequence[FloatCandle]) -> list[float]:
     """Wilder's ADX, 0 to 100, of the newest closes: the first is that of candle `2 * ADX_WINDOW`.
 
     Directional movement and true range are smoothed as he does it, and so are the indices.
     """
     ups, downs, ranges = [], [], []
-    for before, latest in itertools.pairwise(bars):
+    for before, latest in itertools.pairwise(history):
         rise, fall = latest.high - before.high, before.low - latest.low
         ups.append(rise if rise > max(fall, 0.0) else 0.0)
         downs.append(fall if fall > max(rise, 0.0) else 0.0)
@@ -314,16 +317,16 @@ def _wilder(values: Sequence[float], window: int) -> list[float]:
     return averages
 
 
-def efficiency_ratio(bars: Sequence[Bar]) -> float:
+def efficiency_ratio(history: Sequence[FloatCandle]) -> float:
     """Net move divided by the path walked, 0 to 1."""
-    closes = [each.close for each in _last(bars, EFFICIENCY_WINDOW + 1)]
+    closes = [each.close for each in _last(history, EFFICIENCY_WINDOW + 1)]
     path = sum(abs(later - earlier) for earlier, later in itertools.pairwise(closes))
     if path == 0:
         raise ZeroDivisionError("the price stood still")
     return abs(closes[-1] - closes[0]) / path
 
 
-FUNCTIONS: tuple[tuple[str, Callable[[Sequence[Bar]], float]], ...] = (
+FUNCTIONS: tuple[tuple[str, Callable[[Sequence[FloatCandle]], float]], ...] = (
     ("attention_z", attention_z),
     ("corwin_schultz_spread", corwin_schultz_spread),
     ("garman_klass_volatility", garman_klass_volatility),

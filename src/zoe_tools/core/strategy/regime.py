@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from zoe_tools.core.strategy.features import (
-    Bar,
+    FloatCandle,
     NotEnoughHistory,
     adx_series,
     amihud_spike_z,
@@ -114,13 +114,13 @@ def wished_regime(current: Regime, signs: Signs) -> Regime:
     return Regime.LOW_VOL_BULL if is_bull else Regime.TRANSITION
 
 
-def signs_of(bars: Sequence[Bar]) -> tuple[Signs, ...]:
+def signs_of(history: Sequence[FloatCandle]) -> tuple[Signs, ...]:
     """What each of the newest `REGIME_WINDOW` closes shows, oldest first."""
-    strengths = [each / _ADX_UNIT for each in adx_series(bars)]
-    behind = len(bars) - len(strengths)
+    strengths = [each / _ADX_UNIT for each in adx_series(history)]
+    behind = len(history) - len(strengths)
     found = []
-    for end in range(max(1, len(bars) - REGIME_WINDOW + 1), len(bars) + 1):
-        known = bars[:end]
+    for end in range(max(1, len(history) - REGIME_WINDOW + 1), len(history) + 1):
+        known = history[:end]
         found.append(
             Signs(
                 volatility=_told(garman_klass_volatility, known),
@@ -132,8 +132,10 @@ def signs_of(bars: Sequence[Bar]) -> tuple[Signs, ...]:
     return tuple(found)
 
 
-def _told(function: Callable[[Sequence[Bar]], float], bars: Sequence[Bar]) -> float | None:
+def _told(
+    function: Callable[[Sequence[FloatCandle]], float], history: Sequence[FloatCandle]
+) -> float | None:
     try:
-        return function(bars)
+        return function(history)
     except (NotEnoughHistory, ZeroDivisionError, ValueError, OverflowError):
         return None
