@@ -151,6 +151,7 @@ class Bench:
             facts = asyncio.run(desk.recover(after_s=LAG_S))
             found += facts.after_recovery(orders)
         found += facts.of_the_books(orders)
+        found += facts.of_the_groups(orders)
         # What the plan still lacks is done by resuming it, and by nothing else.
         self._exchange.arm(())
         facts = asyncio.run(desk.resume(plan))
@@ -158,6 +159,7 @@ class Bench:
         found += facts.after_recovery(orders)
         found += facts.after_resume(plan, orders)
         found += facts.of_the_books(orders)
+        found += facts.of_the_groups(orders)
         violations = tuple(dict.fromkeys(found))
         return Verdict(case=case, place=place, moments=moments, violations=violations)
 

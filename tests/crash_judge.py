@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from decimal import Decimal
 from crash_exchange import Seen
 from zoe_tools.core.audit_verify import AuditEvidence, AuditReport, verify
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.plan import (
@@ -42,6 +43,7 @@ class Facts:
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
     positions: tuple[Position, ...]
+    groups: tuple[IntentGroup, ...]
     state: TradingState
     audit: AuditReport
 
@@ -54,6 +56,7 @@ class Facts:
             orders=transaction.orders(),
             fills=transaction.fills(),
             positions=transaction.positions(),
+            groups=transaction.groups.since(None),
             state=transaction.trading_state(),
             audit=_verified(transaction),
         )
@@ -117,7 +120,12 @@ class Facts:
             case CancelOrder(venue_order_id=venue_order_id):
                 is_done = not known[venue_order_id].is_open
             case AmendOrder(amendment=change):
-                is_done = known[change.venue_order_id].trigger_price == change.trigger_price
+                now = known[change.venue_order_id]
+                asked = (
+                    (change.trigger_price, now.trigger_price),
+                    (change.limit_price, now.limit_price),
+                )
+                is_done = all(wanted in (None, seen) for wanted, seen in asked)
             case AdoptPosition(position=adopted):
                 is_done = [each.position_id for each in self.positions].count(
                     adopted.position_id
@@ -148,6 +156,36 @@ class Facts:
         for record in self.orders:
             if record.venue_order_id is None and not record.status.is_terminal:
                 yield f"our order {record.client_order_id} is {record.status} nowhere"
+
+    def of_the_groups(self, venue: Sequence[Seen]) -> Iterator[str]:
+        """Of an intent group one order works at most, and no more than its target may fill."""
+        known = {each.venue_order_id: each for each in venue}
+        for group in self.groups:
+            own = [each for each in self.orders if each.group_id == group.group_id]
+            there = [known[name] for each in own if (name := str(each.venue_order_id)) in known]
+            working = [each for each in there if each.is_open]
+            may_fill = sum((each.quantity if each.is_open else each.filled for each in there), ZERO)
+            if len(working) > 1 or may_fill > group.target_quantity:
+                yield f"{group.group_id}: {len(working)} orders work, {may_fill} may fill"
+            yield from self._uncounted(own, known)
+
+    def _uncounted(self, own: Sequence[OrderRecord], known: Mapping[str, Seen]) -> Iterator[str]:
+        """What the exchange has repriced is counted as an attempt, and the clock runs."""
+        for each in own:
+            seen = known.get(str(each.venue_order_id))
+            if seen is None or not seen.is_open:
+                continue
+            amended = [
+                intent
+                for intent in self.intents
+                if intent.kind is IntentKind.AMEND
+                and intent.venue_order_id == each.venue_order_id
+                and intent.state is IntentState.CONFIRMED
+            ]
+            if amended and each.replace_count != 1:
+                yield f"{each.venue_order_id} was repriced, and that is not counted"
+            if each.next_action_at is None:
+                yield f"{each.venue_order_id} works, and nothing says when to look at it"
 
     def _placed(self, intent: Intent, count: int) -> Iterator[str]:
         expected = 1 if intent.state is IntentState.CONFIRMED else 0
@@ -187,7 +225,11 @@ def _changed(intent: Intent, order: Seen | None) -> Iterator[str]:
     if intent.kind is IntentKind.CANCEL:
         is_done = not order.is_open
     else:
-        asked = json.loads(intent.payload)["amendment"]["trigger_price"]
-        is_done = order.trigger_price == Decimal(asked)
+        change = json.loads(intent.payload)["amendment"]
+        asked = (
+            (change["trigger_price"], order.trigger_price),
+            (change["limit_price"], order.limit_price),
+        )
+        is_done = all(each is None or Decimal(each) == seen for each, seen in asked)
     if is_done is not (intent.state is IntentState.CONFIRMED):
         yield f"{intent.state} {intent.kind}: the order is {order}: {intent.evidence}"

@@ -137,6 +137,11 @@ class Mutant:
     kills: int = 0
 
 
+def repricing_not_counted() -> None:
+    """The order desk would begin its ladder anew after each restart."""
+    _put(journal, "repriced_by", lambda record, *_: record)
+
+
 MUTANTS: dict[str, Mutant] = {
     "no commit before the send": Mutant(
         breaks=no_commit_before_the_send, plan="entry", fault="none", kills=24
@@ -147,5 +152,6 @@ MUTANTS: dict[str, Mutant] = {
     "conclusion after one empty answer": Mutant(
         breaks=one_empty_answer_is_enough, plan="entry", fault="unseen"
     ),
+    "repricing not counted": Mutant(breaks=repricing_not_counted, plan="reprice", fault="none"),
     "no token check": Mutant(breaks=no_token_check, plan="entry", fault="lease-lost"),
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from builders import BTC, ETH, d, make_position, make_request, make_stop_request
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import GroupId, PositionId
+from zoe_tools.domain.intent_group import Style, Ticket
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderAmendment, OrderType
 from zoe_tools.domain.plan import (
@@ -23,7 +25,18 @@ from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 
 HOUR = timedelta(hours=1)
-NAMES = ("entry", "market", "stop", "amend", "cancel", "store", "replace", "several")
+NAMES = (
+    "entry",
+    "market",
+    "stop",
+    "amend",
+    "cancel",
+    "store",
+    "reprice",
+    "renewal",
+    "replace",
+    "several",
+)
 """Every plan, the cheapest first."""
 
 _QUANTITY = d("0.001")
@@ -35,6 +48,8 @@ def before(name: str) -> tuple[Callable[[Snapshot], Step], ...]:
         "stop": (_filled,),
         "amend": (_filled, _protected),
         "cancel": (_resting,),
+        "reprice": (_grouped,),
+        "renewal": (_grouped, _making_room),
         "replace": (_filled, _protected),
         "several": (_filled, _protected, _resting),
     }
@@ -50,6 +65,8 @@ def plan_named(name: str, snapshot: Snapshot) -> Plan:
         "amend": lambda seen: (_raised(seen),),
         "cancel": lambda seen: (_cancelled(seen),),
         "store": lambda _: (_adopted(), _paused()),
+        "reprice": lambda seen: (_repriced(seen),),
+        "renewal": lambda seen: (_renewed(seen),),
         "replace": lambda seen: (_stop_cancelled(seen), _protected(seen)),
         "several": lambda seen: (
             _adopted(),
@@ -127,6 +144,47 @@ def _cancelled(snapshot: Snapshot) -> Step:
         reason="test",
         client_order_id=order.client_order_id,
     )
+
+
+def _grouped(_: Snapshot) -> Step:
+    """An entry that the order desk looks after."""
+    return replace(place_limit("69000.0"), ticket=_ticket())
+
+
+def _ticket(group_id: GroupId | None = None, attempt: int = 0) -> Ticket:
+    return Ticket(
+        style=Style.NORMAL,
+        target_quantity=_QUANTITY,
+        ttl_s=d("60"),
+        group_id=group_id,
+        attempt=attempt,
+        arrival_bid=d("70000.0"),
+        arrival_ask=d("70000.1"),
+        worst_price=d("70500.0"),
+    )
+
+
+def _repriced(snapshot: Snapshot) -> Step:
+    """Between the amendment and its ack anything may happen."""
+    order = _order(snapshot, "entry")
+    assert order.venue_order_id is not None
+    change = OrderAmendment(
+        venue_order_id=order.venue_order_id, symbol=BTC, limit_price=d("69100.0")
+    )
+    return AmendOrder(amendment=change, reason="test", purpose="entry", attempt=1)
+
+
+def _making_room(snapshot: Snapshot) -> Step:
+    cancel = _cancelled(snapshot)
+    assert isinstance(cancel, CancelOrder)
+    return replace(cancel, is_renewal=True)
+
+
+def _renewed(snapshot: Snapshot) -> Step:
+    """After the cancel, the rest: and again only if it is proved that it never came."""
+    (group,) = snapshot.groups
+    step = place_limit("69100.0")
+    return replace(step, ticket=_ticket(group.group_id, attempt=1))
 
 
 def _stop_cancelled(snapshot: Snapshot) -> Step:

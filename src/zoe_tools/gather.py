@@ -186,6 +186,7 @@ async def gather_store(
             given_up=transaction.given_up(),
             targets=transaction.targets(),
             targets_retold=transaction.targets_retold(),
+            groups=transaction.groups.active(),
             orders=orders,
             recent_orders=tuple(each for each in orders if each.created_at >= now - RECENT),
             recorded_fills=transaction.fills(),

@@ -43,8 +43,8 @@ def test_decisions_are_listed_with_what_they_came_to(tmp_path: Path) -> None:
         text = out.getvalue()
 
         assert code == 0
-        assert "entry normal" in text
-        assert "1 decisions, 0 at work; 1 filled (100.00 % of those over)" in text
+        assert " entry " in text
+        assert "1 decision, 0 at work; 1 filled (100.00 % of those over)" in text
         assert desk.venue.calls == []
         empty = command_io(desk, "monitor-trade-execution")
         await _look(empty[0], empty[1].printer(), Policy(), symbol="ETH-USD")

@@ -59,7 +59,7 @@ def test_told_to_end_it_ends_at_once_and_says_what_it_found(told: signal.Signals
         said, _ = matrix.communicate(timeout=PATIENCE_S)
 
     assert matrix.returncode == 1
-    assert "ended early: 0 of 80 columns are whole" in said
+    assert "ended early: 0 of 100 columns are whole" in said
     assert "0 violations" in said
     wait_until(lambda: not processes_with(name))
 

@@ -21,6 +21,7 @@ from zoe_tools.core.trade_costs import TradeCost
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED
+from zoe_tools.domain.words import counted
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.store.store import Transaction
@@ -28,6 +29,7 @@ from zoe_tools.store.store import Transaction
 _A_DAY = "1d"
 _FINDINGS = 3
 _SHOWN = 20
+_WIDE = 100
 FOLLOW_S = 5.0
 """Seconds between two looks of `--follow`."""
 
@@ -119,41 +121,34 @@ def _show(
         _show_groups(printer, costs)
         _show_sums(printer, report)
     for each in report.rejects:
-        printer.wrapped("", f"refused by the venue {each.count} times: {each.code}")
+        printer.wrapped("", f"refused by the venue, {counted(each.count, 'time')}: {each.code}")
     for finding in report.findings:
         printer.wrapped("", f"FINDING {finding}")
 
 
 def _show_groups(printer: Printer, costs: Sequence[TradeCost]) -> None:
-    columns = (
-        "!decided (UTC)",
-        "!instrument",
-        "what",
-        "!filled",
-        "!of",
-        "!bps",
-        "!seconds",
-        "reprices",
-        "ended",
-    )
-    printer.table(columns, [_row(each) for each in costs[:_SHOWN]])
+    is_narrow = printer.width < _WIDE
+    columns = ["!decided (UTC)", "!instrument", "what", "!filled", "!bps", "!seconds", "ended"]
+    if not is_narrow:
+        columns += ["!of", "reprices"]
+    shown = [_row(each, is_narrow=is_narrow) for each in costs[:_SHOWN]]
+    printer.table(tuple(columns), shown)
     if len(costs) > _SHOWN:
         printer.line(f"... and {len(costs) - _SHOWN} older ones: --json tells all of them.")
     printer.line()
 
 
-def _row(cost: TradeCost) -> tuple[str, ...]:
-    return (
+def _row(cost: TradeCost, *, is_narrow: bool) -> tuple[str, ...]:
+    told = (
         f"{cost.decided_at:%m-%d %H:%M:%S}",
         cost.symbol,
-        f"{cost.purpose} {cost.style.value}",
+        cost.purpose if is_narrow else f"{cost.purpose} {cost.style.value}",
         number(cost.filled_quantity),
-        number(cost.target_quantity),
         "-" if cost.slippage_bps is None else f"{cost.slippage_bps:f}",
         "-" if cost.last_fill_s is None else f"{cost.last_fill_s:f}",
-        str(cost.reprices),
         "works" if cost.ending is None else cost.ending.value,
     )
+    return told if is_narrow else (*told, number(cost.target_quantity), str(cost.reprices))
 
 
 def _show_sums(printer: Printer, report: ExecutionReport) -> None:
@@ -161,8 +156,9 @@ def _show_sums(printer: Printer, report: ExecutionReport) -> None:
     maker = "-" if report.maker_share_pct is None else f"{report.maker_share_pct:f} %"
     printer.wrapped(
         "",
-        f"{report.groups} decisions, {report.working} at work; {report.filled} filled ({rate} of"
-        f" those over), {report.partly} in part; {report.reprices} repricings; maker share {maker}",
+        f"{counted(report.groups, 'decision')}, {report.working} at work; {report.filled} filled"
+        f" ({rate} of those over), {report.partly} in part;"
+        f" {counted(report.reprices, 'repricing')}; maker share {maker}",
     )
     for name, spread, unit in (
         ("first fill", report.first_fill_s, "s"),
