@@ -263,3 +263,20 @@ def test_holds_of_long_ago_are_forgotten(tmp_path: Path) -> None:
         assert kinds == ["enter", "hold"]
 
     run_loop(tmp_path, story)
+
+
+def test_what_no_turn_takes_waits_bounded_and_in_order(tmp_path: Path) -> None:
+    """One of each kind for an instrument, the newest; an exit outlives the holds after it."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        waiting = rig.loop.deciding
+        for number in range(100):
+            for action in ("exit", "enter", "hold") if number == 0 else ("enter", "hold"):
+                decision = Decision(symbol=BTC, action=action, reason=f"{number}")
+                waiting.keep((decision,))
+        taken = [(each.action, each.reason) for each in waiting.take()]
+        assert taken == [("exit", "0"), ("enter", "99"), ("hold", "99")]
+        assert waiting.take() == ()
+
+    run_loop(tmp_path, story)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from typing_extensions import override
 
 from builders import BTC, NOON, d, make_quote
@@ -19,6 +20,7 @@ from zoe_tools.domain.identifiers import LedgerId
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate, Gap, StreamDown
+from zoe_tools.engine import worth_watch
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueUnavailable
@@ -343,3 +345,22 @@ def test_a_running_loop_keeps_points_and_outlives_its_store(tmp_path: Path) -> N
     assert sum(each.flow for each in points) == d("-300")
     # Not at the next look of five minutes: the withdrawal itself made the loop look.
     assert timedelta(seconds=50) < points[2].taken_at - points[1].taken_at < timedelta(seconds=60)
+
+
+def test_rows_that_nobody_looks_at_are_bounded_and_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store is away there is no look; what was forgotten the venue's ledger tells."""
+    monkeypatch.setattr(worth_watch, "MOST_HEARD", 2)
+
+    async def story(desk: Watched) -> None:
+        await desk.look()
+        for _ in range(5):
+            await desk.withdraw("10", heard=True)
+        assert desk.watch is not None
+        assert len(desk.watch._heard) <= 2
+        points = await desk.look()
+        assert sum(each.flow for each in points) == d("-50")
+        assert drawdowns(points) == [0, 0]
+
+    watched(tmp_path, story, USD="1000")

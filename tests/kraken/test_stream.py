@@ -30,6 +30,7 @@ from zoe_tools.domain.stream import (
     VenueModeUpdate,
 )
 from zoe_tools.domain.wallet import MAIN
+from zoe_tools.kraken import stream
 from zoe_tools.ports import FrameClosed
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -459,3 +460,22 @@ def test_captured_frames_of_every_kind_are_survived() -> None:
     assert {each.mode.value for each in rig.of(VenueModeUpdate)} == {"online", "maintenance"}
     assert len(rig.of(TradeUpdate)) == 2
     assert max(len(each.statuses) for each in rig.of(InstrumentsUpdate)) >= 1
+
+
+def test_what_waits_when_the_feed_is_closed_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is full, and nothing of it is dropped; its depth is told meanwhile."""
+    monkeypatch.setattr(stream, "QUEUE_EVENTS", 4)
+    depths = []
+
+    async def script(rig: Rig) -> None:
+        rig.reading.clear()
+        for _ in range(20):
+            await rig.public.send(TICKER)
+        await asyncio.sleep(1)
+        depths.append(rig.feed.backlog.waiting)
+        await rig.feed.close()
+        rig.reading.set()
+
+    rig = run(script)
+    assert depths == [4]
+    assert len(rig.of(QuoteUpdate)) >= 5

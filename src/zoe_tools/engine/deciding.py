@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from zoe_tools.core.position_invariants import is_dust
-from zoe_tools.core.strategy.protocol import Decision, MarketView
+from zoe_tools.core.strategy.protocol import Action, Decision, MarketView
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.position import Position
 from zoe_tools.engine.account_facts import AccountFacts
@@ -52,7 +52,7 @@ class Deciding:
         self.trace = DecisionTrace(parts.trace)
         self._news = asyncio.Event()
         self._due_at: datetime | None = None
-        self._decided: list[Decision] = []
+        self._decided: dict[tuple[Symbol, Action], Decision] = {}
         self._failed: dict[Symbol, str] = {}
         self._is_over = False
         self.candles_seen = 0
@@ -64,8 +64,17 @@ class Deciding:
 
     def take(self) -> tuple[Decision, ...]:
         """What was decided since the last call; each is given once."""
-        decided, self._decided = tuple(self._decided), []
+        decided, self._decided = tuple(self._decided.values()), {}
         return decided
+
+    def keep(self, decided: Iterable[Decision]) -> None:
+        """Until a turn takes them; of an instrument one of each kind waits, the newest.
+
+        However long no turn is taken, and an exit that was wanted stays wanted.
+        """
+        for each in decided:
+            self._decided.pop((each.symbol, each.action), None)
+            self._decided[each.symbol, each.action] = each
 
     def end(self) -> None:
         """Decide nothing from now on; candles are still counted."""
@@ -109,7 +118,7 @@ class Deciding:
         await self._tell(traced, now)
         decided = [each.decision for each in traced if each.decision is not None]
         if decided and not self._is_over:
-            self._decided.extend(decided)
+            self.keep(decided)
             self._wake_turns()
         self._parts.work.done("decide", self._parts.clock.now())
 

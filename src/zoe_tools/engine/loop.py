@@ -44,6 +44,10 @@ SETTLE_TURNS = 20
 """Cycles that an orderly stop waits for entries and stops, besides what a lost order takes."""
 
 
+NOTES_REMEMBERED = 500
+"""Reasons that are told once; with so many they are forgotten, and told again."""
+
+
 class TradingLoop:
     """One account's loop. `run` returns when `stop` is set and the orderly stop is done."""
 
@@ -232,6 +236,8 @@ class TradingLoop:
     def _tell_notes(self, now: datetime, plan: Plan) -> None:
         """Why there is no entry: each reason once, until something is done again."""
         for note in plan.notes:
+            if len(self._noted) >= NOTES_REMEMBERED:
+                self._noted.clear()
             if note not in self._noted:
                 self._noted.add(note)
                 self._parts.narrator.show_note(now, note)

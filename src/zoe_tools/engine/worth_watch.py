@@ -38,6 +38,10 @@ from zoe_tools.store.store import Transaction
 _LOG = logging.getLogger(__name__)
 
 
+MOST_HEARD = 10_000
+"""Ledger rows that are kept between two points; with more the venue's ledger is asked for them."""
+
+
 class OverheardFeed:
     """A feed whose every event the watch hears first."""
 
@@ -90,6 +94,9 @@ class WorthWatch:
         """Note a ledger row; after what may have hidden one, the venue's ledger is asked."""
         match event:
             case BalanceUpdate(entry=entry):
+                if len(self._heard) >= MOST_HEARD:
+                    self._heard.clear()
+                    self._is_behind = True
                 self._heard[entry.ledger_id] = entry
                 if is_flow(movement_of(entry)):
                     self.flowed.set()

@@ -206,7 +206,7 @@ class KrakenFeed:
         """
         tasks = [asyncio.create_task(self._run(each)) for each in self._connections]
         try:
-            while True:
+            while not (self._is_closed and self._queue.empty()):
                 event = await self._queue.get()
                 if isinstance(event, _Ended):
                     return
@@ -221,15 +221,14 @@ class KrakenFeed:
                 self.orders.on_lost("the feed has ended")
 
     async def close(self) -> None:
-        """Stop all wires; the event iterator ends. Idempotent."""
+        """Stop all wires; the event iterator ends after what still waits. Idempotent."""
         if self._is_closed:
             return
         self._is_closed = True
         for connection in self._connections:
             await connection.close()
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(_Ended())
+        if not self._queue.full():  # a full one is read to its end, and no reader waits there
+            self._queue.put_nowait(_Ended())
 
     async def _run(self, connection: Connection) -> None:
         try:
