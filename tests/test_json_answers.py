@@ -5,9 +5,12 @@ Wherever another test reads a command's JSON, it is held to the schema as well (
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,22 @@ from zoe_tools import cli
 
 
 @pytest.fixture(scope="session")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
+    """A service manager's socket, as systemd hands it to what it starts."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path_factory.mktemp("manager") / "notify"))
+        listening.settimeout(0)
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def answers(
+    tmp_path_factory: pytest.TempPathFactory, manager: socket.socket
+) -> dict[str, list[dict[str, Any]]]:
     """Command -> the objects it printed while the story was told."""
     folder = tmp_path_factory.mktemp("json")
-    home = Home(folder=folder / "home", environ={"USER": "ada"})
+    environ = {"USER": "ada", "NOTIFY_SOCKET": str(manager.getsockname())}
+    home = Home(folder=folder / "home", environ=environ)
     home.fund({"USD": "10000", "BTC": "2", "ETH": "10"})
     with subprocess.Popen(
         [sys.executable, "-m", "zoe_tools", "--json", "paper", "serve", "--no-limits"],
@@ -119,3 +134,17 @@ def test_a_field_that_nobody_told_about_is_found() -> None:
         {key: value for key, value in good.items() if key != "result"},
     ):
         assert offences(bad) != []
+
+
+def test_a_loop_tells_its_service_manager_how_it_does(
+    answers: dict[str, list[dict[str, Any]]], manager: socket.socket
+) -> None:
+    """Over the socket in its environment: ready, patience asked for, its status, its end."""
+    told = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            told.append(manager.recv(4096).decode())
+
+    assert "run" in answers
+    assert {"READY=1", "WATCHDOG=1", "STOPPING=1", "STATUS=READY"} <= set(told)
+    assert told.index("READY=1") < told.index("STOPPING=1")

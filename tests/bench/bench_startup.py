@@ -34,8 +34,14 @@ def median_ms(words: tuple[str, ...], home: Path) -> float:
 
 @pytest.mark.parametrize(
     ("words", "limit_ms"),
-    [(("--help",), 150), (("--version",), 150), (("config", "show"), 400), (("status",), 400)],
-    ids=["help", "version", "config show", "status"],
+    [
+        (("--help",), 150),
+        (("--version",), 150),
+        (("config", "show"), 400),
+        (("status",), 400),
+        (("health",), 400),
+    ],
+    ids=["help", "version", "config show", "status", "health"],
 )
 def bench_an_answer_without_the_venue(
     words: tuple[str, ...], limit_ms: int, tmp_path: Path

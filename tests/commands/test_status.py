@@ -16,6 +16,7 @@ from command_line import LIVE_KEYS, Ran, migrated, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.journal import IntentState
+from zoe_tools.domain.observation import Details
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.loop_lock import this_machine
 from zoe_tools.store.store import Store, Transaction
@@ -167,6 +168,30 @@ def test_signs_of_life_carry_their_age(home: Path) -> None:
     assert "signs of life" in out
     assert "feeds" in out
     assert " ago" in out
+
+
+def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(home: Path) -> None:
+    """From its heartbeat; of one that is gone nothing of it counts."""
+    details: Details = {
+        "phase": "READY",
+        "state": "DEGRADED",
+        "queue_events": 3,
+        "why": "safe mode",
+        "turn_at": NOON.isoformat(),
+    }
+
+    def work(transaction: Transaction) -> None:
+        transaction.beat("loop", "ok", NOON, details)
+        transaction.acquire_lease("a", "mill", 42, NOON + timedelta(days=36_500), 5.0)
+
+    write(home, work)
+    lines = [" ".join(line.split()) for line in status(home).out.splitlines()]
+    assert "state READY DEGRADED, 3 events waiting" in lines
+    assert "no entries safe mode" in lines
+    assert any(line.startswith("last work turn ") for line in lines)
+
+    write(home, lambda t: t.release_lease("a"))
+    assert "no entries" not in status(home).out
 
 
 def test_findings_are_those_that_nobody_has_explained(home: Path) -> None:

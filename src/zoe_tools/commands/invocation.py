@@ -8,9 +8,8 @@ from datetime import timedelta
 
 from zoe_tools.config import Settings, account_names, load_settings
 from zoe_tools.errors import ConfigError
-from zoe_tools.observe import alerts, log
+from zoe_tools.observe import log
 from zoe_tools.observe.redaction import REDACTOR
-from zoe_tools.ports import Notifier
 from zoe_tools.render.printer import Printer
 
 _ADDRESSES = ("DATABASE_URL", "SUPABASE_DB_URL")
@@ -57,9 +56,7 @@ class Invocation:
         settings = self._load(lenient=lenient, overrides=overrides)
         REDACTOR.remember(settings.secrets)
         log.set_up(settings.home, verbosity=self.options.verbosity, stderr=self.output.err)
-        alerts.set_up(
-            settings.home, timedelta(seconds=settings.alert_repeat_seconds), _notifier(settings)
-        )
+        _tell_alerts(settings)
         for warning in settings.warnings if tells_warnings else ():
             self.output.warn(warning)
         return settings
@@ -149,9 +146,14 @@ class Invocation:
         return self.output
 
 
-def _notifier(settings: Settings) -> Notifier | None:
-    if not settings.alert_exec:
-        return None
-    from zoe_tools.observe.alert_exec import AlertExec  # noqa: PLC0415 - only whoever has one pays
+def _tell_alerts(settings: Settings) -> None:
+    """From now on this process's alerts are noted, and told where somebody wants to hear them."""
+    from zoe_tools.observe import alerts  # noqa: PLC0415 - `--help` and `--version` tell none
 
-    return AlertExec(settings.alert_exec, settings.home)
+    notifier = None
+    if settings.alert_exec:
+        from zoe_tools.observe.alert_exec import AlertExec  # noqa: PLC0415 - costs import time
+
+        notifier = AlertExec(settings.alert_exec, settings.home)
+    window = timedelta(seconds=settings.alert_repeat_seconds)
+    alerts.set_up(settings.home, window, notifier)

@@ -19,17 +19,13 @@ from zoe_tools.store.store import Transaction
 
 
 async def beat_for_ever(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
-    """Prove work, not presence: what the loop last did, and how old the market is."""
+    """Prove work, not presence: what the loop last did, and how old the market is.
+
+    From the start on: to look through a long history outlasts the lease.
+    """
     while True:
         await beat(loop, parts, holder)
         await parts.clock.sleep(parts.cadence.health_s)
-
-
-async def keep_lease(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
-    """Beat while the loop still starts: to look through a long history outlasts the lease."""
-    while True:
-        await parts.clock.sleep(parts.cadence.health_s)
-        await beat(loop, parts, holder)
 
 
 async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.snapshot import Reading
-from zoe_tools.engine.beating import beat_for_ever, keep_lease
+from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
@@ -101,7 +101,7 @@ async def supervise(
     await boot.enter(Phase.INITIALIZING)
     try:
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(keep_lease(loop, parts, holder))
+            keeper = group.create_task(beat_for_ever(loop, parts, holder))
             await _read_books(parts, loop, boot)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             await boot.enter(Phase.RECONCILING)

@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -21,7 +22,9 @@ from zoe_tools.observe.alert_log import AlertLog
 from zoe_tools.observe.events import event_in
 from zoe_tools.observe.log import ROOT, event, event_of, log_file, spelled
 from zoe_tools.observe.redaction import REDACTOR
-from zoe_tools.ports import Notifier
+
+if TYPE_CHECKING:  # the ports cost import time that every command would pay
+    from zoe_tools.ports import Notifier
 
 ALSO = frozenset(
     {

@@ -150,6 +150,8 @@ async def _run(
             return await run_engine(plan, stop)
         finally:
             thread.close()
+            if isinstance(service, SystemdSocket):
+                service.close()
             if source is not None:
                 await source.aclose()
 
