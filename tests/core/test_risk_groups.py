@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -180,3 +181,24 @@ def test_an_instrument_that_is_refused_too_often_is_not_entered() -> None:
 
 
 NAME = ClientOrderId("unused")
+
+
+def test_an_order_that_made_room_for_another_of_its_group_is_no_idle_entry() -> None:
+    """Twenty decisions, each cancelled once to be replaced, all of them filled in the end."""
+    orders = [
+        make_order(
+            client_order_id=ClientOrderId(f"C{n}-{attempt}"),
+            group_id=GroupId(f"G{n}"),
+            replace_count=attempt,
+            status=OrderStatus.FILLED if attempt else OrderStatus.CANCELED,
+            filled_quantity=d("0.0004") if attempt else d("0"),
+            created_at=NOON - timedelta(minutes=30),
+        )
+        for n in range(20)
+        for attempt in (0, 1)
+    ]
+    policy = Policy(max_cancel_ratio_pct=d("10"))
+
+    assert codes(snapshot_with(recent_orders=tuple(orders), policy=policy), place()) == []
+    idle = tuple(each for each in orders if each.replace_count == 0)
+    assert codes(snapshot_with(recent_orders=idle, policy=policy), place()) == ["CANCEL_RATIO"]

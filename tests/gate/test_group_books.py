@@ -13,7 +13,7 @@ from builders import BTC, NOON, d, make_request, place
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import GroupId, VenueOrderId
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style, Ticket
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.order import OrderAmendment, OrderStatus, Side
 from zoe_tools.domain.plan import (
     AmendOrder,
@@ -23,6 +23,7 @@ from zoe_tools.domain.plan import (
     PlaceOrder,
     StepOutcome,
 )
+from zoe_tools.errors import VenueUnavailable
 
 TICKET = Ticket(
     style=Style.NORMAL,
@@ -130,6 +131,48 @@ def test_what_is_found_at_the_venue_after_a_crash_lives_from_when_it_was_opened(
 
         assert order.status is OrderStatus.OPEN
         assert order.next_action_at == opened + timedelta(seconds=60)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_an_ack_that_only_the_stream_proves_starts_the_clock_too(tmp_path: Path) -> None:
+    """The loop asks no records: the venue's yes is when the order was acknowledged."""
+
+    async def story(desk: Desk) -> None:
+        async def told(intent: Intent, venue_order_id: VenueOrderId) -> str:
+            return f"{intent.kind} of {venue_order_id} was told"
+
+        gate, snapshot = desk.gate(proof=told), await desk.look()
+        await gate.carry_out(desk.plan(rests()), snapshot=snapshot, execute=True)
+        _, order = await only(desk)
+
+        assert order.next_action_at == desk.clock.now() + timedelta(seconds=60)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_repricing_that_is_proved_an_hour_later_was_done_when_it_was_sent(
+    tmp_path: Path,
+) -> None:
+    """Its time to live is long over, and is not begun again by the proof."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(rests())
+        _, order = await only(desk)
+        change = OrderAmendment(venue_order_id=name_of(order), symbol=BTC, limit_price=d("59100.0"))
+        sent = desk.clock.now()
+        desk.venue.cue("amend", "lost answer")
+        desk.venue.cue("orders", VenueUnavailable("down"), times=99)
+        await desk.do(AmendOrder(amendment=change, reason="t", purpose="entry", attempt=1))
+        _, order = await only(desk)
+        assert order.replace_count == 0
+        desk.venue._cues.clear()
+        await desk.clock.sleep(3600)
+        await desk.gate().recover()
+        _, order = await only(desk)
+
+        assert (order.replace_count, order.limit_price) == (1, d("59100.0"))
+        assert order.next_action_at == sent + timedelta(seconds=60)
 
     at_the_desk(tmp_path, story)
 

@@ -7,7 +7,7 @@ the middle of the market, and where there is no quote what it cost. The codes ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -279,11 +279,11 @@ def _rate_check(snapshot: Snapshot, running: Running) -> Found | None:
 
 def _cancel_ratio_check(snapshot: Snapshot) -> Found | None:
     """Entries that come to nothing are noise to the venue, and a sign of a strategy gone wrong."""
-    entries = [
+    entries = _last_of_each_group(
         each
         for each in _lately(snapshot)
         if each.purpose == "entry" and each.status is not OrderStatus.REJECTED
-    ]
+    )
     if len(entries) < ENOUGH_ENTRIES:
         return None
     idle = sum(each.status in _ENDED_EARLY and each.filled_quantity == ZERO for each in entries)
@@ -297,6 +297,14 @@ def _cancel_ratio_check(snapshot: Snapshot) -> Found | None:
             f" {short(cap)} % are allowed."
         ),
     )
+
+
+def _last_of_each_group(orders: Iterable[OrderRecord]) -> list[OrderRecord]:
+    """What made room for another order of its intent group came to that, and not to nothing."""
+    last: dict[str, OrderRecord] = {}
+    for each in sorted(orders, key=lambda order: order.replace_count):
+        last[each.group_id or each.client_order_id] = each
+    return list(last.values())
 
 
 def _duplicate_check(request: OrderRequest, snapshot: Snapshot, running: Running) -> Found | None:
