@@ -36,14 +36,14 @@ def test_an_instrument_that_is_refused_three_times_rests_for_ten_minutes(
 
     async def story(rig: LoopRig) -> None:
         rig.venue.cue("place", NO, times=3)
-        for _ in range(5):
+        for _ in range(4):
             await try_to_enter(rig)
         assert rig.writes == ["place"] * 3
         rig.strategy.wanted[ETH] = "enter"
         await rig.close_candle(ETH)
         assert rig.writes[3:] == ["place", "place"]
-        for _ in range(8):
-            await rig.pass_time(60)
+        rig.clock.set_by = timedelta(minutes=10)
+        rig.quote()
         await try_to_enter(rig)
         assert len(rig.resting(Side.SELL)) == 2
 
@@ -74,7 +74,7 @@ def test_slippage_above_the_knob_keeps_entries_back_until_it_is_a_day_old(tmp_pa
     async def story(rig: LoopRig) -> None:
         assert rig.loop is not None
         await rig.read(slipped)
-        await rig.pass_time(10)
+        await rig.pass_time(65)
         (reason,) = rig.loop.standing.of(SLIPPAGE)
         assert "100 bps on average, 50 at most" in reason
         await try_to_enter(rig)

@@ -26,8 +26,11 @@ from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
 
-LOOKS_BACK = timedelta(days=1)
-"""How far back fills count for the slippage guard: yesterday's say nothing of today's market."""
+LOOKS_BACK = (timedelta(hours=1), timedelta(days=1))
+"""How far back fills count for the slippage guard: the last hour, and where that has too few of
+them the day; yesterday's say nothing of today's market."""
+
+EVERY = timedelta(minutes=1)
 
 STUCK, SLIPPAGE = "stuck orders", "slippage"
 
@@ -40,6 +43,7 @@ class DeskWatch:
         self._parts = parts
         self._stuck: frozenset[ClientOrderId] = frozenset()
         self._refused: frozenset[Symbol] = frozenset()
+        self._next_at: datetime | None = None
 
     async def run(self) -> None:
         """For ever, at the pace of the heartbeat."""
@@ -55,6 +59,16 @@ class DeskWatch:
         now = self._parts.clock.now()
         self._tell_stuck(now)
         self._tell_refused(now)
+        if self._is_time(now):
+            await self._guard_slippage(now)
+
+    def _is_time(self, now: datetime) -> bool:
+        """Once a minute: a day of fills is some milliseconds of the store's time."""
+        due = self._next_at is None or not timedelta(0) <= self._next_at - now <= EVERY
+        self._next_at = now + EVERY if due else self._next_at
+        return due
+
+    async def _guard_slippage(self, now: datetime) -> None:
         mean = await self._parts.store.run(lambda tx: _mean_slippage(tx, now))
         most = self._loop.books.policy.max_average_slippage_bps
         is_far = mean is not None and mean > most
@@ -89,7 +103,11 @@ class DeskWatch:
 
 
 def _mean_slippage(transaction: Transaction, now: datetime) -> Decimal | None:
-    since = now - LOOKS_BACK
-    groups = transaction.groups.since(since)
-    orders = transaction.groups.orders_of([each.group_id for each in groups])
-    return mean_slippage_bps(groups, orders, transaction.fills(since) if orders else ())
+    for span in LOOKS_BACK:
+        since = now - span
+        groups = transaction.groups.since(since)
+        orders = transaction.groups.orders_of([each.group_id for each in groups])
+        mean = mean_slippage_bps(groups, orders, transaction.fills(since) if orders else ())
+        if mean is not None:
+            return mean
+    return None
