@@ -57,6 +57,8 @@ STORY: tuple[tuple[str, int], ...] = (
     ("kill --level reduce-only", 3),
     ("kill --level reduce-only --execute", 0),
     ("kill status", 0),
+    ("breaker", 0),
+    ("breaker --force-open", 3),
     ("status", 0),
     ("resume", 3),
     ("resume --execute", 0),

@@ -57,6 +57,7 @@ from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.spare import SpareStore
+from zoe_tools.kraken.breaker import CircuitBreaker
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store.emergency_file import EmergencyFile
@@ -262,6 +263,7 @@ class LoopRig:
         compares: bool = False,
     ) -> None:
         self.clock = SettableClock(starts_at)
+        self.breaker: CircuitBreaker | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()
@@ -501,6 +503,7 @@ class LoopRig:
             is_shadow=self._is_shadow,
             compares=self._compares,
             news=self.news,
+            breaker=self.breaker,
         )
 
 

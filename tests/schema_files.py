@@ -42,6 +42,7 @@ from zoe_tools.core.pre_flight import Check, Verdict
 from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.trade_costs import TradeCost
+from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.export_report import ExportReport
@@ -360,6 +361,7 @@ RESULTS: dict[str, Result] = {
         an_object(TRADING), an_object(accounts=rows(an_object(TRADING, account=text)))
     ),
     "resume": planned,
+    "breaker": an_object(breaker=a(Breaker), is_executed=flag),
     "config check": an_object(findings=rows(a(Lint))),
     "config set": an_object(
         setting=text, before=text, after=text, configured=text, is_executed=flag

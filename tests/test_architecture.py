@@ -31,6 +31,7 @@ DOCS = ROOT / "docs"
 WITHOUT_DECISION = {
     "apply": "the decision is that of the command whose plan it is, made again",
     "audit init": "makes a key where there is none",
+    "breaker": "its machine is the client's too, and so a value of the domain: domain/breaker.py",
     "config check": "its decision is of settings: config/thresholds.py and config/tightening.py",
     "config set": "its decision is of settings: config/tightening.py",
     "config show": "shows settings; there is nothing to decide",

@@ -68,6 +68,7 @@ COMMANDS: dict[str, str] = {
     "kill": "Stop trading: latch the level, cancel what could add risk, prove it at the venue.",
     "kill status": "Show whether trading is stopped, at which level, why and since when.",
     "resume": "Allow new risk again after a kill, if the checklist is clean.",
+    "breaker": "Show the API circuit breaker of the account's key, or force it open or closed.",
     "explain": (
         "Tell the story of an order, intent, plan, position or execution; or what a code means."
     ),

@@ -10,6 +10,7 @@
     |  `- AccountBusy               4   another engine holds the account
     |- VenueError
     |  |- VenueUnavailable          5   nothing reached the venue: a retry is safe
+    |  |  `- CircuitOpen            5   it failed too often: see `zoe breaker`
     |  |- VenueThrottled            5   wait; carries retry_after_s
     |  |- VenueRejected             5   a definite no; carries the venue's code
     |  |- VenueMisbehaved           5   the answer does not parse or contradicts itself
@@ -118,6 +119,12 @@ class VenueUnavailable(VenueError):
     """Nothing reached the venue, or a read failed: trying again is safe."""
 
     default_hint = "Check the network and the venue's status page, then run the command again."
+
+
+class CircuitOpen(VenueUnavailable):
+    """The API circuit breaker is open: nothing was sent, and nothing ordinary is for a while."""
+
+    default_hint = "Stops, exits and cancels go on. `zoe breaker` shows why, and until when."
 
 
 class VenueThrottled(VenueError):

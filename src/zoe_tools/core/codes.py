@@ -95,6 +95,9 @@ VenueError after looking
 VenueUnavailable yes
   Nothing reached the venue, or a read failed.
   -> Run the command again; see status.kraken.com.
+CircuitOpen yes
+  The API failed too often of late: nothing ordinary is sent. Stops, exits and cancels go on.
+  -> zoe breaker
 VenueThrottled yes
   The venue asked to wait; nothing happened.
   -> Wait as long as it says, then run the command again.

@@ -19,6 +19,7 @@ from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
+from zoe_tools.engine.breaker_watch import watch_breaker
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
@@ -268,6 +269,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         watch_registry(parts, loop),
         DeskWatch(loop, parts).run(),
         *([] if parts.funding is None else [parts.funding.run()]),
+        *([] if parts.breaker is None else [watch_breaker(parts.breaker, loop, parts)]),
         *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from zoe_tools.domain.breaker import Breaker
 from zoe_tools.kraken import limits
 from zoe_tools.kraken.errors import LOCKOUT_S, LONGEST_PAUSE_S
 from zoe_tools.kraken.limits import CallCounter, Tier
@@ -57,6 +58,7 @@ class Note(msgspec.Struct):
     `orders`: those that are open as far as is known, by id.
     `own`: what was sent under this key and is yet to be heard of from the stream, and when.
     `paused_until` was asked for by the venue, `backs_off_until` is our own caution.
+    `breaker`: None while it is closed and has counted nothing.
     """
 
     rest: tuple[int, int] | None = None
@@ -68,6 +70,7 @@ class Note(msgspec.Struct):
     backs_off_until: int = 0
     locked_until: int = 0
     nonce_refusals: list[int] = msgspec.field(default_factory=list)
+    breaker: Breaker | None = None
 
     def expects(self, names: Sequence[str], now: datetime) -> None:
         """These are about to be sent; what nobody tells of within a minute is told of no more."""
@@ -127,9 +130,14 @@ def stepped(step: Callable[[Note, datetime], T]) -> NoteStep[T]:
     def of_text(text: bytes, now: datetime) -> tuple[bytes, T]:
         note = note_at(text, now)
         result = step(note, now)
-        return msgspec.json.encode(note), result
+        return encoded(note), result
 
     return of_text
+
+
+def encoded(note: Note) -> bytes:
+    """The note as text."""
+    return msgspec.json.encode(note)
 
 
 def rest_in(note: Note, tier: Tier) -> CallCounter:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.order import OrderAmendment, OrderEdit, OrderName, OrderRequest
-from zoe_tools.errors import OutcomeUnknown, VenueError, VenueUnavailable
+from zoe_tools.errors import CircuitOpen, OutcomeUnknown, VenueError, VenueUnavailable
 from zoe_tools.kraken import wire, wire_orders
 from zoe_tools.kraken.order_answers import (
     BatchMember,
@@ -41,7 +41,7 @@ from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.prices import is_urgent_change, is_urgent_order
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
-from zoe_tools.ports import Clock
+from zoe_tools.ports import Claim, Clock, Urgency
 
 T = TypeVar("T")
 
@@ -78,15 +78,23 @@ class OrderEntry:
         self,
         by_socket: Callable[[OrderWire], Awaitable[T]],
         by_rest: Callable[[], Awaitable[T]],
+        *,
+        is_urgent: bool = True,
     ) -> T:
         """The one place that decides which way a write goes.
 
         Once a byte may have left by the socket nothing goes by REST: that would be a second order.
+        What is not urgent has to pass the circuit breaker; REST asks it itself.
         """
         socket = self._orders
         if socket is not None and socket.is_up:
+            claim = Claim(urgency=Urgency.PROTECTION if is_urgent else Urgency.LOOP)
             try:
-                return await by_socket(socket)
+                async with self._rest.passage(claim, "an order by the socket") as passage:
+                    passage.is_sent = True
+                    return await by_socket(socket)
+            except CircuitOpen:
+                raise
             except VenueUnavailable as error:
                 _LOG.info("by REST instead of the socket: %s", error.message)
         return await by_rest()
@@ -132,7 +140,9 @@ class OrderEntry:
             request.symbol, [called], is_urgent=is_urgent, deadline=deadline
         ):
             placed = await self._by_either_wire(
-                lambda socket: socket.place(request, client_order_id, deadline, instrument), by_rest
+                lambda socket: socket.place(request, client_order_id, deadline, instrument),
+                by_rest,
+                is_urgent=is_urgent,
             )
         self._transactions.changed(placed, request.symbol, called)
         return placed
@@ -156,7 +166,7 @@ class OrderEntry:
             return answer.descr.order
 
         return await self._by_either_wire(
-            lambda socket: socket.validate(request, instrument), by_rest
+            lambda socket: socket.validate(request, instrument), by_rest, is_urgent=False
         )
 
     async def place_batch(
@@ -183,7 +193,9 @@ class OrderEntry:
             instrument.symbol, called, is_urgent=is_urgent, deadline=deadline, is_batch=True
         ):
             members = await self._by_either_wire(
-                lambda socket: socket.place_batch(orders, deadline, instrument), by_rest
+                lambda socket: socket.place_batch(orders, deadline, instrument),
+                by_rest,
+                is_urgent=is_urgent,
             )
         for member, name in zip(members, called, strict=True):
             if member.venue_order_id is not None:
@@ -209,7 +221,9 @@ class OrderEntry:
             return checked_of(orders, answer.orders)
 
         return await self._by_either_wire(
-            lambda socket: socket.validate_batch(orders, deadline, instrument), by_rest
+            lambda socket: socket.validate_batch(orders, deadline, instrument),
+            by_rest,
+            is_urgent=False,
         )
 
     async def _batch_by_rest(
@@ -254,7 +268,9 @@ class OrderEntry:
             "amend", order_id, amendment.symbol, is_urgent=is_urgent, deadline=deadline
         ):
             amend_id = await self._by_either_wire(
-                lambda socket: socket.amend(amendment, deadline, instrument), by_rest
+                lambda socket: socket.amend(amendment, deadline, instrument),
+                by_rest,
+                is_urgent=is_urgent,
             )
         self._transactions.changed(order_id, amendment.symbol)
         return amend_id
@@ -276,7 +292,7 @@ class OrderEntry:
             "edit", edit.venue_order_id, edit.symbol, is_urgent=is_urgent, deadline=deadline
         ):
             edited = await self._by_either_wire(
-                lambda socket: socket.edit(edit, deadline, instrument), by_rest
+                lambda socket: socket.edit(edit, deadline, instrument), by_rest, is_urgent=is_urgent
             )
         self._transactions.changed(edited.venue_order_id, edit.symbol)
         return edited
@@ -295,7 +311,9 @@ class OrderEntry:
             check_edit_unmade(await self._edit_by_rest(edit, instrument, deadline, is_check=True))
 
         await self._by_either_wire(
-            lambda socket: socket.validate_edit(edit, deadline, instrument), by_rest
+            lambda socket: socket.validate_edit(edit, deadline, instrument),
+            by_rest,
+            is_urgent=False,
         )
 
     async def _edit_by_rest(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -20,6 +21,7 @@ import msgspec
 
 from zoe_tools import __version__
 from zoe_tools.errors import (
+    CircuitOpen,
     ConfigError,
     OutcomeUnknown,
     VenueError,
@@ -30,6 +32,7 @@ from zoe_tools.errors import (
 )
 from zoe_tools.kraken import errors, limits, shapes, signing, wire
 from zoe_tools.kraken.answer_watch import AnswerWatch
+from zoe_tools.kraken.breaker import CircuitBreaker, Passage
 from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.codec import seconds_of
 from zoe_tools.kraken.transactions import LONGEST_WAIT_S
@@ -76,7 +79,8 @@ class RestClient:
 
     `timeout_s` bounds a call as a whole, in the loop's time. `unlimited` switches off the model of
     the counters, for a venue that has none. `transport` replaces the network. `coordination` is
-    shared by all clients of a key; `urgency` is how this one stands among them.
+    shared by all clients of a key; `urgency` is how this one stands among them. Without a `breaker`
+    every call goes out, however many have failed.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class RestClient:
         tier: str = "starter",
         unlimited: bool = False,
         urgency: Urgency = Urgency.LOOP,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self._base_url = _checked_url(base_url)
         self._api_key = api_key
@@ -101,6 +106,7 @@ class RestClient:
         self._transport = transport
         self._timeout_s = timeout_s
         self._urgency = urgency
+        self.breaker = breaker
         self.longest_urgent_wait_s = 0.0
         tier_now = None if unlimited else limits.tier_of(tier)
         self.budgets = Budgets(coordination, clock, tier_now, urgency=urgency)
@@ -126,10 +132,28 @@ class RestClient:
         request = self._request_to(url)
         for wait_s in _BACKOFF_S:
             try:
-                return await self._exchange(request, method, answer, is_write=False)
+                return await self._asked(request, method, answer)
             except (VenueUnavailable, VenueThrottled) as error:
                 await self._pause(method, error, wait_s)
-        return await self._exchange(request, method, answer, is_write=False)
+        return await self._asked(request, method, answer)
+
+    async def _asked(self, request: httpx.Request, method: str, answer: type[T]) -> T:
+        async with self.passage(Claim(urgency=self._urgency), method) as passage:
+            passage.is_sent = True
+            return await self._exchange(request, method, answer, is_write=False)
+
+    @asynccontextmanager
+    async def passage(self, claim: Claim, method: str) -> AsyncIterator[Passage]:
+        """A call's way past the circuit breaker, over whichever wire.
+
+        Raises:
+            CircuitOpen: it is not let through; nothing is sent.
+        """
+        if self.breaker is None:
+            yield Passage()
+            return
+        async with self.breaker.passage(claim, method=method) as passage:
+            yield passage
 
     async def private(
         self,
@@ -165,7 +189,7 @@ class RestClient:
     async def _pause(self, method: str, error: VenueError, wait_s: float) -> None:
         """Wait before asking again; re-raises what is not worth waiting for."""
         asked_s = error.retry_after_s if isinstance(error, VenueThrottled) else 0.0
-        if asked_s > LONGEST_WAIT_S:
+        if asked_s > LONGEST_WAIT_S or isinstance(error, CircuitOpen):
             raise error
         _LOG.info("%s failed and is asked again: %s", method, error.message)
         await self._clock.sleep(max(wait_s, asked_s))
@@ -182,7 +206,10 @@ class RestClient:
         for refusals in range(NONCE_RESENDS + 1):
             terms = replace(claim, refusals=refusals)
             try:
-                return await self._signed_once(method, params, answer, terms, is_write=is_write)
+                async with self.passage(terms, method) as passage:
+                    return await self._signed_once(
+                        method, params, answer, terms, passage, is_write=is_write
+                    )
             except _InvalidNonce:
                 _LOG.info("%s met an invalid nonce", method)
                 self.budgets.nonce_refused()
@@ -197,6 +224,7 @@ class RestClient:
         params: signing.Params,
         answer: type[T],
         claim: Claim,
+        passage: Passage,
         *,
         is_write: bool,
     ) -> T:
@@ -211,6 +239,7 @@ class RestClient:
                     self._note_wait(method, claim, asked_at)
                     try:
                         request = self._request(method, params, number)
+                        passage.is_sent = True
                         return await self._exchange(request, method, answer, is_write=is_write)
                     finally:
                         self.budgets.settle_call(cost)

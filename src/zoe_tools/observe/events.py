@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 EVENTS: tuple[str, ...] = (
-    "API circuit breaker CLOSED",
-    "API circuit breaker HALF-OPEN",
     "API circuit breaker OPENED",
     "ALERT_FAILED",
+    "API circuit breaker closed",
+    "API circuit breaker half-open",
     "CLOCK_FAR_OFF",
     "CORRUPTED_POSITION",
     "CYCLE_SUMMARY",

@@ -174,6 +174,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         service=plan.service,
         symbol_rest=plan.symbol_rest,
         funding=_funding(plan),
+        breaker=plan.wires.rest.breaker,
     )
 
 

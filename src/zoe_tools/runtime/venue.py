@@ -16,6 +16,7 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.errors import ConfigError, VenueError
+from zoe_tools.kraken.breaker import CircuitBreaker
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.spot import KrakenSpot
@@ -89,6 +90,7 @@ async def open_venue(
             tier=tier or settings.kraken_tier,
             unlimited=tier is None,
             urgency=urgency,
+            breaker=CircuitBreaker(coordination, clock),
         )
         try:
             wires = Wires(
