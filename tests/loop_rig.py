@@ -57,6 +57,7 @@ from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.spare import SpareStore
+from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.kraken.breaker import CircuitBreaker
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -264,6 +265,7 @@ class LoopRig:
     ) -> None:
         self.clock = SettableClock(starts_at)
         self.breaker: CircuitBreaker | None = None
+        self.api_errors: ApiErrors | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()
@@ -504,6 +506,7 @@ class LoopRig:
             compares=self._compares,
             news=self.news,
             breaker=self.breaker,
+            api_errors=self.api_errors,
         )
 
 

@@ -121,7 +121,9 @@ def test_an_entry_that_nobody_fills_is_cancelled_after_its_time(tmp_path: Path) 
 
         assert (rig.venue.resting, rig.writes) == ([], ["place", "cancel"])
 
-    run_loop(tmp_path, story)
+    # Nothing is told of this market meanwhile: in safe mode the entry would go sooner.
+    unwatched = Policy(market_stale_s=0, trades_stale_s=0, candle_stale_s=0)
+    run_loop(tmp_path, story, policy=unwatched)
 
 
 def test_one_entry_is_protected_before_the_next_is_sent(tmp_path: Path) -> None:

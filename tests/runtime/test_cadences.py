@@ -20,6 +20,8 @@ from zoe_tools.runtime.cadences import (
 from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 
 LIMITS = (
+    "max_api_errors",
+    "max_empty_scans",
     "max_notional_per_trade",
     "max_daily_notional",
     "max_open_positions",

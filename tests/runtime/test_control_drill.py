@@ -67,7 +67,7 @@ def test_a_control_that_does_not_fire_fails_the_proof(
 
     assert ran.code == 3
     assert re.search(r"PRICE_COLLAR .* FAIL", ran.out)
-    assert "of 38 proved" in ran.out
+    assert "of 39 proved" in ran.out
 
 
 def test_the_proof_needs_no_home_and_leaves_none(tmp_path: Path) -> None:
@@ -75,5 +75,5 @@ def test_the_proof_needs_no_home_and_leaves_none(tmp_path: Path) -> None:
     ran = zoe("pre-flight --prove", home=tmp_path / "home")
 
     assert ran.code == 0
-    assert "PASS: 38 of 38 proved" in ran.out
+    assert "PASS: 39 of 39 proved" in ran.out
     assert not (tmp_path / "home" / "zoe.db").exists()

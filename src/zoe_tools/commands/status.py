@@ -163,6 +163,8 @@ def _work(screen: _Screen) -> list[tuple[str, str]]:
         ("state", f"{told['phase']} {told['state']}, {told['queue_events']} events waiting"),
         ("last work", f"{done} ago" if done else "none yet"),
     ]
+    if told.get("safe_mode"):
+        rows.append(("safe mode", str(told["safe_mode"])))
     return [*rows, ("no entries", str(told["why"]))] if told["why"] else rows
 
 

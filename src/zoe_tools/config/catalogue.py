@@ -246,7 +246,37 @@ KNOBS: tuple[Knob, ...] = (
         name="SAFE_MODE_EMPTY_SCAN_THRESHOLD",
         default="3",
         read=readers.count,
-        about="So many empty scans in a row put the loop into safe mode.",
+        about="So many rounds in a row without a market to decide about: safe mode; 0: never.",
+    ),
+    Knob(
+        name="SAFE_MODE_MARKET_STALE_SEC",
+        default="60",
+        read=readers.window,
+        about="No entry in an instrument without a quote for so many seconds; 0: no limit.",
+    ),
+    Knob(
+        name="SAFE_MODE_TRADES_STALE_SEC",
+        default="300",
+        read=readers.window,
+        about="The same without a print.",
+    ),
+    Knob(
+        name="SAFE_MODE_CANDLE_STALE_SEC",
+        default="120",
+        read=readers.window,
+        about="The same where a closed candle is overdue by so many seconds.",
+    ),
+    Knob(
+        name="SAFE_MODE_MAX_API_ERRORS",
+        default="3",
+        read=readers.count,
+        about="No entry while so many calls failed within the window; 0: never.",
+    ),
+    Knob(
+        name="SAFE_MODE_API_ERROR_WINDOW_SEC",
+        default="300",
+        read=readers.window,
+        about="That window, in seconds.",
     ),
     Knob(
         name="ORDER_TTL_SECONDS_ENTRY",

@@ -90,6 +90,11 @@ class Settings:
     reconcile_interval_seconds: float
     reconcile_clean_runs: int
     safe_mode_empty_scan_threshold: int
+    safe_mode_market_stale_sec: float
+    safe_mode_trades_stale_sec: float
+    safe_mode_candle_stale_sec: float
+    safe_mode_max_api_errors: int
+    safe_mode_api_error_window_sec: float
     order_ttl_seconds_entry: float
     order_ttl_seconds_exit: float
     visibility_lag_seconds: float
@@ -175,6 +180,12 @@ class Settings:
             duplicate_window_s=self.duplicate_window_seconds,
             price_collar_pct=self.price_collar_pct,
             quote_stale_s=self.quote_stale_seconds,
+            market_stale_s=self.safe_mode_market_stale_sec,
+            trades_stale_s=self.safe_mode_trades_stale_sec,
+            candle_stale_s=self.safe_mode_candle_stale_sec,
+            max_api_errors=self.safe_mode_max_api_errors,
+            api_error_window_s=self.safe_mode_api_error_window_sec,
+            max_empty_scans=self.safe_mode_empty_scan_threshold,
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
             stop_refusals_until_sale=self.stop_refusals_until_sale,

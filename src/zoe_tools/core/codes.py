@@ -165,6 +165,9 @@ INSTRUMENT_MODE no
 NO_QUOTE yes
   There is no usable price: without one nothing is entered.
   -> zoe pre-flight
+SAFE_MODE yes
+  The instrument's market has not been heard of for too long: a loop enters nothing there.
+  -> zoe status
 STALE_QUOTE yes
   The newest price is too old to enter by.
   -> zoe pre-flight

@@ -271,6 +271,11 @@ DRILLS: tuple[Drill, ...] = (
         limits={"allowed_symbols": ("ETH-USD",)},
     ),
     Drill(control="NO_QUOTE", planted="a market without a quote", world=_unquoted),
+    Drill(
+        control="SAFE_MODE",
+        planted="an instrument in safe mode",
+        world=_seeing(held_back=((BTC, "no trade for 300 s"),)),
+    ),
     Drill(control="STALE_QUOTE", planted="a quote that is too old", world=_late),
     Drill(control="OFF_TICK", planted="a price between two ticks", order=_off("tick")),
     Drill(control="OFF_LOT", planted="a quantity between two lots", order=_off("lot")),

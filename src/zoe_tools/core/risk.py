@@ -190,6 +190,9 @@ def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
         yield ("HALTED", f"Trading is at {state.level.label}: {state.reason or 'no reason given'}.")
     yield reconciliation_check(symbol, snapshot)
     yield refusals_check(symbol, snapshot)
+    for held, reason in snapshot.held_back:
+        if held == symbol:
+            yield ("SAFE_MODE", f"{symbol} is in safe mode: {reason}.")
     for intent in snapshot.unresolved_intents:
         if intent.symbol == symbol:
             yield (

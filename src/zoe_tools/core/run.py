@@ -384,11 +384,14 @@ def _left_behind(world: _World) -> Iterator[Step]:
 def _in_the_way(
     world: _World, symbol: Symbol, held: Sequence[Position], before: Sequence[Step]
 ) -> str:
-    """What of our own keeps an instrument from being entered; empty when nothing does.
+    """What keeps an instrument from being entered on our side; empty when nothing does.
 
     A position that gets its stop `before`, in the same plan, is none: should that fail, the gate
     withholds the entry.
     """
+    silent = dict(world.snapshot.held_back).get(symbol)
+    if silent is not None:
+        return f"it is in safe mode: {silent}"
     if any(each.symbol == symbol for each in held):
         return "a position is open"
     naked = _untended(world, before)

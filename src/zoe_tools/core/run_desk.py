@@ -74,7 +74,9 @@ class Floor:
         )
 
     def is_closed(self, symbol: Symbol) -> bool:
-        """Whether the venue takes no entries there."""
+        """Whether no entry is to work there: by the venue's word, or in safe mode."""
+        if any(symbol == held for held, _ in self.snapshot.held_back):
+            return True
         instrument = self.catalogue.find(symbol)
         return instrument is not None and instrument.status in _CLOSED_TO_ENTRIES
 
@@ -97,7 +99,7 @@ def tend_entries(floor: Floor) -> Iterator[Step]:
 
 def _tended(floor: Floor, order: OrderRecord) -> Step | None:
     if floor.entries_stopped or floor.is_closed(order.symbol):
-        why = "entries are stopped" if floor.entries_stopped else "the venue takes no entries there"
+        why = "entries are stopped" if floor.entries_stopped else "nothing is entered there now"
         return cancel_of(order, why, GroupEnd.STOPPED)
     group = floor.group_of(order)
     if group is not None:

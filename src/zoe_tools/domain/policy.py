@@ -28,6 +28,13 @@ class Policy:
 
     take_profit_mode: TargetMode = TargetMode.MANAGED
     quote_stale_s: float = 10.0
+    market_stale_s: float = 60.0
+    """Safe mode of an instrument: so long without a quote; the two below: a print, a candle."""
+    trades_stale_s: float = 300.0
+    candle_stale_s: float = 120.0
+    max_api_errors: int = 3
+    api_error_window_s: float = 300.0
+    max_empty_scans: int = 3
     price_collar_pct: Decimal = Decimal(5)
     liquidity_guard_spread_pct: Decimal = Decimal("0.5")
     reconcile_cash_tolerance: Decimal = Decimal("2.0")

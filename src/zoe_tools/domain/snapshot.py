@@ -144,5 +144,7 @@ class Snapshot:
     own_ledger: tuple[LedgerEntry, ...] = ()
     """Rows of our own ledger, newest first: all, or in a loop the newest, as far as the venue's."""
     adjustments: tuple[Adjustment, ...] = ()
+    held_back: tuple[tuple[Symbol, str], ...] = ()
+    """Instruments in safe mode, each with the reason: a loop enters nothing there."""
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
     """Quantities the operator adopted by name in this invocation (`--adopt BTC/USD=0.5`)."""

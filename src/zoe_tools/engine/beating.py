@@ -69,6 +69,7 @@ def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:
         "state": system_state(loop, parts),
         "mode": mode_of(loop, parts),
         "why": shortened(reasons_against_entries(loop, parts)),
+        "safe_mode": shortened(loop.safe_mode.told),
         "cycles": loop.cycles,
         "turn_ms": work.last_turn_ms,
         "open_positions": len(loop.books.positions),

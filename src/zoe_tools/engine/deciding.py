@@ -41,8 +41,12 @@ class Deciding:
         facts: AccountFacts,
         wake: Callable[[], None],
         stand: Callable[[str, tuple[str, ...]], None],
+        scanned: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`wake`: there is something for a turn to take; `stand`: what speaks against entries."""
+        """`wake`: there is something for a turn to take; `stand`: what speaks against entries.
+
+        `scanned` is told after each round of how many instruments there was a market.
+        """
         self._parts = parts
         self._view = view
         self._books = books
@@ -50,6 +54,7 @@ class Deciding:
         self._wake_turns = wake
         self._stand = stand
         self.trace = DecisionTrace(parts.trace)
+        self._scanned = scanned
         self._news = asyncio.Event()
         self._due_at: datetime | None = None
         self._decided: dict[tuple[Symbol, Action], Decision] = {}
@@ -115,6 +120,8 @@ class Deciding:
             if self._is_over:
                 return
             traced.append(await self._ask_about(symbol, now))
+        if traced:
+            self._scanned(sum(each.view is not None for each in traced))
         await self._tell(traced, now)
         decided = [each.decision for each in traced if each.decision is not None]
         if decided and not self._is_over:

@@ -35,6 +35,7 @@ from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.protection import ProtectionWatch
+from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale
@@ -67,7 +68,10 @@ class TradingLoop:
         self.following = Following(parts, self.view, self.books, self._heard)
         wallets = self.following.wallets
         self.facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
-        self.deciding = Deciding(parts, self.view, self.books, self.facts, self.wake, self.stand)
+        self.safe_mode = SafeMode(parts, self.view, self.stand)
+        self.deciding = Deciding(
+            parts, self.view, self.books, self.facts, self.wake, self.stand, self.safe_mode.scanned
+        )
         self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
@@ -342,6 +346,7 @@ class TradingLoop:
             key=self.key,
             unresolved_intents=self.books.unresolved,
             daily_notional=self.books.daily_notional,
+            held_back=self.safe_mode.held_back(now),
         )
 
     @property

@@ -262,6 +262,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         *((compare_for_ever(loop, parts),) if parts.compares else ()),
         loop.keeper.run(),
         loop.deciding.run(),
+        loop.safe_mode.run(),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),

@@ -40,6 +40,7 @@ class LiveView:
         self.mode = VenueMode.UNKNOWN
         self.last_event_at: datetime | None = None
         self.prints = 0
+        self.traded_at: dict[Symbol, datetime] = {}
         self._wanted = wires
         self._up: set[Wire] = set()
         self.candle_book = CandleBook(instruments, timeframe, history)
@@ -69,6 +70,7 @@ class LiveView:
             case TradeUpdate(trades=trades):
                 for trade in trades:
                     self.prints += 1
+                    self.traded_at[trade.symbol] = now
                     self.candle_book.add(trade)
             case VenueModeUpdate(mode=mode):
                 self.mode = mode

@@ -181,6 +181,8 @@ def _of_note(step: Callable[[Breaker, datetime], tuple[Breaker, T]]) -> NoteStep
 def result_of(error: Exception) -> CallResult:
     """What an error of a call that was sent proves about the API."""
     match error:
+        case CircuitOpen():
+            return CallResult.UNSENT
         case VenueThrottled():
             return CallResult.THROTTLED
         case OutcomeUnknown(code=code) if code and row_for(code) is None:

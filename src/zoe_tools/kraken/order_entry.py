@@ -92,7 +92,8 @@ class OrderEntry:
             try:
                 async with self._rest.passage(claim, "an order by the socket") as passage:
                     passage.is_sent = True
-                    return await by_socket(socket)
+                    with self._rest.api_errors.noting():
+                        return await by_socket(socket)
             except CircuitOpen:
                 raise
             except VenueUnavailable as error:

@@ -32,6 +32,7 @@ from zoe_tools.errors import (
 )
 from zoe_tools.kraken import errors, limits, shapes, signing, wire
 from zoe_tools.kraken.answer_watch import AnswerWatch
+from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.kraken.breaker import CircuitBreaker, Passage
 from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.codec import seconds_of
@@ -107,6 +108,7 @@ class RestClient:
         self._timeout_s = timeout_s
         self._urgency = urgency
         self.breaker = breaker
+        self.api_errors = ApiErrors(clock)
         self.longest_urgent_wait_s = 0.0
         tier_now = None if unlimited else limits.tier_of(tier)
         self.budgets = Budgets(coordination, clock, tier_now, urgency=urgency)
@@ -126,6 +128,10 @@ class RestClient:
         Raises:
             VenueError: as `ports.Venue` says of reads.
         """
+        with self.api_errors.noting():
+            return await self._public(method, params, answer)
+
+    async def _public(self, method: str, params: Mapping[str, str], answer: type[T]) -> T:
         url = self._url(f"/0/public/{method}")
         if params:
             url = url.copy_merge_params(dict(params))
@@ -177,8 +183,12 @@ class RestClient:
             urgency=Urgency.PROTECTION if is_urgent else self._urgency,
             may_go_alone=is_urgent or not is_write,
         )
-        if is_write:
-            return await self._signed(method, params, answer, claim, is_write=True)
+        with self.api_errors.noting():
+            if is_write:
+                return await self._signed(method, params, answer, claim, is_write=True)
+            return await self._read(method, params, answer, claim)
+
+    async def _read(self, method: str, params: signing.Params, answer: type[T], claim: Claim) -> T:
         for wait_s in _BACKOFF_S:
             try:
                 return await self._signed(method, params, answer, claim, is_write=False)

@@ -32,6 +32,8 @@ EVENTS: tuple[str, ...] = (
     "REGISTRY_AUDIT_REPORT",
     "REPEATED_REJECTIONS",
     "STARTUP",
+    "SAFE_MODE_ENTERED",
+    "SAFE_MODE_LEFT",
     "STORE_AWAY",
     "STORE_BACK",
     "STORE_RESTORED",

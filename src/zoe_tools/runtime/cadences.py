@@ -49,6 +49,9 @@ def stretched_policy(policy: Policy, granularity_s: float) -> Policy:
     return replace(
         policy,
         quote_stale_s=policy.quote_stale_s * factor,
+        market_stale_s=policy.market_stale_s * factor,
+        trades_stale_s=policy.trades_stale_s * factor,
+        candle_stale_s=policy.candle_stale_s * factor,
         order_ttl_entry_s=policy.order_ttl_entry_s * factor,
         order_ttl_exit_s=policy.order_ttl_exit_s * factor,
     )
@@ -70,8 +73,16 @@ def policy_at(policy: Policy, clock: Clock) -> Policy:
         order_deadline_s=max(policy.order_deadline_s, min(work_s, LATEST_DEADLINE_S)),
         visibility_lag_s=max(policy.visibility_lag_s, work_s),
         quote_stale_s=max(policy.quote_stale_s, work_s),
+        market_stale_s=_at_least(policy.market_stale_s, work_s),
+        trades_stale_s=_at_least(policy.trades_stale_s, work_s),
+        candle_stale_s=_at_least(policy.candle_stale_s, work_s),
         plan_lifetime_s=max(policy.plan_lifetime_s, work_s * 10),
     )
+
+
+def _at_least(limit_s: float, work_s: float) -> float:
+    """A limit of 0 is none, and stays so."""
+    return max(limit_s, work_s) if limit_s else 0.0
 
 
 def _speed_of(clock: Clock) -> float:

@@ -133,23 +133,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
     venue = KrakenSpot(plan.wires.rest, plan.clock, orders=feed.orders, time=reader.time)
     policy = _policy_of(plan)
     sightings = Sightings(plan.clock)
-    gate = Gate(
-        venue=venue,
-        store=plan.store,
-        clock=plan.clock,
-        approver=plan.narrator,
-        account=plan.account,
-        policy=policy,
-        command="run",
-        operator=plan.operator,
-        host=platform.node(),
-        pid=os.getpid(),
-        process=PROCESS,
-        live_consent=plan.live_consent,
-        proof=sightings.proof,
-        emergency=plan.emergency,
-        pricing=plan.wires.rest.budgets,
-    )
+    gate = _gate_of(plan, venue, policy, sightings)
     worth = WorthWatch(venue, plan.store, plan.clock, catalogue)
     return LoopParts(
         account=plan.account,
@@ -175,6 +159,27 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         symbol_rest=plan.symbol_rest,
         funding=_funding(plan),
         breaker=plan.wires.rest.breaker,
+        api_errors=plan.wires.rest.api_errors,
+    )
+
+
+def _gate_of(plan: RunPlan, venue: KrakenSpot, policy: Policy, sightings: Sightings) -> Gate:
+    return Gate(
+        venue=venue,
+        store=plan.store,
+        clock=plan.clock,
+        approver=plan.narrator,
+        account=plan.account,
+        policy=policy,
+        command="run",
+        operator=plan.operator,
+        host=platform.node(),
+        pid=os.getpid(),
+        process=PROCESS,
+        live_consent=plan.live_consent,
+        proof=sightings.proof,
+        emergency=plan.emergency,
+        pricing=plan.wires.rest.budgets,
     )
 
 
