@@ -214,10 +214,45 @@ def test_a_decision_that_could_not_be_acted_on_is_not_made_up_for(tmp_path: Path
     run_loop(tmp_path, story)
 
 
+def test_a_position_is_protected_while_the_private_wire_is_away(tmp_path: Path) -> None:
+    """A stop cannot wait for a wire: the venue's records tell, and REST places it."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        (stop,) = rig.resting(Side.SELL)
+        rig.go_down("private")
+        rig.is_deaf = True
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED, "by another key")
+        await rig.pass_time(8)
+
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [stop.quantity]
+        rig.strategy.wanted[ETH] = "enter"
+        await rig.close_candle(ETH)
+        assert rig.resting(Side.BUY) == []
+
+    run_loop(tmp_path, story)
+
+
+def test_with_a_wire_down_and_records_that_nobody_can_read_nothing_is_done(tmp_path: Path) -> None:
+    """What is held is not known: a stop may have sold it."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        before = list(rig.writes)
+        rig.venue.cue("orders", VenueUnavailable("down"), times=5)
+        rig.go_down("private")
+        rig.is_deaf = True
+        rig.move("62649.8", "62650.0")  # the target, at which it would be sold
+        await rig.pass_time(4)
+        assert rig.writes == before
+
+    run_loop(tmp_path, story)
+
+
 def test_a_fill_missed_while_the_private_wire_was_away_is_booked_and_protected(
     tmp_path: Path,
 ) -> None:
-    """When it is up again, the venue's own records are asked."""
+    """The venue's own records are asked, before it is up again; then nothing is done twice."""
 
     async def story(rig: LoopRig) -> None:
         await rig.enter(rests=True)
@@ -226,12 +261,13 @@ def test_a_fill_missed_while_the_private_wire_was_away_is_booked_and_protected(
         rig.is_deaf = True
         rig.fill(entry, "0.00041521")
         await rig.pass_time(10)
-        assert rig.writes == ["place"]
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
         rig.is_deaf = False
         rig.come_up("private")
         await rig.pass_time(3)
 
         assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
+        assert rig.writes == ["place", "place"]
 
     run_loop(tmp_path, story)
 

@@ -72,11 +72,12 @@ class Following:
         await self._ask_records(now)
 
     async def chase_unresolved(self) -> None:
-        """Ask the venue's records about what was missed and what is open.
+        """Ask the venue's records about what was missed, what is open, and what no wire tells.
 
         What was missed keeps all new risk back, an open intent that on its own instrument.
         """
-        if self._books.unresolved or self.is_behind:
+        is_deaf = self._was_up and not self._view.is_private_up
+        if self._books.unresolved or self.is_behind or is_deaf:
             await self._ask_records(self._clock.now())
             self._heard()
 
@@ -115,6 +116,8 @@ class Following:
                     await self._private_is_up(now)
             case StreamDown(wire=wire):
                 self._tell_wire(now, wire, is_up=False)
+                if wire == "private" and self._was_up:
+                    await self.catch_up(now)
             case Gap(wire="private", channel=channel) if channel:
                 await self.catch_up(now)
             case _:

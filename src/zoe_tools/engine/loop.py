@@ -154,9 +154,8 @@ class TradingLoop:
 
     @property
     def _only_reduces(self) -> bool:
-        return (
-            self.standing.only_protects or self._parts.gate.is_store_away or not self.books.is_sound
-        )
+        is_sound = self.books.is_sound and not self._parts.gate.is_store_away
+        return self.standing.only_protects or not (is_sound and self.view.is_live)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until something happened, or a cycle's time is over."""
@@ -212,7 +211,12 @@ class TradingLoop:
         self._wake.set()
 
     def _may_act(self, now: datetime) -> bool:
-        return self.view.is_live and not self._is_quiet(now)
+        """With a wire down too, once the records told what it would have: stops cannot wait for it.
+
+        REST is there, and what is held is ours; only nothing new is risked.
+        """
+        is_known = self.view.is_live or (self.view.was_live and not self.following.is_behind)
+        return is_known and not self._is_quiet(now)
 
     def _is_quiet(self, now: datetime) -> bool:
         """For a cycle at most: by a clock that was set back a past pause would begin again."""
@@ -230,7 +234,7 @@ class TradingLoop:
             self._entries_wanted.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._entries_wanted[decision.symbol] = decision
-        if not self.view.is_live or self.following.is_behind or self._only_reduces:
+        if self.following.is_behind or self._only_reduces:
             self._outage.withholds(self._entries_wanted)
             self._entries_wanted.clear()
         if not self._entries_wanted or not self._may_act(now):

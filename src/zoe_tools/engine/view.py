@@ -43,12 +43,18 @@ class LiveView:
         self.traded_at: dict[Symbol, datetime] = {}
         self._wanted = wires
         self._up: set[Wire] = set()
+        self.was_live = False
         self.candle_book = CandleBook(instruments, timeframe, history)
 
     @property
     def is_live(self) -> bool:
         """Whether every wanted wire is up."""
         return self._up >= self._wanted
+
+    @property
+    def is_private_up(self) -> bool:
+        """Whether orders and fills are told."""
+        return "private" in self._up
 
     def candles(self, symbol: Symbol) -> tuple[Candle, ...]:
         """Closed candles, oldest first, as many as the strategy looks back on."""
@@ -76,6 +82,7 @@ class LiveView:
                 self.mode = mode
             case StreamUp(wire=wire, at=at):
                 self._up.add(wire)
+                self.was_live |= self.is_live
                 if wire == "public":
                     self.candle_book.stream_is_up(at)
             case StreamDown(wire=wire):
