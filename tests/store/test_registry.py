@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -14,7 +15,7 @@ from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.level_story import levels_as_told
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.position_event import BEGUN, event_of
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.store.store import Store
@@ -161,3 +162,20 @@ def test_a_row_from_before_the_columns_holds_what_it_holds(store: Store, url: st
     with store.transaction() as books:
         (position,) = books.positions()
     assert (position.entry_quantity, position.exit_quantity) == (d("0.0004"), d("0"))
+
+
+def test_the_latest_round_trips_are_told_oldest_first(store: Store) -> None:
+    """As many as are wanted; what is open, or ended without a trade, is none."""
+
+    def ended(number: int, status: PositionStatus = PositionStatus.CLOSED) -> Position:
+        name = PositionId(f"P{number}")
+        at = NOON + timedelta(minutes=number)
+        return make_position(position_id=name, status=status, quantity=d("0"), closed_at=at)
+
+    with store.transaction() as books:
+        for each in (ended(3), ended(1), ended(2), ended(4, PositionStatus.CANCELLED)):
+            books.copy_position(each)
+        books.copy_position(make_position(position_id=PositionId("P9")))
+
+        assert [each.position_id for each in books.closed_positions(2)] == ["P2", "P3"]
+        assert len(books.closed_positions(9)) == 3
