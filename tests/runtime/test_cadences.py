@@ -22,6 +22,7 @@ from zoe_tools.runtime.clocks import ScaledClock, SystemClock
 LIMITS = (
     "max_api_errors",
     "max_empty_scans",
+    "invariants",
     "max_notional_per_trade",
     "max_daily_notional",
     "max_open_positions",

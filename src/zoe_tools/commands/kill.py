@@ -40,9 +40,10 @@ from zoe_tools.errors import (
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill
 from zoe_tools.gate.gate import Gate, Regather
+from zoe_tools.gate.kill_events import tell_kill_of
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest, together
-from zoe_tools.gather import Need, gather_store
+from zoe_tools.gather import Need, effective_trading_state, gather_store
 from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
@@ -245,6 +246,7 @@ async def _stop(
     receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
     if gate.is_store_away or receipts[0].exit_code == _STORE_GONE:
         raise StoreUnavailable("The level cannot be latched there.")
+    tell_kill_of(snapshot, await context.store.run(effective_trading_state))
     printer.line(f"Latched: {level.label}; no loop of this store enters. Now the venue.")
     is_verified = level is KillLevel.PAUSE_ENTRIES
     heard_at = asyncio.get_running_loop().time()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zoe_tools.config import readers
 from zoe_tools.config.knob import Knob
+from zoe_tools.config.safety_knobs import SAFETY_KNOBS
 from zoe_tools.config.strategy_knobs import STRATEGY_KNOBS
 
 CONSENT = "I_UNDERSTAND_LIVE"
@@ -327,6 +328,7 @@ KNOBS: tuple[Knob, ...] = (
         read=readers.amount,
         about="No entries while the last 20 fills slipped more than this on average.",
     ),
+    *SAFETY_KNOBS,
     *STRATEGY_KNOBS,
 )
 KNOB: dict[str, Knob] = {knob.name: knob for knob in KNOBS}

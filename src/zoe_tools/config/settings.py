@@ -16,8 +16,10 @@ from zoe_tools.config.knob import Knob
 from zoe_tools.config.sources import MASK, Layer, home_of, read_sources
 from zoe_tools.config.thresholds import mismatches
 from zoe_tools.domain.account import Account, AccountMode, fingerprint_of
+from zoe_tools.domain.invariants import InvariantLimits
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.take_profit import TargetMode
+from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import ConfigError
 
 LoopMode = Literal["paper", "live", "disabled"]
@@ -95,6 +97,19 @@ class Settings:
     safe_mode_candle_stale_sec: float
     safe_mode_max_api_errors: int
     safe_mode_api_error_window_sec: float
+    invariant_drawdown_warn_pct: Decimal
+    invariant_drawdown_crit_pct: Decimal
+    invariant_equity_floor: Decimal | None
+    invariant_open_notional_crit: Decimal | None
+    invariant_positions_warn: Decimal | None
+    invariant_positions_crit: Decimal | None
+    invariant_position_warn_pct: Decimal | None
+    invariant_rejects_warn: Decimal | None
+    invariant_api_errors_crit: Decimal | None
+    invariant_clock_skew_warn_sec: Decimal | None
+    invariant_candle_age_warn_sec: Decimal | None
+    invariant_halt_level: str
+    invariant_emergency_level: str
     order_ttl_seconds_entry: float
     order_ttl_seconds_exit: float
     visibility_lag_seconds: float
@@ -186,6 +201,7 @@ class Settings:
             max_api_errors=self.safe_mode_max_api_errors,
             api_error_window_s=self.safe_mode_api_error_window_sec,
             max_empty_scans=self.safe_mode_empty_scan_threshold,
+            invariants=self._invariants(),
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
             stop_refusals_until_sale=self.stop_refusals_until_sale,
@@ -204,6 +220,23 @@ class Settings:
             max_cross_spread_bps=self.max_cross_spread_bps,
             max_average_slippage_bps=self.max_average_slippage_bps,
             visibility_lag_s=self.visibility_lag_seconds,
+        )
+
+    def _invariants(self) -> InvariantLimits:
+        return InvariantLimits(
+            drawdown_warn_pct=self.invariant_drawdown_warn_pct,
+            drawdown_crit_pct=self.invariant_drawdown_crit_pct,
+            equity_floor=self.invariant_equity_floor,
+            open_notional_crit=self.invariant_open_notional_crit,
+            positions_warn=self.invariant_positions_warn,
+            positions_crit=self.invariant_positions_crit,
+            position_warn_pct=self.invariant_position_warn_pct,
+            rejects_warn=self.invariant_rejects_warn,
+            api_errors_crit=self.invariant_api_errors_crit,
+            clock_skew_warn_s=self.invariant_clock_skew_warn_sec,
+            candle_age_warn_s=self.invariant_candle_age_warn_sec,
+            halt_level=KillLevel.parse(self.invariant_halt_level),
+            emergency_level=KillLevel.parse(self.invariant_emergency_level),
         )
 
     def values(self) -> dict[str, object]:

@@ -78,6 +78,7 @@ def _pairs(values: Mapping[str, Any]) -> Iterator[_Pair]:
         "MAX_OPEN_POSITIONS",
         positions,
     )
+    yield from _invariant_pairs(values, positions)
     yield (
         "PRICE_COLLAR_PCT in basis points",
         values["PRICE_COLLAR_PCT"] * HUNDRED,
@@ -95,4 +96,22 @@ def _pairs(values: Mapping[str, Any]) -> Iterator[_Pair]:
         values["EDGE_FACTORY_HEAT_MAX"],
         "EDGE_FACTORY_MAX_POSITION_PCT",
         values["EDGE_FACTORY_MAX_POSITION_PCT"],
+    )
+
+
+def _invariant_pairs(values: Mapping[str, Any], positions: Decimal) -> Iterator[_Pair]:
+    """What is critical may not come before what warns, nor before what trading may reach."""
+    for critical, warning in (
+        ("INVARIANT_DRAWDOWN_CRIT_PCT", "INVARIANT_DRAWDOWN_WARN_PCT"),
+        ("INVARIANT_POSITIONS_CRIT", "INVARIANT_POSITIONS_WARN"),
+        ("INVARIANT_OPEN_NOTIONAL_CRIT", "MAX_EXPOSURE_NOTIONAL"),
+    ):
+        if values[warning] is not None:
+            yield critical, values[critical], warning, values[warning]
+    # At that many it stops: the last one that may be held must be one less.
+    yield (
+        "INVARIANT_POSITIONS_CRIT",
+        values["INVARIANT_POSITIONS_CRIT"],
+        "MAX_OPEN_POSITIONS",
+        (positions + 1),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from zoe_tools.domain.invariants import InvariantLimits
 from zoe_tools.domain.take_profit import TargetMode
 
 
@@ -35,6 +36,7 @@ class Policy:
     max_api_errors: int = 3
     api_error_window_s: float = 300.0
     max_empty_scans: int = 3
+    invariants: InvariantLimits = field(default_factory=InvariantLimits)
     price_collar_pct: Decimal = Decimal(5)
     liquidity_guard_spread_pct: Decimal = Decimal("0.5")
     reconcile_cash_tolerance: Decimal = Decimal("2.0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class KillLevel(IntEnum):
@@ -34,6 +34,31 @@ class KillLevel(IntEnum):
             raise ValueError(f"{label!r} is not a kill level") from error
 
 
+class KillReason(StrEnum):
+    """Why trading is stopped, in a word; stored as the beginning of the state's reason.
+
+    `MARGIN_CRITICAL` is for margin alone.
+    """
+
+    MANUAL = "manual"
+    API_ERROR = "api_error"
+    MARGIN_CRITICAL = "margin_critical"
+    INVARIANT_VIOLATION = "invariant_violation"
+    LIQUIDATION_BREACH = "liquidation_breach"
+    DATA_FAILURE = "data_failure"
+    RECONCILIATION_FAILURE = "reconciliation_failure"
+
+    def worded(self, details: str) -> str:
+        """The reason as it is stored: `drawdown` as `invariant_violation: drawdown`."""
+        return f"{self.value}: {details}"
+
+    @classmethod
+    def of(cls, reason: str) -> KillReason:
+        """What a stored reason begins with; what names no cause was somebody's own word."""
+        word, colon, _ = reason.partition(":")
+        return cls(word) if colon and word in set(cls) else cls.MANUAL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingState:
     """The latched state of one account."""
@@ -47,6 +72,11 @@ class TradingState:
     def may_enter(self) -> bool:
         """Whether new risk may be taken."""
         return self.level is KillLevel.NONE
+
+    @property
+    def cause(self) -> KillReason:
+        """Why, in a word."""
+        return KillReason.of(self.reason)
 
 
 ARMED = TradingState(level=KillLevel.NONE, reason="", changed_at=None)

@@ -19,6 +19,7 @@ from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
@@ -75,6 +76,7 @@ class TradingLoop:
         self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
+        self.safety = SafetyState.ACTIVE
         self.watch = ProtectionWatch()
         self.cycles = 0
         self.would_be_orders = 0

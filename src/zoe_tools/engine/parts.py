@@ -21,6 +21,7 @@ from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.kraken.breaker import CircuitBreaker
+from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock, Feed, Narrator, ServiceManager, Venue
 from zoe_tools.store.runner import StoreRunner
 
@@ -62,6 +63,8 @@ class LoopParts:
     """None where no source of perpetual funding is configured."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     worth: WorthWatch | None = None
+    venue_time: ServerTime | None = None
+    """How far the clocks are apart; None where nobody measures it."""
     api_errors: ApiErrors | None = None
     breaker: CircuitBreaker | None = None
     """None where no call is ever kept back."""

@@ -21,6 +21,7 @@ from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.breaker_watch import watch_breaker
 from zoe_tools.engine.desk_watch import DeskWatch
+from zoe_tools.engine.invariants import watch_invariants
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
@@ -36,6 +37,7 @@ from zoe_tools.errors import (
     VenueUnavailable,
     ZoeError,
 )
+from zoe_tools.gate.kill_events import tell_kill
 from zoe_tools.ports import Clock
 from zoe_tools.store.store import Transaction
 
@@ -263,6 +265,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         loop.keeper.run(),
         loop.deciding.run(),
         loop.safe_mode.run(),
+        watch_invariants(loop, parts),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),
@@ -316,7 +319,14 @@ async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
     """An operator's `kill`, or the runbooks' SQL, is noticed within a second."""
     while True:
+        before = loop.books.trading_state.level
         if await loop.books.refresh_trading_state(parts.clock.now()):
+            tell_kill(
+                loop.books.trading_state,
+                before=before,
+                positions=len(loop.books.positions),
+                orders=len(loop.books.orders),
+            )
             loop.wake()
         await _until_news(parts)
 

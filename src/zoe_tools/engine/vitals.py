@@ -5,6 +5,7 @@ Read by the heartbeat, the summary of a cycle, and whoever asks; nothing is deci
 
 from __future__ import annotations
 
+from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 
@@ -30,7 +31,12 @@ def reasons_against_entries(loop: TradingLoop, parts: LoopParts) -> tuple[str, .
 
 
 def system_state(loop: TradingLoop, parts: LoopParts) -> str:
-    """`NORMAL`, `KILL_SWITCH` (a level is latched), or `DEGRADED`: something else is in the way."""
+    """`NORMAL`, `KILL_SWITCH` (a level is latched), or `DEGRADED`: something else is in the way.
+
+    While an invariant is violated critically, `HALTED`; two, `EMERGENCY`.
+    """
+    if loop.safety in {SafetyState.HALTED, SafetyState.EMERGENCY}:
+        return loop.safety.value
     if not loop.books.trading_state.may_enter:
         return "KILL_SWITCH"
     return "DEGRADED" if reasons_against_entries(loop, parts) else "NORMAL"

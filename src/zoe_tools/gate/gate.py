@@ -91,6 +91,7 @@ class Gate:
             pid=pid,
             process=process,
         )
+        self.author = author
         self._order_log = OrderLog(keeper=self._keeper, clock=clock, author=author)
         self._carrier = Carrier(
             venue=venue,

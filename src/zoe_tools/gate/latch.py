@@ -11,9 +11,10 @@ from zoe_tools.domain.plan import SetTradingState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.journal import Author
+from zoe_tools.gate.kill_events import tell_kill_of
 from zoe_tools.gate.store_steps import apply_store_steps
 from zoe_tools.gather import gather_store
 from zoe_tools.ports import Clock
@@ -48,4 +49,6 @@ async def latch_level(
             note_action(transaction, done, author=author, plan=plan, now=now)
 
         await store.run(write)
+        state = TradingState(level=level, reason=reason, changed_at=now, changed_by=by)
+        tell_kill_of(snapshot, state)
     return snapshot

@@ -160,6 +160,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         funding=_funding(plan),
         breaker=plan.wires.rest.breaker,
         api_errors=plan.wires.rest.api_errors,
+        venue_time=venue.time,
     )
 
 

@@ -1,0 +1,50 @@
+"""The settings of safe mode's neighbour: invariants of the account, and what follows from them."""
+
+from __future__ import annotations
+
+from zoe_tools.config import readers
+from zoe_tools.config.knob import Knob
+
+LEVELS = ("pause-entries", "cancel-open", "reduce-only", "flatten")
+
+
+def _limit(name: str, default: str, about: str) -> Knob:
+    return Knob(name=name, default=default, read=readers.amount, unset=None, about=about)
+
+
+SAFETY_KNOBS: tuple[Knob, ...] = (
+    Knob(
+        name="INVARIANT_DRAWDOWN_WARN_PCT",
+        default="10",
+        read=readers.percent_above_zero,
+        about="A drawdown of so many percent warns; deposits and withdrawals are taken out.",
+        section="Invariants: two warnings keep entries back, one critical latches a kill level",
+    ),
+    Knob(
+        name="INVARIANT_DRAWDOWN_CRIT_PCT",
+        default="15",
+        read=readers.percent_above_zero,
+        about="One of so many percent is critical.",
+    ),
+    _limit("INVARIANT_EQUITY_FLOOR", "", "Equity below this is critical, in USD; empty: none."),
+    _limit("INVARIANT_OPEN_NOTIONAL_CRIT", "500000", "So much in positions is critical, in USD."),
+    _limit("INVARIANT_POSITIONS_WARN", "22", "So many positions at a time warn."),
+    _limit("INVARIANT_POSITIONS_CRIT", "27", "So many are critical."),
+    _limit("INVARIANT_POSITION_WARN_PCT", "35", "One position of so many percent of equity warns."),
+    _limit("INVARIANT_REJECTS_WARN", "5", "So many refused orders within a minute warn."),
+    _limit("INVARIANT_API_ERRORS_CRIT", "10", "So many failed calls within a minute are critical."),
+    _limit("INVARIANT_CLOCK_SKEW_WARN_SEC", "30", "A clock so far from the venue's warns."),
+    _limit("INVARIANT_CANDLE_AGE_WARN_SEC", "120", "A closed candle overdue by so much warns."),
+    Knob(
+        name="INVARIANT_HALT_LEVEL",
+        default="cancel-open",
+        read=readers.one_of(*LEVELS),
+        about="The kill level that one critical violation latches.",
+    ),
+    Knob(
+        name="INVARIANT_EMERGENCY_LEVEL",
+        default="reduce-only",
+        read=readers.one_of(*LEVELS),
+        about="The one that two latch; flatten sells everything zoe manages, at the market.",
+    ),
+)

@@ -1,0 +1,145 @@
+"""The invariants beside the turns: measured every few seconds, told, and latched where critical.
+
+What is latched stays after the violation is over: only `zoe resume` lowers it, and while the
+violation lasts it is latched again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from zoe_tools.core.invariants import cause_of, level_for, sentence_of, state_of, violations_of
+from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.domain.invariants import Measured, SafetyState, Violation
+from zoe_tools.domain.money import HUNDRED, ZERO, short
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
+from zoe_tools.errors import StoreError
+from zoe_tools.gate.latch import latch_level
+from zoe_tools.observe.log import event
+
+_LOG = logging.getLogger(__name__)
+
+INVARIANTS = "invariants"
+"""The watch's name among those that keep entries back."""
+
+_MINUTE = timedelta(minutes=1)
+_MINUTE_S = 60.0
+
+
+async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
+    """Look every few seconds, until cancelled."""
+    told: frozenset[str] = frozenset()
+    while True:
+        await parts.clock.sleep(parts.cadence.health_s)
+        if parts.gate.is_store_away:
+            continue  # nothing can be latched, and nothing is entered either
+        found = violations_of(await _measured(loop, parts), parts.policy.invariants)
+        told = _tell(found, told)
+        loop.safety = state_of(found)
+        is_in_the_way = loop.safety is not SafetyState.ACTIVE
+        loop.stand(INVARIANTS, tuple(map(sentence_of, found)) if is_in_the_way else ())
+        await _latch(loop, parts, found)
+
+
+def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
+    """Each once, until it is over."""
+    for each in found:
+        sentence = sentence_of(each)
+        if sentence not in told:
+            event(
+                _LOG,
+                "INVARIANT_VIOLATION",
+                "critical" if each.is_critical else "warning",
+                invariant=each.invariant,
+                value=short(each.value),
+                limit=short(each.limit),
+                cause=each.cause.value,
+            )
+    return frozenset(sentence_of(each) for each in found)
+
+
+async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ...]) -> None:
+    """Raise the account's level, unless it is as high already; a shadow stops nobody."""
+    level = level_for(loop.safety, parts.policy.invariants)
+    if level <= loop.books.trading_state.level or parts.is_shadow:
+        return
+    worst = [each for each in found if each.is_critical]
+    details = ", ".join(
+        f"{each.invariant} {short(each.value)} is beyond {short(each.limit)}" for each in worst
+    )
+    try:
+        await latch_level(
+            store=parts.store,
+            clock=parts.clock,
+            account=parts.account,
+            policy=parts.policy,
+            level=level,
+            reason=cause_of(found).worded(details),
+            author=replace(parts.gate.author, operator=""),
+        )
+    except StoreError as error:
+        _LOG.error("The kill level cannot be latched: %s", error.message)
+        return
+    await loop.books.refresh_trading_state(parts.clock.now())
+    loop.wake()
+
+
+async def _measured(loop: TradingLoop, parts: LoopParts) -> Measured:
+    now = parts.clock.now()
+    point = await parts.store.run(lambda transaction: transaction.latest_equity())
+    worths = [
+        each.quantity
+        * (
+            loop.view.quotes[each.symbol].bid
+            if each.symbol in loop.view.quotes
+            else each.average_cost
+        )
+        for each in loop.books.positions
+    ]
+    equity = _believed(point)
+    largest = None if not worths or not equity else max(worths) * HUNDRED / equity
+    return Measured(
+        drawdown_pct=None if equity is None or point is None else point.drawdown_pct,
+        equity=equity,
+        open_notional=sum(worths, ZERO),
+        positions=len(loop.books.positions),
+        largest_position_pct=largest,
+        rejects=_rejects(loop, now),
+        api_errors=0 if parts.api_errors is None else parts.api_errors.within(_MINUTE_S),
+        clock_skew_s=_skew(parts),
+        candle_age_s=_overdue(loop, parts, now),
+    )
+
+
+def _believed(point: EquityPoint | None) -> Decimal | None:
+    """Gross equity; None where something held has no price: less than all is no equity."""
+    if point is None or point.lacks or point.is_blind:
+        return None
+    return point.gross
+
+
+def _rejects(loop: TradingLoop, now: datetime) -> int:
+    return sum(
+        each.status is OrderStatus.REJECTED and abs(now - each.updated_at) <= _MINUTE
+        for each in loop.books.recent_orders
+    )
+
+
+def _skew(parts: LoopParts) -> Decimal | None:
+    if parts.venue_time is None:
+        return None
+    return Decimal(str(abs(parts.venue_time.offset.total_seconds())))
+
+
+def _overdue(loop: TradingLoop, parts: LoopParts, now: datetime) -> Decimal | None:
+    """By how many seconds the most overdue candle is; of markets that had one."""
+    length = parts.strategy.timeframe.length
+    known = (loop.view.candles(each.symbol) for each in parts.catalogue)
+    newest = [candles[-1] for candles in known if candles]
+    ages = [(now - each.opened_at - 2 * length).total_seconds() for each in newest]
+    return Decimal(str(max(0.0, *ages))) if ages else None
