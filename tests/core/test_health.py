@@ -68,6 +68,7 @@ def test_a_loop_that_works_is_healthy_in_one_line() -> None:
         (replace(WELL, now=NOON - timedelta(seconds=20)), "stale heartbeat: 0 s old"),
         (replace(WELL, beat=None), "the loop has not told anything yet"),
         (beat(phase="FAILED"), "the start FAILED"),
+        (beat(phase="STOPPING"), "it is stopping"),
         (beat(phase="SYNCING"), "the start has come to SYNCING"),
         (beat(turn_at=(NOON - timedelta(seconds=121)).isoformat()), "no turn for 121 s"),
         (beat(why="safe mode"), "no entries: safe mode"),

@@ -170,8 +170,10 @@ def test_a_second_run_on_the_account_names_the_first(home: Home) -> None:
         demand_complaint(home.here(*words, "--cycles", "1"), 4, str(first.pid))
         demand_complaint(home.here("run", "--speed", "30", "--cycles", "1"), 4, str(first.pid))
         assert first.poll() is None
+        wait_until(lambda: home.here("health").code == 0)
         first.terminate()
         assert first.wait(timeout=30) == 0
+        assert home.here("health").code == 3
     assert read_endpoint(home.folder / "paper") is not None
 
 

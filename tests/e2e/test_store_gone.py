@@ -25,7 +25,6 @@ from program import PATIENCE_S, Home, let_time_pass, wait_until
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
 from zoe_tools.domain.journal import IntentKind
 from zoe_tools.domain.money import plain
-from zoe_tools.domain.observation import Heartbeat
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.kraken.spot import KrakenSpot
@@ -258,7 +257,7 @@ def protected_all_along(outage: Outage, strategy: str, at_least_s: float) -> Non
     home = outage.home
     hold_bitcoin(home)
     with home.started("run", "--strategy", strategy, "--speed", "10") as process:
-        wait_until(lambda: any(e.component == "loop" for e in beats(home)))
+        wait_until(lambda: is_ready(home))
         let_time_pass(1.0)
         with outage.lasting(process):
             wait_until(lambda: told(home, "STORE_AWAY") == 1)
@@ -276,9 +275,10 @@ def protected_all_along(outage: Outage, strategy: str, at_least_s: float) -> Non
     demand_protected(home)
 
 
-def beats(home: Home) -> tuple[Heartbeat, ...]:
-    """Who proved to be at work."""
-    return home.in_the_books(lambda tx: tx.heartbeats())
+def is_ready(home: Home) -> bool:
+    """Whether a loop has told that its start is over."""
+    told = home.in_the_books(lambda tx: tx.heartbeats())
+    return any(each.details.get("phase") == "READY" for each in told if each.component == "loop")
 
 
 @pytest.mark.parametrize("outage", FAULTS, indirect=True)
@@ -305,7 +305,7 @@ def test_a_loop_that_is_stopped_without_its_store_exits_7(outage: Outage) -> Non
     home = outage.home
     hold_bitcoin(home)
     with home.started("run", "--strategy", "hold", "--speed", "10") as process:
-        wait_until(lambda: any(e.component == "loop" for e in beats(home)))
+        wait_until(lambda: is_ready(home))
         let_time_pass(1.0)
         with outage.lasting(process):
             wait_until(lambda: told(home, "STORE_AWAY") == 1)

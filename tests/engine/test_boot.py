@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
 from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.observation import Boot
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -159,18 +161,27 @@ def test_records_that_cannot_be_read_fail_the_start_and_not_the_protection(
         rig.come_up()
         rig.quote()
         await hold_a_position(rig)
-        for _ in range(2):
-            rig.venue.cue("fills", VenueUnavailable("down"))
-            rig.venue.cue("open_orders", VenueUnavailable("down"))
-            rig.venue.cue("closed_orders", VenueUnavailable("down"))
+        answers, asked = rig.venue.fills, []
+
+        async def fills(**span: Any) -> tuple[Fill, ...]:
+            asked.append(rig.clock.now())
+            if rig.clock.now() < begun + timedelta(seconds=20):
+                raise VenueUnavailable("down")
+            return await answers(**span)
+
+        begun = rig.clock.now()
+        rig.venue.fills = fills  # type: ignore[method-assign]
         running = asyncio.create_task(rig.supervised())
-        await rig.pass_time(0.5)
+        await rig.pass_time(15)
         assert rig.loop is not None
         boot = await the_boot(rig)
         assert (boot.status, boot.details["phase"]) == ("safe_mode", "FAILED")
         assert "cannot be asked: down" in str(boot.details["reason"])
-        await rig.pass_time(60)
+        assert len(asked) > 2
+        rig.quote()
+        await rig.pass_time(2)
         assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        await rig.pass_time(20)
         assert (await the_boot(rig)).details["phase"] == "READY"
         rig.stop.set()
         await running

@@ -23,6 +23,8 @@ USUAL_BEAT = timedelta(seconds=5)
 STUCK_BEATS = 24
 """No turn for so many periods (two minutes): the loop lives, and does nothing."""
 
+_PHASES = {"FAILED": "the start FAILED", "STOPPING": "it is stopping"}
+
 STAGES = ("turn", "protection", "follow", "decide", "reconcile", "worth")
 
 
@@ -135,7 +137,7 @@ def _of_running(facts: HealthFacts, details: Details, ages: dict[str, int]) -> I
         return
     phase = _text(details, "phase")
     if phase and phase != "READY":
-        yield f"the start has come to {phase}" if phase != "FAILED" else "the start FAILED"
+        yield _PHASES.get(phase, f"the start has come to {phase}")
     turned = ages.get("turn")
     if turned is not None and turned > (period * STUCK_BEATS).total_seconds():
         yield f"no turn for {turned} s"

@@ -14,7 +14,7 @@ from zoe_tools.engine.leasing import Holder, renew_lease
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.vitals import mode_of, reasons_against_entries, shortened, system_state
-from zoe_tools.engine.work import STAGES
+from zoe_tools.engine.work import STAGES, Phase
 from zoe_tools.store.store import Transaction
 
 
@@ -47,10 +47,11 @@ async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
 
 
 def _tell_service(loop: TradingLoop, parts: LoopParts, now: datetime) -> None:
-    """Patience is asked for only by a loop that turns, or has not begun to."""
+    """Patience is asked for only by a loop that turns, has not begun to, or is about to end."""
     turned = parts.work.done_at.get("turn")
     stuck_s = parts.cadence.health_s * STUCK_BEATS
-    if turned is None or (now - turned).total_seconds() < stuck_s:
+    is_ending = parts.work.phase is Phase.STOPPING
+    if is_ending or turned is None or (now - turned).total_seconds() < stuck_s:
         parts.service.tell("WATCHDOG=1")
     why = shortened(reasons_against_entries(loop, parts))
     told = f"{parts.work.phase.value} {system_state(loop, parts)}, {len(loop.books.positions)} open"
