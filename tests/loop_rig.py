@@ -265,6 +265,7 @@ class LoopRig:
     ) -> None:
         self.clock = SettableClock(starts_at)
         self.breaker: CircuitBreaker | None = None
+        self.alarm: asyncio.Event | None = None
         self.api_errors: ApiErrors | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
@@ -506,6 +507,7 @@ class LoopRig:
             compares=self._compares,
             news=self.news,
             breaker=self.breaker,
+            alarm=self.alarm,
             api_errors=self.api_errors,
         )
 

@@ -63,6 +63,8 @@ class LoopParts:
     """None where no source of perpetual funding is configured."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     worth: WorthWatch | None = None
+    alarm: asyncio.Event | None = None
+    """Set by SIGUSR1; None where no signal is heard."""
     venue_time: ServerTime | None = None
     """How far the clocks are apart; None where nobody measures it."""
     api_errors: ApiErrors | None = None

@@ -17,6 +17,7 @@ from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.domain.snapshot import Reading
+from zoe_tools.engine.alarm import watch_alarm
 from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.breaker_watch import watch_breaker
@@ -266,6 +267,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         loop.deciding.run(),
         loop.safe_mode.run(),
         watch_invariants(loop, parts),
+        *([] if parts.alarm is None else [watch_alarm(parts.alarm, loop, parts)]),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),

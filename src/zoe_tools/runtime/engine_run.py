@@ -66,6 +66,7 @@ class RunPlan:
     watcher: Watcher | None = None
     farewell: Farewell | None = None
     news: asyncio.Event | None = None
+    alarm: asyncio.Event | None = None
     asker: Asker = field(default_factory=InlineAsker)
     trace: TraceRules = field(default_factory=TraceRules)
     service: ServiceManager = field(default_factory=NoServiceManager)
@@ -151,6 +152,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         is_shadow=plan.is_shadow,
         compares=plan.compares,
         news=plan.news,
+        alarm=plan.alarm,
         key=await _key_of(reader, plan.clock),
         worth=worth,
         asker=plan.asker,

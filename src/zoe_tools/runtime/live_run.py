@@ -109,7 +109,7 @@ async def _run(
         raise ConfigError("The context was opened without wires.")
     if order.is_shadow:
         await _refuse_shadow_over_positions(context)
-    stop, news = asyncio.Event(), asyncio.Event()
+    stop, news, alarm = asyncio.Event(), asyncio.Event(), asyncio.Event()
     service = SystemdSocket(order.notify_socket) if order.notify_socket else NoServiceManager()
     thread, source = StrategyThread(), funding_source(context.settings, context.wires)
     plan = RunPlan(
@@ -136,6 +136,7 @@ async def _run(
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
         news=news,
+        alarm=alarm,
         emergency=emergency_journal(context),
         asker=thread,
         service=service,
@@ -144,7 +145,7 @@ async def _run(
         funding_poll_s=context.settings.edge_factory_funding_poll,
     )
     tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
-    with StateNews(context.settings.database_url, tell), _stopping_on_signals(stop):
+    with StateNews(context.settings.database_url, tell), stopping_on_signals(stop, alarm):
         try:
             await _wait_for_host(lock, narrator, context.clock, stop)
             return await run_engine(plan, stop)
@@ -212,8 +213,11 @@ async def _count(loop: TradingLoop, cycles: int, stop: asyncio.Event) -> None:
 
 
 @contextmanager
-def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM ask for an orderly stop; a second SIGINT interrupts as usual."""
+def stopping_on_signals(stop: asyncio.Event, alarm: asyncio.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM ask for an orderly stop; a second SIGINT interrupts as usual.
+
+    SIGUSR1 sets the alarm: trading is stopped, the loop goes on to protect.
+    """
     running = asyncio.get_running_loop()
 
     def ask() -> None:
@@ -222,8 +226,10 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
 
     running.add_signal_handler(signal.SIGINT, ask)
     running.add_signal_handler(signal.SIGTERM, stop.set)
+    running.add_signal_handler(signal.SIGUSR1, alarm.set)
     try:
         yield
     finally:
         running.remove_signal_handler(signal.SIGINT)
         running.remove_signal_handler(signal.SIGTERM)
+        running.remove_signal_handler(signal.SIGUSR1)

@@ -1,0 +1,102 @@
+"""SIGUSR1 to a running loop: no entry from that moment on, a latched level, stops left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from builders import BTC, ETH
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.trading_state import KillLevel, KillReason
+from zoe_tools.engine.alarm import ALARM
+from zoe_tools.runtime.live_run import stopping_on_signals
+
+
+def with_alarm(rig: LoopRig) -> None:
+    """Somebody can ring it."""
+    rig.alarm = asyncio.Event()
+
+
+def ring(rig: LoopRig) -> None:
+    """The signal."""
+    assert rig.alarm is not None
+    rig.alarm.set()
+
+
+def level(rig: LoopRig) -> KillLevel:
+    """What is latched, as the loop knows it."""
+    assert rig.loop is not None
+    return rig.loop.books.trading_state.level
+
+
+def test_vector_10_a_signal_stops_entries_and_a_second_one_escalates(tmp_path: Path) -> None:
+    """The working entry goes, the stop stays; the latch outlives the loop, and names its cause."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter(ETH)
+        await rig.enter(BTC, rests=True)
+        ring(rig)
+        await rig.pass_time(3)
+        assert rig.resting(Side.BUY) == []
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        stored = await rig.read(lambda tx: tx.trading_state())
+        assert (stored.level, stored.cause) == (KillLevel.CANCEL_OPEN, KillReason.MANUAL)
+        assert stored.reason == "manual: SIGUSR1 to the loop"
+
+        ring(rig)
+        await rig.pass_time(3)
+        ring(rig)
+        await rig.pass_time(3)
+        assert level(rig) is KillLevel.REDUCE_ONLY
+        assert rig.loop.standing.of(ALARM) == ()
+
+    run_loop(tmp_path, story, prepare=with_alarm)
+
+
+def test_a_shadow_keeps_its_own_entries_back_and_stops_nobody(tmp_path: Path) -> None:
+    """The account is another loop's."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        ring(rig)
+        await rig.pass_time(3)
+        assert rig.loop.standing.of(ALARM) == ("SIGUSR1: trading is stopped",)
+        assert level(rig) is KillLevel.NONE
+
+    run_loop(tmp_path, story, is_shadow=True, prepare=with_alarm)
+
+
+def test_without_a_store_entries_stop_at_once_and_the_latch_follows(tmp_path: Path) -> None:
+    """The reason stands until there is something to latch it in."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter(ETH)
+        rig.disk.is_away = True
+        ring(rig)
+        await rig.pass_time(3)
+        assert rig.loop.standing.of(ALARM) == ("SIGUSR1: trading is stopped",)
+        rig.disk.is_away = False
+        await rig.pass_time(5)
+        stored = await rig.read(lambda tx: tx.trading_state())
+        assert stored.level is KillLevel.CANCEL_OPEN
+        assert rig.loop.standing.of(ALARM) == ()
+
+    run_loop(tmp_path, story, has_spare=True, prepare=with_alarm)
+
+
+def test_the_process_hears_the_signal_and_goes_on() -> None:
+    """Without a handler SIGUSR1 would end it; it asks for no orderly stop either."""
+
+    async def main() -> tuple[bool, bool]:
+        stop, alarm = asyncio.Event(), asyncio.Event()
+        with stopping_on_signals(stop, alarm):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.wait_for(alarm.wait(), timeout=5)
+        return stop.is_set(), alarm.is_set()
+
+    assert asyncio.run(main()) == (False, True)
