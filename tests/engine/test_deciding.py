@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from builders import BTC, ETH, NOON, d
 from loop_rig import LoopRig, ScriptedStrategy, run_loop
-from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
+from zoe_tools.core.strategy.protocol import Action, Decision, MarketView, Strategy
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.observe.log import JsonLines
@@ -278,5 +278,9 @@ def test_what_no_turn_takes_waits_bounded_and_in_order(tmp_path: Path) -> None:
         taken = [(each.action, each.reason) for each in waiting.take()]
         assert taken == [("exit", "0"), ("enter", "99"), ("hold", "99")]
         assert waiting.take() == ()
+        again: tuple[Action, ...] = ("enter", "hold", "enter")
+        for action in again:
+            waiting.keep((Decision(symbol=BTC, action=action, reason="again"),))
+        assert [each.action for each in waiting.take()] == ["hold", "enter"]
 
     run_loop(tmp_path, story)

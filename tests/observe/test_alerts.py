@@ -120,6 +120,21 @@ def test_the_same_is_told_once_within_the_window_also_after_a_restart(tmp_path: 
     assert [json.loads(line)["entity"] for line in kept] == ["BTC/USD", "ETH/USD", "BTC/USD"]
 
 
+def test_a_sentence_whose_figures_move_is_the_same_alert(tmp_path: Path) -> None:
+    """A price changes with each turn; a position's id makes another thing of it."""
+    told = Told()
+    listen(tmp_path, told)
+    for name, price in [("P-1a", "100.5"), ("P-1a", "99"), ("P-2a", "99")]:
+        LOGGER.error("INVARIANT_VIOLATION position %s: no stop at %s.", name, price)
+    log.tear_down()
+
+    assert [each.entity for each in told.alerts] == [
+        "INVARIANT_VIOLATION position P-1a: no stop at #.",
+        "INVARIANT_VIOLATION position P-2a: no stop at #.",
+    ]
+    assert told.alerts[0].fields["message"].endswith("at 100.5.")  # type: ignore[attr-defined]
+
+
 def test_an_alert_that_fails_is_tried_again_and_then_told_as_failed(tmp_path: Path) -> None:
     """Three times; that it failed is in the log, and no alert of its own."""
     told = Told(failures=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,10 @@ LAST_WORK_S = 12.0
 """How long the end of a process waits for what is still to be told."""
 
 _FIELDS, _TEXT = 40, 500
+_SENTENCES = frozenset({"message", "reason"})
+_FIGURE = re.compile(r"(?<![\w-])\d+(?:\.\d+)?(?![\w-])")
+"""A figure by itself; one that is part of an id stays."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,9 +77,15 @@ def alert_of(record: logging.LogRecord) -> Alert | None:
         at=datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         event=name,
         severity=record.levelname.lower(),
-        entity=next((str(told[key]) for key in ENTITIES if told.get(key)), ""),
+        entity=next((_named(key, told[key]) for key in ENTITIES if told.get(key)), ""),
         fields=told,
     )
+
+
+def _named(key: str, value: object) -> str:
+    """What is told of in a sentence is the same whatever figures stand in it."""
+    text = str(value)
+    return _FIGURE.sub("#", text) if key in _SENTENCES else text
 
 
 def _bounded(key: str, value: object) -> object:
