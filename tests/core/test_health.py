@@ -120,6 +120,13 @@ def test_the_latch_is_newer_than_the_heartbeat() -> None:
     assert assess_health(beat(state="KILL_SWITCH")).state == "NORMAL"
 
 
+def test_a_violation_of_the_limits_is_told_though_it_latched_a_level() -> None:
+    """`EMERGENCY` says more than that trading is stopped."""
+    halted = replace(beat(state="EMERGENCY"), trading_state=HALTED)
+
+    assert assess_health(halted).state == "EMERGENCY"
+
+
 def test_a_shadow_is_called_by_its_name() -> None:
     """It watches a live account and sends nothing."""
     answer = assess_health(replace(beat(mode="shadow"), account=builders.LIVE))

@@ -22,6 +22,8 @@ from zoe_tools.engine import summary
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import PlanRefused, VenueUnavailable
+from zoe_tools.kraken.breaker import CircuitBreaker
+from zoe_tools.kraken.nonce import NonceSource
 
 Told = Callable[[str], list[dict[str, Any]]]
 
@@ -262,6 +264,24 @@ def test_each_minute_is_summed_up_also_while_halted(tmp_path: Path, told: Told) 
         "KILL_SWITCH",
         "halted at pause-entries: drill",
     )
+
+
+def test_the_summary_tells_the_api_circuit_breaker(tmp_path: Path, told: Told) -> None:
+    """Its state and its count, in the words that dashboards know."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.breaker = CircuitBreaker(NonceSource(rig.clock), rig.clock)
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(62)
+        await rig.breaker.force(is_open=True)
+        await rig.pass_time(60)
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
+    states = [(each["breaker"], each["system_state"]) for each in told("CYCLE_SUMMARY")]
+    assert states == [("closed", "NORMAL"), ("open", "DEGRADED")]
 
 
 def test_a_summary_that_fails_is_told_and_stops_nothing(

@@ -103,10 +103,12 @@ def assess_health(facts: HealthFacts) -> Health:
 
 
 def _state(facts: HealthFacts, details: Details) -> str:
-    """The latch in the store is newer than what the loop last said of it."""
+    """The latch in the store is newer than what the loop last said of it; violations it knows."""
+    told = _text(details, "state")
+    if told in {"HALTED", "EMERGENCY"}:
+        return told
     if not facts.trading_state.may_enter:
         return "KILL_SWITCH"
-    told = _text(details, "state")
     return "NORMAL" if told == "KILL_SWITCH" else told or "UNKNOWN"
 
 

@@ -23,7 +23,7 @@ async def watch_breaker(breaker: CircuitBreaker, loop: TradingLoop, parts: LoopP
     """Look every second, until cancelled."""
     while True:
         await parts.clock.sleep(parts.cadence.state_poll_s)
-        found = await breaker.look()
+        found = parts.work.breaker = await breaker.look()
         loop.stand(BREAKER, reasons_of(found))
         if found.is_due(parts.clock.now()):
             await _probe(parts)

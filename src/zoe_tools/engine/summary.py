@@ -30,6 +30,7 @@ async def summarise_for_ever(loop: TradingLoop, parts: LoopParts, holder: Holder
 
 def _summarise(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
     now, books, work = parts.clock.now(), loop.books, parts.work
+    breaker = work.breaker
     event(
         _LOG,
         "CYCLE_SUMMARY",
@@ -47,8 +48,8 @@ def _summarise(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         mode=mode_of(loop, parts),
         why_no_entries=shortened(reasons_against_entries(loop, parts)),
         cooldowns_active=loop.facts.resting(now, parts.symbol_rest),
-        breaker="n/a",
-        breaker_failures=0,
+        breaker=breaker.state.value.replace("-", "_") if breaker else "n/a",
+        breaker_failures=breaker.failures + breaker.throttles if breaker else 0,
         queue_events=parts.feed.backlog.waiting,
         unprotected_seconds=round(loop.watch.seconds, 3),
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, get_args
 
+from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.stream import (
     BalancesSnapshot,
     BalanceUpdate,
@@ -42,12 +43,14 @@ class WorkLog:
     """When each stage was last done, by the venue's clock, and when each wire last told something.
 
     `protection`: a turn had looked at what is held, and planned what protects it, over live data.
+    `breaker` is the API circuit breaker as it was last looked at; None where there is none.
     """
 
     def __init__(self) -> None:
         self.phase = Phase.INITIALIZING
         self.done_at: dict[Stage, datetime] = {}
         self.heard_at: dict[Wire, datetime] = {}
+        self.breaker: Breaker | None = None
         self.last_turn_ms = 0
         self._slowest_ms = 0
 
