@@ -194,6 +194,7 @@ async def gather_store(
             daily_notional=transaction.daily_notional(now.date()),
             reconciled_at=_reconciled_at(transaction),
             reconciliation=transaction.reconciliation.state(),
+            worth=transaction.latest_equity(),
         )
 
     return await store.run(read)

@@ -19,6 +19,8 @@ from builders import (
     snapshot_with,
 )
 from zoe_tools.core.kill import plan_kill, plan_latch, plan_resume, resume_blockers
+from zoe_tools.domain.breaker import Breaker
+from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
@@ -213,3 +215,56 @@ def test_a_level_that_only_the_switch_demands_is_latched_by_a_kill() -> None:
 
     assert plan_latch(world(trading_state=SWITCHED), KillLevel.REDUCE_ONLY, "r").steps == (wanted,)
     assert plan_latch(world(trading_state=STOPPED), KillLevel.REDUCE_ONLY, "r").is_empty
+
+
+def stopped_for(reason: str, **changes: Any) -> Snapshot:
+    """An account in order that was stopped at noon for this."""
+    state = TradingState(level=KillLevel.CANCEL_OPEN, reason=reason, changed_at=NOON)
+    return world(open_orders=(STOP,), orders=(OUR_STOP,), trading_state=state, **changes)
+
+
+def point(index: str, **changes: Any) -> EquityPoint:
+    """A point of the curve, below a peak of one."""
+    values: dict[str, Any] = {
+        "taken_at": NOON,
+        "currency": "USD",
+        "gross": d("850"),
+        "net": d("850"),
+        "cash": d("850"),
+        "holdings": d("0"),
+        "return_index": d(index),
+        **changes,
+    }
+    return EquityPoint(**values)
+
+
+OPEN_BREAKER = Breaker().forced_open(NOON)
+BROKEN = "invariant_violation: drawdown_pct 15 is beyond 15"
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes", "breaker", "blocker"),
+    [
+        (BROKEN, {"worth": point("0.85")}, None, "drawdown_pct is 15, and 15 is critical"),
+        (BROKEN, {"worth": point("0.86")}, None, ""),
+        (BROKEN, {"worth": point("0.4", lacks=("BTC",))}, None, ""),
+        (BROKEN, {}, None, ""),
+        ("my own word", {"worth": point("0.4")}, None, ""),
+        ("api_error: 10 calls", {}, OPEN_BREAKER, "circuit breaker is open"),
+        ("api_error: 10 calls", {}, Breaker(), ""),
+        ("invariant_violation: positions", {}, OPEN_BREAKER, ""),
+        ("reconciliation_failure: cash", {}, None, "were not found equal since"),
+        ("reconciliation_failure: cash", {"reconciled_at": NOON}, None, ""),
+    ],
+)
+def test_vector_10_what_stopped_trading_must_be_over_before_it_is_resumed(
+    reason: str, changes: dict[str, Any], breaker: Breaker | None, blocker: str
+) -> None:
+    """Each cause has its own line of the checklist; nothing lowers a level by itself."""
+    plan = plan_resume(stopped_for(reason, **changes), "fixed", breaker=breaker)
+
+    if not blocker:
+        assert [type(each) for each in plan.steps] == [SetTradingState]
+        return
+    assert plan.is_empty
+    assert any(blocker in note for note in plan.notes)

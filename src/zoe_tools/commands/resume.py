@@ -86,7 +86,9 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
 
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(_NEEDS)
-        return snapshot, plan_resume(snapshot, value_of(arguments, "reason"))
+        gate = None if context.wires is None else context.wires.rest.breaker
+        breaker = None if gate is None else await gate.look()
+        return snapshot, plan_resume(snapshot, value_of(arguments, "reason"), breaker=breaker)
 
     return with_arguments(look, arguments)
 

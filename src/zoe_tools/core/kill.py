@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.invariants import violations_of
 from zoe_tools.core.position_orders import place_exit
 from zoe_tools.core.sync_positions import shortages
 from zoe_tools.core.take_profit import own_targets
+from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.invariants import Measured
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
-from zoe_tools.domain.money import ZERO, short
+from zoe_tools.domain.money import ZERO, round_half_up, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
     CancelOrder,
@@ -29,7 +32,13 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
-from zoe_tools.domain.trading_state import CONFIG_SWITCH, CONFIG_SWITCH_TOO, RESTORED, KillLevel
+from zoe_tools.domain.trading_state import (
+    CONFIG_SWITCH,
+    CONFIG_SWITCH_TOO,
+    RESTORED,
+    KillLevel,
+    KillReason,
+)
 
 
 def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
@@ -66,10 +75,13 @@ def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
-def plan_resume(snapshot: Snapshot, reason: str) -> Plan:
-    """Re-arm, if the checklist is clean; else a plan without steps whose notes say what is not."""
+def plan_resume(snapshot: Snapshot, reason: str, *, breaker: Breaker | None = None) -> Plan:
+    """Re-arm, if the checklist is clean; else a plan without steps whose notes say what is not.
+
+    `breaker`: that of the account's key, where calls pass one.
+    """
     level = snapshot.trading_state.level
-    blockers = resume_blockers(snapshot)
+    blockers = (*resume_blockers(snapshot), *_cause_blockers(snapshot, breaker))
     steps: tuple[Step, ...] = ()
     if level is not KillLevel.NONE and not blockers:
         steps = (SetTradingState(level=KillLevel.NONE, reason=reason, before=level),)
@@ -85,10 +97,7 @@ def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
     ]
     if snapshot.trading_state.changed_by in {CONFIG_SWITCH, CONFIG_SWITCH_TOO}:
         found.append("The row kill_switch in the table config is not 'false': set it first.")
-    state, compared = snapshot.trading_state, snapshot.reconciled_at
-    if state.changed_by == RESTORED and (
-        compared is None or state.changed_at is None or compared < state.changed_at
-    ):
+    if snapshot.trading_state.changed_by == RESTORED and not _is_compared_since(snapshot):
         found.append(
             "The store was restored, and its books were not found equal to the venue's since:"
             " run `zoe reconcile --execute`."
@@ -104,6 +113,43 @@ def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
     else:
         found.extend(shortages(_held(snapshot), snapshot.balances.value))
     return tuple(found)
+
+
+def _cause_blockers(snapshot: Snapshot, breaker: Breaker | None) -> Iterator[str]:
+    """What stopped trading, as far as it is there still: a loop would latch it again."""
+    state = snapshot.trading_state
+    match state.cause:
+        case KillReason.INVARIANT_VIOLATION:
+            point = snapshot.worth
+            is_judged = point is not None and not (point.lacks or point.is_blind)
+            measured = Measured(
+                drawdown_pct=point.drawdown_pct if point is not None and is_judged else None,
+                equity=point.gross if point is not None and is_judged else None,
+                positions=len(_held(snapshot)),
+            )
+            for each in violations_of(measured, snapshot.policy.invariants):
+                if each.is_critical:
+                    yield (
+                        f"{each.invariant} is {short(round_half_up(each.value, 2))}, and"
+                        f" {short(each.limit)} is critical: it would be stopped again. See"
+                        " INVARIANT_* in `zoe config show`."
+                    )
+        case KillReason.API_ERROR:
+            if breaker is not None and not breaker.is_closed:
+                yield f"The API circuit breaker is {breaker.state.value}: see `zoe breaker`."
+        case KillReason.RECONCILIATION_FAILURE:
+            if not _is_compared_since(snapshot):
+                yield (
+                    "Books and venue were not found equal since trading was stopped:"
+                    " run `zoe reconcile --execute`."
+                )
+        case _:
+            return
+
+
+def _is_compared_since(snapshot: Snapshot) -> bool:
+    state, compared = snapshot.trading_state, snapshot.reconciled_at
+    return compared is not None and state.changed_at is not None and compared >= state.changed_at
 
 
 def _protection_gaps(snapshot: Snapshot) -> Iterator[str]:

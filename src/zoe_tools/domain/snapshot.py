@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from zoe_tools.domain.account import Account, KeyInfo
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, Adjustment, ReconciliationState
+from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
@@ -144,6 +145,8 @@ class Snapshot:
     own_ledger: tuple[LedgerEntry, ...] = ()
     """Rows of our own ledger, newest first: all, or in a loop the newest, as far as the venue's."""
     adjustments: tuple[Adjustment, ...] = ()
+    worth: EquityPoint | None = None
+    """The newest point of the equity curve."""
     held_back: tuple[tuple[Symbol, str], ...] = ()
     """Instruments in safe mode, each with the reason: a loop enters nothing there."""
     adopted: tuple[tuple[Symbol, Decimal], ...] = field(default=())
