@@ -11,7 +11,9 @@ import pytest
 from builders import BTC, NOON, d, make_group, make_instrument, make_intent, make_order, make_quote
 from zoe_tools.core.order_desk import (
     Desk,
+    entry_style,
     is_escalated,
+    opening_of,
     renew_entry,
     room_for,
     sale_of,
@@ -149,6 +151,35 @@ def test_an_entry_is_repriced_within_what_was_decided_or_goes(
 ) -> None:
     """What is not known decides nothing; zero is a value."""
     assert price_of(tended(entry(**changes), **told)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cross_bps", "limit"), [("20", "100.09"), ("3", "100.03"), ("0", "100.00")]
+)
+def test_an_entry_begins_no_further_from_its_side_than_may_be_crossed(
+    cross_bps: str, limit: str
+) -> None:
+    """Half of the spread, or what the knob leaves of it: with zero it waits at the bid."""
+    policy = Policy(max_cross_spread_bps=d(cross_bps))
+
+    assert opening_of(Style.NORMAL, WORKED, CENT, policy).limit == d(limit)
+
+
+@pytest.mark.parametrize(
+    ("is_patient", "ask", "style"),
+    [
+        (True, "100.29", Style.PASSIVE),
+        (True, "100.31", Style.NORMAL),
+        (False, "100.01", Style.NORMAL),
+    ],
+)
+def test_who_can_wait_does_so_where_the_spread_is_below_0_3_percent(
+    *, is_patient: bool, ask: str, style: Style
+) -> None:
+    """In a wider market whoever fills at one's own side knows more."""
+    quote = make_quote(bid=d("100.00"), ask=d(ask))
+
+    assert entry_style(quote, is_patient=is_patient) is style
 
 
 def test_a_passive_entry_waits_as_a_maker_until_its_last_attempt() -> None:

@@ -314,7 +314,7 @@ KNOBS: tuple[Knob, ...] = (
         name="MAX_CROSS_SPREAD_BPS",
         default="20",
         read=readers.amount,
-        about="How far from its own side of the book a repriced order may go, in basis points.",
+        about="How far from its own side of the book an order may be priced, in basis points.",
     ),
     Knob(
         name="LIQUIDITY_GUARD_SPREAD_PCT",

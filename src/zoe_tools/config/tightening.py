@@ -59,6 +59,7 @@ LIMITS: Mapping[str, _Limit] = {
     "MAX_CANCEL_RATIO_PCT": _lower("max_cancel_ratio_pct"),
     "PRICE_COLLAR_PCT": _lower("price_collar_pct"),
     "LIQUIDITY_GUARD_SPREAD_PCT": _lower("liquidity_guard_spread_pct"),
+    "MAX_AVERAGE_SLIPPAGE_BPS": _lower("max_average_slippage_bps"),
     "DUPLICATE_WINDOW_SECONDS": _Limit(
         field="duplicate_window_s",
         in_force=lambda policy: policy.duplicate_window_s,

@@ -17,6 +17,7 @@ from zoe_tools.core.reprice import (
     Ladder,
     attempts_used,
     collared,
+    crossed,
     first_price,
     ladder_of,
     next_price,
@@ -168,8 +169,9 @@ class Opening:
 
 def opening_of(style: Style, quote: Quote, instrument: Instrument, policy: Policy) -> Opening:
     """Where an entry begins; its quantity belongs to the worst price."""
-    first = first_price(style, Side.BUY, quote)
-    worst = worst_of(first, quote, ladder_of(policy, style))
+    ladder = ladder_of(policy, style)
+    first = min(first_price(style, Side.BUY, quote), crossed(Side.BUY, quote, ladder))
+    worst = worst_of(first, quote, ladder)
     return Opening(
         style=style,
         limit=rounded(Side.BUY, first, instrument),

@@ -90,10 +90,15 @@ def next_price(
     book than may be crossed.
     """
     step = quote.mid * ladder.step_bps * BASIS_POINT * (attempt + 1)
-    cross = quote.mid * ladder.max_cross_bps * BASIS_POINT
     if side is Side.BUY:
-        return min(limit + step, quote.bid + cross)
-    return max(limit - step, quote.ask - cross)
+        return min(limit + step, crossed(side, quote, ladder))
+    return max(limit - step, crossed(side, quote, ladder))
+
+
+def crossed(side: Side, quote: Quote, ladder: Ladder) -> Decimal:
+    """The furthest from its own side of the book that an order may go."""
+    cross = quote.mid * ladder.max_cross_bps * BASIS_POINT
+    return quote.bid + cross if side is Side.BUY else quote.ask - cross
 
 
 def worst_of(first: Decimal, quote: Quote, ladder: Ladder) -> Decimal:

@@ -38,7 +38,7 @@ class GroupEnd(StrEnum):
     """The spread grew wider than an entry may meet."""
 
     STOPPED = "stopped"
-    """Entries are not wanted any more, or somebody cancelled its order."""
+    """Entries are not wanted any more, or somebody else ended its order: a person, the venue."""
 
     REJECTED = "rejected"
     TOO_SMALL = "too_small"
