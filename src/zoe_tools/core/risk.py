@@ -93,6 +93,11 @@ def adds_risk(step: Step) -> bool:
             return False
 
 
+def keeps_back(symbol: Symbol, snapshot: Snapshot) -> bool:
+    """Whether no entry of the instrument passes now, whatever it asks for."""
+    return any(found is not None for found in _state_checks(symbol, snapshot))
+
+
 def _wrong_account(plan: Plan, snapshot: Snapshot) -> Found | None:
     if plan.account == snapshot.account:
         return None

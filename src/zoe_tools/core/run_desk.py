@@ -6,7 +6,7 @@ What to do with one group is `core/order_desk.py`'s; this finds the groups and t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from zoe_tools.core.order_desk import (
@@ -23,6 +23,7 @@ from zoe_tools.core.order_desk import (
     tend_exit,
 )
 from zoe_tools.core.position_orders import can_be_canceled, place_exit
+from zoe_tools.core.risk import keeps_back
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
@@ -103,7 +104,8 @@ def _tended(floor: Floor, order: OrderRecord) -> Step | None:
         return cancel_of(order, why, GroupEnd.STOPPED)
     group = floor.group_of(order)
     if group is not None:
-        return tend_entry(floor.desk(group), order, may_enter=floor.may_enter)
+        may_enter = floor.may_enter and not keeps_back(order.symbol, floor.snapshot)
+        return tend_entry(floor.desk(group), order, may_enter=may_enter)
     return _old(floor, order)
 
 
@@ -124,6 +126,8 @@ def renew_entries(floor: Floor) -> Iterator[PlaceOrder | EndGroup]:
         desk = floor.desk(group)
         if not floor.may_enter or floor.is_closed(group.symbol) or group.symbol in held:
             step: PlaceOrder | EndGroup | None = end_of(desk, GroupEnd.STOPPED)
+        elif keeps_back(group.symbol, floor.snapshot):
+            step = renew_entry(replace(desk, quote=None))  # until its time is over
         else:
             step = renew_entry(desk)
         if step is not None:
