@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_group, make_order, make_position, snapshot_with
+from builders import NOON, d, make_group, make_intent, make_order, make_position, snapshot_with
 from zoe_tools.core.run import plan_run
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.discrepancy import ReconciliationState
 from zoe_tools.domain.identifiers import ClientOrderId, GroupId
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import FOR_NOW, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, EndGroup, PlaceOrder, Step
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -162,3 +163,64 @@ def test_an_exit_without_a_price_goes_to_the_market() -> None:
     (step,) = plan.steps
     assert isinstance(step, PlaceOrder)
     assert (step.request.order_type, step.request.purpose) == (OrderType.MARKET, "exit")
+
+
+STOP = make_order(
+    client_order_id=ClientOrderId("stop"),
+    side=Side.SELL,
+    purpose="stop",
+    order_type=OrderType.STOP_LOSS,
+    quantity=d("0.001"),
+    limit_price=None,
+    trigger_price=d("58800.0"),
+    position_id=HELD.position_id,
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (VenueMode.ONLINE, ["cancel -"]),
+        (VenueMode.CANCEL_ONLY, []),
+        (VenueMode.MAINTENANCE, []),
+    ],
+)
+def test_a_stop_stays_while_the_venue_would_take_no_sale(
+    mode: VenueMode, expected: list[str]
+) -> None:
+    """Cancelled for an exit that is refused it would leave the coins with nothing."""
+    snapshot = snapshot_with(positions=(HELD,), orders=(STOP,), venue_mode=mode)
+    plan = plan_run(snapshot, (), frozenset({HELD.position_id}))
+
+    assert [told(each) for each in plan.steps] == expected
+
+
+def test_while_nobody_knows_of_a_sale_a_stop_is_tried_once() -> None:
+    """If the sale arrived, it holds the coins and the stop is refused; else the stop rests."""
+    unknown = sale(status=OrderStatus.UNKNOWN, created_at=NOON)
+    world = {"positions": (HELD,), "groups": (EXIT,), "orders": (unknown,)}
+    assert steps(**world) == ["place stop stop-loss 0.001"]
+
+    refused = make_intent(
+        kind=IntentKind.PLACE,
+        state=IntentState.REJECTED,
+        purpose="stop",
+        position_id=HELD.position_id,
+        created_at=NOON,
+    )
+    assert steps(**world, refusals=(refused,)) == []
+
+
+def test_a_sale_that_is_refused_for_now_was_no_attempt() -> None:
+    """A venue in maintenance does not drive the price down the ladder."""
+    refused = sale(
+        status=OrderStatus.REJECTED,
+        reason=f"{FOR_NOW}EService:Market in cancel_only mode",
+        replace_count=1,
+    )
+    snapshot = snapshot_with(positions=(HELD,), groups=(EXIT,), recent_orders=(refused,))
+    (step,) = plan_run(snapshot, (), frozenset()).steps
+
+    assert isinstance(step, PlaceOrder)
+    assert step.ticket is not None
+    assert (step.request.limit_price, step.ticket.attempt) == (d("59970.0"), 1)

@@ -20,8 +20,9 @@ REFUSED = VenueRejected("no", code="EOrder:Amend not allowed")
 
 
 async def live(rig: LoopRig, seconds: float) -> None:
-    """Time passes, and the market is told every five seconds."""
+    """Time passes, and the market is told every five seconds, by quotes and trades."""
     for _ in range(int(seconds // 5)):
+        rig.print_trade()
         rig.quote()
         await rig.pass_time(5)
 

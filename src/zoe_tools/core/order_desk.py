@@ -27,7 +27,7 @@ from zoe_tools.core.reprice import (
 )
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style, Ticket
-from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
+from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
@@ -358,6 +358,10 @@ def sale_of(desk: Desk, *, is_urgent: bool) -> tuple[Decimal | None, Ticket]:
         return limit, _ticket_again(desk.group, 0)
     if last.order_type is not OrderType.LIMIT:
         return None, _ticket_again(desk.group, last.replace_count + 1)
+    if last.status is OrderStatus.REJECTED and last.reason.startswith(FOR_NOW):
+        # What the venue refuses for a cause that passes was no attempt: the same again.
+        limit = opening_sale(desk.group.style, desk.quote, desk.instrument, desk.policy)
+        return limit, _ticket_again(desk.group, last.replace_count)
     used = attempts_used(last, desk.now)
     sale = _next_sale(desk, last, used, is_urgent=is_urgent)
     return sale.limit, _ticket_again(desk.group, sale.attempt)

@@ -29,8 +29,10 @@ from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.run_desk import (
     Floor,
     ended_exits,
+    is_in_doubt,
     renew_entries,
     sell,
+    takes_sales,
     tend_entries,
     tend_exits,
 )
@@ -214,6 +216,10 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
     why = LEAVING if is_left or is_begun else "" if exits else reason_to_leave(held)
     if exits:
         yield from tend_exits(world.floor, exits, is_urgent=_is_urgent(world, held, why))
+        if is_in_doubt(world.snapshot, position, exits):
+            yield from protect(held)
+    elif why and (held.stops and not takes_sales(world.snapshot, instrument)):
+        yield from protect(held)  # what it would be sold by is refused: the stop is better
     elif why:
         yield from _leave(world, held, working, why)
     else:

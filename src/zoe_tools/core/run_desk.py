@@ -28,14 +28,16 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.market import Quote
-from zoe_tools.domain.order import OrderPurpose
+from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.order import OrderPurpose, OrderStatus
 from zoe_tools.domain.plan import CancelOrder, EndGroup, PlaceOrder, Step
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import Missing, Snapshot
 
 _CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
 """Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
+
+_CLOSED_TO_SALES = frozenset({VenueMode.CANCEL_ONLY, VenueMode.MAINTENANCE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,13 @@ class Floor:
             return True
         instrument = self.catalogue.find(symbol)
         return instrument is not None and instrument.status in _CLOSED_TO_ENTRIES
+
+
+def takes_sales(snapshot: Snapshot, instrument: Instrument) -> bool:
+    """Whether the venue takes a sale of the instrument now, as far as anybody was told."""
+    mode = snapshot.venue_mode
+    is_open = isinstance(mode, Missing) or mode.value not in _CLOSED_TO_SALES
+    return is_open and instrument.status is not InstrumentStatus.CANCEL_ONLY
 
 
 # --- entries -------------------------------------------------------------------------------------
@@ -180,6 +189,22 @@ def sell(
         reason=reason,
         limit=limit,
         ticket=ticket,
+    )
+
+
+def is_in_doubt(snapshot: Snapshot, position: Position, exits: list[OrderRecord]) -> bool:
+    """Whether nobody knows if any sale of it arrived: then a stop is tried, once.
+
+    Where a sale did arrive, it holds the coins, and the venue refuses the stop: that proves it.
+    """
+    if any(each.status is not OrderStatus.UNKNOWN for each in exits):
+        return False
+    sent = min(each.created_at for each in exits)
+    return not any(
+        each.purpose == "stop"
+        and each.position_id == position.position_id
+        and each.created_at >= sent
+        for each in snapshot.refusals
     )
 
 
