@@ -266,6 +266,7 @@ class LoopRig:
         self.clock = SettableClock(starts_at)
         self.breaker: CircuitBreaker | None = None
         self.alarm: asyncio.Event | None = None
+        self.dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
         self.api_errors: ApiErrors | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
@@ -508,6 +509,8 @@ class LoopRig:
             news=self.news,
             breaker=self.breaker,
             alarm=self.alarm,
+            dead_man=self.dead_man,
+            dead_man_s=60,
             api_errors=self.api_errors,
         )
 

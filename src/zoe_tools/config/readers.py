@@ -11,6 +11,7 @@ from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 
 _LARGEST = Decimal(10) ** 12
 _HOUR_S = 3600
+_SHORTEST_COUNTDOWN_S = 15
 _SOONEST_S, _LATEST_S = 5, 600
 _LONGEST_H = 24 * 365
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -101,6 +102,14 @@ def window(text: str) -> float:
     if value > _HOUR_S:
         raise ValueError(f"{text!r} is more than an hour, which is as far back as anybody looks")
     return float(value)
+
+
+def countdown(text: str) -> int:
+    """Whole seconds from 15 up to an hour; 0 is none."""
+    value = count(text)
+    if value and not _SHORTEST_COUNTDOWN_S <= value <= _HOUR_S:
+        raise ValueError(f"{text!r} is not 0, and not from 15 to 3600 seconds")
+    return value
 
 
 def quantities(text: str) -> tuple[tuple[str, Decimal], ...]:

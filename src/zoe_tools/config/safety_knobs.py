@@ -14,6 +14,12 @@ def _limit(name: str, default: str, about: str) -> Knob:
 
 SAFETY_KNOBS: tuple[Knob, ...] = (
     Knob(
+        name="DEAD_MAN_SECONDS",
+        default="0",
+        read=readers.countdown,
+        about="While an entry works: so long without the loop, and the venue cancels all; 0: off.",
+    ),
+    Knob(
         name="INVARIANT_DRAWDOWN_WARN_PCT",
         default="10",
         read=readers.percent_above_zero,

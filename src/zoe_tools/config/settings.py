@@ -97,6 +97,7 @@ class Settings:
     safe_mode_candle_stale_sec: float
     safe_mode_max_api_errors: int
     safe_mode_api_error_window_sec: float
+    dead_man_seconds: int
     invariant_drawdown_warn_pct: Decimal
     invariant_drawdown_crit_pct: Decimal
     invariant_equity_floor: Decimal | None

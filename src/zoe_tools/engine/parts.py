@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.account import Account, KeyInfo
@@ -63,6 +64,9 @@ class LoopParts:
     """None where no source of perpetual funding is configured."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     worth: WorthWatch | None = None
+    dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
+    """Sets the venue's countdown, see `dead_man.Countdown`; None: it is not used."""
+    dead_man_s: int = 0
     alarm: asyncio.Event | None = None
     """Set by SIGUSR1; None where no signal is heard."""
     venue_time: ServerTime | None = None

@@ -21,6 +21,7 @@ from zoe_tools.engine.alarm import watch_alarm
 from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.breaker_watch import watch_breaker
+from zoe_tools.engine.dead_man import DeadMan
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.invariants import watch_invariants
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
@@ -268,6 +269,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         loop.safe_mode.run(),
         watch_invariants(loop, parts),
         *([] if parts.alarm is None else [watch_alarm(parts.alarm, loop, parts)]),
+        *_dead_man(loop, parts),
         _chase(loop, parts),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),
@@ -278,6 +280,12 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         *([] if parts.breaker is None else [watch_breaker(parts.breaker, loop, parts)]),
         *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]
+
+
+def _dead_man(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
+    if parts.dead_man is None or not parts.dead_man_s:
+        return []
+    return [DeadMan(parts.dead_man, parts.dead_man_s, loop, parts).run()]
 
 
 async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -> None:

@@ -73,6 +73,7 @@ class RunPlan:
     symbol_rest: timedelta = timedelta(0)
     funding: FundingSource | None = None
     funding_poll_s: float = 300.0
+    dead_man_s: int = 0
 
 
 async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
@@ -156,6 +157,8 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         key=await _key_of(reader, plan.clock),
         worth=worth,
         asker=plan.asker,
+        dead_man=None if plan.is_shadow else venue.cancel_all_after,
+        dead_man_s=plan.dead_man_s,
         trace=plan.trace,
         service=plan.service,
         symbol_rest=plan.symbol_rest,

@@ -142,6 +142,7 @@ async def _run(
         service=service,
         symbol_rest=timedelta(hours=context.settings.edge_factory_symbol_cooldown),
         funding=source,
+        dead_man_s=context.settings.dead_man_seconds,
         funding_poll_s=context.settings.edge_factory_funding_poll,
     )
     tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)

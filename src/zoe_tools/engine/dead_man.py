@@ -1,0 +1,97 @@
+"""The venue's dead man's switch: should the loop fall silent, its entries do not rest for long.
+
+One countdown for the account. When it goes off the venue cancels every order, stops too, and so it
+is armed only while an entry works: what could still buy is then worth more worry than the seconds
+in which a stop is missing. Disarmed before a maintenance, and at an orderly end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from zoe_tools.domain.market import VenueMode
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.parts import LoopParts
+from zoe_tools.errors import VenueError
+from zoe_tools.observe.log import event
+
+_LOG = logging.getLogger(__name__)
+
+Countdown = Callable[[int], Awaitable[datetime | None]]
+"""Sets the countdown to whole seconds, or with 0 disarms it; returns when it goes off."""
+
+_PARTS = 3
+"""It is set anew when a third of it is over: two calls may fail before it goes off."""
+
+
+_TRIES = 5
+"""So often an end tries to disarm it."""
+
+
+class DeadMan:
+    """The countdown as this loop has set it."""
+
+    def __init__(
+        self, countdown: Countdown, seconds: int, loop: TradingLoop, parts: LoopParts
+    ) -> None:
+        self._countdown = countdown
+        self._seconds = seconds
+        self._loop = loop
+        self._parts = parts
+        self._goes_off: datetime | None = None
+
+    async def run(self) -> None:
+        """Arm, set anew and disarm, until cancelled; it is left disarmed."""
+        try:
+            while True:
+                await self._look()
+                await self._parts.clock.sleep(min(self._parts.cadence.cycle_s, self._pause_s))
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """A countdown that is left running takes the stops away from what nobody looks after."""
+        for _ in range(_TRIES):
+            if self._goes_off is None:
+                return
+            await self._set(0)
+            if self._goes_off is not None:
+                await self._parts.clock.sleep(1.0)
+        if self._goes_off is not None:
+            event(_LOG, "DEAD_MAN_LEFT_ARMED", "critical", goes_off=self._goes_off.isoformat())
+
+    async def _look(self) -> None:
+        now = self._parts.clock.now()
+        if self._goes_off is not None and now >= self._goes_off:
+            self._goes_off = None
+            event(_LOG, "DEAD_MAN_FIRED", "critical", seconds=self._seconds)
+            self._loop.wake()  # the turns look for stops that are gone, and place them again
+        left_s = 0.0 if self._goes_off is None else (self._goes_off - now).total_seconds()
+        if self._is_wanted:
+            if left_s <= self._seconds - self._pause_s:
+                await self._set(self._seconds)
+        elif self._goes_off is not None:
+            await self._set(0)
+
+    @property
+    def _is_wanted(self) -> bool:
+        """An entry works, and the venue is there to hear of us."""
+        entries = any(each.purpose == "entry" for each in self._loop.books.orders)
+        return entries and self._loop.view.mode is VenueMode.ONLINE
+
+    @property
+    def _pause_s(self) -> float:
+        return self._seconds / _PARTS
+
+    async def _set(self, seconds: int) -> None:
+        was_armed = self._goes_off is not None
+        try:
+            self._goes_off = await self._countdown(seconds)
+        except VenueError as error:
+            _LOG.warning("The dead man's switch cannot be set: %s", error.message)
+            return
+        if was_armed is not (self._goes_off is not None):
+            name = "DEAD_MAN_DISARMED" if was_armed else "DEAD_MAN_ARMED"
+            event(_LOG, name, "info", seconds=seconds)

@@ -1,0 +1,137 @@
+"""The venue's countdown: armed while an entry works, and at no other time."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, ETH
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.market import VenueMode
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.stream import VenueModeUpdate
+from zoe_tools.errors import VenueUnavailable
+
+
+class Countdown:
+    """The venue's: cancels everything when it goes off; may be out of reach."""
+
+    def __init__(self, rig: LoopRig) -> None:
+        self._rig = rig
+        self.calls: list[int] = []
+        self.goes_off: datetime | None = None
+        self.is_away = False
+
+    async def __call__(self, seconds: int) -> datetime | None:
+        """Set it, or take it back."""
+        if self.is_away:
+            raise VenueUnavailable("HTTP 502")
+        self.calls.append(seconds)
+        now = self._rig.clock.now()
+        self.goes_off = now + timedelta(seconds=seconds) if seconds else None
+        return self.goes_off
+
+    def is_armed(self) -> bool:
+        """Whether it runs."""
+        return self.goes_off is not None
+
+    def fire(self) -> None:
+        """Every order goes, stops too."""
+        for order in list(self._rig.venue.resting):
+            self._rig.venue.end(order.venue_order_id, OrderStatus.CANCELED)
+        self._rig.tell_orders()
+
+
+def with_countdown(rig: LoopRig) -> None:
+    """The venue has one."""
+    rig.dead_man = Countdown(rig)
+
+
+def countdown_of(rig: LoopRig) -> Countdown:
+    """That of the rig's venue."""
+    assert isinstance(rig.dead_man, Countdown)
+    return rig.dead_man
+
+
+def test_it_is_armed_while_an_entry_works_and_a_position_alone_arms_nothing(
+    tmp_path: Path,
+) -> None:
+    """A stop that rests is never put at stake for nothing."""
+
+    async def story(rig: LoopRig) -> None:
+        countdown = countdown_of(rig)
+        await rig.enter(ETH)
+        await rig.pass_time(30)
+        assert not countdown.is_armed()
+
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(50)
+        assert set(countdown.calls) == {60}
+        assert len(countdown.calls) >= 2
+        assert countdown.is_armed()
+        (entry,) = rig.resting(Side.BUY)
+        rig.fill(entry, str(entry.quantity))
+        await rig.pass_time(3)
+        assert (countdown.is_armed(), countdown.calls[-1]) == (False, 0)
+
+    run_loop(tmp_path, story, prepare=with_countdown)
+
+
+def test_it_is_disarmed_before_a_maintenance_and_at_an_orderly_end(tmp_path: Path) -> None:
+    """Nobody can set it anew then, and stops would go with the entries."""
+    ended: list[Countdown] = []
+
+    async def story(rig: LoopRig) -> None:
+        countdown = countdown_of(rig)
+        ended.append(countdown)
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(3)
+        assert countdown.is_armed()
+        rig.feed.tell(VenueModeUpdate(mode=VenueMode.CANCEL_ONLY))
+        await rig.pass_time(3)
+        assert not countdown.is_armed()
+        rig.feed.tell(VenueModeUpdate(mode=VenueMode.ONLINE))
+        await rig.pass_time(1)
+
+    run_loop(tmp_path, story, prepare=with_countdown)
+    assert not ended[0].is_armed()
+
+
+def test_when_it_has_gone_off_the_stops_are_placed_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The venue was out of reach for longer than the countdown."""
+
+    async def story(rig: LoopRig) -> None:
+        countdown = countdown_of(rig)
+        await rig.enter(ETH)
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(3)
+        countdown.is_away = True
+        await rig.pass_time(61)
+        countdown.fire()
+        countdown.is_away = False
+        await rig.pass_time(5)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+
+    with caplog.at_level(logging.INFO, logger="zoe_tools.engine.dead_man"):
+        run_loop(tmp_path, story, prepare=with_countdown)
+    assert "DEAD_MAN_FIRED" in caplog.messages
+
+
+def test_an_end_that_cannot_disarm_it_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody has to look after the stops."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(3)
+        countdown_of(rig).is_away = True
+
+    with caplog.at_level(logging.INFO, logger="zoe_tools.engine.dead_man"):
+        run_loop(tmp_path, story, prepare=with_countdown)
+    assert "DEAD_MAN_LEFT_ARMED" in caplog.messages
