@@ -183,6 +183,7 @@ STOP = make_order(
         (VenueMode.ONLINE, ["cancel -"]),
         (VenueMode.CANCEL_ONLY, []),
         (VenueMode.MAINTENANCE, []),
+        (VenueMode.POST_ONLY, []),
     ],
 )
 def test_a_stop_stays_while_the_venue_would_take_no_sale(
@@ -209,6 +210,8 @@ def test_while_nobody_knows_of_a_sale_a_stop_is_tried_once() -> None:
         created_at=NOON,
     )
     assert steps(**world, refusals=(refused,)) == []
+    passing = replace(refused, evidence=f"{FOR_NOW}EService:Market in post_only mode")
+    assert steps(**world, refusals=(passing,)) == ["place stop stop-loss 0.001"]
 
 
 def test_a_sale_that_is_refused_for_now_was_no_attempt() -> None:

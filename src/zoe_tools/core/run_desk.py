@@ -37,7 +37,7 @@ from zoe_tools.domain.snapshot import Missing, Snapshot
 _CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
 """Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
 
-_CLOSED_TO_SALES = frozenset({VenueMode.CANCEL_ONLY, VenueMode.MAINTENANCE})
+_CLOSED_TO_SALES = frozenset({VenueMode.CANCEL_ONLY, VenueMode.MAINTENANCE, VenueMode.POST_ONLY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +204,7 @@ def is_in_doubt(snapshot: Snapshot, position: Position, exits: list[OrderRecord]
         each.purpose == "stop"
         and each.position_id == position.position_id
         and each.created_at >= sent
+        and not each.is_refused_for_now
         for each in snapshot.refusals
     )
 
