@@ -59,7 +59,7 @@ class Verdict:
     @property
     def shortcomings(self) -> Iterator[str]:
         """Why the trial proves too little."""
-        if self.trial.bustle is not BUSY:
+        if self.trial.bustle != BUSY:
             return
         for name in Activity.__slots__:
             there, least = getattr(self.went_on, name), getattr(LEAST, name)
@@ -121,7 +121,7 @@ def trials(options: argparse.Namespace) -> list[Trial]:
 def told(verdict: Verdict) -> Iterator[str]:
     """A line about a trial, and one for each thing that is wrong with it."""
     went, trial = verdict.went_on, verdict.trial
-    kind = "busy" if trial.bustle is BUSY else "quiet"
+    kind = "busy" if trial.bustle == BUSY else "quiet"
     yield (
         f"{kind} {trial.seed:3}: {went.orders:.0f} orders, {went.fills:.0f} fills,"
         f" {went.partial_fills:.0f} partial, {went.reprices:.0f} reprices,"
