@@ -2,7 +2,7 @@
 
 One call without a key; nothing of the account's is sent. A linear perpetual's `fundingRate` is
 money per contract and hour: divided by the index price it is a share of the notional per hour.
-Source: the derivatives' REST v3, `tickers`.
+Source: kraken-derivatives-v3 section 6.2.
 """
 
 from __future__ import annotations
