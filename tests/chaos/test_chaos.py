@@ -10,7 +10,7 @@ import pytest
 
 from chaos_market import BUSY, QUIET, ChaosMarket
 from chaos_mutants import MUTANTS
-from chaos_run import Verdict, broken, tried
+from chaos_run import broken, tried
 from chaos_world import Trial
 from zoe_tools.paper.exchange.faults import FaultName
 from zoe_tools.paper.values.market import BookChange, Print
@@ -23,28 +23,19 @@ VISIBILITY_S = 10.0
 MINUTES = Trial(seed=1, hours=0.15, bustle=BUSY, deaths=1, blows_of_each=1)
 
 
-@pytest.fixture(scope="module")
-def verdict() -> Verdict:
-    """Nine busy minutes, each fault once, one death."""
-    return tried(MINUTES)
+def test_after_nine_minutes_the_books_are_the_exchange_s() -> None:
+    """No order twice, no fill lost, no limit exceeded, all reconciled, and much had happened.
 
+    Of an order's lost answer one may wait for the proof before a stop is placed; nothing longer.
+    """
+    verdict = tried(MINUTES)
 
-def test_the_books_are_the_exchange_s_after_all_of_it(verdict: Verdict) -> None:
-    """No order twice, no fill lost, no limit exceeded, everything reconciled."""
     assert verdict.violations == ()
+    assert verdict.longest_gap_s < VISIBILITY_S
     assert verdict.went_on.orders > 100
     assert verdict.went_on.fills > 100
-
-
-def test_every_fault_struck_and_an_engine_died(verdict: Verdict) -> None:
-    """A run in which nothing happened proves nothing."""
     assert set(verdict.struck) == set(get_args(FaultName))
     assert "killed" in verdict.lives
-
-
-def test_what_is_bought_gets_its_stop(verdict: Verdict) -> None:
-    """The venue's answer to another order may be waited for first, and nothing longer."""
-    assert verdict.longest_gap_s < VISIBILITY_S
 
 
 def test_a_seed_tells_the_same_again() -> None:
