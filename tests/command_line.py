@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builders import NOON
 from published import offences
 from zoe_tools.cli import main
+from zoe_tools.config import load_settings
+from zoe_tools.store.store import Store, Transaction
 
 LIVE_KEYS = {
     "EDGE_FACTORY_MODE": "live",
@@ -56,3 +59,13 @@ def migrated(home: Path) -> Path:
     """The home with a live account's `zoe init` behind it."""
     assert zoe("init", LIVE_KEYS, home=home).code == 0
     return home
+
+
+def write(home: Path, work: Callable[[Transaction], object]) -> None:
+    """Put something into the books of the live account in this home."""
+    settings = load_settings(LIVE_KEYS, home=home)
+    assert settings.live_account is not None
+    store = Store.open(settings.database_url, settings.live_account, clock_now=NOON)
+    with store.transaction() as transaction:
+        work(transaction)
+    store.close()

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from builders import NOON
-from command_line import LIVE_KEYS, migrated, zoe
-from zoe_tools.config import load_settings
+from command_line import LIVE_KEYS, migrated, write, zoe
 from zoe_tools.runtime.clocks import SystemClock
-from zoe_tools.store.store import Store, Transaction
+from zoe_tools.store.store import Transaction
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A migrated home."""
     return migrated(tmp_path / "home")
-
-
-def write(home: Path, work: Callable[[Transaction], object]) -> None:
-    """Put something into the books."""
-    settings = load_settings(LIVE_KEYS, home=home)
-    assert settings.live_account is not None
-    store = Store.open(settings.database_url, settings.live_account, clock_now=NOON)
-    with store.transaction() as transaction:
-        work(transaction)
-    store.close()
 
 
 def run_a_loop(home: Path, *, beat_at: datetime) -> None:

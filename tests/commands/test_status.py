@@ -5,37 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from builders import NOON, d, make_discrepancy, make_intent, make_position
-from command_line import LIVE_KEYS, Ran, migrated, zoe
+from command_line import LIVE_KEYS, Ran, migrated, write, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.observation import Details
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.loop_lock import this_machine
-from zoe_tools.store.store import Store, Transaction
+from zoe_tools.store.store import Transaction
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A migrated home."""
     return migrated(tmp_path / "home")
-
-
-def write(home: Path, work: Callable[[Transaction], object]) -> None:
-    """Put something into the books."""
-    settings = load_settings(LIVE_KEYS, home=home)
-    assert settings.live_account is not None
-    store = Store.open(settings.database_url, settings.live_account, clock_now=NOON)
-    with store.transaction() as transaction:
-        work(transaction)
-    store.close()
 
 
 def status(home: Path, options: str = "") -> Ran:

@@ -74,10 +74,7 @@ def hours_or_none(text: str) -> float:
 
 def pause(text: str) -> float:
     """Seconds from 5 to an hour."""
-    value = amount(text)
-    if not _SOONEST_S <= value <= _HOUR_S:
-        raise ValueError(f"{text!r} is not between {_SOONEST_S} and {_HOUR_S} seconds")
-    return float(value)
+    return _seconds_up_to(_HOUR_S, text)
 
 
 def count(text: str) -> int:
@@ -149,10 +146,7 @@ def lag(text: str) -> float:
 
 def interval(text: str) -> float:
     """Seconds between two looks."""
-    value = amount(text)
-    if not _SOONEST_S <= value <= _LATEST_S:
-        raise ValueError(f"{text!r} is not between {_SOONEST_S} and {_LATEST_S} seconds")
-    return float(value)
+    return _seconds_up_to(_LATEST_S, text)
 
 
 def runs(text: str) -> int:
@@ -233,3 +227,10 @@ def database_url(text: str) -> str:
     }:
         raise ValueError("it is neither a sqlite:/// nor a postgresql:// address")
     return text if scheme.startswith("sqlite") else f"postgresql+psycopg://{rest}"
+
+
+def _seconds_up_to(most: int, text: str) -> float:
+    value = amount(text)
+    if not _SOONEST_S <= value <= most:
+        raise ValueError(f"{text!r} is not between {_SOONEST_S} and {most} seconds")
+    return float(value)
