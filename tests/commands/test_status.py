@@ -13,6 +13,7 @@ import pytest
 from builders import NOON, d, make_discrepancy, make_intent, make_position
 from command_line import LIVE_KEYS, Ran, migrated, write, zoe
 from zoe_tools.config import load_settings
+from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.observation import Details
@@ -167,6 +168,9 @@ def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(home: Path) -
         "queue_events": 3,
         "why": "safe mode",
         "turn_at": NOON.isoformat(),
+        "unprotected_positions": 1,
+        "unprotected_ms": 3250,
+        **ProtectionTimes().with_one(7).with_one(42).told(),
     }
 
     def work(transaction: Transaction) -> None:
@@ -177,6 +181,8 @@ def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(home: Path) -
     lines = [" ".join(line.split()) for line in status(home).out.splitlines()]
     assert "state READY DEGRADED, 3 events waiting" in lines
     assert "no entries safe mode" in lines
+    assert "1 WITHOUT A COVERING STOP; 2 fills, half of them within 10 ms" in " ".join(lines)
+    assert "the slowest 42 ms; 3.25 s unprotected in all" in " ".join(lines)
     assert any(line.startswith("last work turn ") for line in lines)
 
     write(home, lambda t: t.release_lease("a"))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from builders import BTC, NOON, d, make_instrument, make_order, make_position
+from builders import BTC, NOON, d, make_instrument, make_order, make_position, plan_with
 from zoe_tools.core.position_invariants import is_protected
+from zoe_tools.core.position_orders import cancelled
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import CancelOrder
 from zoe_tools.domain.position import Position
 from zoe_tools.engine.protection import ProtectionWatch
+from zoe_tools.observe.log import event_of
 
 INSTRUMENT = make_instrument()
 
@@ -63,6 +67,17 @@ def test_dust_counts_as_covered() -> None:
     assert is_protected(make_position(quantity=d("0.00009")), (), INSTRUMENT)
 
 
+def cancelled_stop() -> CancelOrder:
+    """The loop takes the stop away."""
+    (step,) = cancelled(stop(), "another takes its place")
+    return step
+
+
+def spent(story: Story) -> dict[str, float]:
+    """Seconds by cause, without those of which there are none."""
+    return {cause: seconds for cause, seconds in story.watch.by_cause.items() if seconds}
+
+
 class Story:
     """Looks at the same market second after second."""
 
@@ -89,12 +104,13 @@ class Story:
 def test_the_time_until_the_stop_rests_is_opening() -> None:
     """From the turn that saw it naked to the turn that saw it covered."""
     story = Story()
+    story.look(-1)
     story.look(0, [make_position()])
     story.look(1.5, [make_position()])
     story.look(2, [make_position()], [stop()])
     story.look(60, [make_position()], [stop()])
 
-    assert story.watch.by_cause == {"leaving": 0.0, "opening": 2.0, "replacing": 0.0}
+    assert spent(story) == {"opening": 2.0}
     assert story.watch.positions_with_stop == 1
 
 
@@ -105,20 +121,77 @@ def test_the_time_between_cancel_and_sale_is_leaving() -> None:
     story.look(10, [make_position()], [], "P1")
     story.look(13, [])
 
-    assert story.watch.by_cause == {"leaving": 3.0, "opening": 0.0, "replacing": 0.0}
+    assert spent(story) == {"leaving": 3.0}
 
 
 def test_the_time_between_one_stop_and_the_next_is_replacing() -> None:
-    """Cancelled to be placed anew, or by somebody else; one that is too small is no such gap."""
+    """The loop's own cancel; one that is too small for what was bought since is `growing`."""
     story = Story()
     story.look(0, [make_position()], [stop()])
+    story.watch.planned(plan_with(cancelled_stop()))
     story.look(10, [make_position()], [stop(status=OrderStatus.CANCELED)])
     story.look(11, [make_position()], [stop(status=OrderStatus.PENDING_NEW)])
     story.look(12, [make_position()], [stop()])
     story.look(20, [make_position()], [stop(quantity=d("0.0003"))])
     story.look(25, [make_position()], [stop()])
 
-    assert story.watch.by_cause == {"leaving": 0.0, "opening": 5.0, "replacing": 2.0}
+    assert spent(story) == {"growing": 5.0, "replacing": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("looks", "cause", "severity"),
+    [
+        ([(0, [stop()]), (10, []), (12, [stop()])], "lost", logging.ERROR),
+        ([(10, []), (12, [stop()])], "found", logging.WARNING),
+    ],
+)
+def test_what_is_healed_is_told_with_its_cause_and_its_time(
+    looks: list[tuple[float, list[OrderRecord]]],
+    cause: str,
+    severity: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A stop that somebody else took away, and a position that had none when the loop began."""
+    story = Story()
+    with caplog.at_level(logging.INFO, "zoe_tools"):
+        for second, orders in looks:
+            story.look(second, [make_position()], orders)
+
+    (record,) = [each for each in caplog.records if (event_of(each) or ("",))[0] == "SELF_HEAL"]
+    told = event_of(record)
+    assert told is not None
+    assert (told[1]["cause"], told[1]["unprotected_ms"], record.levelno) == (cause, 2000, severity)
+    assert spent(story) == {cause: 2.0}
+
+
+def test_a_cause_that_changes_has_its_own_time() -> None:
+    """A stop that was lost, and a position that is sold then."""
+    story = Story()
+    story.look(0, [make_position()], [stop()])
+    story.look(1, [make_position()])
+    story.look(4, [make_position()], [], "P1")
+    story.look(5)
+
+    assert spent(story) == {"lost": 3.0, "leaving": 1.0}
+
+
+def test_what_stands_unprotected_for_long_is_told_once_while_it_lasts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever could help should not wait for its end; a sale on its way is no such thing."""
+    story = Story()
+    with caplog.at_level(logging.ERROR, "zoe_tools"):
+        for second in range(10):
+            story.look(second, [make_position()])
+        story.look(10)
+        for second in range(20, 30):
+            story.look(second, [make_position(position_id=PositionId("P2"))], [], "P2")
+
+    told = [event_of(each) for each in caplog.records]
+    assert [(each[0], each[1]["unprotected_ms"]) for each in told if each] == [
+        ("POSITION_UNPROTECTED", 6000)
+    ]
+    assert story.watch.naked == 1
 
 
 def test_a_position_covered_at_first_sight_was_never_naked() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.health import LOOP, ages_of
+from zoe_tools.core.protection_times import sentence
 from zoe_tools.domain.discrepancy import WHOLE_LOOK, Discrepancy, Level, ReconciliationState
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import round_half_up, short
-from zoe_tools.domain.observation import Heartbeat, Lease
+from zoe_tools.domain.observation import Details, Heartbeat, Lease
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gather import effective_trading_state
@@ -163,9 +165,19 @@ def _work(screen: _Screen) -> list[tuple[str, str]]:
         ("state", f"{told['phase']} {told['state']}, {told['queue_events']} events waiting"),
         ("last work", f"{done} ago" if done else "none yet"),
     ]
+    if "protected_fills" in told:
+        rows.append(("protection", _protection(told)))
     if told.get("safe_mode"):
         rows.append(("safe mode", str(told["safe_mode"])))
     return [*rows, ("no entries", str(told["why"]))] if told["why"] else rows
+
+
+def _protection(told: Details) -> str:
+    """How fast stops follow fills in this run, and what stands without one now."""
+    naked = int(told["unprotected_positions"])
+    now = f"{naked} WITHOUT A COVERING STOP; " if naked else ""
+    seconds = short(Decimal(int(told["unprotected_ms"])) / 1000)
+    return f"{now}{sentence(told)}; {seconds} s unprotected in all"
 
 
 def _intents(screen: _Screen) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
-from zoe_tools.domain.order import OrderPurpose, OrderStatus
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import Position
 
 _RESTING = (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
@@ -31,9 +31,25 @@ def is_protected(position: Position, orders: Sequence[OrderRecord], instrument: 
     """Whether a resting stop covers what no target holds; dust below the minimum is covered."""
     if is_dust(position, instrument):
         return True
-    stops = _held(position, orders, "stop")
-    return stops > ZERO and stops + _held(position, orders, "take_profit") >= (
+    return bool(resting_stops(position, orders)) and covered(position, orders) >= (
         instrument.floor_quantity(position.quantity)
+    )
+
+
+def resting_stops(position: Position, orders: Sequence[OrderRecord]) -> list[OrderRecord]:
+    """The stops of the position that rest at the venue."""
+    return [each for each in orders if _holds(each, position) and each.purpose == "stop"]
+
+
+def covered(position: Position, orders: Sequence[OrderRecord]) -> Decimal:
+    """How much of the position resting stops and targets hold, in base."""
+    return sum(
+        (
+            each.remaining_quantity
+            for each in orders
+            if _holds(each, position) and each.purpose in ("stop", "take_profit")
+        ),
+        ZERO,
     )
 
 
@@ -59,14 +75,9 @@ def naked_positions(
             yield position
 
 
-def _held(position: Position, orders: Sequence[OrderRecord], purpose: OrderPurpose) -> Decimal:
-    return sum(
-        (
-            order.remaining_quantity
-            for order in orders
-            if order.position_id == position.position_id
-            and order.purpose == purpose
-            and order.status in _RESTING
-        ),
-        ZERO,
+def _holds(order: OrderRecord, position: Position) -> bool:
+    return (
+        order.position_id == position.position_id
+        and order.status in _RESTING
+        and order.remaining_quantity > ZERO
     )

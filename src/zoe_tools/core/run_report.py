@@ -11,12 +11,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.performance import Performance
+from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, round_half_up
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ChecksumTally
+
+NONE_MEASURED = ProtectionTimes()
 
 MONEY_DECIMALS = 8
 """To how many decimals a report's money is rounded."""
@@ -36,6 +39,7 @@ class LoopTally:
     unprotected_by_cause: Mapping[str, float]
     positions_with_stop: int
     checksums: ChecksumTally
+    fill_to_protected: ProtectionTimes = NONE_MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,10 @@ class RunResult:
     positions_with_stop: int
     unprotected_seconds: Decimal
     unprotected_by_cause: Mapping[str, Decimal]
+    fill_to_protected: Mapping[str, int]
+    """Of the fills that a stop came to cover: how many, and within which time, in milliseconds."""
+    fills_by_time: Mapping[str, int]
+    """How many took up to which time."""
     checksums: ChecksumTally
     performance: Performance | None = None
     """Of a replay alone: what its trading came to."""
@@ -113,6 +121,8 @@ def summarise(
         unprotected_by_cause={
             cause: _seconds(seconds) for cause, seconds in tally.unprotected_by_cause.items()
         },
+        fill_to_protected=tally.fill_to_protected.told(),
+        fills_by_time=tally.fill_to_protected.by_bound(),
         checksums=tally.checksums,
     )
 

@@ -63,7 +63,7 @@ class Books:
         self.endings = 0
         """How many positions were seen to end."""
         self._closed: list[Position] = []
-        self._fills: tuple[Fill, ...] = ()
+        self.fills: tuple[Fill, ...] = ()
 
     async def refresh(self, now: datetime) -> None:
         """Read everything again."""
@@ -99,7 +99,7 @@ class Books:
         orders = {each.client_order_id: each for each in (*self.recent_orders, *self.orders)}
         for order in orders.values():
             transaction.record_order(order)
-        for fill in self._fills:
+        for fill in self.fills:
             transaction.record_fill(fill)
         for group in self.groups:
             transaction.groups.record(group)
@@ -130,7 +130,7 @@ class Books:
         self.groups = transaction.groups.active()
         self.recent_orders = self._recent_in(transaction, now)
         self.refusals = transaction.refusals(now - RECENT)
-        self._fills = self._fills_in(transaction)
+        self.fills = self._fills_in(transaction)
         self.unresolved = transaction.unresolved_intents()
         self.day = now.date()
         self.daily_notional = transaction.daily_notional(now.date())

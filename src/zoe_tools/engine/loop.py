@@ -35,7 +35,7 @@ from zoe_tools.engine.following import Following
 from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.parts import LoopParts
-from zoe_tools.engine.protection import ProtectionWatch
+from zoe_tools.engine.protection import ALARM_S, ProtectionWatch
 from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
@@ -77,7 +77,7 @@ class TradingLoop:
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
         self.safety = SafetyState.ACTIVE
-        self.watch = ProtectionWatch()
+        self.watch = ProtectionWatch(ALARM_S * parts.cadence.cycle_s)
         self.cycles = 0
         self.would_be_orders = 0
         self.leaving = Leaving()
@@ -193,6 +193,9 @@ class TradingLoop:
             self._instruments,
             self.leaving.exiting,
         )
+        self.watch.fills.look(
+            now, self.books.fills, self.books.positions, self.books.orders, self._instruments
+        )
         if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
@@ -204,6 +207,7 @@ class TradingLoop:
             self.deciding.trace.tell_entries(entry, plan)
             return
         tell_alarms(plan)
+        self.watch.planned(plan)
         self._noted.clear()
         await self._carry_out(snapshot, plan, entry)
         if self._parts.gate.is_store_away:
@@ -380,5 +384,6 @@ class TradingLoop:
             unprotected_seconds=self.watch.seconds,
             unprotected_by_cause=self.watch.by_cause,
             positions_with_stop=self.watch.positions_with_stop,
+            fill_to_protected=self.watch.fills.times,
             checksums=self._parts.feed.checksums,
         )

@@ -1,4 +1,4 @@
-"""How long positions stood without a stop at the venue, and why.
+"""How long positions stood without a stop at the venue, and why; tells what was healed.
 
 Counted in seconds of the venue's clock, from the turn in which a position was seen without a
 resting stop that covers it to the turn in which it was seen covered or gone.
@@ -6,28 +6,59 @@ resting stop that covers it to the turn in which it was seen covered or gone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from zoe_tools.core.position_invariants import is_protected
+from zoe_tools.core.position_invariants import is_protected, resting_stops
 from zoe_tools.core.position_orders import can_be_canceled
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.position import Position
+from zoe_tools.domain.plan import CancelOrder, Plan
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.engine.fill_watch import FillWatch
+from zoe_tools.observe.log import event
+
+_LOG = logging.getLogger(__name__)
+
+CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing")
+
+_HEALED = frozenset({"found", "lost"})
+"""Nobody here brought these about: their end is told."""
+
+ALARM_S = 5.0
+"""Unprotected for longer, and not on its way out: somebody should know while it lasts."""
+
+
+@dataclass(slots=True)
+class _Gap:
+    """One time without a covering stop: its causes one after the other."""
+
+    began: datetime
+    since: datetime
+    cause: str
+    healed: str = ""
+    is_told: bool = False
 
 
 class ProtectionWatch:
     """Adds up `unprotected_seconds` by cause.
 
-    `opening`: a fill has no stop yet, or a stop that is too small; `replacing`: the stop that it
-    had is gone, and the next one does not rest yet; `leaving`: its sale is on its way.
+    `opening`: a fill has no stop yet; `growing`: it has one that is too small; `replacing`: the
+    loop took its stop away for another one; `lost`: somebody else did; `found`: it had none when
+    the loop began; `leaving`: its sale is on its way.
     """
 
-    def __init__(self) -> None:
-        self._since: dict[PositionId, tuple[datetime, str]] = {}
-        self._seconds = {"leaving": 0.0, "opening": 0.0, "replacing": 0.0}
+    def __init__(self, alarm_s: float = ALARM_S) -> None:
+        self.fills = FillWatch()
+        self._alarm = timedelta(seconds=alarm_s)
+        self._gaps: dict[PositionId, _Gap] = {}
+        self._seconds = dict.fromkeys(CAUSES, 0.0)
         self._stopped: set[PositionId] = set()
+        self._replaced: set[PositionId] = set()
+        self._has_looked = False
 
     @property
     def seconds(self) -> float:
@@ -40,9 +71,22 @@ class ProtectionWatch:
         return dict(self._seconds)
 
     @property
+    def naked(self) -> int:
+        """How many positions stand without a covering stop now."""
+        return len(self._gaps)
+
+    @property
     def positions_with_stop(self) -> int:
         """How many positions had a covering stop resting at the venue at some time."""
         return len(self._stopped)
+
+    def planned(self, plan: Plan) -> None:
+        """What the loop itself is about to take away."""
+        self._replaced |= {
+            each.position_id
+            for each in plan.steps
+            if isinstance(each, CancelOrder) and each.purpose == "stop" and each.position_id
+        }
 
     def look(
         self,
@@ -53,34 +97,86 @@ class ProtectionWatch:
         exiting: frozenset[PositionId],
     ) -> None:
         """Take note of what is covered now."""
-        naked: dict[PositionId, str] = {}
+        naked = set()
         for position in positions:
+            name = position.position_id
             if is_protected(position, orders, instruments[position.symbol]):
-                self._stopped.add(position.position_id)
+                self._close(now, position, orders)
+                self._stopped.add(name)
+                self._replaced.discard(name)
             else:
-                naked[position.position_id] = self._cause(position.position_id, orders, exiting)
-        for position_id in [each for each in self._since if each not in naked]:
-            since, cause = self._since.pop(position_id)
-            self._seconds[cause] += (now - since).total_seconds()
-        for position_id, cause in naked.items():
-            self._since.setdefault(position_id, (now, cause))
+                naked.add(name)
+                self._note(now, position, self._cause(position, orders, exiting))
+        for name in [each for each in self._gaps if each not in naked]:
+            self._add(now, self._gaps.pop(name))
+        self._has_looked = True
+
+    def _note(self, now: datetime, position: Position, cause: str) -> None:
+        gap = self._gaps.setdefault(position.position_id, _Gap(now, now, cause))
+        if gap.cause != cause:
+            self._add(now, gap)
+            gap.since, gap.cause = now, cause
+        if cause in _HEALED:
+            gap.healed = cause
+        if cause != "leaving" and not gap.is_told and now - gap.began > self._alarm:
+            gap.is_told = True
+            self._tell("POSITION_UNPROTECTED", "error", now, position, gap, cause)
+
+    def _close(self, now: datetime, position: Position, orders: Sequence[OrderRecord]) -> None:
+        gap = self._gaps.pop(position.position_id, None)
+        if gap is None:
+            return
+        self._add(now, gap)
+        if gap.healed:
+            stops = resting_stops(position, orders)
+            name = stops[-1].venue_order_id if stops else None
+            told = "error" if gap.healed == "lost" else "warning"
+            self._tell("SELF_HEAL", told, now, position, gap, gap.healed, venue_order_id=name)
+
+    def _tell(
+        self,
+        name: str,
+        severity: str,
+        now: datetime,
+        position: Position,
+        gap: _Gap,
+        cause: str,
+        **more: object,
+    ) -> None:
+        event(
+            _LOG,
+            name,
+            severity,
+            symbol=position.symbol,
+            position_id=position.position_id,
+            quantity=position.quantity,
+            cause=cause,
+            unprotected_ms=round((now - gap.began).total_seconds() * 1000),
+            **more,
+        )
+
+    def _add(self, now: datetime, gap: _Gap) -> None:
+        self._seconds[gap.cause] += max(0.0, (now - gap.since).total_seconds())
 
     def _cause(
-        self,
-        name: PositionId,
-        orders: Sequence[OrderRecord],
-        exiting: frozenset[PositionId],
+        self, position: Position, orders: Sequence[OrderRecord], exiting: frozenset[PositionId]
     ) -> str:
-        if name in exiting:
+        name = position.position_id
+        if name in exiting or position.status is PositionStatus.EXIT_PENDING:
             return "leaving"
-        has_stop = any(
+        if any(
             each.position_id == name and each.purpose == "stop" and can_be_canceled(each)
             for each in orders
-        )
-        return "replacing" if name in self._stopped and not has_stop else "opening"
+        ):
+            return "growing"
+        if name in self._stopped:
+            return "replacing" if name in self._replaced else "lost"
+        if name in self._gaps:
+            return self._gaps[name].cause
+        return "opening" if self._has_looked else "found"
 
     def finish(self, now: datetime) -> None:
         """Close what is still open at the end of a run."""
-        for since, cause in self._since.values():
-            self._seconds[cause] += (now - since).total_seconds()
-        self._since.clear()
+        for gap in self._gaps.values():
+            self._add(now, gap)
+        self._gaps.clear()

@@ -52,4 +52,6 @@ def _summarise(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         breaker_failures=breaker.failures + breaker.throttles if breaker else 0,
         queue_events=parts.feed.backlog.waiting,
         unprotected_seconds=round(loop.watch.seconds, 3),
+        unprotected_positions=loop.watch.naked,
+        **loop.watch.fills.times.told(),
     )

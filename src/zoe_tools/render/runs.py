@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from zoe_tools.core.protection_times import sentence
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.money import plain, round_half_up, short
@@ -159,6 +160,7 @@ def _protection(result: RunResult) -> Rows:
     )
     return (
         ("stops", f"{result.positions_with_stop} positions had a stop at the venue"),
+        ("protected", sentence(result.fill_to_protected)),
         ("unprotected", f"{short(result.unprotected_seconds)} s{f' ({causes})' if causes else ''}"),
     )
 
