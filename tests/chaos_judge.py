@@ -66,17 +66,6 @@ class Gap:
     left_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
-    """What went on, in an hour of the trial's."""
-
-    orders: float
-    fills: float
-    partial_fills: float
-    reprices: float
-    stop_amends: float
-
-
 def trades_of(chronicle: Chronicle) -> dict[str, TradeView]:
     """Every execution of the account, by the exchange's id."""
     return {
@@ -296,20 +285,3 @@ def _left(since: int, until: int, excuses: Sequence[tuple[int, int]]) -> float:
 
 def _ns(text: str) -> int:
     return ns_of(datetime.fromisoformat(text))
-
-
-def activity(trial: Trial, chronicle: Chronicle) -> Activity:
-    """By the exchange's own log."""
-    orders = [each for each in chronicle.events if isinstance(each, OrderEvent)]
-    kinds = Counter(each.kind for each in orders)
-    partial = sum(
-        1 for each in orders if each.kind == "trade" and each.order.filled < each.order.quantity
-    )
-    amends = [each.order for each in orders if each.kind == "amended"]
-    return Activity(
-        orders=kinds["new"] / trial.hours,
-        fills=kinds["trade"] / trial.hours,
-        partial_fills=partial / trial.hours,
-        reprices=sum(1 for each in amends if each.side == "buy") / trial.hours,
-        stop_amends=sum(1 for each in amends if each.trigger_price is not None) / trial.hours,
-    )

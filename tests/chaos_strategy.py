@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
-from zoe_tools.core.strategy.protocol import Action, Decision, MarketView
+from zoe_tools.core.strategy.protocol import Action, Decision, MarketView, Urgency
 from zoe_tools.domain.candle import Timeframe
 
-ENTERS_OF_TEN, LEAVES_OF_TEN = 8, 5
+LEAVES_OF_TEN = 6
+
+_PATIENT = frozenset(range(1, 8))
+"""Of ten: seven wait at their own side of the book, where they fill piece by piece."""
 
 
 class StressStrategy:
-    """Enters eight closes of ten, leaves five of ten; stops and targets lie close."""
+    """Enters at each close, mostly patiently, leaves at six of ten; stop and target are near."""
 
     name = "stress"
     timeframe = Timeframe.M1
-    stop_loss_pct: Decimal | None = Decimal("0.7")
-    take_profit_pct: Decimal | None = Decimal("0.1")
+    stop_loss_pct: Decimal | None = Decimal("0.3")
+    take_profit_pct: Decimal | None = Decimal("0.15")
     history = 1
     absent_features: tuple[str, ...] = ()
 
@@ -30,13 +33,15 @@ class StressStrategy:
         text = f"{self._seed}:{view.symbol}:{closed.isoformat()}"
         drawn = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) % 10
         action: Action = "hold"
-        if view.position is None and drawn < ENTERS_OF_TEN:
+        if view.position is None:
             action = "enter"
-        elif view.position is not None and drawn < LEAVES_OF_TEN:
+        elif drawn < LEAVES_OF_TEN:
             action = "exit"
+        urgency: Urgency = "patient" if drawn in _PATIENT else "normal"
         return Decision(
             symbol=view.symbol,
             action=action,
             reason=f"drew {drawn}",
             strength=Decimal(12 - drawn) / 12,
+            urgency=urgency,
         )

@@ -27,6 +27,7 @@ from fakes import Desk, RecordingApprover, command_io
 from loop_rig import RecordingNarrator
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.invariants import InvariantLimits
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import ZoeError
 from zoe_tools.kraken.nonce import NonceSource
@@ -52,10 +53,15 @@ POLICY = Policy(
     max_open_orders=60,
     max_cancel_ratio_pct=d("100"),
     duplicate_window_s=0.0,
-    order_ttl_entry_s=3.0,
-    order_ttl_exit_s=5.0,
+    order_ttl_entry_s=2.0,
+    order_ttl_exit_s=4.0,
     allowed_symbols=None,
+    max_api_errors=30,
+    invariants=InvariantLimits(api_errors_crit=d("60"), drawdown_crit_pct=None),
 )
+"""Many small orders that live briefly; what faults cost in calls and in money stops nothing."""
+
+STARTS_AT = ns_of(kraken.EPOCH)
 API_KEY = "chaos-key"
 MONEY = {"USD": d("20000")}
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
@@ -101,9 +107,7 @@ class ChaosWorld:
         self.chronicle = Chronicle()
         self._home = home
         seconds = int(trial.hours * 3600)
-        market = ChaosMarket(
-            trial.seed, trial.bustle, starts_at=ns_of(kraken.EPOCH), duration_s=seconds
-        )
+        market = ChaosMarket(trial.seed, trial.bustle, starts_at=STARTS_AT, duration_s=seconds)
         self.exchange = PaperExchange(
             market, self.clock, seed=trial.seed, options=ExchangeOptions(tier="pro")
         )

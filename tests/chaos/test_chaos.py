@@ -10,7 +10,7 @@ import pytest
 
 from chaos_market import BUSY, QUIET, ChaosMarket
 from chaos_mutants import MUTANTS
-from chaos_run import broken, tried
+from chaos_trial import broken, tried
 from chaos_world import Trial
 from zoe_tools.paper.exchange.faults import FaultName
 from zoe_tools.paper.values.market import BookChange, Print
@@ -32,8 +32,7 @@ def test_after_nine_minutes_the_books_are_the_exchange_s() -> None:
 
     assert verdict.violations == ()
     assert verdict.longest_gap_s < VISIBILITY_S
-    assert verdict.went_on.orders > 100
-    assert verdict.went_on.fills > 100
+    assert list(verdict.shortcomings) == []
     assert set(verdict.struck) == set(get_args(FaultName))
     assert "killed" in verdict.lives
 
@@ -49,7 +48,7 @@ def test_a_broken_rule_is_noticed(name: str) -> None:
     assert name in MUTANTS
     with multiprocessing.get_context("fork").Pool(1) as pool:
         found = pool.apply(broken, (name, replace(SECONDS, deaths=0)))
-    assert len(found.violations) + len(found.unprotected) > 0
+    assert found.violations
 
 
 def test_bursts_are_ten_times_as_busy() -> None:
