@@ -94,18 +94,25 @@ def test_an_order_is_dead_a_second_before_the_lease_it_was_sent_under(
     assert at_the_desk(tmp_path, story) == timedelta(seconds=life_s)
 
 
-def test_a_loop_that_lost_its_lease_sends_no_order(tmp_path: Path) -> None:
-    """The token has grown: whoever took over is the one who trades."""
+def test_vector_12_a_late_order_of_the_loop_whose_lease_ran_out_is_not_sent(tmp_path: Path) -> None:
+    """B is refused while A holds the lease, has it with a higher token afterwards, and trades."""
 
-    async def story(desk: Desk) -> tuple[StepOutcome, list[tuple[str, str]]]:
-        gate = await leased_gate(desk)
-        await lose_lease(desk)
-        (outcome,) = await carry(desk, gate, place(RESTING))
-        return outcome, desk.venue.writes
+    async def story(desk: Desk) -> None:
+        gate_a, gate_b = desk.gate(), desk.gate()
+        a = await take_lease(desk, "a")
+        assert await take_lease(desk, "b") == a
+        gate_a.trade_under(a)
+        await desk.clock.sleep(TTL_S)
+        b = await take_lease(desk, "b")
+        assert (b.holder, b.token) == ("b", a.token + 1)
+        gate_b.trade_under(b)
+        (late,) = await carry(desk, gate_a, place(RESTING))
+        assert (late.state, late.code) == (OutcomeState.SKIPPED, "LEASE_LOST")
+        assert desk.venue.writes == []
+        (ours,) = await carry(desk, gate_b, place(RESTING))
+        assert (ours.state, len(desk.venue.writes)) == (OutcomeState.DONE, 1)
 
-    outcome, writes = at_the_desk(tmp_path, story)
-
-    assert (outcome.state, outcome.code, writes) == (OutcomeState.SKIPPED, "LEASE_LOST", [])
+    at_the_desk(tmp_path, story)
 
 
 def test_the_same_holder_after_somebody_else_is_a_stranger_to_its_old_token(tmp_path: Path) -> None:
