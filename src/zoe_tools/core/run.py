@@ -8,13 +8,9 @@ left) because the snapshot then shows no stop.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
-from zoe_tools.core.order_alarms import refused_too_often
-from zoe_tools.core.order_desk import entry_style, opening_of, ticket_of
-from zoe_tools.core.position_invariants import is_dust, naked_positions
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
 from zoe_tools.core.protection import (
     Held,
@@ -24,18 +20,16 @@ from zoe_tools.core.protection import (
     resized,
     stop_price_for,
 )
-from zoe_tools.core.risk_limits import room_for_entry
-from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.run_desk import (
-    Floor,
     ended_exits,
     is_in_doubt,
-    renew_entries,
     sell,
     takes_sales,
     tend_entries,
     tend_exits,
 )
+from zoe_tools.core.run_entries import entries
+from zoe_tools.core.run_world import World
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.core.take_profit import (
     Resting,
@@ -47,80 +41,20 @@ from zoe_tools.core.take_profit import (
     uses_levels,
 )
 from zoe_tools.domain.identifiers import PositionId, Symbol
-from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, InstrumentStatus
-from zoe_tools.domain.intent_group import Style
+from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import EndGroup, PlaceOrder, Plan, Step
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 from zoe_tools.domain.trading_state import KillLevel
 
-_OPEN_TO_ENTRIES = frozenset({InstrumentStatus.ONLINE, InstrumentStatus.LIMIT_ONLY})
-"""Where the venue takes a limit order that may trade at once."""
-
 LEAVING = "the position is being left"
 """Why an exit is sent that somebody or something asked for."""
-
-_CENT = Decimal("0.01")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
-    """The snapshot, unpacked once."""
-
-    snapshot: Snapshot
-    catalogue: InstrumentCatalogue
-    quotes: dict[Symbol, Quote]
-    exiting: frozenset[PositionId]
-    urgent: frozenset[PositionId]
-    is_stopping: bool
-
-    @property
-    def floor(self) -> Floor:
-        """What the order desk sees of it."""
-        state = self.snapshot.trading_state
-        return Floor(
-            snapshot=self.snapshot,
-            catalogue=self.catalogue,
-            quotes=self.quotes,
-            exiting=self.exiting,
-            may_enter=state.may_enter and not self.is_stopping,
-            entries_stopped=self.is_stopping or state.level >= KillLevel.CANCEL_OPEN,
-        )
-
-    @property
-    def policy(self) -> Policy:
-        return self.snapshot.policy
-
-    def orders_of(self, position: Position) -> list[OrderRecord]:
-        return [
-            order
-            for order in self.snapshot.orders
-            if order.position_id == position.position_id and not order.status.is_terminal
-        ]
-
-    def held(self, position: Position, instrument: Instrument, working: list[OrderRecord]) -> Held:
-        """The position as its protection sees it."""
-        name, snapshot = position.position_id, self.snapshot
-        return Held(
-            position=position,
-            instrument=instrument,
-            policy=self.policy,
-            working=working,
-            recent=[each for each in snapshot.recent_orders if each.position_id == name],
-            refusals=[
-                each
-                for each in snapshot.refusals
-                if each.position_id == name and each.purpose == "stop"
-            ],
-            quote=self.quotes.get(position.symbol),
-            is_lowered=name in snapshot.stops_lowered,
-        )
 
 
 def plan_run(
@@ -140,7 +74,7 @@ def plan_run(
     Raises:
         VenueUnavailable: the instruments are missing from the snapshot.
     """
-    world = _World(
+    world = World(
         snapshot=snapshot,
         catalogue=value_of(snapshot.catalogue, "the instruments"),
         quotes=_quotes(snapshot.quotes),
@@ -155,7 +89,7 @@ def plan_run(
     steps.extend(ended_exits(world.floor))
     steps.extend(tend_entries(world.floor))
     notes = list(_kept_for_people(world))
-    for entry in _entries(world, decisions, steps):
+    for entry in entries(world, decisions, steps):
         if isinstance(entry, str):
             notes.append(entry)
         else:
@@ -202,7 +136,7 @@ def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
     return {} if isinstance(part, Missing) else {quote.symbol: quote for quote in part.value}
 
 
-def _tend(world: _World, position: Position) -> Iterator[Step]:
+def _tend(world: World, position: Position) -> Iterator[Step]:
     instrument = world.catalogue.resolve(position.symbol)
     working = world.orders_of(position)
     exits = [order for order in working if leaves(order)]
@@ -227,7 +161,7 @@ def _tend(world: _World, position: Position) -> Iterator[Step]:
         yield from _take_profit(world, position, instrument, working)
 
 
-def _is_urgent(world: _World, held: Held, why: str) -> bool:
+def _is_urgent(world: World, held: Held, why: str) -> bool:
     """Whether it is sold in panic: by a stop or the kill switch, or because somebody says so."""
     quote, position = held.quote, held.position
     is_through_its_stop = quote is not None and is_through(position.side, held.stop_price, quote)
@@ -239,7 +173,7 @@ def _is_urgent(world: _World, held: Held, why: str) -> bool:
     )
 
 
-def _leave(world: _World, held: Held, working: list[OrderRecord], why: str) -> Iterator[Step]:
+def _leave(world: World, held: Held, working: list[OrderRecord], why: str) -> Iterator[Step]:
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
     position, instrument, quote = held.position, held.instrument, held.quote
     if working:
@@ -265,7 +199,7 @@ def _leave(world: _World, held: Held, working: list[OrderRecord], why: str) -> I
 
 
 def _is_stopped(
-    world: _World, position: Position, instrument: Instrument, working: list[OrderRecord]
+    world: World, position: Position, instrument: Instrument, working: list[OrderRecord]
 ) -> bool:
     """Whether the stop was reached where targets hold, or are to hold, a part that it cannot sell.
 
@@ -295,7 +229,7 @@ def _is_stopped(
 
 
 def _take_profit(
-    world: _World, position: Position, instrument: Instrument, working: list[OrderRecord]
+    world: World, position: Position, instrument: Instrument, working: list[OrderRecord]
 ) -> Iterator[Step]:
     """Sell what is due, and let rest what is to rest; only where nothing else is on its way."""
     stored = [each for each in world.snapshot.targets if each.position_id == position.position_id]
@@ -322,7 +256,7 @@ def _take_profit(
     yield from fit_resting(position, instrument, levels, resting)[0]
 
 
-def _was_refused(world: _World, position: Position) -> bool:
+def _was_refused(world: World, position: Position) -> bool:
     """Whether a target of it was refused a moment ago: until later its part is the stop's again."""
     since = world.snapshot.taken_at - timedelta(seconds=world.policy.order_ttl_entry_s)
     return any(
@@ -335,7 +269,7 @@ def _was_refused(world: _World, position: Position) -> bool:
 
 
 def _due(
-    world: _World,
+    world: World,
     position: Position,
     instrument: Instrument,
     levels: Sequence[TakeProfitLevel],
@@ -361,7 +295,7 @@ def _due(
     return (*resized(position, stop, left, why), sale)
 
 
-def _of_no_position(world: _World) -> Iterator[OrderRecord]:
+def _of_no_position(world: World) -> Iterator[OrderRecord]:
     """Stops and targets at work of positions that hold nothing, as far as anybody knows."""
     held = {each.position_id for each in world.snapshot.positions}
     for order in world.snapshot.orders:
@@ -370,7 +304,7 @@ def _of_no_position(world: _World) -> Iterator[OrderRecord]:
             yield order
 
 
-def _kept_for_people(world: _World) -> Iterator[str]:
+def _kept_for_people(world: World) -> Iterator[str]:
     """What protects coins that a position was given up with: whether it goes is for people."""
     for order in _of_no_position(world):
         if order.position_id in world.snapshot.given_up:
@@ -380,116 +314,8 @@ def _kept_for_people(world: _World) -> Iterator[str]:
             )
 
 
-def _left_behind(world: _World) -> Iterator[Step]:
+def _left_behind(world: World) -> Iterator[Step]:
     """Stops and targets of positions that are over: what they would sell is not zoe's any more."""
     for order in _of_no_position(world):
         if order.position_id not in world.snapshot.given_up:
             yield from cancelled(order, "its position is over")
-
-
-def _in_the_way(
-    world: _World, symbol: Symbol, held: Sequence[Position], before: Sequence[Step]
-) -> str:
-    """What keeps an instrument from being entered on our side; empty when nothing does.
-
-    A position that gets its stop `before`, in the same plan, is none: should that fail, the gate
-    withholds the entry.
-    """
-    silent = dict(world.snapshot.held_back).get(symbol)
-    if silent is not None:
-        return f"it is in safe mode: {silent}"
-    if any(each.symbol == symbol for each in held):
-        return "a position is open"
-    naked = _untended(world, before)
-    if naked is not None:
-        return f"the position in {naked.symbol} has no stop yet"
-    is_working = any(
-        order.symbol == symbol and not order.status.is_terminal for order in world.snapshot.orders
-    )
-    is_begun = any(each.symbol == symbol for each in world.snapshot.groups)
-    return "an order is working" if is_working or is_begun else ""
-
-
-def _entries(
-    world: _World, decisions: Sequence[Decision], before: Sequence[Step]
-) -> Iterator[Step | str]:
-    """One entry at most: for the rest of one that was begun, else a new one; or why not."""
-    is_sent = False
-    for step in renew_entries(world.floor):
-        if isinstance(step, EndGroup):
-            yield step
-        elif not is_sent and _untended(world, before) is None:
-            is_sent = True
-            yield step
-    if not world.floor.may_enter:
-        return
-    for decision in decisions:
-        if decision.action == "enter":
-            entry = "another entry goes on first" if is_sent else _entry(world, decision, before)
-            yield f"{decision.symbol}: {entry}" if isinstance(entry, str) else entry
-
-
-def _untended(world: _World, before: Sequence[Step]) -> Position | None:
-    """A position without a stop, which gets none `before` in the same plan either."""
-    tended = {step.position_id for step in before if isinstance(step, PlaceOrder)}
-    held = [
-        each
-        for each in world.snapshot.positions
-        if each.position_id not in tended
-        and not is_dust(each, world.catalogue.resolve(each.symbol))
-    ]
-    return next(naked_positions(held, world.snapshot.orders, world.catalogue), None)
-
-
-def _entry(world: _World, decision: Decision, before: Sequence[Step]) -> PlaceOrder | str:
-    """The entry order, or why there is none."""
-    instrument = world.catalogue.resolve(decision.symbol)
-    if instrument.status not in _OPEN_TO_ENTRIES:
-        return f"the venue has it at {instrument.status.value}"
-    quote = world.quotes.get(decision.symbol)
-    if quote is None:
-        return "no fresh quote"
-    if is_too_wide(quote, world.policy):
-        return "the spread is too wide"
-    if refused_too_often(decision.symbol, world.snapshot.refusals, world.snapshot.taken_at):
-        return "the venue refused too many orders within ten minutes"
-    held = [
-        each
-        for each in world.snapshot.positions
-        if not is_dust(each, world.catalogue.resolve(each.symbol))
-    ]
-    in_the_way = _in_the_way(world, decision.symbol, held, before)
-    if in_the_way:
-        return in_the_way
-    policy = world.policy
-    room = room_for_entry(decision.symbol, world.snapshot)
-    if len(held) >= policy.max_open_positions:
-        return "the number of open positions is at its limit"
-    style = entry_style(quote, is_patient=decision.urgency == "patient")
-    opening = opening_of(style, quote, instrument, policy)
-    quantity = instrument.floor_quantity(_spent_on(decision, max(room, ZERO)) / opening.worst)
-    stop = opening.limit * (1 - policy.stop_loss_pct / HUNDRED)
-    if not instrument.is_tradable_quantity(quantity, price=stop):
-        left = max(room, ZERO).quantize(_CENT, rounding=ROUND_DOWN)
-        return f"the limits leave {left:f} USD, too little for an order that can be stopped"
-    return PlaceOrder(
-        request=OrderRequest(
-            symbol=decision.symbol,
-            side=Side.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=quantity,
-            limit_price=opening.limit,
-            post_only=style is Style.PASSIVE,
-            purpose="entry",
-        ),
-        reason=decision.reason,
-        notional=opening.worst * quantity,
-        ticket=ticket_of(opening, quantity, quote, policy),
-    )
-
-
-def _spent_on(decision: Decision, room: Decimal) -> Decimal:
-    """What the entry may cost: what the strategy says, within what the limits leave."""
-    if decision.notional is None:
-        return room * decision.strength
-    return min(room, decision.notional)

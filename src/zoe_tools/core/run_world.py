@@ -1,0 +1,73 @@
+"""What one turn of the loop decides about: the snapshot, unpacked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zoe_tools.core.protection import Held
+from zoe_tools.core.run_desk import Floor
+from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
+from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.market import Quote
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.trading_state import KillLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The snapshot, unpacked once."""
+
+    snapshot: Snapshot
+    catalogue: InstrumentCatalogue
+    quotes: Mapping[Symbol, Quote]
+    exiting: frozenset[PositionId]
+    urgent: frozenset[PositionId]
+    is_stopping: bool
+
+    @property
+    def floor(self) -> Floor:
+        """What the order desk sees of it."""
+        state = self.snapshot.trading_state
+        return Floor(
+            snapshot=self.snapshot,
+            catalogue=self.catalogue,
+            quotes=self.quotes,
+            exiting=self.exiting,
+            may_enter=state.may_enter and not self.is_stopping,
+            entries_stopped=self.is_stopping or state.level >= KillLevel.CANCEL_OPEN,
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """The limits in force."""
+        return self.snapshot.policy
+
+    def orders_of(self, position: Position) -> list[OrderRecord]:
+        """Its orders that are at work."""
+        return [
+            order
+            for order in self.snapshot.orders
+            if order.position_id == position.position_id and not order.status.is_terminal
+        ]
+
+    def held(self, position: Position, instrument: Instrument, working: list[OrderRecord]) -> Held:
+        """The position as its protection sees it."""
+        name, snapshot = position.position_id, self.snapshot
+        return Held(
+            position=position,
+            instrument=instrument,
+            policy=self.policy,
+            working=working,
+            recent=[each for each in snapshot.recent_orders if each.position_id == name],
+            refusals=[
+                each
+                for each in snapshot.refusals
+                if each.position_id == name and each.purpose == "stop"
+            ],
+            quote=self.quotes.get(position.symbol),
+            is_lowered=name in snapshot.stops_lowered,
+        )
