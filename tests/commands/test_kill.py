@@ -11,7 +11,7 @@ import pytest
 
 from builders import LIVE, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.kill import ROUNDS, SILENCE_S, Order, _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
@@ -19,6 +19,7 @@ from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import ConfigError, ConsentMissing, VenueUnavailable
+from zoe_tools.gate.stopping import ROUNDS, SILENCE_S
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
 """Half a bitcoin will be managed, two were bought elsewhere."""

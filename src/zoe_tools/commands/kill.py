@@ -6,9 +6,7 @@ settled at its venue, and none of them keeps the others from being stopped.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,7 +23,7 @@ from zoe_tools.commands.planning import (
 )
 from zoe_tools.config import Settings
 from zoe_tools.core.kill import plan_kill, plan_latch
-from zoe_tools.domain.plan import Arguments, OutcomeState, Plan
+from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import (
@@ -33,17 +31,15 @@ from zoe_tools.errors import (
     ConsentMissing,
     PlanError,
     StoreError,
-    StoreUnavailable,
-    VenueError,
     ZoeError,
 )
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill
-from zoe_tools.gate.gate import Gate, Regather
-from zoe_tools.gate.kill_events import tell_kill_of
+from zoe_tools.gate.gate import Regather
 from zoe_tools.gate.latch import latch_level
-from zoe_tools.gate.receipt import Receipt, strongest, together
-from zoe_tools.gather import Need, effective_trading_state, gather_store
+from zoe_tools.gate.receipt import Receipt, strongest
+from zoe_tools.gate.stopping import KILL_NEEDS, Stopper
+from zoe_tools.gather import gather_store
 from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
@@ -58,13 +54,6 @@ from zoe_tools.runtime.known_accounts import (
 from zoe_tools.runtime.paper_process import is_paper_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
-ROUNDS = 6
-"""How often the venue is looked at again before the result counts as unproved."""
-
-SILENCE_S = 10.0
-"""How long a venue that does not answer is asked, before the operator is told to look elsewhere."""
-
-_NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
 
@@ -143,7 +132,7 @@ def planner(context: Context, arguments: Arguments) -> Regather:
     level = _level(value_of(arguments, "level"))
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await context.look(_NEEDS)
+        snapshot = await context.look(KILL_NEEDS)
         return snapshot, plan_kill(snapshot, level, value_of(arguments, "reason"))
 
     return with_arguments(look, arguments)
@@ -213,87 +202,34 @@ async def _kill_account(
         and not context.settings.live_consent
     )
     allowed = KillLevel.REDUCE_ONLY if needs_consent else order.level
-    receipt, silence = await _stop(context, gate, allowed, order.reason, invocation.printer())
+    stopped = await Stopper(
+        gate=gate,
+        store=context.store,
+        clock=context.clock,
+        account=context.account,
+        policy=context.policy,
+        look=lambda: context.look(KILL_NEEDS),
+        tell=invocation.printer().line,
+    ).stop(allowed, order.reason)
     if needs_consent:
         raise ConsentMissing(
             f"{context.account.title}: entries are stopped (reduce-only), nothing was sold:"
             " flattening a live account needs consent.",
             hint=f"If you mean it: {CONSENT_LINE}",
         )
-    if receipt.is_verified is False:
-        told = "the result could not be proved at the venue. Look there."
-        if silence:
-            told = (
-                f"the result could not be proved, the venue does not answer: {silence} The latch"
-                " holds: nothing of zoe enters. What rests at the venue may still fill: cancel it"
-                " there, or run this again."
-            )
-        invocation.printer().warn(f"{context.account.title}: {told}")
-    return receipt
+    if stopped.receipt.is_verified is False:
+        invocation.printer().warn(f"{context.account.title}: {_unproved(stopped.silence)}")
+    return stopped.receipt
 
 
-async def _stop(
-    context: Context, gate: Gate, level: KillLevel, reason: str, printer: Printer
-) -> tuple[Receipt, str]:
-    """Latch, then act and look again until there is nothing left to do.
-
-    Also why the venue was given up, where it does not answer; empty otherwise.
-    """
-    snapshot = await gather_store(
-        store=context.store, clock=context.clock, account=context.account, policy=context.policy
+def _unproved(silence: str) -> str:
+    if not silence:
+        return "the result could not be proved at the venue. Look there."
+    return (
+        f"the result could not be proved, the venue does not answer: {silence} The latch holds:"
+        " nothing of zoe enters. What rests at the venue may still fill: cancel it there, or run"
+        " this again."
     )
-    latch = plan_latch(snapshot, level, reason)
-    receipts = [await gate.carry_out(latch, snapshot=snapshot, execute=True)]
-    if gate.is_store_away or receipts[0].exit_code == _STORE_GONE:
-        raise StoreUnavailable("The level cannot be latched there.")
-    tell_kill_of(snapshot, await context.store.run(effective_trading_state))
-    printer.line(f"Latched: {level.label}; no loop of this store enters. Now the venue.")
-    is_verified = level is KillLevel.PAUSE_ENTRIES
-    heard_at = asyncio.get_running_loop().time()
-    if snapshot.unresolved_intents and not is_verified:
-        # Looked up once: to wait for what may still show up would keep the cancels.
-        with suppress(VenueError):
-            await gate.recover(patient=False)
-    for rounds_left in range(-1 if is_verified else ROUNDS, -1, -1):
-        plan = await _next(context, level, reason)
-        if isinstance(plan, str):
-            if not rounds_left or asyncio.get_running_loop().time() - heard_at > SILENCE_S:
-                return together(receipts, is_verified=False), plan
-            await context.clock.sleep(1.0)
-            continue
-        heard_at = asyncio.get_running_loop().time()
-        if plan[1].is_empty and _is_stuck(plan[1]):
-            await _wait_for_sales(context, gate)
-            continue
-        if plan[1].is_empty:
-            is_verified = True
-            break
-        if not rounds_left:
-            break  # the last look is for what the last round did
-        receipts.append(await gate.carry_out(plan[1], snapshot=plan[0], execute=True))
-        if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
-            await _wait_for_sales(context, gate)
-    return together(receipts, is_verified=is_verified), ""
-
-
-async def _wait_for_sales(context: Context, gate: Gate) -> None:
-    """Somebody else is selling it, or its trades are not shown yet: see how that ends."""
-    await context.clock.sleep(1.0)
-    with suppress(VenueError):
-        await gate.recover(patient=False)
-
-
-async def _next(context: Context, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | str:
-    """What is left to do; a sentence when the venue could not be read."""
-    try:
-        snapshot = await context.look(_NEEDS)
-        return snapshot, plan_kill(snapshot, level, reason)
-    except VenueError as error:
-        return error.message
-
-
-def _is_stuck(plan: Plan) -> bool:
-    return any("being sold already" in note for note in plan.notes)
 
 
 # --- every account -------------------------------------------------------------------------------
