@@ -91,7 +91,7 @@ LEVELS = [
     (KillLevel.PAUSE_ENTRIES, []),
     (KillLevel.CANCEL_OPEN, ["O-entry", "O-manual"]),
     (KillLevel.REDUCE_ONLY, ["O-entry", "O-manual"]),
-    (KillLevel.FLATTEN, ["O-entry", "O-stop", "O-manual"]),
+    (KillLevel.FLATTEN, ["O-entry", "O-manual", "O-stop"]),
 ]
 
 
@@ -117,6 +117,26 @@ def test_flattening_sells_what_is_managed_and_not_one_coin_more() -> None:
     assert [(sale.symbol, sale.quantity, sale.side) for sale in sales] == [
         (BTC, d("0.0004"), Side.SELL)
     ]
+
+
+def test_each_position_keeps_its_stop_until_it_is_its_turn_to_be_sold() -> None:
+    """Buys first; then cancelled and sold one by one: limits may hold up what comes later."""
+    eth_stop = replace(STOP, symbol=ETH, venue_order_id=VenueOrderId("O-eth"))
+    held = make_position(
+        position_id=PositionId("P2"), symbol=ETH, stop_venue_order_id=VenueOrderId("O-eth")
+    )
+    plan = plan_kill(
+        world(open_orders=(eth_stop, STOP, ENTRY), positions=(HELD, held)),
+        KillLevel.FLATTEN,
+        "drill",
+    )
+
+    told = [
+        each.venue_order_id if isinstance(each, CancelOrder) else each.request.symbol
+        for each in plan.steps
+        if isinstance(each, CancelOrder | PlaceOrder)
+    ]
+    assert told == ["O-entry", "O-stop", BTC, "O-eth", ETH]
 
 
 def test_what_was_stopped_needs_no_second_plan() -> None:

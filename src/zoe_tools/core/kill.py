@@ -7,7 +7,7 @@ what is to be sold; it sells what zoe manages and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -63,15 +63,13 @@ def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     notes: list[str] = list(latch.notes)
     if level >= KillLevel.CANCEL_OPEN:
         open_orders = value_of(snapshot.open_orders, "the open orders")
-        steps.extend(_cancels(snapshot, open_orders, level))
+        cancels = tuple(_cancels(snapshot, open_orders, level))
+        steps.extend(each for each in cancels if each.purpose == "entry")
         notes.extend(_spared(snapshot, open_orders, level))
-    if level is KillLevel.FLATTEN:
-        for position in _held(snapshot):
-            sale = _sale(snapshot, position)
-            if isinstance(sale, str):
-                notes.append(sale)
-            else:
-                steps.append(sale)
+        ways = tuple(each for each in cancels if each.purpose != "entry")
+        sold, unsold = _sold_out(snapshot, ways) if level is KillLevel.FLATTEN else ((), ())
+        steps.extend(sold)
+        notes.extend(unsold)
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
@@ -236,6 +234,28 @@ def _cancels(
             purpose=purpose,
             position_id=record.position_id if record else None,
         )
+
+
+def _sold_out(
+    snapshot: Snapshot, ways: Sequence[CancelOrder]
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """Each position in turn: what holds it is cancelled, and it is sold; and why one is not.
+
+    Not all stops first: where the venue's limits make the calls wait, each position keeps its own
+    until its turn has come.
+    """
+    held = _held(snapshot)
+    symbols = {each.symbol for each in held}
+    steps: list[Step] = [each for each in ways if each.symbol not in symbols]
+    notes: list[str] = []
+    for position in held:
+        steps += [each for each in ways if each.symbol == position.symbol and each not in steps]
+        sale = _sale(snapshot, position)
+        if isinstance(sale, str):
+            notes.append(sale)
+        else:
+            steps.append(sale)
+    return tuple(steps), tuple(notes)
 
 
 def _spared(
