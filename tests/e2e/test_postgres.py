@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from program import Home, result_of
+from zoe_tools.kraken.spot import KrakenSpot
 
 
 @pytest.fixture
@@ -24,8 +25,13 @@ def home(tmp_path: Path, postgres_url: str) -> Iterator[Home]:
     made.stop_exchange()
 
 
+async def stops_at_work(venue: KrakenSpot) -> int:
+    """How many stops rest at the venue."""
+    return sum(each.order_type.is_stop for each in await venue.open_orders())
+
+
 def test_adopt_protect_reconcile_and_flatten(home: Home) -> None:
-    """The operator's story from end to end, dry runs between."""
+    """The operator's story from end to end, dry runs between; each kill below flatten spares it."""
     home.serve()
     adopt = ("sync-positions", "--adopt", "BTC/USD=0.5")
     before = home.in_the_books(lambda tx: tx.business_fingerprint())
@@ -35,6 +41,9 @@ def test_adopt_protect_reconcile_and_flatten(home: Home) -> None:
     assert home.here(*adopt, "--execute").code == 0
     assert home.here("sync-positions").code == 0
     assert home.here("--json", "reconcile").code == 0
+    for level in ("pause-entries", "cancel-open", "reduce-only"):
+        assert home.here("kill", "--level", level, "--execute").code == 0
+        assert home.at_the_venue(stops_at_work) == 1
     assert home.here("kill", "--level", "flatten").code == 3
     assert home.here("kill", "--level", "flatten", "--execute").code == 0
     assert home.here("--json", "reconcile").code == 0

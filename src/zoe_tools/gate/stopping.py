@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from zoe_tools.core.kill import plan_kill, plan_latch
 from zoe_tools.domain.account import Account
@@ -27,13 +28,14 @@ from zoe_tools.store.runner import StoreRunner
 KILL_NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
 """What `Stopper.look` has to read of the venue."""
 
-ROUNDS = 6
-"""How often the venue is looked at again before the result counts as unproved."""
+ROUNDS = 60
+"""How often the venue is looked at at most, however much moves: others may be trading, too."""
 
 SILENCE_S = 10.0
 """How long a venue that does not answer is asked, before the operator is told to look elsewhere."""
 
-_AGAIN_S = 1.0
+_PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)
+_SPARE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,10 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopper:
-    """Stops the account of a gate; `tell` says that it is latched, before the venue is called."""
+    """Stops the account of a gate; `tell` says that it is latched, before the venue is called.
+
+    A drill is no news: nobody is alarmed by one.
+    """
 
     gate: Gate
     store: StoreRunner
@@ -55,6 +60,7 @@ class Stopper:
     policy: Policy
     look: Callable[[], Awaitable[Snapshot]]
     tell: Callable[[str], None]
+    is_drill: bool = False
 
     async def stop(self, level: KillLevel, reason: str) -> Stopped:
         """Latch, then act and look again until there is nothing left to do.
@@ -79,35 +85,49 @@ class Stopper:
         receipt = await self.gate.carry_out(latch, snapshot=snapshot, execute=True)
         if self.gate.is_store_away or receipt.exit_code == StoreError.exit_code:
             raise StoreUnavailable("The level cannot be latched there.")
-        tell_kill_of(snapshot, await self.store.run(effective_trading_state))
+        if not self.is_drill:
+            tell_kill_of(snapshot, await self.store.run(effective_trading_state))
         self.tell(f"Latched: {level.label}; no loop of this store enters. Now the venue.")
         return receipt, snapshot
 
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
-        heard_at = asyncio.get_running_loop().time()
-        for rounds_left in range(ROUNDS, -1, -1):
+        """Until there is nothing left, nobody answers, or nothing has moved for too long."""
+        heard_at, moved_at, idle = _loop_time(), self.clock.now(), 0
+        for _ in range(ROUNDS):
             plan = await self._next(level, reason)
             if isinstance(plan, str):
-                if not rounds_left or asyncio.get_running_loop().time() - heard_at > SILENCE_S:
+                if _loop_time() - heard_at > SILENCE_S:
                     return Stopped(receipt=together(receipts, is_verified=False), silence=plan)
-                await self.clock.sleep(_AGAIN_S)
+                await self.clock.sleep(_PAUSES_S[0])
                 continue
-            heard_at = asyncio.get_running_loop().time()
-            if plan[1].is_empty and _is_stuck(plan[1]):
-                await self._wait_for_sales()
-                continue
-            if plan[1].is_empty:
+            heard_at = _loop_time()
+            if plan[1].is_empty and not _is_stuck(plan[1]):
                 return Stopped(receipt=together(receipts, is_verified=True))
-            if not rounds_left:
-                break  # the last look is for what the last round did
-            receipts.append(await self.gate.carry_out(plan[1], snapshot=plan[0], execute=True))
-            if all(each.state is not OutcomeState.DONE for each in receipts[-1].outcomes):
-                await self._wait_for_sales()
+            if self.clock.now() - moved_at > self._patience:
+                break
+            if not plan[1].is_empty:
+                receipts.append(await self.gate.carry_out(plan[1], snapshot=plan[0], execute=True))
+                if any(each.state is OutcomeState.DONE for each in receipts[-1].outcomes):
+                    moved_at, idle = self.clock.now(), 0
+                    continue
+            await self._wait(idle)
+            idle += 1
         return Stopped(receipt=together(receipts, is_verified=False))
 
-    async def _wait_for_sales(self) -> None:
-        """Somebody else is selling it, or its trades are not shown yet: see how that ends."""
-        await self.clock.sleep(_AGAIN_S)
+    @property
+    def _patience(self) -> timedelta:
+        """What may still show up has shown up by then, and what has not may be done again."""
+        lag_s = self.policy.order_deadline_s + self.policy.visibility_lag_s
+        return timedelta(seconds=lag_s + _SPARE_S)
+
+    async def _wait(self, idle: int) -> None:
+        """It is being sold, its trades are not shown yet, or the venue refuses: see how it ends."""
+        if idle == 1:
+            self.tell(
+                "Not so at the venue yet; looking again for up to"
+                f" {self._patience.total_seconds():.0f} s. Ctrl-C is safe: the level stays latched."
+            )
+        await self.clock.sleep(_PAUSES_S[min(idle, len(_PAUSES_S) - 1)])
         with suppress(VenueError):
             await self.gate.recover(patient=False)
 
@@ -118,6 +138,10 @@ class Stopper:
             return snapshot, plan_kill(snapshot, level, reason)
         except VenueError as error:
             return error.message
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _is_stuck(plan: Plan) -> bool:

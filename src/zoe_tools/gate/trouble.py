@@ -27,6 +27,10 @@ class Trouble:
         """Remember a step that was not done."""
         if state is OutcomeState.DONE:
             return
+        if isinstance(step, CancelOrder) and step.purpose == "entry":
+            # It may still buy, and is cancelled again: no reason to keep what is held from leaving.
+            self.is_unknown = self.is_unknown or state is OutcomeState.UNKNOWN
+            return
         if isinstance(step, PlaceOrder) and step.request.purpose == "stop":
             self.is_naked = True
         if step.position_id is not None:
