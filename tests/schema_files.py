@@ -55,6 +55,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.plan_file import plan_file_schema
 from zoe_tools.domain.position import GonePosition, Position
+from zoe_tools.domain.rehearsal import Rehearsal
 from zoe_tools.domain.store_health import StoreHealth
 from zoe_tools.domain.story import SubjectKind
 from zoe_tools.domain.stream import ChecksumTally
@@ -356,7 +357,7 @@ RESULTS: dict[str, Result] = {
         as_of=a(datetime),
     ),
     "apply": planned,
-    "kill": either(planned, an_object(accounts=rows(killed))),
+    "kill": either(planned, an_object(accounts=rows(killed)), a(Rehearsal)),
     "kill status": either(
         an_object(TRADING), an_object(accounts=rows(an_object(TRADING, account=text)))
     ),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from builders import LIVE, d, make_position, make_request, make_stop_request, place
+from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
@@ -19,7 +21,9 @@ from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import ConfigError, ConsentMissing, VenueUnavailable
-from zoe_tools.gate.stopping import ROUNDS, SILENCE_S
+from zoe_tools.gate.stopping import SILENCE_S
+from zoe_tools.runtime import rehearsal
+from zoe_tools.runtime.rehearsal import rehearse_kill
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
 """Half a bitcoin will be managed, two were bought elsewhere."""
@@ -95,7 +99,7 @@ def test_what_the_last_round_did_is_proved_by_one_more_look(tmp_path: Path) -> N
 
     async def story(desk: Desk) -> None:
         await set_up(desk)
-        desk.venue.cue("open_orders", VenueUnavailable("down"), times=ROUNDS - 1)
+        desk.venue.cue("open_orders", VenueUnavailable("down"), times=5)
         code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
 
         assert (code, desk.venue.writes) == (0, [("cancel", "O00002")])
@@ -202,18 +206,95 @@ def test_flatten_goes_on_after_a_lost_answer_without_selling_twice(tmp_path: Pat
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
-def test_flatten_that_may_or_may_not_have_sold_is_unproved(tmp_path: Path) -> None:
-    """Exit 6, and no second sale."""
+def test_a_sale_that_never_arrived_is_made_again_once_that_is_proved(tmp_path: Path) -> None:
+    """Not before its deadline and the venue's lag are over: until then it may still sell."""
 
     async def story(desk: Desk) -> None:
         await set_up(desk)
         desk.venue.cue("place", "lost request")
+        began = desk.clock.now()
+        code, text = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert [method for method, _ in desk.venue.writes].count("place") == 2
+        assert desk.venue.totals["BTC"] == d("2.0")
+        assert desk.clock.now() - began >= timedelta(
+            seconds=desk.policy.order_deadline_s + desk.policy.visibility_lag_s
+        )
+        assert "Not so at the venue yet" in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_flatten_that_may_or_may_not_have_sold_is_unproved(tmp_path: Path) -> None:
+    """What is open is shown, what is over is not: exit 6 after a while, and no second sale."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("place", "lost request")
+        desk.venue.cue("closed_orders", VenueUnavailable("down"), times=999)
         code, _ = await kill(desk, KillLevel.FLATTEN)
 
         assert code == 6
         assert [method for method, _ in desk.venue.writes].count("place") == 1
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_buy_that_may_not_be_cancelled_keeps_no_position_from_being_sold(
+    tmp_path: Path,
+) -> None:
+    """Its stop is cancelled by then: the coins would be without any, for the sake of a doubt."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("cancel", "lost request", times=2)
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        methods = [method for method, _ in desk.venue.writes]
+        assert methods == ["cancel", "cancel", "cancel", "place", "cancel"]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize("level", ["pause-entries", "cancel-open", "reduce-only"])
+def test_a_stop_stands_at_every_level_below_flatten(level: str, tmp_path: Path) -> None:
+    """Before the kill, after it, and after it was escalated to that level."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        for each in (KillLevel.PAUSE_ENTRIES, KillLevel.parse(level)):
+            assert (await kill(desk, each))[0] == 0
+
+        stops = [each for each in desk.venue.resting if each.order_type is OrderType.STOP_LOSS]
+        assert [(each.quantity, each.venue_order_id) for each in stops] == [(d("0.5"), "O00001")]
+        assert ("cancel", "O00001") not in desk.venue.writes
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_rehearsal_measures_a_flattening_and_touches_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The real kill on a real exchange of its own; no alarm is raised, no home is made."""
+    monkeypatch.setattr(rehearsal, "rehearse_kill", partial(rehearse_kill, positions=2, orders=3))
+    ran = command_line("kill --rehearse --json", home=tmp_path / "home")
+
+    told = ran.envelope["result"]
+    assert (ran.code, told["is_flat"]) == (0, True)
+    assert (told["positions"], told["orders"]) == (2, 3)
+    assert told["latched_s"] < told["cancelled_s"] < told["flat_s"]
+    starter, *_ = told["tiers"]
+    # five cancels proved by one call each, two sales by three, and two looks
+    assert (starter["tier"], d(starter["rest_points"])) == ("starter", d("13"))
+    assert "KILL_SWITCH_ACTIVATED" not in caplog.text
+    assert not (tmp_path / "home" / "zoe.db").exists()
+
+
+def test_a_rehearsal_is_not_mistaken_for_a_kill() -> None:
+    """Whoever means it must not believe that it was done."""
+    assert command_line("kill --rehearse --execute").code == 2
 
 
 def test_live_needs_no_consent_to_cancel_and_consent_to_flatten(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Desk:
         assert receipt.is_done
         (quote,) = await self.venue.spot.quotes((BTC,))
         for percent in (90, 91, 92):
-            await self.place(limit_price=d(int(quote.bid * percent / 100)))
+            await self.place(limit_price=d(str(int(quote.bid * percent / 100))))
 
     async def place(self, **fields: object) -> None:
         """An order that somebody placed by hand."""

@@ -43,6 +43,7 @@ from zoe_tools.gather import gather_store
 from zoe_tools.ports import Urgency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
+from zoe_tools.render.rehearsal import show_rehearsal
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate
 from zoe_tools.runtime.known_accounts import (
@@ -87,6 +88,12 @@ def kill(
     execute: Annotated[
         bool, typer.Option("--execute", help="Really stop; without it nothing is stopped.")
     ] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse", help="Instead, flatten a throw-away paper exchange, and say how long."
+        ),
+    ] = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,
@@ -99,9 +106,12 @@ def kill(
     Examples:
       zoe kill
       zoe kill --execute
+      zoe kill --rehearse
       zoe --account live kill --level flatten --reason "strange fills" --execute
     """
     invocation: Invocation = ctx.obj
+    if rehearse:
+        return _rehearse(invocation, is_meant=execute or bool(out))
     kept = keeping(out, valid_for, force=force, execute=execute)
     order = Order(level=_level(level), reason=reason, execute=execute, kept=kept)
     named = invocation.named_settings()
@@ -121,6 +131,21 @@ def kill(
         invocation.printer().warn(f"The store is gone, no loop can be told: {error.message}")
         return _kill_blindly(invocation, reachable_accounts(named), order)
     return _nothing_known(invocation, named[0])
+
+
+def _rehearse(invocation: Invocation, *, is_meant: bool) -> int:
+    """Ten positions and thirty orders, whatever the level: flattening does all that there is."""
+    if is_meant:
+        raise ConfigError("--rehearse touches no account: --execute and --out are not for it.")
+    from zoe_tools.runtime.rehearsal import rehearse_kill  # noqa: PLC0415 - costs import time
+
+    invocation.settings(lenient=True)
+    printer = invocation.printer()
+    told = rehearse_kill()
+    show_rehearsal(printer, told)
+    code = 0 if told.is_flat and not told.exit_code else _UNPROVED
+    printer.result(told, exit_code=code)
+    return code
 
 
 def planner(context: Context, arguments: Arguments) -> Regather:

@@ -18,7 +18,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ _PROOF_BYTES = 16
 _CLOCK_ASKS = 3
 _IDLE_TIMEOUT_S = "600"
 _LIMITS = {"--tier", "--no-limits"}
+_LOG = "serve.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,12 +186,31 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
+@contextmanager
+def hosting_paper(home: Path, options: tuple[str, ...]) -> Iterator[None]:
+    """A fresh exchange that lives as long as the block, and is waited for at its end.
+
+    Raises:
+        VenueUnavailable: it does not start.
+    """
+    process = _spawn(home, options)
+    try:
+        _listening(home, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=START_TIMEOUT_S)
+
+
 def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
+    return _listening(home, _spawn(home, options))
+
+
+def _spawn(home: Path, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
     folder = folder_of(home)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = folder / "serve.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own program, fixed arguments
+    with (folder / _LOG).open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own program, fixed arguments
             [
                 sys.executable,
                 "-m",
@@ -208,6 +229,9 @@ def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
             stderr=output,
             start_new_session=True,
         )
+
+
+def _listening(home: Path, process: subprocess.Popen[bytes]) -> Endpoint:
     give_up_at = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < give_up_at:
         endpoint = _living(home)
@@ -218,7 +242,8 @@ def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
             break
         time.sleep(_POLL_S)
     raise VenueUnavailable(
-        "The paper exchange did not start.", hint=f"Look at {log}, or run `zoe paper serve`."
+        "The paper exchange did not start.",
+        hint=f"Look at {folder_of(home) / _LOG}, or run `zoe paper serve`.",
     )
 
 
