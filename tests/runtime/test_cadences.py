@@ -35,6 +35,8 @@ LIMITS = (
     "reconcile_cash_tolerance",
     "reconcile_clean_runs",
     "stop_refusals_until_sale",
+    "trailing_stop_pct",
+    "break_even_at_pct",
     "reconcile_quantity_tolerance",
     "stop_trading_on_degraded",
     "max_quantities",

@@ -196,6 +196,24 @@ KNOBS: tuple[Knob, ...] = (
         about="A position whose stop the venue refused so often for good is sold; 0: never.",
     ),
     Knob(
+        name="TRAILING_STOP_PCT",
+        default="0",
+        read=readers.share_of_hundred,
+        about="How far below the highest bid the stop follows the market up, in percent; 0: never.",
+    ),
+    Knob(
+        name="BREAK_EVEN_AT_PCT",
+        default="0",
+        read=readers.percent,
+        about="From this profit on the stop rests where nothing is lost, in percent; 0: never.",
+    ),
+    Knob(
+        name="MAX_POSITION_HOURS",
+        default="0",
+        read=readers.hours_or_none,
+        about="A position that is held for longer is left; 0: never.",
+    ),
+    Knob(
         name="TAKE_PROFIT_PCT",
         default="4",
         read=readers.percent_above_zero,

@@ -48,6 +48,14 @@ def percent(text: str) -> Decimal:
     return value
 
 
+def share_of_hundred(text: str) -> Decimal:
+    """A percentage from 0 to below 100."""
+    value = percent(text)
+    if value == HUNDRED:
+        raise ValueError(f"{text!r} percent below the market is nowhere")
+    return value
+
+
 def share(text: str) -> Decimal:
     """A fraction from 0 to 1."""
     value = amount(text)

@@ -83,6 +83,9 @@ class Settings:
     allow_withdrawal_key: bool
     stop_loss_pct: Decimal
     stop_refusals_until_sale: int
+    trailing_stop_pct: Decimal
+    break_even_at_pct: Decimal
+    max_position_hours: float
     take_profit_pct: Decimal
     take_profit_levels: tuple[tuple[Decimal, Decimal], ...]
     take_profit_mode: str
@@ -206,6 +209,9 @@ class Settings:
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
             stop_refusals_until_sale=self.stop_refusals_until_sale,
+            trailing_stop_pct=self.trailing_stop_pct,
+            break_even_at_pct=self.break_even_at_pct,
+            max_position_age_s=self.max_position_hours * 3600,
             take_profit_pct=self.take_profit_pct,
             take_profit_levels=self.take_profit_levels,
             take_profit_mode=TargetMode(self.take_profit_mode),

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, left_in, place_stop
+from zoe_tools.core.stop_moves import MOVE_PAUSE_S, Raise, raised
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.market import Quote
@@ -27,6 +29,9 @@ WAY_OUT = (
     " that zoe manages"
 )
 """Out of a position without a stop that the market is through the price of."""
+
+MOVE_REFUSED_S = 60.0
+"""So long a better price that the venue refused for now is not asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class Held:
     quote: Quote | None = None
     is_lowered: bool = False
     """Somebody moved its stop against it at the venue: told, and not fought."""
+    at: datetime | None = None
+    """The time, for a loop that minds the position; a command lets the stop where it is."""
 
     @property
     def stops(self) -> list[OrderRecord]:
@@ -63,6 +70,14 @@ class Held:
         """How much stops have to cover: what is held, less what targets hold."""
         targets = [order for order in self.working if order.purpose == "take_profit"]
         return self.instrument.floor_quantity(self.position.quantity) - left_in(targets)
+
+    @property
+    def raised(self) -> Raise | None:
+        """A better price for its stop than where it belongs, as the market has moved."""
+        if self.at is None or self.quote is None or self.is_lowered:
+            return None
+        price = self.stop_price
+        return raised(self.position, self.instrument, self.policy, self.quote, price)
 
     @property
     def can_rest(self) -> bool:
@@ -132,12 +147,15 @@ def protect(held: Held) -> Iterator[Step]:
     if not held.instrument.is_tradable_quantity(quantity, price=price):
         return
     if not stops:
+        better = held.raised
+        price = price if better is None else better.price
+        told = "" if better is None else f": {better.reason}"
         yield place_stop(
             held.position,
             quantity=quantity,
             price=price,
             notional=price * quantity,
-            reason="the position has no stop",
+            reason=f"the position has no stop{told}",
         )
     elif len(stops) == 1:
         yield from _fit_one(held, stops[0], quantity)
@@ -149,7 +167,13 @@ def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]
     """In place where that goes; else it makes room for a new one, which the next turn places."""
     moved = moved_price(held, stop.trigger_price)
     is_other = stop.order_type is not OrderType.STOP_LOSS
-    if stop.remaining_quantity == quantity and moved is None and not is_other:
+    is_sized = stop.remaining_quantity == quantity
+    better = _better(held, stop, is_sized=is_sized)
+    if is_sized and moved is None and not is_other:
+        # A better price is no reason to give up a stop that cannot be amended.
+        if better is not None:
+            why = f"{better.reason}: to {short(better.price)}"
+            yield from resized(held.position, stop, quantity, why, price=better.price)
         return
     if is_other or is_refused_an_amendment(stop.venue_order_id, held.refusals):
         if can_be_canceled(stop) and may_be_replaced(held):
@@ -157,9 +181,36 @@ def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]
             yield from cancelled(stop, f"{why}: a stop-loss takes its place")
         return
     why = f"the stop covers {stop.remaining_quantity:f} of {quantity:f}"
-    if stop.remaining_quantity == quantity:
+    if is_sized:
         why = f"the stop belongs at {short(held.stop_price)}"
-    yield from resized(held.position, stop, quantity, why, price=moved)
+    price = moved if better is None else better.price
+    yield from resized(held.position, stop, quantity, why, price=price)
+
+
+def _better(held: Held, stop: OrderRecord, *, is_sized: bool) -> Raise | None:
+    """Where a stop that rests goes as the market moves; by itself not before it has stood awhile.
+
+    What the venue refused is not asked for again at once, and what it does not amend, never.
+    """
+    found = held.raised
+    at, trigger = held.at, stop.trigger_price
+    if found is None or at is None or trigger is None or found.price <= trigger:
+        return None
+    if not can_be_canceled(stop) or not may_be_replaced(held):
+        return None
+    if is_refused_an_amendment(stop.venue_order_id, held.refusals):
+        return None
+    refused = [
+        each.created_at for each in held.refusals if each.venue_order_id == stop.venue_order_id
+    ]
+    is_young = any(is_within(at, each, MOVE_REFUSED_S) for each in refused)
+    stands = is_sized and is_within(at, stop.updated_at, MOVE_PAUSE_S)
+    return None if is_young or stands else found
+
+
+def is_within(now: datetime, then: datetime, seconds: float) -> bool:
+    """Whether that was less than so long ago; by a clock that was set back it was not."""
+    return 0 <= (now - then).total_seconds() < seconds
 
 
 def may_be_replaced(held: Held) -> bool:

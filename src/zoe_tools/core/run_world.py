@@ -70,4 +70,5 @@ class World:
             ],
             quote=self.quotes.get(position.symbol),
             is_lowered=name in snapshot.stops_lowered,
+            at=snapshot.taken_at,
         )

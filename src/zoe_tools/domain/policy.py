@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from zoe_tools.domain.invariants import InvariantLimits
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.take_profit import TargetMode
 
 
@@ -23,6 +24,12 @@ class Policy:
     stop_loss_pct: Decimal = Decimal(2)
     stop_refusals_until_sale: int = 3
     """So many definite refusals of its stop, and a position is sold; 0: never."""
+    trailing_stop_pct: Decimal = ZERO
+    """How far below the highest bid the stop follows; 0: it stays."""
+    break_even_at_pct: Decimal = ZERO
+    """From this profit on the stop rests where a sale loses nothing; 0: never."""
+    max_position_age_s: float = 0.0
+    """A position that is held for longer is left; 0: never."""
     take_profit_pct: Decimal = Decimal(4)
     take_profit_levels: tuple[tuple[Decimal, Decimal], ...] = ()
     """Share and profit of each level, in percent, lowest first; empty: all at one."""

@@ -6,9 +6,12 @@ the books say who was.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from zoe_tools.core.run import wants_exit
+from zoe_tools.core.stop_moves import is_overdue
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
@@ -17,6 +20,9 @@ from zoe_tools.domain.market import Quote
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.take_profit import TakeProfitLevel
+from zoe_tools.observe.log import event
+
+_LOG = logging.getLogger(__name__)
 
 
 class Leaving:
@@ -58,6 +64,22 @@ class Leaving:
             quote, instrument = quotes.get(position.symbol), instruments[position.symbol]
             if quote is not None and wants_exit(position, quote, instrument, policy, targets):
                 self._exiting.add(position.position_id)
+
+    def note_ages(self, held: Iterable[Position], policy: Policy, now: datetime) -> None:
+        """Who was held for longer than the policy allows; each is told once."""
+        for position in held:
+            name = position.position_id
+            if name not in self._exiting and is_overdue(position, policy, now):
+                self._exiting.add(name)
+                event(
+                    _LOG,
+                    "TIME_STOP",
+                    "info",
+                    symbol=position.symbol,
+                    position_id=name,
+                    age_s=round((now - position.opened_at).total_seconds()),
+                    limit_s=round(policy.max_position_age_s),
+                )
 
     def note_books(
         self, held: Iterable[Position], groups: Iterable[IntentGroup], *, is_stopping: bool

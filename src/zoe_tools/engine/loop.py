@@ -298,6 +298,7 @@ class TradingLoop:
         self.leaving.note_targets(
             held, quotes, self._instruments, self._parts.policy, self.books.targets
         )
+        self.leaving.note_ages(held, self.books.policy, now)
         self.leaving.note_books(held, self.books.groups, is_stopping=self._is_stopping)
 
     def _held(self) -> tuple[Position, ...]:

@@ -48,6 +48,7 @@ EVENTS: tuple[str, ...] = (
     "STRATEGY_ANSWERS",
     "STRATEGY_FAILED",
     "THRESHOLD_MISMATCH",
+    "TIME_STOP",
 )
 
 
