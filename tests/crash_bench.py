@@ -53,6 +53,7 @@ POLICY = Policy(
     quote_stale_s=3600.0,
     price_collar_pct=d("10"),
     order_deadline_s=30.0,
+    stop_deadline_s=20.0,
     visibility_lag_s=25.0,
 )
 SECRET = base64.b64encode(b"a secret of the crash bench").decode()

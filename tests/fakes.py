@@ -335,6 +335,8 @@ class FakeVenue:
 
     # --- writes ---------------------------------------------------------------------------------
 
+    nearest_deadline_s = 0.5
+
     async def place(
         self, request: OrderRequest, *, client_order_id: ClientOrderId, deadline: datetime
     ) -> VenueOrderId:

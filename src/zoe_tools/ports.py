@@ -329,6 +329,11 @@ class Venue(Protocol):
         ...
 
     # writes
+    @property
+    def nearest_deadline_s(self) -> float:
+        """How near a deadline may be on the way that a write would go now, in seconds."""
+        ...
+
     async def place(
         self,
         request: OrderRequest,

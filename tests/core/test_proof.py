@@ -109,8 +109,8 @@ def test_only_cancels_and_protective_stops_may_go_again() -> None:
     """The table in words and in code."""
     assert rule_for(IntentKind.PLACE, "entry").resend is Resend.NEVER
     assert rule_for(IntentKind.PLACE, "exit").resend is Resend.NEVER
-    assert rule_for(IntentKind.PLACE, "stop").resend is Resend.SAME_ID_AFTER_DEADLINE
-    assert rule_for(IntentKind.AMEND, "stop").resend is Resend.NEVER
+    assert rule_for(IntentKind.PLACE, "stop").resend is Resend.SAME_AFTER_DEADLINE
+    assert rule_for(IntentKind.AMEND, "stop").resend is Resend.SAME_AFTER_DEADLINE
     assert rule_for(IntentKind.CANCEL, "entry").resend is Resend.ALWAYS
     assert {rule.done_by for rule in RULES.values()} != {""}
 

@@ -148,7 +148,8 @@ def test_a_stop_that_is_sent_again_has_its_new_deadline_on_the_disk(tmp_path: Pa
         began = desk.clock.now()
         await send_a_stop(desk, desk.gate())
         (intent,) = await desk.read(lambda tx: tx.intents())
-        assert (intent.deadline - began).total_seconds() == 2 * desk.policy.order_deadline_s
+        both_s = desk.policy.stop_deadline_s + desk.policy.order_deadline_s
+        assert (intent.deadline - began).total_seconds() == both_s
 
     at_the_desk(tmp_path, story, balances=BALANCES)
 

@@ -138,7 +138,7 @@ def test_a_deadline_that_is_past_or_too_far_is_not_sent_as_it_is() -> None:
         await socket_of(rig).place(
             make_request(), ClientOrderId("ours"), START + timedelta(hours=1), INSTRUMENT
         )
-        with pytest.raises(VenueRejected, match="too near or past"):
+        with pytest.raises(VenueUnavailable, match="too near or past"):
             await socket_of(rig).place(make_request(), ClientOrderId("ours"), START, INSTRUMENT)
 
     rig = run(script, private=True, answers=(PLACED,))

@@ -190,6 +190,12 @@ KNOBS: tuple[Knob, ...] = (
         about="How far below the entry a stop rests, in percent.",
     ),
     Knob(
+        name="STOP_DEADLINE_SECONDS",
+        default="1",
+        read=readers.stop_deadline,
+        about="So soon the venue must take a stop, or it is looked for and sent again; REST: 3.5.",
+    ),
+    Knob(
         name="STOP_REFUSALS_UNTIL_SALE",
         default="3",
         read=readers.count,

@@ -12,6 +12,7 @@ from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 _LARGEST = Decimal(10) ** 12
 _HOUR_S = 3600
 _SHORTEST_COUNTDOWN_S = 15
+_NEAREST_DEADLINE_S, _LATEST_DEADLINE_S = Decimal("0.7"), 5
 _SOONEST_S, _LATEST_S = 5, 600
 _LONGEST_H = 24 * 365
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -98,6 +99,14 @@ def seconds_above_zero(text: str) -> float:
     value = amount(text)
     if value == ZERO:
         raise ValueError("0 s is no time at all")
+    return float(value)
+
+
+def stop_deadline(text: str) -> float:
+    """Seconds from 0.7 up to 5: the venue's socket takes no deadline within half a second."""
+    value = amount(text)
+    if not _NEAREST_DEADLINE_S <= value <= _LATEST_DEADLINE_S:
+        raise ValueError(f"{text!r} is not from 0.7 to 5 seconds")
     return float(value)
 
 

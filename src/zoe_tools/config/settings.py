@@ -82,6 +82,7 @@ class Settings:
     quote_stale_seconds: float
     allow_withdrawal_key: bool
     stop_loss_pct: Decimal
+    stop_deadline_seconds: float
     stop_refusals_until_sale: int
     trailing_stop_pct: Decimal
     break_even_at_pct: Decimal
@@ -208,6 +209,7 @@ class Settings:
             invariants=self._invariants(),
             allow_withdrawal_key=self.allow_withdrawal_key,
             stop_loss_pct=self.stop_loss_pct,
+            stop_deadline_s=self.stop_deadline_seconds,
             stop_refusals_until_sale=self.stop_refusals_until_sale,
             trailing_stop_pct=self.trailing_stop_pct,
             break_even_at_pct=self.break_even_at_pct,

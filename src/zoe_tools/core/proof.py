@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderType, TimeInForce, VenueOrder
-from zoe_tools.domain.plan import PlaceOrder, VenueStep
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import VenueRead
 
@@ -26,11 +27,53 @@ CLOCK_TOLERANCE_S = 5.0
 """How much older than its intent an order may look, because two clocks differ."""
 
 
+def is_protective(step: VenueStep) -> bool:
+    """Whether it must not wait for long: a stop, placed or changed, and every cancel."""
+    match step:
+        case PlaceOrder(request=request):
+            return request.purpose == "stop"
+        case AmendOrder(purpose=purpose):
+            return purpose == "stop"
+        case CancelOrder():
+            return True
+
+
+def deadline_for(
+    step: VenueStep, policy: Policy, *, now: datetime, nearest_s: float, is_first: bool
+) -> datetime:
+    """Until when the venue may take what is sent now; `nearest_s` is the nearest that it accepts.
+
+    What is protective is dead soon, so that it can soon go again; if the first try was too late for
+    a slow venue, the next one has the time of any other order.
+    """
+    seconds = policy.order_deadline_s
+    if is_protective(step) and (is_first or isinstance(step, CancelOrder)):
+        seconds = min(seconds, _soon_s(policy, nearest_s))
+    return now + timedelta(seconds=seconds)
+
+
+def answer_due_at(
+    step: VenueStep, policy: Policy, *, now: datetime, nearest_s: float, deadline: datetime
+) -> datetime:
+    """Until when the answer to what is sent now is waited for; then the records are asked.
+
+    To an entry: as long as it may arrive. A sale that nobody answers is looked for at once, as its
+    position stands without a stop meanwhile.
+    """
+    if adds_risk(step) or is_protective(step):
+        return deadline
+    return min(deadline, now + timedelta(seconds=_soon_s(policy, nearest_s)))
+
+
+def _soon_s(policy: Policy, nearest_s: float) -> float:
+    return max(policy.stop_deadline_s, nearest_s)
+
+
 class Resend(StrEnum):
     """Whether a step of unknown outcome may be sent again."""
 
     ALWAYS = "always"
-    SAME_ID_AFTER_DEADLINE = "under the same client id, once its deadline has passed"
+    SAME_AFTER_DEADLINE = "the very same, once its deadline has passed"
     NEVER = "never"
 
 
@@ -55,7 +98,12 @@ RULES: dict[str, ProofRule] = {
     "place a protective stop": ProofRule(
         done_by="an open or closed order that bears our client id and agrees",
         not_done_by="as for any order placed",
-        resend=Resend.SAME_ID_AFTER_DEADLINE,
+        resend=Resend.SAME_AFTER_DEADLINE,
+    ),
+    "amend a protective stop": ProofRule(
+        done_by="the order shows the new values",
+        not_done_by="as for any order amended",
+        resend=Resend.SAME_AFTER_DEADLINE,
     ),
     "amend": ProofRule(
         done_by="the order shows the new values",
@@ -72,8 +120,8 @@ RULES: dict[str, ProofRule] = {
 
 def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
     """The row that governs an intent."""
-    if kind is IntentKind.PLACE and purpose == "stop":
-        return RULES["place a protective stop"]
+    if kind is not IntentKind.CANCEL and purpose == "stop":
+        return RULES[f"{kind.value} a protective stop"]
     return RULES[kind.value]
 
 

@@ -51,6 +51,8 @@ class Policy:
     reconcile_clean_runs: int = 3
     stop_trading_on_degraded: bool = True
     order_deadline_s: float = 5.0
+    stop_deadline_s: float = 1.0
+    """The same for a stop's first send; and how long the answer to a reduction is waited for."""
     visibility_lag_s: float = 60.0
     plan_lifetime_s: float = 300.0
     order_ttl_entry_s: float = 60.0

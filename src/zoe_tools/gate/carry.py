@@ -7,11 +7,20 @@ with one decides which later ones may still go.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypedDict
 
-from zoe_tools.core.proof import Judgement, Resend, Verdict, rule_for
+from zoe_tools.core.proof import (
+    Judgement,
+    Resend,
+    Verdict,
+    answer_due_at,
+    deadline_for,
+    is_protective,
+    rule_for,
+)
 from zoe_tools.core.risk import Refusal, adds_risk
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
 from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState, ProofKind
@@ -31,23 +40,24 @@ from zoe_tools.domain.plan import (
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import note_action
+from zoe_tools.gate.answers import Answers, heard_of
 from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence, FencedOff, Withheld
 from zoe_tools.gate.journal import (
-    STORE_GONE,
     Author,
     Entry,
     claim,
-    deadline_of,
     entry_without_store,
     intent_id_of,
     journal,
     mark,
     stops_at_work,
+    within_lease,
 )
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.outcomes import denied, not_kept, outcome_of
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
@@ -74,6 +84,7 @@ class Carrier:
     author: Author
     prover: Prover
     proof: Proof | None
+    answers: Answers
     in_flight: set[IntentId]
     fence: Fence | None = None
 
@@ -87,7 +98,7 @@ class Carrier:
 
         What an earlier run settled, by `standing`, is told and not done again.
         """
-        denied = {refusal.step_index: refusal for refusal in refusals}
+        refused = {refusal.step_index: refusal for refusal in refusals}
         trouble = Trouble()
         outcomes: list[StepOutcome] = []
         together: list[StoreStep] = []
@@ -98,9 +109,9 @@ class Carrier:
                 outcomes.append(self._shown(known))
                 if isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
                     trouble.note(step, known.state)
-            elif index in denied:
+            elif index in refused:
                 outcomes += await self._flush(together, plan, trouble)
-                outcomes.append(self._shown(_denied(step, denied[index])))
+                outcomes.append(self._shown(denied(step, refused[index])))
             elif isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
                 outcomes += await self._flush(together, plan, trouble)
                 outcome = self._shown(await self._at_venue(plan, index, step, trouble, standing))
@@ -141,7 +152,7 @@ class Carrier:
             trouble.positions |= {
                 step.position.position_id for step in steps if isinstance(step, AdoptPosition)
             }
-            outcomes = tuple(_not_kept(step, error) for step in steps)
+            outcomes = tuple(not_kept(step, error) for step in steps)
         return tuple(self._shown(outcome) for outcome in outcomes)
 
     def _shown(self, outcome: StepOutcome) -> StepOutcome:
@@ -153,7 +164,7 @@ class Carrier:
     ) -> StepOutcome:
         reason = trouble.forbids(step)
         if reason:
-            return _outcome(step, OutcomeState.SKIPPED, reason, code="DEPENDS")
+            return outcome_of(step, OutcomeState.SKIPPED, reason, code="DEPENDS")
         now = self.clock.now()
         attempt = standing.attempts.get(index, 1)
         # Known to be ours before it is in the journal: a recovery beside us must not touch it.
@@ -167,10 +178,10 @@ class Carrier:
             except StoreError as error:
                 if self.keeper.emergency is None:
                     raise
-                return _not_kept(step, error)
+                return not_kept(step, error)
             return await self._sent(step, entry)
         except Withheld as error:
-            return _outcome(step, OutcomeState.SKIPPED, str(error), code=error.code)
+            return outcome_of(step, OutcomeState.SKIPPED, str(error), code=error.code)
         finally:
             self.in_flight.discard(intent_id)
 
@@ -203,6 +214,7 @@ class Carrier:
                 fence=self.fence,
                 attempt=attempt,
                 planned_at=standing.looked_at,
+                nearest_s=self.venue.nearest_deadline_s,
             )
 
         def in_file(emergency: EmergencyJournal) -> Entry:
@@ -214,11 +226,30 @@ class Carrier:
                 now=now,
                 attempt=attempt,
                 store_epoch=emergency.store_epoch,
+                nearest_s=self.venue.nearest_deadline_s,
             )
             emergency.begin(entry)
             return entry
 
         return await self.keeper.run(in_store, instead=None if adds_risk(step) else in_file)
+
+    async def _reply(self, step: VenueStep, entry: Entry) -> Reply:
+        """Send it; its answer, or what the streams told of it, or that it is lost."""
+        now, deadline = self.clock.now(), entry.intent.deadline
+        nearest_s = self.venue.nearest_deadline_s
+        due_at = answer_due_at(step, self.policy, now=now, nearest_s=nearest_s, deadline=deadline)
+
+        async def heard() -> Reply | None:
+            return await self.keeper.run(
+                lambda tx: heard_of(tx, step, entry), instead=lambda _: None
+            )
+
+        return await self.answers.of(
+            send(self.venue, step, entry),
+            due_at=due_at,
+            every_s=self.policy.stop_deadline_s,
+            heard=heard,
+        )
 
     async def _claim(self, step: VenueStep, entry: Entry) -> None:
         at = self.clock.now()
@@ -237,30 +268,38 @@ class Carrier:
             raise
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
-        reply = await send(self.venue, step, entry)
+        reply = await self._reply(step, entry)
+        if reply.answer is Answer.NOT_SENT and self._came_too_late(step, entry):
+            with suppress(Withheld):  # by a lease that is lost: then it stays unsent
+                entry = await self._prolonged(step, entry)
+                reply = await self._reply(step, entry)
         match reply.answer:
             case Answer.YES:
                 return await self._answered(step, entry, reply)
             case Answer.NOT_SENT:
                 words = f"not sent: {reply.words}"
                 await self._mark(entry, IntentState.REJECTED, words, ProofKind.NOT_SENT)
-                return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code)
+                return outcome_of(step, OutcomeState.REJECTED, reply.words, code=reply.code)
             case Answer.NO:
                 return await self._refused(step, entry, reply)
             case Answer.LOST:
                 return await self._lost(step, entry, reply)
 
+    def _came_too_late(self, step: VenueStep, entry: Entry) -> bool:
+        """Whether a short deadline was over before the wire, or the wire takes none so short."""
+        left_s = (entry.intent.deadline - self.clock.now()).total_seconds()
+        return is_protective(step) and left_s < self.venue.nearest_deadline_s
+
     # --- the four answers ------------------------------------------------------------------------
 
     async def _answered(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A yes is recorded at once, and then proved."""
-        await self._mark(
-            entry, IntentState.CONFIRMED, reply.words, ProofKind.ANSWER, reply.venue_order_id
-        )
+        proof = ProofKind.RECORDS if reply.is_seen else ProofKind.ANSWER
+        await self._mark(entry, IntentState.CONFIRMED, reply.words, proof, reply.venue_order_id)
         if self.proof is not None and reply.venue_order_id is not None:
             evidence = await self.proof(entry.intent, reply.venue_order_id)
             if evidence is not None:
-                return _outcome(
+                return outcome_of(
                     step,
                     OutcomeState.DONE,
                     evidence,
@@ -279,18 +318,19 @@ class Carrier:
         words = f"{FOR_NOW if reply.is_passing else ''}{reply.code}: {reply.words}"
         await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
         tell_refusal(step, reply.code, reply.words)
-        return _outcome(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
+        return outcome_of(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 
     async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """It may have happened: look once; send again only what the table of proofs allows."""
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
+        looked_at = self.clock.now()
         judgement = await self.prover.resolve(entry, patient=False)
-        if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry):
+        if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry, looked_at):
             try:
                 entry = await self._prolonged(step, entry)
             except Withheld as error:
                 return await self._judged(step, entry, judgement, error.code)
-            again = await send(self.venue, step, entry)
+            again = await self._reply(step, entry)
             if again.answer is Answer.YES:
                 return await self._answered(step, entry, again)
             judgement = await self.prover.resolve(entry, patient=False)
@@ -303,28 +343,32 @@ class Carrier:
         """
         now, intent_id = self.clock.now(), entry.intent.intent_id
 
+        nearest_s = self.venue.nearest_deadline_s
+        later = deadline_for(step, self.policy, now=now, nearest_s=nearest_s, is_first=False)
+
         def extend(transaction: Transaction) -> datetime:
-            deadline = deadline_of(transaction, step, policy=self.policy, now=now, fence=self.fence)
+            deadline = within_lease(transaction, step, later, now=now, fence=self.fence)
             transaction.extend_intent(intent_id, deadline)
             return deadline
 
         def in_file(emergency: EmergencyJournal) -> datetime:
-            deadline = now + timedelta(seconds=self.policy.order_deadline_s)
-            emergency.prolong(intent_id, deadline)
-            return deadline
+            emergency.prolong(intent_id, later)
+            return later
 
         deadline = await self.keeper.run(extend, instead=None if adds_risk(step) else in_file)
         return replace(entry, intent=replace(entry.intent, deadline=deadline))
 
-    async def _may_go_again(self, entry: Entry) -> bool:
-        """Cancels at once; a protective stop under its own id, once the first one must be dead."""
+    async def _may_go_again(self, entry: Entry, looked_at: datetime) -> bool:
+        """Cancels at once; what is a stop's, the very same, once the first must be dead."""
         intent = entry.intent
         match rule_for(intent.kind, intent.purpose).resend:
             case Resend.ALWAYS:
                 return True
             case Resend.NEVER:
                 return False
-            case Resend.SAME_ID_AFTER_DEADLINE:
+            case Resend.SAME_AFTER_DEADLINE if looked_at >= intent.deadline:
+                return True
+            case Resend.SAME_AFTER_DEADLINE:
                 left = (intent.deadline - self.clock.now()).total_seconds()
                 await self.clock.sleep(max(0.0, left))
                 seen = await self.prover.resolve(entry, patient=False)
@@ -341,7 +385,7 @@ class Carrier:
             case Verdict.DONE if order is not None:
                 await self._book(entry, order, judgement.evidence)
                 state, code = _state_seen(entry.intent, order)
-                return _outcome(
+                return outcome_of(
                     step,
                     state,
                     f"{REST_SOURCE}: {judgement.evidence}",
@@ -352,7 +396,7 @@ class Carrier:
             case Verdict.NOT_DONE:
                 words = f"it never happened: {judgement.evidence}"
                 await self._mark(entry, IntentState.REJECTED, words, ProofKind.RECORDS)
-                return _outcome(
+                return outcome_of(
                     step, OutcomeState.REJECTED, judgement.evidence, code=code, entry=entry
                 )
             case _:
@@ -360,7 +404,7 @@ class Carrier:
                 code = "FOREIGN_MATCH" if foreign else code
                 evidence = f"{code}: {judgement.evidence}" if foreign else judgement.evidence
                 await self._mark(entry, IntentState.UNKNOWN, evidence)
-                return _outcome(
+                return outcome_of(
                     step, OutcomeState.UNKNOWN, judgement.evidence, code=code, entry=entry
                 )
 
@@ -422,35 +466,3 @@ def _state_seen(intent: Intent, order: VenueOrder) -> tuple[OutcomeState, str]:
 def _with_venue_id(entry: Entry, venue_order_id: VenueOrderId | None) -> Entry:
     intent = replace(entry.intent, venue_order_id=venue_order_id or entry.intent.venue_order_id)
     return replace(entry, intent=intent)
-
-
-def _denied(step: VenueStep | StoreStep, refusal: Refusal) -> StepOutcome:
-    return StepOutcome(
-        step=step, state=OutcomeState.DENIED, evidence=refusal.message, code=refusal.code
-    )
-
-
-def _not_kept(step: VenueStep | StoreStep, error: StoreError) -> StepOutcome:
-    """Nothing of it was journaled, and so nothing of it was done."""
-    return StepOutcome(
-        step=step, state=OutcomeState.DENIED, evidence=error.message, code=STORE_GONE
-    )
-
-
-def _outcome(
-    step: VenueStep,
-    state: OutcomeState,
-    evidence: str,
-    *,
-    code: str = "",
-    venue_order_id: VenueOrderId | None = None,
-    entry: Entry | None = None,
-) -> StepOutcome:
-    return StepOutcome(
-        step=step,
-        state=state,
-        evidence=evidence,
-        code=code,
-        venue_order_id=venue_order_id,
-        client_order_id=entry.intent.client_order_id if entry else None,
-    )

@@ -24,6 +24,7 @@ from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueError
+from zoe_tools.gate.answers import Answers
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
@@ -102,6 +103,7 @@ class Gate:
             author=author,
             prover=Prover(venue=venue, clock=clock, policy=policy),
             proof=proof,
+            answers=Answers(clock=clock),
             in_flight=set(),
         )
 

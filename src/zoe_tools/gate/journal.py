@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.order_records import armed, opened_by, placed_by, repriced_by
+from zoe_tools.core.proof import deadline_for
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -119,20 +120,19 @@ def journal(
     fence: Fence | None = None,
     attempt: int = 1,
     planned_at: datetime | None = None,
+    nearest_s: float = 0.0,
 ) -> Entry:
     """Check what must still be true, and write the intent (and the order it will become).
 
     An `attempt` after the first has ids of its own. `planned_at` is when the world was last looked
-    at for this plan; None: when it was made.
+    at for this plan; None: when it was made. `nearest_s`: see `core.proof.deadline_for`.
 
     Raises:
         Withheld: a precondition no longer holds, another order already does the step's work,
             this very attempt at this very step was made before, the loop lost its lease, or
             another process trades the instrument.
     """
-    step = plan.steps[index]
-    if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
-        raise TypeError(f"{type(step).__name__} is not for the venue")
+    step = _venue_step(plan, index)
     demand_preconditions(transaction, step, now)
     demand_group_room(transaction, step)
     looked_at = planned_at or plan.created_at
@@ -140,7 +140,8 @@ def journal(
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
-    deadline = deadline_of(transaction, step, policy=policy, now=now, fence=fence)
+    deadline = deadline_for(step, policy, now=now, nearest_s=nearest_s, is_first=True)
+    deadline = within_lease(transaction, step, deadline, now=now, fence=fence)
     intent = _intent_of(
         plan, index, step, author, intent_id, attempt=attempt, now=now, deadline=deadline
     )
@@ -169,6 +170,13 @@ def journal(
     return Entry(intent=intent, record=record, group=group, lock=lock)
 
 
+def _venue_step(plan: Plan, index: int) -> VenueStep:
+    step = plan.steps[index]
+    if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
+        raise TypeError(f"{type(step).__name__} is not for the venue")
+    return step
+
+
 def _write(transaction: Transaction, intent: Intent) -> None:
     try:
         transaction.record_intent(intent)
@@ -185,17 +193,16 @@ def entry_without_store(
     now: datetime,
     attempt: int,
     store_epoch: str,
+    nearest_s: float = 0.0,
 ) -> Entry:
     """The same entry for a reduction, while nobody can ask the books what still holds.
 
     Raises:
         Withheld: an order needs an id, and the store's name is not known here.
     """
-    step = plan.steps[index]
-    if not isinstance(step, PlaceOrder | AmendOrder | CancelOrder):
-        raise TypeError(f"{type(step).__name__} is not for the venue")
+    step = _venue_step(plan, index)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
-    deadline = now + timedelta(seconds=policy.order_deadline_s)
+    deadline = deadline_for(step, policy, now=now, nearest_s=nearest_s, is_first=True)
     intent = _intent_of(
         plan, index, step, author, intent_id, attempt=attempt, now=now, deadline=deadline
     )
@@ -245,22 +252,21 @@ def _intent_of(
     )
 
 
-def deadline_of(
+def within_lease(
     transaction: Transaction,
     step: VenueStep,
+    deadline: datetime,
     *,
-    policy: Policy,
     now: datetime,
     fence: Fence | None,
 ) -> datetime:
-    """Until when the venue may take what is sent now.
+    """The deadline, or an earlier one: what is sent under a lease is dead before that ends.
 
     Raises:
         Withheld: the loop lost its lease, or it is about to run out.
     """
-    usual = now + timedelta(seconds=policy.order_deadline_s)
     latest = latest_deadline(transaction, step, fence, now)
-    return usual if latest is None else min(usual, latest)
+    return deadline if latest is None else min(deadline, latest)
 
 
 def claim(

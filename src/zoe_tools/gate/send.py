@@ -37,6 +37,8 @@ class Reply:
     venue_order_id: VenueOrderId | None = None
     is_passing: bool = False
     """A no whose cause passes."""
+    is_seen: bool = False
+    """No answer, but what the venue told of the order by another way."""
 
 
 async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:

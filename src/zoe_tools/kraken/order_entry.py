@@ -36,11 +36,12 @@ from zoe_tools.kraken.order_params import (
     order_params,
     placement_params,
 )
-from zoe_tools.kraken.order_rules import FEWEST_ORDERS, MOST_ORDERS
+from zoe_tools.kraken.order_rules import FEWEST_ORDERS, MOST_ORDERS, NEAREST_BY_REST_S
 from zoe_tools.kraken.order_wire import OrderWire
 from zoe_tools.kraken.prices import is_urgent_change, is_urgent_order
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
+from zoe_tools.kraken.stream_requests import NEAREST_BY_SOCKET_S
 from zoe_tools.ports import Claim, Clock, Urgency
 
 T = TypeVar("T")
@@ -73,6 +74,12 @@ class OrderEntry:
         self._instrument_to_write = instrument
         self._orders = orders
         self._transactions = rest.budgets.transactions
+
+    @property
+    def nearest_deadline_s(self) -> float:
+        """See `ports.Venue`."""
+        is_up = self._orders is not None and self._orders.is_up
+        return NEAREST_BY_SOCKET_S if is_up else NEAREST_BY_REST_S
 
     async def _by_either_wire(
         self,

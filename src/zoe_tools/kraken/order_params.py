@@ -105,8 +105,8 @@ def placement_params(
     """AddOrder's parameters.
 
     Raises:
-        VenueRejected: the request cannot be expressed, has not one name, or its deadline is too
-            near.
+        VenueRejected: the request cannot be expressed, or has not one name.
+        VenueUnavailable: its deadline is too near.
     """
     named = _named(request, instrument, client_order_id)
     return named | {"deadline": rules.deadline_text(deadline, now)}
@@ -166,8 +166,8 @@ def amend_params(
     """AmendOrder's parameters: what is to change, and nothing else.
 
     Raises:
-        VenueRejected: nothing is to change, a value has too many decimals, the deadline is too
-            near.
+        VenueRejected: nothing is to change, or a value has too many decimals.
+        VenueUnavailable: the deadline is too near.
     """
     params: dict[str, str] = {"txid": amendment.venue_order_id}
     prices = rules.amend_prices_of(amendment)
@@ -197,8 +197,8 @@ def edit_params(
     """EditOrder's parameters: what is to change, and nothing else.
 
     Raises:
-        VenueRejected: as `check_edit`, or a value has too many decimals, or the deadline is too
-            near.
+        VenueRejected: as `check_edit`, or a value has too many decimals.
+        VenueUnavailable: the deadline is too near.
     """
     prices = rules.check_edit(edit)
     params = {"pair": instrument.altname, "txid": str(edit.venue_order_id)}

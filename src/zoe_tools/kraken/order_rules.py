@@ -25,11 +25,13 @@ from zoe_tools.domain.order import (
     Side,
     TimeInForce,
 )
-from zoe_tools.errors import VenueRejected
+from zoe_tools.errors import VenueRejected, VenueUnavailable
 
 NOT_SENT = "zoe:not-sent"
 """The code of a refusal that zoe makes in the venue's place, because the answer is certain."""
 EARLIEST_DEADLINE = timedelta(seconds=2)
+NEAREST_BY_REST_S = 3.5
+"""With a second for a clock that is told in whole ones, and half a second for the way."""
 LATEST_DEADLINE = timedelta(seconds=58)
 """The venue takes deadlines from 2 to 60 seconds ahead; two are left for a difference of clocks."""
 FEWEST_ORDERS, MOST_ORDERS = 2, 15
@@ -106,10 +108,13 @@ def deadline_text(
     it live when the journal holds it for dead.
 
     Raises:
-        VenueRejected: it is nearer than the venue accepts.
+        VenueUnavailable: it is nearer than the venue accepts; nothing was sent, and with a later
+            one all may be well.
     """
     if deadline < now + earliest:
-        raise refused(f"The deadline {deadline.isoformat()} is too near or past.")
+        raise VenueUnavailable(
+            f"The deadline {deadline.isoformat()} is too near or past: nothing was sent."
+        )
     at = min(deadline, now + LATEST_DEADLINE).astimezone(UTC)
     return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 

@@ -71,6 +71,7 @@ def policy_at(policy: Policy, clock: Clock) -> Policy:
     return replace(
         policy,
         order_deadline_s=max(policy.order_deadline_s, min(work_s, LATEST_DEADLINE_S)),
+        stop_deadline_s=max(policy.stop_deadline_s, min(work_s, LATEST_DEADLINE_S)),
         visibility_lag_s=max(policy.visibility_lag_s, work_s),
         quote_stale_s=max(policy.quote_stale_s, work_s),
         market_stale_s=_at_least(policy.market_stale_s, work_s),

@@ -1,0 +1,120 @@
+"""Waits for the answer to a send for as long as it may be waited for, and no longer.
+
+Who waits in vain does not hold the others up: the streams may have told the books meanwhile, and
+after that the venue's records are asked. A call that is left alone ends by its own time limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.order import OrderAmendment
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, VenueStep
+from zoe_tools.gate.journal import Entry
+from zoe_tools.gate.send import Answer, Reply
+from zoe_tools.ports import Clock
+from zoe_tools.store.store import Transaction
+
+Heard = Callable[[], Awaitable[Reply | None]]
+"""What the books have heard of the step by another way than the answer."""
+
+SILENCE = "no answer in time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The waiting of one gate; `late` are the calls that nobody waits for any more."""
+
+    clock: Clock
+    late: set[asyncio.Future[Any]] = field(default_factory=set)
+
+    async def of(
+        self,
+        call: Coroutine[Any, Any, Reply],
+        *,
+        due_at: datetime,
+        every_s: float,
+        heard: Heard,
+    ) -> Reply:
+        """The answer, or what was heard meanwhile, asked `every_s`; after `due_at`: it is lost."""
+        sending = asyncio.ensure_future(call)
+        try:
+            while not await self._is_done(sending, due_at, every_s):
+                reply = await heard()
+                if reply is not None:
+                    return reply
+                if self.clock.now() >= due_at:
+                    return Reply(answer=Answer.LOST, words=SILENCE, code="NO_ANSWER")
+            return sending.result()
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        finally:
+            if not sending.done():
+                self.late.add(sending)
+                sending.add_done_callback(self._forget)
+
+    async def _is_done(
+        self, sending: asyncio.Future[Reply], due_at: datetime, every_s: float
+    ) -> bool:
+        left_s = max(0.0, (due_at - self.clock.now()).total_seconds())
+        timer = asyncio.ensure_future(self.clock.sleep(min(left_s, every_s)))
+        try:
+            waits: set[asyncio.Future[Any]] = {sending, timer}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+        return sending.done()
+
+    def _forget(self, over: asyncio.Future[Any]) -> None:
+        self.late.discard(over)
+        if not over.cancelled():
+            over.exception()
+
+
+def heard_of(transaction: Transaction, step: VenueStep, entry: Entry) -> Reply | None:
+    """A yes, if the order's record shows by now what was sent; the streams are quicker at times."""
+    intent = transaction.intent(entry.intent.intent_id)
+    if intent is None:
+        return None
+    if intent.kind is IntentKind.PLACE:
+        is_there = intent.state is IntentState.CONFIRMED
+        return _yes(intent.venue_order_id, intent.evidence) if is_there else None
+    name = intent.venue_order_id
+    record = None if name is None else transaction.order_by_venue_id(name)
+    if record is None or not _shows(record, step):
+        return None
+    return _yes(name, f"the order is {record.status.value}, as the streams told")
+
+
+def _shows(record: OrderRecord, step: VenueStep) -> bool:
+    match step:
+        case CancelOrder():
+            return record.status.is_terminal
+        case AmendOrder(amendment=change):
+            return _has_values(record, change)
+        case _:
+            return False
+
+
+def _has_values(record: OrderRecord, change: OrderAmendment) -> bool:
+    if change.limit_offset is not None or change.trigger_offset is not None:
+        return False
+    asked = (
+        (change.quantity, record.quantity),
+        (change.limit_price, record.limit_price),
+        (change.trigger_price, record.trigger_price),
+    )
+    return any(wanted is not None for wanted, _ in asked) and all(
+        wanted is None or wanted == seen for wanted, seen in asked
+    )
+
+
+def _yes(venue_order_id: VenueOrderId | None, words: str) -> Reply:
+    return Reply(answer=Answer.YES, words=words, venue_order_id=venue_order_id, is_seen=True)

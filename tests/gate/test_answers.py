@@ -1,0 +1,227 @@
+"""An answer that does not come holds nobody up: it is looked for, and what may go again goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import NOON, d, make_position, make_request, make_stop_request, place
+from fakes import Desk, at_the_desk
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.journal import IntentState, ProofKind
+from zoe_tools.domain.order import OrderAmendment, OrderStatus, VenueOrder
+from zoe_tools.domain.plan import (
+    AdoptPosition,
+    AmendOrder,
+    CancelOrder,
+    OutcomeState,
+    PlaceOrder,
+    StepOutcome,
+)
+from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
+from zoe_tools.errors import VenueUnavailable
+
+POLICY = Policy()
+SOON_S = 2.0
+BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
+P1 = PositionId("P1")
+
+
+def swallowed(desk: Desk, method: str, *, is_done: bool, times: int = 1) -> None:
+    """The answers to so many calls never come; `is_done`: the venue does what they ask."""
+    real: Callable[..., Awaitable[Any]] = getattr(desk.venue, method)
+    left = [times]
+
+    async def silent(*told: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            return await real(*told, **named)
+        if is_done:
+            await real(*told, **named)
+        else:
+            desk.venue.calls.append((method, "lost on its way"))
+        await asyncio.Event().wait()
+        return None
+
+    setattr(desk.venue, method, silent)
+
+
+def a_stop(quantity: str = "0.5") -> PlaceOrder:
+    """The position's."""
+    return place(make_stop_request(quantity=d(quantity)), position_id=P1)
+
+
+async def with_a_stop(desk: Desk) -> VenueOrder:
+    """A position of half a coin, and a stop for a part of it."""
+    position = make_position(quantity=d("0.5"))
+    await desk.do(AdoptPosition(position=position, reason="test"), a_stop("0.2"))
+    (stop,) = desk.venue.resting
+    return stop
+
+
+async def seconds_of(desk: Desk, *steps: Any) -> tuple[float, StepOutcome]:
+    """How long it took, and what came of the last step."""
+    began = desk.clock.now()
+    receipt = await desk.do(*steps)
+    return (desk.clock.now() - began).total_seconds(), receipt.outcomes[-1]
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_stop_that_nobody_answers_rests_within_two_seconds(
+    *, is_done: bool, tmp_path: Path
+) -> None:
+    """Looked for at its deadline; where it is not, the same goes again, with its own id."""
+
+    async def story(desk: Desk) -> None:
+        swallowed(desk, "place", is_done=is_done)
+        took_s, outcome = await seconds_of(
+            desk, AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"), a_stop()
+        )
+        assert outcome.state is OutcomeState.DONE
+        assert took_s < SOON_S
+        (stop,) = desk.venue.resting
+        (intent,) = await desk.read(lambda tx: tx.intents())
+        assert (stop.client_order_id, intent.state) == (
+            intent.client_order_id,
+            IntentState.CONFIRMED,
+        )
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_stop_s_amendment_that_nobody_answers_is_made_within_two_seconds(
+    *, is_done: bool, tmp_path: Path
+) -> None:
+    """The same values a second time change nothing."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        swallowed(desk, "amend", is_done=is_done)
+        change = OrderAmendment(
+            venue_order_id=stop.venue_order_id, symbol=stop.symbol, quantity=d("0.5")
+        )
+        took_s, outcome = await seconds_of(
+            desk, AmendOrder(amendment=change, reason="it grew", position_id=P1)
+        )
+        assert (outcome.state, took_s < SOON_S) == (OutcomeState.DONE, True)
+        assert [each.quantity for each in desk.venue.resting] == [d("0.5")]
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_cancel_that_nobody_answers_is_done_within_two_seconds(
+    *, is_done: bool, tmp_path: Path
+) -> None:
+    """Asked for again as soon as the records show the order still open."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        swallowed(desk, "cancel", is_done=is_done)
+        gone = CancelOrder(
+            venue_order_id=stop.venue_order_id,
+            symbol=stop.symbol,
+            purpose="stop",
+            position_id=P1,
+            reason="test",
+        )
+        took_s, outcome = await seconds_of(desk, gone)
+        assert (outcome.state, took_s < SOON_S) == (OutcomeState.DONE, True)
+        assert not desk.venue.resting
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_second_send_has_as_much_time_as_any_order(tmp_path: Path) -> None:
+    """A venue that is slow for all takes nothing within a second, and must take the stop."""
+
+    async def story(desk: Desk) -> None:
+        stop = a_stop()
+        began = desk.clock.now()
+        swallowed(desk, "place", is_done=False)
+        await desk.do(AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"), stop)
+        (intent,) = await desk.read(lambda tx: tx.intents())
+        left_s = (intent.deadline - began).total_seconds() - POLICY.stop_deadline_s
+        assert left_s == pytest.approx(POLICY.order_deadline_s, abs=0.1)
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_stop_that_came_too_late_to_the_wire_goes_by_the_other_one(tmp_path: Path) -> None:
+    """The socket went while it was journaled; REST takes no deadline as near as that."""
+
+    async def story(desk: Desk) -> None:
+        async def the_socket_goes() -> None:
+            desk.venue.nearest_deadline_s = 3.5
+            desk.venue.before_place = None
+            raise VenueUnavailable("The deadline is too near for REST: nothing was sent.")
+
+        desk.venue.before_place = the_socket_goes
+        took_s, outcome = await seconds_of(
+            desk, AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"), a_stop()
+        )
+        assert (outcome.state, took_s) == (OutcomeState.DONE, 0.0)
+        assert await desk.read(lambda tx: tx.refusals(NOON)) == ()
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_what_the_stream_told_ends_the_waiting_for_an_entry_s_answer(tmp_path: Path) -> None:
+    """What it buys needs a stop: its instrument is not to wait five seconds for nothing."""
+
+    async def story(desk: Desk) -> None:
+        swallowed(desk, "place", is_done=True)
+        gate, began = desk.gate(), desk.clock.now()
+
+        async def tell() -> None:
+            await desk.clock.sleep(0.3)
+            (order,) = desk.venue.resting
+            assert await gate.record_report(report_of(order))
+
+        telling = asyncio.create_task(tell())
+        entry = place(make_request(limit_price=d("59000")))
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=await desk.look(), execute=True)
+        await telling
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() < SOON_S
+        (intent,) = await desk.read(lambda tx: tx.intents())
+        assert (intent.state, intent.proof) == (IntentState.CONFIRMED, ProofKind.RECORDS)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_an_entry_that_nobody_tells_of_is_waited_for_until_it_is_dead(tmp_path: Path) -> None:
+    """And is unknown then; it is not sent again."""
+
+    async def story(desk: Desk) -> None:
+        swallowed(desk, "place", is_done=False)
+        entry = place(make_request(limit_price=d("59000")))
+        took_s, outcome = await seconds_of(desk, entry)
+        assert (outcome.state, took_s) == (OutcomeState.UNKNOWN, POLICY.order_deadline_s)
+        assert desk.venue.calls.count(("place", "lost on its way")) == 1
+
+    at_the_desk(tmp_path, story)
+
+
+def report_of(order: VenueOrder) -> ExecutionReport:
+    """What the stream tells of an order that rests."""
+    return ExecutionReport(
+        kind=ExecutionKind.NEW,
+        status=OrderStatus.OPEN,
+        venue_order_id=order.venue_order_id,
+        reported_at=NOON,
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        cumulative_quantity=d("0"),
+    )
