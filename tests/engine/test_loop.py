@@ -56,6 +56,27 @@ def test_an_entry_is_protected_reaches_its_target_and_is_sold(tmp_path: Path) ->
     assert tally.unprotected_seconds <= 2
 
 
+def test_a_busy_market_costs_no_turns(tmp_path: Path) -> None:
+    """Prices that change nothing, and prints, are no reason to look at everything."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        await rig.pass_time(1.5)
+        assert rig.loop is not None
+        before = rig.loop.cycles
+        for tick in range(200):
+            rig.move(f"{59999 + tick % 7}.9", f"{60000 + tick % 7}.1")
+            rig.move("2999.9", f"3000.{tick % 9}", ETH)
+            rig.print_trade()
+            await rig.pass_time(0.01)
+        assert rig.loop.cycles - before == 2
+        rig.move("62649.7", "62650.0")  # the target
+        await rig.pass_time(0.01)
+        assert rig.writes[2:3] == ["cancel"]
+
+    run_loop(tmp_path, story)
+
+
 def test_what_somebody_else_trades_is_told_as_such(tmp_path: Path) -> None:
     """No fill of zoe's, and none in its books; at three in the morning the two differ much."""
 

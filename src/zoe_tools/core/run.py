@@ -29,7 +29,7 @@ from zoe_tools.core.run_desk import (
     tend_exits,
 )
 from zoe_tools.core.run_entries import entries
-from zoe_tools.core.run_world import World
+from zoe_tools.core.run_world import World, world_of
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.core.take_profit import (
     Resting,
@@ -40,7 +40,7 @@ from zoe_tools.core.take_profit import (
     open_levels,
     uses_levels,
 )
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
@@ -49,7 +49,7 @@ from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Reading, Snapshot, value_of
+from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 from zoe_tools.domain.trading_state import KillLevel
 
@@ -74,14 +74,7 @@ def plan_run(
     Raises:
         VenueUnavailable: the instruments are missing from the snapshot.
     """
-    world = World(
-        snapshot=snapshot,
-        catalogue=value_of(snapshot.catalogue, "the instruments"),
-        quotes=_quotes(snapshot.quotes),
-        exiting=exiting,
-        urgent=urgent,
-        is_stopping=is_stopping,
-    )
+    world = world_of(snapshot, exiting=exiting, urgent=urgent, is_stopping=is_stopping)
     steps: list[Step] = []
     for position in snapshot.positions:
         steps.extend(_tend(world, position))
@@ -130,10 +123,6 @@ def wants_exit(
     if (levels[-1].mode if levels else policy.take_profit_mode) is TargetMode.RESTING:
         return False  # the venue sells there
     return quote.bid >= target_price_for(position, instrument, policy)
-
-
-def _quotes(part: Reading[tuple[Quote, ...]] | Missing) -> dict[Symbol, Quote]:
-    return {} if isinstance(part, Missing) else {quote.symbol: quote for quote in part.value}
 
 
 def _tend(world: World, position: Position) -> Iterator[Step]:

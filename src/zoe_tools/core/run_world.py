@@ -13,7 +13,7 @@ from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
 from zoe_tools.domain.trading_state import KillLevel
 
 
@@ -26,20 +26,8 @@ class World:
     quotes: Mapping[Symbol, Quote]
     exiting: frozenset[PositionId]
     urgent: frozenset[PositionId]
-    is_stopping: bool
-
-    @property
-    def floor(self) -> Floor:
-        """What the order desk sees of it."""
-        state = self.snapshot.trading_state
-        return Floor(
-            snapshot=self.snapshot,
-            catalogue=self.catalogue,
-            quotes=self.quotes,
-            exiting=self.exiting,
-            may_enter=state.may_enter and not self.is_stopping,
-            entries_stopped=self.is_stopping or state.level >= KillLevel.CANCEL_OPEN,
-        )
+    floor: Floor
+    """What the order desk sees of it."""
 
     @property
     def policy(self) -> Policy:
@@ -72,3 +60,36 @@ class World:
             is_lowered=name in snapshot.stops_lowered,
             at=snapshot.taken_at,
         )
+
+
+def world_of(
+    snapshot: Snapshot,
+    *,
+    exiting: frozenset[PositionId],
+    urgent: frozenset[PositionId],
+    is_stopping: bool,
+) -> World:
+    """Unpack a snapshot.
+
+    Raises:
+        VenueUnavailable: the instruments are missing from it.
+    """
+    catalogue, state = value_of(snapshot.catalogue, "the instruments"), snapshot.trading_state
+    told = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
+    quotes = {quote.symbol: quote for quote in told}
+    floor = Floor(
+        snapshot=snapshot,
+        catalogue=catalogue,
+        quotes=quotes,
+        exiting=exiting,
+        may_enter=state.may_enter and not is_stopping,
+        entries_stopped=is_stopping or state.level >= KillLevel.CANCEL_OPEN,
+    )
+    return World(
+        snapshot=snapshot,
+        catalogue=catalogue,
+        quotes=quotes,
+        exiting=exiting,
+        urgent=urgent,
+        floor=floor,
+    )

@@ -60,6 +60,8 @@ class Books:
         self.stops_lowered: frozenset[PositionId] = frozenset()
         self._retold: dict[str, str] = {}
         self._active: tuple[Position, ...] = ()
+        self.version = 0
+        """Rises whenever something may be another than before."""
         self.endings = 0
         """How many positions were seen to end."""
         self._closed: list[Position] = []
@@ -82,7 +84,9 @@ class Books:
 
         told = await self._store.run(read)
         changed = told != (self.trading_state, self.policy, self.reconciliation, self.targets)
-        self.trading_state, self.policy, self.reconciliation, self.targets = told
+        if changed:
+            self.trading_state, self.policy, self.reconciliation, self.targets = told
+            self.version += 1
         return changed
 
     def write_into(self, transaction: Transaction) -> None:
@@ -137,6 +141,7 @@ class Books:
         self.trading_state = _latched_state(transaction, now)
         self.policy = self._policy(transaction)
         self.reconciliation = transaction.reconciliation.state()
+        self.version += 1
 
     def _tell_retold(
         self, retold: tuple[tuple[Position, Position], ...], levels: tuple[RetoldLevels, ...]

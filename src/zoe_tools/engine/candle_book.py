@@ -103,6 +103,11 @@ class CandleBook:
         """Closed candles, oldest first; one without trades repeats the close before it."""
         return tuple(self._series[symbol].history)
 
+    def closed_at(self, symbol: Symbol) -> datetime | None:
+        """When the newest of them ended; None: there is none."""
+        history = self._series[symbol].history
+        return history[-1].opened_at + self._length if history else None
+
     @property
     def has_closed(self) -> bool:
         """Whether a candle was closed, and not yet taken."""

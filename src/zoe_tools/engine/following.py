@@ -39,9 +39,13 @@ class Following:
     """One consumer of one feed; `is_behind` while the venue may have done what is not booked."""
 
     def __init__(
-        self, parts: LoopParts, view: LiveView, books: Books, heard: Callable[[], None]
+        self,
+        parts: LoopParts,
+        view: LiveView,
+        books: Books,
+        heard: Callable[[StreamEvent | None], None],
     ) -> None:
-        """`heard` is called after each event, and whenever the records told something."""
+        """`heard` is told each event, and None whenever the records told something."""
         self._parts = parts
         self._clock = parts.clock
         self._view = view
@@ -61,7 +65,7 @@ class Following:
             self._parts.work.heard(event, now)
             await self._book(event, now)
             self._parts.work.done("follow", self._clock.now())
-            self._heard()
+            self._heard(event)
 
     async def catch_up(self, now: datetime) -> None:
         """What was missed is asked of the venue's records.
@@ -79,7 +83,7 @@ class Following:
         is_deaf = self._was_up and not self._view.is_private_up
         if self._books.unresolved or self.is_behind or is_deaf:
             await self._ask_records(self._clock.now())
-            self._heard()
+            self._heard(None)
 
     async def heed_statuses(self, update: InstrumentsUpdate, source: Source) -> None:
         """What one may do with instruments, from the next turn on; what changed is told."""
@@ -98,7 +102,7 @@ class Following:
         await self._parts.store.run(work)
         for each in changes:
             self._parts.narrator.show_note(now, each.sentence)
-        self._heard()
+        self._heard(None)
 
     async def _book(self, event: StreamEvent, now: datetime) -> None:
         match event:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from zoe_tools.core.glance import at_stake
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.position_orders import leaves
-from zoe_tools.core.run import plan_run
+from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import Symbol
@@ -24,7 +25,15 @@ from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
+from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.stream import (
+    BookUpdate,
+    CandleUpdate,
+    OrdersBookUpdate,
+    QuoteUpdate,
+    StreamEvent,
+    TradeUpdate,
+)
 from zoe_tools.engine.account_facts import AccountFacts
 from zoe_tools.engine.alarms import tell_alarms
 from zoe_tools.engine.books import Books
@@ -34,7 +43,9 @@ from zoe_tools.engine.decisions import write_would_be
 from zoe_tools.engine.following import Following
 from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
+from zoe_tools.engine.pace import Pace
 from zoe_tools.engine.parts import LoopParts
+from zoe_tools.engine.picture import Picture
 from zoe_tools.engine.protection import ALARM_S, ProtectionWatch
 from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
@@ -76,6 +87,7 @@ class TradingLoop:
         self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
+        self._picture = Picture(parts, self.view, self.books, self.following, self.safe_mode)
         self.safety = SafetyState.ACTIVE
         self.watch = ProtectionWatch(ALARM_S * parts.cadence.cycle_s)
         self.cycles = 0
@@ -83,7 +95,10 @@ class TradingLoop:
         self.leaving = Leaving()
         self._entries_wanted: dict[Symbol, Decision] = {}
         self._noted: set[str] = set()
-        self._wake = asyncio.Event()
+        self._pace = Pace(parts.clock, parts.cadence.cycle_s)
+        self._stakes: frozenset[Symbol] = frozenset()
+        self._staked_at = -1
+        self._held_back: frozenset[Symbol] = frozenset()
         self._quiet_until: datetime | None = None
         self._is_stopping = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
@@ -95,7 +110,7 @@ class TradingLoop:
 
     def wake(self) -> None:
         """Take a turn soon."""
-        self._wake.set()
+        self._pace.wake()
 
     def stand(self, watch: str, reasons: tuple[str, ...]) -> None:
         """What a watch has against entries: with reasons none are made, and working ones go."""
@@ -112,18 +127,40 @@ class TradingLoop:
     def _note_outage(self) -> None:
         self.following.is_behind |= self._outage.begins()
 
-    def _heard(self) -> None:
-        self.keeper.notice()
-        self.deciding.notice()
-        self.wake()
+    def _heard(self, event: StreamEvent | None = None) -> None:
+        """What an event of the stream, or a word of the venue's records, calls for."""
+        match event:
+            case QuoteUpdate(quote=quote):
+                if quote.symbol in self._at_stake:
+                    self._pace.price(quote.symbol)
+            case TradeUpdate(trades=trades):
+                self.deciding.notice()
+                for symbol in {each.symbol for each in trades} & self._held_back:
+                    self._pace.price(symbol)  # safe mode may be over there
+            case BookUpdate() | OrdersBookUpdate() | CandleUpdate():
+                pass  # nothing is decided by them
+            case _:
+                self.keeper.notice()
+                self.deciding.notice()
+                self.wake()
+
+    @property
+    def _at_stake(self) -> frozenset[Symbol]:
+        books = self.books
+        if self._staked_at != books.version:
+            self._stakes = at_stake(books.positions, books.orders, books.groups)
+            self._staked_at = books.version
+        return self._stakes
 
     # --- turns -----------------------------------------------------------------------------------
 
     async def turn_until(self, stop: asyncio.Event) -> None:
         """Take turns until `stop`, then cancel working entries and protect what they bought."""
-        while not stop.is_set():
-            await self._wait(stop)
-            await self._turn()
+        async with self._pace.ticking(stop):
+            while not stop.is_set():
+                priced = await self._pace.next()
+                if priced is None or any(self._is_called_for(symbol) for symbol in priced):
+                    await self._turn()
         self._is_stopping = True
         self.deciding.end()
         give_up_at = self._clock.now() + timedelta(seconds=self._settling_s)
@@ -159,19 +196,27 @@ class TradingLoop:
         is_sound = self.books.is_sound and not self._parts.gate.is_store_away
         return self.standing.only_protects or not (is_sound and self.view.is_live)
 
-    async def _wait(self, stop: asyncio.Event) -> None:
-        """Until something happened, or a cycle's time is over."""
-        if not self._wake.is_set() and not stop.is_set():
-            timer = asyncio.ensure_future(self._clock.sleep(self._parts.cadence.cycle_s))
-            woken = asyncio.ensure_future(self._wake.wait())
-            stopped = asyncio.ensure_future(stop.wait())
-            waits = {timer, woken, stopped}
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-        self._wake.clear()
+    def _is_called_for(self, symbol: Symbol) -> bool:
+        """Whether a turn would do anything about the instrument at the price it has now."""
+        now = self._clock.now()
+        if not self._may_act(now):
+            return False  # each cycle looks again
+        seen = self._picture.of_one(now, self.key, symbol)
+        return self._is_to_leave(seen, now) or not self._decided(seen, ()).is_empty
+
+    def _is_to_leave(self, seen: Snapshot, now: datetime) -> bool:
+        """Whether a position reached its target that nobody has seen leaving yet."""
+        for position in seen.positions:
+            quote = self.view.fresh_quote(position.symbol, now, seen.policy.quote_stale_s)
+            instrument = self._instruments[position.symbol]
+            if (
+                quote is not None
+                and position.position_id not in self.leaving.exiting
+                and not is_dust(position, instrument)
+                and wants_exit(position, quote, instrument, self._parts.policy, seen.targets)
+            ):
+                return True
+        return False
 
     async def _turn(self) -> None:
         self.cycles += 1
@@ -199,10 +244,11 @@ class TradingLoop:
         if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
+        self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
         self._parts.work.done("protection", now)
         self._tell_notes(now, plan)
         if self._entries_wanted:
-            self._wake.set()
+            self.wake()
         if plan.is_empty:
             self.deciding.trace.tell_entries(entry, plan)
             return
@@ -214,7 +260,7 @@ class TradingLoop:
             # What was under way when the store went may have filled before the copy knew of it.
             await self.following.catch_up(self._clock.now())
         await self.books.refresh(self._clock.now())
-        self._wake.set()
+        self.wake()
 
     def _may_act(self, now: datetime) -> bool:
         """With a wire down too, once the records told what it would have: stops cannot wait for it.
@@ -289,6 +335,7 @@ class TradingLoop:
     def _pause(self) -> None:
         """A refused or unanswered step is not tried again within the same moment."""
         self._quiet_until = self._clock.now() + timedelta(seconds=self._parts.cadence.cycle_s)
+        self._pace.rest()
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
         held, stale_s = self._held(), self._parts.policy.quote_stale_s
@@ -312,7 +359,10 @@ class TradingLoop:
     # --- the snapshot of a turn ------------------------------------------------------------------
 
     def _plan(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Snapshot, Plan]:
-        snapshot = self._snapshot(now)
+        snapshot = self._picture.of_all(now, self.key)
+        return snapshot, self._decided(snapshot, decisions)
+
+    def _decided(self, snapshot: Snapshot, decisions: tuple[Decision, ...]) -> Plan:
         plan = plan_run(
             snapshot,
             decisions,
@@ -324,41 +374,7 @@ class TradingLoop:
             # Levels follow from the position, and can be kept when there is something to keep them.
             kept = (each for each in plan.steps if not isinstance(each, SetTargets | EndGroup))
             plan = replace(plan, steps=tuple(kept))
-        return snapshot, plan
-
-    def _snapshot(self, now: datetime) -> Snapshot:
-        stale_s = self._parts.policy.quote_stale_s
-        quotes = tuple(
-            quote
-            for symbol in self._instruments
-            if (quote := self.view.fresh_quote(symbol, now, stale_s)) is not None
-        )
-        balances: Reading[tuple[Balance, ...]] | Missing = Missing("no balances streamed yet")
-        if self.following.wallets.is_known:
-            balances = Reading(self.balances(), now, "balances stream")
-        return Snapshot(
-            taken_at=now,
-            account=self._parts.account,
-            policy=self.books.policy,
-            trading_state=self.books.trading_state,
-            reconciliation=self.books.reconciliation,
-            venue_mode=Reading(self.view.mode, now, "status stream"),
-            catalogue=Reading(self.following.statuses.catalogue, self._started_at, "AssetPairs"),
-            balances=balances,
-            quotes=Reading(quotes, now, "ticker stream"),
-            positions=self.books.positions,
-            stops_lowered=self.books.stops_lowered,
-            refusals=self.books.refusals,
-            groups=self.books.groups,
-            given_up=self.books.given_up,
-            targets=self.books.targets,
-            orders=self.books.orders,
-            recent_orders=self.books.recent_orders,
-            key=self.key,
-            unresolved_intents=self.books.unresolved,
-            daily_notional=self.books.daily_notional,
-            held_back=self.safe_mode.held_back(now),
-        )
+        return plan
 
     @property
     def instruments(self) -> Mapping[Symbol, Instrument]:

@@ -7,7 +7,7 @@ along; what concerns all of them is a standing reason. Stops, exits and cancels 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from zoe_tools.core.safe_mode import Heard, Scans, error_reasons, stale_parts
@@ -35,15 +35,18 @@ class SafeMode:
         self._parts = parts
         self._view = view
         self._stand = stand
+        self._symbols = tuple(each.symbol for each in parts.catalogue)
         self._since = parts.clock.now()
         self._told: dict[Symbol, str] = {}
         self._scans = Scans()
 
-    def held_back(self, now: datetime) -> tuple[tuple[Symbol, str], ...]:
-        """Each instrument in safe mode with its reason."""
+    def held_back(
+        self, now: datetime, symbols: Iterable[Symbol] | None = None
+    ) -> tuple[tuple[Symbol, str], ...]:
+        """Each instrument in safe mode with its reason; of all, or of these."""
         if not self._view.is_live:
             return ()  # then nothing is entered at all, and nothing of a market can be told
-        found = ((each.symbol, self._reason(each.symbol, now)) for each in self._parts.catalogue)
+        found = ((each, self._reason(each, now)) for each in symbols or self._symbols)
         return tuple((symbol, reason) for symbol, reason in found if reason)
 
     @property
@@ -80,12 +83,11 @@ class SafeMode:
 
     def _reason(self, symbol: Symbol, now: datetime) -> str:
         quote = self._view.quotes.get(symbol)
-        closed = self._view.candles(symbol)
         length = self._parts.strategy.timeframe.length
         heard = Heard(
             quote_at=None if quote is None else quote.as_of,
             trade_at=self._view.traded_at.get(symbol),
-            candle_at=closed[-1].opened_at + length if closed else None,
+            candle_at=self._view.closed_at(symbol),
         )
         stale = stale_parts(
             heard,

@@ -60,6 +60,10 @@ class LiveView:
         """Closed candles, oldest first, as many as the strategy looks back on."""
         return self.candle_book.candles(symbol)
 
+    def closed_at(self, symbol: Symbol) -> datetime | None:
+        """When the newest of them ended; None: there is none."""
+        return self.candle_book.closed_at(symbol)
+
     def fresh_quote(self, symbol: Symbol, now: datetime, stale_s: float) -> Quote | None:
         """The quote, unless the public wire is down or the quote is too old, or from ahead."""
         quote = self.quotes.get(symbol)
