@@ -203,6 +203,17 @@ def test_a_position_covered_at_first_sight_was_never_naked() -> None:
     assert (story.watch.seconds, story.watch.positions_with_stop) == (0.0, 1)
 
 
+def test_dust_that_grows_has_lost_no_stop() -> None:
+    """It never had one, and needed none."""
+    story = Story()
+    story.look(0, [make_position(quantity=d("0.00005"))])
+    assert story.watch.positions_with_stop == 0
+    story.look(1, [make_position()])
+    story.look(2, [make_position()], [stop()])
+
+    assert spent(story) == {"opening": 1.0}
+
+
 def test_each_position_has_its_own_time() -> None:
     """Two naked for three seconds are six unprotected seconds."""
     story = Story()

@@ -50,19 +50,19 @@ async def level(budgets: Budgets, clock: VirtualClock) -> float:
 
 
 def test_new_risk_waits_where_exits_go_at_once() -> None:
-    """A starter's pair holds 60: entries stop at 45, stops and cancels go on."""
+    """A starter's pair holds 60: entries stop at 40, stops and cancels go on."""
 
     async def use(budgets: Budgets, clock: VirtualClock) -> tuple[list[float], float]:
         times = []
         loop = asyncio.get_running_loop()
-        for _ in range(45):
+        for _ in range(40):
             await add(budgets)
         for is_urgent in (True, False):
             await add(budgets, is_urgent=is_urgent)
             times.append(loop.time())
         return times, await level(budgets, clock)
 
-    assert with_budgets(use) == ([0.0, 2.0], 45.0)
+    assert with_budgets(use) == ([0.0, 2.0], 40.0)
 
 
 def test_a_cancel_costs_by_the_age_of_its_order() -> None:
@@ -97,7 +97,7 @@ def test_an_entry_that_would_come_too_late_is_refused_before_it_is_sent() -> Non
             await entry.__aenter__()
         return raised.value
 
-    assert with_budgets(use).retry_after_s == 6.0
+    assert with_budgets(use).retry_after_s == 11.0
 
 
 def clients(venue: kraken.Script, clock: VirtualClock) -> tuple[RestClient, RestClient]:

@@ -23,6 +23,7 @@ from zoe_tools.kraken.limits import (
     call_costs,
     engine_cost,
     engine_counter,
+    reserved_room,
     rest_cost,
     rest_counter,
     tier_of,
@@ -181,9 +182,9 @@ def test_a_plan_knows_its_cost_and_its_wait_before_it_runs() -> None:
 
 
 def test_new_risk_in_a_plan_waits_for_the_room_that_is_kept_for_exits() -> None:
-    """A starter's pair holds 60, of which new risk leaves 15 free."""
+    """A starter's pair holds 60, of which new risk leaves 20 free."""
     tier = TIERS["starter"]
-    full = engine_counter(tier).after(NOON, 45 * CALL)
+    full = engine_counter(tier).after(NOON, 40 * CALL)
     counters = Counters(rest=rest_counter(tier), engine={Symbol("BTC/USD"): full})
     entry = PlannedCall(transaction="add", symbol=Symbol("BTC/USD"))
     leaving = replace(entry, is_urgent=True)
@@ -194,6 +195,23 @@ def test_new_risk_in_a_plan_waits_for_the_room_that_is_kept_for_exits() -> None:
     ]
 
     assert waits == [1_000_000, 0]
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_a_stop_and_its_growth_have_room_where_new_risk_has_none(name: str) -> None:
+    """At least 20 of each tier's points: a stop, and an amendment a second for six seconds."""
+    tier = TIERS[name]
+    room = reserved_room(tier)
+    counter = engine_counter(tier).after(NOON, tier.engine_calls * CALL - room)
+    assert room >= 20 * CALL
+    assert counter.wait_s(NOON, engine_cost("add") + room) > 0
+
+    counter = counter.after(NOON, engine_cost("add"))
+    for second in range(1, 7):
+        at = NOON + timedelta(seconds=second)
+        cost = engine_cost("amend", age_s=1)
+        assert counter.wait_s(at, cost) == 0
+        counter = counter.after(at, cost)
 
 
 def test_a_refused_stop_leaves_the_counter_where_the_cancels_put_it() -> None:

@@ -123,11 +123,11 @@ def test_a_full_budget_holds_up_no_cancel_and_no_protection(step: VenueStep) -> 
 
 @pytest.mark.parametrize("step", [ENTRY, REPRICE])
 def test_new_risk_is_told_how_long_it_waits(step: VenueStep) -> None:
-    """At 60 of 60, with 15 kept free, a starter's entry waits until 44 are left: 16 s."""
+    """At 60 of 60, with 20 kept free, a starter's entry waits until 39 are left: 21 s."""
     plan = price(plan_with(step), standing(engine=60))
 
     assert plan.rate_cost is not None
-    assert plan.rate_cost.wait_s == 16
+    assert plan.rate_cost.wait_s == 21
 
 
 def test_a_pause_that_the_venue_asked_for_is_part_of_the_wait() -> None:
@@ -135,7 +135,7 @@ def test_a_pause_that_the_venue_asked_for_is_part_of_the_wait() -> None:
     plan = price(plan_with(ENTRY), standing(engine=60, silent_s=7))
 
     assert plan.rate_cost is not None
-    assert plan.rate_cost.wait_s == 16
+    assert plan.rate_cost.wait_s == 21
 
 
 def test_a_plan_for_the_store_alone_costs_nothing() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, left_in, place_stop
@@ -29,6 +29,9 @@ WAY_OUT = (
     " that zoe manages"
 )
 """Out of a position without a stop that the market is through the price of."""
+
+GATHER_S = 1.0
+"""A stop that was changed so short a time ago waits as long to grow: fills come in bursts."""
 
 MOVE_REFUSED_S = 60.0
 """So long a better price that the venue refused for now is not asked for again."""
@@ -54,6 +57,8 @@ class Held:
     """Somebody moved its stop against it at the venue: told, and not fought."""
     at: datetime | None = None
     """The time, for a loop that minds the position; a command lets the stop where it is."""
+    growing_since: datetime | None = None
+    """Since when its stop has been too small, where the loop may gather what else is bought."""
 
     @property
     def stops(self) -> list[OrderRecord]:
@@ -175,6 +180,8 @@ def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]
             why = f"{better.reason}: to {short(better.price)}"
             yield from resized(held.position, stop, quantity, why, price=better.price)
         return
+    if not is_other and stop.remaining_quantity < quantity and _gathers(held, stop):
+        return
     if is_other or is_refused_an_amendment(stop.venue_order_id, held.refusals):
         if can_be_canceled(stop) and may_be_replaced(held):
             why = f"it is a {stop.order_type.value}" if is_other else "the venue does not amend it"
@@ -185,6 +192,26 @@ def _fit_one(held: Held, stop: OrderRecord, quantity: Decimal) -> Iterator[Step]
         why = f"the stop belongs at {short(held.stop_price)}"
     price = moved if better is None else better.price
     yield from resized(held.position, stop, quantity, why, price=price)
+
+
+def _gathers(held: Held, stop: OrderRecord) -> bool:
+    """Whether a stop that is too small waits for what else is bought in the same moment.
+
+    By a clock that was set back it does not wait.
+    """
+    at, since = held.at, held.growing_since
+    return at is not None and since is not None and since <= at < grows_at(stop, since=since)
+
+
+def grows_at(stop: OrderRecord, *, since: datetime) -> datetime:
+    """When a stop that has been too small since then is to grow: at once, or a moment later.
+
+    Not later than a moment after `since`, whatever is told of the stop meanwhile.
+    """
+    moment = timedelta(seconds=GATHER_S)
+    if since - stop.updated_at >= moment:
+        return since
+    return min(stop.updated_at, since) + moment
 
 
 def _better(held: Held, stop: OrderRecord, *, is_sized: bool) -> Raise | None:

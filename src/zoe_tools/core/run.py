@@ -7,9 +7,10 @@ left) because the snapshot then shows no stop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
 from zoe_tools.core.protection import (
@@ -57,6 +58,9 @@ LEAVING = "the position is being left"
 """Why an exit is sent that somebody or something asked for."""
 
 
+_NONE_GROWS: Mapping[PositionId, datetime] = MappingProxyType({})
+
+
 def plan_run(
     snapshot: Snapshot,
     decisions: Sequence[Decision],
@@ -64,17 +68,21 @@ def plan_run(
     *,
     is_stopping: bool = False,
     urgent: frozenset[PositionId] = frozenset(),
+    growing: Mapping[PositionId, datetime] = _NONE_GROWS,
 ) -> Plan:
     """What to do now; `is_stopping` cancels working entries and makes no new ones.
 
     `snapshot.orders` holds our working orders, `snapshot.positions` the open positions.
     `exiting` names the positions that are on their way out; their stops are not put back. Those of
-    them that are `urgent` are sold in panic.
+    them that are `urgent` are sold in panic. Stops of those that are `growing`, since then, may
+    wait for a moment until they grow.
 
     Raises:
         VenueUnavailable: the instruments are missing from the snapshot.
     """
-    world = world_of(snapshot, exiting=exiting, urgent=urgent, is_stopping=is_stopping)
+    world = world_of(
+        snapshot, exiting=exiting, urgent=urgent, is_stopping=is_stopping, growing=growing
+    )
     steps: list[Step] = []
     for position in snapshot.positions:
         steps.extend(_tend(world, position))

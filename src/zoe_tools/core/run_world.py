@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from zoe_tools.core.protection import Held
 from zoe_tools.core.run_desk import Floor
@@ -28,6 +29,8 @@ class World:
     urgent: frozenset[PositionId]
     floor: Floor
     """What the order desk sees of it."""
+    growing: Mapping[PositionId, datetime]
+    """Since when stops have been too small that may gather what else is bought."""
 
     @property
     def policy(self) -> Policy:
@@ -59,6 +62,7 @@ class World:
             quote=self.quotes.get(position.symbol),
             is_lowered=name in snapshot.stops_lowered,
             at=snapshot.taken_at,
+            growing_since=self.growing.get(name),
         )
 
 
@@ -68,6 +72,7 @@ def world_of(
     exiting: frozenset[PositionId],
     urgent: frozenset[PositionId],
     is_stopping: bool,
+    growing: Mapping[PositionId, datetime],
 ) -> World:
     """Unpack a snapshot.
 
@@ -92,4 +97,5 @@ def world_of(
         exiting=exiting,
         urgent=urgent,
         floor=floor,
+        growing=growing,
     )

@@ -41,6 +41,7 @@ from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
 from zoe_tools.engine.following import Following
+from zoe_tools.engine.later import Later
 from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.pace import Pace
@@ -96,6 +97,7 @@ class TradingLoop:
         self._entries_wanted: dict[Symbol, Decision] = {}
         self._noted: set[str] = set()
         self._pace = Pace(parts.clock, parts.cadence.cycle_s)
+        self._later = Later(parts.clock, self.wake)
         self._stakes: frozenset[Symbol] = frozenset()
         self._staked_at = -1
         self._held_back: frozenset[Symbol] = frozenset()
@@ -156,7 +158,7 @@ class TradingLoop:
 
     async def turn_until(self, stop: asyncio.Event) -> None:
         """Take turns until `stop`, then cancel working entries and protect what they bought."""
-        async with self._pace.ticking(stop):
+        async with self._pace.ticking(stop), self._later:
             while not stop.is_set():
                 priced = await self._pace.next()
                 if priced is None or any(self._is_called_for(symbol) for symbol in priced):
@@ -241,6 +243,8 @@ class TradingLoop:
         self.watch.fills.look(
             now, self.books.fills, self.books.positions, self.books.orders, self._instruments
         )
+        if not self._is_stopping:
+            self._later.wake_at(self.watch.grows_at)
         if not self._may_act(now):
             return
         snapshot, plan = self._plan(now, entry)
@@ -369,6 +373,7 @@ class TradingLoop:
             self.leaving.exiting,
             is_stopping=self._is_stopping or self._only_reduces,
             urgent=self.leaving.urgent,
+            growing={} if self._is_stopping else self.watch.growing,
         )
         if self._parts.gate.is_store_away:
             # Levels follow from the position, and can be kept when there is something to keep them.

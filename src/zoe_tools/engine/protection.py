@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from zoe_tools.core.position_invariants import is_protected, resting_stops
 from zoe_tools.core.position_orders import can_be_canceled
+from zoe_tools.core.protection import grows_at
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
@@ -41,6 +42,7 @@ class _Gap:
     cause: str
     healed: str = ""
     is_told: bool = False
+    grows_at: datetime | None = None
 
 
 class ProtectionWatch:
@@ -76,6 +78,17 @@ class ProtectionWatch:
         return len(self._gaps)
 
     @property
+    def growing(self) -> Mapping[PositionId, datetime]:
+        """Whose stop is too small, and since when."""
+        return {name: each.since for name, each in self._gaps.items() if each.cause == "growing"}
+
+    @property
+    def grows_at(self) -> datetime | None:
+        """When the first stop that waits for it is to grow; None: none is too small."""
+        due = [each.grows_at for each in self._gaps.values() if each.grows_at is not None]
+        return min(due, default=None)
+
+    @property
     def positions_with_stop(self) -> int:
         """How many positions had a covering stop resting at the venue at some time."""
         return len(self._stopped)
@@ -102,16 +115,21 @@ class ProtectionWatch:
             name = position.position_id
             if is_protected(position, orders, instruments[position.symbol]):
                 self._close(now, position, orders)
-                self._stopped.add(name)
-                self._replaced.discard(name)
+                if resting_stops(position, orders):  # dust has none
+                    self._stopped.add(name)
+                    self._replaced.discard(name)
             else:
                 naked.add(name)
-                self._note(now, position, self._cause(position, orders, exiting))
+                gap = self._note(now, position, self._cause(position, orders, exiting))
+                stops = resting_stops(position, orders)
+                gap.grows_at = None
+                if gap.cause == "growing" and stops:
+                    gap.grows_at = min(grows_at(each, since=gap.since) for each in stops)
         for name in [each for each in self._gaps if each not in naked]:
             self._add(now, self._gaps.pop(name))
         self._has_looked = True
 
-    def _note(self, now: datetime, position: Position, cause: str) -> None:
+    def _note(self, now: datetime, position: Position, cause: str) -> _Gap:
         gap = self._gaps.setdefault(position.position_id, _Gap(now, now, cause))
         if gap.cause != cause:
             self._add(now, gap)
@@ -121,6 +139,7 @@ class ProtectionWatch:
         if cause != "leaving" and not gap.is_told and now - gap.began > self._alarm:
             gap.is_told = True
             self._tell("POSITION_UNPROTECTED", "error", now, position, gap, cause)
+        return gap
 
     def _close(self, now: datetime, position: Position, orders: Sequence[OrderRecord]) -> None:
         gap = self._gaps.pop(position.position_id, None)

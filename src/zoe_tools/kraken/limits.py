@@ -56,7 +56,10 @@ ACCOUNT_WIDE = Symbol("")
 """The pair of what is charged to none."""
 
 _RESERVED_PART = 4
-"""One part in so many of a pair's counter is kept for cancels and protection."""
+"""One part in so many of a counter is kept: of a pair's for cancels and protection."""
+
+KEPT_FOR_STOPS = 20 * CALL
+"""At least so much of a pair's: a stop, and its growth once a second for six seconds."""
 
 _ENGINE_METHODS = frozenset(
     {"AddOrder", "AddOrderBatch", "AmendOrder", "EditOrder"}
@@ -175,7 +178,7 @@ def engine_counter(tier: Tier) -> CallCounter:
 
 def reserved_room(tier: Tier) -> int:
     """What new risk leaves free of a pair's counter, for cancels and protection."""
-    return tier.engine_calls * CALL // _RESERVED_PART
+    return max(KEPT_FOR_STOPS, tier.engine_calls * CALL // _RESERVED_PART)
 
 
 def reserved_calls(tier: Tier) -> int:
