@@ -160,6 +160,9 @@ TRADING = {
     "since": a(datetime | None),
     "by": text,
     "may_enter": flag,
+    "instruments": rows(
+        an_object(symbol=text, level=level, reason=text, since=a(datetime | None), by=text)
+    ),
 }
 A_KEY = {
     **dict.fromkeys(("name", "account_id", "account", "tier", "api_key"), text),
@@ -249,6 +252,7 @@ RESULTS: dict[str, Result] = {
         loop_mode=text,
         trading_state=level,
         trading_reason=text,
+        stopped_instruments=rows(an_object(symbol=text, level=level, reason=text)),
         is_loop_running=flag,
         lease=a(Lease | None),
         heartbeats=rows(a(Heartbeat)),

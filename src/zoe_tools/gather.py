@@ -250,6 +250,7 @@ def effective_trading_state(transaction: Transaction) -> TradingState:
         reason="kill_switch is set in the table config",
         changed_at=state.changed_at,
         changed_by=CONFIG_SWITCH,
+        stopped=state.stopped,
     )
 
 

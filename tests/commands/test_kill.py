@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import LIVE, d, make_position, make_request, make_stop_request, place
+from builders import BTC, ETH, LIVE, d, make_position, make_request, make_stop_request, place
 from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
@@ -20,9 +21,10 @@ from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.errors import ConfigError, ConsentMissing, VenueUnavailable
+from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument, VenueUnavailable
 from zoe_tools.gate.stopping import SILENCE_S
 from zoe_tools.runtime import rehearsal
+from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.rehearsal import rehearse_kill
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
@@ -270,6 +272,47 @@ def test_a_stop_stands_at_every_level_below_flatten(level: str, tmp_path: Path) 
         stops = [each for each in desk.venue.resting if each.order_type is OrderType.STOP_LOSS]
         assert [(each.quantity, each.venue_order_id) for each in stops] == [(d("0.5"), "O00001")]
         assert ("cancel", "O00001") not in desk.venue.writes
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_an_instrument_of_several_is_stopped_for_itself(tmp_path: Path) -> None:
+    """Its entries go, the others stay; the event names it, and its stop is sold with it."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        await desk.do(place(make_request(symbol=ETH, limit_price=d("2900.00"))))
+        context, invocation, out = command_io(desk, "kill")
+        order = Order(
+            level=KillLevel.CANCEL_OPEN, reason="drill", execute=True, instrument="eth/usd"
+        )
+        assert await _kill(context, invocation, order) == 0
+
+        assert [each.symbol for each in desk.venue.resting] == [BTC, BTC]
+        latched = await state(desk)
+        assert (latched.may_enter, latched.of(ETH).level) == (True, KillLevel.CANCEL_OPEN)
+        assert "no loop of this store enters ETH/USD" in out.getvalue()
+        with pytest.raises(UnknownInstrument):
+            await _kill(context, invocation, replace(order, instrument="ETH/USB"))
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_without_a_store_an_instrument_s_buys_go_and_its_level_is_noted(tmp_path: Path) -> None:
+    """The next command with a store latches the instrument, and not the account."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        await desk.do(place(make_request(symbol=ETH, limit_price=d("2900.00"))))
+        context, invocation, _ = command_io(desk, "kill")
+        order = Order(level=KillLevel.FLATTEN, reason="", execute=True, instrument="ETH/USD")
+        assert (await _cancel_blindly(context, invocation, order))[0] == 7
+        assert [each.symbol for each in desk.venue.resting] == [BTC, BTC]
+
+        gate = open_gate(context, approver=desk.approver, command="reconcile", environ={})
+        await gate.recover()
+        latched = await state(desk)
+        assert (latched.may_enter, latched.of(ETH).level) == (True, KillLevel.REDUCE_ONLY)
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -6,8 +6,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders import NOON
-from command_line import LIVE_KEYS, migrated, zoe
+from builders import BTC, NOON
+from command_line import LIVE_KEYS, migrated, write, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.store.store import Store
@@ -43,6 +43,29 @@ def test_a_latched_level_is_shown_with_its_reason(tmp_path: Path) -> None:
 
     assert "cancel-open" in shown.out
     assert "fat finger" in shown.out
+
+
+def test_an_instrument_that_is_stopped_for_itself_is_shown_beside_the_account(
+    tmp_path: Path,
+) -> None:
+    """By status, health and pre-flight, too; the account may enter all the others."""
+    home = migrated(tmp_path)
+    state = TradingState(level=KillLevel.FLATTEN, reason="odd prints", changed_at=NOON)
+    write(home, lambda books: books.set_trading_state(state, BTC))
+    shown = zoe("kill status", LIVE_KEYS, home=home)
+    told = zoe("kill status --json", LIVE_KEYS, home=home).envelope["result"]
+
+    assert "allowed" in shown.out
+    assert "BTC/USD" in shown.out
+    assert "odd prints" in shown.out
+    assert told["may_enter"]
+    assert [(each["symbol"], each["level"]) for each in told["instruments"]] == [
+        ("BTC/USD", "flatten")
+    ]
+    assert "HALTED at flatten: odd prints" in zoe("status", LIVE_KEYS, home=home).out
+    screen = zoe("status --json", LIVE_KEYS, home=home).envelope["result"]
+    assert screen["stopped_instruments"][0]["symbol"] == "BTC/USD"
+    assert "BTC/USD halted at flatten: odd prints" in zoe("health", LIVE_KEYS, home=home).out
 
 
 def test_the_runbooks_switch_reads_as_reduce_only(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from builders import d, make_position, make_stop_request, place
+from builders import ETH, d, make_position, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.resume import _resume
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
 from zoe_tools.domain.trading_state import KillLevel
-from zoe_tools.errors import PlanRefused
+from zoe_tools.errors import PlanRefused, UnknownInstrument
 
 
 async def resume(desk: Desk, *, execute: bool) -> int:
@@ -21,9 +21,9 @@ async def resume(desk: Desk, *, execute: bool) -> int:
     return await _resume(context, invocation, "fixed", execute=execute)
 
 
-async def level(desk: Desk) -> KillLevel:
-    """What is latched."""
-    return (await desk.read(lambda tx: tx.trading_state())).level
+async def level(desk: Desk, symbol: Symbol | None = None) -> KillLevel:
+    """What is latched; of the instrument alone, where one is named."""
+    return (await desk.read(lambda tx: tx.trading_state())).of(symbol).level
 
 
 def test_an_armed_account_has_nothing_to_resume(tmp_path: Path) -> None:
@@ -59,6 +59,32 @@ def test_a_naked_position_keeps_the_latch_until_it_has_its_stop(tmp_path: Path) 
         stop = make_stop_request(quantity=d("0.5"))
         await desk.do(place(stop, position_id=PositionId("P1")))
         assert await resume(desk, execute=True) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_an_instrument_is_re_armed_by_its_name_alone(tmp_path: Path) -> None:
+    """The account's resume names it and leaves it; its own leaves the account."""
+
+    async def story(desk: Desk) -> None:
+        for symbol in (None, ETH):
+            halt = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="drill", symbol=symbol)
+            await desk.do(halt, command="kill")
+        context, invocation, out = command_io(desk, "resume")
+        assert await _resume(context, invocation, "fixed", execute=True) == 0
+        assert "ETH/USD stays at reduce-only." in out.getvalue()
+        assert (await level(desk), await level(desk, ETH)) == (
+            KillLevel.NONE,
+            KillLevel.REDUCE_ONLY,
+        )
+
+        again = command_io(desk, "resume")
+        assert await _resume(*again[:2], "fixed", instrument="eth/usd", execute=False) == 3
+        assert "zoe resume --instrument ETH/USD --execute" in again[2].getvalue()
+        assert await _resume(*again[:2], "fixed", instrument="eth/usd", execute=True) == 0
+        assert await level(desk, ETH) is KillLevel.NONE
+        with pytest.raises(UnknownInstrument):
+            await _resume(*again[:2], "fixed", instrument="ETG/USD", execute=True)
 
     at_the_desk(tmp_path, story)
 

@@ -139,6 +139,44 @@ def test_each_position_keeps_its_stop_until_it_is_its_turn_to_be_sold() -> None:
     assert told == ["O-entry", "O-stop", BTC, "O-eth", ETH]
 
 
+@pytest.mark.parametrize(
+    ("level", "ids"), [(KillLevel.CANCEL_OPEN, ["O-manual"]), (KillLevel.FLATTEN, ["O-manual"])]
+)
+def test_an_instrument_s_kill_is_about_nothing_else(level: KillLevel, ids: list[str]) -> None:
+    """ETH: its buy goes; of BTC neither the entry nor the stop nor the position is touched."""
+    plan = plan_kill(world(), level, "drill", ETH)
+
+    assert plan.steps[0] == SetTradingState(
+        level=level, reason="drill", before=KillLevel.NONE, symbol=ETH
+    )
+    assert cancelled(plan) == ids
+    assert PlaceOrder not in kinds(plan)
+
+
+def test_an_instrument_is_sold_out_for_itself() -> None:
+    """Its own stop goes, and what zoe manages of it; whatever is open elsewhere stays."""
+    plan = plan_kill(world(), KillLevel.FLATTEN, "drill", BTC)
+
+    assert cancelled(plan) == ["O-entry", "O-stop"]
+    assert [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)] == [BTC]
+
+
+def test_an_instrument_is_re_armed_by_its_own_list() -> None:
+    """A missing stop of another one does not keep it, and the account's level is not its own."""
+    halted = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
+    armed = TradingState(level=KillLevel.NONE, reason="", changed_at=None)
+    naked = world(
+        trading_state=replace(armed, stopped=((ETH, halted), (BTC, halted))), open_orders=()
+    )
+    wanted = SetTradingState(
+        level=KillLevel.NONE, reason="fixed", before=KillLevel.FLATTEN, symbol=ETH
+    )
+
+    assert plan_resume(naked, "fixed", symbol=ETH).steps == (wanted,)
+    assert plan_resume(naked, "fixed", symbol=BTC).is_empty
+    assert plan_resume(naked, "fixed").steps == ()
+
+
 def test_what_was_stopped_needs_no_second_plan() -> None:
     """Idempotent: latched, cancelled, sold, nothing left to do."""
     state = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)

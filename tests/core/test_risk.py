@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -50,7 +51,7 @@ from zoe_tools.domain.order import (
 from zoe_tools.domain.plan import AdoptPosition, AmendOrder, CancelOrder, SetTradingState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Snapshot
-from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
 
 HALTED = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="drill", changed_at=NOON)
 POSITIONS = tuple(
@@ -292,6 +293,18 @@ def test_defect_12_only_resume_lowers_a_level() -> None:
     assert [each.code for each in veto(plan_with(lower), snapshot)] == ["DE_ESCALATION"]
     assert veto(plan_with(higher), snapshot) == ()
     assert veto(plan_with(lower, command="resume"), snapshot) == ()
+
+
+def test_a_stopped_instrument_takes_no_new_risk_and_no_other_is_concerned() -> None:
+    """Its level falls by `zoe resume` of it alone; the account's is another."""
+    state = replace(ARMED, stopped=((BTC, HALTED),))
+    snapshot = snapshot_with(trading_state=state)
+    lower = SetTradingState(level=KillLevel.NONE, reason="r", symbol=BTC)
+    other = SetTradingState(level=KillLevel.PAUSE_ENTRIES, reason="r")
+
+    assert codes(snapshot, make_request()) == ["HALTED"]
+    assert "HALTED" not in codes(snapshot, make_request(symbol=ETH))
+    assert [each.code for each in veto(plan_with(lower, other), snapshot)] == ["DE_ESCALATION"]
 
 
 NO_REDUCTIONS = [

@@ -424,6 +424,46 @@ def test_defect_11_the_kill_switch_of_the_runbooks_stops_entries(tmp_path: Path)
     run_loop(tmp_path, story)
 
 
+def test_an_instrument_s_kill_stops_it_and_no_other(tmp_path: Path) -> None:
+    """ETH: no entry, its working one is cancelled, its position sold. BTC is entered as ever."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(ETH)
+        held = rig.venue.totals["ETH"]
+        halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
+        await rig.read(lambda tx: tx.set_trading_state(halted, ETH))
+        await rig.pass_time(1)
+        assert rig.venue.totals["ETH"] == held > 0
+        assert sides(rig.resting(Side.SELL)) == [("sell", "stop-loss")]
+
+        harder = replace(halted, level=KillLevel.FLATTEN)
+        await rig.read(lambda tx: tx.set_trading_state(harder, ETH))
+        rig.quote(ETH)
+        await rig.pass_time(10)
+        assert rig.venue.totals["ETH"] == 0
+        await rig.enter(ETH)
+        assert rig.venue.totals["ETH"] == 0
+        await rig.enter(BTC)
+        assert rig.venue.totals["BTC"] > 0
+
+    run_loop(tmp_path, story)
+
+
+def test_a_stopped_instrument_s_working_entry_is_cancelled(tmp_path: Path) -> None:
+    """That of another one works on."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.strategy.wanted[BTC] = rig.strategy.wanted[ETH] = "enter"
+        await rig.close_candle(BTC, ETH, runs_away=True)
+        assert {each.symbol for each in rig.resting(Side.BUY)} == {BTC, ETH}
+        halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
+        await rig.read(lambda tx: tx.set_trading_state(halted, ETH))
+        await rig.pass_time(2)
+        assert {each.symbol for each in rig.resting(Side.BUY)} == {BTC}
+
+    run_loop(tmp_path, story)
+
+
 @pytest.mark.parametrize("fault", ["lost answer", "lost request"])
 def test_defect_1_an_unanswered_entry_is_not_sent_again(tmp_path: Path, fault: str) -> None:
     """One request, whatever becomes of it; new risk waits until the records prove what it was."""

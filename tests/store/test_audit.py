@@ -14,11 +14,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from audit_rig import filled, killed, opened, owner_of, report_on, trade, write_days
-from builders import LIVE, NOON, PAPER, make_intent, make_position
+from builders import BTC, LIVE, NOON, PAPER, make_intent, make_position
 from zoe_tools.core.audit_verify import Flaw
 from zoe_tools.domain.audit import NOTHING_BEFORE, AuditKind, AuditRow, row_hash
 from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.store.audit import SIGN_EVERY_ROWS
 from zoe_tools.store.database import engine_for
@@ -482,6 +482,23 @@ def test_books_that_somebody_corrected_are_not_those_of_the_log(
     (found,) = report_on(url, home).findings
 
     assert (found.flaw, found.seq) == (Flaw.BOOKS_DIFFER, seq)
+
+
+def test_an_instrument_that_was_re_armed_by_hand_is_not_what_the_log_told(
+    url: str, home: AuditHome
+) -> None:
+    """The log names the instrument, and the level that was latched."""
+    write_days(url, home.signer(), 1)
+    stopped = TradingState(level=KillLevel.REDUCE_ONLY, reason="r", changed_at=NOON)
+    with closing(opened(url, home.signer())) as store, store.transaction() as books:
+        books.set_trading_state(stopped, BTC)
+    assert report_on(url, home).findings == ()
+    with owner_of(url) as connection:
+        sql("UPDATE instrument_states SET level = 'none' WHERE @ours")(connection)
+    (found,) = report_on(url, home).findings
+
+    assert found.flaw is Flaw.BOOKS_DIFFER
+    assert "BTC/USD is at none in the books" in found.message
 
 
 def test_a_key_of_ones_own_vouches_for_nothing(url: str, home: AuditHome, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from sqlalchemy import Connection, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 from builders import (
+    BTC,
+    ETH,
     LIVE,
     NOON,
     PAPER,
@@ -217,6 +219,23 @@ def test_the_trading_state_is_latched(url: str, store: Store) -> None:
         prompt.execute(text("UPDATE trading_states SET level = 'flaten'"))
     with store.transaction() as transaction:
         assert transaction.trading_state().level is KillLevel.REDUCE_ONLY
+
+
+def test_an_instrument_is_stopped_for_itself(url: str, store: Store) -> None:
+    """Beside the account's state, and latched as that is; what was re-armed is not told of."""
+    with store.transaction() as transaction:
+        transaction.set_trading_state(HALTED, BTC)
+        transaction.set_trading_state(HALTED, ETH)
+        state = transaction.trading_state()
+        assert (state.may_enter, state.of(BTC), state.in_force(ETH)) == (True, HALTED, HALTED)
+        transaction.set_trading_state(replace(HALTED, level=KillLevel.NONE), ETH)
+        assert transaction.trading_state().stopped == ((BTC, HALTED),)
+    with somebody_else(url) as prompt:
+        prompt.execute(
+            text("UPDATE instrument_states SET level = 'flaten' WHERE symbol = 'ETH/USD'")
+        )
+    with store.transaction() as transaction:
+        assert transaction.trading_state().of(ETH).level is KillLevel.REDUCE_ONLY
 
 
 # --- what an operator's tools see ------------------------------------------------------------

@@ -23,6 +23,7 @@ from zoe_tools.commands.planning import (
 )
 from zoe_tools.config import Settings
 from zoe_tools.core.kill import plan_kill, plan_latch
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
@@ -31,6 +32,7 @@ from zoe_tools.errors import (
     ConsentMissing,
     PlanError,
     StoreError,
+    VenueError,
     ZoeError,
 )
 from zoe_tools.gate.consent import CONSENT_LINE
@@ -41,6 +43,7 @@ from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gate.stopping import KILL_NEEDS, Stopper
 from zoe_tools.gather import gather_store
 from zoe_tools.ports import Urgency
+from zoe_tools.render.emergency import show_emergency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.rehearsal import show_rehearsal
@@ -54,6 +57,7 @@ from zoe_tools.runtime.known_accounts import (
 )
 from zoe_tools.runtime.paper_process import is_paper_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+from zoe_tools.store.store import Transaction
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
@@ -69,31 +73,45 @@ class Order:
     reason: str
     execute: bool
     kept: Keeping = NOT_KEPT
+    instrument: str = ""
+    """As it was typed; empty is the whole account."""
+
+
+_Level = Annotated[
+    str,
+    typer.Option(
+        "--level", metavar="LEVEL", help="pause-entries, cancel-open, reduce-only or flatten."
+    ),
+]
+_Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+_Instrument = Annotated[
+    str,
+    typer.Option(
+        "--instrument",
+        metavar="NAME",
+        help="Stop this instrument of one account, and no other.",
+        show_default=False,
+    ),
+]
+_Execute = Annotated[
+    bool, typer.Option("--execute", help="Really stop; without it nothing is stopped.")
+]
+_Rehearse = Annotated[
+    bool,
+    typer.Option(
+        "--rehearse", help="Instead, flatten a throw-away paper exchange, and say how long."
+    ),
+]
 
 
 def kill(
     ctx: typer.Context,
     *,
-    level: Annotated[
-        str,
-        typer.Option(
-            "--level",
-            metavar="LEVEL",
-            help="pause-entries, cancel-open, reduce-only or flatten.",
-        ),
-    ] = "cancel-open",
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
-    ] = "ordered by the operator",
-    execute: Annotated[
-        bool, typer.Option("--execute", help="Really stop; without it nothing is stopped.")
-    ] = False,
-    rehearse: Annotated[
-        bool,
-        typer.Option(
-            "--rehearse", help="Instead, flatten a throw-away paper exchange, and say how long."
-        ),
-    ] = False,
+    level: _Level = "cancel-open",
+    reason: _Reason = "ordered by the operator",
+    instrument: _Instrument = "",
+    execute: _Execute = False,
+    rehearse: _Rehearse = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
     force: ForceOption = False,
@@ -106,6 +124,7 @@ def kill(
     Examples:
       zoe kill
       zoe kill --execute
+      zoe kill --instrument BTC/USD --level flatten --execute
       zoe kill --rehearse
       zoe --account live kill --level flatten --reason "strange fills" --execute
     """
@@ -113,7 +132,9 @@ def kill(
     if rehearse:
         return _rehearse(invocation, is_meant=execute or bool(out))
     kept = keeping(out, valid_for, force=force, execute=execute)
-    order = Order(level=_level(level), reason=reason, execute=execute, kept=kept)
+    order = Order(
+        level=_level(level), reason=reason, execute=execute, kept=kept, instrument=instrument
+    )
     named = invocation.named_settings()
     try:
         known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
@@ -125,7 +146,7 @@ def kill(
                 urgency=Urgency.PROTECTION,
             )
         if known:
-            _demand_one(kept)
+            _demand_one(order)
             return _kill_all(invocation, named[0], known, order)
     except StoreError as error:
         invocation.printer().warn(f"The store is gone, no loop can be told: {error.message}")
@@ -155,16 +176,22 @@ def planner(context: Context, arguments: Arguments) -> Regather:
         ConfigError: there is no such level.
     """
     level = _level(value_of(arguments, "level"))
+    symbol = Symbol(value_of(arguments, "instrument")) or None
 
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(KILL_NEEDS)
-        return snapshot, plan_kill(snapshot, level, value_of(arguments, "reason"))
+        return snapshot, plan_kill(snapshot, level, value_of(arguments, "reason"), symbol)
 
     return with_arguments(look, arguments)
 
 
-def _demand_one(kept: Keeping) -> None:
-    if kept.path is not None:
+def _demand_one(order: Order) -> None:
+    if order.instrument:
+        raise ConfigError(
+            "--instrument stops one account's, and several are known here.",
+            hint="Name it with --account, or leave --instrument out to stop all of them.",
+        )
+    if order.kept.path is not None:
         raise ConfigError(
             "A plan is saved for one account whose venue can be asked.",
             hint="Name it with --account; `zoe kill --execute` stops all of them without a plan.",
@@ -203,7 +230,8 @@ async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
 
 
 def _line(order: Order) -> str:
-    return f"zoe kill --level {order.level.label} --execute"
+    scope = f"--instrument {order.instrument} " if order.instrument else ""
+    return f"zoe kill {scope}--level {order.level.label} --execute"
 
 
 async def _kill_account(
@@ -216,8 +244,10 @@ async def _kill_account(
         VenueError: a dry run could not look.
     """
     gate = open_gate(context, approver=approver, command="kill", environ=invocation.environ)
+    symbol = await _symbol_of(context, order, invocation.printer())
     if not order.execute:
-        arguments = (("level", order.level.label), ("reason", order.reason))
+        scope = () if symbol is None else (("instrument", symbol),)
+        arguments = (("level", order.level.label), ("reason", order.reason), *scope)
         snapshot, plan = await planner(context, arguments)()
         plan = order.kept.lasting(plan)
         return await gate.carry_out(plan, snapshot=snapshot, execute=False)
@@ -235,6 +265,7 @@ async def _kill_account(
         policy=context.policy,
         look=lambda: context.look(KILL_NEEDS),
         tell=invocation.printer().line,
+        symbol=symbol,
     ).stop(allowed, order.reason)
     if needs_consent:
         raise ConsentMissing(
@@ -245,6 +276,29 @@ async def _kill_account(
     if stopped.receipt.is_verified is False:
         invocation.printer().warn(f"{context.account.title}: {_unproved(stopped.silence)}")
     return stopped.receipt
+
+
+async def _symbol_of(context: Context, order: Order, printer: Printer) -> Symbol | None:
+    """The instrument by its one name; the venue is asked where the books do not know it.
+
+    Raises:
+        UnknownInstrument: the venue has none of that name.
+    """
+    if not order.instrument:
+        return None
+    told = Symbol(order.instrument.upper())
+    if context.opened_store is not None and await context.store.run(lambda tx: _is_known(tx, told)):
+        return told
+    try:
+        return (await context.venue.catalogue()).resolve(order.instrument).symbol
+    except VenueError as error:
+        printer.warn(f"{error.message} {told} is taken as it was typed, and could not be checked.")
+        return told
+
+
+def _is_known(transaction: Transaction, symbol: Symbol) -> bool:
+    held = {each.symbol for each in transaction.positions(active_only=True)}
+    return symbol in held | {each.symbol for each in transaction.orders(open_only=True)}
 
 
 def _unproved(silence: str) -> str:
@@ -409,32 +463,16 @@ async def _cancel_blindly(
     printer.account(context.account)
     if not order.execute:
         return _STORE_GONE, {}
+    symbol = await _symbol_of(context, order, printer)
     result = await EmergencyKill(
         venue=context.venue,
         clock=context.clock,
         author=author_of(context, command="kill", environ=invocation.environ),
         policy=context.policy,
         journal=emergency_journal(context),
+        symbol=symbol,
     ).carry_out(_without_sales(order.level), order.reason)
-    for each in result.cancelled:
-        printer.line(f"cancelled {each.venue_order_id} ({each.symbol})")
-    printer.line(
-        "The level and the cancels are in the emergency journal: the next command books them."
-        if result.is_journaled
-        else "Nothing of it could be journaled: run the same command once the store is back."
-    )
-    is_proved = result.still_open == ()
-    printer.line(
-        "No order that could add risk is open."
-        if is_proved
-        else "Orders that could add risk may still be open: look at the venue."
-    )
-    code = strongest({_STORE_GONE} if is_proved else {_STORE_GONE, _UNPROVED})
-    return code, {
-        "cancelled": result.cancelled,
-        "still_open": result.still_open,
-        "is_journaled": result.is_journaled,
-    }
+    return show_emergency(printer, result)
 
 
 def _without_sales(level: KillLevel) -> KillLevel:

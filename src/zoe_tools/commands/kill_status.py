@@ -14,7 +14,8 @@ from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
 def kill_status(ctx: typer.Context) -> int:
     """Show whether trading is stopped, at which level, why and since when.
 
-    Of every account known here, unless --account names one.
+    Of every account known here, unless --account names one, and of each of their instruments that
+    is stopped for itself.
 
     Examples:
       zoe kill status
@@ -62,6 +63,16 @@ def _show(invocation: Invocation, state: TradingState) -> None:
             ("new risk", "allowed" if state.may_enter else "stopped"),
         ),
     )
+    for name, each in state.stopped:
+        invocation.printer().report(
+            name,
+            (
+                ("level", each.level.label),
+                ("reason", each.reason or "-"),
+                ("since", each.changed_at),
+                ("by", each.changed_by or "-"),
+            ),
+        )
 
 
 def _told(state: TradingState) -> dict[str, object]:
@@ -71,4 +82,14 @@ def _told(state: TradingState) -> dict[str, object]:
         "since": state.changed_at,
         "by": state.changed_by,
         "may_enter": state.may_enter,
+        "instruments": [
+            {
+                "symbol": name,
+                "level": each.level.label,
+                "reason": each.reason,
+                "since": each.changed_at,
+                "by": each.changed_by,
+            }
+            for name, each in state.stopped
+        ],
     }

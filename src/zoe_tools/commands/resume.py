@@ -18,6 +18,7 @@ from zoe_tools.commands.planning import (
 )
 from zoe_tools.core.kill import plan_resume
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -39,6 +40,15 @@ def resume(
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "ordered by the operator",
+    instrument: Annotated[
+        str,
+        typer.Option(
+            "--instrument",
+            metavar="NAME",
+            help="Re-arm this instrument; the account stays as it is.",
+            show_default=False,
+        ),
+    ] = "",
     execute: Annotated[bool, typer.Option("--execute", help="Really re-arm.")] = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
@@ -46,7 +56,8 @@ def resume(
 ) -> int:
     """Allow new risk again after a kill, if the checklist is clean.
 
-    Re-arms one account, and names the others that stay stopped.
+    Re-arms one account, and names what stays stopped: other accounts, and its instruments that
+    were stopped for themselves. Those are re-armed one by one, with --instrument.
 
     The checklist: no intent of unknown outcome, every working order and every position's stop
     visible at the venue, balances not smaller than what is managed, the venue online.
@@ -54,12 +65,16 @@ def resume(
     Examples:
       zoe resume
       zoe resume --reason "cause found and fixed" --execute
+      zoe resume --instrument BTC/USD --execute
     """
     invocation: Invocation = ctx.obj
     kept = keeping(out, valid_for, force=force, execute=execute)
     settings = invocation.settings()
     code = run_with_context(
-        settings, lambda context: _resume(context, invocation, reason, execute=execute, kept=kept)
+        settings,
+        lambda context: _resume(
+            context, invocation, reason, instrument=instrument, execute=execute, kept=kept
+        ),
     )
     _name_others(invocation, account_of(settings))
     return code
@@ -82,13 +97,15 @@ async def _state_of(context: Context) -> TradingState:
 
 
 def planner(context: Context, arguments: Arguments = ()) -> Regather:
-    """How this command looks and plans; `reason` is for the record."""
+    """How this command looks and plans; `reason` is for the record, an `instrument` by its name."""
 
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(_NEEDS)
         gate = None if context.wires is None else context.wires.rest.breaker
         breaker = None if gate is None else await gate.look()
-        return snapshot, plan_resume(snapshot, value_of(arguments, "reason"), breaker=breaker)
+        reason, symbol = value_of(arguments, "reason"), value_of(arguments, "instrument")
+        plan = plan_resume(snapshot, reason, breaker=breaker, symbol=Symbol(symbol) or None)
+        return snapshot, plan
 
     return with_arguments(look, arguments)
 
@@ -98,23 +115,49 @@ async def _resume(
     invocation: Invocation,
     reason: str,
     *,
+    instrument: str = "",
     execute: bool,
     kept: Keeping = NOT_KEPT,
 ) -> int:
-    look = planner(context, (("reason", reason),))
+    stopped = await _stopped(context)
+    symbol = await _symbol_of(context, instrument, stopped)
+    look = planner(context, (("reason", reason), *((("instrument", symbol),) if symbol else ())))
     invocation.printer().account(context.account)
-    line = kept.invitation("zoe resume --execute")
+    scope = f" --instrument {symbol}" if symbol else ""
+    line = kept.invitation(f"zoe resume{scope} --execute")
     approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
     if execute:
         await gate.recover()
     snapshot, plan = await look()
-    is_stopped = snapshot.trading_state.level is not KillLevel.NONE
-    if is_stopped and plan.is_empty:
+    state = snapshot.trading_state.of(symbol)
+    if state.level is not KillLevel.NONE and plan.is_empty:
+        where = "Trading" if symbol is None else f"Trading in {symbol}"
         raise PlanRefused(
-            f"Trading stays at {snapshot.trading_state.level.label}: " + " ".join(plan.notes),
+            f"{where} stays at {state.level.label}: " + " ".join(plan.notes),
             hint="Clear the list, then run `zoe resume` again.",
         )
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    return approver.finish(receipt, saved=kept.keep(plan))
+    code = approver.finish(receipt, saved=kept.keep(plan))
+    for name, each in snapshot.trading_state.stopped:
+        if name != symbol:
+            invocation.printer().say(f"{name} stays at {each.level.label}.")
+    return code
+
+
+async def _stopped(context: Context) -> tuple[Symbol, ...]:
+    state = await context.store.run(effective_trading_state)
+    return tuple(name for name, _ in state.stopped)
+
+
+async def _symbol_of(
+    context: Context, instrument: str, stopped: tuple[Symbol, ...]
+) -> Symbol | None:
+    """What is stopped goes by the name it was stopped under, whatever the venue says of it now."""
+    if not instrument:
+        return None
+    told = Symbol(instrument.upper())
+    if told in stopped:
+        return told
+    return (await context.venue.catalogue()).resolve(instrument).symbol

@@ -103,6 +103,10 @@ def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
             "loop_mode": settings.loop_mode,
             "trading_state": screen.trading_state.level.label,
             "trading_reason": screen.trading_state.reason,
+            "stopped_instruments": [
+                {"symbol": name, "level": each.level.label, "reason": each.reason}
+                for name, each in screen.trading_state.stopped
+            ],
             "is_loop_running": _is_running(screen),
             "lease": screen.lease,
             "heartbeats": screen.heartbeats,
@@ -119,7 +123,8 @@ def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
 
 def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
     return [
-        ("trading", _trading(screen)),
+        ("trading", _trading(screen.trading_state, screen.now)),
+        *((name, _trading(each, screen.now)) for name, each in screen.trading_state.stopped),
         ("loop", _loop(settings, screen)),
         *_work(screen),
         ("positions", f"{len(screen.positions)} open"),
@@ -129,11 +134,10 @@ def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
     ]
 
 
-def _trading(screen: _Screen) -> str:
-    state = screen.trading_state
+def _trading(state: TradingState, now: datetime) -> str:
     if state.may_enter:
         return "armed"
-    since = f", {age(state.changed_at, screen.now)} ago" if state.changed_at else ""
+    since = f", {age(state.changed_at, now)} ago" if state.changed_at else ""
     why = f": {state.reason}" if state.reason else ""
     return f"HALTED at {state.level.label}{why}{since}"
 

@@ -31,6 +31,7 @@ class LastTold:
     statements: dict[str, tuple[int, tuple[object, ...]]] = field(default_factory=dict)
     targets: dict[str, tuple[int, str]] = field(default_factory=dict)
     level: tuple[int, str] | None = None
+    stopped: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def hear(self, row: AuditRow) -> None:
         """Remember what this row tells, if it is of a kind that the books hold too."""
@@ -58,9 +59,16 @@ class LastTold:
                     levels = str(facts.get("levels", ""))
                     self.targets[str(facts["position_id"])] = (row.seq, levels)
                 case _:
-                    self.level = (row.seq, str(facts["level"]))
+                    self._hear_level(row.seq, facts)
         except (json.JSONDecodeError, KeyError, InvalidOperation):
             return  # a row that was changed: its hash has said so
+
+    def _hear_level(self, seq: int, facts: Mapping[str, object]) -> None:
+        symbol, level = facts.get("symbol"), str(facts["level"])
+        if symbol is None:
+            self.level = (seq, level)
+        else:
+            self.stopped[str(symbol)] = (seq, level)
 
 
 def _position(facts: Mapping[str, object]) -> PositionTold:
@@ -91,6 +99,7 @@ _HEARD = frozenset(
         AuditKind.STATEMENT.value,
         AuditKind.TARGETS.value,
         AuditKind.TRADING_STATE.value,
+        AuditKind.INSTRUMENT_STATE.value,
     }
 )
 
@@ -115,6 +124,10 @@ def differences(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:
     if told.level is not None and books.level != told.level[1]:
         seq, level = told.level
         yield seq, f"trading is at {books.level or 'nothing'} in the books; row {seq} says {level}"
+    for symbol, (seq, level) in told.stopped.items():
+        now = books.stopped.get(symbol, "nothing")
+        if now != level:
+            yield seq, f"{symbol} is at {now} in the books; row {seq} says {level}"
 
 
 def _appended(told: LastTold, books: BooksState) -> Iterator[tuple[int, str]]:

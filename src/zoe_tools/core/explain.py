@@ -291,7 +291,11 @@ def _targets(facts: Facts) -> tuple[str, str]:
 def _trading_state(facts: Facts) -> tuple[str, str]:
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     level = _text(facts, "level")
-    return f"Trading was set to {level}{reason}.", f"by {_text(facts, 'by') or 'nobody named'}"
+    where = f" in {facts['symbol']}" if facts.get("symbol") else ""
+    return (
+        f"Trading{where} was set to {level}{reason}.",
+        f"by {_text(facts, 'by') or 'nobody named'}",
+    )
 
 
 def _by(facts: Facts) -> str:
@@ -326,6 +330,7 @@ _TELLERS: dict[str, Callable[[Facts], tuple[str, str]]] = {
     AuditKind.FILL.value: _fill,
     AuditKind.POSITION.value: _position,
     AuditKind.TRADING_STATE.value: _trading_state,
+    AuditKind.INSTRUMENT_STATE.value: _trading_state,
     AuditKind.CONFIG.value: _config,
     AuditKind.STATEMENT.value: _statement,
     AuditKind.TARGETS.value: _targets,

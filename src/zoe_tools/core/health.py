@@ -116,6 +116,8 @@ def _findings(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Ite
     state = facts.trading_state
     if not state.may_enter:
         yield f"halted at {state.level.label}: {state.reason or '-'}"
+    for name, each in state.stopped:
+        yield f"{name} halted at {each.level.label}: {each.reason or '-'}"
     if facts.is_running:
         yield from _of_running(facts, details, ages)
     elif facts.is_wanted:

@@ -8,6 +8,7 @@ what is to be sold; it sells what zoe manages and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from zoe_tools.core.position_orders import place_exit
 from zoe_tools.core.sync_positions import shortages
 from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.breaker import Breaker
-from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.invariants import Measured
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
@@ -41,24 +42,38 @@ from zoe_tools.domain.trading_state import (
 )
 
 
-def plan_latch(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
-    """The first part: latch the level. Needs nothing of the venue; never lowers a level."""
-    current = snapshot.trading_state.level
+def plan_latch(
+    snapshot: Snapshot, level: KillLevel, reason: str, symbol: Symbol | None = None
+) -> Plan:
+    """The first part: latch the level. Needs nothing of the venue; never lowers a level.
+
+    With a `symbol` that instrument's alone, whatever the account's is.
+    """
+    state = snapshot.trading_state.of(symbol)
+    current = state.level
     # What only the row in the table demands is not latched: it goes when the row goes.
-    is_latched = snapshot.trading_state.changed_by != CONFIG_SWITCH
+    is_latched = state.changed_by != CONFIG_SWITCH
     if level > current or (level is current and not is_latched):
-        return _plan(snapshot, (SetTradingState(level=level, reason=reason, before=current),), ())
-    note = f"Trading is already at {current.label}."
+        step = SetTradingState(level=level, reason=reason, before=current, symbol=symbol)
+        return _plan(snapshot, (step,), ())
+    where = "Trading" if symbol is None else f"Trading in {symbol}"
+    note = f"{where} is already at {current.label}."
     return _plan(snapshot, (), (note,) if level < current else ())
 
 
-def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
+def plan_kill(
+    snapshot: Snapshot, level: KillLevel, reason: str, symbol: Symbol | None = None
+) -> Plan:
     """All of it: latch, cancel, and when flattening sell. Empty once the world is so.
+
+    With a `symbol` all of it is about that instrument, and nothing about any other.
 
     Raises:
         VenueUnavailable: the open orders, or for flattening the instruments, are missing.
     """
-    latch = plan_latch(snapshot, level, reason)
+    latch = plan_latch(snapshot, level, reason, symbol)
+    if symbol is not None:
+        snapshot = _narrowed(snapshot, symbol)
     steps: list[Step] = list(latch.steps)
     notes: list[str] = list(latch.notes)
     if level >= KillLevel.CANCEL_OPEN:
@@ -73,16 +88,27 @@ def plan_kill(snapshot: Snapshot, level: KillLevel, reason: str) -> Plan:
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
-def plan_resume(snapshot: Snapshot, reason: str, *, breaker: Breaker | None = None) -> Plan:
+def plan_resume(
+    snapshot: Snapshot,
+    reason: str,
+    *,
+    breaker: Breaker | None = None,
+    symbol: Symbol | None = None,
+) -> Plan:
     """Re-arm, if the checklist is clean; else a plan without steps whose notes say what is not.
 
-    `breaker`: that of the account's key, where calls pass one.
+    `breaker`: that of the account's key, where calls pass one. With a `symbol` that instrument
+    alone is re-armed, and the checklist is about it; the account's own state stays.
     """
-    level = snapshot.trading_state.level
-    blockers = (*resume_blockers(snapshot), *_cause_blockers(snapshot, breaker))
+    state = snapshot.trading_state.of(symbol)
+    narrowed = snapshot if symbol is None else _narrowed(snapshot, symbol)
+    seen = replace(narrowed, trading_state=state)
+    blockers = (*resume_blockers(seen), *_cause_blockers(seen, breaker))
     steps: tuple[Step, ...] = ()
-    if level is not KillLevel.NONE and not blockers:
-        steps = (SetTradingState(level=KillLevel.NONE, reason=reason, before=level),)
+    if state.level is not KillLevel.NONE and not blockers:
+        steps = (
+            SetTradingState(level=KillLevel.NONE, reason=reason, before=state.level, symbol=symbol),
+        )
     return _plan(snapshot, steps, blockers, command="resume")
 
 
@@ -169,9 +195,30 @@ def _protection_gaps(snapshot: Snapshot) -> Iterator[str]:
             yield f"{position.symbol} has no stop at the venue: run `zoe recover-sl`."
 
 
-def remaining_risk(open_orders: tuple[VenueOrder, ...]) -> tuple[VenueOrder, ...]:
-    """The open orders that could still add risk."""
-    return tuple(each for each in open_orders if each.side is Side.BUY)
+def remaining_risk(
+    open_orders: tuple[VenueOrder, ...], symbol: Symbol | None = None
+) -> tuple[VenueOrder, ...]:
+    """The open orders that could still add risk; with a `symbol` those of that instrument."""
+    return tuple(
+        each for each in open_orders if each.side is Side.BUY and symbol in (None, each.symbol)
+    )
+
+
+def _narrowed(snapshot: Snapshot, symbol: Symbol) -> Snapshot:
+    """The same with nothing in it that is about another instrument; balances are about all."""
+    open_orders = snapshot.open_orders
+    if not isinstance(open_orders, Missing):
+        own = tuple(each for each in open_orders.value if each.symbol == symbol)
+        open_orders = replace(open_orders, value=own)
+    return replace(
+        snapshot,
+        open_orders=open_orders,
+        positions=tuple(each for each in snapshot.positions if each.symbol == symbol),
+        orders=tuple(each for each in snapshot.orders if each.symbol == symbol),
+        unresolved_intents=tuple(
+            each for each in snapshot.unresolved_intents if each.symbol == symbol
+        ),
+    )
 
 
 def _plan(

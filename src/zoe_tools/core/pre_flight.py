@@ -406,6 +406,11 @@ def _trading(facts: PreFlightFacts) -> Iterator[Check]:
         yield _failed(group, "kill state", told, "Find out why, then run `zoe resume`.")
     else:
         yield _passed(group, "kill state", "armed")
+    if state.stopped:
+        told = ", ".join(f"{name} at {each.level.label}" for name, each in state.stopped)
+        yield _warned(
+            group, "instruments", f"stopped: {told}", "`zoe resume --instrument NAME` re-arms one."
+        )
     if store.unresolved_intents:
         yield _failed(
             group,

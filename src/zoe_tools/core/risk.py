@@ -122,7 +122,7 @@ def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: Running) -> Foun
                 return wrong
             return _first(_amend_checks(step, snapshot, running))
         case SetTradingState(level=level):
-            if level < snapshot.trading_state.level and plan.command != "resume":
+            if level < snapshot.trading_state.of(step.symbol).level and plan.command != "resume":
                 return ("DE_ESCALATION", "Only `zoe resume` lowers the kill level.")
             return None
         case _:
@@ -190,9 +190,10 @@ def _entry_checks(step: PlaceOrder, snapshot: Snapshot, running: Running) -> Ite
 
 
 def _state_checks(symbol: Symbol, snapshot: Snapshot) -> Iterator[Found | None]:
-    state = snapshot.trading_state
+    state = snapshot.trading_state.in_force(symbol)
     if not state.may_enter:
-        yield ("HALTED", f"Trading is at {state.level.label}: {state.reason or 'no reason given'}.")
+        where = "Trading" if state is snapshot.trading_state else f"Trading in {symbol}"
+        yield ("HALTED", f"{where} is at {state.level.label}: {state.reason or 'no reason given'}.")
     yield reconciliation_check(symbol, snapshot)
     yield refusals_check(symbol, snapshot)
     for held, reason in snapshot.held_back:

@@ -139,7 +139,7 @@ def _tend(world: World, position: Position) -> Iterator[Step]:
     exits = [order for order in working if leaves(order)]
     is_left = (
         position.position_id in world.exiting
-        or world.snapshot.trading_state.level is KillLevel.FLATTEN
+        or world.snapshot.trading_state.in_force(position.symbol).level is KillLevel.FLATTEN
         or (not exits and _is_stopped(world, position, instrument, working))
     )
     held = world.held(position, instrument, working)
@@ -166,7 +166,7 @@ def _is_urgent(world: World, held: Held, why: str) -> bool:
         is_through_its_stop
         or why not in (LEAVING, "")
         or position.position_id in world.urgent
-        or world.snapshot.trading_state.level is KillLevel.FLATTEN
+        or world.snapshot.trading_state.in_force(position.symbol).level is KillLevel.FLATTEN
     )
 
 

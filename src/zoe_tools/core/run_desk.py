@@ -33,6 +33,7 @@ from zoe_tools.domain.order import OrderPurpose, OrderStatus
 from zoe_tools.domain.plan import CancelOrder, EndGroup, PlaceOrder, Step
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot
+from zoe_tools.domain.trading_state import KillLevel
 
 _CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
 """Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
@@ -77,8 +78,10 @@ class Floor:
         )
 
     def is_closed(self, symbol: Symbol) -> bool:
-        """Whether no entry is to work there: by the venue's word, or in safe mode."""
+        """Whether no entry is to work there: by the venue's word, in safe mode, or by a kill."""
         if any(symbol == held for held, _ in self.snapshot.held_back):
+            return True
+        if self.snapshot.trading_state.of(symbol).level >= KillLevel.CANCEL_OPEN:
             return True
         instrument = self.catalogue.find(symbol)
         return instrument is not None and instrument.status in _CLOSED_TO_ENTRIES

@@ -41,6 +41,7 @@ class AuditKind(StrEnum):
     FILL = "fill"
     POSITION = "position"
     TRADING_STATE = "trading state"
+    INSTRUMENT_STATE = "instrument state"
     CONFIG = "config"
     LEDGER = "ledger"
     STATEMENT = "statement"
@@ -169,7 +170,7 @@ class BooksState:
     An intent's state and proof, an event's status; of a fill quantity, price, cost and fee; of a
     position status, quantity and prices; the level; the digest of each slice of the ledger; what a
     person stated, an adjustment or a cost, in the values of `STATED`; the targets of each position,
-    as `levels_text` spells them.
+    as `levels_text` spells them; the level of each instrument that was ever stopped for itself.
     """
 
     intents: Mapping[str, tuple[str, str]]
@@ -180,6 +181,7 @@ class BooksState:
     ledger: Mapping[str, str] = field(default_factory=dict)
     statements: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
+    stopped: Mapping[str, str] = field(default_factory=dict)
 
 
 STATED = ("asset", "quantity", "price", "currency", "position_id", "author", "reason")

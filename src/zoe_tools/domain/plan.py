@@ -275,11 +275,15 @@ class WriteCandles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTradingState:
-    """Latch a kill level, or re-arm; `before` is the level there is, where that is known."""
+    """Latch a kill level, or re-arm; `before` is the level there is, where that is known.
+
+    Of the whole account, or of one instrument alone.
+    """
 
     level: KillLevel
     reason: str
     before: KillLevel | None = None
+    symbol: Symbol | None = None
     preconditions: tuple[Precondition, ...] = ()
 
 

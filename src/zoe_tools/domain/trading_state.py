@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from zoe_tools.domain.identifiers import Symbol
+
 
 class KillLevel(IntEnum):
     """How hard trading is stopped; each level includes those below it."""
@@ -61,17 +63,32 @@ class KillReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingState:
-    """The latched state of one account."""
+    """The latched state of one account, or of one of its instruments.
+
+    `stopped` holds the account's instruments that are stopped for themselves, by name.
+    """
 
     level: KillLevel
     reason: str
     changed_at: datetime | None
     changed_by: str = ""
+    stopped: tuple[tuple[Symbol, TradingState], ...] = ()
 
     @property
     def may_enter(self) -> bool:
-        """Whether new risk may be taken."""
+        """Whether new risk may be taken, but for the instruments that are `stopped`."""
         return self.level is KillLevel.NONE
+
+    def of(self, symbol: Symbol | None) -> TradingState:
+        """What is latched of the instrument alone; of the account without a symbol."""
+        if symbol is None:
+            return self
+        return next((state for name, state in self.stopped if name == symbol), ARMED)
+
+    def in_force(self, symbol: Symbol) -> TradingState:
+        """What holds for the instrument: its own state, or the account's where that is harder."""
+        own = self.of(symbol)
+        return own if own.level > self.level else self
 
     @property
     def cause(self) -> KillReason:

@@ -93,6 +93,8 @@ class Books:
         """Write what is known here into an empty store, which stands in for the real one."""
         if self.trading_state.changed_at is not None:
             transaction.set_trading_state(self.trading_state)
+        for symbol, state in self.trading_state.stopped:
+            transaction.set_trading_state(state, symbol)
         for position in self._active:
             transaction.copy_position(position)
         for position_id in {each.position_id for each in self.targets}:

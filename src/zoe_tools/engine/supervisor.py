@@ -39,7 +39,7 @@ from zoe_tools.errors import (
     VenueUnavailable,
     ZoeError,
 )
-from zoe_tools.gate.kill_events import tell_kill
+from zoe_tools.gate.kill_events import tell_kills
 from zoe_tools.ports import Clock
 from zoe_tools.store.store import Transaction
 
@@ -329,13 +329,13 @@ async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
     """An operator's `kill`, or the runbooks' SQL, is noticed within a second."""
     while True:
-        before = loop.books.trading_state.level
+        before = loop.books.trading_state
         if await loop.books.refresh_trading_state(parts.clock.now()):
-            tell_kill(
+            tell_kills(
                 loop.books.trading_state,
                 before=before,
-                positions=len(loop.books.positions),
-                orders=len(loop.books.orders),
+                positions=loop.books.positions,
+                orders=loop.books.orders,
             )
             loop.wake()
         await _until_news(parts)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from zoe_tools.core.kill import remaining_risk
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import CancelOrder, Plan
@@ -50,7 +51,7 @@ class EmergencyResult:
 
 
 class EmergencyKill:
-    """Stops what could add risk on one account, without its store."""
+    """Stops what could add risk on one account, or one instrument of it, without its store."""
 
     def __init__(
         self,
@@ -60,12 +61,14 @@ class EmergencyKill:
         author: Author,
         policy: Policy,
         journal: EmergencyJournal,
+        symbol: Symbol | None = None,
     ) -> None:
         self._venue = venue
         self._clock = clock
         self._author = author
         self._policy = policy
         self._journal = journal
+        self._symbol = symbol
         self._is_journaled = True
 
     async def carry_out(self, level: KillLevel, reason: str) -> EmergencyResult:
@@ -77,14 +80,14 @@ class EmergencyKill:
         by = self._author.operator or self._author.command
         with suppress(StoreError):
             self._journal.prepare()
-        self._note(lambda: self._journal.latch(level, reason, by=by, at=at))
+        self._note(lambda: self._journal.latch(level, reason, by=by, at=at, symbol=self._symbol))
         facts = {"level": level.label, "reason": reason}
         self._note(lambda: self._journal.order(self._author, facts, (), at=at))
         cancelled: dict[str, VenueOrder] = {}
         still_open: tuple[VenueOrder, ...] | None = None
         for _ in range(LOOKS):
             try:
-                still_open = remaining_risk(await self._venue.open_orders())
+                still_open = remaining_risk(await self._venue.open_orders(), self._symbol)
             except VenueError:
                 still_open = None
             if still_open == ():

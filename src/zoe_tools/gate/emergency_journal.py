@@ -15,7 +15,7 @@ import msgspec
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import instant
-from zoe_tools.domain.identifiers import AccountId, IntentId, VenueOrderId
+from zoe_tools.domain.identifiers import AccountId, IntentId, Symbol, VenueOrderId
 from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -72,6 +72,7 @@ class _Latched:
     reason: str
     by: str
     at: datetime
+    symbol: Symbol | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +202,18 @@ class EmergencyJournal:
         self._append(prolonged=_Prolonged(intent_id=intent_id, deadline=deadline))
         self._reflect(lambda tx: tx.extend_intent(intent_id, deadline))
 
-    def latch(self, level: KillLevel, reason: str, *, by: str, at: datetime) -> None:
-        """A kill level that the store shall know of once it is back."""
-        self._append(latched=_Latched(level=int(level), reason=reason, by=by, at=at))
+    def latch(
+        self,
+        level: KillLevel,
+        reason: str,
+        *,
+        by: str,
+        at: datetime,
+        symbol: Symbol | None = None,
+    ) -> None:
+        """A kill level that the store shall know of once it is back; of a `symbol` alone."""
+        told = _Latched(level=int(level), reason=reason, by=by, at=at, symbol=symbol)
+        self._append(latched=told)
 
     def order(
         self, author: Author, facts: Mapping[str, str], subjects: Sequence[str], *, at: datetime
@@ -354,7 +364,8 @@ def _order(transaction: Transaction, told: _Ordered) -> None:
 
 def _latch(transaction: Transaction, told: _Latched) -> None:
     level = KillLevel(told.level)
-    if level > transaction.trading_state().level:
+    if level > transaction.trading_state().of(told.symbol).level:
         transaction.set_trading_state(
-            TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by)
+            TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by),
+            told.symbol,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zoe_tools.core.kill import plan_latch
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import SetTradingState
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
@@ -31,14 +32,15 @@ async def latch_level(
     level: KillLevel,
     reason: str,
     author: Author,
+    symbol: Symbol | None = None,
 ) -> Snapshot:
-    """Raise the account to this level; returns its books as they were before.
+    """Raise the account, or one instrument of it, to this level; returns its books before that.
 
     Raises:
         StoreError: nothing is latched.
     """
     snapshot = await gather_store(store=store, clock=clock, account=account, policy=policy)
-    plan = sealed(plan_latch(snapshot, level, reason), snapshot)
+    plan = sealed(plan_latch(snapshot, level, reason, symbol), snapshot)
     steps = [step for step in plan.steps if isinstance(step, SetTradingState)]
     if steps:
         now = clock.now()
@@ -50,5 +52,5 @@ async def latch_level(
 
         await store.run(write)
         state = TradingState(level=level, reason=reason, changed_at=now, changed_by=by)
-        tell_kill_of(snapshot, state)
+        tell_kill_of(snapshot, state, symbol)
     return snapshot

@@ -277,8 +277,8 @@ def _subject(step: Step) -> tuple[str, ...]:
             found = _in_reconciliation(step)
         case WriteCandles(symbol=symbol, timeframe=timeframe):
             found = (symbol, timeframe.value)
-        case SetTradingState():
-            found = ()
+        case SetTradingState(symbol=scope):
+            found = () if scope is None else (scope,)
     return found
 
 

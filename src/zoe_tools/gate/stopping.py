@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from zoe_tools.core.kill import plan_kill, plan_latch
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import OutcomeState, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
@@ -50,6 +51,8 @@ class Stopped:
 class Stopper:
     """Stops the account of a gate; `tell` says that it is latched, before the venue is called.
 
+    With a `symbol` that instrument alone is stopped.
+
     A drill is no news: nobody is alarmed by one.
     """
 
@@ -60,6 +63,7 @@ class Stopper:
     policy: Policy
     look: Callable[[], Awaitable[Snapshot]]
     tell: Callable[[str], None]
+    symbol: Symbol | None = None
     is_drill: bool = False
 
     async def stop(self, level: KillLevel, reason: str) -> Stopped:
@@ -81,13 +85,15 @@ class Stopper:
         snapshot = await gather_store(
             store=self.store, clock=self.clock, account=self.account, policy=self.policy
         )
-        latch = plan_latch(snapshot, level, reason)
+        latch = plan_latch(snapshot, level, reason, self.symbol)
         receipt = await self.gate.carry_out(latch, snapshot=snapshot, execute=True)
         if self.gate.is_store_away or receipt.exit_code == StoreError.exit_code:
             raise StoreUnavailable("The level cannot be latched there.")
         if not self.is_drill:
-            tell_kill_of(snapshot, await self.store.run(effective_trading_state))
-        self.tell(f"Latched: {level.label}; no loop of this store enters. Now the venue.")
+            state = (await self.store.run(effective_trading_state)).of(self.symbol)
+            tell_kill_of(snapshot, state, self.symbol)
+        there = "" if self.symbol is None else f" {self.symbol}"
+        self.tell(f"Latched: {level.label}; no loop of this store enters{there}. Now the venue.")
         return receipt, snapshot
 
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
@@ -135,7 +141,7 @@ class Stopper:
         """What is left to do; a sentence when the venue could not be read."""
         try:
             snapshot = await self.look()
-            return snapshot, plan_kill(snapshot, level, reason)
+            return snapshot, plan_kill(snapshot, level, reason, self.symbol)
         except VenueError as error:
             return error.message
 

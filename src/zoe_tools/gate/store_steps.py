@@ -77,10 +77,10 @@ def apply_store_step(
             count = transaction.write_candles(candles, source)
             evidence = f"{count} candle rows changed"
         case SetTradingState(level=level, reason=reason):
-            transaction.set_trading_state(
-                TradingState(level=level, reason=reason, changed_at=now, changed_by=changed_by)
-            )
-            evidence = f"trading state is {level.label}"
+            state = TradingState(level=level, reason=reason, changed_at=now, changed_by=changed_by)
+            transaction.set_trading_state(state, step.symbol)
+            where = "" if step.symbol is None else f" of {step.symbol}"
+            evidence = f"trading state{where} is {level.label}"
     if missing:
         return StepOutcome(
             step=step, state=OutcomeState.SKIPPED, evidence=missing, code="PRECONDITION"

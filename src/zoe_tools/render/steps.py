@@ -159,7 +159,8 @@ def _in_the_store(
             sign = "+"
             what = f"write {len(step.candles)} {step.timeframe.value} candles of {step.symbol}"
         case SetTradingState(level=level):
-            what, title = f"set trading to {_level(level)}", "set trading"
+            title = "set trading" if step.symbol is None else f"set trading in {step.symbol}"
+            what = f"{title} to {_level(level)}"
             if step.before is not None:
                 changes = (f"{_level(step.before)} -> {_level(level)}",)
         case _:

@@ -13,6 +13,7 @@ from zoe_tools.store.record_tables import ADJUSTMENTS, COST_BASIS
 from zoe_tools.store.tables import (
     CRYPTO_FILLS,
     CRYPTO_POSITIONS,
+    INSTRUMENT_STATES,
     ORDER_EVENTS,
     ORDER_INTENTS,
     TRADING_STATES,
@@ -55,6 +56,12 @@ def books_state(connection: Connection, account_id: AccountId) -> BooksState:
         fills={row[0]: tuple(row[1:]) for row in fill_rows},
         positions={row[0]: (row[1], row[2], row[3], row[4]) for row in position_rows},
         level=level,
+        stopped={
+            each.symbol: each.level
+            for each in connection.execute(
+                select(INSTRUMENT_STATES).where(INSTRUMENT_STATES.c.account_id == account_id)
+            )
+        },
         ledger=slice_digests(connection, account_id),
         statements=dict(_statements(connection, account_id)),
         targets={

@@ -9,7 +9,7 @@ from datetime import datetime
 from zoe_tools.domain.audit import AuditKind, cost_name, levels_text
 from zoe_tools.domain.discrepancy import Adjustment
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import IntentId, PositionId
+from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, ProofKind
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.order import OrderPurpose
@@ -129,10 +129,14 @@ def targets(
     log.note(AuditKind.TARGETS, at, (position_id,), facts)
 
 
-def trading_state(log: Log, state: TradingState) -> None:
-    """A kill level was latched, or taken back."""
+def trading_state(log: Log, state: TradingState, symbol: Symbol | None) -> None:
+    """A kill level was latched, or taken back: the account's, or one instrument's."""
     facts = {"level": state.level.label, "reason": state.reason, "by": state.changed_by}
-    log.note(AuditKind.TRADING_STATE, state.changed_at, (), facts)
+    if symbol is None:
+        log.note(AuditKind.TRADING_STATE, state.changed_at, (), facts)
+    else:
+        told = {"symbol": symbol, **facts}
+        log.note(AuditKind.INSTRUMENT_STATE, state.changed_at, (symbol,), told)
 
 
 def config(

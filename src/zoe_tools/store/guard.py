@@ -20,6 +20,7 @@ from zoe_tools.store.tables import (
     CRYPTO_ORDERS,
     CRYPTO_POSITIONS,
     HEALTH_HEARTBEAT,
+    INSTRUMENT_STATES,
     METADATA,
     NAMED_VIEWS,
     TRADING_STATES,
@@ -39,6 +40,7 @@ WATCHED = (
     CRYPTO_POSITIONS,
     CRYPTO_RECONCILIATION_EVENTS,
     HEALTH_HEARTBEAT,
+    INSTRUMENT_STATES,
     TRADING_STATES,
 )
 """What a dashboard follows; rows reach only roles that row level security lets see them."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
-from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
 from zoe_tools.store.rows import upsert
-from zoe_tools.store.tables import CONFIG, TRADING_STATES
+from zoe_tools.store.tables import CONFIG, INSTRUMENT_STATES, TRADING_STATES
 
 KILL_SWITCH = "kill_switch"
 NOT_KILLED = "false"
@@ -18,6 +20,12 @@ NOT_KILLED = "false"
 _VALUE = select(CONFIG.c.value).where(CONFIG.c.key == bindparam("name"))
 _VALUES = select(CONFIG.c.key, CONFIG.c.value)
 _STATE = select(TRADING_STATES).where(TRADING_STATES.c.account_id == bindparam("owner"))
+_STOPPED = (
+    select(INSTRUMENT_STATES)
+    .where(INSTRUMENT_STATES.c.account_id == bindparam("owner"))
+    .where(INSTRUMENT_STATES.c.level != KillLevel.NONE.label)
+    .order_by(INSTRUMENT_STATES.c.symbol)
+)
 
 
 def config_value(connection: Connection, key: str) -> str | None:
@@ -48,13 +56,18 @@ def kill_switch(connection: Connection) -> bool:
 
 
 def trading_state(connection: Connection, account_id: AccountId) -> TradingState:
-    """The account's latched state.
+    """The account's latched state, and that of each of its instruments that is stopped.
 
     A level that is none of ours counts as the hardest that sends nothing by itself: reduce-only.
     """
-    row = connection.execute(_STATE, {"owner": account_id}).first()
-    if row is None:
-        return ARMED
+    owner = {"owner": account_id}
+    row = connection.execute(_STATE, owner).first()
+    own = ARMED if row is None else _state_in(row)
+    rows = connection.execute(_STOPPED, owner).all()
+    return replace(own, stopped=tuple((Symbol(each.symbol), _state_in(each)) for each in rows))
+
+
+def _state_in(row: Row[Any]) -> TradingState:
     try:
         level = KillLevel.parse(row.level)
     except ValueError:
@@ -64,8 +77,10 @@ def trading_state(connection: Connection, account_id: AccountId) -> TradingState
     )
 
 
-def set_trading_state(connection: Connection, account_id: AccountId, state: TradingState) -> None:
-    """Latch the account's state."""
+def set_trading_state(
+    connection: Connection, account_id: AccountId, state: TradingState, symbol: Symbol | None
+) -> None:
+    """Latch the account's state, or that of one of its instruments."""
     values = {
         "account_id": account_id,
         "level": state.level.label,
@@ -73,4 +88,7 @@ def set_trading_state(connection: Connection, account_id: AccountId, state: Trad
         "changed_at": state.changed_at,
         "changed_by": state.changed_by,
     }
-    upsert(connection, TRADING_STATES, values)
+    if symbol is None:
+        upsert(connection, TRADING_STATES, values)
+    else:
+        upsert(connection, INSTRUMENT_STATES, values | {"symbol": symbol})

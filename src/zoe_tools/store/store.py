@@ -98,10 +98,10 @@ class Transaction(Registry, Results):
         """The account's latched state; armed if it was never set."""
         return settings.trading_state(self._connection, self.account_id)
 
-    def set_trading_state(self, state: TradingState) -> None:
+    def set_trading_state(self, state: TradingState, symbol: Symbol | None = None) -> None:
         """Latch the account's state. `changed_at` must be set."""
-        settings.set_trading_state(self._connection, self.account_id, state)
-        audit_notes.trading_state(self._audit, state)
+        settings.set_trading_state(self._connection, self.account_id, state, symbol)
+        audit_notes.trading_state(self._audit, state, symbol)
 
     # --- the journal -----------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.types import Json, UtcTime
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0008"
+HEAD_REVISION = "0009"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = COLLECTION
@@ -83,6 +83,17 @@ TRADING_STATES = Table(
     "trading_states",
     METADATA,
     account(is_key=True),
+    text("level"),
+    text("reason"),
+    moment("changed_at", nullable=True),
+    text("changed_by"),
+)
+
+INSTRUMENT_STATES = Table(
+    "instrument_states",
+    METADATA,
+    account(is_key=True),
+    key("symbol"),
     text("level"),
     text("reason"),
     moment("changed_at", nullable=True),

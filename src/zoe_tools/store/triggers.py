@@ -18,6 +18,7 @@ from zoe_tools.store.tables import (
     AUDIT_SIGNATURES,
     CONFIG,
     CRYPTO_FILLS,
+    INSTRUMENT_STATES,
     METADATA,
     ORDER_EVENTS,
     PRUNABLE,
@@ -32,7 +33,7 @@ _FORWARD = "NEW.seq >= OLD.seq"
 _LEFT_OUT = (ORDER_EVENTS, CRYPTO_FILLS, AUDIT_SIGNATURES, POSITION_EVENTS, ADJUSTMENTS)
 """Tables that a row is added to with ON CONFLICT DO NOTHING: what is there is left out."""
 
-_TOLD = (CONFIG, TRADING_STATES)
+_TOLD = (CONFIG, TRADING_STATES, INSTRUMENT_STATES)
 
 
 def expected(dialect: str) -> Mapping[str, str]:
