@@ -71,18 +71,6 @@ def test_prices_delay_no_turn() -> None:
     paced(story)
 
 
-def test_after_a_step_that_came_to_nothing_the_next_turn_is_a_cycle_away() -> None:
-    """Neither sooner, by a cycle that had begun, nor later."""
-
-    async def story(pace: Pace, clock: VirtualClock, _: asyncio.Event) -> None:
-        await clock.sleep(0.7)
-        pace.rest()
-        assert await pace.next() is None
-        assert (clock.now() - NOON).total_seconds() == 1.7
-
-    paced(story)
-
-
 def test_who_is_told_to_stop_waits_for_nothing() -> None:
     """Not even for the rest of the cycle."""
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
+from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of
 from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.run import plan_run, wants_exit
@@ -40,7 +41,9 @@ from zoe_tools.engine.books import Books
 from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
+from zoe_tools.engine.entries_wanted import EntriesWanted
 from zoe_tools.engine.following import Following
+from zoe_tools.engine.lanes import Lanes
 from zoe_tools.engine.later import Later
 from zoe_tools.engine.leaving import Leaving
 from zoe_tools.engine.outage import Outage, demand_journal
@@ -94,14 +97,14 @@ class TradingLoop:
         self.cycles = 0
         self.would_be_orders = 0
         self.leaving = Leaving()
-        self._entries_wanted: dict[Symbol, Decision] = {}
+        self._entries_wanted = EntriesWanted(parts.policy.quote_stale_s)
         self._noted: set[str] = set()
         self._pace = Pace(parts.clock, parts.cadence.cycle_s)
         self._later = Later(parts.clock, self.wake)
         self._stakes: frozenset[Symbol] = frozenset()
         self._staked_at = -1
         self._held_back: frozenset[Symbol] = frozenset()
-        self._quiet_until: datetime | None = None
+        self.lanes = Lanes(parts.clock, parts.cadence.cycle_s, self.wake)
         self._is_stopping = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
         self._started_at = parts.clock.now()
@@ -157,25 +160,35 @@ class TradingLoop:
     # --- turns -----------------------------------------------------------------------------------
 
     async def turn_until(self, stop: asyncio.Event) -> None:
-        """Take turns until `stop`, then cancel working entries and protect what they bought."""
-        async with self._pace.ticking(stop), self._later:
-            while not stop.is_set():
-                priced = await self._pace.next()
-                if priced is None or any(self._is_called_for(symbol) for symbol in priced):
-                    await self._turn()
-        self._is_stopping = True
-        self.deciding.end()
+        """Take turns until `stop`, then cancel working entries and protect what they bought.
+
+        What is under way then is waited for.
+        """
+        async with self.lanes:
+            async with self._pace.ticking(stop), self._later:
+                while not stop.is_set():
+                    priced = await self._pace.next()
+                    if priced is None or any(self._is_called_for(symbol) for symbol in priced):
+                        await self._turn()
+            self._is_stopping = True
+            self.deciding.end()
+            await self._settle()
+        self.watch.finish(self._clock.now())
+
+    async def _settle(self) -> None:
+        cycle_s = self._parts.cadence.cycle_s
         give_up_at = self._clock.now() + timedelta(seconds=self._settling_s)
         while self._clock.now() < give_up_at:
             await self._turn()
-            if self.is_settled:
-                break
-            await self._clock.sleep(self._parts.cadence.cycle_s)
-        self.watch.finish(self._clock.now())
+            if await self.lanes.are_free(cycle_s) and self.is_settled:
+                return
+            await self._clock.sleep(cycle_s)
 
     @property
     def is_settled(self) -> bool:
-        """Whether the loop may go: no entry or exit works, no position is left without a stop."""
+        """Whether the loop may go: nothing is under way, no entry or exit works, all is stopped."""
+        if self.lanes.at_work:
+            return False
         known = [each for each in self.books.orders if each.status is not OrderStatus.UNKNOWN]
         covered = {each.position_id for each in known if each.purpose != "entry"}
         at_work = (each.purpose == "entry" or leaves(each) for each in self.books.orders)
@@ -201,8 +214,9 @@ class TradingLoop:
     def _is_called_for(self, symbol: Symbol) -> bool:
         """Whether a turn would do anything about the instrument at the price it has now."""
         now = self._clock.now()
-        if not self._may_act(now):
-            return False  # each cycle looks again
+        is_shut = symbol in self.lanes.at_work | self.lanes.resting(now)
+        if is_shut or not self._may_act:
+            return False  # a turn comes when that is over
         seen = self._picture.of_one(now, self.key, symbol)
         return self._is_to_leave(seen, now) or not self._decided(seen, ()).is_empty
 
@@ -245,57 +259,58 @@ class TradingLoop:
         )
         if not self._is_stopping:
             self._later.wake_at(self.watch.grows_at)
-        if not self._may_act(now):
+            self._later.wake_at(self.lanes.rests_until(now))
+        if not self._may_act:
             return
         snapshot, plan = self._plan(now, entry)
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
         self._parts.work.done("protection", now)
         self._tell_notes(now, plan)
-        if self._entries_wanted:
-            self.wake()
-        if plan.is_empty:
-            self.deciding.trace.tell_entries(entry, plan)
+        lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=self.lanes.resting(now))
+        self._settle_entry(entry, plan, lanes)
+        if lanes:
+            self._noted.clear()
+        if self._parts.is_shadow:
+            await self._record_would_be(now, lanes)
             return
-        tell_alarms(plan)
-        self.watch.planned(plan)
-        self._noted.clear()
-        await self._carry_out(snapshot, plan, entry)
-        if self._parts.gate.is_store_away:
-            # What was under way when the store went may have filled before the copy knew of it.
-            await self.following.catch_up(self._clock.now())
-        await self.books.refresh(self._clock.now())
-        self.wake()
+        for lane in lanes:
+            tell_alarms(lane.plan)
+            self.watch.planned(lane.plan)
+            self.lanes.begin(lane.symbol, self._carry_out(snapshot, lane, entry))
 
-    def _may_act(self, now: datetime) -> bool:
+    def _settle_entry(
+        self, entry: tuple[Decision, ...], plan: Plan, lanes: tuple[Lane, ...]
+    ) -> None:
+        """A wish that is planned and cannot begin yet stays one: something else goes first."""
+        planned = frozenset(entered_by(plan))
+        begun = {symbol for lane in lanes for symbol in entered_by(lane.plan)}
+        refused = tuple(each for each in entry if each.symbol not in planned)
+        self.deciding.trace.tell_entries(refused, plan)
+        over = (*refused, *(each for each in entry if each.symbol in begun))
+        self._entries_wanted.take(over)
+        if over and self._entries_wanted:
+            self.wake()
+
+    @property
+    def _may_act(self) -> bool:
         """With a wire down too, once the records told what it would have: stops cannot wait for it.
 
         REST is there, and what is held is ours; only nothing new is risked.
         """
-        is_known = self.view.is_live or (self.view.was_live and not self.following.is_behind)
-        return is_known and not self._is_quiet(now)
-
-    def _is_quiet(self, now: datetime) -> bool:
-        """For a cycle at most: by a clock that was set back a past pause would begin again."""
-        if self._quiet_until is None:
-            return False
-        left_s = (self._quiet_until - now).total_seconds()
-        return 0 < left_s <= self._parts.cadence.cycle_s
+        return self.view.is_live or (self.view.was_live and not self.following.is_behind)
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-        """At most one entry a turn: what it fills is protected before the next one is sent.
+        """At most one entry a turn, and none while anything is under way.
 
-        A decision is about the market as it was: one that cannot be acted on is forgotten.
+        What it fills is protected before the next one is sent.
         """
-        for decision in decisions:
-            self._entries_wanted.pop(decision.symbol, None)
-            if decision.action == "enter":
-                self._entries_wanted[decision.symbol] = decision
+        self._entries_wanted.note(now, decisions)
         if self.following.is_behind or self._only_reduces:
-            self._outage.withholds(self._entries_wanted)
+            self._outage.withholds(self._entries_wanted.symbols)
             self._entries_wanted.clear()
-        if not self._entries_wanted or not self._may_act(now):
+        if self.lanes.at_work or not self._may_act:
             return ()
-        return (self._entries_wanted.pop(next(iter(self._entries_wanted))),)
+        return self._entries_wanted.first(now, self.lanes.resting(now))
 
     def _tell_notes(self, now: datetime, plan: Plan) -> None:
         """Why there is no entry: each reason once, until something is done again."""
@@ -307,39 +322,43 @@ class TradingLoop:
                 self._parts.narrator.show_note(now, note)
 
     async def _carry_out(
-        self, snapshot: Snapshot, plan: Plan, decisions: tuple[Decision, ...]
+        self, snapshot: Snapshot, lane: Lane, decisions: tuple[Decision, ...]
     ) -> None:
-        if self._parts.is_shadow:
-            await self._record_would_be(snapshot.taken_at, plan)
-            self._pause()
-            return
+        """A lane from the gate to the books, which know of all that was done before it ends."""
+        await self._through_the_gate(snapshot, lane, decisions)
+        if self._parts.gate.is_store_away:
+            # What was under way when the store went may have filled before the copy knew of it.
+            await self.following.catch_up(self._clock.now())
+        await self.books.refresh(self._clock.now())
 
+    async def _through_the_gate(
+        self, snapshot: Snapshot, lane: Lane, decisions: tuple[Decision, ...]
+    ) -> None:
         async def regather() -> tuple[Snapshot, Plan]:
-            return self._plan(self._clock.now(), decisions)
+            seen, plan = self._plan(self._clock.now(), decisions)
+            return seen, lane_again(plan, lane)
 
         try:
             receipt = await self._parts.gate.carry_out(
-                plan, snapshot=snapshot, execute=True, regather=regather
+                lane.plan, snapshot=snapshot, execute=True, regather=regather
             )
         except PlanStale:
             return  # the world moved within this turn: the next one plans again
-        self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
+        if lane.adds_risk:
+            self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
         demand_journal(receipt)
-        if any(outcome.state is not OutcomeState.DONE for outcome in receipt.outcomes):
-            self._pause()
-        if receipt.refusals:
-            self._pause()
+        is_done = all(outcome.state is OutcomeState.DONE for outcome in receipt.outcomes)
+        if receipt.refusals or not is_done:
+            self.lanes.rest((lane.symbol,))
 
-    async def _record_would_be(self, at: datetime, plan: Plan) -> None:
+    async def _record_would_be(self, at: datetime, lanes: tuple[Lane, ...]) -> None:
         """In shadow an order is written down where it would have been sent."""
-        orders = [step for step in plan.steps if isinstance(step, PlaceOrder)]
+        steps = (step for lane in lanes for step in lane.plan.steps)
+        orders = [step for step in steps if isinstance(step, PlaceOrder)]
         self.would_be_orders += len(orders)
-        await self._parts.store.run(lambda tx: write_would_be(tx, at, orders))
-
-    def _pause(self) -> None:
-        """A refused or unanswered step is not tried again within the same moment."""
-        self._quiet_until = self._clock.now() + timedelta(seconds=self._parts.cadence.cycle_s)
-        self._pace.rest()
+        if lanes:
+            self.lanes.rest(self._instruments)
+            await self._parts.store.run(lambda tx: write_would_be(tx, at, orders))
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
         held, stale_s = self._held(), self._parts.policy.quote_stale_s

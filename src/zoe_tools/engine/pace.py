@@ -23,7 +23,6 @@ class Pace:
         self._is_due = False
         self._turned_at = clock.now()
         self._priced: set[Symbol] = set()
-        self._ticker: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """A turn is due."""
@@ -52,20 +51,13 @@ class Pace:
     async def ticking(self, stop: asyncio.Event) -> AsyncIterator[None]:
         """A turn is due a cycle after the last one meanwhile; `stop` ends a wait."""
         stopped = asyncio.create_task(self._heed(stop))
-        self._ticker = asyncio.create_task(self._tick())
+        ticker = asyncio.create_task(self._tick())
         try:
             yield
         finally:
-            ticker, self._ticker = self._ticker, None
             for task in (stopped, ticker):
                 task.cancel()
             await asyncio.gather(stopped, ticker, return_exceptions=True)
-
-    def rest(self) -> None:
-        """A cycle from now a turn is due, and not before: its last step came to nothing."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-            self._ticker = asyncio.create_task(self._tick())
 
     async def _tick(self) -> None:
         left_s = self._period_s

@@ -34,7 +34,7 @@ class _Seen:
 
 
 class Sightings:
-    """The last word of the stream on each order. One reader waits at a time."""
+    """The last word of the stream on each order; whoever waits looks again at each news."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
