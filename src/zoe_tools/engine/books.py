@@ -6,7 +6,8 @@ The store is the truth; this is what the turns read without waiting.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -35,6 +36,31 @@ _USUAL = Policy()
 
 
 _Set = tuple[TradingState, Policy, ReconciliationState, tuple[TakeProfitLevel, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What one reading found, all of it of one moment; `closed` held something the last time."""
+
+    active: tuple[Position, ...]
+    positions: tuple[Position, ...]
+    closed: tuple[Position | None, ...]
+    stops_lowered: frozenset[PositionId]
+    retold: tuple[tuple[Position, Position], ...]
+    targets_retold: tuple[RetoldLevels, ...]
+    targets: tuple[TakeProfitLevel, ...]
+    orders: tuple[OrderRecord, ...]
+    given_up: frozenset[PositionId]
+    groups: tuple[IntentGroup, ...]
+    recent_orders: tuple[OrderRecord, ...]
+    refusals: tuple[Intent, ...]
+    fills: tuple[Fill, ...]
+    unresolved: tuple[Intent, ...]
+    day: date
+    daily_notional: Decimal
+    trading_state: TradingState
+    policy: Policy
+    reconciliation: ReconciliationState
 
 
 class Books:
@@ -69,7 +95,7 @@ class Books:
 
     async def refresh(self, now: datetime) -> None:
         """Read everything again."""
-        await self._store.run(lambda transaction: self._read(transaction, now))
+        self.take(await self._store.run(lambda transaction: self.read(transaction, now)))
 
     async def refresh_trading_state(self, now: datetime) -> bool:
         """Read what people set: kill state, limits, targets, and latch what the switch demands.
@@ -119,98 +145,126 @@ class Books:
         closed, self._closed = tuple(self._closed), []
         return closed
 
-    def _read(self, transaction: Transaction, now: datetime) -> None:
-        before = {position.position_id for position in self.positions}
-        known = registry_of(transaction)
-        self._active, self.stops_lowered = known.positions, known.stops_lowered
-        self._tell_retold(known.retold, transaction.targets_retold())
-        self.positions = tuple(each for each in self._active if each.status.holds)
-        gone = before - {position.position_id for position in self.positions}
+    def take(self, read: Read) -> None:
+        """Go by what was read from now on, all of it at once: a turn sees no half of it."""
+        self._tell_retold(read)
+        # By what is gone by then: two readings may have been under way at once.
+        gone = _names(self.positions) - _names(read.positions)
         self.endings += len(gone)
-        closed = (transaction.position(each) for each in sorted(gone))
-        self._closed.extend(each for each in closed if each is not None)
-        self.targets = transaction.targets()
-        working = transaction.orders(open_only=True)
-        self.orders = (*working, *self._stops_not_told_over(transaction, working))
-        self.given_up = self._given_up_in(transaction)
-        self.groups = transaction.groups.active()
-        self.recent_orders = self._recent_in(transaction, now)
-        self.refusals = transaction.refusals(now - RECENT)
-        self.fills = self._fills_in(transaction)
-        self.unresolved = transaction.unresolved_intents()
-        self.day = now.date()
-        self.daily_notional = transaction.daily_notional(now.date())
-        self.trading_state = _latched_state(transaction, now)
-        self.policy = self._policy(transaction)
-        self.reconciliation = transaction.reconciliation.state()
+        self._closed.extend(
+            each for each in read.closed if each is not None and each.position_id in gone
+        )
+        self._active, self.positions = read.active, read.positions
+        self.stops_lowered, self.given_up = read.stops_lowered, read.given_up
+        self.targets, self.orders, self.groups = read.targets, read.orders, read.groups
+        self.recent_orders, self.refusals = read.recent_orders, read.refusals
+        self.fills, self.unresolved = read.fills, read.unresolved
+        self.day, self.daily_notional = read.day, read.daily_notional
+        self.trading_state, self.policy = read.trading_state, read.policy
+        self.reconciliation = read.reconciliation
         self.version += 1
 
-    def _tell_retold(
-        self, retold: tuple[tuple[Position, Position], ...], levels: tuple[RetoldLevels, ...]
-    ) -> None:
+    def read(self, transaction: Transaction, now: datetime) -> Read:
+        """All of it, as it stands in the store; `take` it in the loop's own thread."""
+        known = registry_of(transaction)
+        positions = tuple(each for each in known.positions if each.status.holds)
+        gone = _names(self.positions) - _names(positions)
+        working = transaction.orders(open_only=True)
+        orders = (*working, *_stops_not_told_over(transaction, known.positions, working))
+        groups = transaction.groups.active()
+        recent = _recent_in(transaction, groups, now)
+        return Read(
+            active=known.positions,
+            positions=positions,
+            closed=tuple(transaction.position(each) for each in sorted(gone)),
+            stops_lowered=known.stops_lowered,
+            retold=known.retold,
+            targets_retold=transaction.targets_retold(),
+            targets=transaction.targets(),
+            orders=orders,
+            given_up=_given_up_in(transaction, known.positions, orders),
+            groups=groups,
+            recent_orders=recent,
+            refusals=transaction.refusals(now - RECENT),
+            fills=_fills_in(transaction, (*orders, *recent)),
+            unresolved=transaction.unresolved_intents(),
+            day=now.date(),
+            daily_notional=transaction.daily_notional(now.date()),
+            trading_state=_latched_state(transaction, now),
+            policy=self._policy(transaction),
+            reconciliation=transaction.reconciliation.state(),
+        )
+
+    def _tell_retold(self, read: Read) -> None:
         """Once for each: the loop goes by the story, and the comparison mends the row."""
-        active = {each.position_id: each for each in self._active}
-        found = [prices_changed(row, told) for row, told in retold]
-        found += [levels_changed(each, active[each.position_id]) for each in levels]
+        active = {each.position_id: each for each in read.active}
+        found = [prices_changed(row, told) for row, told in read.retold]
+        found += [levels_changed(each, active[each.position_id]) for each in read.targets_retold]
         said = {finding.subject: finding.evidence for finding, _ in found}
         for subject, evidence in said.items():
             if self._retold.get(subject) != evidence:
                 _LOG.error("INVARIANT_VIOLATION %s: %s", subject, evidence)
         self._retold = said
 
-    def _recent_in(self, transaction: Transaction, now: datetime) -> tuple[OrderRecord, ...]:
-        """Of the last hour, and however old those of intent groups that are not over."""
-        recent = transaction.orders(since=now - RECENT)
-        names = {each.client_order_id for each in recent}
-        grouped = transaction.groups.orders_of([each.group_id for each in self.groups])
-        older = tuple(each for each in grouped if each.client_order_id not in names)
-        return (*older, *recent)
 
-    def _stops_not_told_over(
-        self, transaction: Transaction, working: Sequence[OrderRecord]
-    ) -> Iterator[OrderRecord]:
-        """Linked stops whose rows were changed by hand: their own events say that they rest.
+def _names(positions: Iterable[Position]) -> set[PositionId]:
+    return {each.position_id for each in positions}
 
-        Until the row is rebuilt they count, or a second stop would be placed beside each.
-        """
-        known = {each.venue_order_id for each in working}
-        for position in self._active:
-            name = position.stop_venue_order_id
-            if name is None or name in known:
-                continue
-            row = transaction.order_by_venue_id(name)
-            if row is None:
-                continue
-            log = {row.client_order_id: transaction.order_events(row.client_order_id)}
-            fills = transaction.fills(venue_order_id=name)
-            for _, told in changed_by_hand((row,), log, fills):
-                if not told.status.is_terminal:
-                    yield told
 
-    def _given_up_in(self, transaction: Transaction) -> frozenset[PositionId]:
-        """Of the working stops' and targets' positions those that were not sold, and are no more.
+def _recent_in(
+    transaction: Transaction, groups: Sequence[IntentGroup], now: datetime
+) -> tuple[OrderRecord, ...]:
+    """Of the last hour, and however old those of intent groups that are not over."""
+    recent = transaction.orders(since=now - RECENT)
+    names = {each.client_order_id for each in recent}
+    grouped = transaction.groups.orders_of([each.group_id for each in groups])
+    older = tuple(each for each in grouped if each.client_order_id not in names)
+    return (*older, *recent)
 
-        A row that is gone tells of no sale, either.
-        """
-        active = {each.position_id for each in self._active}
-        names = {
-            each.position_id for each in self.orders if each.purpose in ("stop", "take_profit")
-        }
-        found: set[PositionId] = set()
-        for name in names - active:
-            position = None if name is None else transaction.position(name)
-            if name is not None and (position is None or position.status.is_given_up):
-                found.add(name)
-        return frozenset(found)
 
-    def _fills_in(self, transaction: Transaction) -> tuple[Fill, ...]:
-        """All of those orders above, so that a copy of the books takes none of them for news."""
-        filled = [
-            each.created_at
-            for each in (*self.orders, *self.recent_orders)
-            if each.filled_quantity > ZERO
-        ]
-        return transaction.fills(since=min(filled)) if filled else ()
+def _stops_not_told_over(
+    transaction: Transaction, active: Sequence[Position], working: Sequence[OrderRecord]
+) -> Iterator[OrderRecord]:
+    """Linked stops whose rows were changed by hand: their own events say that they rest.
+
+    Until the row is rebuilt they count, or a second stop would be placed beside each.
+    """
+    known = {each.venue_order_id for each in working}
+    for position in active:
+        name = position.stop_venue_order_id
+        if name is None or name in known:
+            continue
+        row = transaction.order_by_venue_id(name)
+        if row is None:
+            continue
+        log = {row.client_order_id: transaction.order_events(row.client_order_id)}
+        fills = transaction.fills(venue_order_id=name)
+        for _, told in changed_by_hand((row,), log, fills):
+            if not told.status.is_terminal:
+                yield told
+
+
+def _given_up_in(
+    transaction: Transaction, active: Sequence[Position], orders: Sequence[OrderRecord]
+) -> frozenset[PositionId]:
+    """Of the working stops' and targets' positions those that were not sold, and are no more.
+
+    A row that is gone tells of no sale, either.
+    """
+    known = {each.position_id for each in active}
+    names = {each.position_id for each in orders if each.purpose in ("stop", "take_profit")}
+    found: set[PositionId] = set()
+    for name in names - known:
+        position = None if name is None else transaction.position(name)
+        if name is not None and (position is None or position.status.is_given_up):
+            found.add(name)
+    return frozenset(found)
+
+
+def _fills_in(transaction: Transaction, orders: Iterable[OrderRecord]) -> tuple[Fill, ...]:
+    """All of those orders above, so that a copy of the books takes none of them for news."""
+    filled = [each.created_at for each in orders if each.filled_quantity > ZERO]
+    return transaction.fills(since=min(filled)) if filled else ()
 
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:

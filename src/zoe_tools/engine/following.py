@@ -6,9 +6,11 @@ missed while a wire was away is asked of the venue's records.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.money import short
@@ -35,8 +37,24 @@ from zoe_tools.store.store import Transaction
 _LOG = logging.getLogger(__name__)
 
 
+REPORTS = (ExecutionReport, ExecutionsSnapshot)
+BOOKED = (*REPORTS, InstrumentsUpdate, StreamUp, StreamDown, Gap)
+"""What asks for the store or for the venue's records; quotes and prints do not wait for it."""
+
+WAITING = 1_000
+"""Events that may wait to be booked before the reader of the feed waits."""
+
+
+class _Told(NamedTuple):
+    """What is to be booked, and when it came; `misses`: something before it was not told."""
+
+    event: StreamEvent
+    at: datetime
+    misses: bool
+
+
 class Following:
-    """One consumer of one feed; `is_behind` while the venue may have done what is not booked."""
+    """One consumer of one feed."""
 
     def __init__(
         self,
@@ -53,19 +71,84 @@ class Following:
         self._heard = heard
         self.wallets = StreamedWallets()
         self.statuses = StatusWatch(parts.catalogue, trust_s=parts.cadence.instruments_s)
-        self.is_behind = False
+        self._is_behind = False
+        self._missed = 0
         self._was_up = False
+        self._inbox: asyncio.Queue[_Told | None] = asyncio.Queue(WAITING)
+        self._ahead: list[_Told | None] = []
+        self._is_booking = False
         self._down: set[str] = set()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the venue may have done what is not booked."""
+        return self._is_behind or self._missed > 0
+
+    @is_behind.setter
+    def is_behind(self, is_behind: bool) -> None:
+        self._is_behind = is_behind
+
     async def follow(self) -> None:
-        """Until the feed is closed."""
-        async for event in self._parts.feed.events():
-            now = self._clock.now()
-            self._view.apply(event, now)
-            self._parts.work.heard(event, now)
-            await self._book(event, now)
+        """Until the feed is closed, and all that it told is booked."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._book_for_ever())
+            async for event in self._parts.feed.events():
+                now = self._clock.now()
+                self._view.apply(event, now)
+                self._parts.work.heard(event, now)
+                if isinstance(event, BalancesSnapshot | BalanceUpdate):
+                    self.wallets.heed(event)
+                if isinstance(event, BOOKED):
+                    await self._inbox.put(self._noted(event, now))
+                else:
+                    self._has_followed(event)
+            await self._inbox.put(None)
+
+    def _noted(self, event: StreamEvent, now: datetime) -> _Told:
+        """The event as it waits; where it tells of a gap, the loop is behind from now on."""
+        match event:
+            case StreamUp(wire="private"):
+                misses, self._was_up = self._was_up, True
+            case StreamDown(wire="private"):
+                misses = self._was_up
+            case Gap(wire="private", channel=channel):
+                misses = bool(channel)
+            case _:
+                misses = False
+        self._missed += misses
+        return _Told(event, now, misses)
+
+    def _has_followed(self, event: StreamEvent) -> None:
+        """What is told without a pause proves nothing about what waits to be booked."""
+        if self._inbox.empty() and not self._is_booking:
             self._parts.work.done("follow", self._clock.now())
-            self._heard(event)
+        self._heard(event)
+
+    async def _book_for_ever(self) -> None:
+        """Beside the market, in the order in which it came; reports that wait go together."""
+        while waiting := await self._next():
+            self._is_booking = True
+            if isinstance(waiting[0].event, REPORTS):
+                await self._book_reports(waiting)
+            else:
+                await self._book(waiting[0])
+            self._is_booking = bool(self._ahead)
+            for told in waiting:
+                self._has_followed(told.event)
+
+    async def _next(self) -> list[_Told]:
+        """One, or all the reports that wait in a row; none at the end."""
+        told = self._ahead.pop() if self._ahead else await self._inbox.get()
+        waiting: list[_Told] = []
+        while told is not None:
+            waiting.append(told)
+            if not isinstance(told.event, REPORTS) or self._inbox.empty():
+                return waiting
+            told = self._inbox.get_nowait()
+            if told is None or not isinstance(told.event, REPORTS):
+                self._ahead.append(told)
+                return waiting
+        return waiting
 
     async def catch_up(self, now: datetime) -> None:
         """What was missed is asked of the venue's records.
@@ -104,39 +187,36 @@ class Following:
             self._parts.narrator.show_note(now, each.sentence)
         self._heard(None)
 
-    async def _book(self, event: StreamEvent, now: datetime) -> None:
-        match event:
-            case ExecutionReport():
-                await self._book_reports((event,), now)
-            case ExecutionsSnapshot(reports=reports):
-                await self._book_reports(reports, now)
+    async def _book(self, told: _Told) -> None:
+        match told.event:
             case InstrumentsUpdate():
-                await self.heed_statuses(event, "stream")
-            case BalancesSnapshot() | BalanceUpdate():
-                self.wallets.heed(event)
-            case StreamUp(wire=wire):
-                self._tell_wire(now, wire, is_up=True)
-                if wire == "private":
-                    await self._private_is_up(now)
-            case StreamDown(wire=wire):
-                self._tell_wire(now, wire, is_up=False)
-                if wire == "private" and self._was_up:
-                    await self.catch_up(now)
-            case Gap(wire="private", channel=channel) if channel:
-                await self.catch_up(now)
+                await self.heed_statuses(told.event, "stream")
+            case StreamUp(wire=wire) | StreamDown(wire=wire):
+                self._tell_wire(told.at, wire, is_up=isinstance(told.event, StreamUp))
             case _:
                 pass
+        if told.misses:
+            self.is_behind = True
+            self._missed -= 1
+            await self._ask_records(told.at)
 
-    async def _book_reports(self, reports: Sequence[ExecutionReport], now: datetime) -> None:
-        ours: list[ExecutionReport] = []
+    async def _book_reports(self, waiting: Sequence[_Told]) -> None:
+        reports: list[ExecutionReport] = []
+        for told in waiting:
+            if isinstance(told.event, ExecutionReport):
+                reports.append(told.event)
+            elif isinstance(told.event, ExecutionsSnapshot):
+                reports.extend(told.event.reports)
         for report in reports:
             self._parts.sightings.note(report)
-            if await self._parts.gate.record_report(report):
-                ours.append(report)
-        await self._books.refresh(now)
-        for report in reports:
+        now = waiting[-1].at
+        ours, read = await self._parts.gate.record_reports(
+            reports, lambda transaction: self._books.read(transaction, now)
+        )
+        self._books.take(read)
+        for report, is_ours in zip(reports, ours, strict=True):
             if report.fill is not None and not report.is_snapshot:
-                self._tell_fill(report.fill, now, is_ours=report in ours)
+                self._tell_fill(report.fill, now, is_ours=is_ours)
         for position in self._books.take_closed():
             self._parts.narrator.show_closed(position)
 
@@ -155,11 +235,6 @@ class Following:
         if is_up == (wire in self._down):
             self._down ^= {wire}
             self._parts.narrator.show_wire(now, wire, is_up=is_up)
-
-    async def _private_is_up(self, now: datetime) -> None:
-        if self._was_up:
-            await self.catch_up(now)
-        self._was_up = True
 
     async def _ask_records(self, now: datetime) -> None:
         try:

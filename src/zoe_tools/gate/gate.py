@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
@@ -46,6 +47,8 @@ from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
@@ -270,6 +273,31 @@ class Gate:
                 await self._store.run(lambda tx: book_missed_fill(tx, fill))
             return True
         return booked is not None
+
+    async def record_reports(
+        self, reports: Sequence[ExecutionReport], read: Callable[[Transaction], T]
+    ) -> tuple[tuple[bool, ...], T]:
+        """Book rows that came together, all in one transaction, and `read` there what they made.
+
+        Which of them are of our orders; see `record_report` for the rest.
+        """
+
+        def book(transaction: Transaction) -> tuple[tuple[bool, ...], T]:
+            booked = [
+                record_execution(
+                    transaction,
+                    sighting_of_report(report),
+                    () if report.fill is None else (report.fill,),
+                )
+                for report in reports
+            ]
+            return tuple(each is not None for each in booked), read(transaction)
+
+        try:
+            return await self._store.run(book)
+        except UndefinedTransition:
+            ours = tuple([await self.record_report(report) for report in reports])
+            return ours, await self._store.run(read)
 
     async def recover(self, *, patient: bool = True) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.

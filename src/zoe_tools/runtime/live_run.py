@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from zoe_tools.runtime.strategy_thread import StrategyThread
 from zoe_tools.store.news import StateNews
 
 CYCLE_CHECK_S = 0.05
+SWITCH_S = 0.0005
+"""How long the store's thread, or a strategy's, may keep the loop from its frames at a time."""
+
 STANDBY_POLL_S = 0.25
 """How often a standby looks whether the loop of its own host is gone."""
 
@@ -91,6 +95,7 @@ def run_live(
         async with open_context(settings, urgency=Urgency.LOOP) as context:
             return await _run(context, order, narrator, farewell, lock)
 
+    sys.setswitchinterval(SWITCH_S)
     with AccountLock(settings.home, account) as lock:
         if not order.is_standby:
             lock.take()

@@ -1,0 +1,119 @@
+"""The market is folded at once, whatever the store does; what is to be booked keeps its order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from typing_extensions import override
+
+from builders import BTC, d, make_venue_order
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.order import Side, VenueOrder
+from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.ports import Clock
+from zoe_tools.store.runner import InlineRunner, StoreRunner
+from zoe_tools.store.store import Transaction
+
+T = TypeVar("T")
+
+
+class SlowRunner(InlineRunner):
+    """A store that takes its time."""
+
+    def __init__(self, store: StoreRunner, clock: Clock) -> None:
+        self._slow = store
+        self._clock = clock
+        self.takes_s = 0.0
+
+    @override
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """See `StoreRunner`."""
+        await self._clock.sleep(self.takes_s)
+        return await self._slow.run(work)
+
+    @override
+    async def close(self) -> None:
+        """See `StoreRunner`."""
+        await self._slow.close()
+
+
+Story = Callable[[LoopRig, TradingLoop, SlowRunner, VenueOrder], Awaitable[None]]
+
+
+def with_a_slow_store(folder: Path, story: Story) -> LoopRig:
+    """The story of a loop, and of somebody else's order that rests."""
+
+    async def told(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        assert isinstance(rig.store, SlowRunner)
+        theirs = make_venue_order(
+            venue_order_id=VenueOrderId("OTHER"),
+            client_order_id=None,
+            side=Side.SELL,
+            quantity=d("1"),
+        )
+        rig.venue.book_of_orders[theirs.venue_order_id] = theirs
+        await rig.pass_time(1)
+        await story(rig, rig.loop, rig.store, theirs)
+        rig.store.takes_s = 0.0
+
+    def prepare(rig: LoopRig) -> None:
+        rig.store = SlowRunner(rig.store, rig.clock)
+
+    rig, _ = run_loop(folder, told, prepare=prepare)
+    return rig
+
+
+def test_a_quote_does_not_wait_for_a_report_to_be_booked(tmp_path: Path) -> None:
+    """Stops and exits are decided by it; that booking goes on too long shows by its age."""
+
+    async def story(rig: LoopRig, loop: TradingLoop, store: SlowRunner, theirs: VenueOrder) -> None:
+        store.takes_s = 2.0
+        rig.fill(theirs, "0.1")
+        rig.move("61000.0", "61000.1")
+        await rig.pass_time(0.1)
+        assert loop.view.quotes[BTC].bid == d("61000.0")
+        rig.move("61000.2", "61000.3")
+        await rig.pass_time(1)
+        age = rig.clock.now() - loop._parts.work.done_at["follow"]
+        assert age.total_seconds() > 1
+        assert rig.narrator.notes == []
+        await rig.pass_time(2)
+        assert len(rig.narrator.notes) == 1
+
+    with_a_slow_store(tmp_path, story)
+
+
+def test_reports_that_wait_are_booked_together(tmp_path: Path) -> None:
+    """Ten fills cost as much of the store as two."""
+
+    async def story(rig: LoopRig, loop: TradingLoop, store: SlowRunner, theirs: VenueOrder) -> None:
+        store.takes_s = 0.1
+        before = loop.books.version
+        for _ in range(10):
+            rig.fill(theirs, "0.01")
+            await rig.pass_time(0.001)
+        await rig.pass_time(0.3)
+        assert len(rig.narrator.notes) == 10
+        assert loop.books.version - before == 2
+
+    with_a_slow_store(tmp_path, story)
+
+
+def test_a_wire_that_went_counts_at_once_and_not_in_its_turn(tmp_path: Path) -> None:
+    """Nothing is risked while reports from before it are still being booked."""
+
+    async def story(rig: LoopRig, loop: TradingLoop, store: SlowRunner, theirs: VenueOrder) -> None:
+        store.takes_s = 1.0
+        rig.fill(theirs, "0.1")
+        rig.go_down("private")
+        await rig.pass_time(0.1)
+        assert (loop.following.is_behind, rig.narrator.wires) == (True, [])
+        await rig.pass_time(10)
+        assert not loop.following.is_behind
+        assert rig.narrator.wires == [("private", False)]
+
+    with_a_slow_store(tmp_path, story)
