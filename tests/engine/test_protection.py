@@ -82,7 +82,7 @@ class Story:
     """Looks at the same market second after second."""
 
     def __init__(self) -> None:
-        self.watch = ProtectionWatch()
+        self.watch = ProtectionWatch(5.0)
 
     def look(
         self,

@@ -10,8 +10,10 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-BOUNDS_MS = (10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10_000)
+BOUNDS_MS = (10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000)
 """Upper bounds of the counts, in milliseconds; one more count is of what took longer."""
+
+_SECOND = 1000
 
 SLOW_MS = 2000
 """What takes longer is worth a warning."""
@@ -64,11 +66,15 @@ class ProtectionTimes:
 def sentence(told: Mapping[str, str | int] | Mapping[str, int]) -> str:
     """What `ProtectionTimes.told` says, in words."""
     fills = told["protected_fills"]
+    half, most, slowest = (
+        _spelled(int(told[f"protected_{name}_ms"])) for name in ("p50", "p99", "max")
+    )
     if not fills:
         return "no fill to protect yet"
     if fills == 1:
-        return f"1 fill, within {told['protected_max_ms']} ms"
-    return (
-        f"{fills} fills, half of them within {told['protected_p50_ms']} ms, 99 % within"
-        f" {told['protected_p99_ms']} ms, the slowest {told['protected_max_ms']} ms"
-    )
+        return f"1 fill, within {slowest}"
+    return f"{fills} fills, half of them within {half}, 99 % within {most}, the slowest {slowest}"
+
+
+def _spelled(took_ms: int) -> str:
+    return f"{took_ms} ms" if took_ms < _SECOND else f"{took_ms / _SECOND:g} s"

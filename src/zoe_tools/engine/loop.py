@@ -50,7 +50,7 @@ from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.pace import Pace
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.picture import Picture
-from zoe_tools.engine.protection import ALARM_S, ProtectionWatch
+from zoe_tools.engine.protection import ALARM_CYCLES, ProtectionWatch
 from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
@@ -93,7 +93,7 @@ class TradingLoop:
         self.key = parts.key
         self._picture = Picture(parts, self.view, self.books, self.following, self.safe_mode)
         self.safety = SafetyState.ACTIVE
-        self.watch = ProtectionWatch(ALARM_S * parts.cadence.cycle_s)
+        self.watch = ProtectionWatch(self._alarm_s)
         self.cycles = 0
         self.would_be_orders = 0
         self.leaving = Leaving()
@@ -108,6 +108,12 @@ class TradingLoop:
         self._is_stopping = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
         self._started_at = parts.clock.now()
+
+    @property
+    def _alarm_s(self) -> float:
+        """How long something may stand unprotected: the time that an answer may take."""
+        parts = self._parts
+        return max(ALARM_CYCLES * parts.cadence.cycle_s, parts.policy.order_deadline_s)
 
     async def follow(self) -> None:
         """Fold and book the feed's events until the feed is closed."""

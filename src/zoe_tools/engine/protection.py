@@ -29,7 +29,7 @@ CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing")
 _HEALED = frozenset({"found", "lost"})
 """Nobody here brought these about: their end is told."""
 
-ALARM_S = 5.0
+ALARM_CYCLES = 5
 """Unprotected for longer, and not on its way out: somebody should know while it lasts."""
 
 
@@ -53,7 +53,8 @@ class ProtectionWatch:
     the loop began; `leaving`: its sale is on its way.
     """
 
-    def __init__(self, alarm_s: float = ALARM_S) -> None:
+    def __init__(self, alarm_s: float) -> None:
+        """`alarm_s`: so many seconds of the venue's clock are too many without a stop."""
         self.fills = FillWatch()
         self._alarm = timedelta(seconds=alarm_s)
         self._gaps: dict[PositionId, _Gap] = {}
