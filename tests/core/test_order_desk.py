@@ -120,6 +120,16 @@ def test_vector_2_the_mirror_steps_down_and_never_gives_up() -> None:
     assert (limit, ticket.attempt) == (None, 5)
 
 
+def test_a_repriced_exit_is_held_back_by_nothing_that_holds_back_entries() -> None:
+    """Neither by the room that is kept in the venue's counters, nor by an open circuit breaker."""
+    late = NOON + timedelta(seconds=61)
+    buy, sell = tended(entry(), now=late), left(sale(), now=late)
+
+    assert isinstance(buy, AmendOrder)
+    assert isinstance(sell, AmendOrder)
+    assert (buy.amendment.ends_risk, sell.amendment.ends_risk) == (False, True)
+
+
 def test_vector_2_a_spread_of_0_6_percent_cancels_an_entry_and_hastens_an_exit() -> None:
     """The guard changes the style of an exit; it never abandons one."""
     assert price_of(tended(entry(), quote=WIDE)) == "cancel liquidity_guard"

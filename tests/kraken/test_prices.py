@@ -39,6 +39,11 @@ REPRICE = AmendOrder(
     amendment=OrderAmendment(venue_order_id=ORDER, symbol=BTC, limit_price=d("1")), reason="r"
 )
 
+REPRICED_EXIT = AmendOrder(
+    amendment=OrderAmendment(venue_order_id=ORDER, symbol=BTC, limit_price=d("1"), ends_risk=True),
+    reason="r",
+)
+
 
 def standing(
     *, rest: int = 0, engine: int = 0, age_s: float | None = None, silent_s: int = 0
@@ -112,7 +117,7 @@ def test_a_plan_sums_up_looks_steps_and_proofs() -> None:
     assert plan.steps[0] == halt
 
 
-@pytest.mark.parametrize("step", [STOP, SALE, TRAIL, CANCEL])
+@pytest.mark.parametrize("step", [STOP, SALE, TRAIL, CANCEL, REPRICED_EXIT])
 def test_a_full_budget_holds_up_no_cancel_and_no_protection(step: VenueStep) -> None:
     """The pair's counter is at its maximum; what ends risk waits for nothing."""
     plan = price(plan_with(step), standing(engine=60, age_s=1))

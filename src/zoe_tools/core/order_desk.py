@@ -431,6 +431,7 @@ def _amend(
             symbol=order.symbol,
             limit_price=price,
             post_only=post_only,
+            ends_risk=order.purpose != "entry",
         ),
         reason=f"repricing {attempt} of {desk.ladder.max_attempts}, from {was}",
         before=values_of(order),

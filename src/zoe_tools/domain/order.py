@@ -205,6 +205,8 @@ class OrderAmendment:
     post_only: bool = False
     limit_offset: PriceOffset | None = None
     trigger_offset: PriceOffset | None = None
+    ends_risk: bool = False
+    """It brings an exit nearer to the market: nothing that holds new risk back holds it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

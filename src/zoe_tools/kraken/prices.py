@@ -47,13 +47,13 @@ def is_urgent_order(request: OrderRequest) -> bool:
 
 
 def is_urgent_change(amendment: OrderAmendment) -> bool:
-    """The same of an amendment: a stop's trigger, or any order's size.
+    """The same of an amendment: a stop's trigger, any order's size, or an exit's price.
 
-    A limit alone is an entry that is priced anew.
+    A limit alone is else an entry that is priced anew.
     """
     moves_trigger = amendment.trigger_price is not None or amendment.trigger_offset is not None
     moves_limit = amendment.limit_price is not None or amendment.limit_offset is not None
-    return moves_trigger or not moves_limit
+    return amendment.ends_risk or moves_trigger or not moves_limit
 
 
 def priced(
