@@ -50,6 +50,7 @@ from zoe_tools.domain.stream import (
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.margin_watch import MarginWatch
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Readiness, supervise
@@ -268,6 +269,7 @@ class LoopRig:
         self.alarm: asyncio.Event | None = None
         self.dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
         self.api_errors: ApiErrors | None = None
+        self.margin: MarginWatch | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()
@@ -512,6 +514,7 @@ class LoopRig:
             dead_man=self.dead_man,
             dead_man_s=60,
             api_errors=self.api_errors,
+            margin=self.margin,
         )
 
 

@@ -41,7 +41,15 @@ def found(**measured: Any) -> list[tuple[str, bool]]:
         ({"api_errors": 9}, []),
         ({"api_errors": 10}, [("api_errors_per_minute", True)]),
         ({"clock_skew_s": d("30")}, [("clock_skew_s", False)]),
+        ({"clock_skew_s": d("300")}, [("clock_skew_s", True)]),
         ({"candle_age_s": d("120")}, [("candle_age_s", False)]),
+        ({"blind_s": d("3599"), "naked_s": d("239"), "unreconciled_s": d("1799")}, []),
+        ({"blind_s": d("3600")}, [("blind_s", True)]),
+        ({"naked_s": d("240")}, [("naked_s", True)]),
+        ({"unreconciled_s": d("1800")}, [("unreconciled_s", True)]),
+        ({"margin_pct": d("84.9")}, []),
+        ({"margin_pct": d("85")}, [("margin_pct", False)]),
+        ({"margin_pct": d("92")}, [("margin_pct", True)]),
     ],
 )
 def test_each_limit_counts_once_it_is_reached(
@@ -101,6 +109,23 @@ def test_defect_12_a_violation_is_latched_with_its_own_reason(
     assert KillReason.MARGIN_CRITICAL not in {each.cause for each in violations}
 
 
+@pytest.mark.parametrize(
+    ("measured", "cause"),
+    [
+        ({"margin_pct": d("92")}, KillReason.MARGIN_CRITICAL),
+        ({"margin_pct": d("92"), "drawdown_pct": d("15")}, KillReason.INVARIANT_VIOLATION),
+        ({"margin_pct": d("92"), "naked_s": d("240")}, KillReason.RECONCILIATION_FAILURE),
+        ({"margin_pct": d("92"), "blind_s": d("3600")}, KillReason.DATA_FAILURE),
+        ({"margin_pct": d("92"), "drawdown_pct": d("14")}, KillReason.MARGIN_CRITICAL),
+    ],
+)
+def test_margin_is_told_only_where_nothing_else_is_critical(
+    measured: dict[str, Any], cause: KillReason
+) -> None:
+    """It is the one cause that may pass by itself, and must not stand for another."""
+    assert cause_of(violations_of(Measured(**measured), LIMITS)) is cause
+
+
 def test_defect_13_every_reason_survives_being_stored() -> None:
     """Written before a colon, read back; a word of somebody's own is `manual`."""
     for reason in KillReason:
@@ -121,7 +146,13 @@ def test_a_limit_that_is_none_is_none() -> None:
         rejects_warn=None,
         api_errors_crit=None,
         clock_skew_warn_s=None,
+        clock_skew_crit_s=None,
         candle_age_warn_s=None,
+        blind_crit_s=None,
+        naked_crit_s=None,
+        unreconciled_crit_s=None,
+        margin_warn_pct=None,
+        margin_crit_pct=None,
     )
     much = Decimal(10**9)
     worst = Measured(
@@ -134,6 +165,10 @@ def test_a_limit_that_is_none_is_none() -> None:
         api_errors=10**9,
         clock_skew_s=much,
         candle_age_s=much,
+        blind_s=much,
+        naked_s=much,
+        unreconciled_s=much,
+        margin_pct=much,
     )
 
     assert violations_of(worst, off) == ()

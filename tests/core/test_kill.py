@@ -267,6 +267,21 @@ def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
     assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
 
 
+@pytest.mark.parametrize("level", [KillLevel.PAUSE_ENTRIES, KillLevel.CANCEL_OPEN])
+def test_vector_10_a_kill_takes_over_what_was_margin_s(level: KillLevel) -> None:
+    """What a person ordered must not pass with the margin; nor is the level lowered by it."""
+    state = TradingState(
+        level=KillLevel.CANCEL_OPEN, reason="margin_critical: 93", changed_at=NOON, changed_by="run"
+    )
+    snapshot = snapshot_with(trading_state=state)
+    wanted = SetTradingState(
+        level=KillLevel.CANCEL_OPEN, reason="mine", before=KillLevel.CANCEL_OPEN
+    )
+
+    assert plan_latch(snapshot, level, "mine").steps == (wanted,)
+    assert plan_latch(snapshot, level, "margin_critical: 94").steps == ()
+
+
 def test_a_level_that_only_the_switch_demands_is_latched_by_a_kill() -> None:
     """Else it would go when the row of the table goes."""
     wanted = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="r", before=KillLevel.REDUCE_ONLY)

@@ -112,7 +112,15 @@ class Settings:
     invariant_rejects_warn: Decimal | None
     invariant_api_errors_crit: Decimal | None
     invariant_clock_skew_warn_sec: Decimal | None
+    invariant_clock_skew_crit_sec: Decimal | None
     invariant_candle_age_warn_sec: Decimal | None
+    invariant_blind_crit_sec: Decimal | None
+    invariant_naked_crit_sec: Decimal | None
+    invariant_unreconciled_crit_sec: Decimal | None
+    invariant_margin_warn_pct: Decimal | None
+    invariant_margin_crit_pct: Decimal | None
+    margin_rearm_after_sec: Decimal
+    margin_rearms_per_day: int
     invariant_halt_level: str
     invariant_emergency_level: str
     order_ttl_seconds_entry: float
@@ -243,6 +251,14 @@ class Settings:
             rejects_warn=self.invariant_rejects_warn,
             api_errors_crit=self.invariant_api_errors_crit,
             clock_skew_warn_s=self.invariant_clock_skew_warn_sec,
+            clock_skew_crit_s=self.invariant_clock_skew_crit_sec,
+            blind_crit_s=self.invariant_blind_crit_sec,
+            naked_crit_s=self.invariant_naked_crit_sec,
+            unreconciled_crit_s=self.invariant_unreconciled_crit_sec,
+            margin_warn_pct=self.invariant_margin_warn_pct,
+            margin_crit_pct=self.invariant_margin_crit_pct,
+            margin_rearm_after_s=self.margin_rearm_after_sec,
+            margin_rearms_per_day=self.margin_rearms_per_day,
             candle_age_warn_s=self.invariant_candle_age_warn_sec,
             halt_level=KillLevel.parse(self.invariant_halt_level),
             emergency_level=KillLevel.parse(self.invariant_emergency_level),

@@ -104,6 +104,8 @@ def _invariant_pairs(values: Mapping[str, Any], positions: Decimal) -> Iterator[
     for critical, warning in (
         ("INVARIANT_DRAWDOWN_CRIT_PCT", "INVARIANT_DRAWDOWN_WARN_PCT"),
         ("INVARIANT_POSITIONS_CRIT", "INVARIANT_POSITIONS_WARN"),
+        ("INVARIANT_CLOCK_SKEW_CRIT_SEC", "INVARIANT_CLOCK_SKEW_WARN_SEC"),
+        ("INVARIANT_MARGIN_CRIT_PCT", "INVARIANT_MARGIN_WARN_PCT"),
         ("INVARIANT_OPEN_NOTIONAL_CRIT", "MAX_EXPOSURE_NOTIONAL"),
     ):
         if values[warning] is not None:

@@ -15,7 +15,8 @@ from zoe_tools.domain.money import short
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 
 _BROKEN, _DATA = KillReason.INVARIANT_VIOLATION, KillReason.DATA_FAILURE
-_API = KillReason.API_ERROR
+_API, _BOOKS = KillReason.API_ERROR, KillReason.RECONCILIATION_FAILURE
+_MARGIN = KillReason.MARGIN_CRITICAL
 _ENOUGH_WARNINGS = 2
 _EMERGENCY = 2
 
@@ -49,9 +50,13 @@ def level_for(state: SafetyState, limits: InvariantLimits) -> KillLevel:
 
 
 def cause_of(violations: Sequence[Violation]) -> KillReason:
-    """What the kill is latched with: of several criticals the account's own limits go first."""
+    """What the kill is latched with: of several criticals the account's own limits go first.
+
+    Margin goes last: it is told only where there is nothing else.
+    """
     causes = {each.cause for each in violations if each.is_critical}
-    return next((each for each in (_BROKEN, _API, _DATA) if each in causes), _BROKEN)
+    ranked = (_BROKEN, _BOOKS, _API, _DATA, _MARGIN)
+    return next((each for each in ranked if each in causes), _BROKEN)
 
 
 def sentence_of(violation: Violation) -> str:
@@ -68,8 +73,12 @@ def _rows(measured: Measured, limits: InvariantLimits) -> Iterator[_Row]:
     yield "position_pct", m.largest_position_pct, at.position_warn_pct, None, _BROKEN
     yield "rejects_per_minute", m.rejects, at.rejects_warn, None, _API
     yield "api_errors_per_minute", m.api_errors, None, at.api_errors_crit, _API
-    yield "clock_skew_s", m.clock_skew_s, at.clock_skew_warn_s, None, _DATA
+    yield "clock_skew_s", m.clock_skew_s, at.clock_skew_warn_s, at.clock_skew_crit_s, _DATA
     yield "candle_age_s", m.candle_age_s, at.candle_age_warn_s, None, _DATA
+    yield "blind_s", m.blind_s, None, at.blind_crit_s, _DATA
+    yield "naked_s", m.naked_s, None, at.naked_crit_s, _BOOKS
+    yield "unreconciled_s", m.unreconciled_s, None, at.unreconciled_crit_s, _BOOKS
+    yield "margin_pct", m.margin_pct, at.margin_warn_pct, at.margin_crit_pct, _MARGIN
 
 
 def _judged(

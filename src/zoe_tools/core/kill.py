@@ -53,7 +53,11 @@ def plan_latch(
     current = state.level
     # What only the row in the table demands is not latched: it goes when the row goes.
     is_latched = state.changed_by != CONFIG_SWITCH
-    if level > current or (level is current and not is_latched):
+    # What is margin's may pass by itself: it does not stand for any other cause.
+    is_margins = state.cause is KillReason.MARGIN_CRITICAL
+    takes_over = is_margins and KillReason.of(reason) is not KillReason.MARGIN_CRITICAL
+    if level > current or (level is current and not is_latched) or takes_over:
+        level = max(level, current)
         step = SetTradingState(level=level, reason=reason, before=current, symbol=symbol)
         return _plan(snapshot, (step,), ())
     where = "Trading" if symbol is None else f"Trading in {symbol}"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zoe_tools.core.accounting import book, order_of, quote_of
+from zoe_tools.core.margin_rule import MARGIN_RULE
 from zoe_tools.core.risk_groups import (
     amended_group_check,
     amended_tick_check,
@@ -58,6 +59,7 @@ from zoe_tools.domain.plan import (
     Step,
 )
 from zoe_tools.domain.snapshot import Missing, Snapshot
+from zoe_tools.domain.trading_state import KillReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +123,19 @@ def _judge(step: Step, plan: Plan, snapshot: Snapshot, running: Running) -> Foun
             if wrong is not None or not adds_risk(step):
                 return wrong
             return _first(_amend_checks(step, snapshot, running))
-        case SetTradingState(level=level):
-            if level < snapshot.trading_state.of(step.symbol).level and plan.command != "resume":
-                return ("DE_ESCALATION", "Only `zoe resume` lowers the kill level.")
-            return None
+        case SetTradingState():
+            return _escalation_check(step, plan, snapshot)
         case _:
             return None
+
+
+def _escalation_check(step: SetTradingState, plan: Plan, snapshot: Snapshot) -> Found | None:
+    """A person lowers a level, and the one rule what is margin's."""
+    state = snapshot.trading_state.of(step.symbol)
+    is_margins = plan.command == MARGIN_RULE and state.cause is KillReason.MARGIN_CRITICAL
+    if step.level >= state.level or plan.command == "resume" or is_margins:
+        return None
+    return ("DE_ESCALATION", "Only `zoe resume` lowers the kill level.")
 
 
 def _first(checks: Iterator[Found | None]) -> Found | None:

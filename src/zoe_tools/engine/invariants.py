@@ -12,14 +12,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.invariants import cause_of, level_for, sentence_of, state_of, violations_of
+from zoe_tools.core.margin_rule import is_margins, still_holds
+from zoe_tools.domain.discrepancy import Level
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.invariants import Measured, SafetyState, Violation
-from zoe_tools.domain.money import HUNDRED, ZERO, short
+from zoe_tools.domain.money import HUNDRED, ZERO, round_half_up, short
 from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.latch import latch_level
+from zoe_tools.gate.margin_rearm import acted_at, take_back
+from zoe_tools.gather import gather_store
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
@@ -34,16 +39,21 @@ _MINUTE_S = 60.0
 async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
     """Look every few seconds, until cancelled."""
     told: frozenset[str] = frozenset()
+    live_at = parts.clock.now()
     while True:
         await parts.clock.sleep(parts.cadence.health_s)
         if parts.gate.is_store_away:
             continue  # nothing can be latched, and nothing is entered either
-        found = violations_of(await _measured(loop, parts), parts.policy.invariants)
+        now = parts.clock.now()
+        live_at = now if loop.view.is_live else live_at
+        measured = await _measured(loop, parts, (now - live_at).total_seconds())
+        found = violations_of(measured, parts.policy.invariants)
         told = _tell(found, told)
         loop.safety = state_of(found)
         is_in_the_way = loop.safety is not SafetyState.ACTIVE
         loop.stand(INVARIANTS, tuple(map(sentence_of, found)) if is_in_the_way else ())
         await _latch(loop, parts, found)
+        await _take_back(loop, parts, measured, found)
 
 
 def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
@@ -66,7 +76,10 @@ def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
 async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ...]) -> None:
     """Raise the account's level, unless it is as high already; a shadow stops nobody."""
     level = level_for(loop.safety, parts.policy.invariants)
-    if level <= loop.books.trading_state.level or parts.is_shadow:
+    state, cause = loop.books.trading_state, cause_of(found)
+    is_margins = state.cause is KillReason.MARGIN_CRITICAL and cause is not state.cause
+    is_harder = level > state.level or (is_margins and level is not KillLevel.NONE)
+    if not is_harder or parts.is_shadow:
         return
     worst = [each for each in found if each.is_critical]
     details = ", ".join(
@@ -79,7 +92,7 @@ async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ..
             account=parts.account,
             policy=parts.policy,
             level=level,
-            reason=cause_of(found).worded(details),
+            reason=cause.worded(details),
             author=replace(parts.gate.author, operator=""),
         )
     except StoreError as error:
@@ -89,7 +102,33 @@ async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ..
     loop.wake()
 
 
-async def _measured(loop: TradingLoop, parts: LoopParts) -> Measured:
+async def _take_back(
+    loop: TradingLoop, parts: LoopParts, measured: Measured, found: tuple[Violation, ...]
+) -> None:
+    """What was latched for margin, and for nothing else, once that is over; see the rule."""
+    state, now = loop.books.trading_state, parts.clock.now()
+    if parts.is_shadow or not is_margins(state, parts.gate.author.command):
+        return
+    if loop.books.unresolved or loop.watch.naked or loop.books.reconciliation.pauses_account:
+        return
+    try:
+        before = await parts.store.run(acted_at)
+        if still_holds(state, measured, found, parts.policy.invariants, acted_at=before, now=now):
+            return
+        snapshot = await gather_store(
+            store=parts.store, clock=parts.clock, account=parts.account, policy=parts.policy
+        )
+        reason = f"margin is at {short(round_half_up(measured.margin_pct or ZERO, 2))} % of equity"
+        author = replace(parts.gate.author, operator="")
+        await take_back(parts.store, snapshot, reason, author=author, now=now)
+    except StoreError as error:
+        _LOG.error("The kill level cannot be taken back: %s", error.message)
+        return
+    await loop.books.refresh_trading_state(parts.clock.now())
+    loop.wake()
+
+
+async def _measured(loop: TradingLoop, parts: LoopParts, blind_s: float) -> Measured:
     now = parts.clock.now()
     point = await parts.store.run(lambda transaction: transaction.latest_equity())
     worths = [
@@ -113,6 +152,10 @@ async def _measured(loop: TradingLoop, parts: LoopParts) -> Measured:
         api_errors=0 if parts.api_errors is None else parts.api_errors.within(_MINUTE_S),
         clock_skew_s=_skew(parts),
         candle_age_s=_overdue(loop, parts, now),
+        blind_s=Decimal(str(blind_s)),
+        naked_s=Decimal(str(loop.watch.naked_s(now))),
+        unreconciled_s=_unreconciled(loop, now),
+        margin_pct=None if parts.margin is None else parts.margin.used_pct(now),
     )
 
 
@@ -128,6 +171,14 @@ def _rejects(loop: TradingLoop, now: datetime) -> int:
         each.status is OrderStatus.REJECTED and abs(now - each.updated_at) <= _MINUTE
         for each in loop.books.recent_orders
     )
+
+
+def _unreconciled(loop: TradingLoop, now: datetime) -> Decimal | None:
+    """How long books and venue have differed critically."""
+    state = loop.books.reconciliation
+    if state.level is not Level.CRIT or state.since is None:
+        return None
+    return Decimal(str((now - state.since).total_seconds()))
 
 
 def _skew(parts: LoopParts) -> Decimal | None:

@@ -15,6 +15,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED, Missing, Reading
 from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
+from zoe_tools.engine.margin_watch import MarginWatch
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.work import WorkLog
@@ -64,6 +65,8 @@ class LoopParts:
     """None where no source of perpetual funding is configured."""
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     worth: WorthWatch | None = None
+    margin: MarginWatch | None = None
+    """None where nobody asks how much margin is in use."""
     dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
     """Sets the venue's countdown, see `dead_man.Countdown`; None: it is not used."""
     dead_man_s: int = 0

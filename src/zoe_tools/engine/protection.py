@@ -78,6 +78,11 @@ class ProtectionWatch:
         """How many positions stand without a covering stop now."""
         return len(self._gaps)
 
+    def naked_s(self, now: datetime) -> float:
+        """Seconds that the longest of them has stood so; what is being sold is left out."""
+        began = [each.began for each in self._gaps.values() if each.cause != "leaving"]
+        return (now - min(began)).total_seconds() if began else 0.0
+
     @property
     def growing(self) -> Mapping[PositionId, datetime]:
         """Whose stop is too small, and since when."""

@@ -278,6 +278,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         DeskWatch(loop, parts).run(),
         *([] if parts.funding is None else [parts.funding.run()]),
         *([] if parts.breaker is None else [watch_breaker(parts.breaker, loop, parts)]),
+        *([] if parts.margin is None else [parts.margin.run()]),
         *([] if parts.worth is None else [_watch_worth(parts.worth, loop, parts)]),
     ]
 

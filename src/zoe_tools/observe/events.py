@@ -5,6 +5,7 @@ from __future__ import annotations
 EVENTS: tuple[str, ...] = (
     "API circuit breaker OPENED",
     "ALERT_FAILED",
+    "AUTO_RECOVERY",
     "API circuit breaker closed",
     "API circuit breaker half-open",
     "CLOCK_FAR_OFF",

@@ -24,6 +24,7 @@ from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.margin_watch import MarginWatch
 from zoe_tools.engine.parts import LoopParts, NoServiceManager
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher, supervise
@@ -32,6 +33,7 @@ from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
+from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, ServiceManager
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
@@ -137,6 +139,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
     sightings = Sightings(plan.clock)
     gate = _gate_of(plan, venue, policy, sightings)
     worth = WorthWatch(venue, plan.store, plan.clock, catalogue)
+    reads = AccountReads(plan.wires.rest, venue.catalogue)
     return LoopParts(
         account=plan.account,
         policy=policy,
@@ -156,6 +159,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         alarm=plan.alarm,
         key=await _key_of(reader, plan.clock),
         worth=worth,
+        margin=MarginWatch(reads.margin_standing, plan.clock, plan.cadence),
         asker=plan.asker,
         dead_man=None if plan.is_shadow else venue.cancel_all_after,
         dead_man_s=plan.dead_man_s,
