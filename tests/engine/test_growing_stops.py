@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from builders import BTC, d
-from loop_rig import LoopRig, run_loop
-from zoe_tools.domain.order import Side
+from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.order import OrderAmendment, Side
 from zoe_tools.observe.log import event_of
 
 
@@ -65,3 +68,48 @@ def test_an_orderly_end_waits_for_no_more_fills(tmp_path: Path) -> None:
     assert stop.quantity == d("0.0002")
     assert 0 < tally.unprotected_by_cause["growing"] < 0.5
     assert tally.unprotected_by_cause["lost"] == 0
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_vector_9_a_crash_while_a_stop_grows_leaves_one_stop_that_covers_all(
+    tmp_path: Path,
+    is_sent: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Killed while fills are gathered, or with the amendment at the venue and its answer lost."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        first = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        await entered(rig)
+        await bought(rig, 0.05, 5, 0.1)
+        amend = rig.venue.amend
+
+        async def without_answer(amendment: OrderAmendment, *, deadline: datetime) -> str:
+            rig.is_deaf = True
+            await amend(amendment, deadline=deadline)
+            await asyncio.Event().wait()
+            return ""
+
+        if is_sent:
+            rig.venue.amend = without_answer  # type: ignore[method-assign]
+        await bought(rig, 2 if is_sent else 0.3)
+        assert rig.writes.count("amend") == (2 if is_sent else 1)
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await first
+        rig.venue.amend = amend  # type: ignore[method-assign]
+        rig.is_deaf = False
+        rig.reconnect()
+        second = asyncio.create_task(
+            rig.supervised(run_id="run-2", is_gone=lambda lease: lease.holder != "run-2")
+        )
+        await rig.pass_time(5)
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.quantity == d("0.0002")
+        assert rig.writes.count("amend") == 2
+        rig.stop.set()
+        await second
+
+    with_rig(tmp_path, story)

@@ -176,7 +176,7 @@ def test_a_stop_that_the_venue_does_not_amend_is_replaced(tmp_path: Path) -> Non
     assert tally.unprotected_by_cause["replacing"] < 5
 
 
-def test_a_replacement_that_a_kill_cut_in_two_is_finished_by_the_next_start(
+def test_vector_9_a_replacement_that_a_kill_cut_in_two_is_finished_by_the_next_start(
     tmp_path: Path,
 ) -> None:
     """The old stop is cancelled, the new one was never sent: the next loop places it, once."""

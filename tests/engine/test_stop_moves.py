@@ -78,6 +78,28 @@ def test_moves_of_the_price_alone_are_spaced(tmp_path: Path) -> None:
     run_loop(tmp_path, story, policy=TRAILING)
 
 
+def test_defect_7_a_price_that_stands_still_moves_no_stop(tmp_path: Path) -> None:
+    """The feed is silent while the market goes: only what is fresh is believed."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(6)
+        rig.move("62000.0", "62000.1")
+        (stop,) = rig.resting(Side.SELL)
+        await rig.venue.cancel(stop.venue_order_id)
+        await rig.pass_time(Policy().quote_stale_s + 1)
+        assert rig.loop is not None
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.trigger_price == d("60760.0")
+        rig.venue.set_price(BTC, "70000.0", "70000.1")
+        await rig.pass_time(10)
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.trigger_price == d("60760.0")
+        assert await goes(rig, "64000.0") == d("62720.0")
+
+    run_loop(tmp_path, story, policy=TRAILING)
+
+
 def test_a_profit_that_was_reached_is_not_turned_into_a_loss(tmp_path: Path) -> None:
     """The stop goes to the cost with both fees, once, and stays."""
 
@@ -148,12 +170,12 @@ def test_a_position_that_is_held_too_long_is_left(
     async def story(rig: LoopRig) -> None:
         await rig.enter()
         assert (await held(rig)).status is PositionStatus.PROTECTED
-        await goes(rig, "60000.0", seconds=50)
+        await goes(rig, "60000.0", seconds=10)
         assert (await held(rig)).status is PositionStatus.PROTECTED
         await goes(rig, "60000.0", seconds=12)
         assert (await held(rig)).status is PositionStatus.CLOSED
 
     with caplog.at_level(logging.INFO, "zoe_tools"):
-        run_loop(tmp_path, story, policy=Policy(max_position_age_s=60))
+        run_loop(tmp_path, story, policy=Policy(max_position_age_s=20))
     told = [each for record in caplog.records if (each := event_of(record)) is not None]
-    assert [fields["limit_s"] for name, fields in told if name == "TIME_STOP"] == [60]
+    assert [fields["limit_s"] for name, fields in told if name == "TIME_STOP"] == [20]
