@@ -418,6 +418,39 @@ def test_an_unknown_level_is_a_usage_error_that_lists_them(label: str) -> None:
     assert caught.value.hint == "One of: pause-entries, cancel-open, reduce-only, flatten."
 
 
+def test_without_the_list_of_open_orders_known_buys_are_cancelled_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """The endpoint is down for good: cancelled by the books, and unproved: exit 6."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("open_orders", VenueUnavailable("down"), times=99)
+        code, text = await kill(desk, KillLevel.FLATTEN)
+
+        assert (code, desk.venue.writes) == (6, [("cancel", "O00002")])
+        assert "does not answer" in text
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_without_the_instruments_stops_stay_until_they_can_be_had(tmp_path: Path) -> None:
+    """Nothing is sold whose minimum nobody knows, and nothing is left naked for that."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.cue("catalogue", VenueUnavailable("down"), times=3)
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        methods = [method for method, _ in desk.venue.calls if method in {"cancel", "catalogue"}]
+        assert methods[:6] == ["catalogue", "cancel", *["catalogue"] * 3, "cancel"]
+        assert desk.venue.totals["BTC"] == d("2.0")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_a_sale_of_somebody_else_is_waited_for(tmp_path: Path) -> None:
     """Another kill is selling: this one looks again until the account is flat, and is proved."""
 

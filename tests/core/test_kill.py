@@ -18,7 +18,7 @@ from builders import (
     make_venue_order,
     snapshot_with,
 )
-from zoe_tools.core.kill import plan_kill, plan_latch, plan_resume, resume_blockers
+from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch, plan_resume, resume_blockers
 from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
@@ -194,12 +194,56 @@ def test_defect_12_a_level_is_never_lowered() -> None:
 
 
 def test_latching_needs_nothing_of_the_venue_and_cancelling_needs_the_open_orders() -> None:
-    """An unreadable list is never an empty one."""
-    blind = world(open_orders=Missing("down"))
+    """An unreadable list is never an empty one, where the books know of no buy, either."""
+    blind = world(open_orders=Missing("down"), orders=(OUR_STOP,))
 
     assert kinds(plan_latch(blind, KillLevel.CANCEL_OPEN, "r")) == [SetTradingState]
     with pytest.raises(VenueUnavailable, match="the open orders: down"):
         plan_kill(blind, KillLevel.CANCEL_OPEN, "r")
+
+
+def test_a_missing_part_keeps_nothing_back_that_can_be_done_without_it() -> None:
+    """Without the list: what the books know goes. Without instruments: stops stay."""
+    gone = Missing("OpenOrders is down")
+    unlisted = plan_kill(world(open_orders=gone), KillLevel.FLATTEN, "drill")
+    assert cancelled(unlisted) == ["O-entry"]
+    assert unlisted.notes == ("What else is open cannot be told: OpenOrders is down.",)
+    with pytest.raises(VenueUnavailable):
+        plan_kill(world(open_orders=gone, orders=(OUR_STOP,)), KillLevel.FLATTEN, "drill")
+
+    blind = world(catalogue=Missing("AssetPairs is down"))
+    halted = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
+    assert cancelled(plan_kill(blind, KillLevel.FLATTEN, "drill")) == ["O-entry", "O-manual"]
+    quiet = replace(
+        world(catalogue=Missing("AssetPairs is down"), open_orders=(STOP,)), trading_state=halted
+    )
+    left = plan_kill(quiet, KillLevel.FLATTEN, "drill")
+    assert (left.is_empty, is_unfinished(left)) == (True, True)
+
+
+def test_what_rests_to_take_profit_makes_room_as_the_stop_does() -> None:
+    """A part of the position is held by a target of ours: the whole position is sold."""
+    target = replace(
+        STOP,
+        venue_order_id=VenueOrderId("O-target"),
+        client_order_id=ClientOrderId("target"),
+        order_type=OrderType.LIMIT,
+        limit_price=d("66000.0"),
+        trigger_price=None,
+    )
+    ours = replace(
+        OUR_STOP,
+        client_order_id=ClientOrderId("target"),
+        purpose="take_profit",
+        order_type=OrderType.LIMIT,
+    )
+    plan = plan_kill(
+        world(open_orders=(STOP, target), orders=(OUR_STOP, ours)), KillLevel.FLATTEN, "drill"
+    )
+
+    assert cancelled(plan) == ["O-stop", "O-target"]
+    sales = [each.request for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert [(each.symbol, each.quantity) for each in sales] == [(BTC, HELD.quantity)]
 
 
 def test_dust_is_named_and_not_sold() -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.invariants import violations_of
-from zoe_tools.core.position_orders import place_exit
+from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.sync_positions import shortages
 from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.breaker import Breaker
@@ -40,6 +40,14 @@ from zoe_tools.domain.trading_state import (
     KillLevel,
     KillReason,
 )
+
+SOLD_ALREADY, NOT_YET = "are being sold already", "cannot be sold yet"
+"""What the note of a position says for which there is nothing to do now, and something is left."""
+
+
+def is_unfinished(plan: Plan) -> bool:
+    """Whether a plan without steps is no proof: somebody sells, or something was missing."""
+    return any(word in note for note in plan.notes for word in (SOLD_ALREADY, NOT_YET))
 
 
 def plan_latch(
@@ -70,17 +78,25 @@ def plan_kill(
 ) -> Plan:
     """All of it: latch, cancel, and when flattening sell. Empty once the world is so.
 
-    With a `symbol` all of it is about that instrument, and nothing about any other.
+    With a `symbol` all of it is about that instrument, and nothing about any other. What is missing
+    keeps nothing back that can be done without it: without the list of open orders the buys that
+    the books know are cancelled, and without the instruments stops stay, and nothing is sold yet.
 
     Raises:
-        VenueUnavailable: the open orders, or for flattening the instruments, are missing.
+        VenueUnavailable: the open orders are missing, and the books know of no buy.
     """
     latch = plan_latch(snapshot, level, reason, symbol)
     if symbol is not None:
         snapshot = _narrowed(snapshot, symbol)
     steps: list[Step] = list(latch.steps)
     notes: list[str] = list(latch.notes)
-    if level >= KillLevel.CANCEL_OPEN:
+    if level >= KillLevel.CANCEL_OPEN and isinstance(snapshot.open_orders, Missing):
+        known = tuple(_known_buys(snapshot))
+        if not known:
+            value_of(snapshot.open_orders, "the open orders")
+        steps.extend(known)
+        notes.append(f"What else is open cannot be told: {snapshot.open_orders.reason}.")
+    elif level >= KillLevel.CANCEL_OPEN:
         open_orders = value_of(snapshot.open_orders, "the open orders")
         cancels = tuple(_cancels(snapshot, open_orders, level))
         steps.extend(each for each in cancels if each.purpose == "entry")
@@ -296,6 +312,9 @@ def _sold_out(
     until its turn has come.
     """
     held = _held(snapshot)
+    if isinstance(snapshot.catalogue, Missing):
+        why = f"{NOT_YET}: the instruments are missing: {snapshot.catalogue.reason}."
+        return (), tuple(f"{each.symbol}: {short(each.quantity)} {why}" for each in held)
     symbols = {each.symbol for each in held}
     steps: list[Step] = [each for each in ways if each.symbol not in symbols]
     notes: list[str] = []
@@ -307,6 +326,13 @@ def _sold_out(
         else:
             steps.append(sale)
     return tuple(steps), tuple(notes)
+
+
+def _known_buys(snapshot: Snapshot) -> Iterator[CancelOrder]:
+    """Cancels of what the books know to be open, where the venue's list cannot be had."""
+    for record in snapshot.orders:
+        if record.side is Side.BUY and can_be_canceled(record):
+            yield from cancelled(record, "it may still buy, by the books")
 
 
 def _spared(
@@ -324,7 +350,7 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
     quantity = instrument.floor_quantity(position.quantity - selling)
     price = _bid(snapshot, position)
     if selling > ZERO and quantity < instrument.min_quantity:
-        return f"{position.symbol}: {short(selling)} are being sold already."
+        return f"{position.symbol}: {short(selling)} {SOLD_ALREADY}."
     if not instrument.is_tradable_quantity(quantity, price=price):
         return (
             f"{position.symbol}: {short(position.quantity)} is below the venue's minimum"

@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from zoe_tools.core.kill import plan_kill, plan_latch
+from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import OutcomeState, Plan
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import StoreError, StoreUnavailable, VenueError
 from zoe_tools.gate.gate import Gate
@@ -106,8 +106,9 @@ class Stopper:
                     return Stopped(receipt=together(receipts, is_verified=False), silence=plan)
                 await self.clock.sleep(_PAUSES_S[0])
                 continue
-            heard_at = _loop_time()
-            if plan[1].is_empty and not _is_stuck(plan[1]):
+            if not isinstance(plan[0].open_orders, Missing):
+                heard_at = _loop_time()
+            if plan[1].is_empty and not is_unfinished(plan[1]):
                 return Stopped(receipt=together(receipts, is_verified=True))
             if self.clock.now() - moved_at > self._patience:
                 break
@@ -148,7 +149,3 @@ class Stopper:
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _is_stuck(plan: Plan) -> bool:
-    return any("being sold already" in note for note in plan.notes)
