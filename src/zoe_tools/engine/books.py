@@ -173,14 +173,15 @@ class Books:
         orders = (*working, *_stops_not_told_over(transaction, known.positions, working))
         groups = transaction.groups.active()
         recent = _recent_in(transaction, groups, now)
+        targets, targets_retold = transaction.targets_and_retold()
         return Read(
             active=known.positions,
             positions=positions,
             closed=tuple(transaction.position(each) for each in sorted(gone)),
             stops_lowered=known.stops_lowered,
             retold=known.retold,
-            targets_retold=transaction.targets_retold(),
-            targets=transaction.targets(),
+            targets_retold=targets_retold,
+            targets=targets,
             orders=orders,
             given_up=_given_up_in(transaction, known.positions, orders),
             groups=groups,

@@ -6,13 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
 
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.store.ledger import entry_of
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.record_tables import LEDGER_ENTRIES
 from zoe_tools.store.rows import insert_new, parts_of
 from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
@@ -57,12 +58,10 @@ def fills(
     venue_order_id: VenueOrderId | None,
 ) -> tuple[Fill, ...]:
     """Fills, oldest first."""
-    conditions = []
-    if since is not None:
-        conditions.append(CRYPTO_FILLS.c.filled_at >= since)
-    if venue_order_id is not None:
-        conditions.append(CRYPTO_FILLS.c.venue_order_id == venue_order_id)
-    return _select(connection, account_id, *conditions)
+    named = {"since": since, "venue_order": venue_order_id}
+    told = {name: value for name, value in named.items() if value is not None}
+    query = _QUERIES[since is not None, venue_order_id is not None]
+    return _READER.all(connection, query, owner=account_id, **told)
 
 
 def fills_of_position(
@@ -135,3 +134,19 @@ def _fill_of(row: Row[Any]) -> Fill:
         client_order_id=row.client_order_id,
         liquidity=row.liquidity,
     )
+
+
+_OF_ACCOUNT = (
+    select(CRYPTO_FILLS)
+    .where(CRYPTO_FILLS.c.account_id == bindparam("owner"))
+    .order_by(CRYPTO_FILLS.c.filled_at, CRYPTO_FILLS.c.fill_id)
+)
+_SINCE = CRYPTO_FILLS.c.filled_at >= bindparam("since")
+_OF_ORDER = CRYPTO_FILLS.c.venue_order_id == bindparam("venue_order")
+_QUERIES = {
+    (False, False): Query(_OF_ACCOUNT),
+    (True, False): Query(_OF_ACCOUNT.where(_SINCE)),
+    (False, True): Query(_OF_ACCOUNT.where(_OF_ORDER)),
+    (True, True): Query(_OF_ACCOUNT.where(_SINCE, _OF_ORDER)),
+}
+_READER = Reader(CRYPTO_FILLS, _fill_of)

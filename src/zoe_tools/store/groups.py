@@ -6,13 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
 from zoe_tools.domain.identifiers import AccountId, GroupId
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import Side
 from zoe_tools.store import orders
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import INTENT_GROUPS
 
@@ -54,7 +55,7 @@ class GroupBook:
 
     def active(self) -> tuple[IntentGroup, ...]:
         """Those that are not over, oldest first."""
-        return self._select(INTENT_GROUPS.c.ended_at.is_(None))
+        return _READER.all(self._connection, _ACTIVE, owner=self._account_id)
 
     def since(self, since: datetime | None) -> tuple[IntentGroup, ...]:
         """Those begun at `since` or later, oldest first."""
@@ -95,3 +96,11 @@ def _group_of(row: Row[Any]) -> IntentGroup:
         ending=None if row.ending is None else GroupEnd(row.ending),
         ended_at=row.ended_at,
     )
+
+
+_ACTIVE = Query(
+    select(INTENT_GROUPS)
+    .where(INTENT_GROUPS.c.account_id == bindparam("owner"), INTENT_GROUPS.c.ended_at.is_(None))
+    .order_by(INTENT_GROUPS.c.created_at, INTENT_GROUPS.c.group_id)
+)
+_READER = Reader(INTENT_GROUPS, _group_of)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, Update, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Text, Update, bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
 from zoe_tools.domain.intent_lifecycle import IllegalTransition, demand_proof, states_before
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.order import Side
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import WholeRow
 from zoe_tools.store.tables import ORDER_INTENTS
 from zoe_tools.store.types import word
@@ -25,6 +26,19 @@ _ROW = WholeRow(ORDER_INTENTS)
 _THIS_ONE = (
     ORDER_INTENTS.c.account_id == bindparam("owner"),
     ORDER_INTENTS.c.intent_id == bindparam("wanted"),
+)
+_OF_ACCOUNT = (
+    select(ORDER_INTENTS).where(ORDER_INTENTS.c.account_id == bindparam("owner")).order_by(*_ORDER)
+)
+_OPEN = Query(_OF_ACCOUNT.where(or_(*(ORDER_INTENTS.c.status == each for each in _UNRESOLVED))))
+_ASKS = (IntentKind.PLACE.value, IntentKind.AMEND.value)
+_REFUSED = Query(
+    _OF_ACCOUNT.where(
+        ORDER_INTENTS.c.status == IntentState.REJECTED.value,
+        ORDER_INTENTS.c.proof == ProofKind.ANSWER.value,
+        or_(*(ORDER_INTENTS.c.kind == each for each in _ASKS)),
+        ORDER_INTENTS.c.created_at >= bindparam("since"),
+    )
 )
 _ONE = select(ORDER_INTENTS).where(*_THIS_ONE)
 
@@ -158,27 +172,12 @@ def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -
 
 def unresolved_intents(connection: Connection, account_id: AccountId) -> tuple[Intent, ...]:
     """Intents whose outcome is open, oldest first."""
-    table = ORDER_INTENTS
-    rows = connection.execute(
-        select(table)
-        .where(table.c.account_id == account_id, table.c.status.in_(_UNRESOLVED))
-        .order_by(*_ORDER)
-    )
-    return tuple(_intent_of(row) for row in rows)
+    return _READER.all(connection, _OPEN, owner=account_id)
 
 
 def refusals(connection: Connection, account_id: AccountId, since: datetime) -> tuple[Intent, ...]:
     """What the venue said a definite no to, to place or to amend, since then."""
-    table = ORDER_INTENTS
-    rows = connection.execute(
-        select(table)
-        .where(table.c.account_id == account_id, table.c.status == IntentState.REJECTED.value)
-        .where(table.c.proof == ProofKind.ANSWER.value)
-        .where(table.c.kind.in_((IntentKind.PLACE.value, IntentKind.AMEND.value)))
-        .where(table.c.created_at >= since)
-        .order_by(*_ORDER)
-    )
-    return tuple(_intent_of(row) for row in rows)
+    return _READER.all(connection, _REFUSED, owner=account_id, since=since)
 
 
 def intents(
@@ -218,3 +217,6 @@ def _intent_of(row: Row[Any]) -> Intent:
         snapshot_hash=row.snapshot_hash,
         proof=word(ProofKind, row.proof),
     )
+
+
+_READER = Reader(ORDER_INTENTS, _intent_of)

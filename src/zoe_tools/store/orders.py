@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
 
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -19,11 +19,30 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import insert_new, parts_of, upsert
 from zoe_tools.store.tables import CRYPTO_ORDERS, ORDER_EVENTS
 from zoe_tools.store.types import word
 
 _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
+_IS_OPEN = or_(*(CRYPTO_ORDERS.c.status == each for each in _OPEN))
+_OF_ACCOUNT = (
+    select(CRYPTO_ORDERS)
+    .where(CRYPTO_ORDERS.c.account_id == bindparam("owner"))
+    .order_by(CRYPTO_ORDERS.c.created_at, CRYPTO_ORDERS.c.client_order_id)
+)
+_IS_SINCE = CRYPTO_ORDERS.c.created_at >= bindparam("since")
+_ALL, _SINCE = Query(_OF_ACCOUNT), Query(_OF_ACCOUNT.where(_IS_SINCE))
+_WORKING = Query(_OF_ACCOUNT.where(_IS_OPEN))
+_WORKING_SINCE = Query(_OF_ACCOUNT.where(_IS_OPEN, _IS_SINCE))
+_OF_GROUP = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.intent_group_id == bindparam("group")))
+_ENTRIES_OF_DAY = Query(
+    _OF_ACCOUNT.where(
+        CRYPTO_ORDERS.c.purpose == "entry",
+        _IS_SINCE,
+        CRYPTO_ORDERS.c.created_at < bindparam("until"),
+    )
+)
 _ENDED_EARLY = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 
 
@@ -120,12 +139,10 @@ def orders(
     since: datetime | None = None,
 ) -> tuple[OrderRecord, ...]:
     """Orders, oldest first."""
-    conditions: list[ColumnElement[bool]] = []
-    if open_only:
-        conditions.append(CRYPTO_ORDERS.c.status.in_(_OPEN))
-    if since is not None:
-        conditions.append(CRYPTO_ORDERS.c.created_at >= since)
-    return _select(connection, account_id, *conditions)
+    if since is None:
+        return _READER.all(connection, _WORKING if open_only else _ALL, owner=account_id)
+    query = _WORKING_SINCE if open_only else _SINCE
+    return _READER.all(connection, query, owner=account_id, since=since)
 
 
 def orders_of_position(
@@ -138,13 +155,13 @@ def orders_of_position(
 def orders_of_groups(
     connection: Connection, account_id: AccountId, group_ids: Collection[GroupId]
 ) -> tuple[OrderRecord, ...]:
-    """All orders of these intent groups, oldest first within each part of them."""
-    column = CRYPTO_ORDERS.c.intent_group_id
-    return tuple(
+    """All orders of these intent groups, oldest first."""
+    found = [
         order
-        for some in parts_of(group_ids)
-        for order in _select(connection, account_id, column.in_(some))
-    )
+        for group_id in group_ids
+        for order in _READER.all(connection, _OF_GROUP, owner=account_id, group=group_id)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.created_at, each.client_order_id)))
 
 
 def order(
@@ -189,14 +206,8 @@ def daily_notional(connection: Connection, account_id: AccountId, day: date) -> 
     other one counts whole: an unknown outcome may still turn out to be a fill.
     """
     start = datetime.combine(day, time.min, tzinfo=UTC)
-    table = CRYPTO_ORDERS
-    entries = _select(
-        connection,
-        account_id,
-        table.c.purpose == "entry",
-        table.c.created_at >= start,
-        table.c.created_at < start + timedelta(days=1),
-    )
+    until = start + timedelta(days=1)
+    entries = _READER.all(connection, _ENTRIES_OF_DAY, owner=account_id, since=start, until=until)
     return sum((_at_stake(each) for each in entries), ZERO)
 
 
@@ -220,13 +231,8 @@ def _first(
 def _select(
     connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
 ) -> tuple[OrderRecord, ...]:
-    table = CRYPTO_ORDERS
-    statement = (
-        select(table)
-        .where(table.c.account_id == account_id, *conditions)
-        .order_by(table.c.created_at, table.c.client_order_id)
-    )
-    return tuple(_order_of(row) for row in connection.execute(statement))
+    rows = connection.execute(_OF_ACCOUNT.where(*conditions), {"owner": account_id})
+    return tuple(_order_of(row) for row in rows)
 
 
 def _order_of(row: Row[Any]) -> OrderRecord:
@@ -255,3 +261,6 @@ def _order_of(row: Row[Any]) -> OrderRecord:
         ttl_s=row.ttl_seconds,
         next_action_at=row.next_action_at,
     )
+
+
+_READER = Reader(CRYPTO_ORDERS, _order_of)

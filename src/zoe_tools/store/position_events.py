@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, false, or_, select
 
 from zoe_tools.domain.identifiers import AccountId, PositionId
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.domain.position_event import PositionEvent
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.record_tables import POSITION_EVENTS
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import CRYPTO_POSITIONS
@@ -48,19 +50,21 @@ def of_active(
     connection: Connection, account_id: AccountId, kinds: Iterable[str]
 ) -> tuple[PositionEvent, ...]:
     """Those of these kinds about positions that are not over, in the order they were written."""
+    return _READER.all(connection, _of_active(frozenset(kinds)), owner=account_id)
+
+
+@cache
+def _of_active(kinds: frozenset[str]) -> Query:
     table, rows = POSITION_EVENTS, CRYPTO_POSITIONS
-    active = (
-        select(rows.c.position_id)
-        .where(rows.c.account_id == account_id)
-        .where(rows.c.status.not_in(_ENDS))
+    active = select(rows.c.position_id).where(
+        rows.c.account_id == bindparam("owner"), *(rows.c.status != each for each in _ENDS)
     )
-    statement = (
+    return Query(
         select(table)
-        .where(table.c.account_id == account_id, table.c.position_id.in_(active))
-        .where(table.c.kind.in_(tuple(kinds)))
+        .where(table.c.account_id == bindparam("owner"), table.c.position_id.in_(active))
+        .where(or_(false(), *(table.c.kind == each for each in sorted(kinds))))
         .order_by(table.c.row_id)
     )
-    return tuple(_event_of(row) for row in connection.execute(statement))
 
 
 def of_none(connection: Connection, account_id: AccountId) -> tuple[PositionEvent, ...]:
@@ -85,3 +89,6 @@ def _event_of(row: Row[Any]) -> PositionEvent:
         to_status=word(PositionStatus, row.to_status),
         details=row.details,
     )
+
+
+_READER = Reader(POSITION_EVENTS, _event_of)

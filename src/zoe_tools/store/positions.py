@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Text,
+    bindparam,
+    false,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from zoe_tools.domain.identifiers import AccountId, PositionId
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.position import Position, PositionKind, PositionStatus, RawPosition
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
 from zoe_tools.store.types import word
@@ -57,15 +69,21 @@ def positions(
     among: frozenset[PositionStatus] | None,
 ) -> tuple[Position, ...]:
     """Positions, oldest first; `among` bounds their status."""
+    return _READER.all(connection, _among(among), owner=account_id)
+
+
+@cache
+def _among(statuses: frozenset[PositionStatus] | None) -> Query:
     table = CRYPTO_POSITIONS
     statement = (
         select(table)
-        .where(table.c.account_id == account_id)
+        .where(table.c.account_id == bindparam("owner"))
         .order_by(table.c.opened_at, table.c.position_id)
     )
-    if among is not None:
-        statement = statement.where(table.c.status.in_(sorted(each.value for each in among)))
-    return tuple(_position_of(row) for row in connection.execute(statement))
+    if statuses is not None:
+        wanted = (table.c.status == each for each in sorted(each.value for each in statuses))
+        statement = statement.where(or_(false(), *wanted))
+    return Query(statement)
 
 
 def closed(connection: Connection, account_id: AccountId, most: int) -> tuple[Position, ...]:
@@ -238,3 +256,6 @@ def _position_of(row: Row[Any]) -> Position:
         exit_reason=row.exit_reason,
         updated_at=row.updated_at,
     )
+
+
+_READER = Reader(CRYPTO_POSITIONS, _position_of)

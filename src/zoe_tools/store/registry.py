@@ -137,11 +137,19 @@ class Registry(Observing):
 
     def targets_retold(self) -> tuple[RetoldLevels, ...]:
         """Levels of positions that are not over, whose rows their own stories contradict."""
-        return tuple(
+        return self.targets_and_retold()[1]
+
+    def targets_and_retold(
+        self,
+    ) -> tuple[tuple[TakeProfitLevel, ...], tuple[RetoldLevels, ...]]:
+        """Both from one look: `targets` of every one that is not over, and `targets_retold`."""
+        found = tuple(self._levels(None))
+        retold = (
             RetoldLevels(position_id=name, rows=rows, told=told)
-            for name, rows, told in self._levels(None)
+            for name, rows, told in found
             if spelled(rows) != spelled(told)
         )
+        return tuple(level for _, _, told in found for level in told), tuple(retold)
 
     def _levels(
         self, position_id: PositionId | None
