@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from builders import NOON, d, make_discrepancy, make_intent, make_position
+from builders import NOON, d, make_discrepancy, make_intent, make_order, make_position
 from command_line import LIVE_KEYS, Ran, migrated, write, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
+from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.observation import Details
+from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.loop_lock import this_machine
 from zoe_tools.store.store import Transaction
@@ -57,6 +59,44 @@ def test_positions_show_their_stop_or_that_there_is_none(home: Path) -> None:
     assert "BTC/USD  0.5 at" in status(home).out
     result = status(home, "--json").envelope["result"]
     assert [each["quantity"] for each in result["positions"]] == ["0.5"]
+
+
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [
+        ((), "NO STOP"),
+        (("0.5 stop",), "stop 58800"),
+        (("0.2 stop",), "stop 58800, ONLY 0.2 HELD"),
+        (("0.2 stop", "0.3 take_profit"), "stop 58800"),
+        (("0.5 take_profit",), "NO STOP, targets hold it"),
+    ],
+)
+def test_a_price_that_was_meant_is_told_as_no_stop(
+    home: Path, orders: tuple[str, ...], told: str
+) -> None:
+    """Somebody cancelled it: the row still has the price. What rests is what counts."""
+
+    def work(transaction: Transaction) -> None:
+        held = make_position(quantity=d("0.5"), stop_price=d("58800"))
+        transaction.record_position(held)
+        for each in orders:
+            quantity, _, purpose = each.partition(" ")
+            order = make_order(
+                client_order_id=ClientOrderId(purpose),
+                venue_order_id=VenueOrderId(purpose),
+                side=Side.SELL,
+                order_type=OrderType.STOP_LOSS if purpose == "stop" else OrderType.LIMIT,
+                purpose=purpose,
+                quantity=d(quantity),
+                trigger_price=d("58800") if purpose == "stop" else None,
+                position_id=held.position_id,
+                intent_id=None,
+            )
+            transaction.record_order(order)
+
+    write(home, work)
+    (line,) = [each for each in status(home).out.splitlines() if "  position  " in each]
+    assert f"at 60000  {told}  " in line
 
 
 def test_a_latched_kill_shows_level_and_reason(home: Path) -> None:

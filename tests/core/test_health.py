@@ -77,6 +77,10 @@ def test_a_loop_that_works_is_healthy_in_one_line() -> None:
             replace(WELL, reconciliation=replace(NEVER_COMPARED, is_degraded=True, reason="cash")),
             "DEGRADED by reconciliation: cash",
         ),
+        (
+            beat(unprotected_positions=2, unprotected_long=1),
+            "1 positions without a covering stop for too long: zoe status",
+        ),
         (STOPPED, "no loop runs; none ever did"),
         (replace(STOPPED, last_boot=BOOT), "no loop runs; the last one was killed"),
         (

@@ -182,8 +182,10 @@ def test_what_stands_unprotected_for_long_is_told_once_while_it_lasts(
     story = Story()
     with caplog.at_level(logging.ERROR, "zoe_tools"):
         for second in range(10):
+            assert story.watch.alarming == (second > 6)
             story.look(second, [make_position()])
         story.look(10)
+        assert story.watch.alarming == 0
         for second in range(20, 30):
             story.look(second, [make_position(position_id=PositionId("P2"))], [], "P2")
 

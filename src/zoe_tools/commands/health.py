@@ -67,5 +67,5 @@ def _read(transaction: Transaction, context: Context, settings: Settings) -> Hea
         trading_state=effective_trading_state(transaction),
         reconciliation=transaction.reconciliation.state(),
         unresolved=len(transaction.unresolved_intents()),
-        naked=sum(each.stop_price is None for each in held),
+        naked=sum(each.stop_venue_order_id is None for each in held),
     )

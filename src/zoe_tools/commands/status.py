@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +12,11 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.health import LOOP, ages_of
+from zoe_tools.core.position_invariants import covered, resting_stops
 from zoe_tools.core.protection_times import sentence
 from zoe_tools.domain.discrepancy import WHOLE_LOOK, Discrepancy, Level, ReconciliationState
 from zoe_tools.domain.journal import Intent, OrderRecord
-from zoe_tools.domain.money import round_half_up, short
+from zoe_tools.domain.money import ZERO, round_half_up, short
 from zoe_tools.domain.observation import Details, Heartbeat, Lease
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
@@ -24,6 +26,9 @@ from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.loop_lock import is_running
 from zoe_tools.store.store import Transaction
+
+_LOT = Decimal("0.00000001")
+"""Less is no venue's to hold."""
 
 _DIGITS = 8
 """Of an average cost, which is a quotient and may have very many."""
@@ -204,9 +209,18 @@ def _reconciled(screen: _Screen) -> str:
     return told if state.level is Level.OK else f"{told}; {state.level.value}: {state.reason}"
 
 
+def _stop(position: Position, orders: Sequence[OrderRecord]) -> str:
+    """What holds the position at the venue, by our books; a price that was meant is no stop."""
+    stops, holds = resting_stops(position, orders), covered(position, orders)
+    told = ", ".join(f"stop {short(each.trigger_price or ZERO)}" for each in stops) or "NO STOP"
+    if position.quantity - holds < _LOT or holds == ZERO:
+        return told if stops or holds == ZERO else f"{told}, targets hold it"
+    return f"{told}, ONLY {short(holds)} HELD"
+
+
 def _show_books(printer: Printer, screen: _Screen) -> None:
     for position in screen.positions:
-        stop = f"stop {short(position.stop_price)}" if position.stop_price else "NO STOP"
+        stop = _stop(position, screen.orders)
         cost = short(round_half_up(position.average_cost, _DIGITS))
         printer.line(
             f"  position  {position.symbol}  {short(position.quantity)} at"

@@ -134,6 +134,9 @@ def _of_running(facts: HealthFacts, details: Details, ages: dict[str, int]) -> I
     if facts.beat is None:
         yield "the loop has not told anything yet"
         return
+    exposed = int(details.get("unprotected_long", 0))
+    if exposed:
+        yield f"{exposed} positions without a covering stop for too long: zoe status"
     period = _period(details)
     age = facts.now - facts.beat.beat_at
     if abs(age) > period * LATE_BEATS:

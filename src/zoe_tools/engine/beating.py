@@ -77,6 +77,7 @@ def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:
         "open_orders": len(loop.books.orders),
         "unresolved": len(loop.books.unresolved),
         "unprotected_positions": loop.watch.naked,
+        "unprotected_long": loop.watch.alarming,
         "unprotected_ms": round(loop.watch.seconds * 1000),
         **loop.watch.fills.times.told(),
         "is_live": int(loop.view.is_live),

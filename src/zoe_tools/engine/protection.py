@@ -84,6 +84,11 @@ class ProtectionWatch:
         return (now - min(began)).total_seconds() if began else 0.0
 
     @property
+    def alarming(self) -> int:
+        """How many of them have stood so for too long, and are not being sold."""
+        return sum(each.is_told and each.cause != "leaving" for each in self._gaps.values())
+
+    @property
     def growing(self) -> Mapping[PositionId, datetime]:
         """Whose stop is too small, and since when."""
         return {name: each.since for name, each in self._gaps.items() if each.cause == "growing"}
