@@ -145,16 +145,21 @@ def test_no_entry_begins_beside_anything_and_no_reduction_waits_for_another_inst
         assert not own or own in lanes
 
 
-@given(steps_in)
-def test_a_lane_made_again_of_the_same_world_is_the_same(steps: list[Step]) -> None:
-    """Else nothing would ever pass the gate's second look."""
+@given(steps_in, some_symbols, some_symbols)
+def test_a_lane_made_again_of_the_same_world_is_the_same(
+    steps: list[Step], at_work: frozenset[Symbol], resting: frozenset[Symbol]
+) -> None:
+    """Else nothing would ever pass the gate's second look, and it would be begun for ever."""
     plan = plan_with(*steps)
-    for lane in lanes_of(plan, at_work=NOBODY):
-        assert lane_again(plan, lane) == lane.plan
+    lanes = lanes_of(plan, at_work=at_work, resting=resting)
+    then = at_work | {lane.symbol for lane in lanes}
+    for lane in lanes:
+        assert lane_again(plan, lane, at_work=then, resting=resting) == lane.plan
 
 
 def test_a_lane_that_would_not_begin_any_more_is_empty() -> None:
     """A stop is missing now: the entry waits."""
     (lane,) = lanes_of(plan_with(entry(BTC)), at_work=NOBODY)
     now = plan_with(stop(ETH), entry(BTC))
-    assert lane_again(now, lane) == replace(now, steps=())
+    again = lane_again(now, lane, at_work=frozenset({BTC}), resting=NOBODY)
+    assert again == replace(now, steps=())

@@ -57,10 +57,16 @@ def lanes_of(
     )
 
 
-def lane_again(plan: Plan, lane: Lane) -> Plan:
+def lane_again(
+    plan: Plan, lane: Lane, *, at_work: frozenset[Symbol], resting: frozenset[Symbol]
+) -> Plan:
     """The same lane of the whole plan, made again a moment later; empty where it has none now."""
-    found = (each for each in lanes_of(plan, at_work=frozenset()) if each.symbol == lane.symbol)
-    return next((each.plan for each in found), replace(plan, steps=()))
+    others = at_work - {lane.symbol}
+    # Reductions that were begun together are no reason against each other.
+    others = others if lane.adds_risk else frozenset()
+    lanes = lanes_of(plan, at_work=others, resting=resting)
+    found = (each.plan for each in lanes if each.symbol == lane.symbol)
+    return next(found, replace(plan, steps=()))
 
 
 def about(step: Step) -> Symbol:

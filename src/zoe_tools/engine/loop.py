@@ -341,8 +341,10 @@ class TradingLoop:
         self, snapshot: Snapshot, lane: Lane, decisions: tuple[Decision, ...]
     ) -> None:
         async def regather() -> tuple[Snapshot, Plan]:
-            seen, plan = self._plan(self._clock.now(), decisions)
-            return seen, lane_again(plan, lane)
+            now = self._clock.now()
+            seen, plan = self._plan(now, decisions)
+            at_work, resting = self.lanes.at_work, self.lanes.resting(now)
+            return seen, lane_again(plan, lane, at_work=at_work, resting=resting)
 
         try:
             receipt = await self._parts.gate.carry_out(
