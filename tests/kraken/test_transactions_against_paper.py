@@ -16,6 +16,7 @@ from test_stream_against_paper import MARKET, Client
 
 from builders import BTC, d, make_request, make_stop_request
 from paper_socket import KEY, SECRET, SocketDesk, at_desk
+from zoe_tools.config.settings import Tier
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.order import OrderAmendment, OrderEdit, OrderName, OrderTerms, OrderType
 from zoe_tools.errors import VenueRejected, VenueThrottled
@@ -34,7 +35,7 @@ NOTHING = VenueOrderId("OAAAAA-BBBBB-CCCCC1")
 class Trader:
     """A client at a limited exchange, by one wire, and both counters of the pair."""
 
-    def __init__(self, client: Client, wire: str) -> None:
+    def __init__(self, client: Client, wire: str, tier: Tier = "pro") -> None:
         self.client, self.clock = client, client.clock
         exchange = client.desk.exchange
         self.rest = RestClient(
@@ -44,7 +45,7 @@ class Trader:
             clock=client.clock,
             coordination=NonceSource(client.clock),
             transport=in_process_transport(create_app(exchange, proof_secret=None)),
-            tier="pro",
+            tier=tier,
         )
         orders = client.orders if wire == "socket" else None
         self.venue = KrakenSpot(self.rest, client.clock, orders=orders)
@@ -84,14 +85,14 @@ class Trader:
 Story = Callable[[Trader], Awaitable[None]]
 
 
-def trading(wire: str, story: Story) -> Trader:
-    """Tell a story at a professional's account."""
+def trading(wire: str, story: Story, *, tier: Tier = "pro") -> Trader:
+    """Tell a story at a professional's account, or at one of another tier."""
 
     async def told(desk: SocketDesk) -> Trader:
         desk.hear(MARKET)
         client = Client(desk)
         await asyncio.sleep(0.1)
-        trader = Trader(client, wire)
+        trader = Trader(client, wire, tier)
         try:
             await story(trader)
         finally:
@@ -99,7 +100,7 @@ def trading(wire: str, story: Story) -> Trader:
             await trader.rest.aclose()
         return trader
 
-    return at_desk(told, options=ExchangeOptions(tier="pro"))
+    return at_desk(told, options=ExchangeOptions(tier=tier))
 
 
 @pytest.fixture(params=["socket", "rest"])
@@ -240,6 +241,28 @@ def test_a_full_budget_starves_no_stop_and_no_cancel(wire: str) -> None:
         assert trader.clock.now() - before < timedelta(seconds=0.1)
 
     trading(wire, story)
+
+
+def test_a_starter_s_stop_grows_each_second_where_entries_are_held_back(wire: str) -> None:
+    """The 20 points that entries leave: a stop and six amendments, and the venue takes them all."""
+
+    async def story(trader: Trader) -> None:
+        for _ in range(40):
+            await trader.place()
+        soon = trader.clock.now() + timedelta(seconds=0.1)
+        with pytest.raises(VenueThrottled, match="has room in"):
+            await trader.venue.place(ENTRY, client_order_id=trader.called(), deadline=soon)
+        stop = make_stop_request(quantity=d("0.001"), trigger_price=d("40000"))
+        placed = await trader.venue.place(
+            stop, client_order_id=trader.called(), deadline=trader.deadline
+        )
+        for second in range(2, 8):
+            await trader.clock.sleep(1)
+            grown = OrderAmendment(venue_order_id=placed, symbol=BTC, quantity=d("0.001") * second)
+            await trader.venue.amend(grown, deadline=trader.deadline)
+            await trader.agree()
+
+    assert trading(wire, story, tier="starter").compared == 46
 
 
 def test_a_counter_that_somebody_else_filled_is_learned_from_the_refusal(wire: str) -> None:
