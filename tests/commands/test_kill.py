@@ -194,6 +194,42 @@ def test_flatten_sells_only_what_the_stop_s_last_fill_left(tmp_path: Path) -> No
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+def test_what_an_entry_bought_before_its_cancel_is_sold_too(tmp_path: Path) -> None:
+    """One look proves all the cancels; what they had filled is booked before it, and sold."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.trade(VenueOrderId("O00002"), d("0.0002"), d("59000.0"))
+        code, text = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert "the venue said yes; the next look proves it" in " ".join(text.split())
+        assert desk.venue.totals["BTC"] == d("2.0")
+        assert await desk.read(lambda tx: tx.orders(open_only=True)) == ()
+        assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_cancel_that_changed_nothing_is_seen_by_the_next_look(tmp_path: Path) -> None:
+    """The venue says yes and the order stays: cancelled again, until it is gone."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        cancel, lies = desk.venue.cancel, [True, True]
+
+        async def lying(venue_order_id: VenueOrderId) -> int:
+            return 1 if lies and lies.pop() else await cancel(venue_order_id)
+
+        desk.venue.cancel = lying  # type: ignore[method-assign]
+        code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert (code, desk.venue.writes) == (0, [("cancel", "O00002")])
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_flatten_goes_on_after_a_lost_answer_without_selling_twice(tmp_path: Path) -> None:
     """The sale happened, nobody heard: found by its id, and not repeated."""
 
@@ -329,7 +365,7 @@ def test_a_rehearsal_measures_a_flattening_and_touches_nothing_of_ours(
     assert (told["positions"], told["orders"]) == (2, 3)
     assert told["latched_s"] < told["cancelled_s"] < told["flat_s"]
     starter, *_ = told["tiers"]
-    # five cancels proved by one call each, two sales by three, and two looks
+    # two stops proved by one call each, two sales by three; the buys by the looks, and booked
     assert (starter["tier"], d(starter["rest_points"])) == ("starter", d("13"))
     assert "KILL_SWITCH_ACTIVATED" not in caplog.text
     assert not (tmp_path / "home" / "zoe.db").exists()

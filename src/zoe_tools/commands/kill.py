@@ -49,6 +49,7 @@ from zoe_tools.render.printer import Printer
 from zoe_tools.render.rehearsal import show_rehearsal
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate
+from zoe_tools.runtime.instrument_names import in_the_books, instrument_named
 from zoe_tools.runtime.known_accounts import (
     KnownAccount,
     known_accounts,
@@ -57,7 +58,6 @@ from zoe_tools.runtime.known_accounts import (
 )
 from zoe_tools.runtime.paper_process import is_paper_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
-from zoe_tools.store.store import Transaction
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
@@ -243,7 +243,13 @@ async def _kill_account(
         ConsentMissing: a live account is to be flattened; it was made reduce-only.
         VenueError: a dry run could not look.
     """
-    gate = open_gate(context, approver=approver, command="kill", environ=invocation.environ)
+    gate = open_gate(
+        context,
+        approver=approver,
+        command="kill",
+        environ=invocation.environ,
+        looks_again=True,
+    )
     symbol = await _symbol_of(context, order, invocation.printer())
     if not order.execute:
         scope = () if symbol is None else (("instrument", symbol),)
@@ -286,19 +292,15 @@ async def _symbol_of(context: Context, order: Order, printer: Printer) -> Symbol
     """
     if not order.instrument:
         return None
-    told = Symbol(order.instrument.upper())
-    if context.opened_store is not None and await context.store.run(lambda tx: _is_known(tx, told)):
-        return told
+    known: frozenset[Symbol] = frozenset()
+    if context.opened_store is not None:
+        known = await context.store.run(in_the_books)
     try:
-        return (await context.venue.catalogue()).resolve(order.instrument).symbol
+        return await instrument_named(context, order.instrument, known)
     except VenueError as error:
+        told = Symbol(order.instrument.upper())
         printer.warn(f"{error.message} {told} is taken as it was typed, and could not be checked.")
         return told
-
-
-def _is_known(transaction: Transaction, symbol: Symbol) -> bool:
-    held = {each.symbol for each in transaction.positions(active_only=True)}
-    return symbol in held | {each.symbol for each in transaction.orders(open_only=True)}
 
 
 def _unproved(silence: str) -> str:

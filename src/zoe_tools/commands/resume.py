@@ -28,6 +28,7 @@ from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.instrument_names import instrument_named
 from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
@@ -120,7 +121,7 @@ async def _resume(
     kept: Keeping = NOT_KEPT,
 ) -> int:
     stopped = await _stopped(context)
-    symbol = await _symbol_of(context, instrument, stopped)
+    symbol = await instrument_named(context, instrument, stopped) if instrument else None
     look = planner(context, (("reason", reason), *((("instrument", symbol),) if symbol else ())))
     invocation.printer().account(context.account)
     scope = f" --instrument {symbol}" if symbol else ""
@@ -149,15 +150,3 @@ async def _resume(
 async def _stopped(context: Context) -> tuple[Symbol, ...]:
     state = await context.store.run(effective_trading_state)
     return tuple(name for name, _ in state.stopped)
-
-
-async def _symbol_of(
-    context: Context, instrument: str, stopped: tuple[Symbol, ...]
-) -> Symbol | None:
-    """What is stopped goes by the name it was stopped under, whatever the venue says of it now."""
-    if not instrument:
-        return None
-    told = Symbol(instrument.upper())
-    if told in stopped:
-        return told
-    return (await context.venue.catalogue()).resolve(instrument).symbol

@@ -125,8 +125,22 @@ def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
     return RULES[kind.value]
 
 
-def reads_to_prove(step: VenueStep) -> tuple[VenueRead, ...]:
-    """What the venue is asked when all goes well: the order, and the fills of one that trades."""
+def is_proved_by_a_look(kind: IntentKind, purpose: OrderPurpose) -> bool:
+    """Whether one look at the open orders proves it, and nothing is built upon it before that.
+
+    The cancel of an entry. That of a stop is looked up at once: what it filled last decides how
+    much there is to sell.
+    """
+    return kind is IntentKind.CANCEL and purpose == "entry"
+
+
+def reads_to_prove(step: VenueStep, *, looks_again: bool = False) -> tuple[VenueRead, ...]:
+    """What the venue is asked when all goes well: the order, and the fills of one that trades.
+
+    Nothing where the caller `looks_again` and that proves it.
+    """
+    if looks_again and isinstance(step, CancelOrder):
+        return () if is_proved_by_a_look(IntentKind.CANCEL, step.purpose) else (VenueRead.ORDERS,)
     trades_at_once = isinstance(step, PlaceOrder) and (
         step.request.order_type is OrderType.MARKET
         or step.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)

@@ -14,9 +14,11 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
-from zoe_tools.core.proof import reads_to_prove
+from zoe_tools.core.proof import is_proved_by_a_look, reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
@@ -56,8 +58,18 @@ Regather = Callable[[], Awaitable[tuple[Snapshot, Plan]]]
 """Looks again and plans again; over a live view it need not touch the venue."""
 
 
+async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
+    if is_proved_by_a_look(intent.kind, intent.purpose):
+        return "the venue said yes; the next look proves it"
+    return None
+
+
 class Gate:
-    """See the module. One object per command or loop; `proof` is the loop's executions stream."""
+    """See the module. One object per command or loop; `proof` is the loop's executions stream.
+
+    A caller that `looks_again` at the open orders after each plan, and books what he sees, is not
+    kept waiting for what that look proves.
+    """
 
     def __init__(
         self,
@@ -77,8 +89,10 @@ class Gate:
         proof: Proof | None = None,
         pricing: Pricing | None = None,
         emergency: EmergencyJournal | None = None,
+        looks_again: bool = False,
     ) -> None:
         self._venue = venue
+        self._looks_again = looks_again
         self._store = store
         self._clock = clock
         self._approver = approver
@@ -105,7 +119,7 @@ class Gate:
             policy=policy,
             author=author,
             prover=Prover(venue=venue, clock=clock, policy=policy),
-            proof=proof,
+            proof=_by_the_next_look if looks_again and proof is None else proof,
             answers=Answers(clock=clock),
             in_flight=set(),
         )
@@ -186,7 +200,9 @@ class Gate:
             return plan
 
         def proofs(step: VenueStep) -> Sequence[VenueRead]:
-            return () if self._is_proved_by_stream else reads_to_prove(step)
+            if self._is_proved_by_stream:
+                return ()
+            return reads_to_prove(step, looks_again=self._looks_again)
 
         return await self._pricing.priced(plan, looks=looks, proofs=proofs)
 

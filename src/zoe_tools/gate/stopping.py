@@ -14,7 +14,7 @@ from datetime import timedelta
 from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.plan import OutcomeState, Plan
+from zoe_tools.domain.plan import CancelOrder, OutcomeState, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel
@@ -114,6 +114,7 @@ class Stopper:
                 break
             if not plan[1].is_empty:
                 receipts.append(await self.gate.carry_out(plan[1], snapshot=plan[0], execute=True))
+                await self._book(receipts[-1])
                 if any(each.state is OutcomeState.DONE for each in receipts[-1].outcomes):
                     moved_at, idle = self.clock.now(), 0
                     continue
@@ -126,6 +127,15 @@ class Stopper:
         """What may still show up has shown up by then, and what has not may be done again."""
         lag_s = self.policy.order_deadline_s + self.policy.visibility_lag_s
         return timedelta(seconds=lag_s + _SPARE_S)
+
+    async def _book(self, receipt: Receipt) -> None:
+        """What became of the entries that were cancelled: they may have filled before that."""
+        if any(
+            isinstance(each.step, CancelOrder) and each.step.purpose == "entry"
+            for each in receipt.outcomes
+        ):
+            with suppress(VenueError):
+                await self.gate.recover(patient=False)
 
     async def _wait(self, idle: int) -> None:
         """It is being sold, its trades are not shown yet, or the venue refuses: see how it ends."""

@@ -23,8 +23,9 @@ def open_gate(
     command: str,
     environ: Mapping[str, str],
     proof: Proof | None = None,
+    looks_again: bool = False,
 ) -> Gate:
-    """The one door for this command; `environ` names the operator."""
+    """The one door for this command; `environ` names the operator; for the rest see `Gate`."""
     return Gate(
         venue=context.venue,
         store=context.store,
@@ -39,6 +40,7 @@ def open_gate(
         process=PROCESS,
         live_consent=context.settings.live_consent,
         proof=proof,
+        looks_again=looks_again,
         pricing=None if context.wires is None else context.wires.rest.budgets,
         emergency=emergency_journal(context),
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan, StepOutcome
-from zoe_tools.domain.rate_cost import PlanRateCost
+from zoe_tools.domain.rate_cost import PlanRateCost, VenueRead
 from zoe_tools.domain.rehearsal import Rehearsal, TierArithmetic
 from zoe_tools.domain.snapshot import Snapshot, reads_in, value_of
 from zoe_tools.domain.trading_state import KillLevel
@@ -194,7 +195,7 @@ async def _measured(context: Context) -> Rehearsal:
     watch = _Watch()
     latched: list[float] = []
     stopper = Stopper(
-        gate=open_gate(context, approver=watch, command="kill", environ={}),
+        gate=open_gate(context, approver=watch, command="kill", environ={}, looks_again=True),
         store=context.store,
         clock=context.clock,
         account=context.account,
@@ -258,12 +259,12 @@ def _arithmetic(name: str, plan: Plan, snapshot: Snapshot) -> TierArithmetic:
 def _priced(
     plan: Plan, snapshot: Snapshot, name: str, ages_s: Mapping[VenueOrderId, float]
 ) -> PlanRateCost:
-    """With the look that the plan was made of, and the last one, which proves it."""
+    """With the look that the plan was made of, what is booked after it, and the last look."""
     counters = Counters(rest=rest_counter(TIERS[name]))
     told = prices.priced(
         plan,
-        looks=(*reads_in(snapshot), *reads_in(snapshot)),
-        proofs=reads_to_prove,
+        looks=(*reads_in(snapshot), VenueRead.ORDERS, VenueRead.FILLS, *reads_in(snapshot)),
+        proofs=partial(reads_to_prove, looks_again=True),
         standing=Standing(tier=TIERS[name], counters=counters, ages_s=ages_s),
         now=snapshot.taken_at,
     )

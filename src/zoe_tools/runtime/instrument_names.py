@@ -1,0 +1,28 @@
+"""An instrument by its one name, however somebody spelled it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.runtime.context import Context
+from zoe_tools.store.store import Transaction
+
+
+async def instrument_named(context: Context, told: str, known: Collection[Symbol]) -> Symbol:
+    """One of the known, whatever the venue says of it; of others the venue is asked.
+
+    Raises:
+        UnknownInstrument: the venue has none of that name.
+        VenueError: it cannot be asked.
+    """
+    name = Symbol(told.upper())
+    if name in known:
+        return name
+    return (await context.venue.catalogue()).resolve(told).symbol
+
+
+def in_the_books(transaction: Transaction) -> frozenset[Symbol]:
+    """What is held or has an order at work."""
+    held = (each.symbol for each in transaction.positions(active_only=True))
+    return frozenset((*held, *(each.symbol for each in transaction.orders(open_only=True))))
