@@ -174,6 +174,25 @@ def test_margin_that_nobody_tells_of_is_neither_critical_nor_over(tmp_path: Path
     run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
 
 
+def test_a_kill_that_the_books_read_first_is_told_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A turn reads everything anew between two looks at the switch: the log must not miss it."""
+
+    async def story(rig: LoopRig) -> None:
+        halted = TradingState(
+            level=KillLevel.REDUCE_ONLY, reason="by hand", changed_at=rig.clock.now()
+        )
+        await rig.read(lambda tx: tx.set_trading_state(halted))
+        assert rig.loop is not None
+        await rig.loop.books.refresh(rig.clock.now())
+        await rig.pass_time(1)
+
+    with caplog.at_level(logging.INFO):
+        run_loop(tmp_path, story)
+    assert caplog.messages.count("KILL_SWITCH_ACTIVATED") == 1
+
+
 def test_books_that_stay_critical_latch_a_reconciliation_failure(tmp_path: Path) -> None:
     """After half an hour; a moment of it only keeps entries back."""
 

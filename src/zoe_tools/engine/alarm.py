@@ -56,6 +56,7 @@ async def _is_latched(loop: TradingLoop, parts: LoopParts, level: KillLevel) -> 
             author=replace(parts.gate.author, operator=""),
         )
         await loop.books.refresh_trading_state(parts.clock.now())
+        loop.books.note_told()
     except StoreError as error:
         _LOG.warning("The level cannot be latched yet: %s", error.message)
         return False

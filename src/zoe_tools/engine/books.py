@@ -80,6 +80,8 @@ class Books:
         self.unresolved: tuple[Intent, ...] = ()
         self.daily_notional: Decimal = ZERO
         self.trading_state: TradingState = ARMED
+        self.told_state: TradingState = ARMED
+        """The trading state as the log was told of it last, by whoever raised or noticed it."""
         self.reconciliation = NEVER_COMPARED
         self.day: date | None = None
         self.is_sound = True
@@ -114,6 +116,10 @@ class Books:
             self.trading_state, self.policy, self.reconciliation, self.targets = told
             self.version += 1
         return changed
+
+    def note_told(self) -> None:
+        """The log knows of the state as it is."""
+        self.told_state = self.trading_state
 
     def write_into(self, transaction: Transaction) -> None:
         """Write what is known here into an empty store, which stands in for the real one."""

@@ -99,6 +99,7 @@ async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ..
         _LOG.error("The kill level cannot be latched: %s", error.message)
         return
     await loop.books.refresh_trading_state(parts.clock.now())
+    loop.books.note_told()
     loop.wake()
 
 

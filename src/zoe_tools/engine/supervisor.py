@@ -328,17 +328,21 @@ async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
 
 
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
-    """An operator's `kill`, or the runbooks' SQL, is noticed within a second."""
+    """An operator's `kill`, or the runbooks' SQL, is noticed within a second.
+
+    It is told here even where the books read it first, with everything else.
+    """
+    loop.books.note_told()
     while True:
-        before = loop.books.trading_state
         if await loop.books.refresh_trading_state(parts.clock.now()):
-            tell_kills(
-                loop.books.trading_state,
-                before=before,
-                positions=loop.books.positions,
-                orders=loop.books.orders,
-            )
             loop.wake()
+        tell_kills(
+            loop.books.trading_state,
+            before=loop.books.told_state,
+            positions=loop.books.positions,
+            orders=loop.books.orders,
+        )
+        loop.books.note_told()
         await _until_news(parts)
 
 
