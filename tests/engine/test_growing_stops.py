@@ -13,6 +13,7 @@ import pytest
 from builders import BTC, d
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.order import OrderAmendment, Side
+from zoe_tools.errors import VenueRejected
 from zoe_tools.observe.log import event_of
 
 
@@ -68,6 +69,22 @@ def test_an_orderly_end_waits_for_no_more_fills(tmp_path: Path) -> None:
     assert stop.quantity == d("0.0002")
     assert 0 < tally.unprotected_by_cause["growing"] < 0.5
     assert tally.unprotected_by_cause["lost"] == 0
+
+
+def test_an_orderly_end_waits_for_a_stop_that_could_not_grow_at_once(tmp_path: Path) -> None:
+    """The venue says no for a moment: nobody leaves a position behind that is covered in part."""
+
+    async def story(rig: LoopRig) -> None:
+        await entered(rig)
+        await bought(rig, 0.05, 5)
+        busy = VenueRejected("no", code="EGeneral:Temporary", is_passing=True)
+        rig.venue.cue("amend", busy, times=2)
+        await bought(rig, 0.05)
+
+    rig, _ = run_loop(tmp_path, story)
+    (stop,) = rig.resting(Side.SELL)
+    assert stop.quantity == d("0.00015")
+    assert rig.writes.count("amend") == 3
 
 
 @pytest.mark.parametrize("is_sent", [False, True])

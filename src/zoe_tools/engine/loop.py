@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of
-from zoe_tools.core.position_invariants import is_dust
+from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
@@ -23,7 +23,6 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
@@ -195,11 +194,11 @@ class TradingLoop:
         """Whether the loop may go: nothing is under way, no entry or exit works, all is stopped."""
         if self.lanes.at_work:
             return False
-        known = [each for each in self.books.orders if each.status is not OrderStatus.UNKNOWN]
-        covered = {each.position_id for each in known if each.purpose != "entry"}
         at_work = (each.purpose == "entry" or leaves(each) for each in self.books.orders)
         return not any(at_work) and all(
-            position.position_id in covered for position in self._held()
+            covered(each, self.books.orders)
+            >= self._instruments[each.symbol].floor_quantity(each.quantity)
+            for each in self._held()
         )
 
     @property
