@@ -33,7 +33,7 @@ from zoe_tools.kraken.codec_stream import time_of
 from zoe_tools.kraken.errors import error_for, row_for
 from zoe_tools.kraken.reconnect import ReconnectPolicy
 from zoe_tools.kraken.server_time import ServerTime
-from zoe_tools.kraken.shapes import note_unknown
+from zoe_tools.kraken.shapes import Looks, note_unknown
 from zoe_tools.kraken.stream_requests import json_text
 from zoe_tools.kraken.wire_stream import ACK, FRAME, Frame
 from zoe_tools.ports import Clock, Connect, EagerDuplex, FrameClosed, FrameDuplex
@@ -167,6 +167,7 @@ class Connection:
         self._sent_at: dict[int, datetime] = {}
         self._listening: Stopwatch | None = None
         self._was_up = False
+        self._looks = Looks()
         self._request_number = 0
         self._take: Callable[[Frame], bool] | None = None
 
@@ -385,7 +386,7 @@ class Connection:
             ) from error
 
     async def _deal_with(self, frame: Frame, text: str) -> None:
-        if frame.channel not in _UNWATCHED:
+        if frame.channel not in _UNWATCHED and self._looks.is_due(frame.channel or frame.method):
             note_unknown("a frame", Frame, text)
         if frame.req_id in self._sent_at and frame.req_id is not None:
             self._learn_time(frame, self._sent_at.pop(frame.req_id))

@@ -31,7 +31,7 @@ from zoe_tools.kraken.codec_stream import (
     trade_of,
 )
 from zoe_tools.kraken.mending import Emit, Mending
-from zoe_tools.kraken.shapes import note_unknown
+from zoe_tools.kraken.shapes import Looks, note_unknown
 from zoe_tools.kraken.wire_stream import (
     BOOK,
     INSTRUMENTS,
@@ -46,13 +46,17 @@ from zoe_tools.ports import Clock
 
 
 class PublicChannels:
-    """Keeps the books of one connection; a book without a fresh snapshot is stale and silent."""
+    """Keeps the books of one connection; a book without a fresh snapshot is stale and silent.
+
+    Where books are not told they are checked all the same.
+    """
 
     def __init__(
         self,
         instruments: Mapping[Symbol, Instrument],
         *,
         depth: int | None,
+        tells_books: bool = True,
         patience_s: float,
         clock: Clock,
         emit: Emit,
@@ -69,6 +73,8 @@ class PublicChannels:
         self._depth = depth or 0
         self._clock = clock
         self._emit = emit
+        self._tells_books = tells_books
+        self._looks = Looks()
         self._books: dict[str, OrderBook] = {}
         self._running: dict[str, Candle] = {}
 
@@ -92,10 +98,10 @@ class PublicChannels:
         self.mending.check(self._books)
         match frame.channel:
             case "ticker":
-                for row in TICKER.decode(frame.data):
+                for row in TICKER.decode(frame.data, looks=self._looks):
                     await self._emit(QuoteUpdate(quote=quote_of(row, now)))
             case "trade":
-                rows = TRADE.decode(frame.data)
+                rows = TRADE.decode(frame.data, looks=self._looks)
                 await self._emit(TradeUpdate(trades=tuple(trade_of(row) for row in rows)))
             case "book":
                 _look_over(frame)
@@ -134,6 +140,8 @@ class PublicChannels:
             await self.mending.failed(row.symbol, now)
             return
         self.mending.verified(row.symbol, now)
+        if not self._tells_books:
+            return
         await self._emit(
             BookUpdate(
                 book=book_value(

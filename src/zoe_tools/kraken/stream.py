@@ -58,6 +58,8 @@ class FeedSubscriptions:
     instruments: bool = False
     candles: Timeframe | None = None
     level3_depth: int | None = None
+    tells_books: bool = True
+    """Whether the reader hears of each change of a book, or has them checked alone."""
 
     def __post_init__(self) -> None:
         """Depths that the venue does not serve are refused before a byte leaves."""
@@ -151,6 +153,7 @@ class KrakenFeed:
         self._public = PublicChannels(
             instruments,
             depth=subscriptions.book_depth,
+            tells_books=subscriptions.tells_books,
             patience_s=cadence.stream_silence_s,
             clock=clock,
             emit=self.announce,

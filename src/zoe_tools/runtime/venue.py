@@ -153,6 +153,7 @@ def make_feed(
             ticker=True,
             trades=True,
             book_depth=BOOK_DEPTH,
+            tells_books=False,
             instruments=True,
         ),
         server_time=venue.time,

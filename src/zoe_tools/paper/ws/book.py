@@ -52,13 +52,16 @@ class _MirrorSide:
         self._is_bids = is_bids
         self._prices: list[Decimal] = []
         self._cells: _Window = {}
+        self.changes = 0
 
     def replace(self, levels: Levels) -> None:
+        self.changes += 1
         self._prices.clear()
         self._cells.clear()
         self.change(levels)
 
     def change(self, levels: Levels) -> None:
+        self.changes += bool(levels)
         for price, quantity in levels:
             if quantity:
                 if price not in self._cells:

@@ -106,6 +106,7 @@ class _Side:
         self._mint = mint
         self._prices: list[Decimal] = []
         self._levels: _Window = {}
+        self.changes = 0
 
     def replace(self, levels: Levels, at: int) -> None:
         present = {price for price, _ in levels}
@@ -114,6 +115,7 @@ class _Side:
 
     def change(self, prices: Iterable[Decimal], at: int, traded: dict[Decimal, Decimal]) -> None:
         symbol = self._spec.symbol
+        self.changes += 1
         for price in prices:
             # not as the event has it: a batch is several steps, and its queues are the last one's
             shown = self._live.shown(symbol, self._side, price)

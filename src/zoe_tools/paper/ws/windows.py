@@ -35,6 +35,11 @@ C = TypeVar("C", bound=Checked)
 class Side(Protocol[C]):
     """One side of a followed book."""
 
+    @property
+    def changes(self) -> int:
+        """Rises with each change of it."""
+        ...
+
     def window(self, depth: int) -> dict[Decimal, C]:
         """The best levels, best first."""
         ...
@@ -56,11 +61,18 @@ class Window(ABC, Generic[C]):
     def __init__(self, bids: Side[C], asks: Side[C], depth: int) -> None:
         self._sides = (bids, asks)
         self._depth = depth
-        self._told: list[dict[Decimal, C]] = []
+        self._told: list[dict[Decimal, C]] = [{}, {}]
+        self._seen = [-1, -1]
         self._look()
 
     def _look(self) -> None:
-        self._told = [side.window(self._depth) for side in self._sides]
+        """At the sides that changed: most of what happens is on one of them."""
+        told = []
+        for number, side in enumerate(self._sides):
+            is_same = self._seen[number] == side.changes
+            told.append(self._told[number] if is_same else side.window(self._depth))
+            self._seen[number] = side.changes
+        self._told = told
 
     @property
     def is_empty(self) -> bool:
@@ -88,7 +100,7 @@ class Window(ABC, Generic[C]):
 
     def _differences(self, before: list[dict[Decimal, C]]) -> Iterator[str]:
         for side, old, new in zip(self._sides, before, self._told, strict=True):
-            yield side.difference(old, new, self._depth)
+            yield "" if old is new else side.difference(old, new, self._depth)
 
     @abstractmethod
     def _frame(self, kind: str, bids: str, asks: str) -> str:
