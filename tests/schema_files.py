@@ -59,7 +59,7 @@ from zoe_tools.domain.rehearsal import Rehearsal
 from zoe_tools.domain.store_health import StoreHealth
 from zoe_tools.domain.story import SubjectKind
 from zoe_tools.domain.stream import ChecksumTally
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import KillLevel, KillScope
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
@@ -156,6 +156,7 @@ planned = an_object(A_PLAN)
 SETTINGS = ("ZOE_HOME", "I_UNDERSTAND_LIVE", *(each.name for each in KNOBS))
 TRADING = {
     "level": level,
+    "scope": is_({"enum": [each.value for each in KillScope]}),
     "reason": text,
     "since": a(datetime | None),
     "by": text,

@@ -77,3 +77,4 @@ def test_the_runbooks_switch_reads_as_reduce_only(tmp_path: Path) -> None:
     shown = zoe("kill status", LIVE_KEYS, home=home)
 
     assert "reduce-only" in shown.out
+    assert "global" in shown.out

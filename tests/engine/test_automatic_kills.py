@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import PAPER, d
+from builders import BTC, PAPER, d
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.discrepancy import Level, ReconciliationState
@@ -25,6 +25,7 @@ from zoe_tools.engine.margin_watch import SELDOM, MarginWatch
 from zoe_tools.errors import VenueRejected, VenueUnavailable
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.latch import latch_level
+from zoe_tools.observe.log import event_of
 
 LOOKED_S = 12
 ASKED_S, KEPT_S = 30, 20
@@ -191,6 +192,28 @@ def test_a_kill_that_the_books_read_first_is_told_all_the_same(
     with caplog.at_level(logging.INFO):
         run_loop(tmp_path, story)
     assert caplog.messages.count("KILL_SWITCH_ACTIVATED") == 1
+
+
+def test_the_scope_of_a_kill_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An instrument's, an account's, and that of the switch, which stops all accounts."""
+
+    async def story(rig: LoopRig) -> None:
+        halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="r", changed_at=rig.clock.now())
+        await rig.read(lambda tx: tx.set_trading_state(halted, BTC))
+        await rig.pass_time(1)
+        await rig.read(lambda tx: tx.set_trading_state(halted))
+        await rig.pass_time(1)
+        await rig.read(lambda tx: tx.set_config("kill_switch", "true", rig.clock.now()))
+        await rig.pass_time(1)
+
+    with caplog.at_level(logging.INFO):
+        run_loop(tmp_path, story)
+    told = [
+        (found[1]["scope"], found[1].get("symbol"))
+        for each in caplog.records
+        if (found := event_of(each)) is not None and found[0] == "KILL_SWITCH_ACTIVATED"
+    ]
+    assert told == [("instrument", BTC), ("account", None), ("global", None)]
 
 
 def test_books_that_stay_critical_latch_a_reconciliation_failure(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def _show(invocation: Invocation, state: TradingState) -> None:
         "Trading state",
         (
             ("level", state.level.label),
+            ("scope", "-" if state.may_enter else state.scope.value),
             ("reason", state.reason or "-"),
             ("since", state.changed_at),
             ("by", state.changed_by or "-"),
@@ -78,6 +79,7 @@ def _show(invocation: Invocation, state: TradingState) -> None:
 def _told(state: TradingState) -> dict[str, object]:
     return {
         "level": state.level.label,
+        "scope": state.scope.value,
         "reason": state.reason,
         "since": state.changed_at,
         "by": state.changed_by,

@@ -61,6 +61,14 @@ class KillReason(StrEnum):
         return cls(word) if colon and word in set(cls) else cls.MANUAL
 
 
+class KillScope(StrEnum):
+    """What is stopped: every account of a store, one account, or one instrument of it."""
+
+    GLOBAL = "global"
+    ACCOUNT = "account"
+    INSTRUMENT = "instrument"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingState:
     """The latched state of one account, or of one of its instruments.
@@ -78,6 +86,12 @@ class TradingState:
     def may_enter(self) -> bool:
         """Whether new risk may be taken, but for the instruments that are `stopped`."""
         return self.level is KillLevel.NONE
+
+    @property
+    def scope(self) -> KillScope:
+        """Whether the row that stops all accounts demands it, or it is this account's own."""
+        is_switch = self.changed_by in {CONFIG_SWITCH, CONFIG_SWITCH_TOO, LATCHED_SWITCH}
+        return KillScope.GLOBAL if is_switch else KillScope.ACCOUNT
 
     def of(self, symbol: Symbol | None) -> TradingState:
         """What is latched of the instrument alone; of the account without a symbol."""

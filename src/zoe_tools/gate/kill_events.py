@@ -9,7 +9,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.domain.trading_state import KillScope, TradingState
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +50,9 @@ def _tell(
 ) -> None:
     if state.level <= before.level:
         return
-    scope = {"scope": "account"} if symbol is None else {"scope": "instrument", "symbol": symbol}
+    scope = {"scope": state.scope.value}
+    if symbol is not None:
+        scope = {"scope": KillScope.INSTRUMENT.value, "symbol": symbol}
     event(
         _LOG,
         "KILL_SWITCH_ACTIVATED",
