@@ -211,6 +211,26 @@ def test_what_an_entry_bought_before_its_cancel_is_sold_too(tmp_path: Path) -> N
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+def test_the_fills_of_all_sales_are_booked_by_one_question(tmp_path: Path) -> None:
+    """Two positions: the trades are asked for once, after the round, and close both of them."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.totals["ETH"] = d("1")
+        position = make_position(position_id=PositionId("P2"), symbol=ETH, quantity=d("1"))
+        await desk.do(AdoptPosition(position=position, reason="test"))
+        desk.venue.calls.clear()
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert [method for method, _ in desk.venue.calls].count("fills") == 1
+        positions = await desk.read(lambda tx: tx.positions())
+        ended = [(each.position_id, each.status.value, each.quantity) for each in positions]
+        assert sorted(ended) == [("P1", "closed", d("0")), ("P2", "closed", d("0"))]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_a_cancel_that_changed_nothing_is_seen_by_the_next_look(tmp_path: Path) -> None:
     """The venue says yes and the order stays: cancelled again, until it is gone."""
 
@@ -365,8 +385,8 @@ def test_a_rehearsal_measures_a_flattening_and_touches_nothing_of_ours(
     assert (told["positions"], told["orders"]) == (2, 3)
     assert told["latched_s"] < told["cancelled_s"] < told["flat_s"]
     starter, *_ = told["tiers"]
-    # two stops proved by one call each, two sales by three; the buys by the looks, and booked
-    assert (starter["tier"], d(starter["rest_points"])) == ("starter", d("13"))
+    # two stops and two sales proved by one call each, the buys by the looks; all booked by two
+    assert (starter["tier"], d(starter["rest_points"])) == ("starter", d("9"))
     assert "KILL_SWITCH_ACTIVATED" not in caplog.text
     assert not (tmp_path / "home" / "zoe.db").exists()
 

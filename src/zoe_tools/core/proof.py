@@ -134,6 +134,14 @@ def is_proved_by_a_look(kind: IntentKind, purpose: OrderPurpose) -> bool:
     return kind is IntentKind.CANCEL and purpose == "entry"
 
 
+def fills_may_wait(purpose: OrderPurpose) -> bool:
+    """Whether an order's fills may be booked with those of others, by who looks again.
+
+    The sale that ends a position: until they are booked, what was sold counts as being sold.
+    """
+    return purpose == "flatten"
+
+
 def reads_to_prove(step: VenueStep, *, looks_again: bool = False) -> tuple[VenueRead, ...]:
     """What the venue is asked when all goes well: the order, and the fills of one that trades.
 
@@ -141,6 +149,8 @@ def reads_to_prove(step: VenueStep, *, looks_again: bool = False) -> tuple[Venue
     """
     if looks_again and isinstance(step, CancelOrder):
         return () if is_proved_by_a_look(IntentKind.CANCEL, step.purpose) else (VenueRead.ORDERS,)
+    if looks_again and isinstance(step, PlaceOrder) and fills_may_wait(step.request.purpose):
+        return (VenueRead.ORDERS,)
     trades_at_once = isinstance(step, PlaceOrder) and (
         step.request.order_type is OrderType.MARKET
         or step.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)

@@ -18,6 +18,7 @@ from zoe_tools.core.proof import (
     Verdict,
     answer_due_at,
     deadline_for,
+    fills_may_wait,
     is_protective,
     rule_for,
 )
@@ -74,7 +75,10 @@ REST_SOURCE = "venue records"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """Does the steps; `in_flight` holds the intents it is sending at the moment."""
+    """Does the steps; `in_flight` holds the intents it is sending at the moment.
+
+    `looks_again`: see `Gate`.
+    """
 
     venue: Venue
     keeper: Keeper
@@ -87,6 +91,7 @@ class Carrier:
     answers: Answers
     in_flight: set[IntentId]
     fence: Fence | None = None
+    looks_again: bool = False
 
     async def carry(
         self,
@@ -410,7 +415,8 @@ class Carrier:
 
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""
-        fills = await self.prover.fills_of(order)
+        waits = self.looks_again and fills_may_wait(entry.intent.purpose)
+        fills = () if waits else await self.prover.fills_of(order)
         sighting = sighting_of_order(order, seen_at=self.clock.now(), source=REST_SOURCE)
         await self._mark(
             entry,

@@ -67,8 +67,8 @@ async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
 class Gate:
     """See the module. One object per command or loop; `proof` is the loop's executions stream.
 
-    A caller that `looks_again` at the open orders after each plan, and books what he sees, is not
-    kept waiting for what that look proves.
+    A caller that `looks_again` at the open orders after each plan, and books orders and fills by
+    `recover`, is not kept waiting for what that proves.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Gate:
             proof=_by_the_next_look if looks_again and proof is None else proof,
             answers=Answers(clock=clock),
             in_flight=set(),
+            looks_again=looks_again,
         )
 
     def trade_under(self, lease: Lease) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.plan import CancelOrder, OutcomeState, Plan
+from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel
@@ -129,11 +129,8 @@ class Stopper:
         return timedelta(seconds=lag_s + _SPARE_S)
 
     async def _book(self, receipt: Receipt) -> None:
-        """What became of the entries that were cancelled: they may have filled before that."""
-        if any(
-            isinstance(each.step, CancelOrder) and each.step.purpose == "entry"
-            for each in receipt.outcomes
-        ):
+        """What the cancelled entries had filled before that, and the fills of all the sales."""
+        if any(isinstance(each.step, CancelOrder | PlaceOrder) for each in receipt.outcomes):
             with suppress(VenueError):
                 await self.gate.recover(patient=False)
 
