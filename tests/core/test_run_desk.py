@@ -196,9 +196,10 @@ def test_a_stop_stays_while_the_venue_would_take_no_sale(
     assert [told(each) for each in plan.steps] == expected
 
 
-def test_while_nobody_knows_of_a_sale_a_stop_is_tried_once() -> None:
+@pytest.mark.parametrize("purpose", ["exit", "take_profit"])
+def test_while_nobody_knows_of_a_sale_a_stop_is_tried_once(purpose: str) -> None:
     """If the sale arrived, it holds the coins and the stop is refused; else the stop rests."""
-    unknown = sale(status=OrderStatus.UNKNOWN, created_at=NOON)
+    unknown = sale(status=OrderStatus.UNKNOWN, created_at=NOON, purpose=purpose)
     world = {"positions": (HELD,), "groups": (EXIT,), "orders": (unknown,)}
     assert steps(**world) == ["place stop stop-loss 0.001"]
 

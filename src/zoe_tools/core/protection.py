@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from zoe_tools.core.position_orders import can_be_canceled, cancelled, left_in, place_stop
+from zoe_tools.core.position_orders import (
+    can_be_canceled,
+    cancelled,
+    leaves,
+    left_in,
+    place_stop,
+)
 from zoe_tools.core.stop_moves import MOVE_PAUSE_S, Raise, raised
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO, short
-from zoe_tools.domain.order import OrderAmendment, OrderType, Side
+from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -72,8 +78,16 @@ class Held:
 
     @property
     def quantity(self) -> Decimal:
-        """How much stops have to cover: what is held, less what targets hold."""
-        targets = [order for order in self.working if order.purpose == "take_profit"]
+        """How much stops have to cover: what is held, less what targets hold.
+
+        A sale at a target's price that nobody has seen at the venue may hold nothing.
+        """
+        targets = [
+            order
+            for order in self.working
+            if order.purpose == "take_profit"
+            and not (leaves(order) and order.status is OrderStatus.UNKNOWN)
+        ]
         return self.instrument.floor_quantity(self.position.quantity) - left_in(targets)
 
     @property
