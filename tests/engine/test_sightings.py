@@ -48,7 +48,9 @@ def watching(story: Callable[[Sightings, VirtualClock], Awaitable[T]]) -> T:
     [
         (IntentKind.PLACE, OrderStatus.PENDING_NEW, True),
         (IntentKind.PLACE, OrderStatus.OPEN, True),
-        (IntentKind.PLACE, OrderStatus.CANCELED, True),
+        (IntentKind.PLACE, OrderStatus.FILLED, True),
+        (IntentKind.PLACE, OrderStatus.CANCELED, False),
+        (IntentKind.PLACE, OrderStatus.EXPIRED, False),
         (IntentKind.CANCEL, OrderStatus.OPEN, False),
         (IntentKind.CANCEL, OrderStatus.PARTIALLY_FILLED, False),
         (IntentKind.CANCEL, OrderStatus.CANCELED, True),
@@ -61,7 +63,7 @@ def test_what_proves_what(
     status: OrderStatus,
     is_proof: bool,  # noqa: FBT001 - a table
 ) -> None:
-    """Any sight proves a place; a terminal one a cancel, filled or not; plain status no amend."""
+    """Any sight proves a place, but of an order that was thrown out again; an end a cancel."""
 
     async def story(sightings: Sightings, _clock: VirtualClock) -> str | None:
         sightings.note(report(status))
@@ -96,6 +98,20 @@ def test_silence_is_waited_for_a_moment_and_then_no_proof() -> None:
         return evidence, (clock.now() - NOON).total_seconds()
 
     assert watching(story) == (None, PATIENCE_S)
+
+
+def test_an_order_that_was_thrown_out_again_is_for_the_records_at_once() -> None:
+    """A stop that the venue takes and cancels would else be placed again and again at once."""
+
+    async def story(sightings: Sightings, clock: VirtualClock) -> tuple[str | None, float]:
+        waiting = asyncio.create_task(sightings.proof(make_intent(), ORDER))
+        await clock.sleep(0.2)
+        sightings.note(report(OrderStatus.CANCELED))
+        return await waiting, (clock.now() - NOON).total_seconds()
+
+    evidence, waited_s = watching(story)
+    assert evidence is None
+    assert waited_s == pytest.approx(0.2)
 
 
 def test_news_that_comes_while_waiting_is_proof_at_once() -> None:

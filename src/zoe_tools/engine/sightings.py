@@ -1,7 +1,7 @@
 """What the executions stream has shown of each order, so that a send is proved without REST.
 
-An order is proved placed by any report of it, cancelled by a terminal one, amended by a report of
-an amendment that is not older than the intent.
+An order is proved placed by a report of it, cancelled by a terminal one, amended by a report of an
+amendment that is not older than the intent. One that the venue threw out again is for the records.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ REMEMBERED = 10_000
 
 PATIENCE_S = 1.0
 """Seconds of venue time to wait for the stream before REST is asked."""
+
+_THROWN_OUT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
 
@@ -59,7 +61,7 @@ class Sightings:
             while True:
                 self._news.clear()
                 evidence = self._evidence(intent, venue_order_id)
-                if evidence is not None or timer.done():
+                if evidence is not None or timer.done() or self._is_out(intent, venue_order_id):
                     return evidence
                 news = asyncio.ensure_future(self._news.wait())
                 waits: set[asyncio.Future[Any]] = {news, timer}
@@ -68,6 +70,11 @@ class Sightings:
         finally:
             timer.cancel()
 
+    def _is_out(self, intent: Intent, venue_order_id: VenueOrderId) -> bool:
+        """Whether a placed order is over; only the records tell how much of it had filled."""
+        seen = self._seen.get(venue_order_id)
+        return intent.kind is IntentKind.PLACE and seen is not None and seen.status in _THROWN_OUT
+
     def _evidence(self, intent: Intent, venue_order_id: VenueOrderId) -> str | None:
         seen = self._seen.get(venue_order_id)
         if seen is None:
@@ -75,7 +82,7 @@ class Sightings:
         told = f"executions stream: {venue_order_id} is {seen.status.value}"
         match intent.kind:
             case IntentKind.PLACE:
-                return told
+                return None if seen.status in _THROWN_OUT else told
             case IntentKind.CANCEL:
                 return told if seen.status.is_terminal else None
             case IntentKind.AMEND:
