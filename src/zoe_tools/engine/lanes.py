@@ -51,7 +51,9 @@ class Lanes:
         if symbol in self._under_way:
             work.close()
             raise AssertionError(f"something is under way in {symbol} already")
-        self._under_way[symbol] = self._group.create_task(self._through(symbol, work))
+        task = self._group.create_task(self._through(symbol, work))
+        task.add_done_callback(lambda _: work.close())  # it may be ended before it has begun
+        self._under_way[symbol] = task
 
     async def _through(self, symbol: Symbol, work: Coroutine[Any, Any, None]) -> None:
         try:
