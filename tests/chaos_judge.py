@@ -3,67 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import pairwise
 
-from chaos_world import MONEY, Chronicle, Trial
+from chaos_world import CRASHED, MONEY, Chronicle, Trial
 from crash_judge import Facts
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.money import ZERO, round_half_up
 from zoe_tools.domain.order import Side
 from zoe_tools.paper.markets.pair_specs import spec_named
-from zoe_tools.paper.values.events import LedgerEvent, ModeEvent, OrderEvent
+from zoe_tools.paper.values.events import LedgerEvent, OrderEvent
 from zoe_tools.paper.values.ledger import TradeView
 from zoe_tools.paper.values.order import OrderView
-from zoe_tools.paper.values.times import NS, ns_of
-
-PROTECTED_WITHIN_S = 2.0
-"""From what is later: that a fill can be seen, and that the venue takes orders."""
 
 _LEDGER_DECIMALS = 4
 """Of dollars, in the ledger."""
 
-_OPEN = frozenset({"open", "pending_new", "pending", "partially_filled", "new"})
-
-_BLIND_S: Mapping[str, float] = {
-    "accept-then-drop": 6.0,
-    "reply-lost-before": 6.0,
-    "reply-lost-after": 6.0,
-    "hang": 18.0,
-    "http-502": 6.0,
-    "http-520": 6.0,
-    "busy": 6.0,
-    "unavailable": 6.0,
-    "throttled": 6.0,
-    "invalid-nonce": 6.0,
-    "rate-limit": 6.0,
-    "stale-token": 6.0,
-    "rest-lag": 156.0,
-    "clock-skew": 156.0,
-    "maintenance": 22.0,
-    "executions-late": 6.0,
-    "executions-reordered": 6.0,
-    "sequence-gap": 12.0,
-    "non-json-frame": 6.0,
-    "ws-close-1001": 12.0,
-    "ws-close-1006": 12.0,
-    "ws-close-1008": 12.0,
-}
-"""How long after a blow an order may be on its way, or a fill be unseen, by its own doing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Holdings without a resting stop, in nanoseconds; `left_s` is what no blow accounts for."""
-
-    symbol: str
-    since: int
-    until: int
-    left_s: float
+OPEN = frozenset({"open", "pending_new", "pending", "partially_filled", "new"})
 
 
 def trades_of(chronicle: Chronicle) -> dict[str, TradeView]:
@@ -85,21 +42,12 @@ def orders_of(chronicle: Chronicle) -> dict[str, OrderView]:
 def judged(trial: Trial, chronicle: Chronicle, facts: Facts) -> Iterator[str]:
     """Every way in which books and exchange differ, or limits were exceeded, in a sentence."""
     orders, trades = orders_of(chronicle), trades_of(chronicle)
+    yield from (how for _, _, how in chronicle.lives if how.startswith(CRASHED))
     yield from _no_duplicates(orders, facts)
     yield from _no_lost_fills(trades, facts)
     yield from _books_are_the_exchange(chronicle, orders, facts)
     yield from _limits_hold(trial, chronicle)
     yield from (f"audit: {each.message}" for each in facts.audit.findings)
-
-
-def unprotected(chronicle: Chronicle) -> Iterator[str]:
-    """Every gap in the protection that no blow accounts for, in a sentence."""
-    for gap in gaps(chronicle):
-        if gap.left_s > PROTECTED_WITHIN_S:
-            yield (
-                f"{gap.symbol} stood without a stop for {(gap.until - gap.since) / NS:.1f} s from"
-                f" {gap.since}, {gap.left_s:.1f} s of it without a reason"
-            )
 
 
 def _no_duplicates(orders: Mapping[str, OrderView], facts: Facts) -> Iterator[str]:
@@ -156,7 +104,7 @@ def _books_are_the_exchange(
             yield f"order {order.order_id} is not in the books"
         elif record.filled_quantity != order.filled:
             yield f"{order.filled} of {order.order_id} filled, {record.filled_quantity} booked"
-        elif record.status.is_terminal is (order.status in _OPEN):
+        elif record.status.is_terminal is (order.status in OPEN):
             yield f"order {order.order_id} is {order.status}, booked as {record.status}"
 
 
@@ -192,11 +140,11 @@ def _limits_hold(trial: Trial, chronicle: Chronicle) -> Iterator[str]:
         if not isinstance(each, OrderEvent) or each.order.side != "buy":
             continue
         order = each.order
-        if each.kind == "new" and order.limit_price is not None:
+        if each.kind in ("new", "amended") and order.limit_price is not None:
             asked = order.limit_price * order.quantity
             if asked > policy.max_notional_per_trade:
                 yield f"order {order.order_id} asked for {asked}"
-        if order.status in _OPEN:
+        if order.status in OPEN:
             working[order.order_id] = order
         else:
             working.pop(order.order_id, None)
@@ -208,80 +156,3 @@ def _limits_hold(trial: Trial, chronicle: Chronicle) -> Iterator[str]:
         }
         if len(assets) > policy.max_open_positions:
             yield f"{len(assets)} positions at {each.at}"
-
-
-# --- protection ----------------------------------------------------------------------------------
-
-
-def gaps(chronicle: Chronicle) -> tuple[Gap, ...]:
-    """Every time in which something that could be protected was not, and sold by nobody."""
-    excuses = _excuses(chronicle)
-    found: list[Gap] = []
-    for symbol in sorted({each.symbol for each in orders_of(chronicle).values()}):
-        for since, until in _naked(chronicle, symbol):
-            found.append(
-                Gap(symbol=symbol, since=since, until=until, left_s=_left(since, until, excuses))
-            )
-    return tuple(found)
-
-
-def _naked(chronicle: Chronicle, symbol: str) -> Iterator[tuple[int, int]]:
-    spec, base = spec_named(symbol), symbol.partition("/")[0]
-    held, sells = ZERO, dict[str, Decimal]()
-    began: int | None = None
-    at = 0
-    for each in chronicle.events:
-        if isinstance(each, LedgerEvent) and each.row.asset == base:
-            held = each.row.balance
-        elif isinstance(each, OrderEvent) and each.order.symbol == symbol:
-            order = each.order
-            if order.side == "sell":
-                sells[order.order_id] = (
-                    order.quantity - order.filled if order.status in _OPEN else ZERO
-                )
-        else:
-            continue
-        at = each.at
-        missing = held - sum(sells.values(), ZERO)
-        is_naked = missing >= spec.ordermin
-        if is_naked and began is None:
-            began = at
-        elif not is_naked and began is not None:
-            if at > began:
-                yield began, at
-            began = None
-    if began is not None:
-        yield began, max(at, chronicle.lives[-1][1])
-
-
-def _excuses(chronicle: Chronicle) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for (_, ended, _), (begun, _, _) in pairwise(chronicle.lives):
-        found.append((ended, begun + NS))
-    for strike in chronicle.strikes:
-        blind_s = _BLIND_S.get(str(strike["name"]))
-        if blind_s is not None:
-            at = _ns(str(strike["at"]))
-            found.append((at, at + int(blind_s * NS)))
-    closed: int | None = None
-    for each in chronicle.events:
-        if isinstance(each, ModeEvent):
-            if each.mode != "online" and closed is None:
-                closed = each.at
-            elif each.mode == "online" and closed is not None:
-                found.append((closed, each.at))
-                closed = None
-    return sorted(found)
-
-
-def _left(since: int, until: int, excuses: Sequence[tuple[int, int]]) -> float:
-    """Seconds from the later of its begin and the last excuse that reaches into it."""
-    begin = since
-    for start, end in excuses:
-        if start <= until and end > begin and start <= max(begin, since) + 2 * NS:
-            begin = end
-    return max(0, until - begin) / NS
-
-
-def _ns(text: str) -> int:
-    return ns_of(datetime.fromisoformat(text))

@@ -6,7 +6,8 @@ Each way out of the engine, to its store, to the venue's REST and to its sockets
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import httpx
@@ -17,6 +18,15 @@ from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 T = TypeVar("T")
+
+_ORDER = re.compile("add_order|amend_order|cancel_order|AddOrder|AmendOrder|CancelOrder")
+_TRADES = re.compile("TradesHistory|QueryTrades")
+_EXECUTION = re.compile(r'"(T[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{6})"')
+_HEAD = 200
+"""Characters of a frame in which its method or its channel stands."""
+
+Notice = Callable[[Iterable[str]], None]
+"""Is told the ids of executions that reach an engine."""
 
 
 class Killed(BaseException):
@@ -30,28 +40,33 @@ class Life:
         self.ended = asyncio.Event()
         self.is_over = False
         self._left: int | None = None
+        self._counts_orders = False
 
-    def end_after(self, steps: int) -> None:
-        """Die at the so manieth passage from now on."""
+    def end_after(self, steps: int, *, at_an_order: bool = False) -> None:
+        """Die at the so manieth passage from now on, or the so manieth of one with an order."""
         self._left = steps
+        self._counts_orders = at_an_order
 
     def end(self) -> None:
         """Die now."""
         self.is_over = True
         self.ended.set()
 
-    def pass_by(self) -> None:
-        """Something leaves the engine, or comes back.
+    def pass_by(self, told: str = "") -> None:
+        """Something leaves the engine, or comes back; `told` is what, if it is for the venue.
 
         Raises:
             Killed: not any more.
         """
-        if self._left is not None and not self.is_over:
+        if self._left is not None and not self.is_over and self._counts(told):
             self._left -= 1
             if self._left <= 0:
                 self.end()
         if self.is_over:
             raise Killed
+
+    def _counts(self, told: str) -> bool:
+        return not self._counts_orders or _ORDER.search(told, 0, _HEAD) is not None
 
 
 class MortalStore:
@@ -76,45 +91,52 @@ class MortalStore:
 class MortalTransport(httpx.AsyncBaseTransport):
     """REST; a death may come before a request is sent, or before its answer is read."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, life: Life) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, life: Life, notice: Notice) -> None:
         self._transport = transport
         self._life = life
+        self._notice = notice
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._life.pass_by()
+        self._life.pass_by(request.url.path)
         response = await self._transport.handle_async_request(request)
-        self._life.pass_by()
+        self._life.pass_by(request.url.path)
+        if _TRADES.search(request.url.path) is not None:
+            self._notice(_EXECUTION.findall((await response.aread()).decode()))
         return response
 
 
 class _MortalDuplex:
     """A socket; a death may come before a frame is sent, or after."""
 
-    def __init__(self, duplex: FrameDuplex, life: Life) -> None:
+    def __init__(self, duplex: FrameDuplex, life: Life, notice: Notice) -> None:
         self._duplex = duplex
         self._life = life
+        self._notice = notice
 
     async def send(self, frame: str) -> None:
         """See `FrameDuplex`."""
-        self._life.pass_by()
+        self._life.pass_by(frame)
         await self._duplex.send(frame)
-        self._life.pass_by()
+        self._life.pass_by(frame)
 
     async def receive(self) -> str:
         """See `FrameDuplex`."""
-        return await self._duplex.receive()
+        frame = await self._duplex.receive()
+        if frame.find('"executions"', 0, _HEAD) >= 0:
+            self._notice(_EXECUTION.findall(frame))
+        return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """See `FrameDuplex`."""
         await self._duplex.close(code, reason)
 
 
-def mortal_sockets(connect: Connect, life: Life) -> Connect:
+def mortal_sockets(connect: Connect, life: Life, notice: Notice) -> Connect:
     """Opens sockets that end with that life."""
 
     async def open_one(url: str) -> FrameDuplex:
         life.pass_by()
-        return _MortalDuplex(await connect(url), life)
+        return _MortalDuplex(await connect(url), life, notice)
 
     return open_one

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import crash_mutants
-from zoe_tools.core import protection as protection_module
+from zoe_tools.core import order_desk as order_desk_module
 from zoe_tools.core import run as run_module
+from zoe_tools.core import run_entries as entries_module
+from zoe_tools.core.order_desk import Desk
+from zoe_tools.core.reprice import collared, rounded
+from zoe_tools.domain.order import Side
+from zoe_tools.gate import carry as carry_module
 from zoe_tools.gate import gate as gate_module
 from zoe_tools.gate import recover as recover_module
+from zoe_tools.gate.send import Answer, Reply
 
+carry: Any = carry_module
+entries: Any = entries_module
 gate: Any = gate_module
-protection: Any = protection_module
+order_desk: Any = order_desk_module
 recover: Any = recover_module
 run: Any = run_module
 """As objects: what they import is replaced in them."""
@@ -22,6 +32,17 @@ def _put(owner: object, name: str, value: object) -> None:
     """Replace what is there; a name that is not there any more is a mistake of this file."""
     assert hasattr(owner, name)
     setattr(owner, name, value)
+
+
+def a_lost_answer_is_a_no() -> None:
+    """An order whose answer did not come counts as refused."""
+    send = carry.send
+
+    async def certain(*told: object) -> Reply:
+        reply: Reply = await send(*told)
+        return replace(reply, answer=Answer.NO) if reply.answer is Answer.LOST else reply
+
+    _put(carry, "send", certain)
 
 
 def missed_fills_are_not_asked_for() -> None:
@@ -35,8 +56,8 @@ def missed_fills_are_not_asked_for() -> None:
 
 def limits_are_not_asked() -> None:
     """The strategy takes ten times what an entry may cost, and the gate lets it."""
-    spend = run._spent_on
-    _put(run, "_spent_on", lambda decision, room: spend(decision, room) * 10)
+    spend = entries._spent_on
+    _put(entries, "_spent_on", lambda decision, room: spend(decision, room) * 10)
     _put(gate, "veto", lambda *_: ())
 
 
@@ -49,10 +70,33 @@ def bought_coins_get_no_stop() -> None:
     _put(run, "protect", nothing)
 
 
+def entries_wait_for_ever() -> None:
+    """An entry whose time is over is neither repriced nor given up."""
+
+    def nothing(*_: object) -> Iterator[object]:
+        yield from ()
+
+    _put(run, "tend_entries", nothing)
+
+
+def repricing_knows_no_worst_price() -> None:
+    """An entry goes as far as the collar at its first repricing, whatever it then costs."""
+
+    def at_the_collar(desk: Desk, *_: object) -> Decimal | None:
+        if desk.quote is None:
+            return None
+        return rounded(Side.BUY, collared(Side.BUY, desk.quote, desk.ladder), desk.instrument)
+
+    _put(order_desk, "_entry_price", at_the_collar)
+    _put(order_desk, "_waits", lambda *_: False)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
-    "resend on time-out": crash_mutants.resend_on_timeout,
+    "a lost answer is a no": a_lost_answer_is_a_no,
     "no commit before the send": crash_mutants.no_commit_before_the_send,
     "missed fills are not asked for": missed_fills_are_not_asked_for,
     "limits are not asked": limits_are_not_asked,
     "bought coins get no stop": bought_coins_get_no_stop,
+    "entries wait for ever": entries_wait_for_ever,
+    "repricing knows no worst price": repricing_knows_no_worst_price,
 }

@@ -42,6 +42,6 @@ class StressStrategy:
             symbol=view.symbol,
             action=action,
             reason=f"drew {drawn}",
-            strength=Decimal(12 - drawn) / 12,
+            strength=Decimal(12 - drawn % 7) / 12,
             urgency=urgency,
         )

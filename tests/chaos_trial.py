@@ -14,9 +14,11 @@ from pathlib import Path
 
 from builders import PAPER
 from chaos_activity import LEAST, Activity, activity
-from chaos_judge import gaps, judged, unprotected
+from chaos_judge import judged
 from chaos_market import BUSY
 from chaos_mutants import MUTANTS
+from chaos_patience import overlong
+from chaos_protection import gaps, unprotected
 from chaos_world import ChaosWorld, Chronicle, Trial
 from crash_judge import Facts
 from fakes import fresh_store
@@ -81,7 +83,12 @@ def tried(trial: Trial) -> Verdict:
         shutil.rmtree(home)
     return Verdict(
         trial=trial,
-        violations=(*judged(trial, chronicle, facts), *unprotected(chronicle), *unreconciled),
+        violations=(
+            *judged(trial, chronicle, facts),
+            *unprotected(chronicle),
+            *overlong(trial, chronicle),
+            *unreconciled,
+        ),
         hours=activity(trial, chronicle),
         lives=tuple(how for _, _, how in chronicle.lives),
         struck=Counter(str(each["name"]) for each in chronicle.strikes),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -69,10 +69,14 @@ SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
 RESTART_S = 3.0
 """How long after a death the next engine begins: what a supervisor of processes takes."""
 
+DEATH_COMES_WITHIN_S = 300.0
+"""So long at most is waited for the step that is to be the last."""
+
 SETTLE_S = 120.0
 """At the end, without faults, until everything is told and booked."""
 
-LOOK_AGAIN_S = 20.0
+CRASHED = "crashed"
+"""How the end of an engine begins that a mistake of its own ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class Chronicle:
     events: list[EngineEvent] = field(default_factory=list)
     lives: list[tuple[int, int, str]] = field(default_factory=list)
     """From when an engine traded until when, and how it ended."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """When an execution was first told to an engine, by stream or by records; by its id."""
     strikes: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -123,10 +129,15 @@ class ChaosWorld:
         if isinstance(event, OrderEvent | LedgerEvent | ModeEvent):
             self.chronicle.events.append(event)
 
+    def _notice(self, executions: Iterable[str]) -> None:
+        now = ns_of(self.clock.now())
+        for name in executions:
+            self.chronicle.seen.setdefault(name, now)
+
     async def run(self) -> tuple[Chronicle, tuple[str, ...]]:
         """Until the market has told all, the faults are over, and a last engine has settled.
 
-        Beside what happened: what `zoe reconcile` still finds, after it has repaired once.
+        Beside what happened: what `zoe reconcile` still finds, where nobody has repaired anything.
         """
         pump = asyncio.create_task(self.exchange.run())
         blows, deaths = schedule(
@@ -135,7 +146,7 @@ class ChaosWorld:
         arming = asyncio.create_task(self._arm(blows))
         try:
             await self._lives(deaths)
-            unreconciled = await self._reconciled()
+            unreconciled = await self._told_by_reconcile()
         finally:
             arming.cancel()
             pump.cancel()
@@ -143,6 +154,12 @@ class ChaosWorld:
                 await asyncio.gather(arming, pump)
         self.chronicle.strikes = self.exchange.faults.told()["log"]
         return self.chronicle, unreconciled
+
+    async def _told_by_reconcile(self) -> tuple[str, ...]:
+        try:
+            return await self._reconciled()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it does not reconcile
+            return (f"reconcile {CRASHED}: {error!r}",)
 
     async def _reconciled(self) -> tuple[str, ...]:
         rest = self._rest(in_process_transport(self._app))
@@ -156,9 +173,6 @@ class ChaosWorld:
             home=self._home,
         )
         try:
-            context, invocation, _ = command_io(desk, "reconcile", json=True)
-            await _reconcile(context, invocation, (), execute=True)
-            await self.clock.sleep(LOOK_AGAIN_S)
             context, invocation, out = command_io(desk, "reconcile", json=True)
             code = await _reconcile(context, invocation, (), execute=False)
         finally:
@@ -194,19 +208,19 @@ class ChaosWorld:
     async def _lives(self, deaths: Sequence[Death]) -> None:
         start = self.clock.now()
         for number, death in enumerate(deaths):
-            await self._live(number, start + timedelta(seconds=death.at_s), death.steps)
+            await self._live(number, start + timedelta(seconds=death.at_s), death)
             await self.clock.sleep(RESTART_S)
         end = start + timedelta(seconds=self._seconds + SETTLE_S)
         await self._live(len(deaths), end, None)
 
-    async def _live(self, number: int, until: datetime, steps: int | None) -> None:
+    async def _live(self, number: int, until: datetime, death: Death | None) -> None:
         """Engines one after the other until the death; one that ends by itself is begun again."""
         attempt = 0
-        while self.clock.now() < until:
+        while death is not None or self.clock.now() < until:
             life, stop = Life(), asyncio.Event()
             began = ns_of(self.clock.now())
             running = asyncio.create_task(self._engine(life, stop, f"run-{number}-{attempt}"))
-            ending = asyncio.create_task(self._end(life, stop, until, steps))
+            ending = asyncio.create_task(self._end(life, stop, until, death))
             await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
             if life.is_over and not running.done():
                 running.cancel()
@@ -219,18 +233,22 @@ class ChaosWorld:
             await self.clock.sleep(RESTART_S)
 
     async def _end(
-        self, life: Life, stop: asyncio.Event, until: datetime, steps: int | None
+        self, life: Life, stop: asyncio.Event, until: datetime, death: Death | None
     ) -> None:
         await self._sleep_until(until)
-        if steps is None:
+        if death is None:
             stop.set()
             await asyncio.Event().wait()
-        life.end_after(steps or 1)
-        await life.ended.wait()
+        else:
+            life.end_after(death.steps, at_an_order=death.at_an_order)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(life.ended.wait(), DEATH_COMES_WITHIN_S)
+            life.end()
 
     async def _engine(self, life: Life, stop: asyncio.Event, run_id: str) -> None:
         await self.store.run(_free_lease)
-        rest = self._rest(MortalTransport(in_process_transport(self._app), life))
+        door = in_process_transport(self._app)
+        rest = self._rest(MortalTransport(door, life, self._notice))
         sockets = InProcessSockets(self.exchange, duplex_pair)
         plan = RunPlan(
             account=PAPER,
@@ -240,7 +258,7 @@ class ChaosWorld:
             cadence=Cadence(),
             clock=self.clock,
             wires=Wires(public_url="ws://paper/v2", private_url="ws://paper/v2/private", rest=rest),
-            connect=mortal_sockets(sockets, life),
+            connect=mortal_sockets(sockets, life, self._notice),
             store=MortalStore(self.store, life),
             narrator=RecordingNarrator(),
             run_id=run_id,
@@ -266,12 +284,14 @@ async def _ended(running: asyncio.Task[None], life: Life, *, is_told_to: bool) -
         await running
     except asyncio.CancelledError:
         return "killed"
+    except Killed:
+        return "killed"
     except ZoeError as error:
         return "killed" if life.is_over else f"{type(error).__name__}: {error.message}"
     except BaseExceptionGroup as group:
         if life.is_over and group.subgroup(Killed) is not None:
             return "killed"
-        raise
-    except Killed:
-        return "killed"
+        return f"{CRASHED}: {group.exceptions!r}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next engine is begun
+        return f"{CRASHED}: {error!r}"
     return "stopped" if is_told_to else "ended"

@@ -1,0 +1,118 @@
+"""What a trial's blows, deaths and closed hours account for, by the exchange's own log.
+
+An engine cannot protect what it was not told of, nor while it is dead, nor while the venue takes
+no orders. A blow to a request says no, or leaves it in doubt; no other blow accounts for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from chaos_world import Chronicle
+from zoe_tools.paper.values.events import ModeEvent, OrderEvent
+from zoe_tools.paper.values.times import NS, ns_of
+
+WITHIN_S = 2
+"""In which an engine protects what it knows of, while it lives and the venue takes orders."""
+
+STARTS_WITHIN_S = 1.0
+"""What an engine may take from its begin to its first turn."""
+
+_WRITES: Mapping[str, float] = {
+    "add_order": 1.0,
+    "amend_order": 1.0,
+    "cancel_order": 1.0,
+    "AddOrder": 3.5,
+    "AmendOrder": 3.5,
+    "CancelOrder": 3.5,
+}
+"""What changes an order, and the deadline of a stop by that way: sooner nothing may go again."""
+
+_IN_DOUBT = frozenset(
+    {"accept-then-drop", "reply-lost-before", "reply-lost-after", "hang", "http-502", "http-520"}
+)
+"""Nobody can tell from the answer whether the request was done."""
+
+_CLOSES = frozenset({"ws-close-1001", "ws-close-1006", "ws-close-1008"})
+"""What is on its way over that wire is in doubt."""
+
+_THROTTLED_S = 4.0
+"""The venue says itself from when on it takes orders again."""
+
+Times = list[tuple[int, int]]
+"""From when until when, in ns, by begin."""
+
+
+def excuses(chronicle: Chronicle) -> Times:
+    """When something speaks for an engine that does nothing, whatever the instrument."""
+    return sorted((*_dead(chronicle), *_closed(chronicle), *_struck(chronicle)))
+
+
+def unseen(chronicle: Chronicle, symbol: str) -> Times:
+    """From each execution of an instrument until an engine was told of it."""
+    found: Times = []
+    for each in chronicle.events:
+        if isinstance(each, OrderEvent) and each.trade is not None and each.order.symbol == symbol:
+            told_at = chronicle.seen.get(each.trade.trade_id, chronicle.lives[-1][1])
+            if told_at > each.at:
+                found.append((each.at, told_at))
+    return found
+
+
+def _dead(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    for (_, ended, _), (begun, _, _) in pairwise(chronicle.lives):
+        yield ended, begun + int(STARTS_WITHIN_S * NS)
+
+
+def _closed(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    closed: int | None = None
+    for each in chronicle.events:
+        if not isinstance(each, ModeEvent):
+            continue
+        if each.mode != "online" and closed is None:
+            closed = each.at
+        elif each.mode == "online" and closed is not None:
+            yield closed, each.at
+            closed = None
+
+
+def _struck(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    for strike in chronicle.strikes:
+        name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
+        if where in _WRITES:
+            yield at, at + int(_silent_s(name, where) * NS)
+        elif name in _CLOSES and where == "executions":
+            yield at, at + int(_WRITES["add_order"] * NS)
+
+
+def _silent_s(name: str, where: str) -> float:
+    """For how long nothing can be sent again, after a request was struck; 0: at once."""
+    if name == "throttled":
+        return _THROTTLED_S
+    return _WRITES[where] if name in _IN_DOUBT else 0.0
+
+
+def left_s(since: int, until: int, explained: Sequence[tuple[int, int]]) -> float:
+    """Seconds from the later of its begin and the last excuse that reaches into it."""
+    begin = since
+    for start, end in explained:
+        if start <= until and end > begin and start <= begin + WITHIN_S * NS:
+            begin = end
+    return max(0, until - begin) / NS
+
+
+def uncovered_s(since: int, until: int, explained: Sequence[tuple[int, int]]) -> float:
+    """Seconds of a time in which nothing speaks for an engine that does nothing."""
+    total, reached = 0, since
+    for start, end in explained:
+        if start >= until:
+            break
+        total += max(0, start - reached)
+        reached = max(reached, end)
+    return (total + max(0, until - reached)) / NS
+
+
+def _ns(text: str) -> int:
+    return ns_of(datetime.fromisoformat(text))
