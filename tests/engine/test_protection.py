@@ -205,6 +205,22 @@ def test_a_position_covered_at_first_sight_was_never_naked() -> None:
     assert (story.watch.seconds, story.watch.positions_with_stop) == (0.0, 1)
 
 
+def test_the_time_of_a_sale_that_was_given_up_alarms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is to be stopped again has stood uncovered since then, and not since the sale began."""
+    story = Story()
+    with caplog.at_level(logging.ERROR, "zoe_tools"):
+        for second in range(60):
+            story.look(second, [make_position()], [], "P1")
+        story.look(60, [make_position()])
+        assert story.watch.naked_s(NOON + timedelta(seconds=61)) == 1
+        story.look(62, [make_position()], [stop()])
+
+    assert [each for each in caplog.records if event_of(each)] == []
+    assert spent(story) == {"leaving": 60.0, "opening": 2.0}
+
+
 def test_dust_that_grows_has_lost_no_stop() -> None:
     """It never had one, and needed none."""
     story = Story()

@@ -144,6 +144,8 @@ class ProtectionWatch:
         gap = self._gaps.setdefault(position.position_id, _Gap(now, now, cause))
         if gap.cause != cause:
             self._add(now, gap)
+            if gap.cause == "leaving":
+                gap.began = now  # its sale was under way until then: nobody had neglected it
             gap.since, gap.cause = now, cause
         if cause in _HEALED:
             gap.healed = cause
@@ -201,9 +203,9 @@ class ProtectionWatch:
             return "growing"
         if name in self._stopped:
             return "replacing" if name in self._replaced else "lost"
-        if name in self._gaps:
-            return self._gaps[name].cause
-        return "opening" if self._has_looked else "found"
+        gap = self._gaps.get(name)
+        is_found = not self._has_looked if gap is None else gap.healed == "found"
+        return "found" if is_found else "opening"
 
     def finish(self, now: datetime) -> None:
         """Close what is still open at the end of a run."""
