@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 T = TypeVar("T")
 
-REMEMBERED = 5_000
+REMEMBERED = 2_000
 """Rows of a table that are known again; with more of them all are forgotten."""
 
 _BARE = sqlite.dialect()
