@@ -24,10 +24,13 @@ from zoe_tools.domain.plan import (
 )
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
+from zoe_tools.engine.sightings import Sightings
 from zoe_tools.errors import VenueUnavailable
 
 POLICY = Policy()
 SOON_S = 2.0
+LATE_S = 3.0
+"""Later than the stream alone is waited for."""
 BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
 P1 = PositionId("P1")
 
@@ -193,6 +196,30 @@ def test_what_the_stream_told_ends_the_waiting_for_an_entry_s_answer(tmp_path: P
         assert (desk.clock.now() - began).total_seconds() < SOON_S
         (intent,) = await desk.read(lambda tx: tx.intents())
         assert (intent.state, intent.proof) == (IntentState.CONFIRMED, ProofKind.RECORDS)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_proof_by_the_stream_counts_while_the_records_lag(tmp_path: Path) -> None:
+    """The venue said yes; its records may show the order a minute later, its fill is here now."""
+
+    async def story(desk: Desk) -> None:
+        desk.venue.blind_s = 60.0
+        sightings = Sightings(desk.clock)
+        gate, began = desk.gate(proof=sightings.proof), desk.clock.now()
+
+        async def tell() -> None:
+            await desk.clock.sleep(LATE_S)
+            (order,) = desk.venue.book_of_orders.values()
+            sightings.note(report_of(order))
+
+        telling = asyncio.create_task(tell())
+        entry = place(make_request(limit_price=d("59000")))
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=await desk.look(), execute=True)
+        await telling
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() == LATE_S
 
     at_the_desk(tmp_path, story)
 

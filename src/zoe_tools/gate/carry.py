@@ -6,11 +6,12 @@ with one decides which later ones may still go.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from zoe_tools.core.proof import (
     Judgement,
@@ -301,18 +302,37 @@ class Carrier:
         """A yes is recorded at once, and then proved."""
         proof = ProofKind.RECORDS if reply.is_seen else ProofKind.ANSWER
         await self._mark(entry, IntentState.CONFIRMED, reply.words, proof, reply.venue_order_id)
-        if self.proof is not None and reply.venue_order_id is not None:
-            evidence = await self.proof(entry.intent, reply.venue_order_id)
-            if evidence is not None:
-                return outcome_of(
-                    step,
-                    OutcomeState.DONE,
-                    evidence,
-                    venue_order_id=reply.venue_order_id,
-                    entry=entry,
-                )
         known = _with_venue_id(entry, reply.venue_order_id)
-        return await self._judged(step, known, await self.prover.confirm(known), reply.code)
+        found = await self._proved(known)
+        if isinstance(found, Judgement):
+            return await self._judged(step, known, found, reply.code)
+        name = reply.venue_order_id
+        return outcome_of(step, OutcomeState.DONE, found, venue_order_id=name, entry=entry)
+
+    async def _proved(self, entry: Entry) -> str | Judgement:
+        """The stream's evidence, or else what the records say; the stream goes on being heard.
+
+        Records that lag behind are asked for a minute: what was bought meanwhile needs its stop.
+        """
+        name = entry.intent.venue_order_id
+        if self.proof is None or name is None:
+            return await self.prover.confirm(entry)
+        evidence = await self.proof(entry.intent, name)
+        if evidence is not None:
+            return evidence
+        looking = asyncio.ensure_future(self.prover.confirm(entry))
+        try:
+            while not looking.done():
+                telling = asyncio.ensure_future(self.proof(entry.intent, name))
+                waits: set[asyncio.Future[Any]] = {looking, telling}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                evidence = telling.result() if telling.done() else None
+                telling.cancel()
+                if evidence is not None:
+                    return evidence
+            return looking.result()
+        finally:
+            looking.cancel()
 
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
