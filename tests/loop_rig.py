@@ -583,11 +583,13 @@ def run_loop(
     return run_virtual(main())
 
 
-def with_rig(folder: Path, story: Callable[[LoopRig], Awaitable[T]]) -> T:
+def with_rig(
+    folder: Path, story: Callable[[LoopRig], Awaitable[T]], *, compares: bool = False
+) -> T:
     """A rig whose loop the story starts itself."""
 
     async def main() -> T:
-        rig = LoopRig(folder, policy=Policy(), is_shadow=False)
+        rig = LoopRig(folder, policy=Policy(), is_shadow=False, compares=compares)
         try:
             return await story(rig)
         finally:

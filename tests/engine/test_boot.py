@@ -191,6 +191,42 @@ def test_records_that_cannot_be_read_fail_the_start_and_not_the_protection(
     with_rig(tmp_path, story)
 
 
+def test_a_start_is_ready_when_books_and_venue_were_compared(tmp_path: Path, told: Told) -> None:
+    """What is held is protected meanwhile; nothing is entered before."""
+
+    async def story(rig: LoopRig) -> None:
+        listed, began = rig.venue.open_orders, rig.clock.now()
+
+        async def open_orders(*asked: Any) -> Any:
+            if rig.clock.now() < began + timedelta(seconds=100):
+                raise VenueUnavailable("down")
+            return await listed(*asked)
+
+        rig.venue.open_orders = open_orders  # type: ignore[method-assign, assignment]
+        rig.come_up()
+        rig.quote()
+        await hold_a_position(rig)
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(5)
+        assert (await the_boot(rig)).details["phase"] == "RECONCILING"
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        rig.quote(ETH)
+        await rig.enter(ETH)
+        assert (await the_boot(rig)).details["phase"] == "FAILED"
+        assert rig.resting(Side.BUY) == []
+        await rig.pass_time(50)
+        assert (await the_boot(rig)).details["phase"] == "READY"
+        rig.quote(ETH)
+        await rig.enter(ETH)
+        assert {each.symbol for each in rig.resting(Side.SELL)} == {BTC, ETH}
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story, compares=True)
+    phases = [each["phase"] for each in told("STARTUP")]
+    assert phases[-4:] == ["RECONCILING", "FAILED", "READY", "STOPPING"]
+
+
 def test_a_run_that_ends_by_an_error_says_so(tmp_path: Path, told: Told) -> None:
     """In the row, and as an event that alerts, with the exit code."""
 

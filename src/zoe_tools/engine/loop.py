@@ -202,6 +202,11 @@ class TradingLoop:
         )
 
     @property
+    def is_compared(self) -> bool:
+        """Whether books and venue were compared since the start; no decision is entered before."""
+        return not self._parts.compares or "reconcile" in self._parts.work.done_at
+
+    @property
     def _settling_s(self) -> float:
         """Long enough for a lost answer to be proved, and for what it held up to be done."""
         policy = self._parts.policy
@@ -313,7 +318,7 @@ class TradingLoop:
         if self.following.is_behind or self._only_reduces:
             self._outage.withholds(self._entries_wanted.symbols)
             self._entries_wanted.clear()
-        if self.lanes.at_work or not self._may_act:
+        if self.lanes.at_work or not (self._may_act and self.is_compared):
             return ()
         return self._entries_wanted.first(now, self.lanes.resting(now))
 

@@ -33,7 +33,10 @@ SECOND_LOOK_S = 2.0
 
 
 async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
-    """A comparison at once, and one each period; one that cannot be made is left out."""
+    """A comparison at once, and one each period; one that cannot be made is left out.
+
+    Until the first is made, it is tried again soon: nothing is entered before.
+    """
     ledger = LedgerWatch(parts)
     while True:
         try:
@@ -43,7 +46,9 @@ async def compare_for_ever(loop: TradingLoop, parts: LoopParts) -> None:
             _LOG.warning("Books and venue cannot be compared: %s", error.message)
         except StoreError as error:
             _LOG.warning("What was compared cannot be kept: %s", error.message)
-        await parts.clock.sleep(parts.cadence.reconcile_s)
+        is_compared = "reconcile" in parts.work.done_at
+        cadence = parts.cadence
+        await parts.clock.sleep(cadence.reconcile_s if is_compared else cadence.health_s)
 
 
 async def compare(loop: TradingLoop, parts: LoopParts, ledger: LedgerWatch) -> None:

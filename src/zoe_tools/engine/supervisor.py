@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
@@ -65,6 +66,9 @@ READINESS = "readiness"
 
 RECORDS = "records"
 """The watch that asks what happened at the venue while no loop ran."""
+
+COMPARED_WITHIN_S = 30.0
+"""Venue seconds until a start that cannot hold its books against the venue is called failed."""
 
 ASK_AGAIN_S = 60.0
 """How long, in the venue's seconds, a loop that only protects waits before it asks again."""
@@ -185,7 +189,12 @@ async def _run_tasks(
         helpers = [group.create_task(each) for each in beside]
         await _until_live(loop, parts, stop)
         reasons = loop.standing.of(READINESS) + loop.standing.of(RECORDS)
-        await boot.enter(Phase.FAILED if reasons else Phase.READY, "; ".join(reasons))
+        if reasons:
+            await boot.enter(Phase.FAILED, "; ".join(reasons))
+        elif loop.is_compared:
+            await boot.enter(Phase.READY)
+        else:
+            helpers.append(group.create_task(_get_ready(loop, parts, boot)))
         await loop.turn_until(stop)
         await farewell()
         for helper in helpers:
@@ -226,7 +235,20 @@ async def _mend(
             loop.stand(RECORDS, ())
     if readiness is not None:
         await _await_readiness(loop, parts, readiness)
+    while not loop.is_compared:
+        await parts.clock.sleep(parts.cadence.health_s)
     if parts.work.phase is Phase.FAILED:
+        await boot.enter(Phase.READY)
+
+
+async def _get_ready(loop: TradingLoop, parts: LoopParts, boot: BootLog) -> None:
+    """Ready is who has held its books against the venue; what is held is protected before."""
+    give_up_at = parts.clock.now() + timedelta(seconds=COMPARED_WITHIN_S)
+    while not loop.is_compared:
+        if parts.clock.now() > give_up_at and parts.work.phase is Phase.RECONCILING:
+            await boot.enter(Phase.FAILED, "Books and venue cannot be compared.")
+        await parts.clock.sleep(parts.cadence.cycle_s / 10)
+    if parts.work.phase is not Phase.STOPPING:
         await boot.enter(Phase.READY)
 
 
