@@ -491,6 +491,7 @@ class LoopRig:
             host="testhost",
             live_consent=False,
             proof=sightings.proof,
+            countdown=self.dead_man,
             emergency=self.emergency,
         )
         return LoopParts(
@@ -511,7 +512,6 @@ class LoopRig:
             news=self.news,
             breaker=self.breaker,
             alarm=self.alarm,
-            dead_man=self.dead_man,
             dead_man_s=60,
             api_errors=self.api_errors,
             margin=self.margin,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from builders import BTC, ETH
-from loop_rig import LoopRig, run_loop
+from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.stream import VenueModeUpdate
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.errors import PlanRefused, VenueUnavailable
 
 
 class Countdown:
@@ -135,3 +135,45 @@ def test_an_end_that_cannot_disarm_it_says_so(
     with caplog.at_level(logging.INFO, logger="zoe_tools.engine.dead_man"):
         run_loop(tmp_path, story, prepare=with_countdown)
     assert "DEAD_MAN_LEFT_ARMED" in caplog.messages
+
+
+def test_who_armed_it_and_what_came_of_it_is_in_the_audit_log(tmp_path: Path) -> None:
+    """Before it is sent and after; that it is set anew is no news."""
+    told: list[tuple[str, str]] = []
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(50)
+        assert len(countdown_of(rig).calls) > 1
+        (entry,) = rig.resting(Side.BUY)
+        rig.fill(entry, str(entry.quantity))
+        await rig.pass_time(3)
+        rows = await rig.read(lambda tx: list(tx.audit.rows()))
+        told.extend(
+            (str(row.facts["countdown_s"]), str(row.facts["result"]).partition(" ")[0])
+            for row in rows
+            if "countdown_s" in row.facts
+        )
+
+    run_loop(tmp_path, story, prepare=with_countdown)
+    assert told == [("60", "begun"), ("60", "goes"), ("0", "begun"), ("0", "disarmed")]
+
+
+def test_a_loop_that_lost_its_lease_leaves_the_countdown_of_the_next_one_alone(
+    tmp_path: Path,
+) -> None:
+    """Disarmed by the old one, it would be missing for what the new one has working."""
+
+    async def story(rig: LoopRig) -> None:
+        with_countdown(rig)
+        gate, now = rig._parts().gate, rig.clock.now()
+        lease = await rig.read(lambda tx: tx.acquire_lease("old", "testhost", 1, now, 30.0, ""))
+        gate.trade_under(lease)
+        await gate.count_down(60)
+        await rig.read(lambda tx: tx.release_lease("old"))
+        await rig.read(lambda tx: tx.acquire_lease("new", "testhost", 2, now, 30.0, ""))
+        with pytest.raises(PlanRefused):
+            await gate.count_down(0)
+        assert countdown_of(rig).is_armed()
+
+    with_rig(tmp_path, story)

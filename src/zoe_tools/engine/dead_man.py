@@ -8,19 +8,15 @@ in which a stop is missing. Disarmed before a maintenance, and at an orderly end
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
-from zoe_tools.errors import VenueError
+from zoe_tools.errors import PlanRefused, StoreError, VenueError
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
-
-Countdown = Callable[[int], Awaitable[datetime | None]]
-"""Sets the countdown to whole seconds, or with 0 disarms it; returns when it goes off."""
 
 _PARTS = 3
 """It is set anew when a third of it is over: two calls may fail before it goes off."""
@@ -33,10 +29,7 @@ _TRIES = 5
 class DeadMan:
     """The countdown as this loop has set it."""
 
-    def __init__(
-        self, countdown: Countdown, seconds: int, loop: TradingLoop, parts: LoopParts
-    ) -> None:
-        self._countdown = countdown
+    def __init__(self, seconds: int, loop: TradingLoop, parts: LoopParts) -> None:
         self._seconds = seconds
         self._loop = loop
         self._parts = parts
@@ -88,8 +81,12 @@ class DeadMan:
     async def _set(self, seconds: int) -> None:
         was_armed = self._goes_off is not None
         try:
-            self._goes_off = await self._countdown(seconds)
-        except VenueError as error:
+            self._goes_off = await self._parts.gate.count_down(seconds)
+        except PlanRefused as error:  # who has the lease has the countdown
+            _LOG.warning("%s", error.message)
+            self._goes_off = None
+            return
+        except (VenueError, StoreError) as error:
             _LOG.warning("The dead man's switch cannot be set: %s", error.message)
             return
         if was_armed is not (self._goes_off is not None):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.account import Account, KeyInfo
@@ -67,9 +66,8 @@ class LoopParts:
     worth: WorthWatch | None = None
     margin: MarginWatch | None = None
     """None where nobody asks how much margin is in use."""
-    dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
-    """Sets the venue's countdown, see `dead_man.Countdown`; None: it is not used."""
     dead_man_s: int = 0
+    """Of the venue's countdown, which the gate sets; 0: it is not used."""
     alarm: asyncio.Event | None = None
     """Set by SIGUSR1; None where no signal is heard."""
     venue_time: ServerTime | None = None

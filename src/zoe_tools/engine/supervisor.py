@@ -306,9 +306,9 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
 
 
 def _dead_man(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
-    if parts.dead_man is None or not parts.dead_man_s:
+    if not (parts.gate.has_countdown and parts.dead_man_s):
         return []
-    return [DeadMan(parts.dead_man, parts.dead_man_s, loop, parts).run()]
+    return [DeadMan(parts.dead_man_s, loop, parts).run()]
 
 
 async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -> None:

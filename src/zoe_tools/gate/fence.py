@@ -80,6 +80,15 @@ def demand_token(transaction: Transaction, step: VenueStep, fence: Fence | None)
         _demand_lease(transaction, fence)
 
 
+def demand_lease(transaction: Transaction, fence: Fence) -> None:
+    """The same for what is no step.
+
+    Raises:
+        FencedOff: somebody else took the lease.
+    """
+    _demand_lease(transaction, fence)
+
+
 def _demand_lease(transaction: Transaction, fence: Fence) -> Lease:
     lease = transaction.lease(pinned=True)
     if lease is not None and (lease.holder, lease.token) == (fence.holder, fence.token):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from zoe_tools.gate.answers import Answers
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier, Proof
 from zoe_tools.gate.consent import demand_consent
+from zoe_tools.gate.countdown import Countdown, SetCountdown
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
@@ -90,6 +92,7 @@ class Gate:
         pricing: Pricing | None = None,
         emergency: EmergencyJournal | None = None,
         looks_again: bool = False,
+        countdown: SetCountdown | None = None,
     ) -> None:
         self._venue = venue
         self._looks_again = looks_again
@@ -111,6 +114,9 @@ class Gate:
         )
         self.author = author
         self._order_log = OrderLog(keeper=self._keeper, clock=clock, author=author)
+        self._countdown: Countdown | None = None
+        if countdown is not None:
+            self._countdown = Countdown(countdown, self._keeper, self._order_log)
         self._carrier = Carrier(
             venue=venue,
             keeper=self._keeper,
@@ -134,6 +140,17 @@ class Gate:
         """Be ready to go on without the store; `seed` writes what the caller knows of its books."""
         await self._keeper.prepare()
         self._keeper.arm(seed)
+
+    @property
+    def has_countdown(self) -> bool:
+        """Whether the venue's dead man's switch can be set here."""
+        return self._countdown is not None
+
+    async def count_down(self, seconds: int) -> datetime | None:
+        """Set the venue's dead man's countdown, 0 disarms it; see `Countdown.set`."""
+        if self._countdown is None:
+            raise AssertionError("there is no countdown here")
+        return await self._countdown.set(seconds, self._carrier.fence)
 
     @property
     def is_store_away(self) -> bool:

@@ -67,6 +67,14 @@ class OrderLog:
         }
         await self._note(facts, [each.intent.intent_id for each in settled])
 
+    async def countdown(self, seconds: int, result: str) -> None:
+        """The venue's dead man's countdown, before it is set and after.
+
+        Raises:
+            StoreError: it could be written nowhere.
+        """
+        await self._note({"countdown_s": str(seconds), "result": result}, ())
+
     async def _note(self, facts: Mapping[str, str], subjects: Sequence[str]) -> None:
         now = self.clock.now()
 

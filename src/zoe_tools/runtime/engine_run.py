@@ -161,7 +161,6 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         worth=worth,
         margin=MarginWatch(reads.margin_standing, plan.clock, plan.cadence),
         asker=plan.asker,
-        dead_man=None if plan.is_shadow else venue.cancel_all_after,
         dead_man_s=plan.dead_man_s,
         trace=plan.trace,
         service=plan.service,
@@ -188,6 +187,7 @@ def _gate_of(plan: RunPlan, venue: KrakenSpot, policy: Policy, sightings: Sighti
         process=PROCESS,
         live_consent=plan.live_consent,
         proof=sightings.proof,
+        countdown=None if plan.is_shadow else venue.cancel_all_after,
         emergency=plan.emergency,
         pricing=plan.wires.rest.budgets,
     )
