@@ -251,6 +251,19 @@ def test_an_amendment_changes_what_later_rows_are_completed_with() -> None:
     assert (last.quantity, last.limit_price, last.reason) == (d("0.012"), d("60010"), "GTD")
 
 
+def test_a_snapshot_s_row_is_not_completed_with_what_may_have_been_amended_unheard() -> None:
+    """A frame that never came may have said another quantity; whose order it is stays the same."""
+    decoder = ExecutionDecoder()
+    rich, traded = EXECUTIONS.decode(
+        f'[{RICH},{SPARSE},"exec_type":"canceled","order_status":"canceled"}}]'
+    )
+    decoder.report(rich, is_snapshot=False, now=NOON)
+    after = decoder.report(traded, is_snapshot=True, now=NOON)
+
+    assert (after.quantity, after.limit_price, after.trigger_price) == (None, None, None)
+    assert (after.symbol, after.side, after.client_order_id) == (BTC, Side.SELL, "ours")
+
+
 TRIGGERS: list[tuple[dict[str, Any], Decimal | None]] = [
     ({"triggers": {"price": 58800.0, "status": "untriggered"}}, d("58800")),
     ({"stop_price": 58800.0}, d("58800")),

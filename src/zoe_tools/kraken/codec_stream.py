@@ -229,7 +229,14 @@ class ExecutionDecoder:
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def report(self, row: ExecutionRow, *, is_snapshot: bool, now: datetime) -> ExecutionReport:
-        """One report; a row of an order never seen before stays as sparse as it is."""
+        """One report; a row of an order never seen before stays as sparse as it is.
+
+        A row of a snapshot says what an order is for: what was said before may have been amended
+        while nobody listened.
+        """
+        known = self._known.get(row.order_id)
+        if is_snapshot and known is not None:
+            known.quantity = known.limit_price = known.trigger_price = None
         of_order = self._learn(row)
         kind = _known(_KINDS, row.exec_type, ExecutionKind.UNKNOWN, "a kind of execution report")
         return ExecutionReport(
