@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from builders import NOON, d, make_intent, make_order, make_position, make_request, place
@@ -11,8 +12,9 @@ from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import PositionStatus
-from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.domain.trading_state import KillLevel, KillReason, TradingState
 from zoe_tools.engine.books import Books
+from zoe_tools.store.store import Transaction
 
 
 def test_a_refresh_reads_what_is_open(tmp_path: Path) -> None:
@@ -127,5 +129,28 @@ def test_the_switch_lowers_no_harder_level(tmp_path: Path) -> None:
         await books.refresh(NOON)
 
         assert books.trading_state.level is KillLevel.FLATTEN
+
+    at_the_desk(tmp_path, story)
+
+
+def switched(value: str, transaction: Transaction) -> None:
+    """What the runbooks' SQL does."""
+    transaction.set_config("kill_switch", value, NOON)
+
+
+def test_the_switch_takes_over_what_was_latched_for_margin(tmp_path: Path) -> None:
+    """Else margin that comes down would re-arm what the switch had stopped."""
+
+    async def story(desk: Desk) -> None:
+        reason = KillReason.MARGIN_CRITICAL.worded("93 %")
+        margins = TradingState(level=KillLevel.REDUCE_ONLY, reason=reason, changed_at=NOON)
+        await desk.read(lambda tx: tx.set_trading_state(margins))
+        books = Books(desk.store)
+        for value in ("true", "false"):
+            await desk.read(partial(switched, value))
+            await books.refresh_trading_state(NOON)
+
+        state = books.trading_state
+        assert (state.level, state.cause) == (KillLevel.REDUCE_ONLY, KillReason.MANUAL)
 
     at_the_desk(tmp_path, story)

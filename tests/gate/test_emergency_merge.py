@@ -9,6 +9,7 @@ from fakes import Desk, at_the_desk, fresh_store
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentState, ProofKind
+from zoe_tools.domain.trading_state import KillLevel, KillReason, TradingState
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.journal import Author, Entry, entry_without_store
 from zoe_tools.store.emergency_file import EmergencyFile
@@ -118,5 +119,29 @@ def test_an_open_end_is_left_to_the_recovery(tmp_path: Path) -> None:
 
         recovery = await desk.gate().recover()
         assert [each.state for each in recovery.resolutions] == [IntentState.REJECTED]
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_kill_that_was_noted_takes_over_what_was_latched_for_margin(tmp_path: Path) -> None:
+    """Margin's own level passes by itself; an operator's stays, at the same level too."""
+
+    async def story(desk: Desk) -> None:
+        journal = EmergencyJournal(EmergencyFile(tmp_path), PAPER)
+        journal.prepare()
+        now = desk.clock.now()
+        margins = TradingState(
+            level=KillLevel.REDUCE_ONLY,
+            reason=KillReason.MARGIN_CRITICAL.worded("93 %"),
+            changed_at=now,
+            changed_by="run",
+        )
+        await desk.store.run(lambda tx: tx.set_trading_state(margins))
+        journal.latch(KillLevel.CANCEL_OPEN, "strange fills", by="ann", at=now)
+        await journal.merge(desk.store)
+        state = await desk.read(lambda tx: tx.trading_state())
+
+        assert (state.level, state.cause) == (KillLevel.REDUCE_ONLY, KillReason.MANUAL)
+        assert (state.reason, state.changed_by) == ("strange fills", "ann")
 
     at_the_desk(tmp_path, story)

@@ -39,6 +39,7 @@ from zoe_tools.domain.trading_state import (
     RESTORED,
     KillLevel,
     KillReason,
+    TradingState,
 )
 
 SOLD_ALREADY, NOT_YET = "are being sold already", "cannot be sold yet"
@@ -48,6 +49,15 @@ SOLD_ALREADY, NOT_YET = "are being sold already", "cannot be sold yet"
 def is_unfinished(plan: Plan) -> bool:
     """Whether a plan without steps is no proof: somebody sells, or something was missing."""
     return any(word in note for note in plan.notes for word in (SOLD_ALREADY, NOT_YET))
+
+
+def takes_over(state: TradingState, reason: str) -> bool:
+    """Whether a kill for this reason becomes that of a level that is in force as high already.
+
+    What is margin's may pass by itself: it does not stand for any other cause.
+    """
+    is_margins = state.cause is KillReason.MARGIN_CRITICAL
+    return is_margins and KillReason.of(reason) is not KillReason.MARGIN_CRITICAL
 
 
 def plan_latch(
@@ -61,10 +71,8 @@ def plan_latch(
     current = state.level
     # What only the row in the table demands is not latched: it goes when the row goes.
     is_latched = state.changed_by != CONFIG_SWITCH
-    # What is margin's may pass by itself: it does not stand for any other cause.
-    is_margins = state.cause is KillReason.MARGIN_CRITICAL
-    takes_over = is_margins and KillReason.of(reason) is not KillReason.MARGIN_CRITICAL
-    if level > current or (level is current and not is_latched) or takes_over:
+    is_row_s = level is current and not is_latched
+    if level > current or is_row_s or takes_over(state, reason):
         level = max(level, current)
         step = SetTradingState(level=level, reason=reason, before=current, symbol=symbol)
         return _plan(snapshot, (step,), ())

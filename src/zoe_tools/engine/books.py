@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.core.kill import takes_over
 from zoe_tools.core.position_rows import levels_changed, prices_changed
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
@@ -278,11 +279,12 @@ def _latched_state(transaction: Transaction, now: datetime) -> TradingState:
     """The state in force. Once seen, the switch stays: setting its row back re-arms nothing."""
     if not transaction.kill_switch():
         return transaction.trading_state()
-    if transaction.trading_state().level < KillLevel.REDUCE_ONLY:
+    state, reason = transaction.trading_state(), "kill_switch was set in the table config"
+    if state.level < KillLevel.REDUCE_ONLY or takes_over(state, reason):
         transaction.set_trading_state(
             TradingState(
-                level=KillLevel.REDUCE_ONLY,
-                reason="kill_switch was set in the table config",
+                level=max(KillLevel.REDUCE_ONLY, state.level),
+                reason=reason,
                 changed_at=now,
                 changed_by=LATCHED_SWITCH,
             )

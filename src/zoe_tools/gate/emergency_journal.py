@@ -13,6 +13,7 @@ from datetime import datetime
 
 import msgspec
 
+from zoe_tools.core.kill import takes_over
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, Symbol, VenueOrderId
@@ -363,8 +364,10 @@ def _order(transaction: Transaction, told: _Ordered) -> None:
 
 
 def _latch(transaction: Transaction, told: _Latched) -> None:
-    level = KillLevel(told.level)
-    if level > transaction.trading_state().of(told.symbol).level:
+    """Never lower; what is margin's own becomes this one's, and does not pass by itself."""
+    state, level = transaction.trading_state().of(told.symbol), KillLevel(told.level)
+    if level > state.level or takes_over(state, told.reason):
+        level = max(level, state.level)
         transaction.set_trading_state(
             TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by),
             told.symbol,
