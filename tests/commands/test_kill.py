@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, LIVE, d, make_position, make_request, make_stop_request, place
+from builders import (
+    BTC,
+    ETH,
+    LIVE,
+    d,
+    make_candle,
+    make_position,
+    make_request,
+    make_stop_request,
+    place,
+)
 from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
@@ -350,6 +360,26 @@ def test_an_instrument_of_several_is_stopped_for_itself(tmp_path: Path) -> None:
         assert "no loop of this store enters ETH/USD" in out.getvalue()
         with pytest.raises(UnknownInstrument):
             await _kill(context, invocation, replace(order, instrument="ETH/USB"))
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_an_instrument_that_a_loop_follows_is_latched_before_the_venue_is_called(
+    tmp_path: Path,
+) -> None:
+    """Nothing is held there yet, and the venue tells nothing, its instruments included."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        await desk.read(lambda tx: tx.write_candles([make_candle(symbol=ETH)], "Trades"))
+        for call in ("catalogue", "open_orders"):
+            desk.venue.cue(call, VenueUnavailable("down"), times=50)
+        context, invocation, out = command_io(desk, "kill")
+        order = Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True, instrument="eth-usd")
+
+        assert await _kill(context, invocation, order) == 6
+        assert "could not be checked" not in out.getvalue()
+        assert (await state(desk)).of(ETH).level is KillLevel.CANCEL_OPEN
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -16,13 +16,14 @@ async def instrument_named(context: Context, told: str, known: Collection[Symbol
         UnknownInstrument: the venue has none of that name.
         VenueError: it cannot be asked.
     """
-    name = Symbol(told.upper())
+    name = Symbol(told.upper().replace("-", "/"))
     if name in known:
         return name
     return (await context.venue.catalogue()).resolve(told).symbol
 
 
 def in_the_books(transaction: Transaction) -> frozenset[Symbol]:
-    """What is held or has an order at work."""
+    """What is held or has an order at work, and what a loop followed."""
     held = (each.symbol for each in transaction.positions(active_only=True))
-    return frozenset((*held, *(each.symbol for each in transaction.orders(open_only=True))))
+    working = (each.symbol for each in transaction.orders(open_only=True))
+    return frozenset((*held, *working)) | transaction.followed()

@@ -60,6 +60,15 @@ def candles(
     return tuple(_candle_of(row) for row in connection.execute(statement).mappings())
 
 
+def followed(connection: Connection, account_id: AccountId) -> frozenset[Symbol]:
+    """The instruments of which there is any."""
+    table = CRYPTO_CANDLES
+    rows = connection.execute(
+        select(table.c.symbol).where(table.c.account_id == account_id).distinct()
+    )
+    return frozenset(Symbol(each.symbol) for each in rows)
+
+
 def _place(candle: Candle) -> tuple[str, int, datetime]:
     return candle.symbol, candle.timeframe.minutes, candle.opened_at
 

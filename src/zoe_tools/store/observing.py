@@ -18,7 +18,7 @@ from zoe_tools.domain.observation import (
     Details,
     Heartbeat,
 )
-from zoe_tools.store import audit, observations
+from zoe_tools.store import audit, candles, observations
 from zoe_tools.store.discrepancies import ReconciliationBook
 
 
@@ -59,6 +59,10 @@ class Observing:
     def decisions(self, since: datetime | None = None) -> tuple[Decision, ...]:
         """Decisions at `since` or later, oldest first."""
         return observations.decisions(self._connection, self.account_id, since)
+
+    def followed(self) -> frozenset[Symbol]:
+        """The instruments that a loop followed: candles are kept of them."""
+        return candles.followed(self._connection, self.account_id)
 
     def forget_holds(self, before: datetime, most: int) -> int:
         """Delete up to `most` decisions to hold from before then, the oldest first; how many."""
