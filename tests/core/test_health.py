@@ -11,7 +11,7 @@ import builders
 from builders import NOON
 from zoe_tools.core.health import HealthFacts, assess_health
 from zoe_tools.domain.discrepancy import NEVER_COMPARED
-from zoe_tools.domain.observation import Boot, Details, Heartbeat
+from zoe_tools.domain.observation import Boot, Details, Heartbeat, Lease
 from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
 
 DETAILS: Details = {
@@ -116,6 +116,17 @@ def test_what_a_dead_loop_said_does_not_count() -> None:
     answer = assess_health(STOPPED)
 
     assert (answer.phase, answer.state, answer.work_age_s) == ("STOPPED", "UNKNOWN", None)
+
+
+def test_a_loop_that_lives_and_tells_nothing_is_not_called_dead() -> None:
+    """Its process stands still, or cannot reach its store: whoever starts another one errs."""
+    lease = Lease(
+        holder="r", host="vm", pid=7, token=1, acquired_at=NOON, renewed_at=NOON, expires_at=NOON
+    )
+    facts = replace(STOPPED, silent=(lease, 40), last_boot=BOOT)
+    told = "the loop has told nothing for 40 s, and its pid 7 lives: it hangs, or its store is away"
+
+    assert assess_health(facts).findings == (told,)
 
 
 def test_the_latch_is_newer_than_the_heartbeat() -> None:

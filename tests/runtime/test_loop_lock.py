@@ -17,7 +17,13 @@ from builders import LIVE, NOON, PAPER
 from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
 from zoe_tools.runtime import loop_lock
-from zoe_tools.runtime.loop_lock import hold_account, is_gone, is_running, this_machine
+from zoe_tools.runtime.loop_lock import (
+    hold_account,
+    is_gone,
+    is_running,
+    is_silent,
+    this_machine,
+)
 
 HOLD = """
 import sys
@@ -163,3 +169,18 @@ def test_without_a_lease_nothing_runs() -> None:
     """And one's own process is not gone."""
     assert not is_running(None, NOON)
     assert not is_gone(LEASE)
+
+
+def test_a_process_that_lives_beyond_its_lease_is_silent_and_not_gone(tmp_path: Path) -> None:
+    """A stopped one, or one that cannot write; of one that is gone nothing is to be heard."""
+    late = LEASE.expires_at
+    with holder(tmp_path) as process:
+        lease = replace(LEASE, pid=process.pid)
+
+        assert (is_running(lease, late), is_silent(lease, late)) == (False, True)
+        assert not is_silent(lease, NOON)
+        assert not is_silent(replace(lease, machine="another one"), late)
+        process.kill()
+        process.wait(timeout=30)
+        assert not is_silent(lease, late)
+    assert not is_silent(None, late)

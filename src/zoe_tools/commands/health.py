@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import typer
 
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.health import LOOP, HealthFacts, assess_health
+from zoe_tools.domain.observation import Lease
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.loop_lock import is_running
+from zoe_tools.runtime.loop_lock import is_running, is_silent
 from zoe_tools.store.store import Transaction
 
 _FINDINGS = 3
@@ -57,15 +60,23 @@ def health(ctx: typer.Context) -> int:
 def _read(transaction: Transaction, context: Context, settings: Settings) -> HealthFacts:
     now = context.clock.now()
     held = transaction.positions(open_only=True)
+    lease, lease_now = transaction.lease(), transaction.lease_time(now)
     return HealthFacts(
         now=now,
         account=context.account,
         is_wanted=settings.loop_mode != "disabled",
-        is_running=is_running(transaction.lease(), transaction.lease_time(now)),
+        is_running=is_running(lease, lease_now),
         beat=next((each for each in transaction.heartbeats() if each.component == LOOP), None),
         last_boot=next(iter(reversed(transaction.boots())), None),
         trading_state=effective_trading_state(transaction),
         reconciliation=transaction.reconciliation.state(),
         unresolved=len(transaction.unresolved_intents()),
         naked=sum(each.stop_venue_order_id is None for each in held),
+        silent=_silent(lease, lease_now),
     )
+
+
+def _silent(lease: Lease | None, now: datetime) -> tuple[Lease, int] | None:
+    if lease is None or not is_silent(lease, now):
+        return None
+    return lease, round((now - lease.renewed_at).total_seconds())

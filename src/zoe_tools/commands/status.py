@@ -24,7 +24,7 @@ from zoe_tools.gather import effective_trading_state
 from zoe_tools.render.printer import Printer, age
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.loop_lock import is_running
+from zoe_tools.runtime.loop_lock import is_running, is_silent
 from zoe_tools.store.store import Transaction
 
 _LOT = Decimal("0.00000001")
@@ -158,6 +158,11 @@ def _loop(settings: Settings, screen: _Screen) -> str:
     if lease is None:
         return "not running"
     renewed = age(lease.renewed_at, screen.lease_now)
+    if is_silent(lease, screen.lease_now):
+        where = f"pid {lease.pid} lives on {lease.host}"
+        return (
+            f"SILENT: {where}, and has told nothing for {renewed}; it hangs, or its store is away"
+        )
     if not _is_running(screen):
         return f"not running; last seen on {lease.host}, pid {lease.pid}, {renewed} ago"
     return f"running on {lease.host}, pid {lease.pid}; lease renewed {renewed} ago"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.discrepancy import ReconciliationState
-from zoe_tools.domain.observation import Boot, Details, Heartbeat
+from zoe_tools.domain.observation import Boot, Details, Heartbeat, Lease
 from zoe_tools.domain.trading_state import TradingState
 
 LOOP = "loop"
@@ -30,7 +30,10 @@ STAGES = ("turn", "protection", "follow", "decide", "reconcile", "worth")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFacts:
-    """What the store says; `now` is the venue's time. `is_wanted`: a loop is to run here."""
+    """What the store says; `now` is the venue's time. `is_wanted`: a loop is to run here.
+
+    `silent`: the lease that ran out, of a process that lives, with its age in seconds.
+    """
 
     now: datetime
     account: Account
@@ -42,6 +45,7 @@ class HealthFacts:
     reconciliation: ReconciliationState
     unresolved: int
     naked: int
+    silent: tuple[Lease, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,12 @@ def _findings(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Ite
         yield f"{name} halted at {each.level.label}: {each.reason or '-'}"
     if facts.is_running:
         yield from _of_running(facts, details, ages)
+    elif facts.silent is not None:
+        lease, age_s = facts.silent
+        yield (
+            f"the loop has told nothing for {age_s} s, and its pid {lease.pid} lives: it hangs, or"
+            " its store is away"
+        )
     elif facts.is_wanted:
         yield f"no loop runs{_ended(facts)}"
     if facts.reconciliation.is_degraded:

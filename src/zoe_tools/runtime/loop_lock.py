@@ -126,3 +126,10 @@ def is_gone(lease: Lease) -> bool:
 def is_running(lease: Lease | None, now: datetime) -> bool:
     """Whether the lease stands for a loop that can still act; a killed one leaves its lease."""
     return lease is not None and lease.expires_at > now and not is_gone(lease)
+
+
+def is_silent(lease: Lease | None, now: datetime) -> bool:
+    """Whether the lease ran out and its holder's process lives here: it hangs, or cannot write."""
+    if lease is None or lease.expires_at > now or not lease.machine:
+        return False
+    return lease.machine == this_machine() and not is_gone(lease)
