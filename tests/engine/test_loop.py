@@ -401,6 +401,8 @@ def test_defect_11_a_kill_level_set_by_another_process_is_noticed_within_a_secon
 
         assert sides(rig.venue.resting) == resting
         assert rig.venue.totals["BTC"] == d(held)
+        assert rig.loop is not None
+        assert rig.loop.watch.by_cause["lost"] == 0  # what goes with a sale is nobody's doing
         before = rig.writes.count("place")
         await rig.enter(ETH)
         assert rig.writes.count("place") == before

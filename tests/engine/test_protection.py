@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from builders import BTC, NOON, d, make_instrument, make_order, make_position, plan_with
 from zoe_tools.core.position_invariants import is_protected
 from zoe_tools.core.position_orders import cancelled
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import CancelOrder
@@ -90,6 +90,7 @@ class Story:
         positions: Sequence[Position] = (),
         orders: Sequence[OrderRecord] = (),
         *exiting: str,
+        at_work: Collection[Symbol] = (),
     ) -> None:
         """What is there so long after noon."""
         self.watch.look(
@@ -98,6 +99,7 @@ class Story:
             orders,
             {BTC: INSTRUMENT},
             frozenset(map(PositionId, exiting)),
+            frozenset(at_work),
         )
 
 
@@ -136,6 +138,20 @@ def test_the_time_between_one_stop_and_the_next_is_replacing() -> None:
     story.look(25, [make_position()], [stop()])
 
     assert spent(story) == {"growing": 5.0, "replacing": 2.0}
+
+
+def test_a_stop_that_is_seen_while_its_cancel_is_under_way_was_taken_by_the_loop() -> None:
+    """Turns go on beside a lane: what still rests then is gone a moment later, and not lost."""
+    story = Story()
+    story.look(0, [make_position()], [stop()])
+    story.watch.planned(plan_with(cancelled_stop()))
+    story.look(1, [make_position()], [stop()], at_work=[BTC])
+    story.look(10, [make_position()], [])
+    story.look(12, [make_position()], [stop()])
+    story.look(20, [make_position()], [])
+    story.look(23, [])
+
+    assert spent(story) == {"replacing": 2.0, "lost": 3.0}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.ledger import Balance
@@ -34,6 +34,7 @@ from zoe_tools.domain.stream import (
     StreamEvent,
     TradeUpdate,
 )
+from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.engine.account_facts import AccountFacts
 from zoe_tools.engine.alarms import tell_alarms
 from zoe_tools.engine.books import Books
@@ -262,7 +263,8 @@ class TradingLoop:
             self.books.positions,
             self.books.orders,
             self._instruments,
-            self.leaving.exiting,
+            self.leaving.exiting | self._sold_out(),
+            self.lanes.at_work,
         )
         self.watch.fills.look(
             now, self.books.fills, self.books.positions, self.books.orders, self._instruments
@@ -382,6 +384,15 @@ class TradingLoop:
         )
         self.leaving.note_ages(held, self.books.policy, now)
         self.leaving.note_books(held, self.books.groups, is_stopping=self._is_stopping)
+
+    def _sold_out(self) -> frozenset[PositionId]:
+        """What a kill switch sells, here or by its own command."""
+        state = self.books.trading_state
+        return frozenset(
+            each.position_id
+            for each in self.books.positions
+            if state.in_force(each.symbol).level is KillLevel.FLATTEN
+        )
 
     def _held(self) -> tuple[Position, ...]:
         """Open positions that can still be traded; dust waits for the next one to carry it."""

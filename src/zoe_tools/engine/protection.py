@@ -119,8 +119,12 @@ class ProtectionWatch:
         orders: Sequence[OrderRecord],
         instruments: Mapping[Symbol, Instrument],
         exiting: frozenset[PositionId],
+        at_work: frozenset[Symbol] = frozenset(),
     ) -> None:
-        """Take note of what is covered now."""
+        """Take note of what is covered now.
+
+        `at_work`: where something is under way; a stop that rests there may be about to go.
+        """
         naked = set()
         for position in positions:
             name = position.position_id
@@ -128,7 +132,8 @@ class ProtectionWatch:
                 self._close(now, position, orders)
                 if resting_stops(position, orders):  # dust has none
                     self._stopped.add(name)
-                    self._replaced.discard(name)
+                    if position.symbol not in at_work:
+                        self._replaced.discard(name)
             else:
                 naked.add(name)
                 gap = self._note(now, position, self._cause(position, orders, exiting))
