@@ -64,6 +64,7 @@ crash: setup-test
 	@PYTHONPATH=tests $(PY) tests/crash_matrix.py
 
 # One seed alone, the same again: PYTHONPATH=tests .venv/bin/python tests/chaos_run.py --seed 17
+# --twice has another process do it, too, and compares; --mutants breaks a rule of gate or desk at a time.
 chaos: setup-test
 	@PYTHONPATH=tests $(PY) tests/chaos_run.py
 
