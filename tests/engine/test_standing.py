@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
-from builders import NOON
+from builders import ETH, NOON
 from loop_rig import RecordingNarrator
+from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
 from zoe_tools.engine.standing import Standing
 
 
@@ -60,3 +62,25 @@ def test_only_changes_are_told(standing: Standing, narrator: RecordingNarrator) 
         standing.set("readiness", ("the clock is wrong",))
     standing.set("readiness", ())
     assert [reasons for _, reasons in narrator.standings] == [("the clock is wrong",), ()]
+
+
+def test_entries_are_not_allowed_while_anything_is_latched(
+    standing: Standing, narrator: RecordingNarrator
+) -> None:
+    """The last reason of a watch is gone, and the kill that it brought about is not."""
+    stopped = TradingState(level=KillLevel.CANCEL_OPEN, reason="skew", changed_at=NOON)
+    standing.set("invariants", ("the clock is wrong",))
+    standing.note_latched(stopped)
+    standing.note_latched(stopped)
+    standing.set("invariants", ())
+    standing.note_latched(replace(ARMED, stopped=((ETH, stopped),)))
+    standing.note_latched(ARMED)
+
+    assert [reasons for _, reasons in narrator.standings] == [
+        ("the clock is wrong",),
+        ("trading is at cancel-open: skew", "the clock is wrong"),
+        ("trading is at cancel-open: skew",),
+        ("ETH/USD is at cancel-open: skew",),
+        (),
+    ]
+    assert not standing.only_protects

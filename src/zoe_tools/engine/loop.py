@@ -253,6 +253,7 @@ class TradingLoop:
 
     async def _act(self, now: datetime) -> None:
         self._note_outage()
+        self.standing.note_latched(self.books.trading_state)
         if self.books.day != now.date():
             await self.books.refresh(now)  # the daily limit starts over with the UTC day
         decisions = self.deciding.take()
