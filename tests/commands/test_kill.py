@@ -90,9 +90,10 @@ def test_cancel_open_cancels_the_entry_and_spares_the_stop(tmp_path: Path) -> No
 
     async def story(desk: Desk) -> None:
         await set_up(desk)
-        code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
+        code, text = await kill(desk, KillLevel.CANCEL_OPEN)
 
         assert code == 0
+        assert text.endswith("Proved at the venue: no open order can buy any more.\n")
         assert desk.venue.writes == [("cancel", "O00002")]
         assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
         latched = await state(desk)
@@ -184,6 +185,24 @@ def test_flatten_sells_what_is_managed_and_leaves_two_bitcoins_alone(tmp_path: P
         assert desk.venue.totals["BTC"] == d("2.0")
         assert position is not None
         assert (position.quantity, position.status.value) == (d("0"), "closed")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_is_too_small_to_be_sold_is_named_at_the_end(tmp_path: Path) -> None:
+    """Nothing is to be done about it, and somebody should know of it."""
+
+    async def story(desk: Desk) -> None:
+        dust = make_position(quantity=d("0.00001"), origin="adopted")
+        await desk.do(AdoptPosition(position=dust, reason="test"))
+        code, text = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert text.endswith(
+            "Proved at the venue: no open order can buy any more, and of what zoe manages nothing"
+            " that can be sold is held.\n"
+            "BTC/USD: 0.00001 is below the venue's minimum and cannot be sold.\n"
+        )
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

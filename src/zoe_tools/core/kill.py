@@ -45,6 +45,9 @@ from zoe_tools.domain.trading_state import (
 SOLD_ALREADY, NOT_YET = "are being sold already", "cannot be sold yet"
 """What the note of a position says for which there is nothing to do now, and something is left."""
 
+TOO_SMALL = "is below the venue's minimum and cannot be sold"
+"""What the note of a position says that the venue would not take."""
+
 
 def is_unfinished(plan: Plan) -> bool:
     """Whether a plan without steps is no proof: somebody sells, or something was missing."""
@@ -360,10 +363,7 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
     if selling > ZERO and quantity < instrument.min_quantity:
         return f"{position.symbol}: {short(selling)} {SOLD_ALREADY}."
     if not instrument.is_tradable_quantity(quantity, price=price):
-        return (
-            f"{position.symbol}: {short(position.quantity)} is below the venue's minimum"
-            " and cannot be sold."
-        )
+        return f"{position.symbol}: {short(position.quantity)} {TOO_SMALL}."
     return place_exit(
         position,
         quantity=quantity,

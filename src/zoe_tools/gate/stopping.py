@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
+from zoe_tools.core.kill import TOO_SMALL, is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan
@@ -109,6 +109,7 @@ class Stopper:
             if not isinstance(plan[0].open_orders, Missing):
                 heard_at = _loop_time()
             if plan[1].is_empty and not is_unfinished(plan[1]):
+                self._tell_proved(level, plan[1])
                 return Stopped(receipt=together(receipts, is_verified=True))
             if self.clock.now() - moved_at > self._patience:
                 break
@@ -121,6 +122,15 @@ class Stopper:
             await self._wait(idle)
             idle += 1
         return Stopped(receipt=together(receipts, is_verified=False))
+
+    def _tell_proved(self, level: KillLevel, plan: Plan) -> None:
+        there = "" if self.symbol is None else f" {self.symbol}"
+        sold = ", and of what zoe manages nothing that can be sold is held"
+        rest = sold if level is KillLevel.FLATTEN else ""
+        self.tell(f"Proved at the venue: no open order can buy{there} any more{rest}.")
+        for note in plan.notes:
+            if TOO_SMALL in note:
+                self.tell(note)
 
     @property
     def _patience(self) -> timedelta:
