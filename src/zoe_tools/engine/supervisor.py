@@ -142,11 +142,14 @@ async def _read_books(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> Non
     """Audit what is stored before anything is repaired; then the venue, and all of it.
 
     The venue is asked only of what was open: where it cannot be, there is something to protect.
+    Silence is not waited out, as a position may stand without a stop: the chase does that, beside
+    the turns.
     """
     await begin_registry(parts, loop)
     await boot.enter(Phase.SYNCING)
     try:
-        found = await parts.gate.recover()
+        found = await parts.gate.recover(patient=False)
+        loop.following.is_behind = found.lacks_fills
         boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
     except VenueError as error:
         loop.following.is_behind = True
