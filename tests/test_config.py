@@ -223,6 +223,7 @@ def test_consent_counts_only_in_the_environment_and_only_as_one(tmp_path: Path) 
         ({"RECONCILE_CLEAN_RUNS": "0"}, "before it was looked again"),
         ({"STOP_LOSS_PCT": "0"}, "not a percentage between 0 and 100"),
         ({"ORDER_TTL_SECONDS_ENTRY": "0"}, "no time at all"),
+        ({"INVARIANT_NAKED_CRIT_SEC": "0"}, "to switch a limit off, set it out of reach"),
         ({"EDGE_FACTORY_MODE": "Live!"}, "not one of paper, live, disabled"),
         ({"EDGE_FACTORY_SYMBOLS": " , "}, "names no symbol"),
         ({"EDGE_FACTORY_FUNDING_SOURCE": "somewhere"}, "not one of kraken-futures"),

@@ -33,6 +33,14 @@ def amount(text: str) -> Decimal:
     return value
 
 
+def bound(text: str) -> Decimal:
+    """An amount above zero, which what is at rest does not reach."""
+    value = amount(text)
+    if value == ZERO:
+        raise ValueError(f"{text!r} is reached at rest; to switch a limit off, set it out of reach")
+    return value
+
+
 def percent_above_zero(text: str) -> Decimal:
     """A percentage above 0 and below 100."""
     value = amount(text)

@@ -9,7 +9,7 @@ LEVELS = ("pause-entries", "cancel-open", "reduce-only", "flatten")
 
 
 def _limit(name: str, default: str, about: str) -> Knob:
-    return Knob(name=name, default=default, read=readers.amount, unset=None, about=about)
+    return Knob(name=name, default=default, read=readers.bound, unset=None, about=about)
 
 
 SAFETY_KNOBS: tuple[Knob, ...] = (
@@ -32,7 +32,13 @@ SAFETY_KNOBS: tuple[Knob, ...] = (
         read=readers.percent_above_zero,
         about="One of so many percent is critical.",
     ),
-    _limit("INVARIANT_EQUITY_FLOOR", "", "Equity below this is critical, in USD; empty: none."),
+    Knob(
+        name="INVARIANT_EQUITY_FLOOR",
+        default="",
+        read=readers.amount,
+        unset=None,
+        about="Equity below this is critical, in USD; empty: none.",
+    ),
     _limit("INVARIANT_OPEN_NOTIONAL_CRIT", "500000", "So much in positions is critical, in USD."),
     _limit("INVARIANT_POSITIONS_WARN", "22", "So many positions at a time warn."),
     _limit("INVARIANT_POSITIONS_CRIT", "27", "So many are critical."),
