@@ -24,6 +24,7 @@ class Countdown:
         self.calls: list[int] = []
         self.goes_off: datetime | None = None
         self.is_away = False
+        self.answers = True
 
     async def __call__(self, seconds: int) -> datetime | None:
         """Set it, or take it back."""
@@ -32,6 +33,8 @@ class Countdown:
         self.calls.append(seconds)
         now = self._rig.clock.now()
         self.goes_off = now + timedelta(seconds=seconds) if seconds else None
+        if not self.answers:
+            raise VenueUnavailable("no answer")
         return self.goes_off
 
     def is_armed(self) -> bool:
@@ -95,6 +98,33 @@ def test_it_is_disarmed_before_a_maintenance_and_at_an_orderly_end(tmp_path: Pat
         assert not countdown.is_armed()
         rig.feed.tell(VenueModeUpdate(mode=VenueMode.ONLINE))
         await rig.pass_time(1)
+
+    run_loop(tmp_path, story, prepare=with_countdown)
+    assert not ended[0].is_armed()
+
+
+def test_what_was_armed_without_an_answer_is_disarmed_all_the_same(tmp_path: Path) -> None:
+    """Once the entry is over, and at an end: else the stops go while nobody thinks of it."""
+    ended: list[Countdown] = []
+
+    async def story(rig: LoopRig) -> None:
+        countdown = countdown_of(rig)
+        ended.append(countdown)
+        countdown.answers = False
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(3)
+        assert countdown.is_armed()
+        (entry,) = rig.resting(Side.BUY)
+        countdown.answers = True
+        rig.fill(entry, str(entry.quantity))
+        await rig.pass_time(3)
+        assert not countdown.is_armed()
+
+        countdown.answers = False
+        await rig.enter(ETH, rests=True)
+        await rig.pass_time(0.5)
+        assert countdown.is_armed()
+        countdown.answers = True
 
     run_loop(tmp_path, story, prepare=with_countdown)
     assert not ended[0].is_armed()

@@ -8,12 +8,12 @@ in which a stop is missing. Disarmed before a maintenance, and at an orderly end
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
-from zoe_tools.errors import PlanRefused, StoreError, VenueError
+from zoe_tools.errors import PlanRefused, StoreError, VenueError, VenueRejected
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ class DeadMan:
         self._loop = loop
         self._parts = parts
         self._goes_off: datetime | None = None
+        self._at_worst: datetime | None = None
+        """When what was sent and not answered goes off, if it arrived."""
 
     async def run(self) -> None:
         """Arm, set anew and disarm, until cancelled; it is left disarmed."""
@@ -47,13 +49,18 @@ class DeadMan:
     async def _leave(self) -> None:
         """A countdown that is left running takes the stops away from what nobody looks after."""
         for _ in range(_TRIES):
-            if self._goes_off is None:
+            if not self._may_be_armed:
                 return
             await self._set(0)
-            if self._goes_off is not None:
+            if self._may_be_armed:
                 await self._parts.clock.sleep(1.0)
-        if self._goes_off is not None:
-            event(_LOG, "DEAD_MAN_LEFT_ARMED", "critical", goes_off=self._goes_off.isoformat())
+        goes_off = self._goes_off or self._at_worst
+        if goes_off is not None:
+            event(_LOG, "DEAD_MAN_LEFT_ARMED", "critical", goes_off=goes_off.isoformat())
+
+    @property
+    def _may_be_armed(self) -> bool:
+        return self._goes_off is not None or self._at_worst is not None
 
     async def _look(self) -> None:
         now = self._parts.clock.now()
@@ -61,11 +68,13 @@ class DeadMan:
             self._goes_off = None
             event(_LOG, "DEAD_MAN_FIRED", "critical", seconds=self._seconds)
             self._loop.wake()  # the turns look for stops that are gone, and place them again
+        if self._at_worst is not None and now >= self._at_worst:
+            self._at_worst = None
         left_s = 0.0 if self._goes_off is None else (self._goes_off - now).total_seconds()
         if self._is_wanted:
             if left_s <= self._seconds - self._pause_s:
                 await self._set(self._seconds)
-        elif self._goes_off is not None:
+        elif self._may_be_armed:
             await self._set(0)
 
     @property
@@ -79,16 +88,22 @@ class DeadMan:
         return self._seconds / _PARTS
 
     async def _set(self, seconds: int) -> None:
-        was_armed = self._goes_off is not None
+        was_armed, before = self._goes_off is not None, self._at_worst
+        if seconds:
+            # Until somebody answers: an end that comes meanwhile takes it back, too.
+            self._at_worst = self._parts.clock.now() + timedelta(seconds=seconds)
         try:
             self._goes_off = await self._parts.gate.count_down(seconds)
         except PlanRefused as error:  # who has the lease has the countdown
             _LOG.warning("%s", error.message)
-            self._goes_off = None
+            self._goes_off = self._at_worst = None
             return
         except (VenueError, StoreError) as error:
             _LOG.warning("The dead man's switch cannot be set: %s", error.message)
+            if isinstance(error, VenueRejected | StoreError):
+                self._at_worst = before  # it was not set, for sure
             return
+        self._at_worst = None
         if was_armed is not (self._goes_off is not None):
             name = "DEAD_MAN_DISARMED" if was_armed else "DEAD_MAN_ARMED"
             event(_LOG, name, "info", seconds=seconds)
