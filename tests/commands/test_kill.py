@@ -166,7 +166,8 @@ def test_pausing_entries_asks_nothing_of_the_venue(tmp_path: Path) -> None:
 
     async def story(desk: Desk) -> None:
         await set_up(desk)
-        assert (await kill(desk, KillLevel.PAUSE_ENTRIES))[0] == 0
+        code, text = await kill(desk, KillLevel.PAUSE_ENTRIES)
+        assert (code, "Now the venue" in text) == (0, False)
         assert desk.venue.calls == []
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)

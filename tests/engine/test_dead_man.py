@@ -189,6 +189,28 @@ def test_who_armed_it_and_what_came_of_it_is_in_the_audit_log(tmp_path: Path) ->
     assert told == [("60", "begun"), ("60", "goes"), ("0", "begun"), ("0", "disarmed")]
 
 
+def test_that_it_is_disarmed_after_an_arming_without_an_answer_is_in_the_audit_log(
+    tmp_path: Path,
+) -> None:
+    """Nobody knew whether it was armed: then either is news."""
+    told: list[str] = []
+
+    async def story(rig: LoopRig) -> None:
+        countdown_of(rig).answers = False
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(0.5)
+        countdown_of(rig).answers = True
+        (entry,) = rig.resting(Side.BUY)
+        rig.fill(entry, str(entry.quantity))
+        await rig.pass_time(3)
+        rows = await rig.read(lambda tx: list(tx.audit.rows()))
+        told.extend(str(row.facts["result"]) for row in rows if "countdown_s" in row.facts)
+
+    run_loop(tmp_path, story, prepare=with_countdown)
+    assert told[:2] == ["begun", "not known: no answer"]
+    assert told[-2:] == ["begun", "disarmed"]
+
+
 def test_a_loop_that_lost_its_lease_leaves_the_countdown_of_the_next_one_alone(
     tmp_path: Path,
 ) -> None:

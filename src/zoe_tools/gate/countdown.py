@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from zoe_tools.errors import PlanRefused, VenueError
+from zoe_tools.errors import PlanRefused, VenueError, VenueRejected
 from zoe_tools.gate.fence import Fence, Withheld, demand_lease
 from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.order_log import OrderLog
@@ -25,7 +25,7 @@ class Countdown:
         self._setter = setter
         self._keeper = keeper
         self._log = log
-        self._is_armed = False
+        self._is_armed: bool | None = False  # None: nobody knows
 
     async def set(self, seconds: int, fence: Fence | None) -> datetime | None:
         """Set it. That it is armed or disarmed is told before and after, its renewal is no news.
@@ -43,6 +43,8 @@ class Countdown:
             goes_off = await self._setter(seconds)
         except VenueError as error:
             if is_news:
+                if not isinstance(error, VenueRejected):
+                    self._is_armed = None
                 await self._log.countdown(seconds, f"not known: {error.message}")
             raise
         self._is_armed = goes_off is not None

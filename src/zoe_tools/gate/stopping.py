@@ -93,7 +93,8 @@ class Stopper:
             state = (await self.store.run(effective_trading_state)).of(self.symbol)
             tell_kill_of(snapshot, state, self.symbol)
         there = "" if self.symbol is None else f" {self.symbol}"
-        self.tell(f"Latched: {level.label}; no loop of this store enters{there}. Now the venue.")
+        then = "" if level is KillLevel.PAUSE_ENTRIES else " Now the venue."
+        self.tell(f"Latched: {level.label}; no loop of this store enters{there}.{then}")
         return receipt, snapshot
 
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
