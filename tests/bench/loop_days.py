@@ -1,7 +1,8 @@
 """A loop through simulated hours of a quiet market; after each of them, the memory it takes.
 
 Run as `python loop_days.py HOME HOURS`; prints a JSON line an hour. The exchange in the same
-process keeps its history in a file, and nobody remembers what was shown: what grows is the loop's.
+process keeps its history in a file and the prints of an hour, not of a day, and nobody remembers
+what was shown: what grows is the loop's.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from chaos_market import QUIET, ChaosMarket
 from chaos_world import API_KEY, MONEY, STARTS_AT, ChaosWorld, Trial
 from fakes import fresh_store
 from zoe_tools.paper.app import create_app
+from zoe_tools.paper.engine import tape
 from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.exchange.state import StateFile
+from zoe_tools.paper.values.times import NS
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store.store import Store
 
@@ -82,6 +85,7 @@ def main() -> None:
     home, hours = Path(sys.argv[1]), float(sys.argv[2])
     logging.disable(logging.CRITICAL)
     vars(chaos_world)["RecordingNarrator"] = Silent
+    vars(tape)["DAY_NS"] = HOUR_S * NS
     trial = Trial(
         seed=1, hours=hours, bustle=replace(QUIET, gap_ms=STEP_MS), deaths=0, blows_of_each=0
     )
