@@ -1,4 +1,4 @@
-"""The life of a run: one loop an account, both wires up before a turn, an end in order."""
+"""The life of a run: one loop an account, nothing risked before it is ready, an end in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from builders import BTC, ETH, NOON, d, make_intent, make_request, place, plan_with, snapshot_with
 from fakes import fresh_store
-from loop_rig import LoopRig, leave_an_outcome_open, run_loop, with_rig
+from loop_rig import LoopRig, ScriptedFeed, leave_an_outcome_open, run_loop, with_rig
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import OrderType, Side
@@ -225,7 +225,7 @@ def test_a_loop_whose_lease_was_taken_stops_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wires", [(), ("public",), ("private",)])
 def test_streams_that_do_not_come_up_end_the_run(tmp_path: Path, wires: tuple[str, ...]) -> None:
-    """After a minute, as the venue's fault; no turn was taken."""
+    """After a minute, as the venue's fault; nothing was sent."""
 
     async def story(rig: LoopRig) -> None:
         for wire in wires:
@@ -233,9 +233,34 @@ def test_streams_that_do_not_come_up_end_the_run(tmp_path: Path, wires: tuple[st
         with pytest.raises(VenueUnavailable, match="did not come up"):
             await rig.supervised()
         assert (rig.clock.now() - NOON).total_seconds() == pytest.approx(START_TIMEOUT_S, abs=1)
-        assert rig.loop is not None
-        assert rig.loop.cycles == 0
+        assert rig.writes == []
         assert await rig.read(lambda tx: tx.lease()) is None
+
+    with_rig(tmp_path, story)
+
+
+def test_a_stop_that_went_meanwhile_is_put_back_before_the_streams_are_up(tmp_path: Path) -> None:
+    """By REST, from what the records told; nothing is entered, and nobody says that it is ready."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        first = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(1)
+        rig.quote()
+        await rig.enter()
+        first.cancel()
+        await asyncio.wait({first})
+        (stop,) = rig.resting(Side.SELL)
+        assert await rig.venue.cancel(stop.venue_order_id) == 1
+        rig.feed = ScriptedFeed()
+        running = asyncio.create_task(rig.supervised(run_id="run-2"))
+        await rig.clock.sleep(2)
+        (again,) = rig.resting(Side.SELL)
+        assert (again.quantity, again.trigger_price) == (stop.quantity, stop.trigger_price)
+        assert rig.resting(Side.BUY) == []
+        assert (await loop_beat(rig)).details["phase"] == "RECONCILING"
+        running.cancel()
+        await asyncio.wait({running})
 
     with_rig(tmp_path, story)
 
@@ -261,7 +286,7 @@ def test_the_heartbeat_proves_work(tmp_path: Path) -> None:
         beat = await loop_beat(rig)
         assert (beat.component, beat.status) == ("loop", "ok")
         assert beat.details["run_id"] == "run-1"
-        assert beat.details["cycles"] == 5
+        assert beat.details["cycles"] == 6
         assert beat.details["mode"] == "trading"
         for stage in ("turn_at", "protection_at"):
             done = datetime.fromisoformat(str(beat.details[stage]))

@@ -306,11 +306,11 @@ class TradingLoop:
 
     @property
     def _may_act(self) -> bool:
-        """With a wire down too, once the records told what it would have: stops cannot wait for it.
+        """With a wire down or not up yet, too, if the records told what it would have.
 
-        REST is there, and what is held is ours; only nothing new is risked.
+        Stops cannot wait for it. REST is there, and what is held is ours; nothing new is risked.
         """
-        return self.view.is_live or (self.view.was_live and not self.following.is_behind)
+        return self.view.is_live or not self.following.is_behind
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         """At most one entry a turn, and none while anything is under way.

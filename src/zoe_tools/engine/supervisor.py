@@ -1,10 +1,10 @@
 """The life of a run: take the account, recover, start the tasks, stop in order.
 
 Start-up: the lease (one loop an account), then phase by phase: the own books are audited, every
-intent whose outcome is open is resolved against the venue, the account must be ready and both wires
-up; only then are turns taken. A start that fails trades nothing: what is held is protected, and
-where nothing is held the run ends. A task that fails ends the run, and the lease is given back on
-every way out.
+intent whose outcome is open is resolved against the venue, the account must be ready. From then on
+turns protect what is held; once both wires are up and the books compared, there is trading. A start
+that fails trades nothing: what is held is protected, and where nothing is held the run ends. A task
+that fails ends the run, and the lease is given back on every way out.
 """
 
 from __future__ import annotations
@@ -190,14 +190,7 @@ async def _run_tasks(
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
         helpers = [group.create_task(each) for each in beside]
-        await _until_live(loop, parts, stop)
-        reasons = loop.standing.of(READINESS) + loop.standing.of(RECORDS)
-        if reasons:
-            await boot.enter(Phase.FAILED, "; ".join(reasons))
-        elif loop.is_compared:
-            await boot.enter(Phase.READY)
-        else:
-            helpers.append(group.create_task(_get_ready(loop, parts, boot)))
+        helpers.append(group.create_task(_get_ready(loop, parts, stop, boot)))
         await loop.turn_until(stop)
         await farewell()
         for helper in helpers:
@@ -244,8 +237,20 @@ async def _mend(
         await boot.enter(Phase.READY)
 
 
-async def _get_ready(loop: TradingLoop, parts: LoopParts, boot: BootLog) -> None:
-    """Ready is who has held its books against the venue; what is held is protected before."""
+async def _get_ready(
+    loop: TradingLoop, parts: LoopParts, stop: asyncio.Event, boot: BootLog
+) -> None:
+    """Ready is who hears the venue and has held its books against it.
+
+    Turns are taken meanwhile: what is held is protected, by what the records told.
+    """
+    await _until_live(loop, parts, stop)
+    if stop.is_set():
+        return
+    reasons = loop.standing.of(READINESS) + loop.standing.of(RECORDS)
+    if reasons:
+        await boot.enter(Phase.FAILED, "; ".join(reasons))
+        return
     give_up_at = parts.clock.now() + timedelta(seconds=COMPARED_WITHIN_S)
     while not loop.is_compared:
         if parts.clock.now() > give_up_at and parts.work.phase is Phase.RECONCILING:

@@ -43,7 +43,6 @@ class LiveView:
         self.traded_at: dict[Symbol, datetime] = {}
         self._wanted = wires
         self._up: set[Wire] = set()
-        self.was_live = False
         self.candle_book = CandleBook(instruments, timeframe, history)
 
     @property
@@ -86,7 +85,6 @@ class LiveView:
                 self.mode = mode
             case StreamUp(wire=wire, at=at):
                 self._up.add(wire)
-                self.was_live |= self.is_live
                 if wire == "public":
                     self.candle_book.stream_is_up(at)
             case StreamDown(wire=wire):
