@@ -91,7 +91,7 @@ def _plugged_in(name: str, timeframe: Timeframe | None) -> Strategy:
     if problem:
         raise ConfigError(
             f"The strategy {name} of {package} is none: {problem}.",
-            hint=f"It comes from {point.value}; see docs/commands/run.md for what it must be.",
+            hint=f"It comes from {point.value}; see docs/strategies.md for what it must be.",
         )
     return made
 
