@@ -1,8 +1,8 @@
 """A loop through simulated hours of a quiet market; after each of them, the memory it takes.
 
 Run as `python loop_days.py HOME HOURS`; prints a JSON line an hour. The exchange in the same
-process keeps its history in a file and the prints of an hour, not of a day, and nobody remembers
-what was shown: what grows is the loop's.
+process keeps its history in a file and few prints, of an hour and not of a day, and nobody
+remembers what was shown: what grows is the loop's.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main() -> None:
     home, hours = Path(sys.argv[1]), float(sys.argv[2])
     logging.disable(logging.CRITICAL)
     vars(chaos_world)["RecordingNarrator"] = Silent
-    vars(tape)["DAY_NS"] = HOUR_S * NS
+    vars(tape).update(DAY_NS=HOUR_S * NS, PRINTS_KEPT=100)
     trial = Trial(
         seed=1, hours=hours, bustle=replace(QUIET, gap_ms=STEP_MS), deaths=0, blows_of_each=0
     )
