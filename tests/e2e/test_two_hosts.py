@@ -104,7 +104,7 @@ def holder_of(home: Home) -> str:
 @pytest.mark.parametrize(
     ("place", "answer", "code"),
     [
-        pytest.param("gate", "no", "zoe:not-sent", id="before the request is made"),
+        pytest.param("gate", "not sent", "UNREACHABLE", id="before the request is made"),
         pytest.param(
             "wire", "lost", "EService:Deadline elapsed", id="with the signed request in hand"
         ),

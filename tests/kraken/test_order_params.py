@@ -217,10 +217,10 @@ def test_a_placement_carries_client_id_and_deadline() -> None:
 
 
 def test_a_far_deadline_is_brought_forward_and_a_near_one_refused() -> None:
-    """The venue takes 2 to 60 seconds; the journal's deadline is never put back."""
+    """The venue takes 2 to 60 seconds; none is put back, and what is too near is not sent."""
     assert deadline_text(NOON + timedelta(hours=1), NOON) == "2026-01-05T12:00:58.000000Z"
     for seconds in (1.9, 0, -5):
-        with pytest.raises(VenueRejected):
+        with pytest.raises(VenueUnavailable):
             deadline_text(NOON + timedelta(seconds=seconds), NOON)
 
 
