@@ -282,6 +282,7 @@ class Desk:
         store = Store.open(self.url, self.account, clock_now=self.clock.now())
         if points is not None:
             points.watch_commits(store._transactions.engine)
+            points.watch_sends()
         runner = WriterThread(store)
         rest = RestClient(
             f"http://127.0.0.1:{self.port}",

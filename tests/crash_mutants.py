@@ -144,7 +144,7 @@ def repricing_not_counted() -> None:
 
 MUTANTS: dict[str, Mutant] = {
     "no commit before the send": Mutant(
-        breaks=no_commit_before_the_send, plan="entry", fault="none", kills=24
+        breaks=no_commit_before_the_send, plan="entry", fault="none", kills=200
     ),
     "random client id": Mutant(breaks=random_client_id, plan="entry", fault="accept-then-drop"),
     "client id not derived": Mutant(breaks=underived_client_id, plan="entry", fault="none"),

@@ -10,10 +10,13 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine
 from typing_extensions import override
+
+from zoe_tools.gate.answers import Answers
+from zoe_tools.gate.send import Reply
 
 T = TypeVar("T")
 
@@ -62,6 +65,15 @@ class Points:
             self.reached("after a commit")
 
         dialect.do_commit = do_commit  # type: ignore[method-assign,assignment]
+
+    def watch_sends(self) -> None:
+        """Moments within a send, too, which the gate leaves to a task of its own."""
+        waits_for = Answers.of
+
+        async def of(answers: Answers, call: Coroutine[Any, Any, Reply], **named: Any) -> Reply:
+            return await waits_for(answers, cast("Any", self.driven(call)), **named)
+
+        Answers.of = of  # type: ignore[method-assign,assignment]
 
     def driven(self, coroutine: Coroutine[Any, Any, T]) -> Driven[T]:
         """The same coroutine; each time it stops and each time it goes on is a moment."""
