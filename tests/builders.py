@@ -163,6 +163,20 @@ def make_order(**changes: Any) -> OrderRecord:
     return OrderRecord(**{**values, **changes})
 
 
+def make_stop(position: Position, **changes: Any) -> OrderRecord:
+    """Our record of the position's stop, for all of it, resting at 58800.0 since noon."""
+    values: dict[str, Any] = {
+        "side": position.side.opposite,
+        "order_type": OrderType.STOP_LOSS,
+        "purpose": "stop",
+        "quantity": position.quantity,
+        "limit_price": None,
+        "trigger_price": d("58800.0"),
+        "position_id": position.position_id,
+    }
+    return make_order(**{**values, **changes})
+
+
 def make_venue_order(**changes: Any) -> VenueOrder:
     """The same order as the venue shows it."""
     values: dict[str, Any] = {

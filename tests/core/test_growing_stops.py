@@ -5,40 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOON, d, make_instrument, make_order, make_position, make_quote
+from builders import NOON, d, make_instrument, make_position, make_quote, make_stop
 from zoe_tools.core.protection import GATHER_S, Held, grows_at, protect
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
 
 FILL = d("0.001")
+POSITION = make_position(quantity=FILL)
+"""As it is after the first fill."""
 
 
 def after(seconds: float) -> datetime:
     """So long after noon."""
     return NOON + timedelta(seconds=seconds)
-
-
-def stop(**changes: Any) -> OrderRecord:
-    """The stop of the first fill, placed at noon."""
-    values: dict[str, Any] = {
-        "side": Side.SELL,
-        "order_type": OrderType.STOP_LOSS,
-        "purpose": "stop",
-        "limit_price": None,
-        "trigger_price": d("58800.0"),
-        "quantity": FILL,
-        "position_id": make_position().position_id,
-        "updated_at": NOON,
-    }
-    return make_order(**{**values, **changes})
 
 
 def held(fills: int, stops: list[OrderRecord], at: float, since: float | None) -> Held:
@@ -76,7 +61,7 @@ def test_a_stop_that_has_just_changed_waits_a_moment_to_grow(
     grows: bool,  # noqa: FBT001 - a table
 ) -> None:
     """A second at most from the fill on, whatever is told of the stop, and whatever clocks do."""
-    rests = stop(updated_at=after(changed_s))
+    rests = make_stop(POSITION, updated_at=after(changed_s))
 
     assert bool(list(protect(held(2, [rests], at_s, since_s)))) is grows
 
@@ -86,7 +71,7 @@ def test_what_is_too_much_goes_at_once(
     is_gathering: bool,  # noqa: FBT001 - a table
 ) -> None:
     """A stop beyond the position would sell coins that are nobody's here."""
-    rests = stop(quantity=FILL * 3)
+    rests = make_stop(POSITION, quantity=FILL * 3)
     (step,) = protect(held(2, [rests], 0.1, 0.1 if is_gathering else None))
 
     assert isinstance(step, AmendOrder)
@@ -122,7 +107,7 @@ def test_bursts_of_fills_cost_one_change_a_second_and_none_waits_longer(
             since = at
         for step in protect(held(fills, stops, at, since)):
             assert isinstance(step, PlaceOrder | AmendOrder)
-            stops = [stop(quantity=FILL * fills, updated_at=after(at))]
+            stops = [make_stop(POSITION, quantity=FILL * fills, updated_at=after(at))]
             changes.append(at)
             covered_at += [at] * (fills - len(covered_at))
             since = None

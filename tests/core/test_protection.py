@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_instrument, make_intent, make_order, make_position, make_quote
+from builders import NOON, d, make_instrument, make_intent, make_position, make_quote, make_stop
 from zoe_tools.core.protection import Held, protect, reason_to_leave
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
-from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.order import OrderStatus, OrderType
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
 
@@ -35,20 +35,6 @@ def held(**changes: Any) -> Held:
         "quote": make_quote(),
     }
     return Held(**{**values, **changes})
-
-
-def stop(**changes: Any) -> OrderRecord:
-    """Its stop, resting where it belongs."""
-    values: dict[str, Any] = {
-        "side": Side.SELL,
-        "order_type": OrderType.STOP_LOSS,
-        "purpose": "stop",
-        "limit_price": None,
-        "trigger_price": d("58800.0"),
-        "quantity": POSITION.quantity,
-        "position_id": POSITION.position_id,
-    }
-    return make_order(**{**values, **changes})
 
 
 def no(
@@ -79,16 +65,19 @@ def at(bid: str) -> Quote:
         ({"quote": at("58800.0")}, "passed its stop at 58800"),
         ({"quote": at("50000.0")}, "passed its stop at 58800"),
         ({"quote": None}, ""),
-        ({"quote": at("50000.0"), "working": (stop(),)}, ""),
-        ({"quote": at("50000.0"), "working": (stop(status=OrderStatus.UNKNOWN),)}, ""),
+        ({"quote": at("50000.0"), "working": (make_stop(POSITION),)}, ""),
+        (
+            {"quote": at("50000.0"), "working": (make_stop(POSITION, status=OrderStatus.UNKNOWN),)},
+            "",
+        ),
         ({"refusals": (no(), no())}, ""),
         ({"refusals": (no(), no(), no())}, "refused its stop 3 times"),
         ({"refusals": (no(), no(), no(words=FOR_NOW + "EAPI:Rate limit exceeded"))}, ""),
         ({"refusals": (no(), no(), no(IntentKind.AMEND))}, ""),
         ({"refusals": (no(),) * 9, "policy": Policy(stop_refusals_until_sale=0)}, ""),
-        ({"refusals": (no(),) * 9, "working": (stop(),)}, ""),
-        ({"refusals": (no(),) * 9, "recent": (stop(created_at=LATER),)}, ""),
-        ({"refusals": (no(),) * 3, "recent": (stop(created_at=NOON),)}, "3 times"),
+        ({"refusals": (no(),) * 9, "working": (make_stop(POSITION),)}, ""),
+        ({"refusals": (no(),) * 9, "recent": (make_stop(POSITION, created_at=LATER),)}, ""),
+        ({"refusals": (no(),) * 3, "recent": (make_stop(POSITION, created_at=NOON),)}, "3 times"),
     ],
 )
 def test_a_position_that_no_stop_can_hold_is_left(changes: dict[str, Any], reason: str) -> None:
@@ -124,7 +113,7 @@ def test_a_stop_changes_in_place_quantity_and_trigger_at_once(
     changes: dict[str, Any], amended: tuple[Any, Any] | None
 ) -> None:
     """One amendment, no gap; a trigger moves towards profit alone."""
-    steps = list(protect(held(working=(stop(**changes),))))
+    steps = list(protect(held(working=(make_stop(POSITION, **changes),))))
 
     if amended is None:
         assert steps == []
@@ -141,14 +130,14 @@ def test_a_trigger_stays_where_somebody_put_it_and_where_the_new_one_would_fire(
     changes: dict[str, Any],
 ) -> None:
     """Told and not fought; and never into the market."""
-    low = stop(trigger_price=d("58000.0"))
+    low = make_stop(POSITION, trigger_price=d("58000.0"))
 
     assert list(protect(held(working=(low,), **changes))) == []
 
 
 ANOTHER_TYPE = {"order_type": OrderType.STOP_LOSS_LIMIT}
 TOO_SMALL = {"quantity": d("0.0003")}
-NOT_AMENDED = (no(IntentKind.AMEND, venue_order_id=stop().venue_order_id),)
+NOT_AMENDED = (no(IntentKind.AMEND, venue_order_id=make_stop(POSITION).venue_order_id),)
 FOR_NOW_NOT_AMENDED = (replace(NOT_AMENDED[0], evidence=FOR_NOW + "EAPI:Rate limit exceeded"),)
 
 
@@ -168,7 +157,7 @@ def test_a_stop_that_cannot_be_amended_makes_room_for_another(
     changes: dict[str, Any], refusals: tuple[Intent, ...], expected: type | None
 ) -> None:
     """Its type is another, or the venue said no for good; the new one waits for the proof."""
-    steps = list(protect(held(working=(stop(**changes),), refusals=refusals)))
+    steps = list(protect(held(working=(make_stop(POSITION, **changes),), refusals=refusals)))
 
     assert [type(each) for each in steps] == ([] if expected is None else [expected])
 
@@ -185,4 +174,4 @@ def test_a_stop_is_not_given_up_where_the_next_one_would_not_rest(
     changes: dict[str, Any],
 ) -> None:
     """The old one, whatever it lacks, is better than none."""
-    assert list(protect(held(working=(stop(**ANOTHER_TYPE),), **changes))) == []
+    assert list(protect(held(working=(make_stop(POSITION, **ANOTHER_TYPE),), **changes))) == []

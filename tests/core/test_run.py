@@ -19,6 +19,7 @@ from builders import (
     make_order,
     make_position,
     make_quote,
+    make_stop,
     snapshot_with,
 )
 from zoe_tools.core.protection import stop_price_for
@@ -26,12 +27,10 @@ from zoe_tools.core.run import plan_run, target_price_for, wants_exit
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
-from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Reading, Snapshot
 from zoe_tools.domain.take_profit import TargetMode
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -50,20 +49,6 @@ def world(**changes: Any) -> Snapshot:
         "quotes": Reading((make_quote(), make_quote(ETH)), NOON, "test"),
     }
     return Snapshot(**{**values, **changes})
-
-
-def stop_of(position: Position, **changes: Any) -> OrderRecord:
-    """The position's stop, resting."""
-    values: dict[str, Any] = {
-        "side": Side.SELL,
-        "order_type": OrderType.STOP_LOSS,
-        "purpose": "stop",
-        "limit_price": None,
-        "trigger_price": d("58800.0"),
-        "quantity": position.quantity,
-        "position_id": position.position_id,
-    }
-    return make_order(**{**values, **changes})
 
 
 def test_a_flat_account_without_decisions_has_nothing_to_do() -> None:
@@ -142,7 +127,7 @@ def test_a_position_without_a_stop_gets_one_at_the_policy_distance() -> None:
 def test_a_covered_position_is_left_alone(status: OrderStatus) -> None:
     """A stop that is on its way counts: nothing is placed twice."""
     position = make_position()
-    snapshot = world(positions=(position,), orders=(stop_of(position, status=status),))
+    snapshot = world(positions=(position,), orders=(make_stop(position, status=status),))
 
     assert plan_run(snapshot, (), frozenset()).steps == ()
 
@@ -150,7 +135,7 @@ def test_a_covered_position_is_left_alone(status: OrderStatus) -> None:
 def test_defect_2_a_stop_that_covers_too_little_is_amended_not_replaced() -> None:
     """Amending leaves no moment without a stop."""
     position = make_position()
-    small = stop_of(position, quantity=d("0.0003"))
+    small = make_stop(position, quantity=d("0.0003"))
     (step,) = plan_run(world(positions=(position,), orders=(small,)), (), frozenset()).steps
 
     assert isinstance(step, AmendOrder)
@@ -173,7 +158,7 @@ def test_several_stops_of_a_position_come_to_what_is_held(
     """What they hold beyond it are coins of somebody else's; the linked one stays."""
     position = make_position(stop_venue_order_id=VenueOrderId("O1"))
     stops = tuple(
-        stop_of(position, venue_order_id=VenueOrderId(f"O{number}"), quantity=d(each))
+        make_stop(position, venue_order_id=VenueOrderId(f"O{number}"), quantity=d(each))
         for number, each in enumerate(quantities, start=1)
     )
     told = []
@@ -206,7 +191,7 @@ def test_dust_does_not_stand_in_the_way_of_an_entry() -> None:
 def test_leaving_on_spot_goes_stop_first_then_the_sale() -> None:
     """The resting stop holds the asset, so it is cancelled and seen gone before the sale."""
     position = make_position()
-    stop = stop_of(position)
+    stop = make_stop(position)
     first = plan_run(world(positions=(position,), orders=(stop,)), (), LEAVING).steps
     waiting = plan_run(
         world(positions=(position,), orders=(replace(stop, status=OrderStatus.CANCEL_PENDING),)),
@@ -228,7 +213,7 @@ def test_leaving_on_spot_goes_stop_first_then_the_sale() -> None:
 def test_a_sale_on_its_way_is_not_sold_again_and_gets_no_stop() -> None:
     """One exit at a time."""
     position = make_position()
-    sale = stop_of(position, purpose="exit", order_type=OrderType.MARKET)
+    sale = make_stop(position, purpose="exit", order_type=OrderType.MARKET)
     snapshot = world(positions=(position,), orders=(sale,))
 
     assert plan_run(snapshot, (), LEAVING).steps == ()
@@ -260,7 +245,7 @@ def test_an_entry_from_ahead_is_cancelled_as_an_old_one_is() -> None:
 def test_an_orderly_stop_cancels_entries_and_keeps_stops() -> None:
     """Positions stay, protected."""
     position = make_position()
-    snapshot = world(positions=(position,), orders=(make_order(), stop_of(position)))
+    snapshot = world(positions=(position,), orders=(make_order(), make_stop(position)))
     steps = plan_run(snapshot, (ENTER,), frozenset(), is_stopping=True).steps
 
     assert [(type(step), getattr(step, "purpose", "")) for step in steps] == [
@@ -355,13 +340,7 @@ def test_defect_7_without_a_fresh_quote_no_level_is_due() -> None:
     """Defect 7: nothing is judged by a price that may be frozen; what rests goes on resting."""
     policy = Policy(take_profit_levels=((d("50"), d("1")), (d("50"), d("9"))))
     held = make_position()
-    stop = make_order(
-        side=Side.SELL,
-        order_type=OrderType.STOP_LOSS,
-        purpose="stop",
-        position_id=held.position_id,
-        status=OrderStatus.OPEN,
-    )
+    stop = make_stop(held)
     high = make_quote(bid=d("61000"), ask=d("61001"))
 
     def planned(*quotes: Quote) -> list[str]:
@@ -376,18 +355,18 @@ def test_defect_7_without_a_fresh_quote_no_level_is_due() -> None:
 
 def test_what_a_position_that_is_over_left_at_the_venue_is_cancelled() -> None:
     """Its stop would sell coins that are not zoe's any more."""
-    stop = stop_of(make_position(), status=OrderStatus.OPEN)
+    stop = make_stop(make_position())
     (step,) = plan_run(snapshot_with(orders=(stop,)), (), frozenset()).steps
 
     assert isinstance(step, CancelOrder)
     assert (step.venue_order_id, step.reason) == (stop.venue_order_id, "its position is over")
-    nobody_s = stop_of(make_position(), status=OrderStatus.OPEN, position_id=None)
+    nobody_s = make_stop(make_position(), position_id=None)
     assert plan_run(snapshot_with(orders=(nobody_s,)), (), frozenset()).is_empty
 
 
 def test_what_protects_a_position_that_was_given_up_unsold_stays_and_is_told() -> None:
     """Its row was in error, or merged into another: its coins may not stand naked."""
-    stop = stop_of(make_position(), status=OrderStatus.OPEN)
+    stop = make_stop(make_position())
     plan = plan_run(
         snapshot_with(orders=(stop,), given_up=frozenset({PositionId("P1")})), (), frozenset()
     )

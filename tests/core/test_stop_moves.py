@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOON, d, make_instrument, make_intent, make_order, make_position, make_quote
+from builders import NOON, d, make_instrument, make_intent, make_position, make_quote, make_stop
 from zoe_tools.core.protection import Held, protect
 from zoe_tools.core.stop_moves import break_even_price, is_overdue, raised
-from zoe_tools.domain.journal import FOR_NOW, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import FOR_NOW, IntentKind, IntentState
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AmendOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
 
@@ -106,28 +106,13 @@ def test_a_position_is_overdue_beyond_the_age_that_is_allowed(
 # --- in a turn -----------------------------------------------------------------------------------
 
 
-def stop(**changes: Any) -> OrderRecord:
-    """Its stop, resting since noon."""
-    values: dict[str, Any] = {
-        "side": Side.SELL,
-        "order_type": OrderType.STOP_LOSS,
-        "purpose": "stop",
-        "limit_price": None,
-        "trigger_price": d("58800.0"),
-        "quantity": POSITION.quantity,
-        "position_id": POSITION.position_id,
-        "updated_at": NOON,
-    }
-    return make_order(**{**values, **changes})
-
-
 def held(**changes: Any) -> Held:
     """A minute after noon the market is at 70000."""
     values: dict[str, Any] = {
         "position": POSITION,
         "instrument": INSTRUMENT,
         "policy": TRAILING,
-        "working": (stop(),),
+        "working": (make_stop(POSITION),),
         "quote": at("70000.0"),
         "at": LATER,
     }
@@ -141,7 +126,7 @@ def refused(words: str, **changes: Any) -> Any:
         "state": IntentState.REJECTED,
         "purpose": "stop",
         "evidence": words,
-        "venue_order_id": stop().venue_order_id,
+        "venue_order_id": make_stop(POSITION).venue_order_id,
         "position_id": POSITION.position_id,
         "created_at": NOON + timedelta(seconds=30),
     }
@@ -155,15 +140,15 @@ def refused(words: str, **changes: Any) -> Any:
         ({"quote": None}, None),
         ({"is_lowered": True}, None),
         ({"at": None}, None),
-        ({"working": (stop(trigger_price=d("69000.0")),)}, None),
-        ({"working": (stop(status=OrderStatus.UNKNOWN),)}, None),
-        ({"working": (stop(updated_at=LATER - timedelta(seconds=4)),)}, None),
+        ({"working": (make_stop(POSITION, trigger_price=d("69000.0")),)}, None),
+        ({"working": (make_stop(POSITION, status=OrderStatus.UNKNOWN),)}, None),
+        ({"working": (make_stop(POSITION, updated_at=LATER - timedelta(seconds=4)),)}, None),
         (
-            {"working": (stop(updated_at=LATER + timedelta(seconds=4)),)},
+            {"working": (make_stop(POSITION, updated_at=LATER + timedelta(seconds=4)),)},
             (d("0.0004"), d("68600.0")),
         ),
         (
-            {"working": (stop(updated_at=LATER, quantity=d("0.0003")),)},
+            {"working": (make_stop(POSITION, updated_at=LATER, quantity=d("0.0003")),)},
             (POSITION.quantity, d("68600.0")),
         ),
         ({"refusals": (refused("EOrder:Invalid price"),)}, None),
