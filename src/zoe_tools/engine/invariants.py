@@ -19,10 +19,10 @@ from zoe_tools.domain.invariants import Measured, SafetyState, Violation
 from zoe_tools.domain.money import HUNDRED, ZERO, round_half_up, short
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.trading_state import KillLevel, KillReason
+from zoe_tools.engine.latching import latch_for
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError
-from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.margin_rearm import acted_at, take_back
 from zoe_tools.gather import gather_store
 from zoe_tools.observe.log import event
@@ -85,22 +85,7 @@ async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ..
     details = ", ".join(
         f"{each.invariant} {short(each.value)} is beyond {short(each.limit)}" for each in worst
     )
-    try:
-        await latch_level(
-            store=parts.store,
-            clock=parts.clock,
-            account=parts.account,
-            policy=parts.policy,
-            level=level,
-            reason=cause.worded(details),
-            author=replace(parts.gate.author, operator=""),
-        )
-    except StoreError as error:
-        _LOG.error("The kill level cannot be latched: %s", error.message)
-        return
-    await loop.books.refresh_trading_state(parts.clock.now())
-    loop.books.note_told()
-    loop.wake()
+    await latch_for(loop, parts, level, cause.worded(details))
 
 
 async def _take_back(
