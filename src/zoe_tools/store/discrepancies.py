@@ -37,6 +37,7 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import plain
 from zoe_tools.store import audit, audit_notes, fills, orders
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.record_tables import (
     ADJUSTMENTS,
     CRYPTO_RECONCILIATION_EVENTS,
@@ -47,8 +48,8 @@ from zoe_tools.store.rows import insert_new, upsert
 from zoe_tools.store.types import word
 
 _OVER = DiscrepancyState.RESOLVED.value
-_STATE = select(RECONCILIATION_STATES).where(
-    RECONCILIATION_STATES.c.account_id == bindparam("owner")
+_STATE = Query(
+    select(RECONCILIATION_STATES).where(RECONCILIATION_STATES.c.account_id == bindparam("owner"))
 )
 
 
@@ -136,18 +137,8 @@ class ReconciliationBook:
 
     def state(self) -> ReconciliationState:
         """Where the account stands after its last comparison."""
-        row = self._connection.execute(_STATE, {"owner": self._account_id}).first()
-        if row is None:
-            return NEVER_COMPARED
-        return ReconciliationState(
-            level=word(Level, row.state),
-            is_degraded=row.is_degraded,
-            reason=row.reason,
-            since=row.since,
-            clean_runs=row.clean_runs,
-            last_run_at=row.last_run_at,
-            paused=tuple(Symbol(each) for each in row.details.get("paused", ())),
-        )
+        found = _STATES.first(self._connection, _STATE, owner=self._account_id)
+        return NEVER_COMPARED if found is None else found
 
     def set_state(self, state: ReconciliationState, at: datetime) -> None:
         """Write it down."""
@@ -300,3 +291,18 @@ def _adjustment_of(row: Row[Any]) -> Adjustment:
         reason=row.reason,
         adjusted_at=row.adjusted_at,
     )
+
+
+def _state_of(row: Row[Any]) -> ReconciliationState:
+    return ReconciliationState(
+        level=word(Level, row.state),
+        is_degraded=row.is_degraded,
+        reason=row.reason,
+        since=row.since,
+        clean_runs=row.clean_runs,
+        last_run_at=row.last_run_at,
+        paused=tuple(Symbol(each) for each in row.details.get("paused", ())),
+    )
+
+
+_STATES = Reader(RECONCILIATION_STATES, _state_of)

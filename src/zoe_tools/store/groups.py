@@ -50,8 +50,7 @@ class GroupBook:
 
     def of(self, group_id: GroupId) -> IntentGroup | None:
         """One group."""
-        found = self._select(INTENT_GROUPS.c.group_id == group_id)
-        return found[0] if found else None
+        return _READER.first(self._connection, _ONE, owner=self._account_id, name=group_id)
 
     def active(self) -> tuple[IntentGroup, ...]:
         """Those that are not over, oldest first."""
@@ -104,3 +103,9 @@ _ACTIVE = Query(
     .order_by(INTENT_GROUPS.c.created_at, INTENT_GROUPS.c.group_id)
 )
 _READER = Reader(INTENT_GROUPS, _group_of)
+_ONE = Query(
+    select(INTENT_GROUPS).where(
+        INTENT_GROUPS.c.account_id == bindparam("owner"),
+        INTENT_GROUPS.c.group_id == bindparam("name"),
+    )
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, Update, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, Text, bindparam, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
@@ -13,7 +13,7 @@ from zoe_tools.domain.intent_lifecycle import IllegalTransition, demand_proof, s
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, ProofKind
 from zoe_tools.domain.order import Side
 from zoe_tools.store.reads import Query, Reader
-from zoe_tools.store.rows import WholeRow
+from zoe_tools.store.spelled import Write
 from zoe_tools.store.tables import ORDER_INTENTS
 from zoe_tools.store.types import word
 
@@ -22,7 +22,7 @@ _ORDER = (ORDER_INTENTS.c.created_at, ORDER_INTENTS.c.step_index, ORDER_INTENTS.
 
 
 # Built once: an intent stands between a decision and its order, and building costs more than SQL.
-_ROW = WholeRow(ORDER_INTENTS)
+_ADD = Write(ORDER_INTENTS.insert())
 _THIS_ONE = (
     ORDER_INTENTS.c.account_id == bindparam("owner"),
     ORDER_INTENTS.c.intent_id == bindparam("wanted"),
@@ -40,16 +40,16 @@ _REFUSED = Query(
         ORDER_INTENTS.c.created_at >= bindparam("since"),
     )
 )
-_ONE = select(ORDER_INTENTS).where(*_THIS_ONE)
+_ONE = Query(select(ORDER_INTENTS).where(*_THIS_ONE))
 
 
-def _advance_to(state: IntentState) -> Update:
+def _advance_to(state: IntentState) -> Write:
     """Compare and swap; ids that are None stay as they are."""
     table = ORDER_INTENTS
     before = sorted(each.value for each in states_before(state))
-    return (
+    return Write(
         update(table)
-        .where(*_THIS_ONE, table.c.status.in_(before))
+        .where(*_THIS_ONE, or_(false(), *(table.c.status == each for each in before)))
         .values(
             status=bindparam("to_status"),
             updated_at=bindparam("at"),
@@ -80,7 +80,7 @@ def record_intent(connection: Connection, account_id: AccountId, intent: Intent)
     if intent.account_id != account_id:
         raise IllegalTransition(f"{intent.intent_id} belongs to {intent.account_id}")
     try:
-        _ROW.insert(connection, values_of(intent))
+        _ADD.run(connection, values_of(intent))
     except IntegrityError as error:
         if "unique" not in str(error.orig).lower():
             raise
@@ -130,8 +130,8 @@ def advance_intent(
 ) -> None:
     """Compare and swap the state in one statement, so that two processes cannot both win."""
     demand_proof(state, proof)
-    changed = connection.execute(
-        _ADVANCE[state],
+    changed = _ADVANCE[state].run(
+        connection,
         {
             "owner": account_id,
             "wanted": intent_id,
@@ -142,7 +142,7 @@ def advance_intent(
             "venue_id": venue_order_id,
             "client_id": client_order_id,
         },
-    ).rowcount
+    )
     if changed != 1:
         found = intent(connection, account_id, intent_id)
         stands = "is not in the journal" if found is None else f"is {found.state.value}"
@@ -166,8 +166,7 @@ def extend_intent(
 
 def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -> Intent | None:
     """One intent."""
-    row = connection.execute(_ONE, {"owner": account_id, "wanted": intent_id}).first()
-    return None if row is None else _intent_of(row)
+    return _READER.first(connection, _ONE, owner=account_id, wanted=intent_id)
 
 
 def unresolved_intents(connection: Connection, account_id: AccountId) -> tuple[Intent, ...]:

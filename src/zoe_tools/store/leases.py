@@ -6,16 +6,17 @@ is taken in a single statement, so that of two that want it one gets it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.observation import Lease
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import insert_new
+from zoe_tools.store.spelled import Write
 from zoe_tools.store.tables import ENGINE_LEASES, TRADE_LOCKS
 
 NOBODY = ""
@@ -98,11 +99,8 @@ def lease(connection: Connection, account_id: AccountId, *, pinned: bool = False
 
     `pinned` keeps it as it is until the transaction ends: a takeover has to wait for it.
     """
-    statement = select(ENGINE_LEASES).where(ENGINE_LEASES.c.account_id == account_id)
-    row = connection.execute(statement.with_for_update(read=True) if pinned else statement).first()
-    if row is None or row.holder == NOBODY:
-        return None
-    return replace(_lease_of(row), machine=row.machine)
+    query = _PINNED_LEASE if pinned else _LEASE
+    return _LEASES.first(connection, query, owner=account_id)
 
 
 # --- the lock of one instrument ------------------------------------------------------------------
@@ -126,14 +124,7 @@ def acquire_lock(
     values = _values(holder, host, pid, now, ttl_s)
     key = {"account_id": account_id, "symbol": symbol}
     if not insert_new(connection, table, {**key, "token": 1, **values}):
-        connection.execute(
-            update(table)
-            .where(
-                _is_lock(table, key),
-                or_(table.c.holder == holder, table.c.expires_at <= now),
-            )
-            .values(token=table.c.token + 1, **values)
-        )
+        _TAKE_LOCK.run(connection, {"owner": account_id, "name": symbol, "now": now, **values})
     found = lock(connection, account_id, symbol)
     if found is None:
         raise RuntimeError("the lock vanished in the transaction that took it")
@@ -144,31 +135,16 @@ def release_lock(
     connection: Connection, account_id: AccountId, symbol: Symbol, holder: str, now: datetime
 ) -> bool:
     """End the lock now; False if it was not this holder's."""
-    table = TRADE_LOCKS
-    changed = connection.execute(
-        update(table).where(
-            _is_lock(table, {"account_id": account_id, "symbol": symbol}),
-            table.c.holder == holder,
-            table.c.expires_at > now,
-        ),
-        {"expires_at": now},
-    )
-    return changed.rowcount == 1
+    named = {"owner": account_id, "name": symbol, "whose": holder, "expires_at": now}
+    return _END_LOCK.run(connection, named) == 1
 
 
 def lock(
     connection: Connection, account_id: AccountId, symbol: Symbol, *, pinned: bool = False
 ) -> Lease | None:
     """The lock as it was last taken, over or not; None if it never was. `pinned` as for `lease`."""
-    statement = select(TRADE_LOCKS).where(
-        _is_lock(TRADE_LOCKS, {"account_id": account_id, "symbol": symbol})
-    )
-    row = connection.execute(statement.with_for_update() if pinned else statement).first()
-    return None if row is None else _lease_of(row)
-
-
-def _is_lock(table: Table, key: Mapping[str, str]) -> Any:
-    return (table.c.account_id == key["account_id"]) & (table.c.symbol == key["symbol"])
+    query = _PINNED_LOCK if pinned else _LOCK
+    return _LOCKS.first(connection, query, owner=account_id, name=symbol)
 
 
 def _values(holder: str, host: str, pid: int, now: datetime, ttl_s: float) -> dict[str, Any]:
@@ -192,3 +168,44 @@ def _lease_of(row: Row[Any]) -> Lease:
         renewed_at=row.renewed_at,
         expires_at=row.expires_at,
     )
+
+
+def _account_lease_of(row: Row[Any]) -> Lease | None:
+    return None if row.holder == NOBODY else replace(_lease_of(row), machine=row.machine)
+
+
+_OWN = select(ENGINE_LEASES).where(ENGINE_LEASES.c.account_id == bindparam("owner"))
+_LEASE, _PINNED_LEASE = Query(_OWN), Query(_OWN.with_for_update(read=True))
+_LEASES = Reader(ENGINE_LEASES, _account_lease_of)
+
+_IS_LOCK = (
+    TRADE_LOCKS.c.account_id == bindparam("owner"),
+    TRADE_LOCKS.c.symbol == bindparam("name"),
+)
+_THE_LOCK = select(TRADE_LOCKS).where(*_IS_LOCK)
+_LOCK, _PINNED_LOCK = Query(_THE_LOCK), Query(_THE_LOCK.with_for_update())
+_LOCKS = Reader(TRADE_LOCKS, _lease_of)
+_TAKE_LOCK = Write(
+    update(TRADE_LOCKS)
+    .where(
+        *_IS_LOCK,
+        or_(
+            TRADE_LOCKS.c.holder == bindparam("holder"),
+            TRADE_LOCKS.c.expires_at <= bindparam("now"),
+        ),
+    )
+    .values(
+        token=TRADE_LOCKS.c.token + 1,
+        **{name: bindparam(name) for name in ("holder", "host", "pid")},
+        **{name: bindparam(name) for name in ("acquired_at", "renewed_at", "expires_at")},
+    )
+)
+_END_LOCK = Write(
+    update(TRADE_LOCKS)
+    .where(
+        *_IS_LOCK,
+        TRADE_LOCKS.c.holder == bindparam("whose"),
+        TRADE_LOCKS.c.expires_at > bindparam("expires_at"),
+    )
+    .values(expires_at=bindparam("expires_at"))
+)

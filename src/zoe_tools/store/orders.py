@@ -35,6 +35,9 @@ _IS_SINCE = CRYPTO_ORDERS.c.created_at >= bindparam("since")
 _ALL, _SINCE = Query(_OF_ACCOUNT), Query(_OF_ACCOUNT.where(_IS_SINCE))
 _WORKING = Query(_OF_ACCOUNT.where(_IS_OPEN))
 _WORKING_SINCE = Query(_OF_ACCOUNT.where(_IS_OPEN, _IS_SINCE))
+_BY_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.client_order_id == bindparam("name")))
+_BY_VENUE_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.venue_order_id == bindparam("name")))
+_OF_POSITION = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.position_id == bindparam("position")))
 _OF_GROUP = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.intent_group_id == bindparam("group")))
 _ENTRIES_OF_DAY = Query(
     _OF_ACCOUNT.where(
@@ -43,6 +46,12 @@ _ENTRIES_OF_DAY = Query(
         CRYPTO_ORDERS.c.created_at < bindparam("until"),
     )
 )
+_EVENTS = (
+    select(ORDER_EVENTS)
+    .where(ORDER_EVENTS.c.account_id == bindparam("owner"))
+    .order_by(ORDER_EVENTS.c.row_id)
+)
+_EVENTS_OF_ONE = Query(_EVENTS.where(ORDER_EVENTS.c.client_order_id == bindparam("name")))
 _ENDED_EARLY = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 
 
@@ -96,8 +105,7 @@ def events(
     connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
 ) -> tuple[OrderEvent, ...]:
     """One order's log, in the order of writing."""
-    found = log(connection, account_id, (client_order_id,))
-    return tuple(found.get(client_order_id, ()))
+    return _EVENT_READER.all(connection, _EVENTS_OF_ONE, owner=account_id, name=client_order_id)
 
 
 def log(
@@ -107,14 +115,13 @@ def log(
 ) -> dict[ClientOrderId, list[OrderEvent]]:
     """The logs of these orders, or of all; each in the order of writing."""
     table = ORDER_EVENTS
-    whole = select(table).where(table.c.account_id == account_id).order_by(table.c.row_id)
-    statements = [whole]
+    statements = [_EVENTS]
     if client_order_ids is not None:
         parts = parts_of(client_order_ids)
-        statements = [whole.where(table.c.client_order_id.in_(some)) for some in parts]
+        statements = [_EVENTS.where(table.c.client_order_id.in_(some)) for some in parts]
     found: dict[ClientOrderId, list[OrderEvent]] = {}
     for statement in statements:
-        for row in connection.execute(statement):
+        for row in connection.execute(statement, {"owner": account_id}):
             found.setdefault(row.client_order_id, []).append(_event_of(row))
     return found
 
@@ -149,7 +156,7 @@ def orders_of_position(
     connection: Connection, account_id: AccountId, position_id: PositionId
 ) -> tuple[OrderRecord, ...]:
     """One position's orders, oldest first."""
-    return _select(connection, account_id, CRYPTO_ORDERS.c.position_id == position_id)
+    return _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
 
 
 def orders_of_groups(
@@ -168,14 +175,14 @@ def order(
     connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
 ) -> OrderRecord | None:
     """The order with our id."""
-    return _first(connection, account_id, CRYPTO_ORDERS.c.client_order_id == client_order_id)
+    return _READER.first(connection, _BY_NAME, owner=account_id, name=client_order_id)
 
 
 def order_by_venue_id(
     connection: Connection, account_id: AccountId, venue_order_id: VenueOrderId
 ) -> OrderRecord | None:
     """The order with the venue's id."""
-    return _first(connection, account_id, CRYPTO_ORDERS.c.venue_order_id == venue_order_id)
+    return _READER.first(connection, _BY_VENUE_NAME, owner=account_id, name=venue_order_id)
 
 
 def orders_shown(
@@ -221,13 +228,6 @@ def _at_stake(order: OrderRecord) -> Decimal:
     return max(planned, filled)
 
 
-def _first(
-    connection: Connection, account_id: AccountId, condition: ColumnElement[bool]
-) -> OrderRecord | None:
-    found = _select(connection, account_id, condition)
-    return found[0] if found else None
-
-
 def _select(
     connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
 ) -> tuple[OrderRecord, ...]:
@@ -264,3 +264,4 @@ def _order_of(row: Row[Any]) -> OrderRecord:
 
 
 _READER = Reader(CRYPTO_ORDERS, _order_of)
+_EVENT_READER = Reader(ORDER_EVENTS, _event_of)

@@ -39,11 +39,9 @@ def events(
     connection: Connection, account_id: AccountId, position_id: PositionId | None
 ) -> tuple[PositionEvent, ...]:
     """In the order they were written."""
-    table = POSITION_EVENTS
-    statement = select(table).where(table.c.account_id == account_id).order_by(table.c.row_id)
     if position_id is not None:
-        statement = statement.where(table.c.position_id == position_id)
-    return tuple(_event_of(row) for row in connection.execute(statement))
+        return _READER.all(connection, _OF_ONE, owner=account_id, name=position_id)
+    return tuple(_event_of(row) for row in connection.execute(_ALL, {"owner": account_id}))
 
 
 def of_active(
@@ -92,3 +90,9 @@ def _event_of(row: Row[Any]) -> PositionEvent:
 
 
 _READER = Reader(POSITION_EVENTS, _event_of)
+_ALL = (
+    select(POSITION_EVENTS)
+    .where(POSITION_EVENTS.c.account_id == bindparam("owner"))
+    .order_by(POSITION_EVENTS.c.row_id)
+)
+_OF_ONE = Query(_ALL.where(POSITION_EVENTS.c.position_id == bindparam("name")))

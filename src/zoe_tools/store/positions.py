@@ -103,11 +103,7 @@ def position(
     connection: Connection, account_id: AccountId, position_id: PositionId
 ) -> Position | None:
     """One position."""
-    table = CRYPTO_POSITIONS
-    row = connection.execute(
-        select(table).where(table.c.account_id == account_id, table.c.position_id == position_id)
-    ).first()
-    return None if row is None else _position_of(row)
+    return _READER.first(connection, _ONE, owner=account_id, name=position_id)
 
 
 def raw_positions(
@@ -259,3 +255,9 @@ def _position_of(row: Row[Any]) -> Position:
 
 
 _READER = Reader(CRYPTO_POSITIONS, _position_of)
+_ONE = Query(
+    select(CRYPTO_POSITIONS).where(
+        CRYPTO_POSITIONS.c.account_id == bindparam("owner"),
+        CRYPTO_POSITIONS.c.position_id == bindparam("name"),
+    )
+)

@@ -7,57 +7,22 @@ frozen, so that they can be shared.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Select, Table
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Table
+
+from zoe_tools.store.spelled import BARE, Spelled
 
 T = TypeVar("T")
 
 REMEMBERED = 2_000
 """Rows of a table that are known again; with more of them all are forgotten."""
 
-_BARE = sqlite.dialect()
 
-
-class _Parameter(NamedTuple):
-    """One place of a statement, what belongs there unless it is named, and how it is spelled."""
-
-    name: str
-    usual: Any
-    spell: Callable[[Any], Any] | None
-
-
-class Query:
-    """A select of all columns of a table, spelled out when it is first asked."""
-
-    def __init__(self, statement: Select[Any]) -> None:
-        self.statement = statement
-        self._sql = ""
-        self._parameters: list[_Parameter] = []
-
-    @property
-    def sql(self) -> str:
-        """As SQLite takes it."""
-        if not self._sql:
-            compiled = self.statement.compile(dialect=_BARE)
-            for name in compiled.positiontup or ():
-                spell = compiled.binds[name].type.dialect_impl(_BARE).bind_processor(_BARE)
-                self._parameters.append(_Parameter(name, compiled.params[name], spell))
-            self._sql = str(compiled)
-        return self._sql
-
-    def spelled(self, named: dict[str, Any]) -> list[Any]:
-        """The parameters of `sql` as SQLite takes them, in order."""
-        found = []
-        for name, usual, spell in self._parameters:
-            value = named.get(name, usual)
-            found.append(value if spell is None else spell(value))
-        return found
+class Query(Spelled):
+    """A select of all columns of one table."""
 
 
 class Reader(Generic[T]):
@@ -67,9 +32,7 @@ class Reader(Generic[T]):
         columns = [*table.columns]
         self._make = make
         self._row = namedtuple("_row", [each.key for each in columns])  # type: ignore[misc]  # noqa: PYI024 - made of a table
-        self._read = [
-            each.type.dialect_impl(_BARE).result_processor(_BARE, None) for each in columns
-        ]
+        self._read = [each.type.dialect_impl(BARE).result_processor(BARE, None) for each in columns]
         self._known: dict[tuple[Any, ...], T] = {}
 
     def all(self, connection: Connection, query: Query, **named: Any) -> tuple[T, ...]:
@@ -81,12 +44,17 @@ class Reader(Generic[T]):
         """
         if connection.dialect.name != "sqlite":
             return tuple(self._make(row) for row in connection.execute(query.statement, named))
-        driver: Any = connection.connection.driver_connection
-        try:
-            rows = driver.execute(query.sql, query.spelled(named)).fetchall()
-        except sqlite3.Error as error:
-            raise OperationalError(query.sql, None, error) from error
+        rows = query.on_sqlite(connection, named).fetchall()
         return tuple([self._value_of(row) for row in rows])
+
+    def first(self, connection: Connection, query: Query, **named: Any) -> T | None:
+        """The first of them; None if there is none.
+
+        Raises:
+            OperationalError, StoreError: as `all`.
+        """
+        found = self.all(connection, query, **named)
+        return found[0] if found else None
 
     def _value_of(self, raw: tuple[Any, ...]) -> T:
         known = self._known.get(raw)

@@ -1,16 +1,16 @@
-"""The few statements that every kind of row needs. Statements are cached by their shape."""
+"""The few statements that every kind of row needs, spelled once for each shape of a row."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, bindparam
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import IntegrityError, OperationalError
+
+from zoe_tools.store.spelled import Write
 
 T = TypeVar("T")
 
@@ -26,45 +26,9 @@ def parts_of(names: Collection[T]) -> Iterator[list[T]]:
         yield some
 
 
-class WholeRow:
-    """Inserts whole rows of one table; on SQLite past SQLAlchemy, in a third of the time."""
-
-    def __init__(self, table: Table) -> None:
-        self._statement = table.insert()
-        columns = [*table.columns]
-        names, marks = ", ".join(each.name for each in columns), ", ".join("?" for _ in columns)
-        self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names of our own tables
-        bare = sqlite.dialect()
-        self._spelled = [(each.name, each.type.bind_processor(bare)) for each in columns]
-
-    def insert(self, connection: Connection, values: Mapping[str, Any]) -> None:
-        """Insert one row; `values` names every column.
-
-        Raises:
-            IntegrityError, OperationalError: SQLAlchemy's, on both databases.
-        """
-        if connection.dialect.name != "sqlite":
-            connection.execute(self._statement, dict(values))
-            return
-        row = [
-            values[name] if spell is None else spell(values[name]) for name, spell in self._spelled
-        ]
-        driver: Any = connection.connection.driver_connection
-        try:
-            driver.execute(self._sqlite, row)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(self._sqlite, None, error) from error
-        except sqlite3.Error as error:
-            raise OperationalError(self._sqlite, None, error) from error
-
-
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert; False, and nothing changed, if a row with one of the table's keys is there."""
-    statement = _insert(connection.dialect.name, table).on_conflict_do_nothing()
-    done = connection.execute(
-        statement, dict(values), execution_options={"preserve_rowcount": True}
-    )
-    return done.rowcount == 1
+    return _insert_of(connection.dialect.name, table, tuple(values)).run(connection, values) == 1
 
 
 def upsert(
@@ -78,24 +42,32 @@ def upsert(
 
     Every row names all columns of the table that it is about, the same ones in each.
     """
-    many = [dict(rows)] if isinstance(rows, Mapping) else [dict(row) for row in rows]
-    if not many:
-        return
-    statement = _upsert_of(connection.dialect.name, table, tuple(many[0]), tuple(keep))
-    connection.execute(statement, many)
+    many = [rows] if isinstance(rows, Mapping) else rows
+    if many:
+        names = tuple(many[0])
+        _upsert_of(connection.dialect.name, table, names, tuple(keep)).run_all(connection, many)
 
 
 @lru_cache(maxsize=64)
-def _upsert_of(
-    dialect: str, table: Table, names: tuple[str, ...], keep: tuple[str, ...]
-) -> sqlite.Insert:
-    """The statement for rows of these columns; putting one together costs more than running it."""
-    statement = _insert(dialect, table)
+def _insert_of(dialect: str, table: Table, names: tuple[str, ...]) -> Write:
+    return Write(_insert(dialect, table).values(_places(table, names)).on_conflict_do_nothing())
+
+
+@lru_cache(maxsize=64)
+def _upsert_of(dialect: str, table: Table, names: tuple[str, ...], keep: tuple[str, ...]) -> Write:
+    """The statement for rows of these columns."""
+    statement = _insert(dialect, table).values(_places(table, names))
     keys = [column.name for column in table.primary_key]
     changing = [name for name in names if name not in keys and name not in keep]
-    return statement.on_conflict_do_update(
-        index_elements=keys, set_={name: statement.excluded[name] for name in changing}
+    return Write(
+        statement.on_conflict_do_update(
+            index_elements=keys, set_={name: statement.excluded[name] for name in changing}
+        )
     )
+
+
+def _places(table: Table, names: Sequence[str]) -> dict[str, Any]:
+    return {name: bindparam(name, type_=table.c[name].type) for name in names}
 
 
 def _insert(dialect: str, table: Table) -> sqlite.Insert:

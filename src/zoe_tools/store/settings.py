@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.trading_state import ARMED, KillLevel, TradingState
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CONFIG, INSTRUMENT_STATES, TRADING_STATES
 
@@ -17,10 +18,10 @@ KILL_SWITCH = "kill_switch"
 NOT_KILLED = "false"
 
 # Asked for twice a second by every loop: spelled out once.
-_VALUE = select(CONFIG.c.value).where(CONFIG.c.key == bindparam("name"))
-_VALUES = select(CONFIG.c.key, CONFIG.c.value)
-_STATE = select(TRADING_STATES).where(TRADING_STATES.c.account_id == bindparam("owner"))
-_STOPPED = (
+_VALUE = Query(select(CONFIG).where(CONFIG.c.key == bindparam("name")))
+_VALUES = Query(select(CONFIG))
+_STATE = Query(select(TRADING_STATES).where(TRADING_STATES.c.account_id == bindparam("owner")))
+_STOPPED = Query(
     select(INSTRUMENT_STATES)
     .where(INSTRUMENT_STATES.c.account_id == bindparam("owner"))
     .where(INSTRUMENT_STATES.c.level != KillLevel.NONE.label)
@@ -30,7 +31,8 @@ _STOPPED = (
 
 def config_value(connection: Connection, key: str) -> str | None:
     """One global value."""
-    return connection.execute(_VALUE, {"name": key}).scalar()
+    found = _CONFIG.first(connection, _VALUE, name=key)
+    return None if found is None else found[1]
 
 
 def limit_key(account_id: AccountId, name: str) -> str:
@@ -41,7 +43,7 @@ def limit_key(account_id: AccountId, name: str) -> str:
 def limits(connection: Connection, account_id: AccountId) -> dict[str, str]:
     """The account's tightened limits, setting -> text."""
     suffix = limit_key(account_id, "")
-    rows = connection.execute(_VALUES)
+    rows = _CONFIG.all(connection, _VALUES)
     return {key.removesuffix(suffix): value for key, value in rows if key.endswith(suffix)}
 
 
@@ -60,11 +62,8 @@ def trading_state(connection: Connection, account_id: AccountId) -> TradingState
 
     A level that is none of ours counts as the hardest that sends nothing by itself: reduce-only.
     """
-    owner = {"owner": account_id}
-    row = connection.execute(_STATE, owner).first()
-    own = ARMED if row is None else _state_in(row)
-    rows = connection.execute(_STOPPED, owner).all()
-    return replace(own, stopped=tuple((Symbol(each.symbol), _state_in(each)) for each in rows))
+    own = _ACCOUNTS.first(connection, _STATE, owner=account_id) or ARMED
+    return replace(own, stopped=_INSTRUMENTS.all(connection, _STOPPED, owner=account_id))
 
 
 def _state_in(row: Row[Any]) -> TradingState:
@@ -92,3 +91,8 @@ def set_trading_state(
         upsert(connection, TRADING_STATES, values)
     else:
         upsert(connection, INSTRUMENT_STATES, values | {"symbol": symbol})
+
+
+_CONFIG = Reader(CONFIG, lambda row: (str(row.key), str(row.value)))
+_ACCOUNTS = Reader(TRADING_STATES, _state_in)
+_INSTRUMENTS = Reader(INSTRUMENT_STATES, lambda row: (Symbol(row.symbol), _state_in(row)))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, or_, select
 from zoe_tools.domain.identifiers import AccountId, PositionId
 from zoe_tools.domain.position import ACTIVE
 from zoe_tools.domain.take_profit import LevelStatus, TakeProfitLevel, TargetMode
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.record_tables import TAKE_PROFIT_LEVELS
 from zoe_tools.store.rows import upsert
 from zoe_tools.store.tables import CRYPTO_POSITIONS
@@ -20,12 +21,14 @@ _LEVELS = (
     .where(TAKE_PROFIT_LEVELS.c.account_id == bindparam("owner"))
     .order_by(TAKE_PROFIT_LEVELS.c.position_id, TAKE_PROFIT_LEVELS.c.level)
 )
-_OF_ONE = _LEVELS.where(TAKE_PROFIT_LEVELS.c.position_id == bindparam("position"))
-_OF_ACTIVE = _LEVELS.where(
-    TAKE_PROFIT_LEVELS.c.position_id.in_(
-        select(CRYPTO_POSITIONS.c.position_id).where(
-            CRYPTO_POSITIONS.c.account_id == bindparam("owner"),
-            or_(*(CRYPTO_POSITIONS.c.status == each.value for each in sorted(ACTIVE))),
+_OF_ONE = Query(_LEVELS.where(TAKE_PROFIT_LEVELS.c.position_id == bindparam("position")))
+_OF_ACTIVE = Query(
+    _LEVELS.where(
+        TAKE_PROFIT_LEVELS.c.position_id.in_(
+            select(CRYPTO_POSITIONS.c.position_id).where(
+                CRYPTO_POSITIONS.c.account_id == bindparam("owner"),
+                or_(*(CRYPTO_POSITIONS.c.status == each.value for each in sorted(ACTIVE))),
+            )
         )
     )
 )
@@ -68,9 +71,9 @@ def levels(
     connection: Connection, account_id: AccountId, position_id: PositionId | None
 ) -> tuple[TakeProfitLevel, ...]:
     """The levels of a position, or of every one that is not over; in order."""
-    statement = _OF_ACTIVE if position_id is None else _OF_ONE
-    named = {"owner": account_id, "position": position_id}
-    return tuple(_level_of(row) for row in connection.execute(statement, named))
+    if position_id is None:
+        return _READER.all(connection, _OF_ACTIVE, owner=account_id)
+    return _READER.all(connection, _OF_ONE, owner=account_id, position=position_id)
 
 
 def levels_by_position(
@@ -95,3 +98,6 @@ def _level_of(row: Row[Any]) -> TakeProfitLevel:
         updated_at=row.updated_at,
         client_order_id=row.client_order_id,
     )
+
+
+_READER = Reader(TAKE_PROFIT_LEVELS, _level_of)
