@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from paper_desk import BTC_USD, RestDesk, ask_for, change, d, snapshot, stop, traded
 from zoe_tools.paper.engine.ids import iban_of

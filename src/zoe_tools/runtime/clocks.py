@@ -55,11 +55,15 @@ class VirtualClock:
     """The time of the running virtual loop, counted from `epoch`."""
 
     def __init__(self, epoch: datetime) -> None:
-        self._epoch = epoch
+        self._epoch = self._told = epoch
+        self._told_at = 0.0
 
     def now(self) -> datetime:
-        """Aware UTC; stands still while code runs."""
-        return self._epoch + timedelta(seconds=asyncio.get_running_loop().time())
+        """Aware UTC; stands still while code runs, and is then one object."""
+        at = asyncio.get_running_loop().time()
+        if at != self._told_at:
+            self._told_at, self._told = at, self._epoch + timedelta(seconds=at)
+        return self._told
 
     async def sleep(self, seconds: float) -> None:
         """Let the loop jump."""

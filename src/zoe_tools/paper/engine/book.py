@@ -130,7 +130,13 @@ class PairBook:
         self._own: dict[Side, dict[Decimal, Decimal]] = {"buy": {}, "sell": {}}
         self._touched: dict[Side, dict[Decimal, None]] = {"buy": {}, "sell": {}}
         self._shown_best: dict[Side, Decimal | None] = {"buy": None, "sell": None}
+        self._shown: dict[Side, tuple[Decimal, Decimal] | None] = {}
         self._nothing = half_up(ZERO, spec.lot_decimals)
+
+    def _touch(self, side: Side, price: Decimal) -> None:
+        """What is displayed at this price may be another; what is best may be on either side."""
+        self._touched[side][price] = None
+        self._shown.clear()
 
     # what the source says
     def replace(self, bids: Levels, asks: Levels) -> None:
@@ -141,6 +147,7 @@ class PairBook:
     def _fill(self, side: Side, levels: Levels) -> None:
         ladder = self.source[side]
         self._touched[side].update(dict.fromkeys(ladder.prices()))
+        self._shown.clear()
         ladder.clear()
         self.change(side, levels)
         for resting in self.resting[side]:
@@ -150,18 +157,21 @@ class PairBook:
         """Levels of the source in order; whoever left the queue is taken to have stood behind."""
         ladder, touched = self.source[side], self._touched[side]
         self.source_version += 1
+        self._shown.clear()
+        own = self._own[side]
         for price, size in levels:
             ladder.set(price, size)
             touched[price] = None
-            for resting in self._level(side, price):
-                resting.ahead = min(resting.ahead, size)
+            if price in own:
+                for resting in self._level(side, price):
+                    resting.ahead = min(resting.ahead, size)
 
     def consume(self, side: Side, price: Decimal, quantity: Decimal) -> None:
         """A taker ate displayed size: gone until the source speaks of this level again."""
         ladder = self.source[side]
         ladder.set(price, ladder.size(price) - quantity)
         self.source_version += 1
-        self._touched[side][price] = None
+        self._touch(side, price)
         self.advance(side, price, quantity)
 
     def advance(self, side: Side, price: Decimal, quantity: Decimal) -> None:
@@ -196,7 +206,7 @@ class PairBook:
         self._by_id[order.order_id] = resting
         own = self._own[order.side]
         own[price] = own.get(price, ZERO) + resting.remaining
-        self._touched[order.side][price] = None
+        self._touch(order.side, price)
 
     def find(self, order: OrderView) -> Resting | None:
         """The order's place in the book."""
@@ -216,7 +226,7 @@ class PairBook:
         resting = self.find(order)
         if resting is None:
             return
-        self._touched[order.side][resting.price] = None
+        self._touch(order.side, resting.price)
         if order.visible <= 0 or not order.is_open:
             self._leave(resting)
             return
@@ -228,7 +238,7 @@ class PairBook:
         self.waiting.pop(order.order_id, None)
         resting = self.find(order)
         if resting is not None:
-            self._touched[order.side][resting.price] = None
+            self._touch(order.side, resting.price)
             self._leave(resting)
 
     # who is next
@@ -286,7 +296,12 @@ class PairBook:
         return self._shown_size(side, price, self._own[side])
 
     def best_displayed(self, side: Side) -> tuple[Decimal, Decimal] | None:
-        """The first displayed level, without a look at the others."""
+        """The first displayed level, without a look at the others; looked up once a change."""
+        if side not in self._shown:
+            self._shown[side] = self._first_displayed(side)
+        return self._shown[side]
+
+    def _first_displayed(self, side: Side) -> tuple[Decimal, Decimal] | None:
         queue = self.resting[side]
         best = queue[0].price if queue else None
         for price in self.source[side].prices():

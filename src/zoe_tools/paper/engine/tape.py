@@ -30,10 +30,12 @@ class Rolling:
         self._highs: deque[PrintEvent] = deque()
         self.volume = ZERO
         self.turnover = ZERO
+        self._vwap: Decimal | None = None
 
     def add(self, event: PrintEvent) -> None:
         """Count one print."""
         self._prints.append(event)
+        self._vwap = None
         self.volume += event.quantity
         self.turnover += event.price * event.quantity
         while self._lows and self._lows[-1].price >= event.price:
@@ -48,6 +50,7 @@ class Rolling:
         prints = self._prints
         while prints and prints[0].at < at:
             gone = prints.popleft()
+            self._vwap = None
             self.volume -= gone.quantity
             self.turnover -= gone.price * gone.quantity
         for line in (self._lows, self._highs):
@@ -76,8 +79,10 @@ class Rolling:
 
     @property
     def vwap(self) -> Decimal:
-        """Turnover over volume; zero without prints."""
-        return self.turnover / self.volume if self.volume > 0 else ZERO
+        """Turnover over volume; zero without prints. Divided once for each print."""
+        if self._vwap is None:
+            self._vwap = self.turnover / self.volume if self.volume > 0 else ZERO
+        return self._vwap
 
 
 class _Bar:

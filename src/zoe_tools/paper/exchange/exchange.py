@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
@@ -110,6 +111,8 @@ class PaperExchange(
         options: ExchangeOptions | None = None,
     ) -> None:
         self.clock = clock
+        self._moment: datetime | None = None
+        self._moment_ns = 0
         self.cadence = cadence or Cadence()
         self.options = options or ExchangeOptions()
         self.funding_options = self.options.funding
@@ -200,7 +203,14 @@ class PaperExchange(
     @override
     def now(self) -> int:
         """The exchange's time in ns; never falls."""
-        return max(self._floor.now, ns_of(self.clock.now()))
+        return max(self._floor.now, self._told_by_clock())
+
+    def _told_by_clock(self) -> int:
+        """The clock's time in ns; reckoned once for each time that it tells."""
+        moment = self.clock.now()
+        if moment is not self._moment:
+            self._moment, self._moment_ns = moment, ns_of(moment)
+        return self._moment_ns
 
     async def run(self) -> None:
         """Pump the source's events at their times until it is exhausted, and end expired orders."""
@@ -222,7 +232,7 @@ class PaperExchange(
             await self._subscribed.wait()
             await asyncio.sleep(_SETTLE_S)
         for event in islice(self._source.events(), self._skip, None):
-            await self.clock.sleep(max(0.0, (event.at - ns_of(self.clock.now())) / NS))
+            await self.clock.sleep(max(0.0, (event.at - self._told_by_clock()) / NS))
             self.hear(event)
         if self.options.is_mirror:
             await asyncio.Event().wait()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 TakerSide = Literal["buy", "sell"]
 Levels = tuple[tuple[Decimal, Decimal], ...]
 """(price, quantity) rows."""
@@ -54,8 +56,7 @@ class PairSpec:
     quote_collateral: Decimal = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookSnapshot:
+class BookSnapshot(Struct, frozen=True, kw_only=True, gc=False):
     """The whole displayed book of the source."""
 
     at: int
@@ -64,8 +65,7 @@ class BookSnapshot:
     asks: Levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookChange:
+class BookChange(Struct, frozen=True, kw_only=True, gc=False):
     """Levels that changed, in order; quantity 0 removes."""
 
     at: int
@@ -74,8 +74,7 @@ class BookChange:
     asks: Levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Print:
+class Print(Struct, frozen=True, kw_only=True, gc=False):
     """A trade among others; `quantity` limits what resting own orders at or through it can fill."""
 
     at: int

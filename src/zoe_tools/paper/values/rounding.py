@@ -37,4 +37,4 @@ def plain(value: Decimal) -> str:
 
 def fixed(value: Decimal, decimals: int) -> str:
     """The number with exactly so many decimals."""
-    return format(half_up(value, decimals), "f")
+    return f"{value.quantize(_UNITS[decimals], ROUND_HALF_UP):f}"

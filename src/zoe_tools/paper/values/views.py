@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Struct
+
 from zoe_tools.paper.values.key_terms import NO_TERMS, KeyTerms
 from zoe_tools.paper.values.market import Levels
 from zoe_tools.paper.values.refusal import Refusal
@@ -77,8 +79,7 @@ class BookView:
     asks: Levels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickerView:
+class TickerView(Struct, frozen=True, kw_only=True, gc=False):
     """Top of book and statistics; the plain fields are over 24 h, `_today` since 00:00 UTC.
 
     Before the first print `last` and `open_today` are None and the statistics zero. An empty side

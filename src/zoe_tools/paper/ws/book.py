@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from decimal import Decimal
 from itertools import islice
+from zlib import crc32
 
 from typing_extensions import override
 
@@ -19,7 +20,7 @@ from zoe_tools.paper.values.rounding import fixed
 from zoe_tools.paper.values.times import iso
 from zoe_tools.paper.values.views import BookView
 from zoe_tools.paper.ws.numbers import checksum_text
-from zoe_tools.paper.ws.windows import Window, checksum_of
+from zoe_tools.paper.ws.windows import CHECKED_LEVELS, Window
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _ZERO = Decimal(0)
@@ -31,10 +32,11 @@ Best = tuple[Decimal, Decimal]
 class _Cell:
     """A level as printed. A new one is made whenever the level is spoken of."""
 
-    __slots__ = ("checked", "json", "quantity")
+    __slots__ = ("checked", "json", "price_text", "quantity")
 
     def __init__(self, quantity: Decimal, price_text: str, quantity_text: str) -> None:
         self.quantity = quantity
+        self.price_text = price_text
         self.json = f'{{"price":{price_text},"qty":{quantity_text}}}'
         self.checked = checksum_text(price_text) + checksum_text(quantity_text)
 
@@ -52,33 +54,57 @@ class _MirrorSide:
         self._is_bids = is_bids
         self._prices: list[Decimal] = []
         self._cells: _Window = {}
+        self._windows: dict[int, _Window] = {}
+        self._checked: bytes | None = None
+        self._gone = fixed(_ZERO, spec.lot_decimals)
         self.changes = 0
 
     def replace(self, levels: Levels) -> None:
         self.changes += 1
         self._prices.clear()
         self._cells.clear()
+        self._forget()
         self.change(levels)
 
+    def _forget(self) -> None:
+        """What was made of the side as it was."""
+        self._windows.clear()
+        self._checked = None
+
     def change(self, levels: Levels) -> None:
-        self.changes += bool(levels)
+        if not levels:
+            return
+        self.changes += 1
+        self._forget()
+        cells, spec = self._cells, self._spec
         for price, quantity in levels:
             if quantity:
-                if price not in self._cells:
+                known = cells.get(price)
+                if known is None:
                     insort(self._prices, price)
-                self._cells[price] = _Cell(
-                    quantity,
-                    fixed(price, self._spec.pair_decimals),
-                    fixed(quantity, self._spec.lot_decimals),
-                )
-            elif self._cells.pop(price, None) is not None:
+                    price_text = fixed(price, spec.pair_decimals)
+                else:
+                    price_text = known.price_text
+                cells[price] = _Cell(quantity, price_text, fixed(quantity, spec.lot_decimals))
+            elif cells.pop(price, None) is not None:
                 del self._prices[bisect_left(self._prices, price)]
 
     def window(self, depth: int) -> _Window:
-        """The best levels, best first."""
-        ordered = reversed(self._prices) if self._is_bids else iter(self._prices)
-        cells = self._cells
-        return {price: cells[price] for price in islice(ordered, depth)}
+        """The best levels, best first; the same until something changes. Not to be written to."""
+        found = self._windows.get(depth)
+        if found is None:
+            ordered = reversed(self._prices) if self._is_bids else iter(self._prices)
+            cells = self._cells
+            found = {price: cells[price] for price in islice(ordered, depth)}
+            self._windows[depth] = found
+        return found
+
+    def checked(self) -> bytes:
+        """What the side adds to the checksum; joined once a change."""
+        if self._checked is None:
+            best = self.window(CHECKED_LEVELS).values()
+            self._checked = "".join([cell.checked for cell in best]).encode()
+        return self._checked
 
     def best(self) -> Best:
         if not self._prices:
@@ -88,21 +114,20 @@ class _MirrorSide:
 
     def difference(self, old: _Window, new: _Window, depth: int) -> str:
         """What a subscriber who was told `old` must hear to see `new`, as JSON levels."""
-        told = [self._removal(price) for price in old if self._must_remove(price, new, depth)]
+        left = [price for price in old if price not in new]
+        told = [self._removal(old[price]) for price in left if self._must_remove(price, new, depth)]
         told += [cell.json for price, cell in new.items() if old.get(price) is not cell]
         return ",".join(told)
 
     def _must_remove(self, price: Decimal, new: _Window, depth: int) -> bool:
-        if price in new:
-            return False
+        """Whether a level that is not shown any more must be said to be gone."""
         if len(new) < depth:
             return True
         worst = next(reversed(new))
         return price > worst if self._is_bids else price < worst
 
-    def _removal(self, price: Decimal) -> str:
-        price_text = fixed(price, self._spec.pair_decimals)
-        return f'{{"price":{price_text},"qty":{fixed(_ZERO, self._spec.lot_decimals)}}}'
+    def _removal(self, cell: _Cell) -> str:
+        return f'{{"price":{cell.price_text},"qty":{self._gone}}}'
 
 
 class BookMirror:
@@ -135,7 +160,7 @@ class BookMirror:
     def checksum(self) -> int:
         """CRC-32 over the printed best ten of each side, asks first (section 10.6)."""
         if self._checksum is None:
-            self._checksum = checksum_of(self.asks, self.bids)
+            self._checksum = crc32(self.bids.checked(), crc32(self.asks.checked()))
         return self._checksum
 
 

@@ -7,6 +7,7 @@ it waits for nobody. Source: kraken-spot section 10.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from zoe_tools.paper.exchange.exchange import PaperExchange
@@ -64,6 +65,7 @@ class MarketDesk:
         self._bests: dict[str, tuple[Best, Best]] = {}
         self._untold: set[Topic] = set()
         self._candles_told: dict[Topic, str] = {}
+        self._statistics: dict[str, _Statistics] = {}
         self._connections = 0
         self.gate = ConnectionGate(exchange.options.streams)
 
@@ -227,8 +229,11 @@ class MarketDesk:
             return
         kind = "snapshot" if topic in self._untold else "update"
         self._untold.discard(topic)
-        view = self._exchange.ticker(topic.symbol)
-        self._tell(topic, ticker_frame(kind, view, self._spec(topic.symbol)))
+        view, spec = self._exchange.ticker(topic.symbol), self._spec(topic.symbol)
+        statistics = self._statistics.get(topic.symbol)
+        if statistics is None or statistics.facts != _facts_of(view):
+            statistics = self._statistics[topic.symbol] = _statistics_of(view, spec)
+        self._tell(topic, _ticker_frame(kind, view, spec, statistics.text))
 
     def _tell(self, topic: Topic, frame: str) -> None:
         for sink in tuple(self._sinks.get(topic, ())):
@@ -250,18 +255,43 @@ def _print_row(event: PrintEvent, spec: PairSpec) -> str:
     )
 
 
+class _Statistics(NamedTuple):
+    """What a ticker says of the trades, as printed; with each trade it is another."""
+
+    facts: tuple[Decimal | None, ...]
+    text: str
+
+
 def ticker_frame(kind: str, view: TickerView, spec: PairSpec) -> str:
     """A ticker. Before the first print of all, `last` is the best bid: it is never absent."""
+    return _ticker_frame(kind, view, spec, _statistics_of(view, spec).text)
+
+
+def _ticker_frame(kind: str, view: TickerView, spec: PairSpec, statistics: str) -> str:
     price, lot = spec.pair_decimals, spec.lot_decimals
-    last = view.bid if view.last is None else view.last
-    change = last - view.opened if view.last is not None else last - last
-    percent = change * _PERCENT / view.opened if view.opened else change
     return (
         f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{view.symbol}",'
         f'"bid":{fixed(view.bid, price)},"bid_qty":{fixed(view.bid_quantity, lot)},'
         f'"ask":{fixed(view.ask, price)},"ask_qty":{fixed(view.ask_quantity, lot)},'
+        f'{statistics},"timestamp":"{iso(view.at)}"}}]}}'
+    )
+
+
+def _statistics_of(view: TickerView, spec: PairSpec) -> _Statistics:
+    price, lot = spec.pair_decimals, spec.lot_decimals
+    last = view.bid if view.last is None else view.last
+    change = last - view.opened if view.last is not None else last - last
+    percent = change * _PERCENT / view.opened if view.opened else change
+    return _Statistics(
+        _facts_of(view),
         f'"last":{fixed(last, price)},"volume":{fixed(view.volume, lot)},'
         f'"vwap":{down(view.vwap, price):f},"low":{fixed(view.low, price)},'
         f'"high":{fixed(view.high, price)},"change":{fixed(change, price)},'
-        f'"change_pct":{half_up(percent, 2):f},"timestamp":"{iso(view.at)}"}}]}}'
+        f'"change_pct":{half_up(percent, 2):f}',
     )
+
+
+def _facts_of(view: TickerView) -> tuple[Decimal | None, ...]:
+    """All that the statistics are made of."""
+    last = view.bid if view.last is None else view.last
+    return (view.last, last, view.opened, view.volume, view.vwap, view.low, view.high)

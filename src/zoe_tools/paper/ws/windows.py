@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Generic, Protocol, TypeVar
 from zlib import crc32
 
-_CHECKED_LEVELS = 10
+CHECKED_LEVELS = 10
 
 
 class Checked(Protocol):
@@ -51,7 +51,7 @@ class Side(Protocol[C]):
 
 def checksum_of(asks: Side[C], bids: Side[C]) -> int:
     """CRC-32 over the printed best ten levels of each side, asks first."""
-    cells = chain(*(side.window(_CHECKED_LEVELS).values() for side in (asks, bids)))
+    cells = chain(*(side.window(CHECKED_LEVELS).values() for side in (asks, bids)))
     return crc32("".join(cell.checked for cell in cells).encode())
 
 
