@@ -268,6 +268,7 @@ class LoopRig:
         self.breaker: CircuitBreaker | None = None
         self.alarm: asyncio.Event | None = None
         self.dead_man: Callable[[int], Awaitable[datetime | None]] | None = None
+        self.dead_man_s = 60
         self.api_errors: ApiErrors | None = None
         self.margin: MarginWatch | None = None
         self.venue = ToldVenue(self.clock)
@@ -512,7 +513,7 @@ class LoopRig:
             news=self.news,
             breaker=self.breaker,
             alarm=self.alarm,
-            dead_man_s=60,
+            dead_man_s=self.dead_man_s,
             api_errors=self.api_errors,
             margin=self.margin,
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +13,13 @@ import pytest
 
 from builders import BTC, ETH
 from loop_rig import LoopRig, run_loop, with_rig
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.observation import Heartbeat
+from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.stream import VenueModeUpdate
-from zoe_tools.errors import PlanRefused, VenueUnavailable
+from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueUnavailable
+from zoe_tools.gate.order_log import COUNTDOWN
 
 
 class Countdown:
@@ -25,11 +31,15 @@ class Countdown:
         self.goes_off: datetime | None = None
         self.is_away = False
         self.answers = True
+        self.hangs = False
 
     async def __call__(self, seconds: int) -> datetime | None:
         """Set it, or take it back."""
         if self.is_away:
             raise VenueUnavailable("HTTP 502")
+        if self.hangs:
+            await self._rig.clock.sleep(10)
+            raise VenueUnavailable("no answer")
         self.calls.append(seconds)
         now = self._rig.clock.now()
         self.goes_off = now + timedelta(seconds=seconds) if seconds else None
@@ -229,3 +239,138 @@ def test_a_loop_that_lost_its_lease_leaves_the_countdown_of_the_next_one_alone(
         assert countdown_of(rig).is_armed()
 
     with_rig(tmp_path, story)
+
+
+async def killed_with_an_entry(rig: LoopRig) -> Countdown:
+    """A position with its stop, a working entry, the countdown armed; then nobody looks any more.
+
+    What the killed loop's end would do, nobody does: it is put back as the kill found it.
+    """
+    with_countdown(rig)
+    countdown = countdown_of(rig)
+    rig.come_up()
+    rig.quote()
+    running = asyncio.create_task(rig.supervised())
+    await rig.pass_time(1)
+    await rig.enter(ETH)
+    await rig.enter(BTC, rests=True)
+    await rig.pass_time(3)
+    assert countdown.is_armed()
+    armed = countdown.goes_off
+    (remembered,) = [each for each in await rig.read(lambda tx: tx.heartbeats()) if is_it(each)]
+    countdown.is_away = True
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await rig.read(
+        lambda tx: tx.beat(
+            remembered.component, remembered.status, remembered.beat_at, remembered.details
+        )
+    )
+    countdown.is_away, countdown.goes_off = False, armed
+    countdown.calls.clear()
+    rig.reconnect()
+    return countdown
+
+
+def is_it(beat: Heartbeat) -> bool:
+    """Whether it tells of the countdown."""
+    return beat.component == COUNTDOWN
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_the_countdown_of_a_loop_that_was_killed_is_disarmed_before_anything_is_looked_at(
+    tmp_path: Path, seconds: int
+) -> None:
+    """Whatever is set for the next loop; what is armed again is for its own entries."""
+
+    async def story(rig: LoopRig) -> None:
+        countdown = await killed_with_an_entry(rig)
+        rig.dead_man_s = seconds
+        rig.venue.calls.clear()
+        seen: list[int] = []
+        orders = rig.venue.orders
+
+        async def looked(names: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            seen.append(len(countdown.calls))
+            return await orders(names)
+
+        rig.venue.orders = looked  # type: ignore[method-assign, assignment]
+        running = asyncio.create_task(rig.supervised(run_id="run-2", is_gone=lambda _: True))
+        await rig.pass_time(3)
+
+        assert countdown.calls[0] == 0
+        assert seen[0] == 1
+        assert countdown.is_armed() is bool(seconds)
+        rig.stop.set()
+        await running
+        assert not countdown.is_armed()
+        (told,) = [each for each in await rig.read(lambda tx: tx.heartbeats()) if is_it(each)]
+        assert told.status == "ok"
+
+    with_rig(tmp_path, story)
+
+
+def test_a_venue_that_does_not_disarm_it_keeps_no_stop_waiting(tmp_path: Path) -> None:
+    """The start gives it two seconds; it is tried again beside the turns until somebody answers."""
+
+    async def story(rig: LoopRig) -> None:
+        countdown = await killed_with_an_entry(rig)
+        rig.dead_man_s = 0
+        for order in rig.resting(Side.SELL):
+            rig.venue.end(order.venue_order_id, OrderStatus.CANCELED)
+        countdown.hangs = True
+        running = asyncio.create_task(rig.supervised(run_id="run-2", is_gone=lambda _: True))
+        await rig.pass_time(4)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        assert countdown.is_armed()
+
+        countdown.hangs = False
+        await rig.pass_time(15)
+        assert not countdown.is_armed()
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
+
+
+def test_no_countdown_is_taken_back_that_nobody_armed(tmp_path: Path) -> None:
+    """Nor one that an orderly end disarmed: no call is spent on it."""
+
+    async def story(rig: LoopRig) -> None:
+        with_countdown(rig)
+        rig.come_up()
+        rig.quote()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        await rig.enter(BTC, rests=True)
+        await rig.pass_time(3)
+        rig.stop.set()
+        await running
+        calls = countdown_of(rig).calls
+        assert calls[-1] == 0
+        calls.clear()
+
+        rig.stop.clear()
+        rig.reconnect()
+        running = asyncio.create_task(rig.supervised(run_id="run-2"))
+        await rig.pass_time(3)
+        rig.stop.set()
+        await running
+        assert calls == []
+
+    with_rig(tmp_path, story)
+
+
+def test_nothing_is_armed_that_the_store_does_not_know_of(tmp_path: Path) -> None:
+    """Should the loop be killed then, nobody would take it back; entries are cancelled anyway."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.disk.is_away = True
+        gate = rig._parts().gate
+        with pytest.raises(StoreUnavailable):
+            await gate.count_down(60)
+        rig.disk.is_away = False
+        assert countdown_of(rig).calls == []
+
+    run_loop(tmp_path, story, prepare=with_countdown, has_spare=True)

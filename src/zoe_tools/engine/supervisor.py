@@ -1,10 +1,11 @@
 """The life of a run: take the account, recover, start the tasks, stop in order.
 
-Start-up: the lease (one loop an account), then phase by phase: the own books are audited, every
-intent whose outcome is open is resolved against the venue, the account must be ready. From then on
-turns protect what is held; once both wires are up and the books compared, there is trading. A start
-that fails trades nothing: what is held is protected, and where nothing is held the run ends. A task
-that fails ends the run, and the lease is given back on every way out.
+Start-up: the lease (one loop an account), a countdown that was left armed at the venue is disarmed,
+then phase by phase: the own books are audited, every intent whose outcome is open is resolved
+against the venue, the account must be ready. From then on turns protect what is held; once both
+wires are up and the books compared, there is trading. A start that fails trades nothing: what is
+held is protected, and where nothing is held the run ends. A task that fails ends the run, and the
+lease is given back on every way out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from zoe_tools.engine.alarm import watch_alarm
 from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.breaker_watch import watch_breaker
-from zoe_tools.engine.dead_man import DeadMan
+from zoe_tools.engine.dead_man import DeadMan, disarm_predecessors
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.invariants import watch_invariants
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
@@ -111,6 +112,7 @@ async def supervise(
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(beat_for_ever(loop, parts, holder))
+            await disarm_predecessors(parts)
             await _read_books(parts, loop, boot)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             await boot.enter(Phase.RECONCILING)
@@ -314,7 +316,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
 
 
 def _dead_man(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, None]]:
-    if not (parts.gate.has_countdown and parts.dead_man_s):
+    if not (parts.dead_man_s or parts.gate.countdown_in_doubt_s) or not parts.gate.has_countdown:
         return []
     return [DeadMan(parts.dead_man_s, loop, parts).run()]
 

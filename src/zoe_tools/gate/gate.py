@@ -146,6 +146,15 @@ class Gate:
         """Whether the venue's dead man's switch can be set here."""
         return self._countdown is not None
 
+    async def inherit_countdown(self) -> int:
+        """The seconds of one that a predecessor may have left armed; see `Countdown.inherit`."""
+        return 0 if self._countdown is None else await self._countdown.inherit()
+
+    @property
+    def countdown_in_doubt_s(self) -> int:
+        """How long it runs at most, where nobody knows whether it is armed; else 0."""
+        return 0 if self._countdown is None else self._countdown.in_doubt_s
+
     async def count_down(self, seconds: int) -> datetime | None:
         """Set the venue's dead man's countdown, 0 disarms it; see `Countdown.set`."""
         if self._countdown is None:

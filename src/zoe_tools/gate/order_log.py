@@ -23,6 +23,12 @@ from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
 
+COUNTDOWN = "countdown"
+"""The name under which it is remembered whether the dead man's countdown may be armed."""
+
+BEGUN = "begun"
+"""What a row says that is written before anything is sent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLog:
@@ -38,7 +44,7 @@ class OrderLog:
         Raises:
             StoreError: it could be written nowhere.
         """
-        await self._note(_of_plan(plan, is_resumed=is_resumed, result="begun"), (plan.plan_hash,))
+        await self._note(_of_plan(plan, is_resumed=is_resumed, result=BEGUN), (plan.plan_hash,))
 
     async def ended(self, plan: Plan, receipt: Receipt, *, is_resumed: bool) -> None:
         """What became of it; that this cannot be written does not undo what was done."""
@@ -67,13 +73,28 @@ class OrderLog:
         }
         await self._note(facts, [each.intent.intent_id for each in settled])
 
-    async def countdown(self, seconds: int, result: str) -> None:
+    async def countdown(self, seconds: int, result: str, *, at_stake_s: int) -> None:
         """The venue's dead man's countdown, before it is set and after.
 
+        `at_stake_s`: how long it may run from now on; 0, it is disarmed for sure. What the store
+        never knew of nobody would take back after a crash: an arming is written there, or not made.
+
         Raises:
-            StoreError: it could be written nowhere.
+            StoreError: it could be written nowhere, an arming not in the store.
         """
-        await self._note({"countdown_s": str(seconds), "result": result}, ())
+        now = self.clock.now()
+        facts = {"countdown_s": str(seconds), "result": result}
+
+        def in_store(transaction: Transaction) -> None:
+            note_order(transaction, facts, (), author=self.author, now=now)
+            status = "warning" if at_stake_s else "ok"
+            transaction.beat(COUNTDOWN, status, now, {"seconds": at_stake_s})
+
+        def in_file(emergency: EmergencyJournal) -> None:
+            emergency.order(self.author, facts, (), at=now)
+
+        is_arming = seconds > 0 and result == BEGUN
+        await self.keeper.run(in_store, instead=None if is_arming else in_file)
 
     async def _note(self, facts: Mapping[str, str], subjects: Sequence[str]) -> None:
         now = self.clock.now()
@@ -85,6 +106,12 @@ class OrderLog:
             emergency.order(self.author, facts, subjects, at=now)
 
         await self.keeper.run(in_store, instead=in_file)
+
+
+def countdown_at_stake(transaction: Transaction) -> int:
+    """How long the venue's countdown may run that somebody armed; 0: it is disarmed for sure."""
+    beats = (each for each in transaction.heartbeats() if each.component == COUNTDOWN)
+    return next((int(each.details["seconds"]) for each in beats), 0)
 
 
 def _of_plan(plan: Plan, *, is_resumed: bool, result: str) -> dict[str, str]:
