@@ -99,6 +99,40 @@ def test_an_entry_is_left_out_with_the_reason(changes: dict[str, Any], note: str
     assert any(note in each for each in plan.notes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "wish", "told"),
+    [
+        ({"daily_notional": d("49")}, ENTER, "MAX_DAILY_NOTIONAL (50) leaves 1.00 USD"),
+        ({"daily_notional": d("70")}, ENTER, "MAX_DAILY_NOTIONAL (50) leaves 0.00 USD"),
+        (
+            {"policy": Policy(max_notional_per_trade=d("0.5"))},
+            ENTER,
+            "MAX_NOTIONAL_PER_TRADE (0.5) leaves 0.50 USD",
+        ),
+        (
+            {"policy": Policy(max_exposure_notional=d("2"))},
+            ENTER,
+            "MAX_EXPOSURE_NOTIONAL (2) leaves 2.00 USD",
+        ),
+        (
+            {"policy": Policy(max_unexecuted_notional=d("2"))},
+            ENTER,
+            "MAX_UNEXECUTED_NOTIONAL (2) leaves 2.00 USD",
+        ),
+        ({}, replace(ENTER, notional=d("0.25")), "the strategy asks for 0.25 USD"),
+        ({}, replace(ENTER, strength=d("0.01")), "the strategy asks for 0.25 USD"),
+        ({"policy": Policy(max_open_positions=0)}, ENTER, "MAX_OPEN_POSITIONS (0)"),
+    ],
+)
+def test_the_limit_that_leaves_too_little_for_an_entry_is_named(
+    changes: dict[str, Any], wish: Decision, told: str
+) -> None:
+    """With its value, so that an operator knows which one to look at; or the strategy is."""
+    (note,) = plan_run(world(**changes), (wish,), frozenset()).notes
+
+    assert told in note
+
+
 @pytest.mark.parametrize("level", [level for level in KillLevel if level is not KillLevel.NONE])
 def test_no_kill_level_lets_an_entry_through(level: KillLevel) -> None:
     """Every level stops new risk."""

@@ -623,7 +623,10 @@ def test_the_operator_is_told_once_why_there_is_no_entry(tmp_path: Path) -> None
 
     rig, _ = run_loop(tmp_path, story, policy=policy)
     assert [note for _, note in rig.narrator.notes] == [
-        "ETH/USD: the limits leave 0.00 USD, too little for an order that can be stopped"
+        (
+            "ETH/USD: MAX_DAILY_NOTIONAL (25) leaves 0.00 USD, too little for an order that can be"
+            " stopped"
+        )
     ]
 
 

@@ -124,22 +124,30 @@ def reconciliation_check(symbol: Symbol, snapshot: Snapshot) -> Found | None:
     return None
 
 
-def room_for_entry(symbol: Symbol, snapshot: Snapshot) -> Decimal:
-    """The most that one entry may cost now by all limits of money; below zero where there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a limit leaves for one entry, in quote and before fees; below zero where nothing."""
 
-    In quote, before fees.
-    """
+    limit: str
+    cap: Decimal
+    left: Decimal
+
+
+def room_for_entry(symbol: Symbol, snapshot: Snapshot) -> Room:
+    """The most that one entry may cost now by all limits of money, and the limit that says so."""
     policy = snapshot.policy
     working = _working_by_symbol(snapshot)
     here, held = _held_here(symbol, snapshot), _held_in_all(snapshot)
     unexecuted = sum(working.values(), ZERO)
-    return min(
-        policy.max_notional_per_trade,
-        policy.max_daily_notional - snapshot.daily_notional,
-        policy.unexecuted_cap - unexecuted,
-        policy.position_cap - here - working.get(symbol, ZERO),
-        policy.exposure_cap - held - unexecuted,
+    rooms = (
+        ("MAX_NOTIONAL_PER_TRADE", policy.max_notional_per_trade, ZERO),
+        ("MAX_DAILY_NOTIONAL", policy.max_daily_notional, snapshot.daily_notional),
+        ("MAX_UNEXECUTED_NOTIONAL", policy.unexecuted_cap, unexecuted),
+        ("MAX_POSITION_NOTIONAL", policy.position_cap, here + working.get(symbol, ZERO)),
+        ("MAX_EXPOSURE_NOTIONAL", policy.exposure_cap, held + unexecuted),
     )
+    found = (Room(limit=name, cap=cap, left=cap - used) for name, cap, used in rooms)
+    return min(found, key=lambda each: each.left)
 
 
 # --- money ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 from zoe_tools.core.order_alarms import refused_too_often
 from zoe_tools.core.order_desk import entry_style, opening_of, ticket_of
 from zoe_tools.core.position_invariants import is_dust, naked_positions
-from zoe_tools.core.risk_limits import room_for_entry
+from zoe_tools.core.risk_limits import Room, room_for_entry
 from zoe_tools.core.risk_orders import is_too_wide
 from zoe_tools.core.run_desk import renew_entries
 from zoe_tools.core.run_world import World
@@ -19,7 +19,7 @@ from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.intent_group import Style
-from zoe_tools.domain.money import HUNDRED, ZERO
+from zoe_tools.domain.money import HUNDRED, ZERO, short
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.plan import EndGroup, PlaceOrder, Step
 from zoe_tools.domain.position import Position
@@ -93,7 +93,8 @@ def _entry(world: World, decision: Decision, before: Sequence[Step]) -> PlaceOrd
     if quote is None:
         return "no fresh quote"
     if is_too_wide(quote, world.policy):
-        return "the spread is too wide"
+        widest = short(world.policy.liquidity_guard_spread_pct)
+        return f"the spread is too wide, beyond LIQUIDITY_GUARD_SPREAD_PCT ({widest})"
     if refused_too_often(decision.symbol, world.snapshot.refusals, world.snapshot.taken_at):
         return "the venue refused too many orders within ten minutes"
     held = [
@@ -107,14 +108,15 @@ def _entry(world: World, decision: Decision, before: Sequence[Step]) -> PlaceOrd
     policy = world.policy
     room = room_for_entry(decision.symbol, world.snapshot)
     if len(held) >= policy.max_open_positions:
-        return "the number of open positions is at its limit"
+        most = policy.max_open_positions
+        return f"the number of open positions is at its limit, MAX_OPEN_POSITIONS ({most})"
     style = entry_style(quote, is_patient=decision.urgency == "patient")
     opening = opening_of(style, quote, instrument, policy)
-    quantity = instrument.floor_quantity(_spent_on(decision, max(room, ZERO)) / opening.worst)
+    spent = _spent_on(decision, max(room.left, ZERO))
+    quantity = instrument.floor_quantity(spent / opening.worst)
     stop = opening.limit * (1 - policy.stop_loss_pct / HUNDRED)
     if not instrument.is_tradable_quantity(quantity, price=stop):
-        left = max(room, ZERO).quantize(_CENT, rounding=ROUND_DOWN)
-        return f"the limits leave {left:f} USD, too little for an order that can be stopped"
+        return _too_little(room, spent)
     return PlaceOrder(
         request=OrderRequest(
             symbol=decision.symbol,
@@ -129,6 +131,15 @@ def _entry(world: World, decision: Decision, before: Sequence[Step]) -> PlaceOrd
         notional=opening.worst * quantity,
         ticket=ticket_of(opening, quantity, quote, policy),
     )
+
+
+def _too_little(room: Room, spent: Decimal) -> str:
+    """Whose doing it is: a limit's, by its name, or the strategy's."""
+    told = spent.quantize(_CENT, rounding=ROUND_DOWN)
+    who = f"{room.limit} ({short(room.cap)}) leaves"
+    if spent < room.left:
+        who = "the strategy asks for"
+    return f"{who} {told:f} USD, too little for an order that can be stopped"
 
 
 def _spent_on(decision: Decision, room: Decimal) -> Decimal:
