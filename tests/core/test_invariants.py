@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders import d
-from zoe_tools.core.invariants import cause_of, level_for, state_of, violations_of
+from zoe_tools.core.invariants import cause_of, level_for, state_of, told_value, violations_of
 from zoe_tools.domain.invariants import InvariantLimits, Measured, SafetyState
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 
@@ -172,3 +172,21 @@ def test_a_limit_that_is_none_is_none() -> None:
     )
 
     assert violations_of(worst, off) == ()
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        ({"clock_skew_s": d("412.083417")}, "412.08"),
+        ({"largest_position_pct": d("100") / 3 * 2}, "66.67"),
+        ({"positions": 27}, "27"),
+        ({"drawdown_pct": d("15.2")}, "15.2"),
+    ],
+)
+def test_a_value_is_told_in_the_digits_that_a_person_needs(
+    measured: dict[str, Any], told: str
+) -> None:
+    """A quotient has twenty-eight digits, and a clock microseconds."""
+    (violation,) = violations_of(Measured(**measured), LIMITS)
+
+    assert told_value(violation) == told

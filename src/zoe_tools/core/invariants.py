@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from zoe_tools.domain.invariants import InvariantLimits, Measured, SafetyState, Violation
-from zoe_tools.domain.money import short
+from zoe_tools.domain.money import round_half_up, short
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 
 _BROKEN, _DATA = KillReason.INVARIANT_VIOLATION, KillReason.DATA_FAILURE
 _API, _BOOKS = KillReason.API_ERROR, KillReason.RECONCILIATION_FAILURE
 _MARGIN = KillReason.MARGIN_CRITICAL
 _ENOUGH_WARNINGS = 2
+_DIGITS = 2
+"""Of a measured value, which may be a quotient or have microseconds."""
+
 _EMERGENCY = 2
 
 _Row = tuple[str, Decimal | int | None, Decimal | None, Decimal | None, KillReason]
@@ -57,6 +60,11 @@ def cause_of(violations: Sequence[Violation]) -> KillReason:
     causes = {each.cause for each in violations if each.is_critical}
     ranked = (_BROKEN, _BOOKS, _API, _DATA, _MARGIN)
     return next((each for each in ranked if each in causes), _BROKEN)
+
+
+def told_value(violation: Violation) -> str:
+    """What was measured, in as many digits as a person needs."""
+    return short(round_half_up(violation.value, _DIGITS))
 
 
 def sentence_of(violation: Violation) -> str:

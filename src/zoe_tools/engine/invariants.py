@@ -11,7 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from zoe_tools.core.invariants import cause_of, level_for, sentence_of, state_of, violations_of
+from zoe_tools.core.invariants import (
+    cause_of,
+    level_for,
+    sentence_of,
+    state_of,
+    told_value,
+    violations_of,
+)
 from zoe_tools.core.margin_rule import is_margins, still_holds
 from zoe_tools.domain.discrepancy import Level
 from zoe_tools.domain.equity import EquityPoint
@@ -66,7 +73,7 @@ def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
                 "INVARIANT_VIOLATION",
                 "critical" if each.is_critical else "warning",
                 invariant=each.invariant,
-                value=short(each.value),
+                value=told_value(each),
                 limit=short(each.limit),
                 cause=each.cause.value,
             )
@@ -83,7 +90,7 @@ async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ..
         return
     worst = [each for each in found if each.is_critical]
     details = ", ".join(
-        f"{each.invariant} {short(each.value)} is beyond {short(each.limit)}" for each in worst
+        f"{each.invariant} {told_value(each)} is beyond {short(each.limit)}" for each in worst
     )
     await latch_for(loop, parts, level, cause.worded(details))
 
