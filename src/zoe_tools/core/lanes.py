@@ -1,8 +1,10 @@
 """Which steps of a turn's plan may begin now: a lane for each instrument, and entries alone.
 
-What is done about one instrument waits for what is under way there and for nothing else, so that
-no other one's stop waits for a lost answer. What adds risk is judged by facts of the account:
-it begins only when nothing is under way and no position waits for its stop, one step at a time.
+What reduces risk waits for what is under way about its own instrument, or failed there a moment
+ago, and for nothing else, so that no other one's stop waits for a lost answer. What adds risk is
+judged by facts of the account: it begins one step at a time, while nothing is under way, no
+reduction begins with it, and the plan places no stop anywhere. Whether a position stands without a
+stop that the plan does not place either is not looked at here: then no entry is planned.
 """
 
 from __future__ import annotations
