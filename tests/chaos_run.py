@@ -75,7 +75,6 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--twice", action="store_true")
     parser.add_argument("--mutants", action="store_true")
     options = parser.parse_args(words)
-    logging.disable(logging.CRITICAL)
     if options.mutants:
         return _mutants(options)
     verdicts = _tried(trials(options), options.jobs)
@@ -119,4 +118,5 @@ def _mutants(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
     sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,13 @@ def statements_are_spelled_once() -> Iterator[None]:
 def nothing_is_secret_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test's command learned to mask, the next one's may have to show."""
     monkeypatch.setattr(REDACTOR, "_values", ())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_silenced() -> Iterator[None]:
+    """A test that turns the log off turns it off for all that follow it in its process."""
+    yield
+    assert logging.root.manager.disable == logging.NOTSET
 
 
 @pytest.fixture(autouse=True)
