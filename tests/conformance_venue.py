@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
+from nursery import nursery
 from program import wait_until
 from zoe_tools.paper.admin.door import SEAL, seal
 from zoe_tools.paper.exchange.exchange import PaperExchange
@@ -120,19 +119,14 @@ def served(
     home = PaperHome(folder / "paper")
     if funds:
         _make_accounts(home, funds)
-    with (folder / "stderr").open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoe_tools", *_SERVE, *limits.split(), *options],
-            env={"ZOE_HOME": str(folder), "PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
+    environ = {"ZOE_HOME": str(folder), "PATH": os.defpath}
+    told = folder / "served"
+    with told.open("w") as out, (folder / "stderr").open("w") as errors:
+        words = (*_SERVE, *limits.split(), *options)
+        process = nursery().start(words, environ, out=out, err=errors)
         try:
-            line = process.stdout.readline()
+            wait_until(lambda: process.poll() is not None or "\n" in told.read_text())
+            line = told.read_text()
             assert line, (folder / "stderr").read_text()
             venue = Venue(**json.loads(line)["result"], secret=home.keys().proof_secret)
             if funds:
@@ -141,4 +135,3 @@ def served(
         finally:
             process.terminate()
             process.wait(timeout=PATIENCE_S)
-            process.stdout.close()

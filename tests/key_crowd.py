@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Iterator
@@ -31,6 +29,7 @@ from uuid import uuid4
 import httpx
 from typing_extensions import override
 
+from nursery import Talking, nursery
 from program import Home
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
 class Crowd:
     """One member of the crowd, spoken to over its input."""
 
-    process: subprocess.Popen[str]
+    process: Talking
 
     @classmethod
     @contextmanager
@@ -61,37 +60,25 @@ class Crowd:
         """A running one, ready; whatever it is doing, it is killed at the end of the block."""
         what, *more = words
         url = home.surroundings().get("DATABASE_URL", f"sqlite:///{home.folder / 'zoe.db'}")
-        process = subprocess.Popen(
-            [sys.executable, __file__, what, str(home.folder), url, *more],
-            env={"PATH": os.defpath},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        made = cls(process)
+        made = cls(nursery().talk(__file__, what, str(home.folder), url, *more))
         try:
             made.hear("ready")
             yield made
         finally:
-            made.process.kill()
-            made.process.communicate(timeout=30)
+            made.process.close()
 
     def say(self, line: str) -> None:
         """One line."""
-        assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def hear(self, line: str) -> None:
         """Wait for this line."""
-        assert self.process.stdout is not None
         assert self.process.stdout.readline() == line + "\n"
 
     def end(self) -> dict[str, Any]:
         """Have it finish; what it tells."""
-        out, _ = self.process.communicate("\n", timeout=900)
-        told: dict[str, Any] = json.loads(out)
+        told: dict[str, Any] = json.loads(self.process.end("\n", timeout=900))
         return told
 
 

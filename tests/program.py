@@ -12,15 +12,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from command_line import Ran
-from nursery import nursery
+from nursery import Running, nursery
 from zoe_tools.cli import main
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.plan import canonical_json
@@ -43,6 +44,7 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Recorded markets beside the checkout; tests that want them skip when they are not there."""
 
 PATIENCE_S = 60.0
+LONGEST_S = 15 * PATIENCE_S
 _POLL_S = 0.02
 _ROOM = {"MAX_DAILY_NOTIONAL": "100000"}
 """The default day would be over after two round trips."""
@@ -63,17 +65,19 @@ class Home:
         return {"PATH": os.defpath, "ZOE_HOME": str(self.folder), **given}
 
     def zoe(self, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
-        """Run a command in a process of its own, to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "zoe_tools", *words],
-            env=self.surroundings(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=PATIENCE_S * 15,
-        )
-        return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+        """Run a command in a process of its own, to its end; with a hash seed, from scratch."""
+        surroundings = self.surroundings(environ)
+        if "PYTHONHASHSEED" in surroundings:
+            return _from_the_beginning(words, surroundings)
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = nursery().start(words, surroundings, out=out, err=err)
+            try:
+                code = process.wait(timeout=LONGEST_S)
+            finally:
+                process.kill_all()
+            out.seek(0)
+            err.seek(0)
+            return Ran(code=code, out=out.read(), err=err.read())
 
     def here(self, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
         """Run a command in this process: quicker, and every warning is an error.
@@ -87,33 +91,19 @@ class Home:
     def serve(self, *options: str) -> None:
         """Have the exchange run; until `stop_exchange`."""
         words = ("paper", "serve", "--no-limits", *options)
-        self.served.append(nursery().serve(words, self.surroundings()))
+        self.served.append(nursery().start(words, self.surroundings()).pid)
         wait_until(lambda: read_endpoint(self.folder / "paper") is not None)
 
     @contextlib.contextmanager
-    def started(
-        self, *words: str, environ: Mapping[str, str] | None = None
-    ) -> Iterator[subprocess.Popen[str]]:
+    def started(self, *words: str, environ: Mapping[str, str] | None = None) -> Iterator[Running]:
         """A running command; it is killed at the end if it still runs."""
-        output = (self.folder.parent / f"{self.folder.name}.started").open("a")
-        with (
-            output,
-            subprocess.Popen(
-                [sys.executable, "-m", "zoe_tools", *words],
-                env=self.surroundings(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                text=True,
-                start_new_session=True,
-            ) as process,
-        ):
+        with (self.folder.parent / f"{self.folder.name}.started").open("a") as output:
+            process = nursery().start(words, self.surroundings(environ), out=output, err=output)
             try:
                 yield process
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)  # with its auditor, should it have one
-                    process.wait(timeout=PATIENCE_S)
+                process.kill_all()  # with its auditor, should it have one
+                process.wait(timeout=PATIENCE_S)
 
     # --- the exchange and the books --------------------------------------------------------------
 
@@ -215,6 +205,20 @@ class Home:
         for each in living:
             os.kill(each, signal.SIGTERM)
         wait_until(lambda: not any(_is_exchange(each) for each in living))
+
+
+def _from_the_beginning(words: Sequence[str], environ: Mapping[str, str]) -> Ran:
+    """As operators start it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zoe_tools", *words],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=LONGEST_S,
+    )
+    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 def wait_until(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

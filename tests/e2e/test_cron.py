@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from program import Home
+from nursery import nursery
+from program import PATIENCE_S, Home
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "runbooks" / "cron.md"
@@ -47,18 +45,20 @@ def crontab() -> tuple[dict[str, str], list[str]]:
     return settings, commands
 
 
-@pytest.fixture(scope="module")
-def forker() -> Iterator[subprocess.Popen[str]]:
-    """The process that runs calls at the same time; ended with the module."""
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "cron_child.py")],
-        env={"PATH": "/usr/bin:/bin"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.communicate()
+def twice_at_once(call: dict[str, Any]) -> list[tuple[int, str]]:
+    """The exit codes of two such calls at the same time, and all that each of them says."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2)]
+        started = [
+            nursery().start(
+                call["words"], call["environ"], out=each, err=each, folder=Path(call["folder"])
+            )
+            for each in files
+        ]
+        codes = [each.wait(timeout=PATIENCE_S) for each in started]
+        for each in files:
+            each.seek(0)
+        return [(code, each.read()) for code, each in zip(codes, files, strict=True)]
 
 
 def recorder(folder: Path) -> Path:
@@ -98,9 +98,7 @@ def called(line: str, settings: dict[str, str], folder: Path) -> dict[str, Any]:
     }
 
 
-def test_the_crontab_runs_as_it_stands_and_twice_at_once(
-    home: Home, tmp_path: Path, forker: subprocess.Popen[str]
-) -> None:
+def test_the_crontab_runs_as_it_stands_and_twice_at_once(home: Home, tmp_path: Path) -> None:
     """No bug, no locked store, no spent nonce; a second start spoils nothing of the first."""
     home.serve()
     settings, commands = crontab()
@@ -114,11 +112,7 @@ def test_the_crontab_runs_as_it_stands_and_twice_at_once(
         assert call["environ"].keys() <= {*settings, "PWD", "_", "SHLVL", "OLDPWD"}
         name = next(each for each in EXPECTED if " ".join(call["words"]).startswith(each))
         seen.add(name)
-        assert forker.stdin is not None
-        assert forker.stdout is not None
-        forker.stdin.write(json.dumps([call, call]) + "\n")
-        forker.stdin.flush()
-        for code, text in json.loads(forker.stdout.readline()):
+        for code, text in twice_at_once(call):
             assert code in EXPECTED[name], (name, code, text)
             assert "Traceback" not in text
     assert seen == EXPECTED.keys()

@@ -34,7 +34,7 @@ def holding(home: Home) -> Iterator[Crowd]:
 def holder_is_killed(home: Home, _: Crowd) -> None:
     """`kill -9`, with the slot in its hands."""
     with holding(home) as holder:
-        holder.process.kill()
+        holder.process.kill_all()
         let_time_pass(A_WHILE_S)
 
 

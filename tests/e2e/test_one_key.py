@@ -6,7 +6,6 @@ The whole of it is `make shared-key`; a smaller part runs with all tests.
 from __future__ import annotations
 
 import signal
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import pytest
 
 from conformance_venue import served
 from key_crowd import Crowd
+from nursery import Running
 from program import Home, let_time_pass, result_of, wait_until
 
 SPEED = 5
@@ -89,7 +89,7 @@ def crons(home: Home) -> Iterator[list[CronLine]]:
 
 
 @contextmanager
-def standing_by(home: Home, pid: int, *words: str) -> Iterator[subprocess.Popen[str]]:
+def standing_by(home: Home, pid: int, *words: str) -> Iterator[Running]:
     """A second loop, once the first one has the account."""
 
     def is_taken() -> bool:
@@ -170,7 +170,7 @@ def _print(
     held: dict[str, Any],
     lines: Sequence[CronLine],
     resent: int,
-    *codes: int,
+    *codes: int | None,
 ) -> None:
     """What it was like."""
     print(f"\nimport: {imported}")  # noqa: T201 - `make shared-key` shows it

@@ -85,14 +85,17 @@ def replayed(
     market: Path,
     strategy: str = "demo",
     *,
-    hash_seed: str = "0",
+    hash_seed: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Replayed:
-    """Replay in a process of its own, in a home of its own; another one audits it."""
+    """Replay in a process of its own, in a home of its own; another one audits it.
+
+    Where a hash seed is asked for, the process is started from the beginning.
+    """
     home = Home(folder=folder / f"replay-{next(_numbers)}")
     home.folder.mkdir(mode=0o700, parents=True)
     words = ("--json", "run", "--market-data", str(market), "--speed", "max")
-    surroundings = {"PYTHONHASHSEED": hash_seed, **(environ or {})}
+    surroundings = {**({"PYTHONHASHSEED": hash_seed} if hash_seed else {}), **(environ or {})}
     ran = home.zoe(*words, "--strategy", strategy, environ=surroundings)
     told = result_of(ran)
     assert ran.code == 0, (ran.err, told)

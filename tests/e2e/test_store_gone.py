@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import resource
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -20,6 +19,7 @@ from uuid import uuid4
 import pytest
 
 from builders import BTC, ETH, make_request
+from nursery import Running, nursery
 from postgres_server import PostgresServer
 from program import PATIENCE_S, Home, let_time_pass, wait_until
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol
@@ -47,7 +47,7 @@ class Outage:
         self._server = server
 
     @contextmanager
-    def lasting(self, process: subprocess.Popen[str] | None = None) -> Iterator[None]:
+    def lasting(self, process: Running | None = None) -> Iterator[None]:
         """From the beginning of the block to its end."""
         if self._server is not None:
             self._server.halt()
@@ -65,9 +65,7 @@ class Outage:
             else:
                 yield from self._full(connection, process)
 
-    def _full(
-        self, connection: sqlite3.Connection, process: subprocess.Popen[str] | None
-    ) -> Iterator[None]:
+    def _full(self, connection: sqlite3.Connection, process: Running | None) -> Iterator[None]:
         """No file may grow beyond what `emergency.jnl` has already; the log of SQLite is longer."""
         log = self.home.folder / "zoe.db-wal"
         connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -78,7 +76,7 @@ class Outage:
         with closing(sqlite3.connect(self.home.folder / "zoe.db", isolation_level=None)) as reader:
             reader.execute("BEGIN")  # while somebody reads it, the log does not start over
             reader.execute("SELECT count(*) FROM order_intents").fetchone()
-            pid = 0 if process is None else process.pid
+            pid = nursery().pid if process is None else process.pid  # those to come, or this one
             before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (SIZE, before[1]))
             try:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 
 import key_sharer
 from conformance_venue import served
+from nursery import Talking, nursery
 
 SPEED = 20
 PRO_CALLS, PRO_DECAY = 20, 1
@@ -31,24 +29,16 @@ class Shared:
 def shared_by(home: Path, *, processes: int, calls: int) -> Shared:
     """Processes that start to ask at once."""
     sharers = [
-        subprocess.Popen(
-            [sys.executable, key_sharer.__file__, str(home), str(calls), str(number)],
-            env={"PATH": os.defpath},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        nursery().talk(key_sharer.__file__, str(home), str(calls), str(number))
         for number in range(processes)
     ]
     try:
         for each in sharers:
-            assert each.stdout is not None
             assert each.stdout.readline() == "ready\n"
         told = [json.loads(text) for text in _run(sharers)]
     finally:
         for each in sharers:
-            each.kill()
-            each.wait(timeout=10)
+            each.close()
     refusals: dict[str, int] = {}
     for one in told:
         for text, count in one["refusals"].items():
@@ -60,12 +50,11 @@ def shared_by(home: Path, *, processes: int, calls: int) -> Shared:
     )
 
 
-def _run(sharers: list[subprocess.Popen[str]]) -> list[str]:
+def _run(sharers: list[Talking]) -> list[str]:
     for each in sharers:
-        assert each.stdin is not None
         each.stdin.write("\n")
         each.stdin.flush()
-    return [each.communicate(timeout=300)[0] for each in sharers]
+    return [each.end("", timeout=300) for each in sharers]
 
 
 @pytest.mark.parametrize(

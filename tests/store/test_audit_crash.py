@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import audit_child
 from audit_rig import opened, report_on
+from nursery import nursery
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.runtime.audit_home import AuditHome
 
@@ -25,19 +24,13 @@ def test_a_kill_between_any_two_statements_leaves_a_whole_log(url: str, tmp_path
     draw = random.Random(SEED)
     said = 0
     for number in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, CHILD, url, str(tmp_path), str(number)],
-            stdout=subprocess.PIPE,
-            env={"PYTHONPATH": ":".join(sys.path)},
-        )
-        assert child.stdout is not None
-        with child.stdout:
-            for _ in range(draw.randint(1, 40)):
-                assert child.stdout.readline()
-                said += 1
-            child.kill()
-            said += len(child.stdout.read().splitlines())
-        child.wait(timeout=30)
+        child = nursery().talk(CHILD, url, str(tmp_path), str(number))
+        for _ in range(draw.randint(1, 40)):
+            assert child.stdout.readline()
+            said += 1
+        child.kill_all()
+        said += len(child.stdout.read().splitlines())
+        child.close()
         report = report_on(url, home)
         with closing(opened(url, None)) as store, store.transaction() as books:
             intents, fills = len(books.intents()), len(books.fills())
