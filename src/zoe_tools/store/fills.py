@@ -14,6 +14,7 @@ from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.store.ledger import entry_of
 from zoe_tools.store.reads import Query, Reader
+from zoe_tools.store.recent import Recent
 from zoe_tools.store.record_tables import LEDGER_ENTRIES
 from zoe_tools.store.rows import insert_new, parts_of
 from zoe_tools.store.tables import CRYPTO_FILLS, CRYPTO_ORDERS
@@ -47,7 +48,10 @@ def record_fill(
         "liquidity": fill.liquidity,
         "filled_at": fill.filled_at,
     }
-    return insert_new(connection, CRYPTO_FILLS, values)
+    is_new = insert_new(connection, CRYPTO_FILLS, values)
+    if is_new:
+        _RECENT.wrote(connection, account_id, fill.fill_id)
+    return is_new
 
 
 def fills(
@@ -58,6 +62,8 @@ def fills(
     venue_order_id: VenueOrderId | None,
 ) -> tuple[Fill, ...]:
     """Fills, oldest first."""
+    if since is not None and venue_order_id is None:
+        return _RECENT.since(connection, account_id, since)
     named = {"since": since, "venue_order": venue_order_id}
     told = {name: value for name, value in named.items() if value is not None}
     query = _QUERIES[since is not None, venue_order_id is not None]
@@ -145,8 +151,13 @@ _SINCE = CRYPTO_FILLS.c.filled_at >= bindparam("since")
 _OF_ORDER = CRYPTO_FILLS.c.venue_order_id == bindparam("venue_order")
 _QUERIES = {
     (False, False): Query(_OF_ACCOUNT),
-    (True, False): Query(_OF_ACCOUNT.where(_SINCE)),
     (False, True): Query(_OF_ACCOUNT.where(_OF_ORDER)),
     (True, True): Query(_OF_ACCOUNT.where(_SINCE, _OF_ORDER)),
 }
 _READER = Reader(CRYPTO_FILLS, _fill_of)
+_RECENT = Recent(
+    _READER,
+    Query(_OF_ACCOUNT.where(_SINCE)),
+    Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.fill_id == bindparam("name"))),
+    lambda fill: (fill.filled_at, fill.fill_id),
+)

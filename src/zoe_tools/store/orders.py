@@ -20,6 +20,7 @@ from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.store.reads import Query, Reader
+from zoe_tools.store.recent import Recent
 from zoe_tools.store.rows import insert_new, parts_of, upsert
 from zoe_tools.store.tables import CRYPTO_ORDERS, ORDER_EVENTS
 from zoe_tools.store.types import word
@@ -39,13 +40,6 @@ _BY_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.client_order_id == bindparam(
 _BY_VENUE_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.venue_order_id == bindparam("name")))
 _OF_POSITION = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.position_id == bindparam("position")))
 _OF_GROUP = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.intent_group_id == bindparam("group")))
-_ENTRIES_OF_DAY = Query(
-    _OF_ACCOUNT.where(
-        CRYPTO_ORDERS.c.purpose == "entry",
-        _IS_SINCE,
-        CRYPTO_ORDERS.c.created_at < bindparam("until"),
-    )
-)
 _EVENTS = (
     select(ORDER_EVENTS)
     .where(ORDER_EVENTS.c.account_id == bindparam("owner"))
@@ -84,6 +78,7 @@ def record_order(connection: Connection, account_id: AccountId, order: OrderReco
         "next_action_at": order.next_action_at,
     }
     upsert(connection, CRYPTO_ORDERS, values, keep=("created_at",))
+    _RECENT.wrote(connection, account_id, order.client_order_id)
 
 
 def append_event(connection: Connection, account_id: AccountId, event: OrderEvent) -> bool:
@@ -148,8 +143,9 @@ def orders(
     """Orders, oldest first."""
     if since is None:
         return _READER.all(connection, _WORKING if open_only else _ALL, owner=account_id)
-    query = _WORKING_SINCE if open_only else _SINCE
-    return _READER.all(connection, query, owner=account_id, since=since)
+    if open_only:
+        return _READER.all(connection, _WORKING_SINCE, owner=account_id, since=since)
+    return _RECENT.since(connection, account_id, since)
 
 
 def orders_of_position(
@@ -214,7 +210,8 @@ def daily_notional(connection: Connection, account_id: AccountId, day: date) -> 
     """
     start = datetime.combine(day, time.min, tzinfo=UTC)
     until = start + timedelta(days=1)
-    entries = _READER.all(connection, _ENTRIES_OF_DAY, owner=account_id, since=start, until=until)
+    made = _RECENT.since(connection, account_id, start)
+    entries = (each for each in made if each.purpose == "entry" and each.created_at < until)
     return sum((_at_stake(each) for each in entries), ZERO)
 
 
@@ -264,4 +261,5 @@ def _order_of(row: Row[Any]) -> OrderRecord:
 
 
 _READER = Reader(CRYPTO_ORDERS, _order_of)
+_RECENT = Recent(_READER, _SINCE, _BY_NAME, lambda order: (order.created_at, order.client_order_id))
 _EVENT_READER = Reader(ORDER_EVENTS, _event_of)

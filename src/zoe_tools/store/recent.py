@@ -1,0 +1,123 @@
+"""Rows of the last hours, kept as values: of them only what was written since is read again.
+
+What a loop reads after every fill grows with the hours, and hardly anything of it has changed.
+SQLite tells a connection whether another one has committed: then everything is read anew. What
+this one writes is noted by whoever writes it. It is read again in the next transaction, too, as
+the one that wrote it may not have been committed. A server tells no such thing: there everything
+is read each time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.store.reads import Query, Reader
+
+T = TypeVar("T")
+
+KEPT = timedelta(hours=26)
+"""So much before what is asked for may be kept: one asks for a day, and another for an hour."""
+
+Place = tuple[datetime, str]
+"""Where a row stands: by its time, then by its name."""
+
+
+class Recent(Generic[T]):
+    """The newest rows of a table; what is kept of them goes with the connection."""
+
+    def __init__(
+        self, reader: Reader[T], since: Query, one: Query, place: Callable[[T], Place]
+    ) -> None:
+        """`since` selects by `owner` and `since`, in the order of `place`; `one` by `name`."""
+        self._reader = reader
+        self._of_time = since
+        self._of_name = one
+        self._place = place
+
+    def wrote(self, connection: Connection, owner: AccountId, name: str) -> None:
+        """This row was written."""
+        if connection.dialect.name == "sqlite":
+            kept = self._kept(connection, owner)
+            kept.written.add(name)
+            kept.doubtful.add(name)
+
+    def since(self, connection: Connection, owner: AccountId, since: datetime) -> tuple[T, ...]:
+        """The rows of that time and later, oldest first."""
+        if connection.dialect.name != "sqlite":
+            return self._reader.all(connection, self._of_time, owner=owner, since=since)
+        kept = self._kept(connection, owner)
+        driver: Any = connection.connection.driver_connection
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
+        if version != kept.version or not kept.reaches(since):
+            begin = kept.begin_for(since)
+            found = self._reader.all(connection, self._of_time, owner=owner, since=begin)
+            kept.take(begin, [(self._place(each), each) for each in found])
+            kept.version = version
+        else:
+            for name in sorted(kept.written):
+                found = self._reader.all(connection, self._of_name, owner=owner, name=name)
+                kept.put(name, [(self._place(each), each) for each in found])
+        kept.written.clear()
+        return kept.since(since)
+
+    def _kept(self, connection: Connection, owner: AccountId) -> _Kept[T]:
+        kept: _Kept[T] | None = connection.info.get((self, owner))
+        if kept is None:
+            kept = connection.info[self, owner] = _Kept()
+        transaction = connection.get_transaction()
+        if transaction is not kept.transaction:
+            kept.transaction = transaction
+            kept.written |= kept.doubtful
+            kept.doubtful = set()
+        return kept
+
+
+class _Kept(Generic[T]):
+    """What a connection has read.
+
+    `written` is to be read again; `doubtful` was written in the transaction that was the last one.
+    """
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.transaction: object = None
+        self.written: set[str] = set()
+        self.doubtful: set[str] = set()
+        self._from: datetime | None = None
+        self._places: list[Place] = []
+        self._values: dict[str, tuple[Place, T]] = {}
+
+    def reaches(self, since: datetime) -> bool:
+        """Whether all of that time is here, and not much more."""
+        return self._from is not None and self._from <= since <= self._from + KEPT
+
+    def begin_for(self, since: datetime) -> datetime:
+        """From when on to read, so that whoever asks for more is served as well."""
+        return since if self._from is None else min(since, max(self._from, since - KEPT))
+
+    def take(self, begin: datetime, found: list[tuple[Place, T]]) -> None:
+        """All rows since `begin`, in order."""
+        self._from = begin
+        self._places = [place for place, _ in found]
+        self._values = {place[1]: (place, value) for place, value in found}
+
+    def put(self, name: str, found: list[tuple[Place, T]]) -> None:
+        """The row of that name as it is now, or that there is none."""
+        known = self._values.pop(name, None)
+        if known is not None:
+            del self._places[bisect_left(self._places, known[0])]
+        for place, value in found:
+            if self._from is not None and place[0] >= self._from:
+                self._places.insert(bisect_left(self._places, place), place)
+                self._values[name] = (place, value)
+
+    def since(self, since: datetime) -> tuple[T, ...]:
+        """The values of that time and later, oldest first."""
+        first = bisect_left(self._places, (since, ""))
+        return tuple([self._values[name][1] for _, name in self._places[first:]])
