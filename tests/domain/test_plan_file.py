@@ -217,6 +217,26 @@ def test_what_is_no_plan_is_named_by_its_place_and_ends_with_2(content: bytes, s
     assert len(refused.value.message) < 500
 
 
+@pytest.mark.parametrize(
+    ("command", "stops"), [("kill", True), ("resume", False), ("sync-positions", False)]
+)
+def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(
+    command: str, *, stops: bool
+) -> None:
+    """It has not the fields that were added since; who wants to stop needs no file."""
+
+    def earlier(content: dict[str, Any]) -> None:
+        content["plan"]["command"] = command
+        _first_step(content).pop("reason")
+
+    with pytest.raises(ConfigError, match=r"lacks the field reason\.") as refused:
+        plan_in(with_change(earlier), "friday.plan")
+    hint = refused.value.hint
+
+    assert hint.startswith("Nothing was done. Another version of zoe may have saved it: ")
+    assert ("`zoe kill --execute`" in hint) is stops
+
+
 def test_a_file_of_more_bytes_than_any_plan_has_is_not_read() -> None:
     """64 MiB."""
     with pytest.raises(ConfigError, match="more than 67108864 bytes"):

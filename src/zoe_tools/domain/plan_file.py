@@ -22,6 +22,10 @@ LONGEST_LIFE = timedelta(days=7)
 """How long a saved plan may be applied, at most."""
 _FIELDS = ("format", "version", "plan_hash", "plan")
 _MADE_BY_ZOE = "A plan file is what `--out FILE` writes; make it anew."
+_OTHER_VERSION = (
+    "Nothing was done. Another version of zoe may have saved it: make it anew with `--out FILE`."
+)
+_TO_STOP = " To stop there is no need of a file: `zoe kill --execute`."
 
 
 def plan_text(plan: Plan) -> str:
@@ -53,12 +57,14 @@ def plan_in(content: bytes, name: str) -> Plan:
     """
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{name} is no plan: it has more than {MAX_BYTES} bytes.")
+    told: Json = None
     try:
-        plan, told_hash = _read(parse(content.decode("utf-8")))
+        told = parse(content.decode("utf-8"))
+        plan, told_hash = _read(told)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name} is no plan: it is no text.", hint=_MADE_BY_ZOE) from error
     except NotSuchJson as error:
-        raise ConfigError(f"{name} is no plan: {error}.", hint=_MADE_BY_ZOE) from error
+        raise ConfigError(f"{name} is no plan: {error}.", hint=_hint_for(told)) from error
     if plan.plan_hash != told_hash:
         raise PlanRefused(
             f"{name} was changed after it was written: its hash is {plan.plan_hash[:12]}, and it"
@@ -66,6 +72,15 @@ def plan_in(content: bytes, name: str) -> Plan:
             hint="Nothing was done. Make the plan anew with `--out`.",
         )
     return plan
+
+
+def _hint_for(told: Json) -> str:
+    """What to do about a file that cannot be read; zoe itself may have written it, long ago."""
+    if not isinstance(told, Mapping) or told.get("format") != FORMAT:
+        return _MADE_BY_ZOE
+    plan = told.get("plan")
+    is_kill = isinstance(plan, Mapping) and plan.get("command") == "kill"
+    return _OTHER_VERSION + (_TO_STOP if is_kill else "")
 
 
 def _read(told: Json) -> tuple[Plan, str]:
