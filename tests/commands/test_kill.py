@@ -24,7 +24,7 @@ from builders import (
 )
 from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.kill import Order, _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
@@ -35,6 +35,7 @@ from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument, Ven
 from zoe_tools.gate.stopping import SILENCE_S
 from zoe_tools.runtime import rehearsal
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.killing import Order
 from zoe_tools.runtime.rehearsal import rehearse_kill
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}

@@ -7,7 +7,6 @@ settled at its venue, and none of them keeps the others from being stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -29,52 +28,41 @@ from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import (
     ConfigError,
-    ConsentMissing,
     PlanError,
     StoreError,
-    VenueError,
     ZoeError,
 )
-from zoe_tools.gate.consent import CONSENT_LINE
-from zoe_tools.gate.emergency import EmergencyKill
 from zoe_tools.gate.gate import Regather
-from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.receipt import Receipt, strongest
-from zoe_tools.gate.stopping import KILL_NEEDS, Stopper
-from zoe_tools.gather import gather_store
+from zoe_tools.gate.stopping import KILL_NEEDS
 from zoe_tools.ports import Urgency
 from zoe_tools.render.emergency import show_emergency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.rehearsal import show_rehearsal
 from zoe_tools.runtime.context import Context, run_with_context
-from zoe_tools.runtime.gates import author_of, emergency_journal, open_gate
-from zoe_tools.runtime.instrument_names import in_the_books, instrument_named
+from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.killing import (
+    Order,
+    allowed_level,
+    is_up,
+    latch_in_books,
+    stop_at_venue,
+    stop_without_books,
+    symbol_of,
+)
 from zoe_tools.runtime.known_accounts import (
     KnownAccount,
     known_accounts,
     reachable_accounts,
     run_with_books,
 )
-from zoe_tools.runtime.paper_process import is_paper_running
-from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+from zoe_tools.runtime.plan_files import with_arguments
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
 
 Answer = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the operator wants."""
-
-    level: KillLevel
-    reason: str
-    execute: bool
-    kept: Keeping = NOT_KEPT
-    instrument: str = ""
-    """As it was typed; empty is the whole account."""
 
 
 _Level = Annotated[
@@ -138,7 +126,7 @@ def kill(
     named = invocation.named_settings()
     try:
         known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
-        if len(known) == 1 and _is_up(known[0]):
+        if len(known) == 1 and is_up(known[0]):
             settings = known[0].settings or named[0]
             return run_with_context(
                 settings,
@@ -198,13 +186,6 @@ def _demand_one(order: Order) -> None:
         )
 
 
-def _is_up(known: KnownAccount) -> bool:
-    """Whether its venue is there to be asked; the paper exchange is not started for a kill."""
-    if known.settings is None:
-        return False
-    return known.account.mode == "live" or is_paper_running(known.settings.home)
-
-
 def _nothing_known(invocation: Invocation, settings: Settings) -> int:
     """Neither a key nor books nor a paper exchange: there is nothing to stop."""
     invocation.announce(settings)
@@ -250,57 +231,18 @@ async def _kill_account(
         environ=invocation.environ,
         looks_again=True,
     )
-    symbol = await _symbol_of(context, order, invocation.printer())
+    symbol = await symbol_of(context, order, warn=invocation.printer().warn)
     if not order.execute:
         scope = () if symbol is None else (("instrument", symbol),)
         arguments = (("level", order.level.label), ("reason", order.reason), *scope)
         snapshot, plan = await planner(context, arguments)()
         plan = order.kept.lasting(plan)
         return await gate.carry_out(plan, snapshot=snapshot, execute=False)
-    needs_consent = (
-        order.level is KillLevel.FLATTEN
-        and context.account.mode == "live"
-        and not context.settings.live_consent
-    )
-    allowed = KillLevel.REDUCE_ONLY if needs_consent else order.level
-    stopped = await Stopper(
-        gate=gate,
-        store=context.store,
-        clock=context.clock,
-        account=context.account,
-        policy=context.policy,
-        look=lambda: context.look(KILL_NEEDS),
-        tell=invocation.printer().line,
-        symbol=symbol,
-    ).stop(allowed, order.reason)
-    if needs_consent:
-        raise ConsentMissing(
-            f"{context.account.title}: entries are stopped (reduce-only), nothing was sold:"
-            " flattening a live account needs consent.",
-            hint=f"If you mean it: {CONSENT_LINE}",
-        )
+    printer = invocation.printer()
+    stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line)
     if stopped.receipt.is_verified is False:
-        invocation.printer().warn(f"{context.account.title}: {_unproved(stopped.silence)}")
+        printer.warn(f"{context.account.title}: {_unproved(stopped.silence)}")
     return stopped.receipt
-
-
-async def _symbol_of(context: Context, order: Order, printer: Printer) -> Symbol | None:
-    """The instrument by its one name; the venue is asked where the books do not know it.
-
-    Raises:
-        UnknownInstrument: the venue has none of that name.
-    """
-    if not order.instrument:
-        return None
-    known: frozenset[Symbol] = frozenset()
-    if context.opened_store is not None:
-        known = await context.store.run(in_the_books)
-    try:
-        return await instrument_named(context, order.instrument, known)
-    except VenueError as error:
-        told = Symbol(order.instrument.upper())
-        printer.warn(f"{error.message} {told} is taken as it was typed, and could not be checked.")
-        return told
 
 
 def _unproved(silence: str) -> str:
@@ -327,7 +269,7 @@ def _kill_all(
     for each, snapshot in zip(known, books, strict=True):
         printer.account(each.account)
         if order.execute:
-            printer.line(f"Latched: {_allowed(order, each).label}.")
+            printer.line(f"Latched: {allowed_level(order, each).label}.")
         code, answer = _settle(invocation, each, snapshot, order)
         codes.append(code)
         answers.append({"account": each.account.account_id, "exit_code": code, **answer})
@@ -343,33 +285,10 @@ def _kill_all(
 def _latch(
     known: KnownAccount, settings: Settings, order: Order, invocation: Invocation
 ) -> Snapshot:
-    """The books of the account; when it is meant, it is latched."""
-
-    async def work(context: Context) -> Snapshot:
-        store, clock, policy = context.store, context.clock, context.policy
-        if not order.execute:
-            return await gather_store(
-                store=store, clock=clock, account=known.account, policy=policy
-            )
-        return await latch_level(
-            store=store,
-            clock=clock,
-            account=known.account,
-            policy=policy,
-            level=_allowed(order, known),
-            reason=order.reason,
-            author=author_of(context, command="kill", environ=invocation.environ),
-        )
-
-    return run_with_books(known.account, settings, work)
-
-
-def _allowed(order: Order, known: KnownAccount) -> KillLevel:
-    """Flattening a live account needs consent; until it is given, nothing above reduce-only."""
-    has_consent = known.settings is not None and known.settings.live_consent
-    if known.account.mode == "live" and not has_consent:
-        return min(order.level, KillLevel.REDUCE_ONLY)
-    return order.level
+    environ = invocation.environ
+    return run_with_books(
+        known.account, settings, lambda context: latch_in_books(context, known, order, environ)
+    )
 
 
 def _settle(
@@ -379,7 +298,7 @@ def _settle(
     printer = invocation.printer()
     approver = PlanPrinter(printer, invitation="")
     is_flat = not (books.positions or books.unresolved_intents or _working(books))
-    if known.settings is None or (is_flat and not _is_up(known)):
+    if known.settings is None or (is_flat and not is_up(known)):
         return _latch_only(printer, approver, known, books, order, is_flat=is_flat)
     answers: list[Answer] = []
 
@@ -433,7 +352,7 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
     answers: list[Answer] = []
     for each in reachable:
         settings = each.settings
-        if settings is None or not _is_up(each):
+        if settings is None or not is_up(each):
             continue
 
         async def work(context: Context) -> int:
@@ -460,26 +379,13 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
 async def _cancel_blindly(
     context: Context, invocation: Invocation, order: Order
 ) -> tuple[int, Answer]:
-    """Without a store: cancel what could add risk, latch for later, sell nothing."""
     printer = invocation.printer()
     printer.account(context.account)
     if not order.execute:
         return _STORE_GONE, {}
-    symbol = await _symbol_of(context, order, printer)
-    result = await EmergencyKill(
-        venue=context.venue,
-        clock=context.clock,
-        author=author_of(context, command="kill", environ=invocation.environ),
-        policy=context.policy,
-        journal=emergency_journal(context),
-        symbol=symbol,
-    ).carry_out(_without_sales(order.level), order.reason)
+    symbol = await symbol_of(context, order, warn=printer.warn)
+    result = await stop_without_books(context, order, symbol, invocation.environ)
     return show_emergency(printer, result)
-
-
-def _without_sales(level: KillLevel) -> KillLevel:
-    """What is managed is in the books that are gone: nothing is sold, and nothing latched to be."""
-    return min(level, KillLevel.REDUCE_ONLY)
 
 
 def _level(label: str) -> KillLevel:
