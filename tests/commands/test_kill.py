@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +19,7 @@ from builders import (
     LIVE,
     d,
     make_candle,
+    make_intent,
     make_position,
     make_request,
     make_stop_request,
@@ -28,11 +31,12 @@ from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument, VenueUnavailable
-from zoe_tools.gate.stopping import SILENCE_S
+from zoe_tools.gate.progress import EVERY_S, HANGING_S, SILENCE_S
 from zoe_tools.runtime import rehearsal
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.killing import Order
@@ -158,6 +162,89 @@ def test_a_silent_venue_is_given_up_soon(tmp_path: Path) -> None:
         assert (desk.clock.now() - began).total_seconds() < SILENCE_S + 10
         assert text.index("Latched: cancel-open") < text.index("does not answer")
         assert (await state(desk)).level is KillLevel.CANCEL_OPEN
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def hang(desk: Desk) -> None:
+    """From now on the venue takes each question of what is open, and answers none."""
+
+    async def hanging() -> tuple[VenueOrder, ...]:
+        await desk.clock.sleep(3_600)
+        raise VenueUnavailable("No answer.")
+
+    desk.venue.open_orders = hanging  # type: ignore[method-assign, assignment]
+
+
+def test_a_venue_that_hangs_is_told_of_every_few_seconds_until_it_is_given_up(
+    tmp_path: Path,
+) -> None:
+    """First that it is latched, and how long it will take at most; exit 6 after that time."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        hang(desk)
+        began = desk.clock.now()
+        code, text = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert (code, (desk.clock.now() - began).total_seconds()) == (6, HANGING_S)
+        lines = text.splitlines()
+        latched = lines.index("Latched: cancel-open; no loop of this store enters.")
+        assert lines[latched + 1] == ("Now the venue: it is given up once it is silent for 60 s.")
+        waits = [line for line in lines if line.endswith("; it is given up at 60 s")]
+        assert waits[0] == "   5 s  asking the venue what is open; it is given up at 60 s"
+        assert len(waits) == HANGING_S / EVERY_S - 1
+        assert "the venue does not answer: no answer for 60 s." in text
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_venue_that_hangs_leaves_one_document_for_a_program(tmp_path: Path) -> None:
+    """What is waited for is for eyes."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        hang(desk)
+        context, invocation, out = command_io(desk, "kill", json=True)
+        order = Order(level=KillLevel.CANCEL_OPEN, reason="drill", execute=True)
+
+        assert await _kill(context, invocation, order) == 6
+        (line,) = out.getvalue().splitlines()
+        assert json.loads(line)["exit_code"] == 6
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_what_was_sent_before_is_not_looked_up_for_ever(tmp_path: Path) -> None:
+    """The history hangs, the list of open orders does not: the entry is cancelled soon."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        lost = make_intent(
+            kind=IntentKind.CANCEL,
+            state=IntentState.UNKNOWN,
+            venue_order_id=VenueOrderId("O77777"),
+            deadline=desk.clock.now(),
+        )
+        await desk.read(lambda tx: tx.record_intent(lost))
+
+        async def hanging(names: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            del names
+            await desk.clock.sleep(3_600)
+            return ()
+
+        desk.venue.orders = hanging  # type: ignore[method-assign, assignment]
+        began, cancelled_at = desk.clock.now(), []
+        cancel = desk.venue.cancel
+
+        async def noted(venue_order_id: VenueOrderId) -> int:
+            cancelled_at.append((desk.clock.now() - began).total_seconds())
+            return await cancel(venue_order_id)
+
+        desk.venue.cancel = noted  # type: ignore[method-assign]
+        await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert cancelled_at == [SILENCE_S]
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
@@ -494,6 +581,26 @@ def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
         )
 
         assert code == 6
+
+    at_the_desk(tmp_path, story)
+
+
+def test_without_a_store_a_venue_that_hangs_is_given_up_after_one_look(tmp_path: Path) -> None:
+    """Told of meanwhile, and at the end with what somebody has to do; it took five looks."""
+
+    async def story(desk: Desk) -> None:
+        hang(desk)
+        began = desk.clock.now()
+        context, invocation, out = command_io(desk, "kill")
+        code, _ = await _cancel_blindly(
+            context, invocation, Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True)
+        )
+
+        assert (code, (desk.clock.now() - began).total_seconds()) == (6, HANGING_S)
+        assert "   5 s  asking the venue what is open; it is given up at 60 s" in out.getvalue()
+        assert out.getvalue().endswith(
+            "The venue does not answer: what rests there may still fill. Cancel it there.\n"
+        )
 
     at_the_desk(tmp_path, story)
 

@@ -33,6 +33,7 @@ from zoe_tools.errors import (
     ZoeError,
 )
 from zoe_tools.gate.gate import Regather
+from zoe_tools.gate.progress import HANGING_S
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gate.stopping import KILL_NEEDS
 from zoe_tools.ports import Urgency
@@ -239,7 +240,7 @@ async def _kill_account(
         plan = order.kept.lasting(plan)
         return await gate.carry_out(plan, snapshot=snapshot, execute=False)
     printer = invocation.printer()
-    stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line)
+    stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line, say=printer.say)
     if stopped.receipt.is_verified is False:
         printer.warn(f"{context.account.title}: {_unproved(stopped.silence)}")
     return stopped.receipt
@@ -384,7 +385,9 @@ async def _cancel_blindly(
     if not order.execute:
         return _STORE_GONE, {}
     symbol = await symbol_of(context, order, warn=printer.warn)
-    result = await stop_without_books(context, order, symbol, invocation.environ)
+    printer.line("Without the store no loop can be told: one that runs goes on.")
+    printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
+    result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)
     return show_emergency(printer, result)
 
 

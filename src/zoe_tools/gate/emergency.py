@@ -6,6 +6,7 @@ is sent, unless that is gone as well. It proves its result by reading back.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import StoreError, VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.journal import Author, Entry, entry_without_store
+from zoe_tools.gate.progress import HANGING_S, SILENCE_S, Progress
 from zoe_tools.gate.send import Answer, send
 from zoe_tools.ports import Clock, Venue
 
@@ -62,6 +64,7 @@ class EmergencyKill:
         policy: Policy,
         journal: EmergencyJournal,
         symbol: Symbol | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._venue = venue
         self._clock = clock
@@ -69,6 +72,7 @@ class EmergencyKill:
         self._policy = policy
         self._journal = journal
         self._symbol = symbol
+        self._progress = progress or Progress()
         self._is_journaled = True
 
     async def carry_out(self, level: KillLevel, reason: str) -> EmergencyResult:
@@ -83,23 +87,37 @@ class EmergencyKill:
         self._note(lambda: self._journal.latch(level, reason, by=by, at=at, symbol=self._symbol))
         facts = {"level": level.label, "reason": reason}
         self._note(lambda: self._journal.order(self._author, facts, (), at=at))
+        async with self._progress.telling():
+            cancelled, still_open = await self._settled(reason)
+        return EmergencyResult(
+            cancelled=cancelled, still_open=still_open, is_journaled=self._is_journaled
+        )
+
+    async def _settled(
+        self, reason: str
+    ) -> tuple[tuple[VenueOrder, ...], tuple[VenueOrder, ...] | None]:
+        """What was cancelled, and what may be open still: nothing, once nothing is seen."""
+        loop_time = asyncio.get_running_loop().time
+        heard_at = loop_time()
         cancelled: dict[str, VenueOrder] = {}
         still_open: tuple[VenueOrder, ...] | None = None
         for _ in range(LOOKS):
+            until = loop_time() + HANGING_S
+            self._progress.now("asking the venue what is open", until=until)
             try:
-                still_open = remaining_risk(await self._venue.open_orders(), self._symbol)
-            except VenueError:
+                async with asyncio.timeout_at(until):
+                    still_open = remaining_risk(await self._venue.open_orders(), self._symbol)
+                heard_at = loop_time()
+            except (VenueError, TimeoutError):
                 still_open = None
-            if still_open == ():
+            if still_open == () or loop_time() - heard_at > SILENCE_S:
                 break
-            for order in await self._cancelled(still_open or (), reason):
-                cancelled[order.venue_order_id] = order
+            if still_open:
+                self._progress.now("cancelling what could add risk")
+                for order in await self._cancelled(still_open, reason):
+                    cancelled[order.venue_order_id] = order
             await self._clock.sleep(LOOK_GAP_S)
-        return EmergencyResult(
-            cancelled=tuple(cancelled.values()),
-            still_open=still_open,
-            is_journaled=self._is_journaled,
-        )
+        return tuple(cancelled.values()), still_open
 
     async def _cancelled(
         self, orders: tuple[VenueOrder, ...], reason: str

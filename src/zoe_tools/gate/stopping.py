@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from zoe_tools.core.kill import TOO_SMALL, is_unfinished, plan_kill, plan_latch
@@ -21,6 +21,7 @@ from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import StoreError, StoreUnavailable, VenueError
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.kill_events import tell_kill_of
+from zoe_tools.gate.progress import HANGING_S, SILENCE_S, Progress
 from zoe_tools.gate.receipt import Receipt, together
 from zoe_tools.gather import Need, effective_trading_state, gather_store
 from zoe_tools.ports import Clock
@@ -32,8 +33,6 @@ KILL_NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
 ROUNDS = 60
 """How often the venue is looked at at most, however much moves: others may be trading, too."""
 
-SILENCE_S = 10.0
-"""How long a venue that does not answer is asked, before the operator is told to look elsewhere."""
 
 _PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _SPARE_S = 30.0
@@ -65,6 +64,7 @@ class Stopper:
     tell: Callable[[str], None]
     symbol: Symbol | None = None
     is_drill: bool = False
+    progress: Progress = field(default_factory=Progress)
 
     async def stop(self, level: KillLevel, reason: str) -> Stopped:
         """Latch, then act and look again until there is nothing left to do.
@@ -75,11 +75,12 @@ class Stopper:
         latched, snapshot = await self._latched(level, reason)
         if level is KillLevel.PAUSE_ENTRIES:
             return Stopped(receipt=together([latched], is_verified=True))
-        if snapshot.unresolved_intents:
-            # Looked up once: to wait for what may still show up would keep the cancels.
-            with suppress(VenueError):
-                await self.gate.recover(patient=False)
-        return await self._settled([latched], level, reason)
+        async with self.progress.telling():
+            if snapshot.unresolved_intents:
+                # Looked up once: to wait for what may still show up would keep the cancels.
+                self.progress.now("looking up what was sent before")
+                await self._look_up(SILENCE_S)
+            return await self._settled([latched], level, reason)
 
     async def _latched(self, level: KillLevel, reason: str) -> tuple[Receipt, Snapshot]:
         snapshot = await gather_store(
@@ -93,8 +94,9 @@ class Stopper:
             state = (await self.store.run(effective_trading_state)).of(self.symbol)
             tell_kill_of(snapshot, state, self.symbol)
         there = "" if self.symbol is None else f" {self.symbol}"
-        then = "" if level is KillLevel.PAUSE_ENTRIES else " Now the venue."
-        self.tell(f"Latched: {level.label}; no loop of this store enters{there}.{then}")
+        self.tell(f"Latched: {level.label}; no loop of this store enters{there}.")
+        if level is not KillLevel.PAUSE_ENTRIES:
+            self.tell(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
         return receipt, snapshot
 
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
@@ -115,6 +117,7 @@ class Stopper:
             if self.clock.now() - moved_at > self._patience:
                 break
             if not plan[1].is_empty:
+                self.progress.now("carrying out what is to be done; each step is shown")
                 receipts.append(await self.gate.carry_out(plan[1], snapshot=plan[0], execute=True))
                 await self._book(receipts[-1])
                 if any(each.state is OutcomeState.DONE for each in receipts[-1].outcomes):
@@ -142,7 +145,13 @@ class Stopper:
     async def _book(self, receipt: Receipt) -> None:
         """What the cancelled entries had filled before that, and the fills of all the sales."""
         if any(isinstance(each.step, CancelOrder | PlaceOrder) for each in receipt.outcomes):
-            with suppress(VenueError):
+            self.progress.now("reading what was filled meanwhile")
+            await self._look_up(HANGING_S)
+
+    async def _look_up(self, at_most_s: float) -> None:
+        """What was sent and what it filled, by the venue's records; as far as they are told."""
+        with suppress(VenueError, TimeoutError):
+            async with asyncio.timeout(at_most_s):
                 await self.gate.recover(patient=False)
 
     async def _wait(self, idle: int) -> None:
@@ -152,15 +161,20 @@ class Stopper:
                 "Not so at the venue yet; looking again for up to"
                 f" {self._patience.total_seconds():.0f} s. Ctrl-C is safe: the level stays latched."
             )
+        self.progress.now("waiting for what is not so yet, and looking again")
         await self.clock.sleep(_PAUSES_S[min(idle, len(_PAUSES_S) - 1)])
-        with suppress(VenueError):
-            await self.gate.recover(patient=False)
+        await self._look_up(HANGING_S)
 
     async def _next(self, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | str:
         """What is left to do; a sentence when the venue could not be read."""
+        until = _loop_time() + HANGING_S
+        self.progress.now("asking the venue what is open", until=until)
         try:
-            snapshot = await self.look()
+            async with asyncio.timeout_at(until):
+                snapshot = await self.look()
             return snapshot, plan_kill(snapshot, level, reason, self.symbol)
+        except TimeoutError:
+            return f"no answer for {HANGING_S:.0f} s."
         except VenueError as error:
             return error.message
 

@@ -423,6 +423,8 @@ def _lost(sentence: str, *, is_write: bool) -> VenueError:
 
 def _words(error: Exception) -> str:
     """What went wrong, without the request: httpx's own texts name no header and no body."""
+    if isinstance(error, TimeoutError):
+        return "it took too long"
     return str(error) or type(error).__name__
 
 

@@ -19,11 +19,12 @@ def show_emergency(printer: Printer, result: EmergencyResult) -> tuple[int, dict
         else "Nothing of it could be journaled: run the same command once the store is back."
     )
     is_proved = result.still_open == ()
-    printer.line(
-        "No order that could add risk is open."
-        if is_proved
-        else "Orders that could add risk may still be open: look at the venue."
-    )
+    if is_proved:
+        printer.line("No order that could add risk is open.")
+    elif result.still_open is None:
+        printer.warn("The venue does not answer: what rests there may still fill. Cancel it there.")
+    else:
+        printer.warn("Orders that could add risk may still be open: cancel them at the venue.")
     return strongest({_STORE_GONE} if is_proved else {_STORE_GONE, _UNPROVED}), {
         "cancelled": result.cancelled,
         "still_open": result.still_open,

@@ -5,6 +5,7 @@ What is shown of it, and the code it ends with, is the command's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill, EmergencyResult
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.latch import latch_level
+from zoe_tools.gate.progress import SILENCE_S, Progress
 from zoe_tools.gate.stopping import KILL_NEEDS, Stopped, Stopper
 from zoe_tools.gather import gather_store
 from zoe_tools.runtime.context import Context
@@ -54,9 +56,9 @@ def allowed_level(order: Order, known: KnownAccount) -> KillLevel:
 
 
 async def stop_at_venue(
-    context: Context, gate: Gate, order: Order, symbol: Symbol | None, *, tell: Say
+    context: Context, gate: Gate, order: Order, symbol: Symbol | None, *, tell: Say, say: Say
 ) -> Stopped:
-    """Latch it, and settle it at the venue.
+    """Latch it, and settle it at the venue; `tell` what was done, `say` what is waited for.
 
     Raises:
         ConsentMissing: a live account is to be flattened; it was made reduce-only.
@@ -73,6 +75,7 @@ async def stop_at_venue(
         look=lambda: context.look(KILL_NEEDS),
         tell=tell,
         symbol=symbol,
+        progress=Progress(say),
     ).stop(allowed, order.reason)
     if allowed is not order.level:
         raise ConsentMissing(
@@ -102,7 +105,7 @@ async def latch_in_books(
 
 
 async def stop_without_books(
-    context: Context, order: Order, symbol: Symbol | None, environ: Mapping[str, str]
+    context: Context, order: Order, symbol: Symbol | None, environ: Mapping[str, str], *, say: Say
 ) -> EmergencyResult:
     """Cancel what could add risk, latch for later, sell nothing.
 
@@ -115,6 +118,7 @@ async def stop_without_books(
         policy=context.policy,
         journal=emergency_journal(context),
         symbol=symbol,
+        progress=Progress(say),
     ).carry_out(min(order.level, KillLevel.REDUCE_ONLY), order.reason)
 
 
@@ -130,10 +134,12 @@ async def symbol_of(context: Context, order: Order, *, warn: Say) -> Symbol | No
     if context.opened_store is not None:
         known = await context.store.run(in_the_books)
     try:
-        return await instrument_named(context, order.instrument, known)
-    except VenueError as error:
+        async with asyncio.timeout(SILENCE_S):
+            return await instrument_named(context, order.instrument, known)
+    except (VenueError, TimeoutError) as error:
+        why = error.message if isinstance(error, VenueError) else "The venue does not answer."
         told = Symbol(order.instrument.upper())
-        warn(f"{error.message} {told} is taken as it was typed, and could not be checked.")
+        warn(f"{why} {told} is taken as it was typed, and could not be checked.")
         return told
 
 
