@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
+from typing_extensions import override
 
 from kraken_answers import EPOCH
-from zoe_tools.kraken.nonce import NonceSource
+from zoe_tools.kraken.nonce import HASTE_S, NonceSource
+from zoe_tools.ports import Claim, Urgency
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -71,3 +74,30 @@ def test_a_failed_call_gives_its_turn_on() -> None:
     first, second = found
 
     assert second > first
+
+
+class _BoundedClock(VirtualClock):
+    """Ends a test in which somebody asks without end what time it is."""
+
+    asked = 0
+
+    @override
+    def now(self) -> datetime:
+        """See `VirtualClock`."""
+        self.asked += 1
+        assert self.asked < 1_000, "it turns round and round, and no time passes"
+        return super().now()
+
+
+def test_protection_that_is_woken_a_moment_early_waits_on() -> None:
+    """Sums of floats are off by a little: at its time the tenth of a second may not be over."""
+    begin_s = next(t for t in (n / 1000 for n in range(1, 10_000)) if t + HASTE_S - t < HASTE_S)
+
+    async def hurry() -> float:
+        source = NonceSource(_BoundedClock(EPOCH))
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(begin_s)
+        async with source.nonce(), source.nonce(Claim(urgency=Urgency.PROTECTION)):
+            return loop.time() - begin_s
+
+    assert run_virtual(hurry()) == pytest.approx(HASTE_S, abs=0.002)

@@ -121,6 +121,10 @@ class NonceSlot(msgspec.Struct, frozen=True):
         return held_s == math.inf and not any(each.place < place.place for each in others)
 
 
+_PAUSE_S = 0.001
+"""A timer may fire a moment before its time: then it is not waited for without any time passing."""
+
+
 class NonceSource:
     """Implements `ports.Coordination` in memory, for a single process."""
 
@@ -184,7 +188,9 @@ class NonceSource:
         until = self._slot.since + LEASE_S
         if claim.urgency == Urgency.PROTECTION:
             until = min(self._slot.since, asked_at) + HASTE_S
-        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        until = max(until, loop.time() + _PAUSE_S)
+        left: asyncio.Future[None] = loop.create_future()
         self._waiting[left] = None
         try:
             async with asyncio.timeout_at(until):
