@@ -49,8 +49,8 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
-from zoe_tools.gate.carry import Proof
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.looks import Proof
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gather import EVERYTHING, Need, gather
 from zoe_tools.ports import Clock

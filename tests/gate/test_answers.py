@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ LATE_S = 3.0
 """Later than the stream alone is waited for."""
 BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
 P1 = PositionId("P1")
+CANCELED = OrderStatus.CANCELED
 
 
 def swallowed(desk: Desk, method: str, *, is_done: bool, times: int = 1) -> None:
@@ -220,6 +222,101 @@ def test_a_proof_by_the_stream_counts_while_the_records_lag(tmp_path: Path) -> N
 
         assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
         assert (desk.clock.now() - began).total_seconds() == LATE_S
+
+    at_the_desk(tmp_path, story)
+
+
+def test_an_order_that_the_venue_threw_out_is_so_though_the_records_still_show_it(
+    tmp_path: Path,
+) -> None:
+    """Its stream said yes, and then no; records that lag would have it sent again at once."""
+
+    async def story(desk: Desk) -> None:
+        sightings = Sightings(desk.clock)
+        gate = desk.gate(proof=sightings.proof)
+
+        async def shown_late(_: Any) -> tuple[VenueOrder, ...]:
+            await desk.clock.sleep(LATE_S)
+            return tuple(desk.venue.book_of_orders.values())
+
+        async def tell() -> None:
+            await desk.clock.sleep(0.3)
+            (order,) = desk.venue.resting
+            gone = replace(report_of(order), kind=ExecutionKind.CANCELED, status=CANCELED)
+            sightings.note(gone)
+            assert await gate.record_report(gone)
+
+        desk.venue.orders = shown_late  # type: ignore[method-assign, assignment] # a venue that is slow
+        telling = asyncio.create_task(tell())
+        began, entry = desk.clock.now(), place(make_request(limit_price=d("59000")))
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=await desk.look(), execute=True)
+        await telling
+
+        (outcome,) = receipt.outcomes
+        assert (outcome.state, outcome.code) == (OutcomeState.REJECTED, "NOT_KEPT")
+        assert (desk.clock.now() - began).total_seconds() == pytest.approx(0.3 + LATE_S)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_slow_records_hold_no_lane_whose_streams_tell(*, is_told: bool, tmp_path: Path) -> None:
+    """What became of an entry is asked of the records; a stop may be needed there meanwhile."""
+
+    async def story(desk: Desk) -> None:
+        swallowed(desk, "place", is_done=True)
+        gate = desk.gate(proof=Sightings(desk.clock).proof)
+
+        async def slow(*_: Any) -> tuple[VenueOrder, ...]:
+            await asyncio.Event().wait()
+            return ()
+
+        async def tell() -> None:
+            await desk.clock.sleep(POLICY.order_deadline_s + 0.3)
+            (order,) = desk.venue.resting
+            assert await gate.record_report(report_of(order))
+
+        snapshot = await desk.look()
+        desk.venue.open_orders = slow  # type: ignore[method-assign, assignment] # a venue that never answers
+        telling = asyncio.create_task(tell()) if is_told else None
+        began, entry = desk.clock.now(), place(make_request(limit_price=d("59000")))
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=snapshot, execute=True)
+        if telling is not None:
+            await telling
+
+        took_s = (desk.clock.now() - began).total_seconds() - POLICY.order_deadline_s
+        assert [each.state for each in receipt.outcomes] == [
+            OutcomeState.DONE if is_told else OutcomeState.UNKNOWN
+        ]
+        assert took_s < SOON_S
+
+    at_the_desk(tmp_path, story)
+
+
+def test_fills_that_the_streams_have_told_are_not_waited_for(tmp_path: Path) -> None:
+    """Records show the order filled, and its trades later: the books know them by then."""
+
+    async def story(desk: Desk) -> None:
+        gate, venue = desk.gate(proof=Sightings(desk.clock).proof), desk.venue
+        began = desk.clock.now()
+
+        async def no_fills(**_: Any) -> tuple[Any, ...]:
+            return ()
+
+        async def trade() -> None:
+            await desk.clock.sleep(0.2)
+            (order,) = venue.resting
+            venue.trade(order.venue_order_id, order.quantity)
+
+        venue.fills = no_fills  # type: ignore[method-assign] # they lag behind
+        trading = asyncio.create_task(trade())
+        entry = place(make_request(limit_price=d("59000")))
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=await desk.look(), execute=True)
+        await trading
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        # A second for the stream, and another for the fills.
+        assert (desk.clock.now() - began).total_seconds() < SOON_S + 0.2
 
     at_the_desk(tmp_path, story)
 

@@ -16,8 +16,8 @@ from zoe_tools.domain.order import OrderRequest, OrderType, TimeInForce
 from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.rate_cost import PlanRateCost, VenueRead
 from zoe_tools.domain.snapshot import Snapshot
-from zoe_tools.gate.carry import Proof
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.looks import Proof
 from zoe_tools.gather import Need
 
 ENTRY = place()

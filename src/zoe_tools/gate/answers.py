@@ -1,7 +1,8 @@
 """Waits for the answer to a send for as long as it may be waited for, and no longer.
 
 Who waits in vain does not hold the others up: the streams may have told the books meanwhile, and
-after that the venue's records are asked. A call that is left alone ends by its own time limit.
+after that the venue's records are asked; while they are, the streams go on being heard. A call
+that is left alone ends by its own time limit.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord
@@ -25,6 +26,12 @@ Heard = Callable[[], Awaitable[Reply | None]]
 """What the books have heard of the step by another way than the answer."""
 
 SILENCE = "no answer in time"
+
+TOLD_EVERY_S = 0.1
+"""Between two questions to who has nothing to tell; one that waits for news itself waits longer."""
+
+F = TypeVar("F")
+H = TypeVar("H")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,33 @@ class Answers:
                 self.late.add(sending)
                 sending.add_done_callback(self._forget)
 
+    async def sooner(
+        self, looking: Coroutine[Any, Any, F], told: Callable[[], Awaitable[H | None]]
+    ) -> F | H:
+        """What a look finds, or what is `told` before that."""
+        look = asyncio.ensure_future(looking)
+        look.add_done_callback(_forgotten)
+        telling: asyncio.Future[H | None] | None = None
+        try:
+            while not look.done():
+                telling = asyncio.ensure_future(self._told(told))
+                waits: set[asyncio.Future[Any]] = {look, telling}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                if telling.done() and (found := telling.result()) is not None:
+                    return found
+            return look.result()
+        finally:
+            look.cancel()
+            if telling is not None:
+                telling.cancel()
+
+    async def _told(self, told: Callable[[], Awaitable[H | None]]) -> H | None:
+        """A moment later, where it is nothing: who knows that at once would be asked for ever."""
+        found = await told()
+        if found is None:
+            await self.clock.sleep(TOLD_EVERY_S)
+        return found
+
     async def _is_done(
         self, sending: asyncio.Future[Reply], due_at: datetime, every_s: float
     ) -> bool:
@@ -74,8 +108,13 @@ class Answers:
 
     def _forget(self, over: asyncio.Future[Any]) -> None:
         self.late.discard(over)
-        if not over.cancelled():
-            over.exception()
+        _forgotten(over)
+
+
+def _forgotten(over: asyncio.Future[Any]) -> None:
+    """Ask it how it ended, as nobody else may."""
+    if not over.cancelled():
+        over.exception()
 
 
 def heard_of(transaction: Transaction, step: VenueStep, entry: Entry) -> Reply | None:

@@ -6,12 +6,11 @@ with one decides which later ones may still go.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from zoe_tools.core.proof import (
     Judgement,
@@ -25,7 +24,14 @@ from zoe_tools.core.proof import (
 )
 from zoe_tools.core.risk import Refusal, adds_risk
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
-from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState, ProofKind
+from zoe_tools.domain.journal import (
+    FOR_NOW,
+    Intent,
+    IntentKind,
+    IntentState,
+    OrderRecord,
+    ProofKind,
+)
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, VenueOrder
 from zoe_tools.domain.plan import (
@@ -42,7 +48,6 @@ from zoe_tools.domain.plan import (
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import note_action
-from zoe_tools.gate.answers import Answers, heard_of
 from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
@@ -59,6 +64,7 @@ from zoe_tools.gate.journal import (
     within_lease,
 )
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.looks import Looks, is_open
 from zoe_tools.gate.outcomes import denied, not_kept, outcome_of
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
@@ -68,10 +74,9 @@ from zoe_tools.gate.trouble import Trouble, tell_refusal
 from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.store import Transaction
 
-Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
-"""Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
-
 REST_SOURCE = "venue records"
+
+_THROWN_OUT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +92,15 @@ class Carrier:
     approver: Approver
     policy: Policy
     author: Author
-    prover: Prover
-    proof: Proof | None
-    answers: Answers
+    looks: Looks
     in_flight: set[IntentId]
     fence: Fence | None = None
     looks_again: bool = False
+
+    @property
+    def prover(self) -> Prover:
+        """The eyes alone."""
+        return self.looks.prover
 
     async def carry(
         self,
@@ -245,16 +253,11 @@ class Carrier:
         nearest_s = self.venue.nearest_deadline_s
         due_at = answer_due_at(step, self.policy, now=now, nearest_s=nearest_s, deadline=deadline)
 
-        async def heard() -> Reply | None:
-            return await self.keeper.run(
-                lambda tx: heard_of(tx, step, entry), instead=lambda _: None
-            )
-
-        return await self.answers.of(
+        return await self.looks.answers.of(
             send(self.venue, step, entry),
             due_at=due_at,
             every_s=self.policy.stop_deadline_s,
-            heard=heard,
+            heard=lambda: self.looks.heard(step, entry),
         )
 
     async def _claim(self, step: VenueStep, entry: Entry) -> None:
@@ -303,36 +306,11 @@ class Carrier:
         proof = ProofKind.RECORDS if reply.is_seen else ProofKind.ANSWER
         await self._mark(entry, IntentState.CONFIRMED, reply.words, proof, reply.venue_order_id)
         known = _with_venue_id(entry, reply.venue_order_id)
-        found = await self._proved(known)
+        found = await self.looks.proved(known)
         if isinstance(found, Judgement):
             return await self._judged(step, known, found, reply.code)
         name = reply.venue_order_id
         return outcome_of(step, OutcomeState.DONE, found, venue_order_id=name, entry=entry)
-
-    async def _proved(self, entry: Entry) -> str | Judgement:
-        """The stream's evidence, or else what the records say; the stream goes on being heard.
-
-        Records that lag behind are asked for a minute: what was bought meanwhile needs its stop.
-        """
-        name = entry.intent.venue_order_id
-        if self.proof is None or name is None:
-            return await self.prover.confirm(entry)
-        evidence = await self.proof(entry.intent, name)
-        if evidence is not None:
-            return evidence
-        looking = asyncio.ensure_future(self.prover.confirm(entry))
-        try:
-            while not looking.done():
-                telling = asyncio.ensure_future(self.proof(entry.intent, name))
-                waits: set[asyncio.Future[Any]] = {looking, telling}
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                evidence = telling.result() if telling.done() else None
-                telling.cancel()
-                if evidence is not None:
-                    return evidence
-            return looking.result()
-        finally:
-            looking.cancel()
 
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
@@ -346,20 +324,26 @@ class Carrier:
         return outcome_of(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 
     async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
-        """It may have happened: look once; send again only what the table of proofs allows."""
+        """It may have happened: look; send again only what the table of proofs allows."""
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
-        looked_at = self.clock.now()
-        judgement = await self.prover.resolve(entry, patient=False)
-        if judgement.verdict is Verdict.UNKNOWN and await self._may_go_again(entry, looked_at):
+        found = await self.looks.after_silence(step, entry)
+        intent = entry.intent
+        if is_open(found) and rule_for(intent.kind, intent.purpose).resend is not Resend.NEVER:
             try:
                 entry = await self._prolonged(step, entry)
             except Withheld as error:
-                return await self._judged(step, entry, judgement, error.code)
-            again = await self._reply(step, entry)
-            if again.answer is Answer.YES:
-                return await self._answered(step, entry, again)
-            judgement = await self.prover.resolve(entry, patient=False)
-        return await self._judged(step, entry, judgement, reply.code)
+                return await self._found(step, entry, found, error.code)
+            found = await self._reply(step, entry)
+            if found.answer is not Answer.YES:
+                found = await self.looks.at_once(step, entry)
+        return await self._found(step, entry, found, reply.code)
+
+    async def _found(
+        self, step: VenueStep, entry: Entry, found: Judgement | Reply, code: str
+    ) -> StepOutcome:
+        if isinstance(found, Reply):
+            return await self._answered(step, entry, found)
+        return await self._judged(step, entry, found, code)
 
     async def _prolonged(self, step: VenueStep, entry: Entry) -> Entry:
         """The first one is dead by its deadline; the second needs one of its own.
@@ -383,22 +367,6 @@ class Carrier:
         deadline = await self.keeper.run(extend, instead=None if adds_risk(step) else in_file)
         return replace(entry, intent=replace(entry.intent, deadline=deadline))
 
-    async def _may_go_again(self, entry: Entry, looked_at: datetime) -> bool:
-        """Cancels at once; what is a stop's, the very same, once the first must be dead."""
-        intent = entry.intent
-        match rule_for(intent.kind, intent.purpose).resend:
-            case Resend.ALWAYS:
-                return True
-            case Resend.NEVER:
-                return False
-            case Resend.SAME_AFTER_DEADLINE if looked_at >= intent.deadline:
-                return True
-            case Resend.SAME_AFTER_DEADLINE:
-                left = (intent.deadline - self.clock.now()).total_seconds()
-                await self.clock.sleep(max(0.0, left))
-                seen = await self.prover.resolve(entry, patient=False)
-                return seen.verdict is Verdict.UNKNOWN
-
     # --- recording -------------------------------------------------------------------------------
 
     async def _judged(
@@ -409,7 +377,10 @@ class Carrier:
         match judgement.verdict:
             case Verdict.DONE if order is not None:
                 await self._book(entry, order, judgement.evidence)
-                state, code = _state_seen(entry.intent, order)
+                known = await self.keeper.run(
+                    lambda tx: tx.order_by_venue_id(order.venue_order_id), instead=lambda _: None
+                )
+                state, code = _state_seen(entry.intent, order, known)
                 return outcome_of(
                     step,
                     state,
@@ -436,7 +407,7 @@ class Carrier:
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""
         waits = self.looks_again and fills_may_wait(entry.intent.purpose)
-        fills = () if waits else await self.prover.fills_of(order)
+        fills = () if waits else await self.looks.fills_of(order)
         sighting = sighting_of_order(order, seen_at=self.clock.now(), source=REST_SOURCE)
         await self._mark(
             entry,
@@ -481,10 +452,19 @@ class _Told(TypedDict):
     venue_order_id: VenueOrderId | None
 
 
-def _state_seen(intent: Intent, order: VenueOrder) -> tuple[OutcomeState, str]:
-    """A placed order that is already over with nothing filled was thrown out after all."""
-    is_out = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
-    if intent.kind is IntentKind.PLACE and is_out and order.filled_quantity == ZERO:
+def _state_seen(
+    intent: Intent, order: VenueOrder, known: OrderRecord | None
+) -> tuple[OutcomeState, str]:
+    """A placed order that is already over with nothing filled was thrown out after all.
+
+    The streams may have told that before the records, which lag.
+    """
+    is_out = any(
+        each.status in _THROWN_OUT and each.filled_quantity == ZERO
+        for each in (order, known)
+        if each is not None
+    )
+    if intent.kind is IntentKind.PLACE and is_out:
         return OutcomeState.REJECTED, "NOT_KEPT"
     return OutcomeState.DONE, ""
 

@@ -15,11 +15,9 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
-from zoe_tools.core.proof import is_proved_by_a_look, reads_to_prove
+from zoe_tools.core.proof import reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
@@ -28,17 +26,16 @@ from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueError
-from zoe_tools.gate.answers import Answers
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
-from zoe_tools.gate.carry import Carrier, Proof
+from zoe_tools.gate.carry import Carrier
 from zoe_tools.gate.consent import demand_consent
 from zoe_tools.gate.countdown import Countdown, SetCountdown
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.looks import Proof, looks_of
 from zoe_tools.gate.order_log import OrderLog
-from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.recheck import (
     PRICE_TOLERANCE_PCT,
@@ -58,12 +55,6 @@ _LOG = logging.getLogger(__name__)
 
 Regather = Callable[[], Awaitable[tuple[Snapshot, Plan]]]
 """Looks again and plans again; over a live view it need not touch the venue."""
-
-
-async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
-    if is_proved_by_a_look(intent.kind, intent.purpose):
-        return "the venue said yes; the next look proves it"
-    return None
 
 
 class Gate:
@@ -124,9 +115,9 @@ class Gate:
             approver=approver,
             policy=policy,
             author=author,
-            prover=Prover(venue=venue, clock=clock, policy=policy),
-            proof=_by_the_next_look if looks_again and proof is None else proof,
-            answers=Answers(clock=clock),
+            looks=looks_of(
+                venue, self._keeper, clock, policy, proof=proof, looks_again=looks_again
+            ),
             in_flight=set(),
             looks_again=looks_again,
         )

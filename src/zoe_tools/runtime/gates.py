@@ -6,10 +6,10 @@ import os
 import platform
 from collections.abc import Mapping
 
-from zoe_tools.gate.carry import Proof
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.journal import Author
+from zoe_tools.gate.looks import Proof
 from zoe_tools.ports import Approver
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.loop_lock import PROCESS

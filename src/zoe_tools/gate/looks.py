@@ -1,0 +1,141 @@
+"""Finds out what became of what was sent: from the streams or the venue's records, who is sooner.
+
+The records may lag by a minute, or be slow for everybody: what was bought meanwhile needs its stop,
+and its lane is not to wait for them where the streams tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from zoe_tools.core.proof import Judgement, Resend, Verdict, is_proved_by_a_look, rule_for
+from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.journal import Intent
+from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.order import VenueOrder
+from zoe_tools.domain.plan import VenueStep
+from zoe_tools.domain.policy import Policy
+from zoe_tools.gate.answers import Answers, heard_of
+from zoe_tools.gate.journal import Entry
+from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.prove import Prover
+from zoe_tools.gate.send import Reply
+from zoe_tools.ports import Clock, Venue
+from zoe_tools.store.store import Transaction
+
+Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
+"""Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
+
+_UNSEEN = Judgement(
+    verdict=Verdict.UNKNOWN, evidence="the records did not tell in time", is_answered=False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """The looking of one gate. `hears`: streams tell its books what becomes of orders."""
+
+    prover: Prover
+    answers: Answers
+    keeper: Keeper
+    clock: Clock
+    policy: Policy
+    proof: Proof | None
+    hears: bool
+
+    async def proved(self, entry: Entry) -> str | Judgement:
+        """After a yes: the stream's evidence, or else what the records say."""
+        proof, name = self.proof, entry.intent.venue_order_id
+        if proof is None or name is None:
+            return await self.prover.confirm(entry)
+        evidence = await proof(entry.intent, name)
+        if evidence is not None:
+            return evidence
+        looking = self.prover.confirm(entry)
+        return await self.answers.sooner(looking, lambda: proof(entry.intent, name))
+
+    async def heard(self, step: VenueStep, entry: Entry) -> Reply | None:
+        """What the books have heard of the step by another way than the answer."""
+        return await self.keeper.run(lambda tx: heard_of(tx, step, entry), instead=lambda _: None)
+
+    async def after_silence(self, step: VenueStep, entry: Entry) -> Judgement | Reply:
+        """After a lost answer: what became of it, by now; of what is a stop's, once it is dead."""
+        intent = entry.intent
+        left_s = (intent.deadline - self.clock.now()).total_seconds()
+        found = await self.at_once(step, entry)
+        is_again = rule_for(intent.kind, intent.purpose).resend is Resend.SAME_AFTER_DEADLINE
+        if left_s <= 0 or not (is_again and is_open(found)):
+            return found
+        left_s = (intent.deadline - self.clock.now()).total_seconds()
+        await self.clock.sleep(max(0.0, left_s))
+        return await self.at_once(step, entry)
+
+    async def at_once(self, step: VenueStep, entry: Entry) -> Judgement | Reply:
+        """What became of it, by now."""
+        looking = self.prover.resolve(entry, patient=False)
+        if not self.hears:
+            return await looking
+        due_at = self._due_at
+
+        async def told() -> Judgement | Reply | None:
+            reply = await self.heard(step, entry)
+            return _UNSEEN if reply is None and self.clock.now() >= due_at else reply
+
+        return await self.answers.sooner(looking, told)
+
+    async def fills_of(self, order: VenueOrder) -> tuple[Fill, ...]:
+        """An order's fills; none where the books have them by now, or streams have to tell them."""
+        looking = self.prover.fills_of(order)
+        if not self.hears:
+            return await looking
+        due_at = self._due_at
+
+        def has_all(transaction: Transaction) -> bool:
+            fills = transaction.fills(venue_order_id=order.venue_order_id)
+            return sum((each.quantity for each in fills), ZERO) >= order.filled_quantity
+
+        async def told() -> tuple[Fill, ...] | None:
+            is_booked = await self.keeper.run(has_all, instead=lambda _: False)
+            return () if is_booked or self.clock.now() >= due_at else None
+
+        return await self.answers.sooner(looking, told)
+
+    @property
+    def _due_at(self) -> datetime:
+        """A look that takes longer than a stop may is left: its lane may be needed for one."""
+        return self.clock.now() + timedelta(seconds=self.policy.stop_deadline_s)
+
+
+def looks_of(
+    venue: Venue,
+    keeper: Keeper,
+    clock: Clock,
+    policy: Policy,
+    *,
+    proof: Proof | None,
+    looks_again: bool,
+) -> Looks:
+    """The looking of a gate whose streams give `proof`, or whose caller looks again anyway."""
+    return Looks(
+        prover=Prover(venue=venue, clock=clock, policy=policy),
+        answers=Answers(clock=clock),
+        keeper=keeper,
+        clock=clock,
+        policy=policy,
+        proof=_by_the_next_look if looks_again and proof is None else proof,
+        hears=proof is not None,
+    )
+
+
+async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
+    if is_proved_by_a_look(intent.kind, intent.purpose):
+        return "the venue said yes; the next look proves it"
+    return None
+
+
+def is_open(found: Judgement | Reply) -> bool:
+    """Whether it is as unknown as before."""
+    return isinstance(found, Judgement) and found.verdict is Verdict.UNKNOWN
