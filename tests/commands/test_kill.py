@@ -605,6 +605,25 @@ def test_without_a_store_a_venue_that_hangs_is_given_up_after_one_look(tmp_path:
     at_the_desk(tmp_path, story)
 
 
+@pytest.mark.parametrize(("options", "code"), [("", 7), ("--execute", 6)])
+def test_without_a_store_and_without_a_venue_to_ask_it_says_that_nothing_is_stopped(
+    tmp_path: Path, options: str, code: int
+) -> None:
+    """And what is left to do; no line to carry it out, as that would do nothing either."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "zoe.db").write_text("no database")
+    ran = command_line(f"kill {options}", home=home)
+
+    assert ran.code == code
+    assert ran.out.splitlines() == ["NOTHING HAS BEEN STOPPED"]
+    assert "no venue was asked" in ran.err
+    assert "a loop that runs goes on. End it, cancel at the venue" in ran.err
+    told = command_line(f"kill --json {options}", home=home).envelope
+    assert (told["exit_code"], told["result"]) == (code, {"accounts": []})
+    assert any("No level is latched" in each for each in told["warnings"])
+
+
 def test_defect_12_status_shows_level_reason_and_since(tmp_path: Path) -> None:
     """Read from the store alone."""
 

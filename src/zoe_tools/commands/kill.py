@@ -63,6 +63,8 @@ from zoe_tools.runtime.plan_files import with_arguments
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
 
+_NOT_UP = "its exchange does not run, and was not asked."
+
 Answer = dict[str, object]
 
 
@@ -191,7 +193,10 @@ def _nothing_known(invocation: Invocation, settings: Settings) -> int:
     """Neither a key nor books nor a paper exchange: there is nothing to stop."""
     invocation.announce(settings)
     if invocation.options.account and settings.mode == "live":
-        raise ConfigError("The account is live, and KRAKEN_API_KEY is missing.")
+        raise ConfigError(
+            "The account is live, and KRAKEN_API_KEY is missing: nothing has been stopped.",
+            hint="Set the key; or `zoe kill --execute` latches all accounts that the store knows.",
+        )
     invocation.printer().line("Nothing to stop: no account is known here.")
     invocation.printer().result({"accounts": []})
     return 0
@@ -351,9 +356,12 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
     """Every account that can be reached, without its books."""
     codes = {_STORE_GONE}
     answers: list[Answer] = []
+    if not any(is_up(each) for each in reachable):
+        return _nobody_asked(invocation, reachable, order)
     for each in reachable:
         settings = each.settings
         if settings is None or not is_up(each):
+            invocation.printer().warn(f"{each.account.title}: {_NOT_UP}")
             continue
 
         async def work(context: Context) -> int:
@@ -374,6 +382,24 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
         printer = invocation.printer()
         printer.line(f"To carry it out: {printer.to_run(_line(order))}")
     invocation.printer().result({"accounts": answers}, exit_code=code)
+    return code
+
+
+def _nobody_asked(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
+    """Neither books nor a venue: nothing can be done from here, and that has to be said."""
+    printer = invocation.printer()
+    told = [f"{each.account.title}: {_NOT_UP}" for each in reachable]
+    if all(each.account.mode != "live" for each in reachable):
+        told.append("No key of a live account is configured here: no venue was asked.")
+    told.append(
+        "No level is latched and no order is cancelled; a loop that runs goes on. End it, cancel at"
+        " the venue, and see whether ZOE_HOME and DATABASE_URL name what you mean."
+    )
+    printer.line(printer.styled(_NOTHING, "bold"))
+    for each in told:
+        printer.warn(each)
+    code = strongest({_STORE_GONE, _UNPROVED} if order.execute else {_STORE_GONE})
+    printer.result({"accounts": []}, exit_code=code)
     return code
 
 
