@@ -21,6 +21,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.observation import COUNTDOWN
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -233,6 +234,12 @@ def _reconciled_at(transaction: Transaction) -> datetime | None:
     since = beats[0].beat_at
     is_open = any(each.is_open for each in transaction.reconciliation.active())
     return None if is_open else since
+
+
+def countdown_at_stake(transaction: Transaction) -> int:
+    """How long the venue's countdown may run that somebody armed; 0: it is disarmed for sure."""
+    beats = (each for each in transaction.heartbeats() if each.component == COUNTDOWN)
+    return next((int(each.details["seconds"]) for each in beats), 0)
 
 
 def effective_trading_state(transaction: Transaction) -> TradingState:

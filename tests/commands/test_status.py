@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.domain.discrepancy import DiscrepancyId, DiscrepancyState, ReconciliationState
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.observation import Details
+from zoe_tools.domain.observation import COUNTDOWN, Details
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.runtime.loop_lock import this_machine
@@ -266,3 +268,41 @@ def test_no_store_exits_7_with_the_way_out(tmp_path: Path) -> None:
     assert ran.code == 7
     assert "zoe init" in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ({"compare": 0}, r"reconcile  live \d+ d ago, in full never,"),
+        ({"compare": 1, "reconcile": 0}, r"reconcile  live \d+ d ago, in full \d+ d ago,"),
+        ({"compare": 0, "reconcile": 1}, r"reconcile  \d+ d ago,"),
+    ],
+)
+def test_what_a_loop_compares_is_told_beside_what_reconcile_does(
+    home: Path, looks: dict[str, int], told: str
+) -> None:
+    """It never was said of an account that a loop had compared a minute before."""
+
+    def work(transaction: Transaction) -> None:
+        for name, hours in looks.items():
+            transaction.beat(name, "ok", NOON + timedelta(hours=hours), {})
+
+    write(home, work)
+    assert re.search(told, status(home).out)
+    assert status(home, "--json").envelope["result"]["last_compare"]["component"] == "compare"
+
+
+def test_a_countdown_that_may_be_armed_is_a_row_and_no_sign_of_life(home: Path) -> None:
+    """Whoever finds no loop must know that stops may go; once it is disarmed there is no row."""
+    beat = partial(_beat_countdown, status="warning", seconds=60)
+    write(home, beat)
+    text = " ".join(status(home).out.split())
+    assert "countdown may be ARMED: within 60 s of the loop's end the venue cancels all" in text
+    assert "signs of life" not in text
+
+    write(home, partial(_beat_countdown, status="ok", seconds=0))
+    assert "countdown" not in status(home).out
+
+
+def _beat_countdown(transaction: Transaction, *, status: str, seconds: int) -> None:
+    transaction.beat(COUNTDOWN, status, NOON, {"seconds": seconds})

@@ -15,11 +15,10 @@ from builders import BTC, ETH
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.observation import Heartbeat
+from zoe_tools.domain.observation import COUNTDOWN, Heartbeat
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.stream import VenueModeUpdate
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueUnavailable
-from zoe_tools.gate.order_log import COUNTDOWN
 
 
 class Countdown:

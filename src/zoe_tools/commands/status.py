@@ -12,15 +12,22 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
 from zoe_tools.core.health import LOOP, ages_of
+from zoe_tools.core.margin_rule import MARGIN_RULE
 from zoe_tools.core.position_invariants import covered, resting_stops
 from zoe_tools.core.protection_times import sentence
-from zoe_tools.domain.discrepancy import WHOLE_LOOK, Discrepancy, Level, ReconciliationState
+from zoe_tools.domain.discrepancy import (
+    LIVE_LOOK,
+    WHOLE_LOOK,
+    Discrepancy,
+    Level,
+    ReconciliationState,
+)
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO, round_half_up, short
-from zoe_tools.domain.observation import Details, Heartbeat, Lease
+from zoe_tools.domain.observation import COUNTDOWN, Details, Heartbeat, Lease
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
-from zoe_tools.gather import effective_trading_state
+from zoe_tools.gather import countdown_at_stake, effective_trading_state
 from zoe_tools.render.printer import Printer, age
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
@@ -29,6 +36,9 @@ from zoe_tools.store.store import Transaction
 
 _LOT = Decimal("0.00000001")
 """Less is no venue's to hold."""
+
+_NO_SIGN = {COUNTDOWN, MARGIN_RULE}
+"""What is remembered among the heartbeats, and is no sign of life."""
 
 _DIGITS = 8
 """Of an average cost, which is a quotient and may have very many."""
@@ -45,6 +55,9 @@ class _Screen:
     orders: tuple[OrderRecord, ...]
     unresolved: tuple[Intent, ...]
     reconciled: Heartbeat | None
+    compared: Heartbeat | None
+    """What a loop last compared of what is live."""
+    countdown_s: int
     open_findings: tuple[Discrepancy, ...]
     reconciliation: ReconciliationState
 
@@ -77,7 +90,7 @@ def status(ctx: typer.Context) -> int:
 
 def _read(transaction: Transaction, now: datetime) -> _Screen:
     heartbeats = transaction.heartbeats()
-    reconciled = next((each for each in heartbeats if each.component == WHOLE_LOOK), None)
+    beats = {each.component: each for each in heartbeats}
     return _Screen(
         now=now,
         trading_state=effective_trading_state(transaction),
@@ -87,7 +100,9 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
         positions=transaction.positions(open_only=True),
         orders=transaction.orders(open_only=True),
         unresolved=transaction.unresolved_intents(),
-        reconciled=reconciled,
+        reconciled=beats.get(WHOLE_LOOK),
+        compared=beats.get(LIVE_LOOK),
+        countdown_s=countdown_at_stake(transaction),
         open_findings=tuple(e for e in transaction.reconciliation.active() if e.is_open),
         reconciliation=transaction.reconciliation.state(),
     )
@@ -95,9 +110,10 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
 
 def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
     printer.report("", _summary(settings, screen))
-    if screen.heartbeats:
+    signs = [each for each in screen.heartbeats if each.component not in _NO_SIGN]
+    if signs:
         printer.heading("signs of life")
-        for beat in screen.heartbeats:
+        for beat in signs:
             printer.line(
                 f"  {beat.component.ljust(14)}  {beat.status.ljust(10)}"
                 f"  {age(beat.beat_at, screen.now)} ago"
@@ -119,6 +135,8 @@ def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
             "orders": screen.orders,
             "unresolved_intents": screen.unresolved,
             "last_reconcile": screen.reconciled,
+            "last_compare": screen.compared,
+            "countdown_s": screen.countdown_s,
             "open_findings": screen.open_findings,
             "reconciliation": screen.reconciliation,
             "as_of": screen.now,
@@ -135,6 +153,7 @@ def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
         ("positions", f"{len(screen.positions)} open"),
         ("orders", f"{len(screen.orders)} working"),
         ("intents", _intents(screen)),
+        *_countdown(screen),
         ("reconcile", _reconciled(screen)),
     ]
 
@@ -204,9 +223,25 @@ def _intents(screen: _Screen) -> str:
     )
 
 
+def _countdown(screen: _Screen) -> list[tuple[str, str]]:
+    """Only while it may be armed: it takes stops away, too."""
+    if not screen.countdown_s:
+        return []
+    told = f"armed: {screen.countdown_s} s without the loop, and the venue cancels all orders"
+    if not _is_running(screen):
+        told = (
+            f"may be ARMED: within {screen.countdown_s} s of the loop's end the venue cancels all"
+            " orders, stops too; then run `zoe recover-sl --execute`, or the loop"
+        )
+    return [("countdown", told)]
+
+
 def _reconciled(screen: _Screen) -> str:
     last = screen.reconciled
     when = f"{age(last.beat_at, screen.now)} ago" if last is not None else "never"
+    live = screen.compared
+    if live is not None and (last is None or live.beat_at > last.beat_at):
+        when = f"live {age(live.beat_at, screen.now)} ago, in full {when}"
     told = f"{when}, {len(screen.open_findings)} open findings"
     state = screen.reconciliation
     if state.is_degraded:

@@ -15,6 +15,9 @@ from zoe_tools.domain.ledger import Balance
 
 Details = Mapping[str, str | int]
 
+COUNTDOWN = "countdown"
+"""The name under which it is remembered whether the dead man's countdown may be armed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:

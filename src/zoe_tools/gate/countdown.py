@@ -13,7 +13,8 @@ from datetime import datetime
 from zoe_tools.errors import PlanRefused, VenueError, VenueRejected
 from zoe_tools.gate.fence import Fence, Withheld, demand_lease
 from zoe_tools.gate.keeper import Keeper
-from zoe_tools.gate.order_log import BEGUN, OrderLog, countdown_at_stake
+from zoe_tools.gate.order_log import BEGUN, OrderLog
+from zoe_tools.gather import countdown_at_stake
 
 SetCountdown = Callable[[int], Awaitable[datetime | None]]
 """Sets the countdown to whole seconds, or with 0 disarms it; returns when it goes off."""

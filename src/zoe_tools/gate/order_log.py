@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from zoe_tools.domain.observation import COUNTDOWN
 from zoe_tools.domain.plan import Plan
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import names_in, note_order
@@ -22,9 +23,6 @@ from zoe_tools.ports import Clock
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
-
-COUNTDOWN = "countdown"
-"""The name under which it is remembered whether the dead man's countdown may be armed."""
 
 BEGUN = "begun"
 """What a row says that is written before anything is sent."""
@@ -106,12 +104,6 @@ class OrderLog:
             emergency.order(self.author, facts, subjects, at=now)
 
         await self.keeper.run(in_store, instead=in_file)
-
-
-def countdown_at_stake(transaction: Transaction) -> int:
-    """How long the venue's countdown may run that somebody armed; 0: it is disarmed for sure."""
-    beats = (each for each in transaction.heartbeats() if each.component == COUNTDOWN)
-    return next((int(each.details["seconds"]) for each in beats), 0)
 
 
 def _of_plan(plan: Plan, *, is_resumed: bool, result: str) -> dict[str, str]:
