@@ -117,3 +117,29 @@ def test_a_wire_that_went_counts_at_once_and_not_in_its_turn(tmp_path: Path) -> 
         assert rig.narrator.wires == [("private", False)]
 
     with_a_slow_store(tmp_path, story)
+
+
+def test_a_fill_that_a_stream_tells_does_not_wait_for_slow_records(tmp_path: Path) -> None:
+    """A wire went and came: what was missed is asked for long, and what is bought is told."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+
+        async def slow(*_: object) -> tuple[VenueOrder, ...]:
+            await rig.clock.sleep(30)
+            return ()
+
+        await rig.enter(rests=True)
+        (entry,) = rig.resting(Side.BUY)
+        rig.venue.orders = slow  # type: ignore[method-assign, assignment] # for everybody
+        rig.go_down("private")
+        rig.come_up("private")
+        await rig.pass_time(0.1)
+        rig.fill(entry, str(entry.quantity))
+        await rig.pass_time(1)
+        assert rig.loop.following.is_behind
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.quantity == entry.quantity
+        del rig.venue.orders
+
+    run_loop(tmp_path, story)

@@ -1,7 +1,7 @@
 """Follows the venue's streams: folds each event where it arrives, and books what it means.
 
 Nothing is decided here, and nothing is sent; whatever a turn should look at wakes it. What was
-missed while a wire was away is asked of the venue's records.
+missed while a wire was away is asked of the venue's records, beside what the streams go on to tell.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Following:
         self._ahead: list[_Told | None] = []
         self._is_booking = False
         self._down: set[str] = set()
+        self._to_ask: asyncio.Queue[datetime | None] = asyncio.Queue(WAITING)
 
     @property
     def is_behind(self) -> bool:
@@ -92,6 +93,7 @@ class Following:
         """Until the feed is closed, and all that it told is booked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._book_for_ever())
+            group.create_task(self._ask_for_ever())
             async for event in self._parts.feed.events():
                 now = self._clock.now()
                 self._view.apply(event, now)
@@ -135,6 +137,15 @@ class Following:
             self._is_booking = bool(self._ahead)
             for told in waiting:
                 self._has_followed(told.event)
+        await self._to_ask.put(None)
+
+    async def _ask_for_ever(self) -> None:
+        """Beside the booking: records that are slow keep no fill waiting that a stream tells."""
+        while (missed_at := await self._to_ask.get()) is not None:
+            self.is_behind = True
+            self._missed -= 1
+            await self._ask_records(missed_at)
+            self._heard(None)
 
     async def _next(self) -> list[_Told]:
         """One, or all the reports that wait in a row; none at the end."""
@@ -196,9 +207,7 @@ class Following:
             case _:
                 pass
         if told.misses:
-            self.is_behind = True
-            self._missed -= 1
-            await self._ask_records(told.at)
+            await self._to_ask.put(told.at)
 
     async def _book_reports(self, waiting: Sequence[_Told]) -> None:
         reports: list[ExecutionReport] = []
