@@ -11,6 +11,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -61,14 +63,25 @@ class PostgresServer:
         """The name of a new database, a copy of another one."""
         self._count += 1
         name = f"test_{self._count}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        # Where a commit waits for no disk, files are copied in half the time that a log takes.
+        self._tell(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, a copy of another one; it is gone after the block."""
+        name = self.create_database(template)
+        yield self.url(name)
+        self._tell(f"DROP DATABASE {name} WITH (FORCE)")
 
     def stop(self) -> None:
         """End the server by its pid file, and remove every trace."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
         shutil.rmtree(self._home)
+
+    def _tell(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def _undo(self) -> None:
         """What was interrupted in its making leaves no server and no folder."""

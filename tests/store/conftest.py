@@ -64,12 +64,14 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=DIALECTS)
-def url(request: pytest.FixtureRequest) -> str:
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database."""
     if request.param == "sqlite":
-        return str(request.getfixturevalue("sqlite_url"))
+        yield str(request.getfixturevalue("sqlite_url"))
+        return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    return server.url(server.create_database(request.getfixturevalue("migrated_database")))
+    with server.database(request.getfixturevalue("migrated_database")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from postgres_server import PostgresServer
 from zoe_tools.errors import SchemaOutdated, StoreError, StoreUnavailable
 from zoe_tools.ports import SharedNotes
 from zoe_tools.store.coordination import DatabaseNotes, FileNotes
@@ -21,13 +22,14 @@ Make = Callable[[], SharedNotes]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Another process that uses the same notes."""
     if request.param == "sqlite":
-        return lambda: FileNotes(tmp_path / "coord-key.db")
-    server = request.getfixturevalue("postgres_server")
-    url = server.url(server.create_database(request.getfixturevalue("migrated_database")))
-    return lambda: DatabaseNotes(url, "key")
+        yield lambda: FileNotes(tmp_path / "coord-key.db")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(request.getfixturevalue("migrated_database")) as url:
+        yield lambda: DatabaseNotes(url, "key")
 
 
 def test_a_note_is_swapped_only_by_who_read_it_last(make: Make) -> None:
