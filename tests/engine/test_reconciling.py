@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -272,11 +273,12 @@ async def was_imported(rig: LoopRig) -> None:
     await rig.read(work)
 
 
-async def deposit(rig: LoopRig, amount: str, name: str) -> None:
-    """Dollars arrive, and the ledger tells."""
+async def deposit(rig: LoopRig, amount: str, name: str, ago: timedelta = timedelta()) -> None:
+    """Dollars arrive, or have arrived that long ago, and the ledger tells."""
     rig.venue.totals["USD"] += d(amount)
     held = str(rig.venue.totals["USD"])
-    rig.venue.entries = (ledger_row(rig, "USD", amount, held, name=name), *rig.venue.entries)
+    row = ledger_row(rig, "USD", amount, held, name=name, booked_at=rig.clock.now() - ago)
+    rig.venue.entries = (row, *rig.venue.entries)
     rig.tell_orders()
 
 
@@ -325,9 +327,9 @@ def test_a_loop_finds_and_clears_a_balance_that_its_ledger_does_not_explain(
     """Our own ledger is the other side, however long ago the asset last moved."""
 
     async def story(rig: LoopRig) -> None:
-        await deposit(rig, "100", "LFIRST")
+        await deposit(rig, "100", "LFIRST", ago=LEDGER_OVERLAP * 2)
         await was_imported(rig)
-        await rig.pass_time(LEDGER_OVERLAP.total_seconds() * 2)
+        await rig.pass_time(SETTLED_S)
         assert await active(rig) == ()
         rig.venue.totals["USD"] -= d("60")
         rig.tell_orders()
@@ -381,9 +383,9 @@ def test_a_page_that_does_not_reach_our_books_is_not_booked(tmp_path: Path) -> N
     """Rows in between would be missing for good: it is an import that reads them."""
 
     async def story(rig: LoopRig) -> None:
-        await deposit(rig, "100", "LFIRST")
+        await deposit(rig, "100", "LFIRST", ago=LEDGER_OVERLAP * 2)
         await was_imported(rig)
-        await rig.pass_time(LEDGER_OVERLAP.total_seconds() + PERIOD_S)
+        await rig.pass_time(PERIOD_S)
         await deposit(rig, "50", "LSECOND")
         rig.venue.entries = rig.venue.entries[:1]  # as if the page were full of newer ones
         rig.venue.tells_all_of_the_ledger = False
