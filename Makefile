@@ -25,7 +25,8 @@ CLIENTS := .venv-clients
 ZOE := $(CURDIR)/$(VENV)/bin/zoe
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	$(PY) -m pip --quiet install -c constraints.txt
-JOBS ?= 2
+# One more than two cores have room for: many tests wait for processes that they have started.
+JOBS ?= 3
 # What was compiled is kept: the tests start many processes, and each would compile all of zoe.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -q
 BENCHES := -q -s -o python_files='bench_*.py' -o python_functions='bench_*'

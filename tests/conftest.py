@@ -18,8 +18,19 @@ from postgres_server import PostgresServer
 from spellings import spelled_once
 from zoe_tools.observe.redaction import REDACTOR
 
-_LONG = ("e2e/", "gate/test_crash_matrix.py", "test_json_answers.py")
-"""Where single tests take many seconds; parts of their paths below this folder."""
+_LONG = (
+    "e2e/test_store_gone.py",
+    "e2e/test_kill_9.py",
+    "gate/test_crash_matrix.py",
+    "e2e/test_replay.py",
+    "e2e/test_reconcile",
+    "test_json_answers.py",
+    "e2e/test_one_key.py",
+    "e2e/",
+    "chaos/",
+    "store/test_audit_crash.py",
+)
+"""Where single tests take many seconds, the longest first: how their paths begin below here."""
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - each run has a folder of its own there
 _ROOM = 4 << 30
@@ -51,7 +62,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: none of them begins when nothing is left for the other processes."""
     here = Path(__file__).parent
-    items.sort(key=lambda each: not each.path.relative_to(here).as_posix().startswith(_LONG))
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix()
+        return next((at for at, each in enumerate(_LONG) if path.startswith(each)), len(_LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
