@@ -227,6 +227,7 @@ class RecordingNarrator(RecordingApprover):
     closed: list[Position] = field(default_factory=list)
     notes: list[tuple[datetime, str]] = field(default_factory=list)
     wires: list[tuple[str, bool]] = field(default_factory=list)
+    phases: list[tuple[str, str]] = field(default_factory=list)
     standings: list[tuple[datetime, tuple[str, ...]]] = field(default_factory=list)
 
     def show_fill(self, fill: Fill) -> None:
@@ -245,6 +246,11 @@ class RecordingNarrator(RecordingApprover):
         """Note it."""
         del at
         self.wires.append((wire, is_up))
+
+    def show_phase(self, at: datetime, phase: str, reason: str) -> None:
+        """Note it."""
+        del at
+        self.phases.append((phase, reason))
 
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Note it."""

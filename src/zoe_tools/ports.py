@@ -431,6 +431,10 @@ class Narrator(Approver, Protocol):
         """A wire to the venue was lost, or is back."""
         ...
 
+    def show_phase(self, at: datetime, phase: str, reason: str) -> None:
+        """How far the loop has come; `reason`: what went wrong, or keeps it from trading."""
+        ...
+
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Why the loop only protects what is held; empty: entries are allowed from now on."""
         ...

@@ -113,6 +113,7 @@ def test_a_start_under_a_kill_level_is_noted_as_halted(tmp_path: Path) -> None:
         boot = await the_boot(rig)
         rig.stop.set()
         await running
+        assert ("READY", "trading is stopped") in rig.narrator.phases
         return boot
 
     boot = with_rig(tmp_path, story)
@@ -336,3 +337,19 @@ def test_a_summary_that_fails_is_told_and_stops_nothing(
     failed = told("CYCLE_SUMMARY_FAILED")
     assert (len(failed), failed[0]["severity"]) == (2, "error")
     assert tally.cycles > 100
+
+
+def test_the_operator_hears_how_far_the_loop_has_come(tmp_path: Path) -> None:
+    """A loop that has nothing to do said nothing, from its start to its end."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.pass_time(1)
+
+    rig, _ = run_loop(tmp_path, story, compares=True)
+    assert [phase for phase, _ in rig.narrator.phases] == [
+        "INITIALIZING",
+        "SYNCING",
+        "RECONCILING",
+        "READY",
+        "STOPPING",
+    ]

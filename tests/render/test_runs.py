@@ -233,3 +233,28 @@ def test_a_lost_wire_is_a_line() -> None:
     narrator.show_wire(NOON, "private", is_up=True)
 
     assert [line.split("  ")[1] for line in out.getvalue().splitlines()] == ["wire", "wire"]
+
+
+def test_how_far_a_loop_has_come_is_a_line_and_what_is_soon_over_is_none() -> None:
+    """Whoever starts one must see that it runs, and whether it trades."""
+    printer, out = printed()
+    narrator = RunPrinter(printer)
+    narrator.show_phase(NOON, "INITIALIZING", "")
+    for phase in ("SYNCING", "RECONCILING"):
+        narrator.show_phase(NOON, phase, "")
+    narrator.show_phase(NOON, "READY", "")
+    narrator.show_phase(NOON, "READY", "trading is stopped")
+    narrator.show_phase(NOON, "FAILED", "Books and venue cannot be compared.")
+    narrator.show_phase(NOON, "STOPPING", "")
+
+    lines = " ".join(out.getvalue().split()).split("2026-01-05 12:00:00Z ")[1:]
+    assert [line.strip() for line in lines] == [
+        "start this loop has the account; its books and the venue's are read first",
+        "ready books and venue were compared; the loop trades from now on",
+        "ready books and venue were compared; trading is stopped, and nothing is entered",
+        (
+            "failed Books and venue cannot be compared; what is held is protected, nothing is"
+            " entered"
+        ),
+        "stop entries are cancelled; stops stay at the venue",
+    ]

@@ -21,6 +21,7 @@ from zoe_tools.domain.plan import canonical_json
 from zoe_tools.errors import ConfigError
 from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
+from zoe_tools.runtime.context import account_of
 from zoe_tools.runtime.live_run import RunOrder, run_live
 from zoe_tools.runtime.paper_process import request_paper
 from zoe_tools.runtime.replay_order import ReplayOrder
@@ -171,6 +172,7 @@ def _trade(
 ) -> tuple[RunResult, Audit | None]:
     request_paper(settings, speed=_speed(speed) if speed else None, seed=order.seed)
     audit = partial(audit_blocking, settings.home, invocation.environ, is_replay=False)
+    invocation.printer().account(account_of(settings))
     approver = RunPrinter(invocation.printer())
     return run_live(settings, order, approver, audit if settings.mode == "paper" else None)
 

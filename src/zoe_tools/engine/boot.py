@@ -102,6 +102,8 @@ class BootLog:
             self._parts.service.tell("STOPPING=1")
         self._parts.service.tell(f"STATUS={phase.value} {self._reason}".strip())
         if self._parts.trace.is_logged:
+            stopped = "trading is stopped" if self._status == HALTED else ""
+            self._parts.narrator.show_phase(self._since, phase.value, self._reason or stopped)
             event(
                 _LOG,
                 "STARTUP",

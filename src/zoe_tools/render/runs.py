@@ -82,12 +82,33 @@ class RunPrinter:
         told = "is back" if is_up else "is lost: nothing is entered until it is back"
         self._printer.wrapped(f"{_stamp(at)}  wire     ", f"the {wire} stream {told}")
 
+    def show_phase(self, at: datetime, phase: str, reason: str) -> None:
+        """That it begins, is ready, could not start, or ends; what is between is soon over."""
+        word, told = _phase(phase, reason)
+        if word:
+            self._printer.wrapped(f"{_stamp(at)}  {word.ljust(8)} ", told)
+
     def show_standing(self, at: datetime, reasons: tuple[str, ...]) -> None:
         """Why the loop only protects what is held, or that it trades again."""
         if not reasons:
             self._printer.line(f"{_stamp(at)}  ready    entries are allowed from now on")
         for reason in reasons:
             self._printer.wrapped(f"{_stamp(at)}  protect  ", reason)
+
+
+def _phase(phase: str, reason: str) -> tuple[str, str]:
+    match phase:
+        case "INITIALIZING":
+            return "start", "this loop has the account; its books and the venue's are read first"
+        case "READY":
+            then = f"{reason}, and nothing is entered" if reason else "the loop trades from now on"
+            return "ready", f"books and venue were compared; {then}"
+        case "FAILED":
+            return "failed", f"{reason.rstrip('.')}; what is held is protected, nothing is entered"
+        case "STOPPING":
+            return "stop", "entries are cancelled; stops stay at the venue"
+        case _:
+            return "", ""
 
 
 def _stamp(at: datetime | None) -> str:
