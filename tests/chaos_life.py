@@ -76,10 +76,10 @@ class MortalStore:
         self._store = store
         self._life = life
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         self._life.pass_by()
-        result = await self._store.run(work)
+        result = await self._store.run(work, is_urgent=is_urgent)
         self._life.pass_by()
         return result
 

@@ -78,7 +78,6 @@ def no_commit_before_the_send() -> None:
         return await at_venue(replace(self, keeper=cast("Keeper", Forgetful())), *told)
 
     _put(carry, "journal", journal_nothing)
-    _put(carry, "claim", lambda *_, **__: None)
     _put(carry, "send", send_and_journal)
     _put(Carrier, "_at_venue", with_a_forgetful_store)
 

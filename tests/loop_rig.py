@@ -208,11 +208,11 @@ class FailingRunner:
         self._store = store
         self.is_away = False
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         if self.is_away:
             raise StoreUnavailable("The test took the store away.")
-        return await self._store.run(work)
+        return await self._store.run(work, is_urgent=is_urgent)
 
     async def close(self) -> None:
         """See `StoreRunner`."""

@@ -12,7 +12,7 @@ from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_
 from hypothesis import strategies as st
 
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
-    str: st.text(st.characters(exclude_categories=["C"]), max_size=12),
+    str: st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=12),
     Decimal: st.decimals(
         allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12
     ),

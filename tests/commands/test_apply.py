@@ -411,13 +411,12 @@ def test_a_plan_is_carried_out_once_and_resuming_it_tells_how_it_went(tmp_path: 
 async def journaled(saved: Saved, *, is_claimed: bool) -> Entry:
     """The process dies after the journal, or after it had taken the intent to send it."""
     author = Author(account=saved.desk.account, command="apply", operator="", host="")
-    now, step = saved.desk.clock.now(), saved.plan.steps[0]
-    assert isinstance(step, PlaceOrder)
+    now = saved.desk.clock.now()
     entry = await saved.desk.read(
         lambda tx: journal(tx, saved.plan, 0, author=author, policy=saved.desk.policy, now=now)
     )
     if is_claimed:
-        await saved.desk.read(lambda tx: claim(tx, step, entry, at=now))
+        await saved.desk.read(lambda tx: claim(tx, entry, at=now))
     return entry
 
 

@@ -32,13 +32,13 @@ class Killed:
         self._store = store
         self._left = after
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         if isinstance(work, Slice):
             self._left -= 1
             if self._left < 0:
                 raise Died
-        return await self._store.run(work)
+        return await self._store.run(work, is_urgent=is_urgent)
 
     async def close(self) -> None:
         """See `StoreRunner`."""

@@ -29,10 +29,10 @@ class SlowRunner(InlineRunner):
         self.takes_s = 0.0
 
     @override
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         await self._clock.sleep(self.takes_s)
-        return await self._slow.run(work)
+        return await self._slow.run(work, is_urgent=is_urgent)
 
     @override
     async def close(self) -> None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-from unittest import mock
+from typing import Any
 
 import pytest
 
 from builders import BTC, ETH, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
-from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition, CancelOrder, OutcomeState, Plan, Step, StepOutcome
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.gate import Gate
-from zoe_tools.store.store import Transaction
-
-T = TypeVar("T")
 
 RESTING = make_request(limit_price=d("59000.0"))
 TTL_S = 30.0
@@ -53,24 +48,6 @@ async def leased_gate(desk: Desk, *, ttl_s: float = TTL_S) -> Gate:
     gate = desk.gate()
     gate.trade_under(await take_lease(desk, "mine", ttl_s=ttl_s))
     return gate
-
-
-class TakenOver:
-    """The desk's store; as soon as an intent is journaled, somebody else takes the lease."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._run = desk.store.run
-        self._is_lost = False
-
-    async def run(self, work: Callable[[Transaction], T]) -> T:
-        """As `StoreRunner.run`."""
-        result = await self._run(work)
-        if not self._is_lost and await self._run(lambda tx: bool(tx.intents())):
-            self._is_lost = True
-            await self._run(lambda tx: tx.release_lease("mine"))
-            await take_lease(self._desk, "other")
-        return result
 
 
 # --- the lease -----------------------------------------------------------------------------------
@@ -140,24 +117,6 @@ def test_a_lease_about_to_end_lets_no_order_out(tmp_path: Path) -> None:
     outcome, journaled = at_the_desk(tmp_path, story)
 
     assert (outcome.code, journaled) == ("LEASE_LOST", 0)
-
-
-def test_a_takeover_between_journal_and_send_denies_the_intent(tmp_path: Path) -> None:
-    """The second look at the token is the one that counts; nothing is left open behind it."""
-
-    async def story(desk: Desk) -> tuple[StepOutcome, list[IntentState], list[tuple[str, str]]]:
-        gate = await leased_gate(desk)
-        snapshot = await desk.look()
-        loses = TakenOver(desk)
-        plan = desk.plan(place(RESTING))
-        with mock.patch.object(desk.store, "run", loses.run):
-            receipt = await gate.carry_out(plan, snapshot=snapshot, execute=True)
-        states = [each.state for each in await desk.read(lambda tx: tx.intents())]
-        return receipt.outcomes[0], states, desk.venue.writes
-
-    outcome, states, writes = at_the_desk(tmp_path, story)
-
-    assert (outcome.code, states, writes) == ("LEASE_LOST", [IntentState.DENIED], [])
 
 
 @pytest.mark.parametrize(

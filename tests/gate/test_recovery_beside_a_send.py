@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
-
 from builders import d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
-from zoe_tools.domain.identifiers import ClientOrderId, PositionId
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition, OutcomeState
@@ -29,12 +27,12 @@ class InterruptedRunner:
         self._inner = inner
         self._between: Callable[[], Awaitable[object]] | None = between
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
-        result = await self._inner.run(work)
+        result = await self._inner.run(work, is_urgent=is_urgent)
         unresolved = await self._inner.run(lambda tx: tx.unresolved_intents())
         between = self._between
-        if between is not None and any(each.state is IntentState.JOURNALED for each in unresolved):
+        if between is not None and any(each.state is IntentState.SENT for each in unresolved):
             self._between = None
             await between()
         return result
@@ -81,20 +79,41 @@ async def agree(desk: Desk) -> list[tuple[IntentState, OrderStatus]]:
 BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
 
 
-@pytest.mark.parametrize("is_patient", [True, False])
-def test_another_process_that_recovers_first_keeps_the_order_from_being_sent(
-    *, is_patient: bool, tmp_path: Path
-) -> None:
-    """It called the intent never sent, and so it stays: nothing goes out, the next turn plans."""
+def test_another_process_that_looks_before_the_send_calls_it_unknown(tmp_path: Path) -> None:
+    """What is taken to be sent may be on its way: nobody says that it was not, and it arrives."""
 
     async def story(desk: Desk) -> None:
         other = desk.gate(command="reconcile")
-        store = InterruptedRunner(desk.store, lambda: other.recover(patient=is_patient))
-        assert await send_a_stop(desk, gate_of(desk, store)) is OutcomeState.SKIPPED
-        assert desk.venue.writes == []
-        assert await agree(desk) == [(IntentState.DENIED, OrderStatus.REJECTED)]
+        found: list[IntentState] = []
+
+        async def look() -> None:
+            recovery = await other.recover(patient=False)
+            found.extend(each.state for each in recovery.resolutions)
+
+        store = InterruptedRunner(desk.store, look)
+        assert await send_a_stop(desk, gate_of(desk, store)) is OutcomeState.DONE
+        assert found == [IntentState.UNKNOWN]
+        assert await agree(desk) == [(IntentState.CONFIRMED, OrderStatus.OPEN)]
 
     at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_process_that_slept_before_its_send_sends_what_is_dead(tmp_path: Path) -> None:
+    """By then another one has proved that it never happened, and so it is."""
+
+    async def story(desk: Desk) -> None:
+        other = desk.gate(command="reconcile")
+        store = InterruptedRunner(desk.store, lambda: other.recover(patient=True))
+        entry = place(make_request(limit_price=d("60000.1")))
+        receipt = await gate_of(desk, store).carry_out(
+            desk.plan(entry), snapshot=await desk.look(), execute=True
+        )
+        (outcome,) = receipt.outcomes
+        assert outcome.state is OutcomeState.REJECTED
+        assert desk.venue.executions == []
+        assert await agree(desk) == [(IntentState.REJECTED, OrderStatus.REJECTED)]
+
+    at_the_desk(tmp_path, story)
 
 
 def test_the_same_gate_that_recovers_leaves_what_it_is_sending(tmp_path: Path) -> None:
@@ -113,33 +132,6 @@ def test_the_same_gate_that_recovers_leaves_what_it_is_sending(tmp_path: Path) -
     at_the_desk(tmp_path, story, balances=BALANCES)
 
 
-def test_a_look_that_began_before_the_send_does_not_undo_it(tmp_path: Path) -> None:
-    """The recovery read the intent as journaled; when it writes, the order is on its way."""
-
-    async def story(desk: Desk) -> None:
-        real = desk.venue.open_orders
-
-        async def look_while_it_is_claimed(*asked: ClientOrderId) -> object:
-            (entry,) = await desk.read(lambda tx: tx.unresolved_intents())
-            await desk.read(
-                lambda tx: tx.advance_intent(
-                    entry.intent_id, IntentState.SENT, at=desk.clock.now(), evidence=""
-                )
-            )
-            return await real(*asked)
-
-        async def recover() -> None:
-            desk.venue.open_orders = look_while_it_is_claimed  # type: ignore[method-assign, assignment]
-            await desk.gate(command="reconcile").recover(patient=False)
-            desk.venue.open_orders = real  # type: ignore[method-assign]
-
-        await send_a_stop(desk, gate_of(desk, InterruptedRunner(desk.store, recover)))
-        (intent,) = await desk.read(lambda tx: tx.intents())
-        assert intent.state is IntentState.SENT
-
-    at_the_desk(tmp_path, story, balances=BALANCES)
-
-
 def test_a_stop_that_is_sent_again_has_its_new_deadline_on_the_disk(tmp_path: Path) -> None:
     """Silence counts only after the last one, whoever looks."""
 
@@ -152,19 +144,3 @@ def test_a_stop_that_is_sent_again_has_its_new_deadline_on_the_disk(tmp_path: Pa
         assert (intent.deadline - began).total_seconds() == both_s
 
     at_the_desk(tmp_path, story, balances=BALANCES)
-
-
-def test_an_entry_is_kept_back_the_same_way(tmp_path: Path) -> None:
-    """Nothing is bought that the books call never sent."""
-
-    async def story(desk: Desk) -> None:
-        other = desk.gate(command="reconcile")
-        store = InterruptedRunner(desk.store, lambda: other.recover(patient=False))
-        entry = place(make_request(limit_price=d("60000.1")))
-        await gate_of(desk, store).carry_out(
-            desk.plan(entry), snapshot=await desk.look(), execute=True
-        )
-        assert desk.venue.executions == []
-        assert await agree(desk) == [(IntentState.DENIED, OrderStatus.REJECTED)]
-
-    at_the_desk(tmp_path, story)

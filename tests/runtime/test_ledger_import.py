@@ -113,12 +113,12 @@ class Breaking(InlineRunner):
         self._left = left
 
     @override
-    async def run(self, work: Callable[[Transaction], Any]) -> Any:
+    async def run(self, work: Callable[[Transaction], Any], *, is_urgent: bool = False) -> Any:
         """See `StoreRunner`."""
         self._left -= 1
         if not self._left:
             raise StoreUnavailable("The disk is full.")
-        return await super().run(work)
+        return await super().run(work, is_urgent=is_urgent)
 
 
 async def sums(store: InlineRunner) -> dict[str, dict[str, Any]]:

@@ -335,6 +335,56 @@ def test_a_row_held_locked_on_the_server_says_so(postgres_url: str) -> None:
     store.close()
 
 
+def test_what_anybody_writes_is_another_mark_and_reading_is_none(url: str) -> None:
+    """Ours, and another process's; a server has no such mark, and is asked each time."""
+
+    def mark(store: Store) -> object:
+        with store.transaction() as transaction:
+            transaction.positions()
+            return transaction.change_mark()
+
+    ours, theirs = opened(url), opened(url)
+    seen = [mark(ours), mark(ours)]
+    with ours.transaction() as transaction:
+        transaction.set_config("note", "ours", NOON)
+        after_a_write = transaction.change_mark()
+    seen += [mark(ours), mark(ours)]
+    with theirs.transaction() as transaction:
+        transaction.set_config("note", "theirs", NOON)
+    seen += [mark(ours), mark(ours)]
+    ours.close()
+    theirs.close()
+
+    if "sqlite" in url:
+        assert [seen.index(each) for each in seen] == [0, 0, 2, 2, 4, 4]
+        assert after_a_write == seen[2]
+    else:
+        assert set(seen) == {None}
+
+
+def test_a_mark_told_in_what_was_taken_back_is_never_told_again(sqlite_url: str) -> None:
+    """What was read there was never true."""
+    store = opened(sqlite_url)
+    told: list[object] = []
+
+    def take_back() -> None:
+        with store.transaction() as transaction:
+            transaction.set_config("note", "never", NOON)
+            told.append(transaction.change_mark())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        take_back()
+    for word in ("", "one", "two"):
+        with store.transaction() as transaction:
+            if word:
+                transaction.set_config("note", word, NOON)
+            told.append(transaction.change_mark())
+    store.close()
+
+    assert len(set(told)) == len(told)
+
+
 def test_a_full_disk_says_so_and_keeps_what_was_there(sqlite_url: str) -> None:
     """SQLite is told that the disk ends here."""
     store = opened(sqlite_url)

@@ -7,10 +7,13 @@ by looking it up among the names the venue itself gave, never by the shape of th
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
+
+import msgspec
 
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.money import (
@@ -147,6 +150,7 @@ class InstrumentCatalogue:
     assets: tuple[Asset, ...] = ()
     _by_name: dict[str, Instrument] = field(init=False, repr=False, compare=False)
     _asset_by_name: dict[str, Asset] = field(init=False, repr=False, compare=False)
+    _digest: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         by_name: dict[str, Instrument] = {}
@@ -165,6 +169,14 @@ class InstrumentCatalogue:
 
     def __len__(self) -> int:
         return len(self.instruments)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that it lists, in its order; made once."""
+        if not self._digest:
+            told = msgspec.json.encode((self.instruments, self.assets), order="deterministic")
+            object.__setattr__(self, "_digest", hashlib.sha256(told).hexdigest())
+        return self._digest
 
     def find(self, spelling: str) -> Instrument | None:
         """The instrument so called, or None."""

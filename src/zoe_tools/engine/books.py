@@ -62,6 +62,8 @@ class Read:
     trading_state: TradingState
     policy: Policy
     reconciliation: ReconciliationState
+    mark: object
+    """The database's, see `Transaction.change_mark`."""
 
 
 class Books:
@@ -89,6 +91,9 @@ class Books:
         self.stops_lowered: frozenset[PositionId] = frozenset()
         self._retold: dict[str, str] = {}
         self._active: tuple[Position, ...] = ()
+        self._last: Read | None = None
+        """As it was read; it may be on its way here, from the store's own thread."""
+        self._state_read_at: object = None
         self.version = 0
         """Rises whenever something may be another than before."""
         self.endings = 0
@@ -97,8 +102,14 @@ class Books:
         self.fills: tuple[Fill, ...] = ()
 
     async def refresh(self, now: datetime) -> None:
-        """Read everything again."""
-        self.take(await self._store.run(lambda transaction: self.read(transaction, now)))
+        """Read everything again, unless all of it was read since anybody changed anything."""
+
+        def read(transaction: Transaction) -> Read:
+            last = self._last_read_at(transaction.change_mark())
+            is_known = last is not None and last.day == now.date()
+            return last if last is not None and is_known else self.read(transaction, now)
+
+        self.take(await self._store.run(read))
 
     async def refresh_trading_state(self, now: datetime) -> bool:
         """Read what people set: kill state, limits, targets, and latch what the switch demands.
@@ -106,17 +117,31 @@ class Books:
         True if anything is another than before.
         """
 
-        def read(transaction: Transaction) -> _Set:
+        def read(transaction: Transaction) -> tuple[object, _Set | None]:
+            mark = transaction.change_mark()
+            if mark is not None and mark == self._state_read_at:
+                return mark, None  # nobody has written anything since the last look
+            last = self._last_read_at(mark)
+            if last is not None:
+                return mark, (last.trading_state, last.policy, last.reconciliation, last.targets)
             compared = transaction.reconciliation.state()
             state, policy = _latched_state(transaction, now), self._policy(transaction)
-            return state, policy, compared, transaction.targets()
+            return mark, (state, policy, compared, transaction.targets())
 
-        told = await self._store.run(read)
+        mark, told = await self._store.run(read)
+        if told is None:
+            return False
+        self._state_read_at = mark  # only what has arrived here was seen
         changed = told != (self.trading_state, self.policy, self.reconciliation, self.targets)
         if changed:
             self.trading_state, self.policy, self.reconciliation, self.targets = told
             self.version += 1
         return changed
+
+    def _last_read_at(self, mark: object) -> Read | None:
+        """What was read last, if nobody has changed anything since."""
+        last = self._last
+        return last if last is not None and mark is not None and mark == last.mark else None
 
     def note_told(self) -> None:
         """The log knows of the state as it is."""
@@ -181,7 +206,7 @@ class Books:
         groups = transaction.groups.active()
         recent = _recent_in(transaction, groups, now)
         targets, targets_retold = transaction.targets_and_retold()
-        return Read(
+        self._last = Read(
             active=known.positions,
             positions=positions,
             closed=tuple(transaction.position(each) for each in sorted(gone)),
@@ -201,7 +226,9 @@ class Books:
             trading_state=_latched_state(transaction, now),
             policy=self._policy(transaction),
             reconciliation=transaction.reconciliation.state(),
+            mark=transaction.change_mark(),
         )
+        return self._last
 
     def _tell_retold(self, read: Read) -> None:
         """Once for each: the loop goes by the story, and the comparison mends the row."""

@@ -89,6 +89,11 @@ class Following:
     def is_behind(self, is_behind: bool) -> None:
         self._is_behind = is_behind
 
+    @property
+    def is_booking(self) -> bool:
+        """Whether something came that the books do not tell of yet: a fill, perhaps."""
+        return self._is_booking or not self._inbox.empty()
+
     async def follow(self) -> None:
         """Until the feed is closed, and all that it told is booked."""
         async with asyncio.TaskGroup() as group:
@@ -122,7 +127,7 @@ class Following:
 
     def _has_followed(self, event: StreamEvent) -> None:
         """What is told without a pause proves nothing about what waits to be booked."""
-        if self._inbox.empty() and not self._is_booking:
+        if not self.is_booking:
             self._parts.work.done("follow", self._clock.now())
         self._heard(event)
 

@@ -26,6 +26,7 @@ from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import (
     BookUpdate,
     CandleUpdate,
@@ -276,6 +277,7 @@ class TradingLoop:
         if not self._may_act:
             return
         snapshot, plan = self._plan(now, entry)
+        plan = sealed(plan, snapshot)  # once, for all lanes
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
         self._parts.work.done("protection", now)
         self._tell_notes(now, plan)
@@ -313,7 +315,7 @@ class TradingLoop:
         return self.view.is_live or not self.following.is_behind
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-        """At most one entry a turn, and none while anything is under way.
+        """At most one entry a turn, and none while anything is under way, or is to be booked.
 
         What it fills is protected before the next one is sent.
         """
@@ -321,7 +323,8 @@ class TradingLoop:
         if self.following.is_behind or self._only_reduces:
             self._outage.withholds(self._entries_wanted.symbols)
             self._entries_wanted.clear()
-        if self.lanes.at_work or not (self._may_act and self.is_compared):
+        is_free = not (self.lanes.at_work or self.following.is_booking)
+        if not (is_free and self._may_act and self.is_compared):
             return ()
         return self._entries_wanted.first(now, self.lanes.resting(now))
 
@@ -349,7 +352,11 @@ class TradingLoop:
     ) -> None:
         async def regather() -> tuple[Snapshot, Plan]:
             now = self._clock.now()
-            seen, plan = self._plan(now, decisions)
+            if lane.adds_risk:
+                seen, plan = self._plan(now, decisions)
+            else:
+                seen = self._picture.of_one(now, self.key, lane.symbol)
+                plan = self._decided(seen, ())
             at_work, resting = self.lanes.at_work, self.lanes.resting(now)
             return seen, lane_again(plan, lane, at_work=at_work, resting=resting)
 

@@ -6,7 +6,7 @@ with one decides which later ones may still go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,16 +51,16 @@ from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.books import book_proved, sighting_of_order
 from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
-from zoe_tools.gate.fence import Fence, FencedOff, Withheld
+from zoe_tools.gate.fence import Fence, Withheld
 from zoe_tools.gate.journal import (
     Author,
     Entry,
+    StopMayRest,
     claim,
     entry_without_store,
     intent_id_of,
     journal,
     mark,
-    stops_at_work,
     within_lease,
 )
 from zoe_tools.gate.keeper import Keeper
@@ -186,9 +186,7 @@ class Carrier:
         self.in_flight.add(intent_id)
         try:
             try:
-                await self._demand_no_other_stop(step)
                 entry = await self._journaled(plan, index, step, standing, now)
-                await self._claim(step, entry)
             except StoreError as error:
                 if self.keeper.emergency is None:
                     raise
@@ -199,26 +197,39 @@ class Carrier:
         finally:
             self.in_flight.discard(intent_id)
 
-    async def _demand_no_other_stop(self, step: VenueStep) -> None:
-        """A stop that the books know may rest, though the plan's look did not show it."""
-        position_id = step.position_id
-        if not isinstance(step, PlaceOrder) or step.request.purpose != "stop" or not position_id:
-            return
-        known = await self.keeper.run(
-            lambda tx: stops_at_work(tx, position_id), instead=lambda _: ()
-        )
-        for each in known:
-            if await self.prover.is_working(each):
-                raise Withheld(f"stop {each} for this position rests at the venue: plan again")
-
     async def _journaled(
         self, plan: Plan, index: int, step: VenueStep, standing: Standing, now: datetime
     ) -> Entry:
-        """On the disk, in the store or, for a reduction whose store is gone, in the file."""
+        """Taken to be sent, on the disk; a stop, once the venue shows no other one for it."""
+        gone: tuple[VenueOrderId, ...] = ()
+        while True:
+            try:
+                return await self._taken(plan, index, step, standing, now, gone)
+            except StopMayRest as error:
+                for each in error.stops:
+                    if await self.prover.is_working(each):
+                        words = f"stop {each} for this position rests at the venue: plan again"
+                        raise Withheld(words) from None
+                gone = (*gone, *error.stops)
+
+    async def _taken(
+        self,
+        plan: Plan,
+        index: int,
+        step: VenueStep,
+        standing: Standing,
+        now: datetime,
+        gone: Collection[VenueOrderId],
+    ) -> Entry:
+        """In the store or, for a reduction whose store is gone, in the file.
+
+        Journaled and taken in one: nobody ever finds an intent of which one could say that it was
+        not sent, while it is.
+        """
         attempt = standing.attempts.get(index, 1)
 
         def in_store(transaction: Transaction) -> Entry:
-            return journal(
+            entry = journal(
                 transaction,
                 plan,
                 index,
@@ -229,7 +240,10 @@ class Carrier:
                 attempt=attempt,
                 planned_at=standing.looked_at,
                 nearest_s=self.venue.nearest_deadline_s,
+                gone=gone,
             )
+            claim(transaction, entry, at=now)
+            return entry
 
         def in_file(emergency: EmergencyJournal) -> Entry:
             entry = entry_without_store(
@@ -243,6 +257,7 @@ class Carrier:
                 nearest_s=self.venue.nearest_deadline_s,
             )
             emergency.begin(entry)
+            emergency.advance(entry, IntentState.SENT, at=now)
             return entry
 
         return await self.keeper.run(in_store, instead=None if adds_risk(step) else in_file)
@@ -259,22 +274,6 @@ class Carrier:
             every_s=self.policy.stop_deadline_s,
             heard=lambda: self.looks.heard(step, entry),
         )
-
-    async def _claim(self, step: VenueStep, entry: Entry) -> None:
-        at = self.clock.now()
-
-        def in_file(emergency: EmergencyJournal) -> None:
-            emergency.advance(entry, IntentState.SENT, at=at)
-
-        try:
-            await self.keeper.run(
-                lambda tx: claim(tx, step, entry, at=at, fence=self.fence),
-                instead=None if adds_risk(step) else in_file,
-            )
-        except FencedOff as error:
-            words = f"it was never sent: {error}"
-            await self._mark(entry, IntentState.DENIED, words, ProofKind.NOT_SENT)
-            raise
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
         reply = await self._reply(step, entry)

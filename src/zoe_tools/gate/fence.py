@@ -1,9 +1,8 @@
 """Who may add risk now: a loop under its lease, and one process at a time on an instrument.
 
-Both are looked at in the transaction that journals a step, and again in the one that claims its
-send. What goes out in between bears a deadline that ends before either of them does: a process
-that was stopped there, and goes on after somebody else took over, sends an order that is dead on
-arrival.
+Both are looked at in the transaction that journals a step and takes it to be sent. What goes out
+after that bears a deadline that ends before either of them does: a process that was stopped there,
+and goes on after somebody else took over, sends an order that is dead on arrival.
 """
 
 from __future__ import annotations
@@ -70,21 +69,11 @@ def latest_deadline(
     return latest
 
 
-def demand_token(transaction: Transaction, step: VenueStep, fence: Fence | None) -> None:
-    """The check right before the send.
-
-    Raises:
-        FencedOff: somebody else took the lease meanwhile.
-    """
-    if fence is not None and is_fenced(step):
-        _demand_lease(transaction, fence)
-
-
 def demand_lease(transaction: Transaction, fence: Fence) -> None:
-    """The same for what is no step.
+    """The look at the lease for what is no step.
 
     Raises:
-        FencedOff: somebody else took the lease.
+        FencedOff: somebody else took it.
     """
     _demand_lease(transaction, fence)
 
@@ -137,22 +126,6 @@ def take_lock(
     if lock.holder != holder.name:
         raise FencedOff(_taken(lock, symbol), code="INSTRUMENT_LOCKED")
     return lock
-
-
-def demand_lock(
-    transaction: Transaction, symbol: Symbol, lock: Lease | None, now: datetime
-) -> None:
-    """The check right before the send.
-
-    Raises:
-        FencedOff: the lock ran out, or somebody else took it meanwhile.
-    """
-    if lock is None:
-        return
-    standing = transaction.trade_lock(symbol, pinned=True)
-    is_ours = standing is not None and standing.token == lock.token
-    if not is_ours or lock.expires_at <= transaction.lease_time(now):
-        raise FencedOff(f"the lock on {symbol} ran out before the send", code="INSTRUMENT_LOCKED")
 
 
 def _demand_not_since(

@@ -328,7 +328,7 @@ class Gate:
             return tuple(each is not None for each in booked), read(transaction)
 
         try:
-            return await self._store.run(book)
+            return await self._store.run(book, is_urgent=True)
         except UndefinedTransition:
             ours = tuple([await self.record_report(report) for report in reports])
             return ours, await self._store.run(read)

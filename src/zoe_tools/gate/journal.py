@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,7 +25,7 @@ from zoe_tools.domain.identifiers import (
     VenueOrderId,
 )
 from zoe_tools.domain.intent_group import IntentGroup
-from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
+from zoe_tools.domain.intent_lifecycle import steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
@@ -41,8 +42,6 @@ from zoe_tools.gate.fence import (
     Fence,
     LockHolder,
     Withheld,
-    demand_lock,
-    demand_token,
     latest_deadline,
     take_lock,
 )
@@ -53,6 +52,14 @@ from zoe_tools.store.store import Transaction
 
 STORE_GONE = "STORE_GONE"
 """The code of what was not done because nothing could be journaled."""
+
+
+class StopMayRest(Exception):
+    """The venue has to be asked about these stops before there is another one; nothing is kept."""
+
+    def __init__(self, stops: Sequence[VenueOrderId]) -> None:
+        super().__init__(", ".join(stops))
+        self.stops = tuple(stops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,22 +128,25 @@ def journal(
     attempt: int = 1,
     planned_at: datetime | None = None,
     nearest_s: float = 0.0,
+    gone: Collection[VenueOrderId] = (),
 ) -> Entry:
     """Check what must still be true, and write the intent (and the order it will become).
 
     An `attempt` after the first has ids of its own. `planned_at` is when the world was last looked
-    at for this plan; None: when it was made. `nearest_s`: see `core.proof.deadline_for`.
+    at for this plan; None: when it was made. `nearest_s`: see `core.proof.deadline_for`. `gone`
+    are stops that the venue does not show any more, whatever the books say.
 
     Raises:
+        StopMayRest: a stop would be the second one of its position, as far as the books know.
         Withheld: a precondition no longer holds, another order already does the step's work,
             this very attempt at this very step was made before, the loop lost its lease, or
             another process trades the instrument.
     """
-    step = _venue_step(plan, index)
+    step, looked_at = _venue_step(plan, index), planned_at or plan.created_at
     demand_preconditions(transaction, step, now)
     demand_group_room(transaction, step)
-    looked_at = planned_at or plan.created_at
     demand_no_other_stop(transaction, step, looked_at, policy)
+    _demand_stops_gone(transaction, step, gone)
     intent_id = intent_id_of(author.account.account_id, plan.plan_hash, index, attempt)
     if transaction.intent(intent_id) is not None:
         raise Withheld("this very plan was carried out before")
@@ -158,8 +168,15 @@ def journal(
         _write(transaction, intent)
         note_cancel(transaction, step)
         return Entry(intent=intent, lock=lock)
+    return _placed(transaction, step, intent, lock)
+
+
+def _placed(
+    transaction: Transaction, step: PlaceOrder, intent: Intent, lock: Lease | None
+) -> Entry:
+    """The intent of a new order, with the name that the venue will know it by, and its record."""
     epoch = transaction.store_epoch()
-    client_order_id = client_order_id_of(intent.account_id, epoch, intent_id, intent.attempt)
+    client_order_id = client_order_id_of(intent.account_id, epoch, intent.intent_id, intent.attempt)
     intent = replace(intent, client_order_id=client_order_id)
     record = placed_by(step, intent, client_order_id)
     group = opened_by(step, intent, record)
@@ -269,27 +286,10 @@ def within_lease(
     return deadline if latest is None else min(deadline, latest)
 
 
-def claim(
-    transaction: Transaction,
-    step: VenueStep,
-    entry: Entry,
-    *,
-    at: datetime,
-    fence: Fence | None = None,
-) -> None:
-    """Take the journaled intent to send it: from here on nobody else may call it never sent.
-
-    Raises:
-        Withheld: somebody has settled it meanwhile, or took the loop's lease or the instrument's
-            lock; nothing may be sent.
-    """
-    demand_token(transaction, step, fence)
-    demand_lock(transaction, entry.intent.symbol, entry.lock, at)
+def claim(transaction: Transaction, entry: Entry, *, at: datetime) -> None:
+    """Take the journaled intent to send it: from here on nobody may call it never sent."""
     intent_id = entry.intent.intent_id
-    try:
-        transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence="")
-    except IllegalTransition as error:
-        raise Withheld(f"somebody else has settled it: {error}") from error
+    transaction.advance_intent(intent_id, IntentState.SENT, at=at, evidence="")
 
 
 def mark(
@@ -393,7 +393,19 @@ def _follow(
         note_on_group(transaction, after)
 
 
-def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
+def _demand_stops_gone(
+    transaction: Transaction, step: VenueStep, gone: Collection[VenueOrderId]
+) -> None:
+    """A stop that the books know may rest, though the plan's look did not show it."""
+    position_id = step.position_id
+    if not isinstance(step, PlaceOrder) or step.request.purpose != "stop" or not position_id:
+        return
+    known = [each for each in _stops_at_work(transaction, position_id) if each not in gone]
+    if known:
+        raise StopMayRest(known)
+
+
+def _stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
     """The position's stops that may be at the venue, by all that the books know.
 
     A row can be changed by hand: one that is over counts until one of its events says so, too.

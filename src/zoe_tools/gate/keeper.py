@@ -74,6 +74,8 @@ class Keeper:
     ) -> T:
         """Do the work in the store; if it is gone, `instead`, where there is such a thing.
 
+        A reduction goes before what waits for the store already.
+
         Raises:
             StoreError: it was done nowhere.
         """
@@ -83,7 +85,7 @@ class Keeper:
             return await self._in_store(work)
         if not self.is_gone:
             try:
-                return await self._patience.run(work)
+                return await self._patience.run(work, is_urgent=True)
             except StoreUnavailable as error:
                 self.lose(error)
         return instead(self.emergency)

@@ -60,14 +60,14 @@ class Patience:
         self._more_s = more_s
         self._under_way: set[asyncio.Future[Any]] = set()
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """The work, within patience.
 
         Raises:
             StoreUnavailable: it takes longer; nothing of it is kept.
         """
         piece = _Work(work)
-        running = asyncio.ensure_future(self._store.run(piece))
+        running = asyncio.ensure_future(self._store.run(piece, is_urgent=is_urgent))
         # Kept, and asked how it ended: whoever waits for it may be cancelled.
         self._under_way.add(running)
         running.add_done_callback(self._forget)

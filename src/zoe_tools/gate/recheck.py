@@ -215,6 +215,8 @@ def moved_since(
     if shown.account != fresh.account:
         was, now = shown.account.title, fresh.account.title
         return (Moved(step=0, what="account", was=was, now=now, allowed=EXACTLY),)
+    if shown.steps == fresh.steps:
+        return ()
     pairs, fresh_alone = _paired(shown.steps, fresh.steps)
     # What an earlier run adopted has its own name by now, in either plan.
     left = tuple(step for index, step in enumerate(shown.steps) if index not in settled)

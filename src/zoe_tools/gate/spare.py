@@ -56,13 +56,13 @@ class SpareStore:
         """
         self._seed = seed
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         if self._seed is None:
-            return await self.store.run(work)
+            return await self.store.run(work, is_urgent=is_urgent)
         if self._copy is None:
             try:
-                return await self._patience.run(work)
+                return await self._patience.run(work, is_urgent=is_urgent)
             except StoreUnavailable as error:
                 self.leave(error)
         return self.tell(work)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
+from zoe_tools.store.spelled import Spelled
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -37,6 +38,10 @@ WAL_RETRY_MS = 10
 LOCK_RETRY_S = 0.002
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+_DATA_VERSION = Spelled(text("PRAGMA data_version"))
+_CHANGED, _BEGUN_AT = "zoe: commits that changed", "zoe: changes when it began"
+"""What is kept with a connection to SQLite."""
+
 _SQLITE_REASONS = (
     ("locked", "another process holds it locked", "Wait for the other zoe to finish, then retry."),
     ("busy", "another process holds it locked", "Wait for the other zoe to finish, then retry."),
@@ -279,12 +284,18 @@ class Transactions:
             return
         if self._kept is None:
             self._kept = self.engine.connect()
+        kept, notes = self._kept, self._kept.info
+        driver: Any = kept.connection.driver_connection
+        notes[_BEGUN_AT] = driver.total_changes
         try:
-            with self._kept.begin():
-                yield self._kept
+            with kept.begin():
+                yield kept
         except BaseException:
+            notes[_CHANGED] = notes.get(_CHANGED, 0) + 2  # a mark told meanwhile is nobody's
             self._give_back()
             raise
+        notes[_CHANGED] = notes.get(_CHANGED, 0) + _has_changed(kept)
+        notes[_BEGUN_AT] = driver.total_changes
 
     def close(self) -> None:
         """Let go of the database; idempotent."""
@@ -295,6 +306,21 @@ class Transactions:
         kept, self._kept = self._kept, None
         if kept is not None:
             kept.close()
+
+
+def change_mark(connection: Connection) -> object:
+    """See `Transaction.change_mark`: SQLite counts the commits of others, and we count ours."""
+    if connection.dialect.name != "sqlite":
+        return None
+    (others,) = _DATA_VERSION.on_sqlite(connection, {}).fetchone()
+    ours = connection.info.get(_CHANGED, 0) + _has_changed(connection)
+    return connection.connection.driver_connection, others, ours
+
+
+def _has_changed(connection: Connection) -> bool:
+    """Whether the transaction has changed anything yet."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.total_changes != connection.info.get(_BEGUN_AT, 0))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from zoe_tools.domain.observation import (
     Details,
     Heartbeat,
 )
-from zoe_tools.store import audit, candles, observations
+from zoe_tools.store import audit, candles, database, observations
 from zoe_tools.store.discrepancies import ReconciliationBook
 
 
@@ -35,6 +35,14 @@ class Observing:
     def account_id(self) -> AccountId:
         """The owner of every row read or written here."""
         return self._account.account_id
+
+    def change_mark(self) -> object:
+        """Another one once anybody has changed anything in the database; None: it has no such mark.
+
+        Of this transaction's own changes it knows that there are some: ask after the last one.
+        A server has none that is cheaper to ask for than what one wants to know.
+        """
+        return database.change_mark(self._connection)
 
     def beat(self, component: str, status: str, at: datetime, details: Details) -> None:
         """Note a component's sign of work; `status` is ok, warning, error or down."""

@@ -17,8 +17,11 @@ T = TypeVar("T")
 class StoreRunner(Protocol):
     """Runs one piece of work in one transaction."""
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
-        """The work's result, once committed; any exception rolls back."""
+    async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """The work's result, once committed; any exception rolls back.
+
+        `is_urgent`: an order waits for it, and it goes before what waits already and is not.
+        """
         ...
 
     async def close(self) -> None:
@@ -32,7 +35,12 @@ class InlineRunner:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        is_urgent: bool = False,  # noqa: ARG002 - nothing ever waits here
+    ) -> T:
         """See `StoreRunner`."""
         with self._store.transaction() as transaction:
             return work(transaction)
