@@ -108,6 +108,10 @@ def test_cancel_open_cancels_the_entry_and_spares_the_stop(tmp_path: Path) -> No
         desk.venue.calls.clear()
         assert (await kill(desk, KillLevel.CANCEL_OPEN))[0] == 0
         assert desk.venue.writes == []
+        code, text = await kill(desk, KillLevel.CANCEL_OPEN, execute=False)
+        assert code == 0
+        assert "Nothing to do." in text
+        assert text.endswith("Stopped already: cancel-open is latched.\n")
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -92,6 +92,13 @@ def test_a_loop_that_works_is_healthy_in_one_line() -> None:
             "no loop runs; the last one ended with an error 0 s ago",
         ),
         (
+            replace(
+                STOPPED,
+                last_boot=replace(BOOT, finished_at=NOON - timedelta(minutes=25), status="ok"),
+            ),
+            "no loop runs; the last one ended in order 25 min ago",
+        ),
+        (
             replace(STOPPED, is_wanted=False, naked=1),
             "1 positions without a stop, and nobody looks after them",
         ),
@@ -116,6 +123,7 @@ def test_what_a_dead_loop_said_does_not_count() -> None:
     answer = assess_health(STOPPED)
 
     assert (answer.phase, answer.state, answer.work_age_s) == ("STOPPED", "UNKNOWN", None)
+    assert answer.line == f"{builders.PAPER.title}: FINDINGS, STOPPED, no loop runs; none ever did"
 
 
 def test_a_loop_that_lives_and_tells_nothing_is_not_called_dead() -> None:

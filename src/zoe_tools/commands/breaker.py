@@ -18,6 +18,11 @@ from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import author_of
 
 _FINDINGS = 3
+_REASONS = {
+    "consecutive_failures": "calls in a row had no proper answer",
+    "rate_limit": "the venue asked for fewer calls, again and again",
+    "forced": "somebody forced it open",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +113,11 @@ def _show(printer: Printer, context: Context, found: Breaker) -> None:
     now = context.clock.now()
     rows = [("state", found.state.value)]
     if not found.is_closed and found.opened_at is not None:
-        rows += [("because", found.reason), ("open", f"since {age(found.opened_at, now)}")]
+        because = _REASONS.get(found.reason, found.reason)
+        rows += [("because", because), ("open", f"for {age(found.opened_at, now)}")]
         due_at = found.probes_at
         left_s = 0.0 if due_at is None else (due_at - now).total_seconds()
-        probe = "due" if left_s <= 0 else f"in {left_s:.0f} s"
+        probe = "the next ordinary call" if left_s <= 0 else f"in {left_s:.0f} s"
         rows.append(("probe", "none: until --force-close" if due_at is None else probe))
     rows += [
         ("failures", f"{found.failures} in a row"),

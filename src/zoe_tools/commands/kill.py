@@ -243,7 +243,11 @@ async def _kill_account(
         arguments = (("level", order.level.label), ("reason", order.reason), *scope)
         snapshot, plan = await planner(context, arguments)()
         plan = order.kept.lasting(plan)
-        return await gate.carry_out(plan, snapshot=snapshot, execute=False)
+        receipt = await gate.carry_out(plan, snapshot=snapshot, execute=False)
+        if plan.is_empty:
+            state = snapshot.trading_state.of(symbol)
+            invocation.printer().line(f"Stopped already: {state.level.label} is latched.")
+        return receipt
     printer = invocation.printer()
     stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line, say=printer.say)
     if stopped.receipt.is_verified is False:

@@ -163,7 +163,7 @@ def _trading(state: TradingState, now: datetime) -> str:
         return "armed"
     since = f", {age(state.changed_at, now)} ago" if state.changed_at else ""
     why = f": {state.reason}" if state.reason else ""
-    return f"HALTED at {state.level.label}{why}{since}"
+    return f"HALTED at {state.level.label}{why}{since}; `zoe resume` is the way back"
 
 
 def _is_running(screen: _Screen) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.ages import lasted
 from zoe_tools.domain.discrepancy import ReconciliationState
 from zoe_tools.domain.observation import Boot, Details, Heartbeat, Lease
 from zoe_tools.domain.trading_state import TradingState
@@ -22,6 +23,9 @@ USUAL_BEAT = timedelta(seconds=5)
 
 STUCK_BEATS = 24
 """No turn for so many periods (two minutes): the loop lives, and does nothing."""
+
+STOPPED, UNKNOWN = "STOPPED", "UNKNOWN"
+"""The phase where no loop runs, and a state that no loop has told."""
 
 _PHASES = {"FAILED": "the start FAILED", "STOPPING": "it is stopping"}
 
@@ -75,14 +79,15 @@ class Health:
     def line(self) -> str:
         """All of it in one line for a person or a log."""
         verdict = "healthy" if self.is_healthy else "FINDINGS"
-        work = "no work yet"
+        work = "" if self.phase == STOPPED else ", no work yet"
         if self.work_age_s is not None:
-            work = f"{self.last_stage} {self.work_age_s} s ago"
+            work = f", {self.last_stage} {self.work_age_s} s ago"
         told = "; ".join(self.findings) or "nothing to look at"
         if self.is_healthy and self.work_age_s is not None:
             told = "entries allowed"
         who = self.account if self.account.startswith(self.mode) else f"{self.account} SHADOW"
-        return f"{who}: {verdict}, {self.phase} {self.state}, {work}, {told}"
+        how = self.phase if self.state == UNKNOWN else f"{self.phase} {self.state}"
+        return f"{who}: {verdict}, {how}{work}, {told}"
 
 
 def assess_health(facts: HealthFacts) -> Health:
@@ -95,7 +100,7 @@ def assess_health(facts: HealthFacts) -> Health:
     return Health(
         account=facts.account.title,
         mode=shadow,
-        phase=_text(details, "phase") or ("STARTING" if facts.is_running else "STOPPED"),
+        phase=_text(details, "phase") or ("STARTING" if facts.is_running else STOPPED),
         state=_state(facts, details),
         findings=tuple(_findings(facts, details, dict(ages))),
         why_no_entries=_text(details, "why"),
@@ -113,7 +118,7 @@ def _state(facts: HealthFacts, details: Details) -> str:
         return told
     if not facts.trading_state.may_enter:
         return "KILL_SWITCH"
-    return "NORMAL" if told == "KILL_SWITCH" else told or "UNKNOWN"
+    return "NORMAL" if told == "KILL_SWITCH" else told or UNKNOWN
 
 
 def _findings(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Iterator[str]:
@@ -127,8 +132,8 @@ def _findings(facts: HealthFacts, details: Details, ages: dict[str, int]) -> Ite
     elif facts.silent is not None:
         lease, age_s = facts.silent
         yield (
-            f"the loop has told nothing for {age_s} s, and its pid {lease.pid} lives: it hangs, or"
-            " its store is away"
+            f"the loop has told nothing for {lasted(age_s)}, and its pid {lease.pid} lives: it"
+            " hangs, or its store is away"
         )
     elif facts.is_wanted:
         yield f"no loop runs{_ended(facts)}"
@@ -170,7 +175,7 @@ def _ended(facts: HealthFacts) -> str:
     if boot.finished_at is None:
         return "; the last one was killed"
     how = "ended in order" if boot.status == "ok" else "ended with an error"
-    return f"; the last one {how} {_age_s(facts.now, boot.finished_at)} s ago"
+    return f"; the last one {how} {lasted(_age_s(facts.now, boot.finished_at))} ago"
 
 
 def ages_of(details: Details, now: datetime) -> tuple[tuple[str, int], ...]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.ages import lasted
 from zoe_tools.domain.money import plain
 from zoe_tools.errors import Moved, PlanStale, ZoeError
 from zoe_tools.observe.redaction import REDACTOR
@@ -320,9 +321,5 @@ def jsonable(value: object) -> object:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit that says enough: `3 s`, `12 min`, `5 h`, `9 d`."""
-    seconds = max(0, int((now - since).total_seconds()))
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+    """How long ago; see `lasted`."""
+    return lasted((now - since).total_seconds())
