@@ -32,6 +32,7 @@ POLICY = Policy()
 SOON_S = 2.0
 LATE_S = 3.0
 """Later than the stream alone is waited for."""
+LAG_S = 5.0
 BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
 P1 = PositionId("P1")
 CANCELED = OrderStatus.CANCELED
@@ -319,6 +320,34 @@ def test_fills_that_the_streams_have_told_are_not_waited_for(tmp_path: Path) -> 
         assert (desk.clock.now() - began).total_seconds() < SOON_S + 0.2
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_was_cancelled_is_seen_within_a_second_of_the_records_showing_it(
+    tmp_path: Path,
+) -> None:
+    """Its position stands without one until then: what it had filled decides what is sold."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        began, real = desk.clock.now(), desk.venue.orders
+
+        async def lagging(names: Any) -> tuple[VenueOrder, ...]:
+            has_seen = (desk.clock.now() - began).total_seconds() >= LAG_S
+            return await real(names) if has_seen else (stop,)
+
+        desk.venue.orders = lagging  # type: ignore[method-assign, assignment] # as it was before
+        gone = CancelOrder(
+            venue_order_id=stop.venue_order_id,
+            symbol=stop.symbol,
+            purpose="stop",
+            position_id=P1,
+            reason="test",
+        )
+        took_s, outcome = await seconds_of(desk, gone)
+        assert outcome.state is OutcomeState.DONE
+        assert LAG_S <= took_s <= LAG_S + 1
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
 
 
 def test_an_entry_that_nobody_tells_of_is_waited_for_until_it_is_dead(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ SETTLE_S = 10.0
 
 _FIRST_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _WAIT_S = 4.0
+_PRESSING_WAITS_S = (0.1, 0.2, 0.5, *(1.0,) * 8)
+"""Where a position may stand without its stop until it is seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Prover:
         began = self.clock.now()
         give_up = began + timedelta(seconds=self.policy.visibility_lag_s)
         settled_by = began + timedelta(seconds=SETTLE_S)
-        for wait_s in _waits():
+        for wait_s in _waits(entry.intent):
             judgement = await self._look(entry.intent, entry.record, silent_looks=0)
             now = self.clock.now()
             if judgement.verdict is not Verdict.UNKNOWN:
@@ -77,7 +79,7 @@ class Prover:
         """
         silent = late = 0
         since = silence_counts_from(entry.intent, self.policy)
-        for wait_s in _waits():
+        for wait_s in _waits(entry.intent):
             is_late = self.clock.now() >= since
             counts = is_late and await self._is_late_there(since)
             judgement = await self._look(
@@ -193,7 +195,8 @@ def _is_working(entry: Entry, order: VenueOrder | None) -> bool:
     )
 
 
-def _waits() -> Iterator[float]:
-    yield from _FIRST_WAITS_S
+def _waits(intent: Intent) -> Iterator[float]:
+    is_pressing = intent.purpose == "stop" or intent.kind is IntentKind.CANCEL
+    yield from _PRESSING_WAITS_S if is_pressing else _FIRST_WAITS_S
     while True:
         yield _WAIT_S
