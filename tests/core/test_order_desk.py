@@ -21,7 +21,7 @@ from zoe_tools.core.order_desk import (
     tend_entry,
     tend_exit,
 )
-from zoe_tools.domain.identifiers import ClientOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.intent_group import GroupEnd, Style
 from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -287,6 +287,33 @@ def test_nothing_is_placed_while_anything_is_in_doubt(
 ) -> None:
     """Not without a price, and not beside an order that may still fill."""
     assert renew_entry(desk(*orders, **told)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubted_s", "what"),
+    [
+        ({}, 0, "cancel and go on"),
+        ({}, 5, "nothing"),
+        ({"next_action_at": NOON + timedelta(seconds=1)}, 0, "nothing"),
+        ({"status": OrderStatus.CANCEL_PENDING}, 0, "nothing"),
+    ],
+)
+@pytest.mark.parametrize("is_entry", [True, False])
+def test_an_order_whose_change_is_in_doubt_goes_once_its_time_is_over(
+    *, is_entry: bool, changes: dict[str, Any], doubted_s: int, what: str
+) -> None:
+    """It rested for a minute more. Not before the venue can make that change no more."""
+    name = VenueOrderId("O1")
+    doubt = make_intent(
+        kind=IntentKind.AMEND,
+        state=IntentState.UNKNOWN,
+        venue_order_id=name,
+        deadline=NOON + timedelta(seconds=doubted_s),
+    )
+    order = (entry if is_entry else sale)(**{"venue_order_id": name, **changes})
+
+    tend = tended if is_entry else left
+    assert price_of(tend(order, unresolved=(doubt,))) == what
 
 
 @pytest.mark.parametrize(

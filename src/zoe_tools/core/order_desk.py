@@ -77,12 +77,13 @@ class Desk:
             for each in self.refusals
         )
 
-    def is_in_doubt(self, order: OrderRecord) -> bool:
-        """Whether nobody knows yet what became of a change to it."""
-        return any(
-            each.venue_order_id is not None and each.venue_order_id == order.venue_order_id
+    def doubts(self, order: OrderRecord) -> list[Intent]:
+        """The changes to it of which nobody knows yet what became."""
+        return [
+            each
             for each in self.unresolved
-        )
+            if each.venue_order_id is not None and each.venue_order_id == order.venue_order_id
+        ]
 
 
 def desk_of(
@@ -198,8 +199,8 @@ def tend_entry(
 
     Where none may be made (`may_enter`), a working one is not repriced either.
     """
-    if not can_be_canceled(order) or desk.is_in_doubt(order):
-        return None
+    if desk.doubts(order) or not can_be_canceled(order):
+        return _out_of_doubt(desk, order)
     ending = desk.group.ending
     if ending is not None:
         return cancel_of(order, f"its group ended: {ending.value}", ending)
@@ -262,6 +263,18 @@ def renew_entry(desk: Desk) -> PlaceOrder | EndGroup | None:
         notional=(group.worst_price or price) * quantity,
         ticket=_ticket_again(group, used + 1),
     )
+
+
+def _out_of_doubt(desk: Desk, order: OrderRecord) -> CancelOrder | None:
+    """A working order whose time is over goes, if nobody knows what became of its last change.
+
+    Not before the venue can make that change no more. A cancel settles both: what the records show
+    of an order that is over does not change again.
+    """
+    is_alive = any(desk.now < each.deadline for each in desk.doubts(order))
+    if is_alive or not can_be_canceled(order) or attempts_used(order, desk.now) is None:
+        return None
+    return cancel_of(order, "nobody knows what became of its last change")
 
 
 def end_of(desk: Desk, ending: GroupEnd) -> EndGroup | None:
@@ -327,8 +340,8 @@ def tend_exit(
 
     Urgent is one whose market is through the position's stop: its time is over.
     """
-    if not can_be_canceled(order) or desk.is_in_doubt(order):
-        return None
+    if desk.doubts(order) or not can_be_canceled(order):
+        return _out_of_doubt(desk, order)
     if room_for(desk.group.target_quantity, desk.orders) < ZERO:
         return cancel_of(order, "together with late fills it would sell too much")
     if order.order_type is not OrderType.LIMIT:
