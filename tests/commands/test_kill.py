@@ -30,7 +30,8 @@ from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
@@ -39,7 +40,7 @@ from zoe_tools.errors import ConfigError, ConsentMissing, UnknownInstrument, Ven
 from zoe_tools.gate.progress import EVERY_S, HANGING_S, SILENCE_S
 from zoe_tools.runtime import rehearsal
 from zoe_tools.runtime.gates import open_gate
-from zoe_tools.runtime.killing import Order
+from zoe_tools.runtime.killing import NAME_S, Order
 from zoe_tools.runtime.rehearsal import rehearse_kill
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
@@ -201,6 +202,58 @@ def test_a_venue_that_hangs_is_told_of_every_few_seconds_until_it_is_given_up(
         assert "the venue does not answer: no answer for 60 s." in text
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_venue_that_does_not_tell_its_time_keeps_no_cancel_waiting(tmp_path: Path) -> None:
+    """It is told for the deadlines of sales; two seconds, and the entry is cancelled."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        began, cancelled_at, cancel = desk.clock.now(), [], desk.venue.cancel
+
+        async def hanging() -> datetime:
+            await desk.clock.sleep(3_600)
+            return desk.clock.now()
+
+        async def noted(venue_order_id: VenueOrderId) -> int:
+            cancelled_at.append((desk.clock.now() - began).total_seconds())
+            return await cancel(venue_order_id)
+
+        desk.venue.server_time = hanging  # type: ignore[method-assign]
+        desk.venue.cancel = noted  # type: ignore[method-assign]
+        code, _ = await kill(desk, KillLevel.CANCEL_OPEN)
+
+        assert (code, cancelled_at) == (0, [2.0])
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_an_instrument_that_no_book_knows_is_latched_soon_though_the_venue_hangs(
+    tmp_path: Path,
+) -> None:
+    """As it was typed, in zoe's spelling; and the wait is told before it begins."""
+
+    async def story(desk: Desk) -> None:
+        async def hanging() -> InstrumentCatalogue:
+            await desk.clock.sleep(3_600)
+            raise VenueUnavailable("No answer.")
+
+        desk.venue.catalogue = hanging  # type: ignore[method-assign]
+        hang(desk)
+        context, invocation, out = command_io(desk, "kill")
+        order = Order(level=KillLevel.CANCEL_OPEN, reason="", execute=True, instrument="sol-usd")
+        began = desk.clock.now()
+        code = await _kill(context, invocation, order)
+
+        assert code == 6
+        text = out.getvalue()
+        assert text.index("Nothing is latched yet.") < text.index("Latched: cancel-open")
+        latched = (await state(desk)).of(Symbol("SOL/USD"))
+        assert latched.level is KillLevel.CANCEL_OPEN
+        assert latched.changed_at is not None
+        assert (latched.changed_at - began).total_seconds() == NAME_S
+
+    at_the_desk(tmp_path, story)
 
 
 def test_a_venue_that_hangs_leaves_one_document_for_a_program(tmp_path: Path) -> None:

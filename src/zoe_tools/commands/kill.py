@@ -237,7 +237,8 @@ async def _kill_account(
         environ=invocation.environ,
         looks_again=True,
     )
-    symbol = await symbol_of(context, order, warn=invocation.printer().warn)
+    printer = invocation.printer()
+    symbol = await symbol_of(context, order, warn=printer.warn, say=printer.say)
     if not order.execute:
         scope = () if symbol is None else (("instrument", symbol),)
         arguments = (("level", order.level.label), ("reason", order.reason), *scope)
@@ -246,9 +247,8 @@ async def _kill_account(
         receipt = await gate.carry_out(plan, snapshot=snapshot, execute=False)
         if plan.is_empty:
             state = snapshot.trading_state.of(symbol)
-            invocation.printer().line(f"Stopped already: {state.level.label} is latched.")
+            printer.line(f"Stopped already: {state.level.label} is latched.")
         return receipt
-    printer = invocation.printer()
     stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line, say=printer.say)
     if stopped.receipt.is_verified is False:
         printer.warn(f"{context.account.title}: {_unproved(stopped.silence)}")
@@ -414,7 +414,7 @@ async def _cancel_blindly(
     printer.account(context.account)
     if not order.execute:
         return _STORE_GONE, {}
-    symbol = await symbol_of(context, order, warn=printer.warn)
+    symbol = await symbol_of(context, order, warn=printer.warn, say=printer.say)
     printer.line("Without the store no loop can be told: one that runs goes on.")
     printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
     result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)

@@ -6,6 +6,7 @@ journal, send, prove. A dry run ends after show.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -52,6 +53,9 @@ from zoe_tools.store.store import Transaction
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
+
+_CLOCK_S = 2.0
+"""How long a stop waits for the venue's time: it is measured for sales, and cancels wait for it."""
 
 Regather = Callable[[], Awaitable[tuple[Snapshot, Plan]]]
 """Looks again and plans again; over a live view it need not touch the venue."""
@@ -209,8 +213,9 @@ class Gate:
         if not self._is_proved_by_stream and any(
             isinstance(step, VenueStep) for step in plan.steps
         ):
-            with suppress(VenueError):
-                await self._venue.server_time()
+            with suppress(VenueError, TimeoutError):
+                async with asyncio.timeout(_CLOCK_S if self._looks_again else None):
+                    await self._venue.server_time()
 
     async def _priced(self, plan: Plan, looks: Sequence[VenueRead]) -> Plan:
         """What the plan will cost at the venue's limits; carried out is the plan as it was made."""

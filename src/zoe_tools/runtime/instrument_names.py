@@ -9,6 +9,16 @@ from zoe_tools.runtime.context import Context
 from zoe_tools.store.store import Transaction
 
 
+def spelled(told: str) -> Symbol:
+    """The name as zoe spells names, whatever the venue makes of it."""
+    return Symbol(told.upper().replace("-", "/"))
+
+
+def is_known(told: str, known: Collection[Symbol]) -> bool:
+    """Whether it is one of these."""
+    return spelled(told) in known
+
+
 async def instrument_named(context: Context, told: str, known: Collection[Symbol]) -> Symbol:
     """One of the known, whatever the venue says of it; of others the venue is asked.
 
@@ -16,9 +26,8 @@ async def instrument_named(context: Context, told: str, known: Collection[Symbol
         UnknownInstrument: the venue has none of that name.
         VenueError: it cannot be asked.
     """
-    name = Symbol(told.upper().replace("-", "/"))
-    if name in known:
-        return name
+    if is_known(told, known):
+        return spelled(told)
     return (await context.venue.catalogue()).resolve(told).symbol
 
 

@@ -17,17 +17,20 @@ from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill, EmergencyResult
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.latch import latch_level
-from zoe_tools.gate.progress import SILENCE_S, Progress
+from zoe_tools.gate.progress import Progress
 from zoe_tools.gate.stopping import KILL_NEEDS, Stopped, Stopper
 from zoe_tools.gather import gather_store
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.gates import author_of, emergency_journal
-from zoe_tools.runtime.instrument_names import in_the_books, instrument_named
+from zoe_tools.runtime.instrument_names import in_the_books, instrument_named, is_known, spelled
 from zoe_tools.runtime.known_accounts import KnownAccount
 from zoe_tools.runtime.paper_process import is_paper_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping
 
 Say = Callable[[str], None]
+
+NAME_S = 5.0
+"""How long a kill waits for the venue's name of an instrument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +125,10 @@ async def stop_without_books(
     ).carry_out(min(order.level, KillLevel.REDUCE_ONLY), order.reason)
 
 
-async def symbol_of(context: Context, order: Order, *, warn: Say) -> Symbol | None:
+async def symbol_of(context: Context, order: Order, *, warn: Say, say: Say) -> Symbol | None:
     """The instrument by its one name; the venue is asked where the books do not know it.
+
+    Nothing is latched by then: that is said, and nobody waits for long.
 
     Raises:
         UnknownInstrument: the venue has none of that name.
@@ -134,11 +139,16 @@ async def symbol_of(context: Context, order: Order, *, warn: Say) -> Symbol | No
     if context.opened_store is not None:
         known = await context.store.run(in_the_books)
     try:
-        async with asyncio.timeout(SILENCE_S):
+        if not is_known(order.instrument, known):
+            say(
+                f"{order.instrument} is in no book here: the venue is asked for its name, for up to"
+                f" {NAME_S:.0f} s. Nothing is latched yet."
+            )
+        async with asyncio.timeout(NAME_S):
             return await instrument_named(context, order.instrument, known)
     except (VenueError, TimeoutError) as error:
         why = error.message if isinstance(error, VenueError) else "The venue does not answer."
-        told = Symbol(order.instrument.upper())
+        told = spelled(order.instrument)
         warn(f"{why} {told} is taken as it was typed, and could not be checked.")
         return told
 

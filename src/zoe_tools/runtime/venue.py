@@ -27,8 +27,9 @@ from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.coordination import shared_coordination
 from zoe_tools.runtime.paper_process import ensure_paper
 
-TIME_ANSWER_S = 2.0
-"""How long the venue is waited for to tell its time, by the machine's clock."""
+TIME_ANSWER_S = (2.0, 1.0)
+"""How long the venue is waited for to tell its time, by the machine's clock: usually, and where
+something has to be stopped."""
 
 BOOK_DEPTH = 25
 """Deeper than the ten levels of the checksum, so that a burst does not empty the window."""
@@ -97,19 +98,20 @@ async def open_venue(
                 public_url=public_url, private_url=private_url, rest=rest, futures_url=futures_url
             )
             if isinstance(clock, SystemClock):
-                await _set_right(clock, KrakenSpot(rest, clock))
+                patience_s = TIME_ANSWER_S[urgency is Urgency.PROTECTION]
+                await _set_right(clock, KrakenSpot(rest, clock), patience_s)
             yield KrakenSpot(rest, clock), wires, clock
         finally:
             await rest.aclose()
 
 
-async def _set_right(clock: SystemClock, venue: KrakenSpot) -> None:
+async def _set_right(clock: SystemClock, venue: KrakenSpot, patience_s: float) -> None:
     """Intents and deadlines are compared with the venue's records, whatever this machine's clock.
 
     A venue that does not answer soon leaves it as it is: to stop trading must not wait for that.
     """
     with suppress(VenueError, TimeoutError):
-        async with asyncio.timeout(TIME_ANSWER_S):
+        async with asyncio.timeout(patience_s):
             await venue.server_time()
     clock.correct(venue.time.offset)
 
