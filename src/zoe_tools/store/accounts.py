@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from zoe_tools.domain.account import Account
 from zoe_tools.errors import StoreUnavailable
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import ACCOUNTS, STORE_META
 
@@ -39,7 +40,7 @@ def store_epoch(connection: Connection) -> str:
     Raises:
         StoreUnavailable: it was migrated, but never opened for writing.
     """
-    epoch: str | None = connection.execute(select(STORE_META.c.store_epoch)).scalar()
+    epoch = _EPOCH.first(connection, _META)
     if epoch is None:
         raise StoreUnavailable(
             "The store has no epoch yet.", hint="Run `zoe init` once: it names the store."
@@ -71,3 +72,7 @@ def _epoch(seed: str | None) -> str:
     if seed is None:
         return secrets.token_hex(EPOCH_HEX_DIGITS // 2)
     return hashlib.sha256(f"store epoch {seed}".encode()).hexdigest()[:EPOCH_HEX_DIGITS]
+
+
+_META = Query(select(STORE_META))
+_EPOCH: Reader[str] = Reader(STORE_META, lambda row: row.store_epoch)

@@ -178,13 +178,7 @@ class ReconciliationBook:
 
     def adjustments(self) -> tuple[Adjustment, ...]:
         """All of them, oldest first."""
-        table = ADJUSTMENTS
-        rows = self._connection.execute(
-            select(table)
-            .where(table.c.account_id == self._account_id)
-            .order_by(table.c.adjusted_at, table.c.row_id)
-        )
-        return tuple(_adjustment_of(row) for row in rows)
+        return _ADJUSTMENTS.all(self._connection, _ALL_ADJUSTMENTS, owner=self._account_id)
 
     # --- the orders' own log ---------------------------------------------------------------------
 
@@ -306,3 +300,9 @@ def _state_of(row: Row[Any]) -> ReconciliationState:
 
 
 _STATES = Reader(RECONCILIATION_STATES, _state_of)
+_ALL_ADJUSTMENTS = Query(
+    select(ADJUSTMENTS)
+    .where(ADJUSTMENTS.c.account_id == bindparam("owner"))
+    .order_by(ADJUSTMENTS.c.adjusted_at, ADJUSTMENTS.c.row_id)
+)
+_ADJUSTMENTS = Reader(ADJUSTMENTS, _adjustment_of)

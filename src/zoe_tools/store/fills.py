@@ -77,13 +77,7 @@ def fills_of_position(
 
     An order may learn its position only with its first fill, when the fill's row is written.
     """
-    orders = select(CRYPTO_ORDERS.c.client_order_id).where(
-        CRYPTO_ORDERS.c.account_id == account_id, CRYPTO_ORDERS.c.position_id == position_id
-    )
-    belongs = or_(
-        CRYPTO_FILLS.c.position_id == position_id, CRYPTO_FILLS.c.client_order_id.in_(orders)
-    )
-    return _select(connection, account_id, belongs)
+    return _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
 
 
 def fills_of_orders(
@@ -146,6 +140,18 @@ _OF_ACCOUNT = (
     select(CRYPTO_FILLS)
     .where(CRYPTO_FILLS.c.account_id == bindparam("owner"))
     .order_by(CRYPTO_FILLS.c.filled_at, CRYPTO_FILLS.c.fill_id)
+)
+_ORDERS_OF_POSITION = select(CRYPTO_ORDERS.c.client_order_id).where(
+    CRYPTO_ORDERS.c.account_id == bindparam("owner"),
+    CRYPTO_ORDERS.c.position_id == bindparam("position"),
+)
+_OF_POSITION = Query(
+    _OF_ACCOUNT.where(
+        or_(
+            CRYPTO_FILLS.c.position_id == bindparam("position"),
+            CRYPTO_FILLS.c.client_order_id.in_(_ORDERS_OF_POSITION),
+        )
+    )
 )
 _SINCE = CRYPTO_FILLS.c.filled_at >= bindparam("since")
 _OF_ORDER = CRYPTO_FILLS.c.venue_order_id == bindparam("venue_order")

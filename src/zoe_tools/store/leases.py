@@ -69,12 +69,9 @@ def renew(
     connection: Connection, account_id: AccountId, holder: str, now: datetime, ttl_s: float
 ) -> bool:
     """Prolong the lease, if it is still this holder's. Expired but untaken counts as held."""
-    table = ENGINE_LEASES
-    changed = connection.execute(
-        update(table).where(table.c.account_id == account_id, table.c.holder == holder),
-        {"renewed_at": now, "expires_at": now + timedelta(seconds=ttl_s)},
-    )
-    return changed.rowcount == 1
+    until = now + timedelta(seconds=ttl_s)
+    named = {"owner": account_id, "whose": holder, "renewed_at": now, "expires_at": until}
+    return _RENEW.run(connection, named) == 1
 
 
 def release(connection: Connection, account_id: AccountId, holder: str) -> bool:
@@ -177,6 +174,14 @@ def _account_lease_of(row: Row[Any]) -> Lease | None:
 _OWN = select(ENGINE_LEASES).where(ENGINE_LEASES.c.account_id == bindparam("owner"))
 _LEASE, _PINNED_LEASE = Query(_OWN), Query(_OWN.with_for_update(read=True))
 _LEASES = Reader(ENGINE_LEASES, _account_lease_of)
+_RENEW = Write(
+    update(ENGINE_LEASES)
+    .where(
+        ENGINE_LEASES.c.account_id == bindparam("owner"),
+        ENGINE_LEASES.c.holder == bindparam("whose"),
+    )
+    .values(renewed_at=bindparam("renewed_at"), expires_at=bindparam("expires_at"))
+)
 
 _IS_LOCK = (
     TRADE_LOCKS.c.account_id == bindparam("owner"),
