@@ -1,7 +1,8 @@
 """What a trial's blows, deaths and closed hours account for, by the exchange's own log.
 
-An engine cannot protect what it was not told of, nor while it is dead, nor while the venue takes
-no orders. A blow to a request says no, or leaves it in doubt; no other blow accounts for anything.
+An engine cannot protect what it was not told of, nor what it cannot know the size of, nor while it
+is dead, nor while the venue takes no orders. A blow to a request says no, or leaves it in doubt; no
+other blow accounts for anything.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _WRITES: Mapping[str, float] = {
 }
 """What changes an order, and the deadline of a stop by that way: sooner nothing may go again."""
 
+_BY_SOCKET = frozenset({"add_order", "amend_order", "cancel_order", "subscribe"})
+
 _IN_DOUBT = frozenset(
     {"accept-then-drop", "reply-lost-before", "reply-lost-after", "hang", "http-502", "http-520"}
 )
@@ -37,6 +40,9 @@ _IN_DOUBT = frozenset(
 
 _CLOSES = frozenset({"ws-close-1001", "ws-close-1006", "ws-close-1008"})
 """What is on its way over that wire is in doubt."""
+
+_CUTS = frozenset({"accept-then-drop", "reply-lost-before"})
+"""They close the socket over which the request came."""
 
 _THROTTLED_S = 4.0
 """The venue says itself from when on it takes orders again."""
@@ -47,17 +53,30 @@ Times = list[tuple[int, int]]
 
 def excuses(chronicle: Chronicle) -> Times:
     """When something speaks for an engine that does nothing, whatever the instrument."""
-    return sorted((*_dead(chronicle), *_closed(chronicle), *_struck(chronicle)))
+    return sorted(
+        (*_dead(chronicle), *_closed(chronicle), *_struck(chronicle), *_cut_off(chronicle))
+    )
 
 
 def unseen(chronicle: Chronicle, symbol: str) -> Times:
-    """From each execution of an instrument until an engine was told of it."""
+    """From each execution of an instrument until an engine was told of it.
+
+    And from each cancel of what sells it until an engine was told, or could have read, that it is
+    done: how much of a stop had filled decides what there is to protect.
+    """
     found: Times = []
     for each in chronicle.events:
-        if isinstance(each, OrderEvent) and each.trade is not None and each.order.symbol == symbol:
+        if not isinstance(each, OrderEvent) or each.order.symbol != symbol:
+            continue
+        told_at = each.at
+        if each.trade is not None:
             told_at = chronicle.seen.get(each.trade.trade_id, chronicle.lives[-1][1])
-            if told_at > each.at:
-                found.append((each.at, told_at))
+        elif each.kind == "canceled" and each.order.side == "sell":
+            name = each.order.order_id
+            shown_at = chronicle.shown[name]
+            told_at = min(chronicle.seen.get(name, shown_at), shown_at)
+        if told_at > each.at:
+            found.append((each.at, told_at))
     return found
 
 
@@ -85,6 +104,17 @@ def _struck(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
             yield at, at + int(_silent_s(name, where) * NS)
         elif name in _CLOSES and where == "executions":
             yield at, at + int(_WRITES["add_order"] * NS)
+
+
+def _cut_off(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    """The socket was cut while the venue had asked for silence over REST: there is no third way."""
+    silences: Times = []
+    for strike in chronicle.strikes:
+        name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
+        if name == "throttled" and where not in _BY_SOCKET:
+            silences.append((at, at + int(_THROTTLED_S * NS)))
+        elif (name in _CUTS and where in _BY_SOCKET) or (name in _CLOSES and where == "executions"):
+            yield from ((at, until) for since, until in silences if since <= at < until)
 
 
 def _silent_s(name: str, where: str) -> float:

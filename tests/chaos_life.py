@@ -6,8 +6,9 @@ Each way out of the engine, to its store, to the venue's REST and to its sockets
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import httpx
@@ -22,11 +23,12 @@ T = TypeVar("T")
 _ORDER = re.compile("add_order|amend_order|cancel_order|AddOrder|AmendOrder|CancelOrder")
 _TRADES = re.compile("TradesHistory|QueryTrades")
 _EXECUTION = re.compile(r'"(T[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{6})"')
+_ORDERS = re.compile("QueryOrders|ClosedOrders")
 _HEAD = 200
 """Characters of a frame in which its method or its channel stands."""
 
 Notice = Callable[[Iterable[str]], None]
-"""Is told the ids of executions that reach an engine."""
+"""Is told the ids of executions that reach an engine, and of orders that it sees cancelled."""
 
 
 class Killed(BaseException):
@@ -103,7 +105,28 @@ class MortalTransport(httpx.AsyncBaseTransport):
         self._life.pass_by(request.url.path)
         if _TRADES.search(request.url.path) is not None:
             self._notice(_EXECUTION.findall((await response.aread()).decode()))
+        elif _ORDERS.search(request.url.path) is not None:
+            self._notice(_cancelled_by((await response.aread()).decode()))
         return response
+
+
+def _cancelled_by(answer: str) -> Iterator[str]:
+    """The orders that a list of orders shows as cancelled."""
+    if '"status":"canceled"' not in answer:
+        return
+    result = json.loads(answer)["result"]
+    for name, row in result.get("closed", result).items():
+        if row["status"] == "canceled":
+            yield name
+
+
+def _told_by(frame: str) -> Iterator[str]:
+    """The executions in a frame, and the orders that it tells are cancelled."""
+    yield from _EXECUTION.findall(frame)
+    if '"order_status":"canceled"' in frame:
+        for row in json.loads(frame)["data"]:
+            if row.get("order_status") == "canceled":
+                yield row["order_id"]
 
 
 class _MortalDuplex:
@@ -124,7 +147,7 @@ class _MortalDuplex:
         """See `FrameDuplex`."""
         frame = await self._duplex.receive()
         if frame.find('"executions"', 0, _HEAD) >= 0:
-            self._notice(_EXECUTION.findall(frame))
+            self._notice(_told_by(frame))
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

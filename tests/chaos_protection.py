@@ -14,8 +14,6 @@ from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.values.events import LedgerEvent, OrderEvent
 from zoe_tools.paper.values.times import NS
 
-UNPROTECTED = "stood without a stop"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
@@ -32,7 +30,7 @@ def unprotected(chronicle: Chronicle) -> Iterator[str]:
     for gap in gaps(chronicle):
         if gap.left_s > WITHIN_S:
             yield (
-                f"{gap.symbol} {UNPROTECTED} for {(gap.until - gap.since) / NS:.1f} s from"
+                f"{gap.symbol} stood without a stop for {(gap.until - gap.since) / NS:.1f} s from"
                 f" {gap.since}, {gap.left_s:.1f} s of it without a reason"
             )
 

@@ -19,7 +19,7 @@ import httpx
 
 import kraken_answers as kraken
 from builders import PAPER, d
-from chaos_faults import Blow, Death, schedule
+from chaos_faults import REST_LAGS_S, Blow, Death, schedule
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
 from chaos_market import Bustle, ChaosMarket
 from chaos_strategy import StressStrategy
@@ -37,7 +37,7 @@ from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.inprocess import InProcessSockets
 from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent
-from zoe_tools.paper.values.times import ns_of
+from zoe_tools.paper.values.times import NS, ns_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
@@ -99,7 +99,9 @@ class Chronicle:
     lives: list[tuple[int, int, str]] = field(default_factory=list)
     """From when an engine traded until when, and how it ended."""
     seen: dict[str, int] = field(default_factory=dict)
-    """When an execution was first told to an engine, by stream or by records; by its id."""
+    """When an execution, or an order's cancel, was first told to an engine, by the id of it."""
+    shown: dict[str, int] = field(default_factory=dict)
+    """From when on the venue's records show that an order is cancelled, by its id."""
     strikes: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -128,10 +130,15 @@ class ChaosWorld:
     def _note(self, event: EngineEvent) -> None:
         if isinstance(event, OrderEvent | LedgerEvent | ModeEvent):
             self.chronicle.events.append(event)
+        if isinstance(event, OrderEvent) and event.kind == "canceled":
+            order = event.order
+            is_hidden = self.exchange.lag.order(order, event.at) != order
+            lags = int(REST_LAGS_S * NS) if is_hidden else 0
+            self.chronicle.shown[order.order_id] = event.at + lags
 
-    def _notice(self, executions: Iterable[str]) -> None:
+    def _notice(self, told: Iterable[str]) -> None:
         now = ns_of(self.clock.now())
-        for name in executions:
+        for name in told:
             self.chronicle.seen.setdefault(name, now)
 
     async def run(self) -> tuple[Chronicle, tuple[str, ...]]:

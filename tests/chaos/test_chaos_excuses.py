@@ -1,0 +1,70 @@
+"""What the exchange's own log accounts for, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from builders import d
+from chaos_excuses import excuses, left_s, unseen
+from chaos_world import Chronicle
+from zoe_tools.paper.values.events import OrderEvent
+from zoe_tools.paper.values.order import OrderView
+from zoe_tools.paper.values.times import NS
+
+STOP = OrderView(
+    order_id="O1",
+    account_id="A1",
+    symbol="BTC/USD",
+    side="sell",
+    order_type="stop-loss",
+    quantity=d("1"),
+    opened_at=0,
+    queue_number=1,
+    maker_pct=d("0.2"),
+    taker_pct=d("0.4"),
+    status="canceled",
+)
+
+
+@pytest.mark.parametrize(
+    ("seen_s", "shown_s", "excused_s"),
+    [(12, 15, 2), (None, 15, 5), (20, 15, 5), (10, 15, 0), (None, 10, 0)],
+)
+def test_a_cancel_counts_from_when_it_is_told_or_could_be_read(
+    seen_s: int | None, shown_s: int, excused_s: int
+) -> None:
+    """Cancelled at ten seconds; who does not look at records that show it has no excuse."""
+    chronicle = Chronicle(
+        events=[OrderEvent(kind="canceled", account_id="A1", order=STOP, at=10 * NS)],
+        seen={} if seen_s is None else {"O1": seen_s * NS},
+        shown={"O1": shown_s * NS},
+    )
+
+    excused = unseen(chronicle, "BTC/USD")
+    assert sum(until - since for since, until in excused) == excused_s * NS
+    assert left_s(10 * NS, 20 * NS, excused) == 10 - excused_s
+    assert unseen(chronicle, "ETH/USD") == []
+
+
+@pytest.mark.parametrize(
+    ("cut", "where", "excused_s"),
+    [
+        ("reply-lost-before", "amend_order", 3),
+        ("ws-close-1006", "executions", 3),
+        ("reply-lost-before", "OpenOrders", 0),
+        ("busy", "amend_order", 0),
+    ],
+)
+def test_a_silence_over_rest_accounts_for_nothing_while_the_socket_is_up(
+    cut: str, where: str, excused_s: int
+) -> None:
+    """Asked for at noon, for four seconds; the socket goes one second later, or does not."""
+    chronicle = Chronicle(
+        strikes=[
+            {"name": "throttled", "where": "OpenOrders", "at": "2026-01-05T12:00:00Z"},
+            {"name": cut, "where": where, "at": "2026-01-05T12:00:01Z"},
+        ]
+    )
+
+    longest = max((until - since for since, until in excuses(chronicle)), default=0)
+    assert longest == excused_s * NS
