@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from zoe_tools.commands.check_tp_coverage import _check
 from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.commands.repair_tp import _repair
 from zoe_tools.commands.sync_positions import _sync
+from zoe_tools.domain.observation import COUNTDOWN
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.errors import ConsentMissing, VenueRejected, VenueUnavailable
 
@@ -237,3 +239,37 @@ def test_a_live_account_needs_consent(tmp_path: Path) -> None:
         assert desk.venue.writes == []
 
     at_the_desk(tmp_path, story, account=LIVE)
+
+
+def test_a_countdown_that_a_dead_loop_left_armed_is_told_while_it_may_go_off(
+    tmp_path: Path,
+) -> None:
+    """A stop that is placed before goes with it; later there is nothing to wait for."""
+
+    async def story(desk: Desk) -> None:
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.beat(COUNTDOWN, "warning", now, {"seconds": 60}))
+        await desk.read(lambda tx: tx.acquire_lease("gone", "h", 1, now, 1.0, ""))
+        await desk.clock.sleep(30)
+        _, text = await recover(desk, execute=True)
+        until = now + timedelta(seconds=65)
+        assert f"until {until:%H:%M:%SZ} it may cancel all orders, stops too." in text
+
+        await desk.clock.sleep(40)
+        _, text = await recover(desk, execute=True)
+        assert "countdown" not in text
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_countdown_that_a_loop_keeps_is_no_news(tmp_path: Path) -> None:
+    """It sets it anew itself, and disarms it."""
+
+    async def story(desk: Desk) -> None:
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.beat(COUNTDOWN, "warning", now, {"seconds": 60}))
+        await desk.read(lambda tx: tx.acquire_lease("here", "h", 1, now, 600.0, ""))
+        _, text = await recover(desk, execute=True)
+        assert "countdown" not in text
+
+    at_the_desk(tmp_path, story)

@@ -42,6 +42,7 @@ from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.rehearsal import show_rehearsal
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.countdowns import countdown_warning
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.killing import (
     Order,
@@ -250,6 +251,8 @@ async def _kill_account(
             printer.line(f"Stopped already: {state.level.label} is latched.")
         return receipt
     stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line, say=printer.say)
+    if told := await countdown_warning(context.store, context.clock.now()):
+        printer.warn(told)
     if stopped.receipt.is_verified is False:
         printer.warn(f"{context.account.title}: {_unproved(stopped.silence)}")
     return stopped.receipt

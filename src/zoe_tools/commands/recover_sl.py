@@ -22,6 +22,7 @@ from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.countdowns import countdown_warning
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 from zoe_tools.runtime.reconciling import look_by_id
@@ -93,5 +94,7 @@ async def _recover(
         after = replace(plan, created_at=fresh.taken_at, steps=again, notes=())
         restored = await gate.carry_out(after, snapshot=fresh, execute=True)
         receipt = replace(receipt, outcomes=(*receipt.outcomes, *restored.outcomes))
+    if told := await countdown_warning(context.store, context.clock.now()):
+        invocation.printer().warn(told)
     code = approver.finish(receipt, saved=kept.keep(plan))
     return code or (_FINDINGS if left_without_a_stop(snapshot) else 0)

@@ -31,6 +31,7 @@ from zoe_tools.gather import countdown_at_stake, effective_trading_state
 from zoe_tools.render.printer import Printer, age
 from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.countdowns import left_armed_until
 from zoe_tools.runtime.loop_lock import is_running, is_silent
 from zoe_tools.store.store import Transaction
 
@@ -58,6 +59,7 @@ class _Screen:
     compared: Heartbeat | None
     """What a loop last compared of what is live."""
     countdown_s: int
+    left_armed_until: datetime | None
     open_findings: tuple[Discrepancy, ...]
     reconciliation: ReconciliationState
 
@@ -103,6 +105,7 @@ def _read(transaction: Transaction, now: datetime) -> _Screen:
         reconciled=beats.get(WHOLE_LOOK),
         compared=beats.get(LIVE_LOOK),
         countdown_s=countdown_at_stake(transaction),
+        left_armed_until=left_armed_until(transaction, now),
         open_findings=tuple(e for e in transaction.reconciliation.active() if e.is_open),
         reconciliation=transaction.reconciliation.state(),
     )
@@ -228,10 +231,16 @@ def _countdown(screen: _Screen) -> list[tuple[str, str]]:
     if not screen.countdown_s:
         return []
     told = f"armed: {screen.countdown_s} s without the loop, and the venue cancels all orders"
-    if not _is_running(screen):
+    until = screen.left_armed_until
+    if until is not None and until > screen.now:
         told = (
-            f"may be ARMED: within {screen.countdown_s} s of the loop's end the venue cancels all"
-            " orders, stops too; then run `zoe recover-sl --execute`, or the loop"
+            f"may be ARMED: until {until:%H:%M:%SZ} the venue may cancel all orders, stops too;"
+            " after that run `zoe recover-sl --execute`, or start the loop, which disarms it"
+        )
+    elif until is not None:
+        told = (
+            f"may have gone off by {until:%Y-%m-%d %H:%M:%SZ}, with all orders: run `zoe recover-sl"
+            " --execute`, or start the loop"
         )
     return [("countdown", told)]
 
