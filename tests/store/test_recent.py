@@ -15,7 +15,6 @@ from fakes import fresh_store
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.store.recent import KEPT
 from zoe_tools.store.store import Store, Transaction
 
 HOUR = timedelta(hours=1)
@@ -96,7 +95,6 @@ def test_a_longer_time_than_is_kept_is_read_whole(store: Store) -> None:
             transaction.record_order(order)
         for hours, count in ((-1, 2), (-3, 3), (-1, 2), (-31, 4), (29, 1), (-3, 3)):
             assert len(transaction.orders(since=NOON + hours * HOUR)) == count
-    assert timedelta(hours=25) < KEPT
 
 
 def test_it_is_what_a_reading_of_all_says(store: Store) -> None:

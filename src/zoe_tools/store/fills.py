@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
@@ -166,4 +166,5 @@ _RECENT = Recent(
     Query(_OF_ACCOUNT.where(_SINCE)),
     Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.fill_id == bindparam("name"))),
     lambda fill: (fill.filled_at, fill.fill_id),
+    kept=timedelta(hours=2),
 )

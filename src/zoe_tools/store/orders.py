@@ -261,5 +261,11 @@ def _order_of(row: Row[Any]) -> OrderRecord:
 
 
 _READER = Reader(CRYPTO_ORDERS, _order_of)
-_RECENT = Recent(_READER, _SINCE, _BY_NAME, lambda order: (order.created_at, order.client_order_id))
+_RECENT = Recent(
+    _READER,
+    _SINCE,
+    _BY_NAME,
+    lambda order: (order.created_at, order.client_order_id),
+    kept=timedelta(hours=26),
+)
 _EVENT_READER = Reader(ORDER_EVENTS, _event_of)

@@ -21,9 +21,6 @@ from zoe_tools.store.reads import Query, Reader
 
 T = TypeVar("T")
 
-KEPT = timedelta(hours=26)
-"""So much before what is asked for may be kept: one asks for a day, and another for an hour."""
-
 Place = tuple[datetime, str]
 """Where a row stands: by its time, then by its name."""
 
@@ -32,13 +29,23 @@ class Recent(Generic[T]):
     """The newest rows of a table; what is kept of them goes with the connection."""
 
     def __init__(
-        self, reader: Reader[T], since: Query, one: Query, place: Callable[[T], Place]
+        self,
+        reader: Reader[T],
+        since: Query,
+        one: Query,
+        place: Callable[[T], Place],
+        *,
+        kept: timedelta,
     ) -> None:
-        """`since` selects by `owner` and `since`, in the order of `place`; `one` by `name`."""
+        """`since` selects by `owner` and `since`, in the order of `place`; `one` by `name`.
+
+        So much before what is asked for may be `kept`: somebody else asks for more.
+        """
         self._reader = reader
         self._of_time = since
         self._of_name = one
         self._place = place
+        self._keeps = kept
 
     def wrote(self, connection: Connection, owner: AccountId, name: str) -> None:
         """This row was written."""
@@ -69,7 +76,7 @@ class Recent(Generic[T]):
     def _kept(self, connection: Connection, owner: AccountId) -> _Kept[T]:
         kept: _Kept[T] | None = connection.info.get((self, owner))
         if kept is None:
-            kept = connection.info[self, owner] = _Kept()
+            kept = connection.info[self, owner] = _Kept(self._keeps)
         transaction = connection.get_transaction()
         if transaction is not kept.transaction:
             kept.transaction = transaction
@@ -84,7 +91,8 @@ class _Kept(Generic[T]):
     `written` is to be read again; `doubtful` was written in the transaction that was the last one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: timedelta) -> None:
+        self._keeps = keeps
         self.version = -1
         self.transaction: object = None
         self.written: set[str] = set()
@@ -95,11 +103,11 @@ class _Kept(Generic[T]):
 
     def reaches(self, since: datetime) -> bool:
         """Whether all of that time is here, and not much more."""
-        return self._from is not None and self._from <= since <= self._from + KEPT
+        return self._from is not None and self._from <= since <= self._from + self._keeps
 
     def begin_for(self, since: datetime) -> datetime:
         """From when on to read, so that whoever asks for more is served as well."""
-        return since if self._from is None else min(since, max(self._from, since - KEPT))
+        return since if self._from is None else min(since, max(self._from, since - self._keeps))
 
     def take(self, begin: datetime, found: list[tuple[Place, T]]) -> None:
         """All rows since `begin`, in order."""
