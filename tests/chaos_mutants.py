@@ -9,11 +9,13 @@ from typing import Any
 
 import crash_mutants
 from zoe_tools.core import order_desk as order_desk_module
+from zoe_tools.core import risk_groups as risk_groups_module
 from zoe_tools.core import run as run_module
 from zoe_tools.core import run_entries as entries_module
 from zoe_tools.core.order_desk import Desk
 from zoe_tools.core.reprice import collared, rounded
 from zoe_tools.domain.order import Side
+from zoe_tools.engine import following as following_module
 from zoe_tools.gate import carry as carry_module
 from zoe_tools.gate import gate as gate_module
 from zoe_tools.gate import recover as recover_module
@@ -21,9 +23,11 @@ from zoe_tools.gate.send import Answer, Reply
 
 carry: Any = carry_module
 entries: Any = entries_module
+following: Any = following_module
 gate: Any = gate_module
 order_desk: Any = order_desk_module
 recover: Any = recover_module
+risk_groups: Any = risk_groups_module
 run: Any = run_module
 """As objects: what they import is replaced in them."""
 
@@ -46,12 +50,13 @@ def a_lost_answer_is_a_no() -> None:
 
 
 def missed_fills_are_not_asked_for() -> None:
-    """What was executed while nobody listened stays unbooked."""
+    """What was executed while nobody listened stays unbooked, though the stream tells it again."""
 
     async def none(*_: object) -> tuple[()]:
         return ()
 
     _put(recover, "_fills_at", none)
+    _put(following, "ExecutionsSnapshot", type(None))
 
 
 def limits_are_not_asked() -> None:
@@ -80,7 +85,7 @@ def entries_wait_for_ever() -> None:
 
 
 def repricing_knows_no_worst_price() -> None:
-    """An entry goes as far as the collar at its first repricing, whatever it then costs."""
+    """An entry goes as far as the collar at its first repricing, and the gate lets it."""
 
     def at_the_collar(desk: Desk, *_: object) -> Decimal | None:
         if desk.quote is None:
@@ -89,6 +94,7 @@ def repricing_knows_no_worst_price() -> None:
 
     _put(order_desk, "_entry_price", at_the_collar)
     _put(order_desk, "_waits", lambda *_: False)
+    _put(risk_groups, "_price_check", lambda *_: None)
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -5,7 +5,7 @@
     python tests/chaos_run.py --seed 17 --twice   by two processes, to be told whether it is
     python tests/chaos_run.py --seed 3 --quiet-days 7   a quiet one alone
     python tests/chaos_run.py --seeds 4 --hours 1 fewer, shorter; --first 20 begins with the 20th
-    python tests/chaos_run.py --mutants           a seed, with each rule of gate or desk broken
+    python tests/chaos_run.py --mutants           a good seed, with each rule of gate or desk broken
 
 Tells of each trial as it ends: orders, fills, partial fills, repricings and moved stops of each
 hour, and what was violated; then a table. Exits 1 if anything was, or if too little went on.
@@ -105,10 +105,14 @@ def _is_the_same(verdict: Verdict) -> bool:
 
 
 def _mutants(options: argparse.Namespace) -> int:
-    """Each broken rule must be noticed."""
+    """Each broken rule must be noticed, by a trial that is good where none is broken."""
     trial = replace(trials(options)[-1], seed=options.seed or options.first)
     unnoticed = 0
     with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
+        sound = pool.apply(tried, (trial,))
+        if sound.violations:
+            _say("The trial is bad with no rule broken, so it proves nothing:", *told(sound))
+            return 1
         running = {name: pool.apply_async(broken, (name, trial)) for name in MUTANTS}
         for name, verdict in running.items():
             found = verdict.get().violations

@@ -18,6 +18,7 @@ from chaos_judge import judged
 from chaos_market import BUSY
 from chaos_mutants import MUTANTS
 from chaos_patience import overlong
+from chaos_prices import too_dear
 from chaos_protection import gaps, unprotected
 from chaos_world import ChaosWorld, Chronicle, Trial
 from crash_judge import Facts
@@ -87,6 +88,7 @@ def tried(trial: Trial) -> Verdict:
             *judged(trial, chronicle, facts),
             *unprotected(chronicle),
             *overlong(trial, chronicle),
+            *too_dear(trial, chronicle),
             *unreconciled,
         ),
         hours=activity(trial, chronicle),
