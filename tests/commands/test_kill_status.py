@@ -43,6 +43,7 @@ def test_a_latched_level_is_shown_with_its_reason(tmp_path: Path) -> None:
 
     assert "cancel-open" in shown.out
     assert "fat finger" in shown.out
+    assert "stopped; `zoe resume` is the way back" in shown.out
 
 
 def test_an_instrument_that_is_stopped_for_itself_is_shown_beside_the_account(

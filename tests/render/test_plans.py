@@ -374,6 +374,16 @@ def test_refusals_name_step_reason_and_code() -> None:
     assert "refused: step 1: Trading is at reduce-only. (HALTED)" in out.getvalue()
 
 
+def test_the_steps_of_the_next_plan_are_counted_anew() -> None:
+    """A kill carries out several: the second's first step was its second."""
+    shown, out = approver()
+    for _ in range(2):
+        shown.show_plan(plan_with(place()))
+        shown.show_outcome(StepOutcome(step=place(), state=OutcomeState.DONE, evidence=""))
+
+    assert out.getvalue().count("[1/1] done") == 2
+
+
 def test_json_carries_plan_outcomes_and_refusals() -> None:
     """One object, with the plan's hash."""
     shown, out = approver(as_json=True)

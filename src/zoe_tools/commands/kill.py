@@ -7,6 +7,7 @@ settled at its venue, and none of them keeps the others from being stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -250,7 +251,9 @@ async def _kill_account(
             state = snapshot.trading_state.of(symbol)
             printer.line(f"Stopped already: {state.level.label} is latched.")
         return receipt
-    stopped = await stop_at_venue(context, gate, order, symbol, tell=printer.line, say=printer.say)
+    stopped = await stop_at_venue(
+        context, gate, order, symbol, tell=partial(printer.wrapped, ""), say=printer.say
+    )
     if told := await countdown_warning(context.store, context.clock.now()):
         printer.warn(told)
     if stopped.receipt.is_verified is False:

@@ -61,7 +61,7 @@ def _show(invocation: Invocation, state: TradingState) -> None:
             ("reason", state.reason or "-"),
             ("since", state.changed_at),
             ("by", state.changed_by or "-"),
-            ("new risk", "allowed" if state.may_enter else "stopped"),
+            ("new risk", "allowed" if state.may_enter else "stopped; `zoe resume` is the way back"),
         ),
     )
     for name, each in state.stopped:

@@ -50,7 +50,7 @@ class PlanPrinter:
         """The plan as a table, its notes below."""
         printer = self._printer
         printer.account(plan.account)
-        self._shown = list(plan.steps)
+        self._shown, self._outcomes = list(plan.steps), 0
         if plan.is_empty:
             printer.line("Nothing to do.")
         else:
