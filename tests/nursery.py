@@ -27,6 +27,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -155,13 +156,14 @@ class Nursery:
             return Running(self, self._born(["zoe", *words], environ, streams, folder))
 
     def talk(self, script: str, *words: str, err: IO[Any] | None = None) -> Talking:
-        """The script, begun, with nothing of ours in its environment; its input is open."""
+        """The script, begun, knowing of ours where passing files go; its input is open."""
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         complaints = sys.stderr.fileno() if err is None else err.fileno()
         try:
             streams = [theirs_in, theirs_out, complaints]
-            pid = self._born([script, *words], {"PATH": os.defpath}, streams, None)
+            environ = {"PATH": os.defpath, "TMPDIR": tempfile.gettempdir()}
+            pid = self._born([script, *words], environ, streams, None)
         finally:
             os.close(theirs_in)
             os.close(theirs_out)

@@ -14,6 +14,7 @@ import pytest
 
 import crash_matrix
 from crash_mutants import MUTANTS
+from nursery import nursery
 from program import wait_until
 
 PATIENCE_S = 120
@@ -21,24 +22,21 @@ FAMILY = 1 + 2 * 2
 """The matrix, two of its crew, and an exchange each; the child of a case comes and goes."""
 
 
-def run_matrix(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """In a process without threads: it forks."""
-    program = Path(crash_matrix.__file__)
-    return subprocess.run(
-        [sys.executable, str(program), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        cwd=program.parent,
-    )
+def run_matrix(*arguments: str) -> tuple[int | None, str]:
+    """Its exit code, and what it said; in a process without threads: it forks."""
+    matrix = nursery().talk(crash_matrix.__file__, *arguments)
+    try:
+        said = matrix.end("", timeout=PATIENCE_S)
+        return matrix.returncode, said
+    finally:
+        matrix.close()
 
 
 def test_killed_at_drawn_moments_the_gate_keeps_journal_books_and_venue_together() -> None:
     """Every intent ends; the venue has one order for each confirmed one and none for the others."""
-    ran = run_matrix("--cases", "32", "--seed", "20260105")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "0 violations" in ran.stdout
+    code, said = run_matrix("--cases", "32", "--seed", "20260105")
+    assert code == 0, said
+    assert "0 violations" in said
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
@@ -76,6 +74,6 @@ def processes_with(variable: str) -> list[int]:
 
 def test_each_rule_of_the_gate_that_is_broken_is_noticed() -> None:
     """A matrix that stays green whatever the gate does would prove nothing."""
-    ran = run_matrix("--mutants")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert len(ran.stdout.splitlines()) == len(MUTANTS)
+    code, said = run_matrix("--mutants")
+    assert code == 0, said
+    assert len(said.splitlines()) == len(MUTANTS)

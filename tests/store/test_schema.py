@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from builders import NOON, PAPER, make_intent
+from nursery import nursery
 from zoe_tools.domain.discrepancy import DiscrepancyState, FindingKind
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, ProofKind
@@ -144,21 +143,18 @@ def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
     assert "\n" not in caught.value.message
 
 
-def test_two_upgrades_at_once_make_one_schema(empty_url: str) -> None:
+def test_two_upgrades_at_once_make_one_schema(empty_url: str, tmp_path: Path) -> None:
     """One process migrates, the others wait and find it done; repeated, as races are shy."""
-    work = f"from zoe_tools.store import schema; print(schema.upgrade({empty_url!r}).before)"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", work],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    answers = [process.communicate(timeout=60) for process in processes]
+    script = tmp_path / "upgrade.py"
+    script.write_text(
+        f"from zoe_tools.store import schema; print(schema.upgrade({empty_url!r}).before)"
+    )
+    processes = [nursery().talk(str(script)) for _ in range(4)]
+    answers = [process.end("", timeout=60) for process in processes]
+    for each in processes:
+        each.close()
     assert [process.returncode for process in processes] == [0] * 4, answers
-    assert sorted(out.strip() for out, _ in answers) == [HEAD_REVISION] * 3 + ["None"]
+    assert sorted(out.strip() for out in answers) == [HEAD_REVISION] * 3 + ["None"]
     assert schema.status(empty_url).is_current
 
 
