@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,13 +12,17 @@ from typing_extensions import override
 from builders import BTC, d, make_venue_order
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.order import Side, VenueOrder
+from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
+from zoe_tools.domain.stream import ExecutionsSnapshot
+from zoe_tools.engine.following import VANISHED_AFTER_S, VANISHED_LOOKS
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
 
 T = TypeVar("T")
+
+LAG_S = 3.0
 
 
 class SlowRunner(InlineRunner):
@@ -141,5 +146,55 @@ def test_a_fill_that_a_stream_tells_does_not_wait_for_slow_records(tmp_path: Pat
         (stop,) = rig.resting(Side.SELL)
         assert stop.quantity == entry.quantity
         del rig.venue.orders
+
+    run_loop(tmp_path, story)
+
+
+def test_a_stop_that_the_stream_s_list_lacks_is_asked_for_until_the_records_know(
+    tmp_path: Path,
+) -> None:
+    """It went while the wire was away, and lagging records showed it for three seconds more."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter()
+        await rig.pass_time(2)
+        (stop,) = rig.resting(Side.SELL)
+        real, shown_until = rig.venue.orders, rig.clock.now() + timedelta(seconds=LAG_S)
+
+        async def lagging(names: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            return (stop,) if rig.clock.now() < shown_until else await real(names)
+
+        rig.venue.orders = lagging  # type: ignore[method-assign, assignment]
+        rig.is_deaf = True
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        rig.is_deaf = False
+        rig.feed.tell(ExecutionsSnapshot(reports=()))
+        await rig.pass_time(LAG_S / 2)
+        assert rig.resting(Side.SELL) == []
+        was_behind = rig.loop.following.is_behind
+        await rig.pass_time(LAG_S / 2 + 1)
+        assert len(rig.resting(Side.SELL)) == 1
+        assert (was_behind, rig.loop.following.is_behind) == (True, False)
+
+    run_loop(tmp_path, story)
+
+
+def test_an_order_that_the_records_show_as_open_keeps_nobody_waiting_for_ever(
+    tmp_path: Path,
+) -> None:
+    """The stream's list was older than the order, or is wrong: entries are allowed again."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter()
+        await rig.pass_time(2)
+        rig.feed.tell(ExecutionsSnapshot(reports=()))
+        await rig.pass_time(1)
+        was_behind = rig.loop.following.is_behind
+        await rig.pass_time(VANISHED_LOOKS * VANISHED_AFTER_S)
+        assert (was_behind, rig.loop.following.is_behind) == (True, False)
+        assert len(rig.resting(Side.SELL)) == 1
 
     run_loop(tmp_path, story)

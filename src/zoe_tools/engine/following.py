@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.stream import (
@@ -43,6 +44,13 @@ BOOKED = (*REPORTS, InstrumentsUpdate, StreamUp, StreamDown, Gap)
 
 WAITING = 1_000
 """Events that may wait to be booked before the reader of the feed waits."""
+
+
+VANISHED_LOOKS = 8
+"""How often, each second, the records are asked about orders that the stream's list lacks."""
+
+VANISHED_AFTER_S = 1.0
+"""An order that is younger may be missing from a list that was on its way when it was placed."""
 
 
 class _Told(NamedTuple):
@@ -79,11 +87,12 @@ class Following:
         self._is_booking = False
         self._down: set[str] = set()
         self._to_ask: asyncio.Queue[datetime | None] = asyncio.Queue(WAITING)
+        self._vanished: frozenset[VenueOrderId] = frozenset()
 
     @property
     def is_behind(self) -> bool:
         """Whether the venue may have done what is not booked."""
-        return self._is_behind or self._missed > 0
+        return self._is_behind or self._missed > 0 or bool(self._vanished)
 
     @is_behind.setter
     def is_behind(self, is_behind: bool) -> None:
@@ -151,6 +160,21 @@ class Following:
             self._missed -= 1
             await self._ask_records(missed_at)
             self._heard(None)
+            await self._ask_of_vanished()
+
+    async def _ask_of_vanished(self) -> None:
+        """Until the records, which may lag, tell as well that these orders are over.
+
+        What they show as open all the while is theirs to say: the stream's list was older.
+        """
+        for _ in range(VANISHED_LOOKS):
+            if not self._vanished:
+                return
+            await self._clock.sleep(VANISHED_AFTER_S)
+            await self._ask_records(self._clock.now())
+            self._vanished &= {each.venue_order_id for each in self._books.orders}
+            self._heard(None)
+        self._vanished = frozenset()
 
     async def _next(self) -> list[_Told]:
         """One, or all the reports that wait in a row; none at the end."""
@@ -221,6 +245,7 @@ class Following:
                 reports.append(told.event)
             elif isinstance(told.event, ExecutionsSnapshot):
                 reports.extend(told.event.reports)
+                await self._note_vanished(told)
         for report in reports:
             self._parts.sightings.note(report)
         now = waiting[-1].at
@@ -233,6 +258,25 @@ class Following:
                 self._tell_fill(report.fill, now, is_ours=is_ours)
         for position in self._books.take_closed():
             self._parts.narrator.show_closed(position)
+
+    async def _note_vanished(self, told: _Told) -> None:
+        """An order that the books know and a list of all open ones lacks ended unheard of.
+
+        A stop that went so would be missed by nobody until books and venue are compared.
+        """
+        if not isinstance(told.event, ExecutionsSnapshot):
+            return
+        listed = {each.venue_order_id for each in told.event.reports}
+        before = told.at - timedelta(seconds=VANISHED_AFTER_S)
+        gone = {
+            each.venue_order_id
+            for each in self._books.orders
+            if each.venue_order_id is not None and each.created_at < before
+        } - listed
+        if gone:
+            self._vanished |= gone
+            self._missed += 1
+            await self._to_ask.put(told.at)
 
     def _tell_fill(self, fill: Fill, now: datetime, *, is_ours: bool) -> None:
         """What somebody else trades on the account is told, and is no trade of zoe's."""
