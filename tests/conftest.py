@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from clock_jumps import waiting_in_no_time
 from postgres_server import PostgresServer
@@ -38,6 +39,11 @@ _ROOM = 4 << 30
 _NAMES_OF_THIS_MACHINE = frozenset({"", "localhost"})
 _NOBODYS = ipaddress.ip_network("192.0.2.0/24")
 """Addresses for documents: whoever would reach them reaches nobody."""
+
+
+# How fast examples are made and tried is the machine's affair: no test is judged by its clock.
+settings.register_profile("zoe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("zoe")
 
 
 def _is_here(host: str) -> bool:
