@@ -198,3 +198,17 @@ def test_an_order_that_the_records_show_as_open_keeps_nobody_waiting_for_ever(
         assert len(rig.resting(Side.SELL)) == 1
 
     run_loop(tmp_path, story)
+
+
+def test_an_entry_that_the_stream_s_list_lacks_is_left_to_the_comparison(tmp_path: Path) -> None:
+    """Nothing stands unprotected by it, and the venue takes only so many calls."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter(rests=True)
+        await rig.pass_time(2)
+        rig.feed.tell(ExecutionsSnapshot(reports=()))
+        await rig.pass_time(1)
+        assert not rig.loop.following.is_behind
+
+    run_loop(tmp_path, story)

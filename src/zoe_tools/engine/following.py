@@ -262,7 +262,8 @@ class Following:
     async def _note_vanished(self, told: _Told) -> None:
         """An order that the books know and a list of all open ones lacks ended unheard of.
 
-        A stop that went so would be missed by nobody until books and venue are compared.
+        A stop that went so would be missed by nobody until books and venue are compared; an entry
+        has that much time, and the calls are needed elsewhere.
         """
         if not isinstance(told.event, ExecutionsSnapshot):
             return
@@ -271,7 +272,9 @@ class Following:
         gone = {
             each.venue_order_id
             for each in self._books.orders
-            if each.venue_order_id is not None and each.created_at < before
+            if each.venue_order_id is not None
+            and each.purpose != "entry"
+            and each.created_at < before
         } - listed
         if gone:
             self._vanished |= gone
