@@ -103,6 +103,20 @@ class Story:
         )
 
 
+def test_positions_that_are_over_are_counted_and_forgotten() -> None:
+    """Weeks have thousands of them: nothing is kept of one that nobody holds."""
+    story = Story()
+    for number in range(3):
+        position = make_position(position_id=PositionId(f"P{number}"))
+        story.watch.planned(plan_with(cancelled_stop()))
+        story.look(number, [position], [stop(position_id=position.position_id)])
+    story.look(3)
+
+    assert story.watch.positions_with_stop == 3
+    assert not story.watch._stopped
+    assert not story.watch._replaced
+
+
 def test_the_time_until_the_stop_rests_is_opening() -> None:
     """From the turn that saw it naked to the turn that saw it covered."""
     story = Story()

@@ -61,6 +61,7 @@ class ProtectionWatch:
         self._seconds = dict.fromkeys(CAUSES, 0.0)
         self._stopped: set[PositionId] = set()
         self._replaced: set[PositionId] = set()
+        self._with_stop = 0
         self._has_looked = False
 
     @property
@@ -102,7 +103,7 @@ class ProtectionWatch:
     @property
     def positions_with_stop(self) -> int:
         """How many positions had a covering stop resting at the venue at some time."""
-        return len(self._stopped)
+        return self._with_stop
 
     def planned(self, plan: Plan) -> None:
         """What the loop itself is about to take away."""
@@ -131,6 +132,7 @@ class ProtectionWatch:
             if is_protected(position, orders, instruments[position.symbol]):
                 self._close(now, position, orders)
                 if resting_stops(position, orders):  # dust has none
+                    self._with_stop += name not in self._stopped
                     self._stopped.add(name)
                     if position.symbol not in at_work:
                         self._replaced.discard(name)
@@ -143,6 +145,9 @@ class ProtectionWatch:
                     gap.grows_at = min(grows_at(each, since=gap.since) for each in stops)
         for name in [each for each in self._gaps if each not in naked]:
             self._add(now, self._gaps.pop(name))
+        held = {each.position_id for each in positions}
+        self._stopped &= held
+        self._replaced &= held
         self._has_looked = True
 
     def _note(self, now: datetime, position: Position, cause: str) -> _Gap:
