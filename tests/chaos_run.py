@@ -8,7 +8,8 @@
     python tests/chaos_run.py --mutants           a good seed, with each rule of gate or desk broken
 
 Tells of each trial as it ends: orders, fills, partial fills, repricings and moved stops of each
-hour, and what was violated; then a table. Exits 1 if anything was, or if too little went on.
+hour, and what was violated; then a table. Exits 1 if anything was, or if too little went on, or
+if in quiet days anything grew.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def told(verdict: Verdict) -> Iterator[str]:
         f"{_name(verdict)}: {_hours(verdict.hours)}; {sum(verdict.struck.values())} faults,"
         f" {verdict.lives.count('killed')} killed of {len(verdict.lives)} lives,"
         f" {verdict.longest_gap_s:.1f} s without a stop; {verdict.cpu_s:.0f} s CPU,"
-        f" {verdict.peak_mb:.0f} MB; {verdict.digest}"
+        f" {verdict.peak_mb:.0f} MB{_slope(verdict)}; {verdict.digest}"
     )
     yield from (f"    VIOLATED {each}" for each in verdict.violations[:_TOLD])
     if len(verdict.violations) > _TOLD:
@@ -77,6 +77,11 @@ def again(verdict: Verdict) -> list[str]:
 
 def _name(verdict: Verdict) -> str:
     return f"{'busy' if verdict.is_busy else 'quiet'} {verdict.trial.seed}"
+
+
+def _slope(verdict: Verdict) -> str:
+    slope = verdict.slope_mb_a_day
+    return "" if slope is None else f" ({slope:+.1f} a day)"
 
 
 def _hours(hours: Sequence[Activity]) -> str:

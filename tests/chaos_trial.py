@@ -14,13 +14,14 @@ from pathlib import Path
 
 from builders import PAPER
 from chaos_activity import LEAST, Activity, activity
+from chaos_growth import growth, is_long_enough, slope_mb_a_day
 from chaos_judge import judged
 from chaos_market import BUSY
 from chaos_mutants import MUTANTS
 from chaos_patience import overlong
 from chaos_prices import too_dear
 from chaos_protection import gaps, unprotected
-from chaos_world import ChaosWorld, Chronicle, Trial
+from chaos_world import ChaosWorld, Trial
 from crash_judge import Facts
 from fakes import fresh_store
 from zoe_tools.runtime.virtual_loop import run_virtual
@@ -40,6 +41,8 @@ class Verdict:
     wall_s: float
     cpu_s: float
     peak_mb: float
+    slope_mb_a_day: float | None = None
+    """Of a quiet trial, what memory grew by beside what the test keeps."""
 
     @property
     def is_busy(self) -> bool:
@@ -50,6 +53,8 @@ class Verdict:
     def shortcomings(self) -> Iterator[str]:
         """Why the trial proves too little."""
         if not self.is_busy:
+            if not is_long_enough(self.trial.hours):
+                yield f"{self.trial.hours:g} quiet hours do not tell what grows"
             return
         for number, hour in enumerate(self.hours, 1):
             yield from (f"hour {number}: {each}" for each in hour.short_of(LEAST))
@@ -73,12 +78,13 @@ def tried(trial: Trial) -> Verdict:
     try:
         store = fresh_store(home, PAPER)
 
-        async def live() -> tuple[Chronicle, Facts, tuple[str, ...]]:
+        async def live() -> tuple[ChaosWorld, Facts, tuple[str, ...]]:
             world = ChaosWorld(trial, home, store)
-            chronicle, unreconciled = await world.run()
-            return chronicle, await world.store.run(Facts.read), unreconciled
+            _, unreconciled = await world.run()
+            return world, await world.store.run(Facts.read), unreconciled
 
-        chronicle, facts, unreconciled = run_virtual(live())
+        world, facts, unreconciled = run_virtual(live())
+        chronicle = world.chronicle
         store.close()
     finally:
         shutil.rmtree(home)
@@ -90,6 +96,7 @@ def tried(trial: Trial) -> Verdict:
             *overlong(trial, chronicle),
             *too_dear(trial, chronicle),
             *unreconciled,
+            *growth(world.looks),
         ),
         hours=activity(trial, chronicle),
         lives=tuple(how for _, _, how in chronicle.lives),
@@ -98,6 +105,7 @@ def tried(trial: Trial) -> Verdict:
         digest=hashlib.sha256(repr((chronicle, facts)).encode()).hexdigest()[:16],
         wall_s=time.perf_counter() - began,
         cpu_s=time.process_time() - began_cpu,
+        slope_mb_a_day=slope_mb_a_day(world.looks) if world.looks else None,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
 

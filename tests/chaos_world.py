@@ -16,10 +16,12 @@ from random import Random
 from typing import Any, cast
 
 import httpx
+from typing_extensions import override
 
 import kraken_answers as kraken
 from builders import PAPER, d
 from chaos_faults import REST_LAGS_S, Blow, Death, schedule
+from chaos_growth import LOOKS, Look, looked
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
 from chaos_market import Bustle, ChaosMarket
 from chaos_strategy import StressStrategy
@@ -27,8 +29,11 @@ from fakes import Desk, RecordingApprover, command_io
 from loop_rig import RecordingNarrator
 from zoe_tools.commands.reconcile import _reconcile
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.invariants import InvariantLimits
+from zoe_tools.domain.plan import Plan, StepOutcome
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
 from zoe_tools.errors import ZoeError
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
@@ -113,6 +118,7 @@ class ChaosWorld:
         self.clock = VirtualClock(kraken.EPOCH)
         self.store = InlineRunner(store)
         self.chronicle = Chronicle()
+        self.looks: list[Look] = []
         self._home = home
         seconds = int(trial.hours * 3600)
         market = ChaosMarket(trial.seed, trial.bustle, starts_at=STARTS_AT, duration_s=seconds)
@@ -151,16 +157,27 @@ class ChaosWorld:
             self.trial.seed, self._seconds, self.trial.blows_of_each, self.trial.deaths
         )
         arming = asyncio.create_task(self._arm(blows))
+        looking = asyncio.create_task(self._look_on())
         try:
             await self._lives(deaths)
             unreconciled = await self._told_by_reconcile()
         finally:
-            arming.cancel()
-            pump.cancel()
+            for each in (arming, pump, looking):
+                each.cancel()
             with suppress(asyncio.CancelledError):
-                await asyncio.gather(arming, pump)
+                await asyncio.gather(arming, pump, looking)
         self.chronicle.strikes = self.exchange.faults.told()["log"]
         return self.chronicle, unreconciled
+
+    async def _look_on(self) -> None:
+        """Quiet days are looked at: whether anything grows."""
+        if self.trial.bustle.has_bursts:
+            return
+        for _ in range(LOOKS):
+            await self.clock.sleep(self._seconds / LOOKS)
+            at_s = (self.clock.now() - kraken.EPOCH).total_seconds()
+            events = len(self.chronicle.events)
+            self.looks.append(looked(at_s, events, self._home / "zoe.db"))
 
     async def _told_by_reconcile(self) -> tuple[str, ...]:
         try:
@@ -267,7 +284,7 @@ class ChaosWorld:
             wires=Wires(public_url="ws://paper/v2", private_url="ws://paper/v2/private", rest=rest),
             connect=mortal_sockets(sockets, life, self._notice),
             store=MortalStore(self.store, life),
-            narrator=RecordingNarrator(),
+            narrator=_Silent(),
             run_id=run_id,
             seed=self.trial.seed,
             compares=True,
@@ -277,6 +294,26 @@ class ChaosWorld:
         finally:
             await sockets.close(1006)
             await rest.aclose()
+
+
+class _Silent(RecordingNarrator):
+    """Remembers no plan, no outcome and no fill: a week has too many."""
+
+    @override
+    def show_plan(self, plan: Plan) -> None:
+        """See `Approver`."""
+
+    @override
+    def show_outcome(self, outcome: StepOutcome) -> None:
+        """See `Approver`."""
+
+    @override
+    def show_fill(self, fill: Fill) -> None:
+        """See `Narrator`."""
+
+    @override
+    def show_closed(self, position: Position) -> None:
+        """See `Narrator`."""
 
 
 def _free_lease(transaction: Transaction) -> None:

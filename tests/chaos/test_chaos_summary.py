@@ -44,7 +44,11 @@ GOOD = Verdict(
         ({"hours": (replace(LEAST, stop_amends=19), PLENTY)}, "19 stop_amends"),
         ({"struck": Counter(hang=5, busy=4)}, "struck less than 5 times: busy"),
         ({"lives": ("killed", "killed", "stopped")}, "2 engines were killed, 3 are wanted"),
-        ({"trial": replace(TRIAL, bustle=QUIET), "hours": (Activity(),)}, ""),
+        (
+            {"trial": replace(TRIAL, bustle=QUIET, hours=168.0), "hours": (Activity(),)},
+            "",
+        ),
+        ({"trial": replace(TRIAL, bustle=QUIET, hours=24.0)}, "24 quiet hours do not tell"),
     ],
 )
 def test_a_trial_in_which_too_little_went_on_is_bad(changes: dict[str, object], why: str) -> None:
