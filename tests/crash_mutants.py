@@ -102,13 +102,13 @@ def underived_client_id() -> None:
 
 def resend_on_timeout() -> None:
     """An order whose answer was lost is sent once more at once."""
-    look, send = Carrier._lost, carry.send
+    look, send = Carrier.after_silence, carry.send
 
     async def send_again(self: Carrier, step: Any, entry: Entry, reply: Any) -> Any:
         await send(self.venue, step, entry)
         return await look(self, step, entry, reply)
 
-    _put(Carrier, "_lost", send_again)
+    _put(Carrier, "after_silence", send_again)
 
 
 def one_empty_answer_is_enough() -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.money import short
 from zoe_tools.domain.order import OrderAmendment, OrderPurpose, OrderType, TimeInForce, VenueOrder
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, VenueStep
@@ -123,6 +123,13 @@ def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
     if kind is not IntentKind.CANCEL and purpose == "stop":
         return RULES[f"{kind.value} a protective stop"]
     return RULES[kind.value]
+
+
+def is_due_again(intent: Intent, now: datetime) -> bool:
+    """Whether it may be sent once more, the very same, by whoever finds it in the journal."""
+    is_open = intent.state in (IntentState.SENT, IntentState.UNKNOWN)
+    resend = rule_for(intent.kind, intent.purpose).resend
+    return is_open and resend is Resend.SAME_AFTER_DEADLINE and intent.deadline <= now
 
 
 def is_proved_by_a_look(kind: IntentKind, purpose: OrderPurpose) -> bool:

@@ -16,12 +16,14 @@ from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
+from zoe_tools.core.proof import is_due_again
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
+from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
@@ -276,6 +278,7 @@ class TradingLoop:
             self._later.wake_at(self.lanes.rests_until(now))
         if not self._may_act:
             return
+        self._send_again(now)
         snapshot, plan = self._plan(now, entry)
         plan = sealed(plan, snapshot)  # once, for all lanes
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
@@ -292,6 +295,24 @@ class TradingLoop:
             tell_alarms(lane.plan)
             self.watch.planned(lane.plan)
             self.lanes.begin(lane.symbol, self._carry_out(snapshot, lane, entry))
+
+    def _send_again(self, now: datetime) -> None:
+        """Stops that a process which is gone may have sent: the instrument waits for nothing else.
+
+        In shadow nothing is sent.
+        """
+        if self._parts.is_shadow or self._parts.gate.is_store_away:
+            return
+        for intent in self.books.unresolved:
+            is_shut = intent.symbol in self.lanes.at_work | self.lanes.resting(now)
+            if not is_shut and is_due_again(intent, now):
+                self.lanes.begin(intent.symbol, self._find_out(intent))
+
+    async def _find_out(self, intent: Intent) -> None:
+        outcome = await self._parts.gate.send_again(intent)
+        await self.books.refresh(self._clock.now())
+        if outcome is None or outcome.state is not OutcomeState.DONE:
+            self.lanes.rest((intent.symbol,))
 
     def _settle_entry(
         self, entry: tuple[Decision, ...], plan: Plan, lanes: tuple[Lane, ...]

@@ -291,7 +291,7 @@ class Carrier:
             case Answer.NO:
                 return await self._refused(step, entry, reply)
             case Answer.LOST:
-                return await self._lost(step, entry, reply)
+                return await self.after_silence(step, entry, reply)
 
     def _came_too_late(self, step: VenueStep, entry: Entry) -> bool:
         """Whether a short deadline was over before the wire, or the wire takes none so short."""
@@ -322,7 +322,7 @@ class Carrier:
         tell_refusal(step, reply.code, reply.words)
         return outcome_of(step, OutcomeState.REJECTED, reply.words, code=reply.code, entry=entry)
 
-    async def _lost(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
+    async def after_silence(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """It may have happened: look; send again only what the table of proofs allows."""
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
         found = await self.looks.after_silence(step, entry)

@@ -19,6 +19,7 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
@@ -27,6 +28,7 @@ from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueError
+from zoe_tools.gate.again import send_again
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
 from zoe_tools.gate.carry import Carrier
 from zoe_tools.gate.consent import demand_consent
@@ -283,6 +285,10 @@ class Gate:
         receipt = self._receipt(shown, outcomes, refusals)
         await self._order_log.ended(plan, receipt, is_resumed=resume)
         return receipt
+
+    async def send_again(self, intent: Intent) -> StepOutcome | None:
+        """A stop of which nobody knows whether it arrived; see `gate.again.send_again`."""
+        return await send_again(self._carrier, intent)
 
     def _receipt(
         self, plan: Plan, outcomes: tuple[StepOutcome, ...], refusals: tuple[Refusal, ...]

@@ -400,12 +400,12 @@ def _demand_stops_gone(
     position_id = step.position_id
     if not isinstance(step, PlaceOrder) or step.request.purpose != "stop" or not position_id:
         return
-    known = [each for each in _stops_at_work(transaction, position_id) if each not in gone]
+    known = [each for each in stops_at_work(transaction, position_id) if each not in gone]
     if known:
         raise StopMayRest(known)
 
 
-def _stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
+def stops_at_work(transaction: Transaction, position_id: PositionId) -> tuple[VenueOrderId, ...]:
     """The position's stops that may be at the venue, by all that the books know.
 
     A row can be changed by hand: one that is over counts until one of its events says so, too.
