@@ -80,9 +80,10 @@ class Running:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Unless it has ended."""
+        """Unless it has ended, or ends this moment."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end in order."""
@@ -91,7 +92,9 @@ class Running:
     def kill_all(self) -> None:
         """End it, and what it has started in its session's first group."""
         if self.poll() is None:
-            os.killpg(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ends, or has no group yet
+                os.killpg(self.pid, signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
 
 
 class Talking(Running):
