@@ -230,6 +230,7 @@ def test_a_snapshot_shows_open_orders_and_the_trades_asked_for() -> None:
         ("0.15000000", "partially_filled"),
     ]
     assert all("cum_qty" not in row for row in trades)
+    assert {row["cl_ord_id"] for row in trades} == {"grid-0001"}
 
 
 def test_order_status_false_leaves_the_beginning_and_the_end() -> None:

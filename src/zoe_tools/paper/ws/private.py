@@ -156,6 +156,8 @@ class PrivateFeed:
             userref=order.userref or 0 if order is not None else 0,
             order_status="filled" if is_filled else "partially_filled",
         )
+        if order is not None and order.cl_ord_id is not None:
+            row["cl_ord_id"] = order.cl_ord_id
         return self._in_dollars(row, trade, spec)
 
     def _open_order(self, order: OrderView) -> Row:
