@@ -24,7 +24,8 @@ USUAL_BEAT = timedelta(seconds=5)
 STUCK_BEATS = 24
 """No turn for so many periods (two minutes): the loop lives, and does nothing."""
 
-STOPPED, UNKNOWN = "STOPPED", "UNKNOWN"
+STOPPED = "STOPPED"
+UNKNOWN = "UNKNOWN"
 """The phase where no loop runs, and a state that no loop has told."""
 
 _PHASES = {"FAILED": "the start FAILED", "STOPPING": "it is stopping"}
