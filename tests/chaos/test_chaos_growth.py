@@ -12,7 +12,6 @@ import pytest
 from builders import NOON, PAPER
 from chaos_growth import LOOKS, Look, growth, looked
 from fakes import fresh_store
-from zoe_tools.engine.work import WorkLog
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 HOUR_S = 7 * 24 * 3_600 / LOOKS
@@ -76,11 +75,19 @@ def test_what_fills_up_to_its_bound_is_no_leak() -> None:
     assert said.startswith("Reader._known holds 2560")
 
 
+class Holder:
+    """A class that nobody else in this process has objects of, and as if it were zoe's."""
+
+    def __init__(self, *names: str) -> None:
+        self.done_at = dict.fromkeys(names, NOON)
+
+
+Holder.__module__ = "zoe_tools.of_a_test"
+
+
 def test_a_look_finds_what_any_object_of_ours_holds(tmp_path: Path) -> None:
     """By class and attribute, and how many there are of the class; and the rows of each table."""
-    logs = [WorkLog(), WorkLog()]
-    logs[0].done_at = {"turn": NOON, "follow": NOON}
-    logs[1].done_at = {"turn": NOON}
+    held = [Holder("turn", "follow"), Holder("turn")]
 
     async def look_once() -> Look:
         return looked(1.0, 0, tmp_path / "zoe.db")
@@ -88,8 +95,8 @@ def test_a_look_finds_what_any_object_of_ours_holds(tmp_path: Path) -> None:
     with closing(fresh_store(tmp_path, PAPER)):
         found = run_virtual(look_once())
 
-    assert found.lengths["WorkLog"] == 2
-    assert found.lengths["WorkLog.done_at"] == 3
-    assert found.fullest["WorkLog.done_at"] == 2
+    assert found.lengths["Holder"] == len(held)
+    assert found.lengths["Holder.done_at"] == 3
+    assert found.fullest["Holder.done_at"] == 2
     assert found.rows["accounts"] == 1
     assert found.memory_mb > 1
