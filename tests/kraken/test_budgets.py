@@ -100,6 +100,26 @@ def test_an_entry_that_would_come_too_late_is_refused_before_it_is_sent() -> Non
     assert with_budgets(use).retry_after_s == 11.0
 
 
+def test_a_repricing_waits_for_no_room() -> None:
+    """Its order works, and what that fills needs a stop: it is asked for again."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> tuple[float, float]:
+        taking, order = budgets.transactions, VenueOrderId("O1")
+        async with taking.adding(BTC, ["it"], is_urgent=True):
+            taking.changed(order, BTC, "it")
+        for _ in range(45):
+            await add(budgets, is_urgent=True)
+        began = clock.now()
+        with pytest.raises(VenueThrottled, match="nothing was sent") as raised:
+            await taking.changing("amend", order, BTC, is_urgent=False).__aenter__()
+        return (clock.now() - began).total_seconds(), raised.value.retry_after_s
+
+    took_s, more_s = with_budgets(use)
+
+    assert took_s == 0
+    assert more_s > 1
+
+
 def clients(venue: kraken.Script, clock: VirtualClock) -> tuple[RestClient, RestClient]:
     """Two that share a key."""
     shared = NonceSource(clock)

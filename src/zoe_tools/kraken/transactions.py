@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.order import OrderName, VenueOrder
@@ -23,6 +23,8 @@ from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 LONGEST_WAIT_S = 10.0
 """A call that would have to wait longer for a pause or a pair's counter is given up."""
+CHANGE_WAIT_S = 0.5
+"""One that changes what works may be made again, and its instrument may need a stop meanwhile."""
 
 _NO_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order", "zoe:not-sent")
 """Refusals of what is charged to no pair, because there is no such order or no such request."""
@@ -129,7 +131,10 @@ class Transactions:
                 bill.orders[order_id] = row
             return bill
 
-        async with self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline):
+        charged = self._charged(
+            billing, symbol, is_urgent=is_urgent, deadline=deadline, longest_s=CHANGE_WAIT_S
+        )
+        async with charged:
             yield
 
     @asynccontextmanager
@@ -217,6 +222,7 @@ class Transactions:
         *,
         is_urgent: bool,
         deadline: datetime | None = None,
+        longest_s: float = LONGEST_WAIT_S,
     ) -> AsyncIterator[_Charge]:
         """Charge what is done inside, once there is room; give back what the venue did not charge.
 
@@ -229,7 +235,9 @@ class Transactions:
         if self._tier is not None and is_urgent:
             self._post_charge(charge, billing, self._tier)
         elif self._tier is not None:
-            await self._charge_with_room(charge, billing, self._tier, symbol, deadline)
+            give_up_at = self._clock.now() + timedelta(seconds=longest_s)
+            latest = give_up_at if deadline is None else min(deadline, give_up_at)
+            await self._charge_with_room(charge, billing, self._tier, symbol, latest)
         try:
             yield charge
         except VenueRejected as error:
@@ -264,7 +272,7 @@ class Transactions:
         billing: Billing,
         tier: Tier,
         symbol: Symbol,
-        deadline: datetime | None,
+        latest: datetime,
     ) -> None:
         def step(note: Note, now: datetime) -> float:
             cost = billing(note, now).whole.get(symbol, 0)
@@ -280,10 +288,7 @@ class Transactions:
 
         stepped = budget_note.stepped(step)
         while (wait_s := await self._coordination.change(stepped, self._claim)) > 0:
-            left_s = LONGEST_WAIT_S
-            if deadline is not None:
-                left_s = min(left_s, (deadline - self._clock.now()).total_seconds())
-            if wait_s >= left_s:
+            if wait_s >= (latest - self._clock.now()).total_seconds():
                 raise VenueThrottled(
                     f"Too many orders, cancels or calls: {symbol} has room in {wait_s:.1f} s; "
                     "nothing was sent.",
