@@ -192,6 +192,35 @@ def test_records_that_cannot_be_read_fail_the_start_and_not_the_protection(
     with_rig(tmp_path, story)
 
 
+def test_records_that_are_slow_keep_no_stop_waiting(tmp_path: Path) -> None:
+    """The streams come up meanwhile; nothing new is risked before the records have told."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        await hold_a_position(rig)
+        answers = rig.venue.fills
+
+        async def fills(**span: Any) -> tuple[Fill, ...]:
+            await rig.clock.sleep(8)
+            return await answers(**span)
+
+        rig.venue.fills = fills  # type: ignore[method-assign]
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(2)
+        assert rig.loop is not None
+        behind = [rig.loop.following.is_behind]
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        await rig.pass_time(20)
+        behind.append(rig.loop.following.is_behind)
+        assert behind == [True, False]
+        assert (await the_boot(rig)).details["phase"] == "READY"
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
+
+
 def test_a_start_is_ready_when_books_and_venue_were_compared(tmp_path: Path, told: Told) -> None:
     """What is held is protected meanwhile; nothing is entered before."""
 

@@ -68,6 +68,9 @@ READINESS = "readiness"
 RECORDS = "records"
 """The watch that asks what happened at the venue while no loop ran."""
 
+RECORDS_PATIENCE_S = 1.0
+"""How long a start waits for the records alone, in the loop's seconds."""
+
 COMPARED_WITHIN_S = 30.0
 """Venue seconds until a start that cannot hold its books against the venue is called failed."""
 
@@ -108,12 +111,13 @@ async def supervise(
     loop = TradingLoop(parts)
     boot = BootLog(parts, holder, loop)
     ended: BaseException | None = None
+    catching_up: asyncio.Task[None] | None = None
     await boot.enter(Phase.INITIALIZING)
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(beat_for_ever(loop, parts, holder))
             await disarm_predecessors(parts)
-            await _read_books(parts, loop, boot)
+            catching_up = await _read_books(parts, loop, boot)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             await boot.enter(Phase.RECONCILING)
             if readiness is not None:
@@ -122,6 +126,8 @@ async def supervise(
         helpers = [*_beside(loop, parts, holder), *_polls(loop, parts)]
         if _is_amiss(loop):
             helpers.append(_mend(loop, parts, boot, readiness))
+        if catching_up is not None:
+            helpers.append(_catch_up(parts, loop, catching_up))
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
         helpers.append(_note_stop(stop, boot))
@@ -135,28 +141,56 @@ async def supervise(
         ended = error
         raise
     finally:
+        if catching_up is not None:
+            catching_up.cancel()
         await parts.feed.close()
         await boot.end(ended)
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
 
 
-async def _read_books(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
+async def _read_books(
+    parts: LoopParts, loop: TradingLoop, boot: BootLog
+) -> asyncio.Task[None] | None:
     """Audit what is stored before anything is repaired; then the venue, and all of it.
 
     The venue is asked only of what was open: where it cannot be, there is something to protect.
     Silence is not waited out, as a position may stand without a stop: the chase does that, beside
-    the turns.
+    the turns. Nor are records that are slow: what is returned goes on asking them, while the
+    streams come up and tell the same.
     """
     await begin_registry(parts, loop)
     await boot.enter(Phase.SYNCING)
+    asking = asyncio.create_task(_ask_records(parts, loop, boot))
     try:
-        found = await parts.gate.recover(patient=False)
-        loop.following.is_behind = found.lacks_fills
-        boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
+        done, _ = await asyncio.wait({asking}, timeout=RECORDS_PATIENCE_S)
+        for each in done:
+            each.result()
     except VenueError as error:
         loop.following.is_behind = True
         loop.stand(RECORDS, (f"What happened meanwhile cannot be asked: {error.message}",))
+    except BaseException:
+        asking.cancel()
+        raise
+    if not asking.done():
+        loop.following.is_behind = True
     await loop.books.refresh(parts.clock.now())
+    return None if asking.done() else asking
+
+
+async def _ask_records(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
+    found = await parts.gate.recover(patient=False)
+    loop.following.is_behind = found.lacks_fills
+    boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
+
+
+async def _catch_up(parts: LoopParts, loop: TradingLoop, asking: asyncio.Task[None]) -> None:
+    """The records that were slow at the start; where they fail, the chase asks them again."""
+    try:
+        await asking
+    except VenueError as error:
+        _LOG.warning("What happened meanwhile cannot be asked yet: %s", error.message)
+    await loop.books.refresh(parts.clock.now())
+    loop.wake()
 
 
 _WEIGHTS = (1, 6, 7, 5, 4)
