@@ -158,7 +158,10 @@ class KrakenSpot(OrderEntry):
         Raises:
             VenueMisbehaved: the token is empty.
         """
-        answer = await self._rest.private("GetWebSocketsToken", {}, wire.Token, is_write=False)
+        # A loop that waits for its wire hears of no fill: this goes before other reads.
+        answer = await self._rest.private(
+            "GetWebSocketsToken", {}, wire.Token, is_write=False, is_urgent=True
+        )
         if not answer.token:
             raise VenueMisbehaved("Kraken handed out an empty stream token.")
         return answer.token
