@@ -116,21 +116,15 @@ async def supervise(
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(beat_for_ever(loop, parts, holder))
-            await disarm_predecessors(parts)
-            catching_up = await _read_books(parts, loop, boot)
+            catching_up = await _look_around(parts, loop, boot)
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             await boot.enter(Phase.RECONCILING)
-            if readiness is not None:
-                await _ask_readiness(loop, readiness)
+            await _ask_readiness(loop, readiness)
             keeper.cancel()
-        helpers = [*_beside(loop, parts, holder), *_polls(loop, parts)]
-        if _is_amiss(loop):
-            helpers.append(_mend(loop, parts, boot, readiness))
-        if catching_up is not None:
-            helpers.append(_catch_up(parts, loop, catching_up))
+        helpers = [*_beside(loop, parts, holder), *_polls(loop, parts), _note_stop(stop, boot)]
+        helpers += _of_the_start(loop, parts, boot, readiness, catching_up)
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
-        helpers.append(_note_stop(stop, boot))
         end = partial(_end_at_home, loop, parts, holder, farewell)
         await _run_tasks(loop, parts, stop, helpers, boot, end)
         return loop, loop.tally()
@@ -148,16 +142,17 @@ async def supervise(
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
 
 
-async def _read_books(
+async def _look_around(
     parts: LoopParts, loop: TradingLoop, boot: BootLog
 ) -> asyncio.Task[None] | None:
-    """Audit what is stored before anything is repaired; then the venue, and all of it.
+    """Disarm what may go off, audit what is stored before it is repaired, and ask the venue.
 
     The venue is asked only of what was open: where it cannot be, there is something to protect.
     Silence is not waited out, as a position may stand without a stop: the chase does that, beside
     the turns. Nor are records that are slow: what is returned goes on asking them, while the
     streams come up and tell the same.
     """
+    await disarm_predecessors(parts)
     await begin_registry(parts, loop)
     await boot.enter(Phase.SYNCING)
     asking = asyncio.create_task(_ask_records(parts, loop, boot))
@@ -235,7 +230,9 @@ async def _run_tasks(
         await follower
 
 
-async def _ask_readiness(loop: TradingLoop, readiness: Readiness) -> None:
+async def _ask_readiness(loop: TradingLoop, readiness: Readiness | None) -> None:
+    if readiness is None:
+        return
     reasons = await readiness()
     if reasons and not (loop.books.positions or loop.books.orders):
         raise PlanRefused(
@@ -250,6 +247,20 @@ async def _await_readiness(loop: TradingLoop, parts: LoopParts, readiness: Readi
     while loop.standing.of(READINESS):
         await parts.clock.sleep(ASK_AGAIN_S)
         loop.stand(READINESS, await readiness())
+
+
+def _of_the_start(
+    loop: TradingLoop,
+    parts: LoopParts,
+    boot: BootLog,
+    readiness: Readiness | None,
+    catching_up: asyncio.Task[None] | None,
+) -> Iterator[Coroutine[None, None, None]]:
+    """What the start left to be done beside the turns."""
+    if _is_amiss(loop):
+        yield _mend(loop, parts, boot, readiness)
+    if catching_up is not None:
+        yield _catch_up(parts, loop, catching_up)
 
 
 def _is_amiss(loop: TradingLoop) -> bool:
