@@ -20,7 +20,7 @@ from zoe_tools.core.proof import is_due_again
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.journal import Intent
@@ -102,6 +102,7 @@ class TradingLoop:
         self.leaving = Leaving()
         self._entries_wanted = EntriesWanted(parts.policy.quote_stale_s)
         self._noted: set[str] = set()
+        self._sent_again: dict[IntentId, datetime] = {}
         self._pace = Pace(parts.clock, parts.cadence.cycle_s)
         self._later = Later(parts.clock, self.wake)
         self._stakes: frozenset[Symbol] = frozenset()
@@ -278,7 +279,6 @@ class TradingLoop:
             self._later.wake_at(self.lanes.rests_until(now))
         if not self._may_act:
             return
-        self._send_again(now)
         snapshot, plan = self._plan(now, entry)
         plan = sealed(plan, snapshot)  # once, for all lanes
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
@@ -295,23 +295,28 @@ class TradingLoop:
             tell_alarms(lane.plan)
             self.watch.planned(lane.plan)
             self.lanes.begin(lane.symbol, self._carry_out(snapshot, lane, entry))
+        self._send_again(now)
 
     def _send_again(self, now: datetime) -> None:
-        """Stops that a process which is gone may have sent: the instrument waits for nothing else.
+        """Stops that a process which is gone may have sent, where nothing else is to be done.
 
-        In shadow nothing is sent.
+        Each once a cycle: what is not wanted now would else keep its instrument from all others.
         """
-        if self._parts.is_shadow or self._parts.gate.is_store_away:
+        if self._parts.gate.is_store_away:
             return
+        cycle = timedelta(seconds=self._parts.cadence.cycle_s)
+        asked = self._sent_again.items()
+        self._sent_again = {name: at for name, at in asked if timedelta(0) <= now - at < cycle}
         for intent in self.books.unresolved:
             is_shut = intent.symbol in self.lanes.at_work | self.lanes.resting(now)
-            if not is_shut and is_due_again(intent, now):
+            if not (is_shut or intent.intent_id in self._sent_again) and is_due_again(intent, now):
+                self._sent_again[intent.intent_id] = now
                 self.lanes.begin(intent.symbol, self._find_out(intent))
 
     async def _find_out(self, intent: Intent) -> None:
         outcome = await self._parts.gate.send_again(intent)
         await self.books.refresh(self._clock.now())
-        if outcome is None or outcome.state is not OutcomeState.DONE:
+        if outcome is not None and outcome.state is not OutcomeState.DONE:
             self.lanes.rest((intent.symbol,))
 
     def _settle_entry(

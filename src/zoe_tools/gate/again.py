@@ -6,16 +6,13 @@ Else what was bought would wait for its stop until the records' silence counts, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from zoe_tools.core.proof import is_due_again
-from zoe_tools.domain.identifiers import PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.plan import AmendOrder, PlaceOrder, StepOutcome, VenueStep
 from zoe_tools.domain.typed_json import NotSuchJson, parse, read
 from zoe_tools.gate.carry import Carrier
-from zoe_tools.gate.fence import Withheld
-from zoe_tools.gate.journal import Entry, stops_at_work
+from zoe_tools.gate.journal import Entry, entry_of, stops_at_work
 from zoe_tools.gate.send import Answer, Reply
 from zoe_tools.store.store import Transaction
 
@@ -36,8 +33,6 @@ async def send_again(carrier: Carrier, intent: Intent) -> StepOutcome | None:
         step, entry = found
         gone = Reply(answer=Answer.LOST, words="whoever sent it is gone", code="NO_ANSWER")
         return await carrier.after_silence(step, entry, gone)
-    except Withheld:
-        return None
     finally:
         carrier.in_flight.discard(intent.intent_id)
 
@@ -55,22 +50,18 @@ def _wanted(
         return None
     match step:
         case PlaceOrder(position_id=position_id) if position_id is not None:
-            if not _is_bare(transaction, position_id, step):
-                return None
-            record = None
-            if known.client_order_id is not None:
-                record = transaction.order(known.client_order_id)
-            return step, Entry(intent=known, record=record)
+            is_wanted = _is_bare(transaction, position_id, step)
         case AmendOrder():
             order = transaction.order_by_venue_id(step.amendment.venue_order_id)
-            is_there = order is not None and not order.status.is_terminal
-            return (step, Entry(intent=known)) if is_there else None
+            is_wanted = order is not None and not order.status.is_terminal
         case _:
-            return None
+            is_wanted = False
+    return (step, entry_of(transaction, known)) if is_wanted else None
 
 
 def _is_bare(transaction: Transaction, position_id: PositionId, step: PlaceOrder) -> bool:
     """Whether the position holds as much, and no other stop of it may rest."""
     position = transaction.position(position_id)
-    stops: Sequence[VenueOrderId] = stops_at_work(transaction, position_id)
-    return position is not None and position.quantity >= step.request.quantity and not stops
+    if position is None or position.quantity < step.request.quantity:
+        return False
+    return not stops_at_work(transaction, position_id)

@@ -96,6 +96,14 @@ class Entry:
     lock: Lease | None = None
 
 
+def entry_of(transaction: Transaction, intent: Intent) -> Entry:
+    """What was journaled, as whoever finds it in the books takes it up."""
+    record = None
+    if intent.kind is IntentKind.PLACE and intent.client_order_id is not None:
+        record = transaction.order(intent.client_order_id)
+    return Entry(intent=intent, record=record)
+
+
 def intent_id_of(
     account_id: AccountId, plan_hash: str, step_index: int, attempt: int = 1
 ) -> IntentId:

@@ -17,7 +17,7 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
+from zoe_tools.domain.journal import Intent, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.snapshot import RECENT
@@ -28,7 +28,7 @@ from zoe_tools.gate.books import (
     sighting_of_order,
 )
 from zoe_tools.gate.carry import Carrier
-from zoe_tools.gate.journal import Entry, mark
+from zoe_tools.gate.journal import entry_of, mark
 from zoe_tools.gate.position_books import link_stop
 from zoe_tools.observe.log import event
 from zoe_tools.ports import Venue
@@ -118,7 +118,7 @@ def _tell_unknown(resolutions: Sequence[Resolution], now: datetime) -> None:
 async def _resolve(
     carrier: Carrier, store: StoreRunner, intent: Intent, *, patient: bool
 ) -> Resolution:
-    entry = await store.run(lambda tx: _entry_of(tx, intent))
+    entry = await store.run(lambda tx: entry_of(tx, intent))
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
     judgement = await carrier.prover.resolve(entry, patient=patient and not never_sent)
@@ -147,13 +147,6 @@ async def _resolve(
         return state
 
     return Resolution(intent=intent, state=await store.run(write), evidence=evidence)
-
-
-def _entry_of(transaction: Transaction, intent: Intent) -> Entry:
-    record = None
-    if intent.kind is IntentKind.PLACE and intent.client_order_id is not None:
-        record = transaction.order(intent.client_order_id)
-    return Entry(intent=intent, record=record)
 
 
 def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, ProofKind, str]:
