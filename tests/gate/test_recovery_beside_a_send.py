@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from builders import d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition, OutcomeState
 from zoe_tools.errors import OutcomeUnknown
 from zoe_tools.gate.gate import Gate
-from zoe_tools.store.runner import InlineRunner
+from zoe_tools.gate.journal import Author, claim, journal
+from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class InterruptedRunner:
         """The desk closes its own."""
 
 
-def gate_of(desk: Desk, store: InterruptedRunner) -> Gate:
+def gate_of(desk: Desk, store: StoreRunner) -> Gate:
     """The loop's gate, on a store where somebody comes in between."""
     return Gate(
         venue=desk.venue,
@@ -128,6 +129,52 @@ def test_the_same_gate_that_recovers_leaves_what_it_is_sending(tmp_path: Path) -
         position = await desk.read(lambda tx: tx.position(PositionId("P1")))
         assert position is not None
         assert position.stop_venue_order_id == desk.venue.resting[0].venue_order_id
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_nobody_ever_finds_an_intent_that_is_journaled_alone(tmp_path: Path) -> None:
+    """Of such a one it could be said that it was not sent, while it is."""
+
+    async def story(desk: Desk) -> None:
+        seen: set[IntentState] = set()
+
+        class Watched:
+            async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+                result = await desk.store.run(work, is_urgent=is_urgent)
+                seen.update(each.state for each in await desk.read(lambda tx: tx.intents()))
+                return result
+
+            async def close(self) -> None:
+                """The desk closes its own."""
+
+        assert await send_a_stop(desk, gate_of(desk, Watched())) is OutcomeState.DONE
+        assert seen == {IntentState.SENT, IntentState.CONFIRMED}
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_look_that_began_before_the_send_does_not_undo_it(tmp_path: Path) -> None:
+    """The recovery read the intent as journaled; when it writes, the order is on its way."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(AdoptPosition(position=make_position(quantity=d("0.5")), reason="test"))
+        plan = desk.plan(place(make_stop_request(quantity=d("0.5")), position_id=PositionId("P1")))
+        author = Author(account=desk.account, command="run", operator="", host="gone")
+        now, policy = desk.clock.now(), desk.policy
+        entry = await desk.read(
+            lambda tx: journal(tx, plan, 0, author=author, policy=policy, now=now)
+        )
+        real = desk.venue.open_orders
+
+        async def look_while_it_is_sent(*asked: ClientOrderId) -> object:
+            await desk.read(lambda tx: claim(tx, entry, at=desk.clock.now()))
+            return await real(*asked)
+
+        desk.venue.open_orders = look_while_it_is_sent  # type: ignore[method-assign, assignment]
+        await desk.gate(command="reconcile").recover(patient=False)
+        (intent,) = await desk.read(lambda tx: tx.intents())
+        assert intent.state is IntentState.SENT
 
     at_the_desk(tmp_path, story, balances=BALANCES)
 
