@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from unittest import mock
 
 from typing_extensions import override
 
@@ -120,6 +122,30 @@ def test_a_wire_that_went_counts_at_once_and_not_in_its_turn(tmp_path: Path) -> 
         await rig.pass_time(10)
         assert not loop.following.is_behind
         assert rig.narrator.wires == [("private", False)]
+
+    with_a_slow_store(tmp_path, story)
+
+
+def test_an_entry_waits_for_what_came_and_is_not_booked_yet(tmp_path: Path) -> None:
+    """It may tell of a fill, whose stop goes before anything new is risked."""
+
+    async def story(rig: LoopRig, loop: TradingLoop, _: SlowRunner, theirs: VenueOrder) -> None:
+        gate, may_be_booked = loop._parts.gate, asyncio.Event()
+        real = gate.record_reports
+
+        async def held_up(*told: Any) -> Any:
+            await may_be_booked.wait()
+            return await real(*told)
+
+        with mock.patch.object(gate, "record_reports", held_up):
+            rig.fill(theirs, "0.1")
+            await rig.enter()
+            assert loop.following.is_booking
+            assert rig.venue.writes == []
+            may_be_booked.set()
+            rig.quote()
+            await rig.pass_time(1)
+            assert rig.venue.writes[0][0] == "place"
 
     with_a_slow_store(tmp_path, story)
 

@@ -62,6 +62,17 @@ def a_stop(quantity: str = "0.5") -> PlaceOrder:
     return place(make_stop_request(quantity=d(quantity)), position_id=P1)
 
 
+def cancel_of(stop: VenueOrder) -> CancelOrder:
+    """What takes the position's stop away."""
+    return CancelOrder(
+        venue_order_id=stop.venue_order_id,
+        symbol=stop.symbol,
+        purpose="stop",
+        position_id=P1,
+        reason="test",
+    )
+
+
 async def with_a_stop(desk: Desk) -> VenueOrder:
     """A position of half a coin, and a stop for a part of it."""
     position = make_position(quantity=d("0.5"))
@@ -130,13 +141,7 @@ def test_a_cancel_that_nobody_answers_is_done_within_two_seconds(
     async def story(desk: Desk) -> None:
         stop = await with_a_stop(desk)
         swallowed(desk, "cancel", is_done=is_done)
-        gone = CancelOrder(
-            venue_order_id=stop.venue_order_id,
-            symbol=stop.symbol,
-            purpose="stop",
-            position_id=P1,
-            reason="test",
-        )
+        gone = cancel_of(stop)
         took_s, outcome = await seconds_of(desk, gone)
         assert (outcome.state, took_s < SOON_S) == (OutcomeState.DONE, True)
         assert not desk.venue.resting
@@ -336,13 +341,7 @@ def test_a_stop_that_was_cancelled_is_seen_within_a_second_of_the_records_showin
             return await real(names) if has_seen else (stop,)
 
         desk.venue.orders = lagging  # type: ignore[method-assign, assignment] # as it was before
-        gone = CancelOrder(
-            venue_order_id=stop.venue_order_id,
-            symbol=stop.symbol,
-            purpose="stop",
-            position_id=P1,
-            reason="test",
-        )
+        gone = cancel_of(stop)
         took_s, outcome = await seconds_of(desk, gone)
         assert outcome.state is OutcomeState.DONE
         assert LAG_S <= took_s <= LAG_S + 1
