@@ -68,6 +68,21 @@ def test_an_answer_may_be_lost(*, name: str, orders: int, is_cut: bool) -> None:
     assert at_desk(story) == ([], orders, 1006 if is_cut else None)
 
 
+def test_a_struck_answer_tells_the_time_that_all_others_tell() -> None:
+    """Where the exchange's clock is skewed, it is so in each answer."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        wire = await trading(desk)
+        arm(desk, "clock-skew", for_s=60, delay_s=120)
+        arm(desk, "unavailable", where="add_order")
+        return answers([*await place(desk, wire), *await place(desk, wire)])
+
+    struck, usual = at_desk(story)
+
+    assert (struck["success"], usual["success"]) == (False, True)
+    assert struck["time_in"] == usual["time_in"]
+
+
 def test_an_answer_may_be_late() -> None:
     """The executions come in time."""
 

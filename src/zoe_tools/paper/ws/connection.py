@@ -156,7 +156,8 @@ class _Connection:
 
     def _handle_struck(self, text: str) -> None:
         """Handle a request with whatever a fault does to it or to its answer."""
-        self._fate = fate = fate_of(self._exchange.faults, text, self._exchange.now())
+        exchange = self._exchange
+        self._fate = fate = fate_of(exchange.faults, text, exchange.now(), exchange.told_now())
         if fate.is_done:
             self._handle(text)
         self._fate = UNTOUCHED

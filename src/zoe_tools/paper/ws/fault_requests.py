@@ -36,8 +36,8 @@ class _Head(msgspec.Struct):
     req_id: int | None = None
 
 
-def fate_of(desk: FaultDesk, text: str, now: int) -> Fate:
-    """What a fault, if one strikes, makes of this request."""
+def fate_of(desk: FaultDesk, text: str, now: int, told_now: int) -> Fate:
+    """What a fault, if one strikes, makes of this request; `told_now` is the time as it is told."""
     try:
         head = msgspec.json.decode(text, type=_Head)
     except (msgspec.MsgspecError, RecursionError):
@@ -60,6 +60,6 @@ def fate_of(desk: FaultDesk, text: str, now: int) -> Fate:
             refused: dict[str, object] = {"error": words_of(strike), "method": head.method}
             if head.req_id is not None:
                 refused["req_id"] = head.req_id
-            refused |= {"success": False, "time_in": iso(now), "time_out": iso(now)}
+            refused |= {"success": False, "time_in": iso(told_now), "time_out": iso(told_now)}
             text = msgspec.json.encode(refused).decode()
             return Fate(is_done=strike.executes, answer="lost", instead=text)
