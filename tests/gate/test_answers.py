@@ -299,6 +299,38 @@ def test_slow_records_hold_no_lane_whose_streams_tell(*, is_told: bool, tmp_path
     at_the_desk(tmp_path, story)
 
 
+def test_what_the_books_were_told_of_a_stop_is_not_asked_again(tmp_path: Path) -> None:
+    """Its answer was lost, a list of open orders shows it changed: records that are slow can wait."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        swallowed(desk, "amend", is_done=True)
+        gate = desk.gate(proof=Sightings(desk.clock).proof)
+
+        async def slow(_: Any) -> tuple[VenueOrder, ...]:
+            await asyncio.Event().wait()
+            return ()
+
+        async def tell() -> None:
+            await desk.clock.sleep(0.3)
+            (order,) = desk.venue.resting
+            assert await gate.record_report(report_of(order))
+
+        desk.venue.orders = slow  # type: ignore[method-assign, assignment] # a venue that never answers
+        telling, began = asyncio.create_task(tell()), desk.clock.now()
+        change = OrderAmendment(
+            venue_order_id=stop.venue_order_id, symbol=stop.symbol, quantity=d("0.5")
+        )
+        step = AmendOrder(amendment=change, reason="it grew", position_id=P1)
+        receipt = await gate.carry_out(desk.plan(step), snapshot=await desk.look(), execute=True)
+        await telling
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() < SOON_S
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
 def test_fills_that_the_streams_have_told_are_not_waited_for(tmp_path: Path) -> None:
     """Records show the order filled, and its trades later: the books know them by then."""
 

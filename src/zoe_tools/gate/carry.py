@@ -304,12 +304,17 @@ class Carrier:
         """A yes is recorded at once, and then proved."""
         proof = ProofKind.RECORDS if reply.is_seen else ProofKind.ANSWER
         await self._mark(entry, IntentState.CONFIRMED, reply.words, proof, reply.venue_order_id)
-        known = _with_venue_id(entry, reply.venue_order_id)
-        found = await self.looks.proved(known)
+        known, name = _with_venue_id(entry, reply.venue_order_id), reply.venue_order_id
+        state, code, found = OutcomeState.DONE, "", await self._proof_of(known, reply)
         if isinstance(found, Judgement):
             return await self._judged(step, known, found, reply.code)
-        name = reply.venue_order_id
-        return outcome_of(step, OutcomeState.DONE, found, venue_order_id=name, entry=entry)
+        if reply.is_seen:
+            state, code = _state_seen(entry.intent, await self._known(name))
+        return outcome_of(step, state, found, code=code, venue_order_id=name, entry=entry)
+
+    async def _proof_of(self, entry: Entry, reply: Reply) -> str | Judgement:
+        """What the books were told of it is a proof; else who asks again would keep its lane."""
+        return reply.words if reply.is_seen else await self.looks.proved(entry)
 
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
@@ -376,9 +381,7 @@ class Carrier:
         match judgement.verdict:
             case Verdict.DONE if order is not None:
                 await self._book(entry, order, judgement.evidence)
-                known = await self.keeper.run(
-                    lambda tx: tx.order_by_venue_id(order.venue_order_id), instead=lambda _: None
-                )
+                known = await self._known(order.venue_order_id)
                 state, code = _state_seen(entry.intent, order, known)
                 return outcome_of(
                     step,
@@ -402,6 +405,13 @@ class Carrier:
                 return outcome_of(
                     step, OutcomeState.UNKNOWN, judgement.evidence, code=code, entry=entry
                 )
+
+    async def _known(self, venue_order_id: VenueOrderId | None) -> OrderRecord | None:
+        if venue_order_id is None:
+            return None
+        return await self.keeper.run(
+            lambda tx: tx.order_by_venue_id(venue_order_id), instead=lambda _: None
+        )
 
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""
@@ -452,7 +462,7 @@ class _Told(TypedDict):
 
 
 def _state_seen(
-    intent: Intent, order: VenueOrder, known: OrderRecord | None
+    intent: Intent, *shown: VenueOrder | OrderRecord | None
 ) -> tuple[OutcomeState, str]:
     """A placed order that is already over with nothing filled was thrown out after all.
 
@@ -460,7 +470,7 @@ def _state_seen(
     """
     is_out = any(
         each.status in _THROWN_OUT and each.filled_quantity == ZERO
-        for each in (order, known)
+        for each in shown
         if each is not None
     )
     if intent.kind is IntentKind.PLACE and is_out:
