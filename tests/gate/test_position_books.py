@@ -332,3 +332,22 @@ def test_defect_7_a_new_trade_into_what_an_old_one_left_has_prices_of_its_own(
         assert (await held(desk)).stop_price == d("39200")
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_new_trade_into_what_an_old_one_left_is_as_old_as_its_first_fill(tmp_path: Path) -> None:
+    """By the age of what an old trade left the new one would be sold at once, as too old."""
+    dust = make_position(
+        status=S.OPEN,
+        quantity=d("0.00000001"),
+        exit_quantity=d("0.0004"),
+        opened_at=NOON - timedelta(days=3),
+    )
+    entry = replace(ENTRY, client_order_id=ClientOrderId("C7"))
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_position(dust))
+        fill = filled(entry, price="60000")
+        await seen(desk, entry, OrderStatus.FILLED, fill)
+        assert (await held(desk)).opened_at == fill.filled_at
+
+    at_the_desk(tmp_path, story)

@@ -111,7 +111,8 @@ def begun_by(order: OrderRecord) -> Position:
 def is_begun_again(position: Position, order: OrderRecord) -> bool:
     """Whether an entry finds only what an earlier trade left, with no stop: a new trade begins.
 
-    The prices of the old one are about another market, and stop and take profit no more.
+    The prices of the old one are about another market, and stop and take profit no more; nor does
+    its age say how long the new one has been held.
     """
     return (
         order.purpose == "entry"

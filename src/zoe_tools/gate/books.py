@@ -181,7 +181,9 @@ def book_fill(transaction: Transaction, record: OrderRecord, fill: Fill) -> Orde
         )
         return booked
     if is_begun_again(position, record):
-        position = replace(position, stop_price=None, take_profit_price=None)
+        position = replace(
+            position, stop_price=None, take_profit_price=None, opened_at=ours.filled_at
+        )
         transaction.set_targets(position_id, ())
     after = apply_fill(position, ours, position_id=position_id, purpose=record.purpose)
     if not keep(transaction, after):
