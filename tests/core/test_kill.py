@@ -21,7 +21,7 @@ from builders import (
 from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch, plan_resume, resume_blockers
 from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.equity import EquityPoint
-from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
@@ -253,6 +253,17 @@ def test_dust_is_named_and_not_sold() -> None:
 
     assert kinds(plan) == [SetTradingState]
     assert "cannot be sold" in plan.notes[-1]
+
+
+def test_an_instrument_that_left_the_venue_s_list_keeps_no_other_one_from_being_sold() -> None:
+    """It is named, and the kill is not told as done: something is held."""
+    gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
+    plan = plan_kill(world(positions=(gone, HELD), open_orders=()), KillLevel.FLATTEN, "r")
+
+    sales = [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert sales == [HELD.symbol]
+    assert "OLD/USD: 0.0004 cannot be sold yet: the venue lists no such instrument." in plan.notes
+    assert is_unfinished(plan)
 
 
 def test_a_sale_that_is_under_way_is_not_doubled() -> None:

@@ -356,7 +356,10 @@ def _spared(
 
 
 def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
-    instrument = value_of(snapshot.catalogue, "the instruments").resolve(position.symbol)
+    instrument = value_of(snapshot.catalogue, "the instruments").find(position.symbol)
+    if instrument is None:
+        told = f"{position.symbol}: {short(position.quantity)} {NOT_YET}"
+        return f"{told}: the venue lists no such instrument."
     selling = _selling_already(snapshot, position)
     quantity = instrument.floor_quantity(position.quantity - selling)
     price = _bid(snapshot, position)
