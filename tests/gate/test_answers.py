@@ -300,7 +300,7 @@ def test_slow_records_hold_no_lane_whose_streams_tell(*, is_told: bool, tmp_path
 
 
 def test_what_the_books_were_told_of_a_stop_is_not_asked_again(tmp_path: Path) -> None:
-    """Its answer was lost, a list of open orders shows it changed: records that are slow can wait."""
+    """Its answer was lost, a list of open orders shows it changed: slow records can wait."""
 
     async def story(desk: Desk) -> None:
         stop = await with_a_stop(desk)
