@@ -18,7 +18,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 import builders
-from builders import BTC, NOON, d, make_catalogue, make_intent, make_quote
+from builders import BTC, NOON, d, make_catalogue, make_instrument, make_intent, make_quote
 from fakes import FakeVenue, RecordingApprover, fresh_store
 from zoe_tools.core.candles import CandleBuilder
 from zoe_tools.core.run_report import LoopTally
@@ -506,6 +506,7 @@ class LoopRig:
             policy=self.policy,
             strategy=self.strategy,
             catalogue=make_catalogue(),
+            listed=make_catalogue(*make_catalogue(), make_instrument("SOL/USD")),
             cadence=Cadence(),
             clock=self.clock,
             venue=self.venue,

@@ -45,7 +45,7 @@ from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.money import HUNDRED, ZERO
+from zoe_tools.domain.money import HUNDRED, ZERO, short
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
@@ -134,7 +134,9 @@ def wants_exit(
 
 
 def _tend(world: World, position: Position) -> Iterator[Step]:
-    instrument = world.catalogue.resolve(position.symbol)
+    instrument = world.catalogue.find(position.symbol)
+    if instrument is None:
+        return  # it is told, see `_kept_for_people`
     working = world.orders_of(position)
     exits = [order for order in working if leaves(order)]
     is_left = (
@@ -302,7 +304,16 @@ def _of_no_position(world: World) -> Iterator[OrderRecord]:
 
 
 def _kept_for_people(world: World) -> Iterator[str]:
-    """What protects coins that a position was given up with: whether it goes is for people."""
+    """What protects coins that a position was given up with: whether it goes is for people.
+
+    And what is held in an instrument that left the venue's list.
+    """
+    for position in world.snapshot.positions:
+        if world.catalogue.find(position.symbol) is None:
+            yield (
+                f"{position.symbol}: {short(position.quantity)} are held, and nobody can stop or"
+                " sell them: the venue lists no such instrument"
+            )
     for order in _of_no_position(world):
         if order.position_id in world.snapshot.given_up:
             yield (

@@ -78,10 +78,14 @@ def _untended(world: World, before: Sequence[Step]) -> Position | None:
     held = [
         each
         for each in world.snapshot.positions
-        if each.position_id not in tended
-        and not is_dust(each, world.catalogue.resolve(each.symbol))
+        if each.position_id not in tended and not _is_dust(world, each)
     ]
     return next(naked_positions(held, world.snapshot.orders, world.catalogue), None)
+
+
+def _is_dust(world: World, position: Position) -> bool:
+    instrument = world.catalogue.find(position.symbol)
+    return instrument is not None and is_dust(position, instrument)
 
 
 def _entry(world: World, decision: Decision, before: Sequence[Step]) -> PlaceOrder | str:
@@ -97,11 +101,7 @@ def _entry(world: World, decision: Decision, before: Sequence[Step]) -> PlaceOrd
         return f"the spread is too wide, beyond LIQUIDITY_GUARD_SPREAD_PCT ({widest})"
     if refused_too_often(decision.symbol, world.snapshot.refusals, world.snapshot.taken_at):
         return "the venue refused too many orders within ten minutes"
-    held = [
-        each
-        for each in world.snapshot.positions
-        if not is_dust(each, world.catalogue.resolve(each.symbol))
-    ]
+    held = [each for each in world.snapshot.positions if not _is_dust(world, each)]
     in_the_way = _in_the_way(world, decision.symbol, held, before)
     if in_the_way:
         return in_the_way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from zoe_tools.core.protection import Held
@@ -80,6 +80,10 @@ def world_of(
         VenueUnavailable: the instruments are missing from it.
     """
     catalogue, state = value_of(snapshot.catalogue, "the instruments"), snapshot.trading_state
+    # A group in what left the venue's list has no desk: nothing can be priced there.
+    groups = tuple(each for each in snapshot.groups if catalogue.find(each.symbol) is not None)
+    if groups != snapshot.groups:
+        snapshot = replace(snapshot, groups=groups)
     told = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
     quotes = {quote.symbol: quote for quote in told}
     floor = Floor(

@@ -250,6 +250,11 @@ class InstrumentCatalogue:
         )
         return self if changed == self.instruments else InstrumentCatalogue(changed, self.assets)
 
+    def joined_by(self, others: Iterable[Instrument]) -> InstrumentCatalogue:
+        """The same catalogue with these instruments, too; itself when there are none."""
+        more = tuple(others)
+        return InstrumentCatalogue(self.instruments + more, self.assets) if more else self
+
     def narrowed_to(self, symbols: Iterable[Symbol]) -> InstrumentCatalogue:
         """The same catalogue with only these instruments; assets stay."""
         wanted = set(symbols)

@@ -105,8 +105,10 @@ class CandleBook:
 
     def closed_at(self, symbol: Symbol) -> datetime | None:
         """When the newest of them ended; None: there is none."""
-        history = self._series[symbol].history
-        return history[-1].opened_at + self._length if history else None
+        series = self._series.get(symbol)
+        if series is None or not series.history:
+            return None
+        return series.history[-1].opened_at + self._length
 
     @property
     def has_closed(self) -> bool:

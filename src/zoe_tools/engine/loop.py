@@ -74,11 +74,10 @@ class TradingLoop:
     def __init__(self, parts: LoopParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._instruments: Mapping[Symbol, Instrument] = {
-            each.symbol: each for each in parts.catalogue
-        }
+        self._followed = {each.symbol: each for each in parts.catalogue}
+        self._instruments = {each.symbol: each for each in parts.listed} | self._followed
         self.view = LiveView(
-            self._instruments,
+            self._followed,
             timeframe=parts.strategy.timeframe,
             history=parts.strategy.history,
             wires=frozenset({"public", "private"}),
@@ -86,7 +85,7 @@ class TradingLoop:
         self.books = Books(parts.store, parts.policy)
         self.following = Following(parts, self.view, self.books, self._heard)
         wallets = self.following.wallets
-        self.facts = AccountFacts(parts, self.view, self.books, wallets, self._instruments)
+        self.facts = AccountFacts(parts, self.view, self.books, wallets, self._followed)
         self.safe_mode = SafeMode(parts, self.view, self.stand)
         self.deciding = Deciding(
             parts, self.view, self.books, self.facts, self.wake, self.stand, self.safe_mode.scanned
@@ -265,14 +264,14 @@ class TradingLoop:
         entry = self._next_entry(now, decisions)
         self.watch.look(
             now,
-            self.books.positions,
+            self._listed,
             self.books.orders,
             self._instruments,
             self.leaving.exiting | self._sold_out(),
             self.lanes.at_work,
         )
         self.watch.fills.look(
-            now, self.books.fills, self.books.positions, self.books.orders, self._instruments
+            now, self.books.fills, self._listed, self.books.orders, self._instruments
         )
         if not self._is_stopping:
             self._later.wake_at(self.watch.grows_at)
@@ -405,7 +404,7 @@ class TradingLoop:
         orders = [step for step in steps if isinstance(step, PlaceOrder)]
         self.would_be_orders += len(orders)
         if lanes:
-            self.lanes.rest(self._instruments)
+            self.lanes.rest(self._followed)
             await self._parts.store.run(lambda tx: write_would_be(tx, at, orders))
 
     def _note_exits(self, now: datetime, decisions: tuple[Decision, ...]) -> None:
@@ -428,11 +427,16 @@ class TradingLoop:
             if state.in_force(each.symbol).level is KillLevel.FLATTEN
         )
 
+    @property
+    def _listed(self) -> tuple[Position, ...]:
+        """Open positions in what the venue lists; others nobody can stop or sell here."""
+        return tuple(each for each in self.books.positions if each.symbol in self._instruments)
+
     def _held(self) -> tuple[Position, ...]:
-        """Open positions that can still be traded; dust waits for the next one to carry it."""
+        """Those that can still be traded; dust waits for the next one to carry it."""
         return tuple(
             position
-            for position in self.books.positions
+            for position in self._listed
             if not is_dust(position, self._instruments[position.symbol])
         )
 
@@ -460,7 +464,7 @@ class TradingLoop:
     @property
     def instruments(self) -> Mapping[Symbol, Instrument]:
         """What it follows."""
-        return self._instruments
+        return self._followed
 
     def balances(self) -> tuple[Balance, ...]:
         """What lies in the wallet that trades, as the balances stream last told it."""

@@ -42,6 +42,9 @@ class LoopParts:
     policy: Policy
     strategy: Strategy
     catalogue: InstrumentCatalogue
+    """What the loop follows and may enter."""
+    listed: InstrumentCatalogue
+    """All that the venue lists: what is held is protected, whether it is followed or not."""
     cadence: Cadence
     clock: Clock
     venue: Venue

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from zoe_tools.core.glance import concerning
+from zoe_tools.core.glance import at_stake, concerning
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import InstrumentCatalogue
+from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.snapshot import Missing, Reading, Snapshot
 from zoe_tools.engine.books import Books
@@ -22,6 +22,11 @@ from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.view import LiveView
 
 Key = Reading[KeyInfo] | Missing
+
+_NOT_FOLLOWED = (
+    "it is held or at work, and not followed: its stop is looked after, its target is not"
+    " (EDGE_FACTORY_SYMBOLS)"
+)
 
 
 class Picture:
@@ -40,7 +45,9 @@ class Picture:
         self._books = books
         self._following = following
         self._safe_mode = safe_mode
-        self._symbols = tuple(each.symbol for each in parts.catalogue)
+        self._followed = tuple(each.symbol for each in parts.catalogue)
+        self._others: tuple[Symbol, ...] = ()
+        self._told: frozenset[Symbol] = frozenset()
         self._started_at = parts.clock.now()
         self._made_of: tuple[int, InstrumentCatalogue, Key] | None = None
         self._whole: Snapshot | None = None
@@ -48,7 +55,8 @@ class Picture:
 
     def of_all(self, now: datetime, key: Key) -> Snapshot:
         """What a turn looks at."""
-        return self._as_of(now, self._known(key), self._symbols)
+        known = self._known(key)
+        return self._as_of(now, known, (*self._followed, *self._others))
 
     def of_one(self, now: datetime, key: Key, symbol: Symbol) -> Snapshot:
         """What of it concerns one instrument."""
@@ -93,13 +101,14 @@ class Picture:
 
     def _from_books(self, catalogue: InstrumentCatalogue, key: Key) -> Snapshot:
         books = self._books
+        others = self._not_followed()
         return Snapshot(
             taken_at=self._started_at,
             account=self._parts.account,
             policy=books.policy,
             trading_state=books.trading_state,
             reconciliation=books.reconciliation,
-            catalogue=Reading(catalogue, self._started_at, "AssetPairs"),
+            catalogue=Reading(catalogue.joined_by(others), self._started_at, "AssetPairs"),
             positions=books.positions,
             stops_lowered=books.stops_lowered,
             refusals=books.refusals,
@@ -112,3 +121,16 @@ class Picture:
             unresolved_intents=books.unresolved,
             daily_notional=books.daily_notional,
         )
+
+    def _not_followed(self) -> tuple[Instrument, ...]:
+        """What the books hold, or have at work, and nobody follows; it is told once."""
+        books = self._books
+        found = at_stake(books.positions, books.orders, books.groups)
+        others = found.difference(self._followed)
+        for symbol in others - self._told:
+            self._parts.narrator.show_note(self._parts.clock.now(), f"{symbol}: {_NOT_FOLLOWED}")
+        self._told |= others
+        listed = [self._parts.listed.find(symbol) for symbol in sorted(others)]
+        known = tuple(each for each in listed if each is not None)
+        self._others = tuple(each.symbol for each in known)
+        return known

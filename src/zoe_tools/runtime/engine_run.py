@@ -145,6 +145,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         policy=policy,
         strategy=plan.strategy,
         catalogue=catalogue.narrowed_to(each.symbol for each in instruments),
+        listed=catalogue,
         cadence=plan.cadence,
         clock=plan.clock,
         venue=venue,
