@@ -141,15 +141,23 @@ class VenueThrottled(VenueError):
 class VenueRejected(VenueError):
     """A definite no; `code` is the venue's own error string.
 
-    `is_passing`: the same may be asked again once the stated cause is gone.
+    `is_passing`: the same may be asked again once the stated cause is gone. `is_as_asked`: there
+    was nothing to change.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", code: str = "", is_passing: bool = False
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        is_passing: bool = False,
+        is_as_asked: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.is_passing = is_passing
+        self.is_as_asked = is_as_asked
 
 
 class VenueMisbehaved(VenueError):
@@ -157,14 +165,20 @@ class VenueMisbehaved(VenueError):
 
 
 class OutcomeUnknown(VenueError):
-    """A write may or may not have happened; nothing may be sent again blindly."""
+    """A write may or may not have happened; nothing may be sent again blindly.
+
+    `is_late`: the venue says that its deadline is over; nothing of it is on its way any more.
+    """
 
     exit_code = 6
     default_hint = "Run `zoe reconcile --execute` before anything else."
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "", is_late: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
+        self.is_late = is_late
 
 
 class StoreError(ZoeError):

@@ -26,13 +26,14 @@ from zoe_tools.domain.plan import (
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
 
 POLICY = Policy()
 SOON_S = 2.0
 LATE_S = 3.0
 """Later than the stream alone is waited for."""
 LAG_S = 5.0
+A_GLANCE_S = 0.2
 BALANCES = {"USD": d("1000"), "BTC": d("0.5")}
 P1 = PositionId("P1")
 CANCELED = OrderStatus.CANCELED
@@ -81,6 +82,38 @@ async def with_a_stop(desk: Desk) -> VenueOrder:
     return stop
 
 
+def grown(stop: VenueOrder) -> AmendOrder:
+    """The stop is to cover all of the position."""
+    change = OrderAmendment(
+        venue_order_id=stop.venue_order_id, symbol=stop.symbol, quantity=d("0.5")
+    )
+    return AmendOrder(amendment=change, reason="it grew", position_id=P1)
+
+
+def amended(desk: Desk, stop: VenueOrder) -> ExecutionReport:
+    """What the stream tells of it then."""
+    order = replace(stop, quantity=d("0.5"))
+    return replace(report_of(order), kind=ExecutionKind.AMENDED, reported_at=desk.clock.now())
+
+
+async def never(*_: Any) -> tuple[VenueOrder, ...]:
+    """Records that do not answer."""
+    await asyncio.Event().wait()
+    return ()
+
+
+def seconds_of_amendments(desk: Desk) -> list[float]:
+    """When each of them is sent, from now on."""
+    real, began, found = desk.venue.amend, desk.clock.now(), list[float]()
+
+    async def amend(*told: Any, **named: Any) -> str:
+        found.append((desk.clock.now() - began).total_seconds())
+        return await real(*told, **named)
+
+    desk.venue.amend = amend  # type: ignore[method-assign]
+    return found
+
+
 async def seconds_of(desk: Desk, *steps: Any) -> tuple[float, StepOutcome]:
     """How long it took, and what came of the last step."""
     began = desk.clock.now()
@@ -120,14 +153,117 @@ def test_a_stop_s_amendment_that_nobody_answers_is_made_within_two_seconds(
     async def story(desk: Desk) -> None:
         stop = await with_a_stop(desk)
         swallowed(desk, "amend", is_done=is_done)
-        change = OrderAmendment(
-            venue_order_id=stop.venue_order_id, symbol=stop.symbol, quantity=d("0.5")
-        )
-        took_s, outcome = await seconds_of(
-            desk, AmendOrder(amendment=change, reason="it grew", position_id=P1)
-        )
+        took_s, outcome = await seconds_of(desk, grown(stop))
         assert (outcome.state, took_s < SOON_S) == (OutcomeState.DONE, True)
         assert [each.quantity for each in desk.venue.resting] == [d("0.5")]
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_stop_s_amendment_goes_again_at_its_deadline_whatever_the_records_do(
+    tmp_path: Path,
+) -> None:
+    """Twice does no harm: a look that takes long is no reason to stand without it."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        swallowed(desk, "amend", is_done=False)
+        sent_s = seconds_of_amendments(desk)
+        sightings = Sightings(desk.clock)
+        gate, snapshot = desk.gate(proof=sightings.proof), await desk.look()
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
+
+        async def tell() -> None:
+            await desk.clock.sleep(SOON_S)
+            sightings.note(amended(desk, stop))
+
+        telling = asyncio.create_task(tell())
+        receipt = await gate.carry_out(desk.plan(grown(stop)), snapshot=snapshot, execute=True)
+        await telling
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert sent_s == pytest.approx([0.0, POLICY.stop_deadline_s + A_GLANCE_S])
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_stop_s_amendment_that_came_too_late_by_the_venue_s_clock_goes_again_at_once(
+    tmp_path: Path,
+) -> None:
+    """Two clocks differ: nothing of the first one is on its way, and the second has more time."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        real, times = desk.venue.amend, [1]
+
+        async def late(*told: Any, **named: Any) -> str:
+            if times.pop() if times else 0:
+                raise OutcomeUnknown("Deadline elapsed.", is_late=True)
+            return await real(*told, **named)
+
+        desk.venue.amend = late  # type: ignore[method-assign]
+        took_s, outcome = await seconds_of(desk, grown(stop))
+
+        assert (outcome.state, took_s) == (OutcomeState.DONE, 0.0)
+        assert [each.quantity for each in desk.venue.resting] == [d("0.5")]
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_an_amendment_that_changes_nothing_any_more_is_made(tmp_path: Path) -> None:
+    """The venue says that the order is as asked: that is a yes, and no reason to take it away."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+
+        async def nothing_to_change(*_: Any, **__: Any) -> str:
+            desk.venue.book_of_orders[stop.venue_order_id] = replace(stop, quantity=d("0.5"))
+            raise VenueRejected("No amendable parameters.", is_as_asked=True)
+
+        desk.venue.amend = nothing_to_change  # type: ignore[method-assign]
+        _, outcome = await seconds_of(desk, grown(stop))
+
+        assert outcome.state is OutcomeState.DONE
+        assert await desk.read(lambda tx: tx.refusals(NOON)) == ()
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_stop_is_as_asked_in_the_books_once_the_venue_said_yes(tmp_path: Path) -> None:
+    """Streams and records that lag behind are no reason to ask for the same again."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        gate, snapshot = desk.gate(proof=Sightings(desk.clock).proof), await desk.look()
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
+        plan = desk.plan(grown(stop))
+        carrying = asyncio.create_task(gate.carry_out(plan, snapshot=snapshot, execute=True))
+        await desk.clock.sleep(0.1)
+
+        known = await desk.read(lambda tx: tx.order_by_venue_id(stop.venue_order_id))
+        assert known is not None
+        assert (known.quantity, known.trigger_price) == (d("0.5"), stop.trigger_price)
+        carrying.cancel()
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_records_that_lag_do_not_undo_an_amendment_in_the_books(tmp_path: Path) -> None:
+    """They show for a while what was before it; later they are believed again."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        await desk.do(grown(stop))
+
+        async def quantity_after(wait_s: float) -> Any:
+            await desk.clock.sleep(wait_s)
+            desk.venue.book_of_orders[stop.venue_order_id] = stop
+            await desk.gate().recover(patient=False)
+            known = await desk.read(lambda tx: tx.order_by_venue_id(stop.venue_order_id))
+            return None if known is None else known.quantity
+
+        assert await quantity_after(LAG_S) == d("0.5")
+        assert await quantity_after(POLICY.visibility_lag_s) == stop.quantity
 
     at_the_desk(tmp_path, story, balances=BALANCES)
 
@@ -307,22 +443,15 @@ def test_what_the_books_were_told_of_a_stop_is_not_asked_again(tmp_path: Path) -
         swallowed(desk, "amend", is_done=True)
         gate = desk.gate(proof=Sightings(desk.clock).proof)
 
-        async def slow(_: Any) -> tuple[VenueOrder, ...]:
-            await asyncio.Event().wait()
-            return ()
-
         async def tell() -> None:
             await desk.clock.sleep(0.3)
             (order,) = desk.venue.resting
             assert await gate.record_report(report_of(order))
 
-        desk.venue.orders = slow  # type: ignore[method-assign, assignment] # a venue that never answers
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
         telling, began = asyncio.create_task(tell()), desk.clock.now()
-        change = OrderAmendment(
-            venue_order_id=stop.venue_order_id, symbol=stop.symbol, quantity=d("0.5")
-        )
-        step = AmendOrder(amendment=change, reason="it grew", position_id=P1)
-        receipt = await gate.carry_out(desk.plan(step), snapshot=await desk.look(), execute=True)
+        plan = desk.plan(grown(stop))
+        receipt = await gate.carry_out(plan, snapshot=await desk.look(), execute=True)
         await telling
 
         assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]

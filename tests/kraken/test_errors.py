@@ -196,6 +196,23 @@ def flags_of(text: str) -> tuple[str, bool]:
     return AFTER_A_NEW.get(text, "never"), text in NEVER_BUT_OPEN
 
 
+def test_what_came_too_late_and_what_changes_nothing_are_told_apart_from_the_rest() -> None:
+    """The first is dead though its outcome is unknown, the second a no that says: it is so."""
+    late = error_for(["EService:Deadline elapsed"], is_write=True)
+    lost = error_for(["EService:Unavailable"], is_write=True)
+    same = error_for(["EOrder:No amendable parameters specified"], is_write=True)
+    gone = error_for(["EOrder:Unknown order"], is_write=True)
+
+    assert [isinstance(each, OutcomeUnknown) and each.is_late for each in (late, lost)] == [
+        True,
+        False,
+    ]
+    assert [isinstance(each, VenueRejected) and each.is_as_asked for each in (same, gone)] == [
+        True,
+        False,
+    ]
+
+
 @pytest.mark.parametrize(
     "text", sorted({*listed(NO), *listed(WAIT), *listed(OPEN), *listed(LATER), *listed(READS)})
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.accounting import (
@@ -25,9 +25,10 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition, advance, event_o
 from zoe_tools.core.order_records import armed
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.journal import IntentState, OrderRecord, ProofKind
+from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
+from zoe_tools.domain.plan import AmendOrder, VenueStep
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
 from zoe_tools.gate.group_books import note_on_group
@@ -54,6 +55,8 @@ class Sighting:
     reason: str = ""
     opened_at: datetime | None = None
     """When the venue took the order, where the source tells."""
+    lags_s: float = 0.0
+    """How old what a source tells may be: an amendment that is younger is not undone by it."""
 
 
 def sighting_of_report(report: ExecutionReport) -> Sighting:
@@ -73,7 +76,9 @@ def sighting_of_report(report: ExecutionReport) -> Sighting:
     )
 
 
-def sighting_of_order(order: VenueOrder, *, seen_at: datetime, source: str) -> Sighting:
+def sighting_of_order(
+    order: VenueOrder, *, seen_at: datetime, source: str, lags_s: float = 0.0
+) -> Sighting:
     """What the venue's own record of an order says."""
     return Sighting(
         venue_order_id=order.venue_order_id,
@@ -87,6 +92,7 @@ def sighting_of_order(order: VenueOrder, *, seen_at: datetime, source: str) -> S
         trigger_price=order.trigger_price,
         reason=order.reason,
         opened_at=order.opened_at,
+        lags_s=lags_s,
     )
 
 
@@ -101,7 +107,7 @@ def record_execution(
     record = find_order(transaction, sighting.client_order_id, sighting.venue_order_id)
     if record is None:
         return None
-    seen = _with_details(record, sighting)
+    seen = _with_details(transaction, record, sighting)
     if sighting.status is not OrderStatus.UNKNOWN:
         event = event_of(
             record.client_order_id,
@@ -125,6 +131,27 @@ def record_execution(
     note_on_group(transaction, after)
     _resolve_intent(transaction, after, sighting)
     return after
+
+
+def book_amended(transaction: Transaction, step: VenueStep, at: datetime) -> None:
+    """An order is as asked once the venue said yes; what tells of it may lag, and is no news then.
+
+    What was told as a distance from the market only the venue knows.
+    """
+    if not isinstance(step, AmendOrder):
+        return
+    change = step.amendment
+    record = transaction.order_by_venue_id(change.venue_order_id)
+    if record is None or record.status.is_terminal:
+        return
+    after = replace(
+        record,
+        quantity=change.quantity or record.quantity,
+        limit_price=change.limit_price or record.limit_price,
+        trigger_price=change.trigger_price or record.trigger_price,
+    )
+    if after != record:
+        transaction.record_order(replace(after, updated_at=max(record.updated_at, at)))
 
 
 def book_proved(transaction: Transaction, sighting: Sighting, fills: Sequence[Fill] = ()) -> None:
@@ -203,15 +230,31 @@ def book_missed_fill(transaction: Transaction, fill: Fill) -> bool:
     return True
 
 
-def _with_details(record: OrderRecord, sighting: Sighting) -> OrderRecord:
+def _with_details(transaction: Transaction, record: OrderRecord, sighting: Sighting) -> OrderRecord:
     """What only the venue knows, and what an amendment changed."""
     is_market = sighting.limit_price in (None, ZERO)
-    return replace(
+    after = replace(
         record,
         venue_order_id=sighting.venue_order_id,
         quantity=sighting.quantity or record.quantity,
         limit_price=record.limit_price if is_market else sighting.limit_price,
         trigger_price=sighting.trigger_price or record.trigger_price,
+    )
+    if after == record or not _is_overtaken(transaction, sighting):
+        return after
+    return replace(record, venue_order_id=sighting.venue_order_id)
+
+
+def _is_overtaken(transaction: Transaction, sighting: Sighting) -> bool:
+    """Whether an amendment of ours was made since the source may have looked."""
+    if not sighting.lags_s:
+        return False
+    since = sighting.seen_at - timedelta(seconds=sighting.lags_s)
+    return any(
+        each.kind is IntentKind.AMEND
+        and each.state is IntentState.CONFIRMED
+        and each.venue_order_id == sighting.venue_order_id
+        for each in transaction.intents(since=since)
     )
 
 

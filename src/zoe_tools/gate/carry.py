@@ -48,7 +48,7 @@ from zoe_tools.domain.plan import (
 from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.action_log import note_action
-from zoe_tools.gate.books import book_proved, sighting_of_order
+from zoe_tools.gate.books import book_amended, book_proved, sighting_of_order
 from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence, Withheld
@@ -277,7 +277,7 @@ class Carrier:
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
         reply = await self._reply(step, entry)
-        if reply.answer is Answer.NOT_SENT and self._came_too_late(step, entry):
+        if self._came_too_late(step, entry, reply):
             with suppress(Withheld):  # by a lease that is lost: then it stays unsent
                 entry = await self._prolonged(step, entry)
                 reply = await self._reply(step, entry)
@@ -293,8 +293,15 @@ class Carrier:
             case Answer.LOST:
                 return await self.after_silence(step, entry, reply)
 
-    def _came_too_late(self, step: VenueStep, entry: Entry) -> bool:
-        """Whether a short deadline was over before the wire, or the wire takes none so short."""
+    def _came_too_late(self, step: VenueStep, entry: Entry, reply: Reply) -> bool:
+        """Whether a short deadline was over before the wire, or the wire takes none so short.
+
+        Or over by the venue's clock, where twice does no harm; what else was sent is looked for.
+        """
+        if reply.is_late:
+            return isinstance(step, AmendOrder) and is_protective(step)
+        if reply.answer is not Answer.NOT_SENT:
+            return False
         left_s = (entry.intent.deadline - self.clock.now()).total_seconds()
         return is_protective(step) and left_s < self.venue.nearest_deadline_s
 
@@ -303,7 +310,14 @@ class Carrier:
     async def _answered(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A yes is recorded at once, and then proved."""
         proof = ProofKind.RECORDS if reply.is_seen else ProofKind.ANSWER
-        await self._mark(entry, IntentState.CONFIRMED, reply.words, proof, reply.venue_order_id)
+        await self._mark(
+            entry,
+            IntentState.CONFIRMED,
+            reply.words,
+            proof,
+            reply.venue_order_id,
+            after=lambda tx: book_amended(tx, step, self.clock.now()),
+        )
         known, name = _with_venue_id(entry, reply.venue_order_id), reply.venue_order_id
         state, code, found = OutcomeState.DONE, "", await self._proof_of(known, reply)
         if isinstance(found, Judgement):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoe_tools.core.proof import Judgement, Resend, Verdict, is_proved_by_a_look, rule_for
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import Intent
+from zoe_tools.domain.journal import Intent, IntentKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import VenueStep
@@ -25,6 +25,9 @@ from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Reply
 from zoe_tools.ports import Clock, Venue
 from zoe_tools.store.store import Transaction
+
+_GLANCE_S = 0.2
+"""What a look may take where nothing depends on it."""
 
 Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
 """Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
@@ -62,23 +65,31 @@ class Looks:
         return await self.keeper.run(lambda tx: heard_of(tx, step, entry), instead=lambda _: None)
 
     async def after_silence(self, step: VenueStep, entry: Entry) -> Judgement | Reply:
-        """After a lost answer: what became of it, by now; of what is a stop's, once it is dead."""
+        """After a lost answer: what became of it, by now; of what is a stop's, once it is dead.
+
+        For an amendment one glance has to do: it may go again, and harms nobody by that.
+        """
         intent = entry.intent
-        left_s = (intent.deadline - self.clock.now()).total_seconds()
-        found = await self.at_once(step, entry)
         is_again = rule_for(intent.kind, intent.purpose).resend is Resend.SAME_AFTER_DEADLINE
+        is_harmless = is_again and intent.kind is IntentKind.AMEND
+        now = self.clock.now()
+        left_s = (intent.deadline - now).total_seconds()
+        glance = max(intent.deadline, now + timedelta(seconds=_GLANCE_S))
+        found = await self.at_once(step, entry, until=glance if is_harmless else None)
         if left_s <= 0 or not (is_again and is_open(found)):
             return found
         left_s = (intent.deadline - self.clock.now()).total_seconds()
         await self.clock.sleep(max(0.0, left_s))
-        return await self.at_once(step, entry)
+        return found if is_harmless else await self.at_once(step, entry)
 
-    async def at_once(self, step: VenueStep, entry: Entry) -> Judgement | Reply:
-        """What became of it, by now."""
+    async def at_once(
+        self, step: VenueStep, entry: Entry, *, until: datetime | None = None
+    ) -> Judgement | Reply:
+        """What became of it, by now, or, where streams are heard, `until` then."""
         looking = self.prover.resolve(entry, patient=False)
         if not self.hears:
             return await looking
-        due_at = self._due_at
+        due_at = self._due_at if until is None else min(until, self._due_at)
 
         async def told() -> Judgement | Reply | None:
             reply = await self.heard(step, entry)

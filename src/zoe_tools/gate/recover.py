@@ -89,7 +89,10 @@ async def recover(carrier: Carrier, store: StoreRunner, *, patient: bool = True)
     seen = await _orders_at(carrier.venue, working)
     fills = await _fills_at(store, carrier.venue, working)
     now = carrier.clock.now()
-    moved, fresh, notes = await store.run(lambda tx: _book(tx, working, seen, fills, now))
+    lags_s = carrier.policy.visibility_lag_s
+    moved, fresh, notes = await store.run(
+        lambda tx: _book(tx, working, seen, fills, now, lags_s=lags_s)
+    )
     return Recovery(
         resolutions=tuple(resolutions),
         orders_updated=moved,
@@ -222,6 +225,8 @@ def _book(
     seen: Sequence[VenueOrder],
     fills: Sequence[Fill],
     now: datetime,
+    *,
+    lags_s: float,
 ) -> tuple[int, int, tuple[str, ...]]:
     """Book orders and then their fills, oldest first; returns orders moved, new fills, and notes.
 
@@ -234,7 +239,7 @@ def _book(
     ]
     moved = 0
     for order in seen:
-        sighting = sighting_of_order(order, seen_at=now, source=SOURCE)
+        sighting = sighting_of_order(order, seen_at=now, source=SOURCE, lags_s=lags_s)
         try:
             record_execution(transaction, sighting)
         except UndefinedTransition as error:

@@ -39,6 +39,8 @@ class Reply:
     """A no whose cause passes."""
     is_seen: bool = False
     """No answer, but what the venue told of the order by another way."""
+    is_late: bool = False
+    """The venue says that it came after its deadline: nothing of it is on its way."""
 
 
 async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
@@ -46,6 +48,9 @@ async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
     try:
         return await _send(venue, step, entry)
     except VenueRejected as error:
+        if isinstance(step, AmendOrder) and error.is_as_asked:
+            name = step.amendment.venue_order_id
+            return Reply(answer=Answer.YES, words=error.message, venue_order_id=name)
         return Reply(
             answer=Answer.NO, words=error.message, code=error.code, is_passing=error.is_passing
         )
@@ -55,7 +60,9 @@ async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
     except VenueUnavailable as error:
         return Reply(answer=Answer.NOT_SENT, words=error.message, code="UNREACHABLE")
     except OutcomeUnknown as error:
-        return Reply(answer=Answer.LOST, words=error.message, code=error.code)
+        return Reply(
+            answer=Answer.LOST, words=error.message, code=error.code, is_late=error.is_late
+        )
     except VenueMisbehaved as error:
         return Reply(answer=Answer.LOST, words=error.message, code="UNREADABLE")
 

@@ -27,6 +27,8 @@ Retry = Literal["never", "later", "read", "new_nonce", "new_token"]
 with backoff; with a new nonce; with a new WebSocket token."""
 
 INVALID_NONCE = "EAPI:Invalid nonce"
+_TOO_LATE = "EService:Deadline elapsed"
+_AS_ASKED = "EOrder:No amendable parameters specified"
 LOCKOUT_S = 15 * 60.0
 """A temporary lockout lasts about this long; asking during it prolongs it."""
 
@@ -136,7 +138,7 @@ TABLE: tuple[ErrorRow, ...] = (
     _no("EService:Market in cancel_only mode", _MODE, "later"),
     _no("EService:Market in post_only mode", _MODE, "later"),
     _no("EService:Market in limit_only mode", _MODE, "later"),
-    _fault("EService:Deadline elapsed", _SERVER, "never"),
+    _fault(_TOO_LATE, _SERVER, "never"),
     _fault("EService:Timeout", _SERVER),
     _no("EQuery:Unknown asset pair", _NAME),
     _no("EQuery:Unknown asset", _NAME),
@@ -163,7 +165,7 @@ TABLE: tuple[ErrorRow, ...] = (
     _no("EOrder:Unknown order action", _ARGUMENT),
     _no("EOrder:Unknown order", _LOOK_UP),
     _no("EOrder:Invalid order", _LOOK_UP),
-    _no("EOrder:No amendable parameters specified", "The order already is as asked."),
+    _no(_AS_ASKED, "The order already is as asked."),
     _no("EOrder:Unknown position", "Run `zoe sync-positions` and read what it finds."),
     _no("EOrder:Trading agreement required", _ACCOUNT),
     _no("EOrder:Reduce only:Non-PC", _ACCOUNT),
@@ -261,7 +263,9 @@ def error_for(texts: Sequence[str], *, is_write: bool, now_s: float | None = Non
     for text, row in judged:
         if is_write and (row is None or row.ambiguous):
             return OutcomeUnknown(
-                f"{sentence} Whether the change happened is not known.", code=normalised(text)
+                f"{sentence} Whether the change happened is not known.",
+                code=normalised(text),
+                is_late=row is not None and row.prefix == _TOO_LATE,
             )
     text, row = judged[0]
     code = normalised(text)
@@ -283,7 +287,13 @@ def _known(row: ErrorRow, *, sentence: str, code: str, now_s: float | None) -> V
     if row.error is VenueUnavailable:
         return VenueUnavailable(sentence, hint=row.hint)
     is_passing = row.retry != "never" or row.prefix in _FUNDS_MAY_COME
-    return VenueRejected(sentence, hint=row.hint, code=code, is_passing=is_passing)
+    return VenueRejected(
+        sentence,
+        hint=row.hint,
+        code=code,
+        is_passing=is_passing,
+        is_as_asked=row.prefix == _AS_ASKED,
+    )
 
 
 def _wait_until(code: str, now_s: float) -> float | None:
