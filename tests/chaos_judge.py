@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from chaos_excuses import excuses, uncovered_s
 from chaos_world import CRASHED, MONEY, Chronicle, Trial
 from crash_judge import Facts
 from zoe_tools.domain.fill import Fill
@@ -16,9 +17,13 @@ from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.values.events import LedgerEvent, OrderEvent
 from zoe_tools.paper.values.ledger import TradeView
 from zoe_tools.paper.values.order import OrderView
+from zoe_tools.paper.values.times import NS
 
 _LEDGER_DECIMALS = 4
 """Of dollars, in the ledger."""
+
+BOOKED_WITHIN_S = 10.0
+"""From an execution to its row in the books, beside what is accounted for: two looks at records."""
 
 OPEN = frozenset({"open", "pending_new", "pending", "partially_filled", "new"})
 
@@ -39,12 +44,28 @@ def orders_of(chronicle: Chronicle) -> dict[str, OrderView]:
     }
 
 
+def late_fills(chronicle: Chronicle) -> Iterator[str]:
+    """Every execution that stood in the books too late: lost streams cost two looks, no more."""
+    explained = excuses(chronicle)
+    for name, trade in trades_of(chronicle).items():
+        until = chronicle.booked.get(name, chronicle.lives[-1][1])
+        if (until - trade.at) / NS <= BOOKED_WITHIN_S:
+            continue
+        left_s = uncovered_s(trade.at, until, explained)
+        if left_s > BOOKED_WITHIN_S:
+            yield (
+                f"execution {name} of {trade.symbol} was booked {(until - trade.at) / NS:.1f} s"
+                f" later, {left_s:.1f} s of it without a reason"
+            )
+
+
 def judged(trial: Trial, chronicle: Chronicle, facts: Facts) -> Iterator[str]:
     """Every way in which books and exchange differ, or limits were exceeded, in a sentence."""
     orders, trades = orders_of(chronicle), trades_of(chronicle)
     yield from (how for _, _, how in chronicle.lives if how.startswith(CRASHED))
     yield from _no_duplicates(orders, facts)
     yield from _no_lost_fills(trades, facts)
+    yield from late_fills(chronicle)
     yield from _books_are_the_exchange(chronicle, orders, facts)
     yield from _limits_hold(trial, chronicle)
     yield from (f"audit: {each.message}" for each in facts.audit.findings)

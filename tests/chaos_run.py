@@ -5,7 +5,7 @@
     python tests/chaos_run.py --seed 17 --twice   by two processes, to be told whether it is
     python tests/chaos_run.py --seed 3 --quiet-days 7   a quiet one alone
     python tests/chaos_run.py --seeds 4 --hours 1 fewer, shorter; --first 20 begins with the 20th
-    python tests/chaos_run.py --mutants           a good seed, with each rule of gate or desk broken
+    python tests/chaos_run.py --mutants           nine good minutes, with each of seven rules broken
 
 Tells of each trial as it ends: orders, fills, partial fills, repricings and moved stops of each
 hour, and what was violated; then a table. Exits 1 if anything was, or if too little went on, or
@@ -32,6 +32,9 @@ from chaos_world import Trial
 
 SEEDS, HOURS, QUIET_SEEDS, QUIET_DAYS = 100, 2.0, 5, 7.0
 DEATHS, OF_EACH = 3, 5
+
+MINUTES = Trial(seed=6, hours=0.15, bustle=BUSY, deaths=1, blows_of_each=1)
+"""Every fault and a death; nothing is violated, and with any rule broken something is."""
 
 
 def trials(options: argparse.Namespace) -> list[Trial]:
@@ -77,7 +80,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--mutants", action="store_true")
     options = parser.parse_args(words)
     if options.mutants:
-        return _mutants(options)
+        parser.set_defaults(
+            seed=MINUTES.seed,
+            hours=MINUTES.hours,
+            deaths=MINUTES.deaths,
+            of_each=MINUTES.blows_of_each,
+        )
+        return _mutants(parser.parse_args(words))
     verdicts = _tried(trials(options), options.jobs)
     differ = [each for each in verdicts if options.twice and not _is_the_same(each)]
     return int(bool(differ) or any(each.is_bad for each in verdicts))
@@ -107,18 +116,22 @@ def _is_the_same(verdict: Verdict) -> bool:
 
 def _mutants(options: argparse.Namespace) -> int:
     """Each broken rule must be noticed, by a trial that is good where none is broken."""
-    trial = replace(trials(options)[-1], seed=options.seed or options.first)
-    unnoticed = 0
+    (trial,) = trials(options)
+    unnoticed, cpu_s = 0, 0.0
     with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
         sound = pool.apply(tried, (trial,))
         if sound.violations:
             _say("The trial is bad with no rule broken, so it proves nothing:", *told(sound))
             return 1
+        _say(f"no rule broken: nothing violated; {sound.cpu_s:.0f} s CPU")
         running = {name: pool.apply_async(broken, (name, trial)) for name in MUTANTS}
-        for name, verdict in running.items():
-            found = verdict.get().violations
-            unnoticed += not found
-            _say(f"{name}: {found[0] if found else 'NOT NOTICED'}")
+        for name, waiting in running.items():
+            verdict = waiting.get()
+            unnoticed += not verdict.violations
+            cpu_s += verdict.cpu_s
+            _say(f"{name}: {verdict.violations[0] if verdict.violations else 'NOT NOTICED'}")
+    noticed = len(MUTANTS) - unnoticed
+    _say(f"{noticed} of {len(MUTANTS)} noticed; {sound.cpu_s + cpu_s:.0f} s CPU")
     return int(unnoticed > 0)
 
 

@@ -94,7 +94,7 @@ def tried(trial: Trial) -> Verdict:
             *judged(trial, chronicle, facts),
             *unprotected(chronicle),
             *overlong(trial, chronicle),
-            *too_dear(trial, chronicle),
+            *too_dear(trial, chronicle, facts.orders),
             *unreconciled,
             *growth(world.looks),
         ),

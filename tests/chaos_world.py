@@ -20,6 +20,7 @@ from typing_extensions import override
 
 import kraken_answers as kraken
 from builders import PAPER, d
+from chaos_bookings import Bookings
 from chaos_faults import REST_LAGS_S, Blow, Death, schedule
 from chaos_growth import LOOKS, Look, looked
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
@@ -107,6 +108,8 @@ class Chronicle:
     """When an execution, or an order's cancel, was first told to an engine, by the id of it."""
     shown: dict[str, int] = field(default_factory=dict)
     """From when on the venue's records show that an order is cancelled, by its id."""
+    booked: dict[str, int] = field(default_factory=dict)
+    """When an execution was first seen in the books, by its id."""
     strikes: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -120,6 +123,7 @@ class ChaosWorld:
         self.chronicle = Chronicle()
         self.looks: list[Look] = []
         self._home = home
+        self._bookings = Bookings(home / "zoe.db", self.clock, self.chronicle.booked)
         seconds = int(trial.hours * 3600)
         market = ChaosMarket(trial.seed, trial.bustle, starts_at=STARTS_AT, duration_s=seconds)
         self.exchange = PaperExchange(
@@ -136,6 +140,8 @@ class ChaosWorld:
     def _note(self, event: EngineEvent) -> None:
         if isinstance(event, OrderEvent | LedgerEvent | ModeEvent):
             self.chronicle.events.append(event)
+        if isinstance(event, OrderEvent) and event.trade is not None:
+            self._bookings.expect(event.trade.trade_id)
         if isinstance(event, OrderEvent) and event.kind == "canceled":
             order = event.order
             is_hidden = self.exchange.lag.order(order, event.at) != order
@@ -158,14 +164,15 @@ class ChaosWorld:
         )
         arming = asyncio.create_task(self._arm(blows))
         looking = asyncio.create_task(self._look_on())
+        booking = asyncio.create_task(self._bookings.keep())
         try:
             await self._lives(deaths)
             unreconciled = await self._told_by_reconcile()
         finally:
-            for each in (arming, pump, looking):
+            for each in (arming, pump, looking, booking):
                 each.cancel()
             with suppress(asyncio.CancelledError):
-                await asyncio.gather(arming, pump, looking)
+                await asyncio.gather(arming, pump, looking, booking)
         self.chronicle.strikes = self.exchange.faults.told()["log"]
         return self.chronicle, unreconciled
 
