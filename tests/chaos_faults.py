@@ -15,11 +15,9 @@ QUIET_S = 60.0
 LAST_S = 180.0
 """Before the end nothing more goes wrong: a blow waits for a call, and reads are seldom."""
 
-REST_LAGS_S = 5.0
-
 _DELAYS_S: dict[str, float] = {
     "hang": 12.0,
-    "rest-lag": REST_LAGS_S,
+    "rest-lag": 5.0,
     "clock-skew": 3.0,
     "maintenance": 5.0,
     "executions-late": 3.0,

@@ -21,7 +21,7 @@ from typing_extensions import override
 import kraken_answers as kraken
 from builders import PAPER, d
 from chaos_bookings import Bookings
-from chaos_faults import REST_LAGS_S, Blow, Death, schedule
+from chaos_faults import Blow, Death, schedule
 from chaos_growth import LOOKS, Look, looked
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
 from chaos_market import Bustle, ChaosMarket
@@ -43,7 +43,7 @@ from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.inprocess import InProcessSockets
 from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent
-from zoe_tools.paper.values.times import NS, ns_of
+from zoe_tools.paper.values.times import ns_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
 from zoe_tools.runtime.engine_run import RunPlan, run_engine
@@ -143,10 +143,8 @@ class ChaosWorld:
         if isinstance(event, OrderEvent) and event.trade is not None:
             self._bookings.expect(event.trade.trade_id)
         if isinstance(event, OrderEvent) and event.kind == "canceled":
-            order = event.order
-            is_hidden = self.exchange.lag.order(order, event.at) != order
-            lags = int(REST_LAGS_S * NS) if is_hidden else 0
-            self.chronicle.shown[order.order_id] = event.at + lags
+            name = event.order.order_id
+            self.chronicle.shown[name] = self.exchange.lag.shown_at(name, event.at)
 
     def _notice(self, told: Iterable[str]) -> None:
         now = ns_of(self.clock.now())

@@ -35,6 +35,21 @@ def test_every_fill_of_an_order_is_hidden_for_its_seconds() -> None:
     assert lag.order(now, START + (120 + LAG_S) * NS) == now
 
 
+def test_what_changes_again_while_it_is_hidden_is_shown_with_the_first_change() -> None:
+    """The exchange tells from when on: what nothing hides, at once."""
+    desk, lag, order_id = _lagging_desk("1")
+    for at in (START + 60 * NS, START + 64 * NS):
+        for event in desk.hear(traded("70000.0", "0.25", at=at)):
+            lag.hear(event)
+    shown_at = START + (60 + LAG_S) * NS
+
+    assert lag.shown_at(order_id, START + 64 * NS) == shown_at
+    assert lag.shown_at(order_id, shown_at + NS) == shown_at + NS
+    assert lag.shown_at("another", START + 64 * NS) == START + 64 * NS
+    now = desk.account().open[order_id]
+    assert lag.order(now, shown_at - 1) != now == lag.order(now, shown_at)
+
+
 def test_a_lag_that_stands_for_long_does_not_fill_the_memory() -> None:
     """Nobody asks REST anything, and still what is known by now is forgotten."""
     desk, lag, _ = _lagging_desk("4")

@@ -65,6 +65,11 @@ class RestLag:
         """One order, as REST knows it."""
         return None if order is None else self._lagging(now).get(order.order_id, order)
 
+    def shown_at(self, order_id: str, since: int) -> int:
+        """From when on, at or after `since`, REST shows the order as it is."""
+        _, until = self._orders.get(order_id, (None, since))
+        return max(since, until)
+
     def open_orders(
         self, account_id: str, orders: Iterable[OrderView], now: int
     ) -> tuple[OrderView, ...]:
