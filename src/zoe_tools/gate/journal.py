@@ -15,6 +15,7 @@ from datetime import datetime
 from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.order_records import armed, opened_by, placed_by, repriced_by
 from zoe_tools.core.proof import deadline_for
+from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -151,6 +152,9 @@ def journal(
             another process trades the instrument.
     """
     step, looked_at = _venue_step(plan, index), planned_at or plan.created_at
+    if isinstance(step, PlaceOrder) and not adds_risk(step):
+        # On PostgreSQL two of them would each find that nothing is sold or stopped there yet.
+        transaction.audit.lock()
     demand_preconditions(transaction, step, now)
     demand_group_room(transaction, step)
     demand_no_other_stop(transaction, step, looked_at, policy)
