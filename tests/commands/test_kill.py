@@ -369,6 +369,22 @@ def test_flatten_sells_only_what_the_stop_s_last_fill_left(tmp_path: Path) -> No
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+def test_what_the_stop_sold_while_nobody_ran_is_not_sold_once_more(tmp_path: Path) -> None:
+    """The books still call it open: two bitcoins that are somebody else's would be sold."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.trade(VenueOrderId("O00001"), d("0.5"), d("58790.0"))
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert [fill.quantity for fill in desk.venue.executions] == [d("0.5")]
+        assert desk.venue.totals["BTC"] == d("2.0")
+        assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_what_an_entry_bought_before_its_cancel_is_sold_too(tmp_path: Path) -> None:
     """One look proves all the cancels; what they had filled is booked before it, and sold."""
 

@@ -258,7 +258,7 @@ def test_dust_is_named_and_not_sold() -> None:
 def test_an_instrument_that_left_the_venue_s_list_keeps_no_other_one_from_being_sold() -> None:
     """It is named, and the kill is not told as done: something is held."""
     gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
-    plan = plan_kill(world(positions=(gone, HELD), open_orders=()), KillLevel.FLATTEN, "r")
+    plan = plan_kill(world(positions=(gone, HELD), open_orders=(STOP,)), KillLevel.FLATTEN, "r")
 
     sales = [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)]
     assert sales == [HELD.symbol]
@@ -280,6 +280,15 @@ def test_a_sale_that_is_under_way_is_not_doubled() -> None:
 
     assert kinds(plan) == [SetTradingState]
     assert "being sold already" in plan.notes[-1]
+
+
+def test_a_position_whose_stop_may_have_fired_unseen_is_not_sold_again() -> None:
+    """The books call the stop open, the venue shows it no more: first it is known what it sold."""
+    plan = plan_kill(world(open_orders=()), KillLevel.FLATTEN, "r")
+
+    assert kinds(plan) == [SetTradingState]
+    assert "0.0004 cannot be sold yet: its order O-stop rests at the venue no more" in plan.notes[0]
+    assert is_unfinished(plan)
 
 
 STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=NOON)

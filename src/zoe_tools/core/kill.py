@@ -360,6 +360,11 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
     if instrument is None:
         told = f"{position.symbol}: {short(position.quantity)} {NOT_YET}"
         return f"{told}: the venue lists no such instrument."
+    if gone := _gone_from_venue(snapshot, position):
+        told = f"{position.symbol}: {short(position.quantity)} {NOT_YET}"
+        return (
+            f"{told}: its order {gone} rests at the venue no more, and what it sold is not booked."
+        )
     selling = _selling_already(snapshot, position)
     quantity = instrument.floor_quantity(position.quantity - selling)
     price = _bid(snapshot, position)
@@ -374,6 +379,24 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
         purpose="flatten",
         reason="the position is to be sold out",
     )
+
+
+def _gone_from_venue(snapshot: Snapshot, position: Position) -> VenueOrderId | None:
+    """A stop or target of it that the books call open and the venue's list lacks.
+
+    It may have sold all of the position while nobody was there to book it: a sale would then take
+    coins that are not zoe's.
+    """
+    if isinstance(snapshot.open_orders, Missing):
+        return None
+    resting = {each.venue_order_id for each in snapshot.open_orders.value}
+    for each in snapshot.orders:
+        is_its_way_out = each.position_id == position.position_id and each.side is Side.SELL
+        if each.status.is_terminal or not is_its_way_out or each.purpose == "flatten":
+            continue
+        if each.venue_order_id is not None and each.venue_order_id not in resting:
+            return each.venue_order_id
+    return None
 
 
 def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
