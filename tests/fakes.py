@@ -213,6 +213,8 @@ class FakeVenue:
     async def quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """From `prices`."""
         self._enter("quotes", ",".join(symbols))
+        for symbol in symbols:
+            self._catalogue.resolve(symbol)
         return tuple(self._quote(symbol) for symbol in symbols if symbol in self.prices)
 
     async def book(self, symbol: Symbol, depth: int = 10) -> Book:

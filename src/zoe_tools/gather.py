@@ -5,7 +5,7 @@ It changes nothing, and it never turns a failed read into an empty or a zero one
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,9 @@ from zoe_tools.domain.account import Account
 from zoe_tools.domain.discrepancy import WHOLE_LOOK
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.observation import COUNTDOWN
 from zoe_tools.domain.order import VenueOrder
@@ -110,7 +112,7 @@ async def gather(
     # the ledger after the balances: its pages take minutes, and it must know what they know
     balances = await read.part(Need.BALANCES, venue.balances, "BalanceEx")
     ledger = await read.part(Need.LEDGER, lambda: venue.ledger(since=since), "Ledgers")
-    quotes = await read.part(Need.QUOTES, lambda: venue.quotes(tuple(wanted)), "Ticker")
+    quotes = await read.part(Need.QUOTES, lambda: _quotes(venue, wanted, catalogue), "Ticker")
     key = await read.part(Need.KEY, venue.key_info, "GetApiKeyInfo")
     return replace(
         snapshot,
@@ -126,6 +128,15 @@ async def gather(
         key=key,
         adopted=adopted,
     )
+
+
+async def _quotes(
+    venue: Venue, wanted: Iterable[Symbol], catalogue: Reading[InstrumentCatalogue] | Missing
+) -> tuple[Quote, ...]:
+    """Those that make sense; what left the venue's list has none, and keeps no other one back."""
+    if not isinstance(catalogue, Missing):
+        wanted = (each for each in wanted if catalogue.value.find(each) is not None)
+    return tuple(each for each in await venue.quotes(tuple(wanted)) if each.makes_sense)
 
 
 async def _new_fills(

@@ -658,3 +658,25 @@ def test_a_lost_wire_is_told_once_and_its_return_too(tmp_path: Path) -> None:
 
     rig, _ = run_loop(tmp_path, story)
     assert rig.narrator.wires == [("private", False), ("private", True)]
+
+
+def test_a_market_without_buyers_keeps_no_position_from_its_stop_or_its_sale(
+    tmp_path: Path,
+) -> None:
+    """By a bid of 0 it was through every stop, and worth too little to be sold."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        rig.feed.tell(rig.quoted((d("0"), d("60000.1"))))
+        await rig.venue.cancel(rig.venue.resting[0].venue_order_id)
+        await rig.pass_time(3)
+        assert sides(rig.venue.resting) == [("sell", "stop-loss")]
+
+        sell_out = TradingState(
+            level=KillLevel.FLATTEN, reason="drill", changed_at=rig.clock.now(), changed_by="test"
+        )
+        await rig.read(lambda tx: tx.set_trading_state(sell_out))
+        await rig.pass_time(3)
+        assert rig.venue.totals["BTC"] == 0
+
+    run_loop(tmp_path, story)

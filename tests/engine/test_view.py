@@ -175,3 +175,14 @@ def test_the_last_event_is_remembered_for_the_heartbeat() -> None:
     view.apply(VenueModeUpdate(mode=VenueMode.ONLINE), at(7))
 
     assert view.last_event_at == at(7)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [("0", "60000.1"), ("0", "0"), ("60001", "60000")])
+def test_a_quote_that_makes_no_sense_is_passed_over(bid: str, ask: str) -> None:
+    """A side that nobody is on has the price 0: the last one that had both goes on, while fresh."""
+    view = listening_view()
+    good = make_quote(as_of=at(1))
+    view.apply(QuoteUpdate(quote=good), at(1))
+    view.apply(QuoteUpdate(quote=make_quote(bid=d(bid), ask=d(ask), as_of=at(2))), at(2))
+
+    assert view.fresh_quote(BTC, at(3), stale_s=10.0) == good

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, NOON, d, make_order, make_position, make_venue_order
+from builders import BTC, ETH, NOON, d, make_order, make_position, make_venue_order
 from fakes import Desk, at_the_desk
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.rate_cost import VenueRead
@@ -112,6 +113,35 @@ def test_the_history_is_asked_only_if_an_order_of_ours_may_have_traded_unseen(
 
         desk.venue.cue("open_orders", VenueUnavailable("The line is dead."))
         assert (await desk.look(needs=needs)).fills == Missing("The line is dead")
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_position_in_what_the_venue_does_not_list_keeps_no_price_back(tmp_path: Path) -> None:
+    """A crumb of a coin that left the list would have kept `zoe kill` from cancelling anything."""
+    gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_position(make_position()))
+        await desk.read(lambda tx: tx.record_position(gone))
+        snapshot = await desk.look(needs=frozenset({Need.CATALOGUE, Need.QUOTES}))
+
+        assert isinstance(snapshot.quotes, Reading)
+        assert [each.symbol for each in snapshot.quotes.value] == [BTC, ETH]
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_market_without_buyers_has_no_price(tmp_path: Path) -> None:
+    """By a bid of 0 what is held would be worth nothing, and too little to be sold."""
+
+    async def story(desk: Desk) -> None:
+        await desk.read(lambda tx: tx.record_position(make_position()))
+        desk.venue.set_price(BTC, "0", "60000.1")
+        snapshot = await desk.look(needs=frozenset({Need.QUOTES}))
+
+        assert isinstance(snapshot.quotes, Reading)
+        assert [each.symbol for each in snapshot.quotes.value] == [ETH]
 
     at_the_desk(tmp_path, story)
 

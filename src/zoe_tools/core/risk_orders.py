@@ -82,7 +82,7 @@ def quote_at(snapshot: Snapshot, symbol: Symbol) -> Quote | Found:
     if not found:
         return ("NO_QUOTE", f"There is no quote for {symbol}.")
     quote = found[0]
-    if not (quote.bid.is_finite() and quote.ask.is_finite() and ZERO < quote.bid <= quote.ask):
+    if not quote.makes_sense:
         return ("NO_QUOTE", f"The quote for {symbol} makes no sense: {quote.bid} / {quote.ask}.")
     age_s = (snapshot.taken_at - quote.as_of).total_seconds()
     if age_s > snapshot.policy.quote_stale_s:

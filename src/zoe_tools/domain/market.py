@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
 
 
@@ -38,6 +39,15 @@ class Quote:
     def mid(self) -> Decimal:
         """Half way between bid and ask."""
         return (self.bid + self.ask) / 2
+
+    @property
+    def makes_sense(self) -> bool:
+        """Whether both sides have a price, and the bid is not above the ask.
+
+        A side that nobody is on has the price 0.
+        """
+        is_finite = self.bid.is_finite() and self.ask.is_finite()
+        return is_finite and ZERO < self.bid <= self.ask
 
     @property
     def spread_bps(self) -> Decimal:

@@ -74,7 +74,8 @@ class LiveView:
         """Fold one event; events that are about orders are the books' business."""
         self.last_event_at = now
         match event:
-            case QuoteUpdate(quote=quote):
+            case QuoteUpdate(quote=quote) if quote.makes_sense:
+                # Else the last one that did goes on, while it is fresh.
                 self.quotes[quote.symbol] = quote
             case TradeUpdate(trades=trades):
                 for trade in trades:
