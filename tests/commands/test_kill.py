@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -365,6 +367,24 @@ def test_flatten_sells_only_what_the_stop_s_last_fill_left(tmp_path: Path) -> No
         assert desk.venue.totals["BTC"] == d("2.0")
         sales = [fill.quantity for fill in desk.venue.executions]
         assert sales == [d("0.2"), d("0.3")]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+def test_a_closed_terminal_leaves_no_kill_half_done(tmp_path: Path) -> None:
+    """Between the cancel of a stop and the sale the position would stand with nothing."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        cancel = desk.venue.cancel
+
+        async def closing(venue_order_id: VenueOrderId) -> int:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return await cancel(venue_order_id)
+
+        desk.venue.cancel = closing  # type: ignore[method-assign]
+        code, _ = await kill(desk, KillLevel.FLATTEN)
+        assert (code, desk.venue.totals["BTC"]) == (0, d("2.0"))
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -132,6 +133,17 @@ def test_what_is_sold_beyond_the_position_is_named_and_not_booked() -> None:
     after = apply_fill(held, fill, position_id=P)
     assert after.quantity == d("0")
     assert round(after.realised_pnl, 10) == d("9")
+
+
+def test_what_ended_a_position_stays_the_reason_of_its_end() -> None:
+    """A sale that comes after that changes no row: its story would contradict it."""
+    held = {P: position_of(buy("1", "100"))}
+    stop = make_order(side=Side.SELL, purpose="stop", position_id=P)
+    book(held, stop, sell("1", "95"))
+    book(held, replace(stop, purpose="flatten"), sell("1", "94", fill_id=FillId("T2")))
+
+    assert held[P].status is PositionStatus.CLOSED
+    assert held[P].exit_reason == "stop_loss"
 
 
 def test_a_fill_is_not_booked_on_a_position_whose_instrument_was_changed_by_hand() -> None:

@@ -100,3 +100,34 @@ def test_the_process_hears_the_signal_and_goes_on() -> None:
         return stop.is_set(), alarm.is_set()
 
     assert asyncio.run(main()) == (False, True)
+
+
+def test_a_closed_terminal_asks_for_an_orderly_stop() -> None:
+    """Without a handler it would end the loop at once, with its entries at work."""
+
+    async def main() -> bool:
+        stop = asyncio.Event()
+        with stopping_on_signals(stop, asyncio.Event()):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.wait_for(stop.wait(), timeout=5)
+        return stop.is_set()
+
+    assert asyncio.run(main())
+
+
+def test_under_nohup_the_loop_outlasts_its_terminal() -> None:
+    """Who started it so wants it to trade on; what was ignored stays ignored."""
+
+    async def main() -> bool:
+        stop = asyncio.Event()
+        with stopping_on_signals(stop, asyncio.Event()):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+        return stop.is_set()
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert not asyncio.run(main())
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -45,6 +45,7 @@ from zoe_tools.render.rehearsal import show_rehearsal
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.countdowns import countdown_warning
 from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.hangup import outlasting_terminal
 from zoe_tools.runtime.killing import (
     Order,
     allowed_level,
@@ -251,9 +252,10 @@ async def _kill_account(
             state = snapshot.trading_state.of(symbol)
             printer.line(f"Stopped already: {state.level.label} is latched.")
         return receipt
-    stopped = await stop_at_venue(
-        context, gate, order, symbol, tell=partial(printer.wrapped, ""), say=printer.say
-    )
+    with outlasting_terminal():
+        stopped = await stop_at_venue(
+            context, gate, order, symbol, tell=partial(printer.wrapped, ""), say=printer.say
+        )
     if told := await countdown_warning(context.store, context.clock.now()):
         printer.warn(told)
     if stopped.receipt.is_verified is False:

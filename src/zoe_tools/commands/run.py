@@ -78,8 +78,8 @@ def run(
     """Run the trading loop on the account.
 
     EDGE_FACTORY_MODE says which account: paper (the default) trades on the embedded exchange,
-    live needs I_UNDERSTAND_LIVE=1, disabled does nothing. SIGINT and SIGTERM stop in order:
-    entries are cancelled, stops stay at the venue.
+    live needs I_UNDERSTAND_LIVE=1, disabled does nothing. SIGINT, SIGTERM and a
+    closed terminal stop in order: entries are cancelled, stops stay at the venue.
 
     Examples:
       zoe run --strategy demo --speed 60 --for 30m

@@ -275,7 +275,8 @@ def _sold(position: Position, fill: Fill, exit_reason: str) -> Position:
         closed_at=(position.closed_at or fill.filled_at) if is_over else None,
         quantity=quantity,
         exit_quantity=position.exit_quantity + base,
-        exit_reason=(exit_reason or position.exit_reason) if is_over else "",
+        # What ended it has ended it: its story tells no second end.
+        exit_reason=(position.exit_reason or exit_reason) if is_over else "",
         updated_at=_later(position, fill),
         realised_pnl=position.realised_pnl + realised,
         fees=position.fees + effect.fee * share,

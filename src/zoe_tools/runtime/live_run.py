@@ -1,6 +1,6 @@
 """Runs in real or scaled time: the venue is another process, time passes by itself.
 
-The loop stops in order on SIGINT and SIGTERM, after a duration, or after a number of cycles.
+The loop stops in order on SIGINT, SIGTERM and SIGHUP, after a duration, or after some cycles.
 """
 
 from __future__ import annotations
@@ -222,9 +222,12 @@ async def _count(loop: TradingLoop, cycles: int, stop: asyncio.Event) -> None:
 def stopping_on_signals(stop: asyncio.Event, alarm: asyncio.Event) -> Iterator[None]:
     """SIGINT and SIGTERM ask for an orderly stop; a second SIGINT interrupts as usual.
 
-    SIGUSR1 sets the alarm: trading is stopped, the loop goes on to protect.
+    So does a terminal that is closed (SIGHUP): an entry that works would fill with nobody to place
+    its stop. Under nohup, which ignores it, the loop goes on. SIGUSR1 sets the alarm: trading is
+    stopped, the loop goes on to protect.
     """
     running = asyncio.get_running_loop()
+    hears_hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
     def ask() -> None:
         stop.set()
@@ -233,9 +236,13 @@ def stopping_on_signals(stop: asyncio.Event, alarm: asyncio.Event) -> Iterator[N
     running.add_signal_handler(signal.SIGINT, ask)
     running.add_signal_handler(signal.SIGTERM, stop.set)
     running.add_signal_handler(signal.SIGUSR1, alarm.set)
+    if hears_hangup:
+        running.add_signal_handler(signal.SIGHUP, stop.set)
     try:
         yield
     finally:
+        if hears_hangup:
+            running.remove_signal_handler(signal.SIGHUP)
         running.remove_signal_handler(signal.SIGINT)
         running.remove_signal_handler(signal.SIGTERM)
         running.remove_signal_handler(signal.SIGUSR1)
