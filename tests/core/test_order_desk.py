@@ -8,9 +8,21 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, NOON, d, make_group, make_instrument, make_intent, make_order, make_quote
+from builders import (
+    BTC,
+    NOON,
+    d,
+    make_catalogue,
+    make_group,
+    make_instrument,
+    make_intent,
+    make_order,
+    make_quote,
+    snapshot_with,
+)
 from zoe_tools.core.order_desk import (
     Desk,
+    desk_of,
     entry_style,
     is_escalated,
     opening_of,
@@ -22,11 +34,14 @@ from zoe_tools.core.order_desk import (
     tend_exit,
 )
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, Style
 from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, EndGroup, PlaceOrder
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.snapshot import Missing, value_of
 
 CENT = make_instrument(tick_size=d("0.01"), price_decimals=2, min_quantity=d("0.5"))
 WORKED = make_quote(bid=d("100.00"), ask=d("100.20"))
@@ -358,6 +373,42 @@ def test_an_exit_whose_market_is_through_the_stop_does_not_wait() -> None:
     panic = replace(SALE, style=Style.PANIC)
     assert price_of(left(sale(**young), is_urgent=True, group=panic)) == "nothing"
     assert price_of(left(sale(), group=panic)) == "cancel and go on"
+
+
+def test_a_sale_stays_a_limit_where_the_venue_takes_nothing_else() -> None:
+    """Its order was cancelled for one that was refused, each second until the market was open."""
+    over = sale(replace_count=4)
+    limited = {"group": SALE, "takes_market": False}
+
+    assert price_of(left(over)) == "cancel and go on"
+    assert price_of(left(over, **limited)) == "95.10"
+    assert price_of(left(over, **limited, quote=None)) == "nothing"
+
+    refused = sale(
+        order_type=OrderType.MARKET, limit_price=None, status=OrderStatus.REJECTED, replace_count=5
+    )
+    limit, ticket = sale_of(desk(refused, **limited), is_urgent=True)
+    assert (limit, ticket.attempt) == (d("95.10"), 6)
+    assert sale_of(desk(refused, group=SALE), is_urgent=True)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_taken"),
+    [
+        ({}, True),
+        ({"venue_mode": VenueMode.LIMIT_ONLY}, False),
+        ({"venue_mode": Missing("not told")}, True),
+        ({"catalogue": make_catalogue(replace(CENT, status=InstrumentStatus.LIMIT_ONLY))}, False),
+    ],
+)
+def test_the_venue_and_the_instrument_say_whether_the_market_is_there(
+    changes: dict[str, Any], *, is_taken: bool
+) -> None:
+    """Either may take limits alone."""
+    snapshot = snapshot_with(**changes)
+    instrument = value_of(snapshot.catalogue, "the instruments").resolve(BTC)
+
+    assert desk_of(SALE, snapshot, instrument, WORKED).takes_market is is_taken
 
 
 def test_a_market_sale_after_limits_is_an_escalation_and_a_first_one_is_not() -> None:

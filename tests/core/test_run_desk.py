@@ -8,11 +8,22 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_group, make_intent, make_order, make_position, snapshot_with
+from builders import (
+    NOON,
+    d,
+    make_catalogue,
+    make_group,
+    make_instrument,
+    make_intent,
+    make_order,
+    make_position,
+    snapshot_with,
+)
 from zoe_tools.core.run import plan_run
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.discrepancy import ReconciliationState
 from zoe_tools.domain.identifiers import ClientOrderId, GroupId
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.journal import FOR_NOW, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -191,6 +202,29 @@ def test_a_stop_stays_while_the_venue_would_take_no_sale(
 ) -> None:
     """Cancelled for an exit that is refused it would leave the coins with nothing."""
     snapshot = snapshot_with(positions=(HELD,), orders=(STOP,), venue_mode=mode)
+    plan = plan_run(snapshot, (), frozenset({HELD.position_id}))
+
+    assert [told(each) for each in plan.steps] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (InstrumentStatus.REDUCE_ONLY, ["cancel -"]),
+        (InstrumentStatus.LIMIT_ONLY, ["cancel -"]),
+        (InstrumentStatus.CANCEL_ONLY, []),
+        (InstrumentStatus.POST_ONLY, []),
+        (InstrumentStatus.MAINTENANCE, []),
+        (InstrumentStatus.WORK_IN_PROGRESS, []),
+        (InstrumentStatus.DELISTED, []),
+    ],
+)
+def test_a_stop_stays_while_its_own_instrument_takes_no_sale(
+    status: InstrumentStatus, expected: list[str]
+) -> None:
+    """The same of one market alone."""
+    catalogue = make_catalogue(make_instrument(status=status))
+    snapshot = snapshot_with(positions=(HELD,), orders=(STOP,), catalogue=catalogue)
     plan = plan_run(snapshot, (), frozenset({HELD.position_id}))
 
     assert [told(each) for each in plan.steps] == expected

@@ -28,12 +28,12 @@ from zoe_tools.core.reprice import (
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style, Ticket
 from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, OrderRecord
-from zoe_tools.domain.market import Quote
+from zoe_tools.domain.market import Quote, VenueMode
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, EndGroup, PlaceOrder, values_of
 from zoe_tools.domain.policy import Policy
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import Missing, Snapshot
 
 PATIENT_SPREAD_BPS = Decimal(30)
 """In a wider market nobody waits at the own side: what fills there was left by who knows more."""
@@ -41,7 +41,10 @@ PATIENT_SPREAD_BPS = Decimal(30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """A group, its orders of any age, and the market it is in; `quote` is fresh, or None."""
+    """A group, its orders of any age, and the market it is in; `quote` is fresh, or None.
+
+    `takes_market`: whether the venue takes an order without a limit now.
+    """
 
     group: IntentGroup
     orders: Sequence[OrderRecord]
@@ -51,6 +54,7 @@ class Desk:
     quote: Quote | None = None
     refusals: Sequence[Intent] = ()
     unresolved: Sequence[Intent] = ()
+    takes_market: bool = True
 
     @property
     def ladder(self) -> Ladder:
@@ -99,7 +103,14 @@ def desk_of(
         quote=quote,
         refusals=snapshot.refusals,
         unresolved=[each for each in snapshot.unresolved_intents if each.symbol == group.symbol],
+        takes_market=_takes_market(snapshot, instrument),
     )
+
+
+def _takes_market(snapshot: Snapshot, instrument: Instrument) -> bool:
+    mode = snapshot.venue_mode
+    is_limited = not isinstance(mode, Missing) and mode.value is VenueMode.LIMIT_ONLY
+    return not is_limited and instrument.status is not InstrumentStatus.LIMIT_ONLY
 
 
 def orders_of(group: IntentGroup, snapshot: Snapshot) -> tuple[OrderRecord, ...]:
@@ -370,7 +381,9 @@ def sale_of(desk: Desk, *, is_urgent: bool) -> tuple[Decimal | None, Ticket]:
         limit = opening_sale(desk.group.style, desk.quote, desk.instrument, desk.policy)
         return limit, _ticket_again(desk.group, 0)
     if last.order_type is not OrderType.LIMIT:
-        return None, _ticket_again(desk.group, last.replace_count + 1)
+        # Where only limits are taken, the market it was meant for is as far as the collar goes.
+        limit = None if desk.takes_market else _edge(desk)
+        return limit, _ticket_again(desk.group, last.replace_count + 1)
     if last.status is OrderStatus.REJECTED and last.reason.startswith(FOR_NOW):
         # What the venue refuses for a cause that passes was no attempt: the same again.
         limit = opening_sale(desk.group.style, desk.quote, desk.instrument, desk.policy)
@@ -419,14 +432,23 @@ def _next_sale(desk: Desk, order: OrderRecord, used: int | None, *, is_urgent: b
         used = max(used, last)
     is_over = used > last or desk.group.style is Style.PANIC
     limit = order.limit_price
-    takes_market = desk.instrument.status is not InstrumentStatus.LIMIT_ONLY
-    if desk.quote is None or limit is None or (is_over and takes_market):
+    if desk.quote is None and not desk.takes_market:
+        return _Sale(attempt=used + 1, limit=limit)  # it stays, until there is a price to go to
+    if desk.quote is None or limit is None or (is_over and desk.takes_market):
         return _Sale(attempt=used + 1, limit=None)
     edge = collared(Side.SELL, desk.quote, desk.ladder)
     price = edge
     if used < last:
         price = next_price(Side.SELL, limit, desk.quote, attempt=used, ladder=desk.ladder)
     return _Sale(attempt=used + 1, limit=rounded(Side.SELL, max(price, edge), desk.instrument))
+
+
+def _edge(desk: Desk) -> Decimal | None:
+    """The furthest that a sale may go, on tick; None without a quote."""
+    if desk.quote is None:
+        return None
+    edge = collared(Side.SELL, desk.quote, desk.ladder)
+    return rounded(Side.SELL, edge, desk.instrument)
 
 
 # --- steps ---------------------------------------------------------------------------------------
