@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 from builders import BTC, ETH
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.engine.alarm import ALARM
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.runtime.live_run import stopping_on_signals
+from zoe_tools.runtime.virtual_loop import run_virtual
 
 
 def with_alarm(rig: LoopRig) -> None:
@@ -80,6 +84,8 @@ def test_without_a_store_entries_stop_at_once_and_the_latch_follows(tmp_path: Pa
         ring(rig)
         await rig.pass_time(3)
         assert rig.loop.standing.of(ALARM) == ("SIGUSR1: trading is stopped",)
+        assert rig.emergency is not None
+        assert rig.emergency.is_waiting()
         rig.disk.is_away = False
         await rig.pass_time(5)
         stored = await rig.read(lambda tx: tx.trading_state())
@@ -87,6 +93,44 @@ def test_without_a_store_entries_stop_at_once_and_the_latch_follows(tmp_path: Pa
         assert rig.loop.standing.of(ALARM) == ()
 
     run_loop(tmp_path, story, has_spare=True, prepare=with_alarm)
+
+
+def test_a_signal_without_a_store_outlives_a_loop_that_is_killed_meanwhile(
+    tmp_path: Path,
+) -> None:
+    """It waits on the disk: the next start latches it before it enters anything."""
+
+    async def story(rig: LoopRig) -> None:
+        run = asyncio.create_task(rig.supervised())
+        await rig.pass_time(2)
+        rig.disk.is_away = True
+        ring(rig)
+        await rig.pass_time(3)
+        run.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StoreUnavailable):
+            await run
+        assert (await rig.read(lambda tx: tx.trading_state())).level is KillLevel.NONE
+
+        rig.disk.is_away = False
+        rig.reconnect()
+        again = asyncio.create_task(rig.supervised(run_id="run-2", is_gone=lambda _: True))
+        await rig.pass_time(2)
+        stored = await rig.read(lambda tx: tx.trading_state())
+        assert (stored.level, stored.changed_by) == (KillLevel.CANCEL_OPEN, "run")
+        rig.stop.set()
+        await again
+
+    async def main() -> None:
+        rig = LoopRig(tmp_path, policy=Policy(), is_shadow=False, has_spare=True)
+        with_alarm(rig)
+        rig.come_up()
+        rig.quote()
+        try:
+            await story(rig)
+        finally:
+            await rig.store.close()
+
+    run_virtual(main())
 
 
 def test_the_process_hears_the_signal_and_goes_on() -> None:

@@ -27,6 +27,7 @@ from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.domain.snapshot import Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueError
 from zoe_tools.gate.again import send_again
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_report
@@ -162,6 +163,17 @@ class Gate:
     def is_store_away(self) -> bool:
         """Whether nothing that adds risk can be done, because the store failed."""
         return self._keeper.is_gone
+
+    def latch_for_later(self, level: KillLevel, reason: str) -> None:
+        """Note a kill level in the emergency file: the store that is away shall know it.
+
+        Raises:
+            StoreUnavailable: there is no such file, or it takes nothing.
+        """
+        emergency = self._keeper.emergency
+        if emergency is None:
+            raise StoreUnavailable("There is no emergency journal here.")
+        emergency.latch(level, reason, by=self.author.command, at=self._clock.now())
 
     async def return_to_store(self, check: Callable[[Transaction], None]) -> bool:
         """If the store is back, tell it what it missed; True when it knows.
