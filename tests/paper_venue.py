@@ -27,6 +27,7 @@ from zoe_tools.paper.app import create_app
 from zoe_tools.paper.engine.funding import Transfer
 from zoe_tools.paper.exchange.exchange import PaperExchange
 from zoe_tools.paper.markets.synthetic import SyntheticMarket
+from zoe_tools.paper.values.market import MarketSource
 from zoe_tools.paper.values.views import PERMISSIONS
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.context import Context
@@ -50,12 +51,15 @@ class PaperVenue:
     market: MarketReads
 
 
-def visited(use: Callable[[PaperVenue], Awaitable[Any]]) -> Any:
+def visited(
+    use: Callable[[PaperVenue], Awaitable[Any]], *, market: MarketSource | None = None
+) -> Any:
     """What a use of the client brings, two minutes after the exchange opened with 100,000 USD."""
 
     async def run() -> Any:
         clock = VirtualClock(kraken.EPOCH)
-        exchange = PaperExchange(SyntheticMarket(seed=1, starts_at=STARTS_AT), clock)
+        source = market or SyntheticMarket(seed=1, starts_at=STARTS_AT)
+        exchange = PaperExchange(source, clock)
         account = exchange.create_account(
             "paper",
             "key",

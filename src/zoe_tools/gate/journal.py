@@ -16,6 +16,7 @@ from zoe_tools.core.order_lifecycle import advance, event_of
 from zoe_tools.core.order_records import armed, opened_by, placed_by, repriced_by
 from zoe_tools.core.proof import deadline_for
 from zoe_tools.core.risk import adds_risk
+from zoe_tools.core.self_trade import as_sent
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -268,7 +269,7 @@ def _intent_of(
         symbol=symbol,
         side=side,
         purpose=purpose,
-        payload=canonical_json(step),
+        payload=canonical_json(as_sent(step)),
         deadline=deadline,
         created_at=now,
         updated_at=now,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from zoe_tools.core.self_trade import as_sent
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, VenueStep
 from zoe_tools.errors import (
@@ -69,7 +70,7 @@ async def send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
 
 async def _send(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
     intent = entry.intent
-    match step:
+    match as_sent(step):
         case PlaceOrder(request=request):
             if intent.client_order_id is None:
                 raise AssertionError("a place intent has a client order id")
