@@ -15,7 +15,7 @@ from builders import BTC, ETH, NOON, d
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.order import OrderRequest, OrderType, Side, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderRequest, OrderType, Side, VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.engine.lanes import Lanes
 from zoe_tools.errors import VenueRejected
@@ -94,6 +94,35 @@ def test_what_is_bought_is_stopped_at_once_while_another_stop_is_in_trouble(
         assert stops(rig) == [ETH]
 
     run_loop(tmp_path, story, policy=PATIENT)
+
+
+def test_what_an_entry_bought_is_stopped_while_its_new_price_is_not_answered(
+    tmp_path: Path,
+) -> None:
+    """Its lane is left for the stop; what became of the price is found out later."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.quote()
+        await rig.enter(rests=True)
+        (order,) = rig.resting(Side.BUY)
+        asked: list[OrderAmendment] = []
+
+        async def unanswered(amendment: OrderAmendment, **_: Any) -> str:
+            asked.append(amendment)
+            await silence()
+            return ""
+
+        real, rig.venue.amend = rig.venue.amend, unanswered  # type: ignore[method-assign]
+        rig.move("60050", "60050.2")
+        while not asked:
+            rig.quote()
+            await rig.pass_time(1)
+        rig.venue.amend = real  # type: ignore[method-assign]
+        rig.fill(order, f"{order.quantity / 2}")
+        await rig.pass_time(A_MOMENT_S)
+        assert stops(rig) == [BTC]
+
+    run_loop(tmp_path, story)
 
 
 def test_what_was_refused_is_tried_again_a_cycle_later(tmp_path: Path) -> None:

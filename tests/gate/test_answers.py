@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOON, d, make_position, make_request, make_stop_request, place
+from builders import BTC, NOON, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import IntentState, ProofKind
@@ -27,6 +27,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
+from zoe_tools.gate.gate import Gate
 
 POLICY = Policy()
 SOON_S = 2.0
@@ -538,3 +539,77 @@ def report_of(order: VenueOrder) -> ExecutionReport:
         limit_price=order.limit_price,
         cumulative_quantity=d("0"),
     )
+
+
+@pytest.mark.parametrize(
+    ("is_answered", "state"), [(True, OutcomeState.DONE), (False, OutcomeState.UNKNOWN)]
+)
+def test_an_entry_is_left_alone_as_soon_as_a_stop_waits_for_its_instrument(
+    *, is_answered: bool, state: OutcomeState, tmp_path: Path
+) -> None:
+    """Whether its answer is out or its proof: neither is worth a position without its stop."""
+
+    async def story(desk: Desk) -> None:
+        if not is_answered:
+            swallowed(desk, "place", is_done=True)
+        gate, snapshot = desk.gate(proof=Sightings(desk.clock).proof), await desk.look()
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
+        desk.venue.open_orders = never  # type: ignore[method-assign, assignment]
+        asking = asyncio.create_task(in_a_hurry(desk, gate))
+        entry = place(make_request(limit_price=d("59000")))
+        began = desk.clock.now()
+        receipt = await gate.carry_out(desk.plan(entry), snapshot=snapshot, execute=True)
+        await asking
+
+        assert [each.state for each in receipt.outcomes] == [state]
+        assert (desk.clock.now() - began).total_seconds() == pytest.approx(0.3)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_s_own_answer_is_waited_for_however_much_another_one_hurries(
+    tmp_path: Path,
+) -> None:
+    """Who knows nothing of the first one cannot place a second."""
+
+    async def story(desk: Desk) -> None:
+        swallowed(desk, "place", is_done=True)
+        gate, position = (
+            desk.gate(proof=Sightings(desk.clock).proof),
+            make_position(quantity=d("0.5")),
+        )
+        await desk.do(AdoptPosition(position=position, reason="test"))
+        asking = asyncio.create_task(in_a_hurry(desk, gate))
+        plan, began = desk.plan(a_stop()), desk.clock.now()
+        receipt = await gate.carry_out(plan, snapshot=await desk.look(), execute=True)
+        await asking
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() >= POLICY.stop_deadline_s
+        assert len(desk.venue.resting) == 1
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_a_stop_that_was_said_yes_to_keeps_its_lane_for_a_second(tmp_path: Path) -> None:
+    """It may have to grow, while streams and records say nothing of it."""
+
+    async def story(desk: Desk) -> None:
+        gate = desk.gate(proof=Sightings(desk.clock).proof)
+        position = make_position(quantity=d("0.5"))
+        await desk.do(AdoptPosition(position=position, reason="test"))
+        snapshot = await desk.look()
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
+        began = desk.clock.now()
+        receipt = await gate.carry_out(desk.plan(a_stop()), snapshot=snapshot, execute=True)
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() == POLICY.stop_deadline_s
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+async def in_a_hurry(desk: Desk, gate: Gate) -> None:
+    """A stop comes to wait a moment later."""
+    await desk.clock.sleep(0.3)
+    gate.hurry.ask(frozenset({BTC}))

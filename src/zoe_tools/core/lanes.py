@@ -9,11 +9,12 @@ stop that the plan does not place either is not looked at here: then no entry is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from zoe_tools.core.risk import adds_risk
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.plan import (
     AmendOrder,
     CancelOrder,
@@ -71,6 +72,16 @@ def lane_again(
     return next(found, replace(plan, steps=()))
 
 
+def stopped_by(plan: Plan, bare: Container[PositionId]) -> frozenset[Symbol]:
+    """Where the plan has a stop for a position that is `bare`: not covered, or not enough."""
+    return frozenset(
+        about(step)
+        for step in plan.steps
+        if (_places_stop(step) or (isinstance(step, AmendOrder) and step.purpose == "stop"))
+        and step.position_id in bare
+    )
+
+
 def about(step: Step) -> Symbol:
     """The instrument of a step of the loop's."""
     match step:
@@ -91,5 +102,5 @@ def entered_by(plan: Plan) -> Iterator[Symbol]:
             yield step.request.symbol
 
 
-def _places_stop(step: Step) -> bool:
+def _places_stop(step: Step) -> TypeGuard[PlaceOrder]:
     return isinstance(step, PlaceOrder) and step.request.purpose == "stop"

@@ -27,6 +27,7 @@ class Lanes:
         self._group = asyncio.TaskGroup()
         self._under_way: dict[Symbol, asyncio.Task[None]] = {}
         self._rests_until: dict[Symbol, datetime] = {}
+        self._stopping: frozenset[Symbol] = frozenset()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -46,14 +47,25 @@ class Lanes:
         """Where something is under way."""
         return frozenset(self._under_way)
 
-    def begin(self, symbol: Symbol, work: Coroutine[Any, Any, None]) -> None:
-        """Carry it out beside the turns; the lane is free once it has ended."""
+    @property
+    def without_stop(self) -> frozenset[Symbol]:
+        """Where something is under way, and no stop with it."""
+        return self.at_work - self._stopping
+
+    def begin(
+        self, symbol: Symbol, work: Coroutine[Any, Any, None], *, stops: bool = False
+    ) -> None:
+        """Carry it out beside the turns; the lane is free once it has ended.
+
+        `stops`: it brings what covers a position.
+        """
         if symbol in self._under_way:
             work.close()
             raise AssertionError(f"something is under way in {symbol} already")
         task = self._group.create_task(self._through(symbol, work))
         task.add_done_callback(lambda _: work.close())  # it may be ended before it has begun
         self._under_way[symbol] = task
+        self._stopping = self._stopping | {symbol} if stops else self._stopping - {symbol}
 
     async def _through(self, symbol: Symbol, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
-from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of
+from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.proof import is_due_again
@@ -283,6 +283,8 @@ class TradingLoop:
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
         self._parts.work.done("protection", now)
         self._tell_notes(now, plan)
+        bare = stopped_by(plan, self.watch.bare)
+        self._parts.gate.hurry.ask(bare & self.lanes.without_stop)
         lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=self.lanes.resting(now))
         self._settle_entry(entry, plan, lanes)
         if lanes:
@@ -293,7 +295,8 @@ class TradingLoop:
         for lane in lanes:
             tell_alarms(lane.plan)
             self.watch.planned(lane.plan)
-            self.lanes.begin(lane.symbol, self._carry_out(snapshot, lane, entry))
+            work = self._carry_out(snapshot, lane, entry)
+            self.lanes.begin(lane.symbol, work, stops=lane.symbol in bare)
         self._send_again(now)
 
     def _send_again(self, now: datetime) -> None:
@@ -310,7 +313,7 @@ class TradingLoop:
             is_shut = intent.symbol in self.lanes.at_work | self.lanes.resting(now)
             if not (is_shut or intent.intent_id in self._sent_again) and is_due_again(intent, now):
                 self._sent_again[intent.intent_id] = now
-                self.lanes.begin(intent.symbol, self._find_out(intent))
+                self.lanes.begin(intent.symbol, self._find_out(intent), stops=True)
 
     async def _find_out(self, intent: Intent) -> None:
         outcome = await self._parts.gate.send_again(intent)
@@ -395,7 +398,8 @@ class TradingLoop:
             self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
         demand_journal(receipt)
         is_done = all(outcome.state is OutcomeState.DONE for outcome in receipt.outcomes)
-        if receipt.refusals or not is_done:
+        is_left = lane.symbol in self._parts.gate.hurry.symbols
+        if (receipt.refusals or not is_done) and not is_left:
             self.lanes.rest((lane.symbol,))
 
     async def _record_would_be(self, at: datetime, lanes: tuple[Lane, ...]) -> None:

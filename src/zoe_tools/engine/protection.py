@@ -7,7 +7,7 @@ resting stop that covers it to the turn in which it was seen covered or gone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,6 +78,11 @@ class ProtectionWatch:
     def naked(self) -> int:
         """How many positions stand without a covering stop now."""
         return len(self._gaps)
+
+    @property
+    def bare(self) -> Collection[PositionId]:
+        """Those positions."""
+        return self._gaps.keys()
 
     def naked_s(self, now: datetime) -> float:
         """Seconds that the longest of them has stood so; what is being sold is left out."""

@@ -48,15 +48,19 @@ class Answers:
         due_at: datetime,
         every_s: float,
         heard: Heard,
+        hurry: asyncio.Event | None = None,
     ) -> Reply:
-        """The answer, or what was heard meanwhile, asked `every_s`; after `due_at`: it is lost."""
+        """The answer, or what was heard meanwhile, asked `every_s`; after `due_at`: it is lost.
+
+        It is lost, too, where there is a `hurry`.
+        """
         sending = asyncio.ensure_future(call)
         try:
-            while not await self._is_done(sending, due_at, every_s):
+            while not await self._is_done(sending, due_at, every_s, hurry):
                 reply = await heard()
                 if reply is not None:
                     return reply
-                if self.clock.now() >= due_at:
+                if self.clock.now() >= due_at or (hurry is not None and hurry.is_set()):
                     return Reply(answer=Answer.LOST, words=SILENCE, code="NO_ANSWER")
             return sending.result()
         except asyncio.CancelledError:
@@ -66,6 +70,30 @@ class Answers:
             if not sending.done():
                 self.late.add(sending)
                 sending.add_done_callback(self._forget)
+
+    async def unless(
+        self,
+        looking: Coroutine[Any, Any, F],
+        hurry: asyncio.Event | None,
+        *,
+        within_s: float | None = None,
+    ) -> F | None:
+        """What a look finds; None where there is a hurry before that, or it takes longer."""
+        if hurry is None and within_s is None:
+            return await looking
+        look = asyncio.ensure_future(looking)
+        look.add_done_callback(_forgotten)
+        waits: set[asyncio.Future[Any]] = set()
+        if hurry is not None:
+            waits.add(asyncio.ensure_future(hurry.wait()))
+        if within_s is not None:
+            waits.add(asyncio.ensure_future(self.clock.sleep(within_s)))
+        try:
+            await asyncio.wait({look, *waits}, return_when=asyncio.FIRST_COMPLETED)
+            return look.result() if look.done() else None
+        finally:
+            for each in (look, *waits):
+                each.cancel()
 
     async def sooner(
         self, looking: Coroutine[Any, Any, F], told: Callable[[], Awaitable[H | None]]
@@ -95,15 +123,23 @@ class Answers:
         return found
 
     async def _is_done(
-        self, sending: asyncio.Future[Reply], due_at: datetime, every_s: float
+        self,
+        sending: asyncio.Future[Reply],
+        due_at: datetime,
+        every_s: float,
+        hurry: asyncio.Event | None,
     ) -> bool:
         left_s = max(0.0, (due_at - self.clock.now()).total_seconds())
-        timer = asyncio.ensure_future(self.clock.sleep(min(left_s, every_s)))
+        waits: set[asyncio.Future[Any]] = {
+            asyncio.ensure_future(self.clock.sleep(min(left_s, every_s)))
+        }
+        if hurry is not None:
+            waits.add(asyncio.ensure_future(hurry.wait()))
         try:
-            waits: set[asyncio.Future[Any]] = {sending, timer}
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending, *waits}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            timer.cancel()
+            for each in waits:
+                each.cancel()
         return sending.done()
 
     def _forget(self, over: asyncio.Future[Any]) -> None:

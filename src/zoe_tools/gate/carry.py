@@ -26,14 +26,11 @@ from zoe_tools.core.risk import Refusal, adds_risk
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
 from zoe_tools.domain.journal import (
     FOR_NOW,
-    Intent,
-    IntentKind,
     IntentState,
     OrderRecord,
     ProofKind,
 )
-from zoe_tools.domain.money import ZERO
-from zoe_tools.domain.order import OrderStatus, VenueOrder
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
     AdoptPosition,
     AmendOrder,
@@ -65,7 +62,7 @@ from zoe_tools.gate.journal import (
 )
 from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.looks import Looks, is_open
-from zoe_tools.gate.outcomes import denied, not_kept, outcome_of
+from zoe_tools.gate.outcomes import denied, not_kept, outcome_of, state_seen, with_venue_id
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
@@ -75,8 +72,6 @@ from zoe_tools.ports import Approver, Clock, Venue
 from zoe_tools.store.store import Transaction
 
 REST_SOURCE = "venue records"
-
-_THROWN_OUT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +268,7 @@ class Carrier:
             due_at=due_at,
             every_s=self.policy.stop_deadline_s,
             heard=lambda: self.looks.heard(step, entry),
+            hurry=self.looks.hurry.about(entry.intent),
         )
 
     async def _sent(self, step: VenueStep, entry: Entry) -> StepOutcome:
@@ -318,12 +314,12 @@ class Carrier:
             reply.venue_order_id,
             after=lambda tx: book_amended(tx, step, self.clock.now()),
         )
-        known, name = _with_venue_id(entry, reply.venue_order_id), reply.venue_order_id
+        known, name = with_venue_id(entry, reply.venue_order_id), reply.venue_order_id
         state, code, found = OutcomeState.DONE, "", await self._proof_of(known, reply)
         if isinstance(found, Judgement):
             return await self._judged(step, known, found, reply.code)
         if reply.is_seen:
-            state, code = _state_seen(entry.intent, await self._known(name))
+            state, code = state_seen(entry.intent, await self._known(name))
         return outcome_of(step, state, found, code=code, venue_order_id=name, entry=entry)
 
     async def _proof_of(self, entry: Entry, reply: Reply) -> str | Judgement:
@@ -333,9 +329,9 @@ class Carrier:
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
         if isinstance(step, CancelOrder):
-            judgement = await self.prover.resolve(entry, patient=False)
-            if judgement.verdict is Verdict.DONE:
-                return await self._judged(step, entry, judgement, reply.code)
+            found = await self.looks.at_once(step, entry)
+            if isinstance(found, Reply) or found.verdict is Verdict.DONE:
+                return await self._found(step, entry, found, reply.code)
         words = f"{FOR_NOW if reply.is_passing else ''}{reply.code}: {reply.words}"
         await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
         tell_refusal(step, reply.code, reply.words)
@@ -396,7 +392,7 @@ class Carrier:
             case Verdict.DONE if order is not None:
                 await self._book(entry, order, judgement.evidence)
                 known = await self._known(order.venue_order_id)
-                state, code = _state_seen(entry.intent, order, known)
+                state, code = state_seen(entry.intent, order, known)
                 return outcome_of(
                     step,
                     state,
@@ -473,25 +469,3 @@ class _Told(TypedDict):
     evidence: str
     proof: ProofKind
     venue_order_id: VenueOrderId | None
-
-
-def _state_seen(
-    intent: Intent, *shown: VenueOrder | OrderRecord | None
-) -> tuple[OutcomeState, str]:
-    """A placed order that is already over with nothing filled was thrown out after all.
-
-    The streams may have told that before the records, which lag.
-    """
-    is_out = any(
-        each.status in _THROWN_OUT and each.filled_quantity == ZERO
-        for each in shown
-        if each is not None
-    )
-    if intent.kind is IntentKind.PLACE and is_out:
-        return OutcomeState.REJECTED, "NOT_KEPT"
-    return OutcomeState.DONE, ""
-
-
-def _with_venue_id(entry: Entry, venue_order_id: VenueOrderId | None) -> Entry:
-    intent = replace(entry.intent, venue_order_id=venue_order_id or entry.intent.venue_order_id)
-    return replace(entry, intent=intent)

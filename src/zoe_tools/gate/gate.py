@@ -36,6 +36,7 @@ from zoe_tools.gate.consent import demand_consent
 from zoe_tools.gate.countdown import Countdown, SetCountdown
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.fence import Fence
+from zoe_tools.gate.hurry import Hurry
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.looks import Proof, looks_of
@@ -138,6 +139,11 @@ class Gate:
         """Be ready to go on without the store; `seed` writes what the caller knows of its books."""
         await self._keeper.prepare()
         self._keeper.arm(seed)
+
+    @property
+    def hurry(self) -> Hurry:
+        """Where a stop waits for its instrument; the loop says so each turn."""
+        return self._carrier.looks.hurry
 
     @property
     def has_countdown(self) -> bool:

@@ -19,6 +19,7 @@ from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.gate.answers import Answers, heard_of
+from zoe_tools.gate.hurry import Hurry
 from zoe_tools.gate.journal import Entry
 from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.prove import Prover
@@ -31,6 +32,8 @@ _GLANCE_S = 0.2
 
 Proof = Callable[[Intent, VenueOrderId], Awaitable[str | None]]
 """Evidence from a live stream that an order is as asked, or None when the stream cannot tell."""
+
+BY_THE_NEXT_LOOK = "the venue said yes; the next look proves it"
 
 _UNSEEN = Judgement(
     verdict=Verdict.UNKNOWN, evidence="the records did not tell in time", is_answered=False
@@ -48,9 +51,21 @@ class Looks:
     policy: Policy
     proof: Proof | None
     hears: bool
+    hurry: Hurry
 
     async def proved(self, entry: Entry) -> str | Judgement:
-        """After a yes: the stream's evidence, or else what the records say."""
+        """After a yes: the stream's evidence, or else what the records say.
+
+        A stop's is waited for no longer than a stop may take: it may have to grow meanwhile.
+        """
+        intent = entry.intent
+        rests = intent.purpose == "stop" and intent.kind is not IntentKind.CANCEL
+        within_s = self.policy.stop_deadline_s if rests and self.hears else None
+        looking, hurry = self._proved(entry), self.hurry.about(intent)
+        found = await self.answers.unless(looking, hurry, within_s=within_s)
+        return BY_THE_NEXT_LOOK if found is None else found
+
+    async def _proved(self, entry: Entry) -> str | Judgement:
         proof, name = self.proof, entry.intent.venue_order_id
         if proof is None or name is None:
             return await self.prover.confirm(entry)
@@ -86,6 +101,13 @@ class Looks:
         self, step: VenueStep, entry: Entry, *, until: datetime | None = None
     ) -> Judgement | Reply:
         """What became of it, by now, or, where streams are heard, `until` then."""
+        looking = self._at_once(step, entry, until)
+        found = await self.answers.unless(looking, self.hurry.about(entry.intent))
+        return _UNSEEN if found is None else found
+
+    async def _at_once(
+        self, step: VenueStep, entry: Entry, until: datetime | None
+    ) -> Judgement | Reply:
         looking = self.prover.resolve(entry, patient=False)
         if not self.hears:
             return await looking
@@ -138,12 +160,13 @@ def looks_of(
         policy=policy,
         proof=_by_the_next_look if looks_again and proof is None else proof,
         hears=proof is not None,
+        hurry=Hurry(),
     )
 
 
 async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
     if is_proved_by_a_look(intent.kind, intent.purpose):
-        return "the venue said yes; the next look proves it"
+        return BY_THE_NEXT_LOOK
     return None
 
 
