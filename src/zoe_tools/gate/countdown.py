@@ -1,8 +1,8 @@
 """The venue's dead man's countdown, set through the gate: under the lease, and in the audit log.
 
-It changes no order by itself, and to set it again does no harm: it needs no intent. But when it
-goes off it cancels stops, too: who armed it, and when, must be known afterwards, and that it may be
-armed must outlive whoever armed it.
+It is no step of a plan (ADR 28): no record of the venue's proves it, and to set it again does no
+harm. But when it goes off it cancels stops, too: who armed it, and when, must be known afterwards,
+and that it may be armed must outlive whoever armed it. The store never says less than is true.
 """
 
 from __future__ import annotations
@@ -55,16 +55,19 @@ class Countdown:
             VenueError: as of any write; set it again.
         """
         await self._demand_lease(fence)
-        is_news = self._is_armed is not bool(seconds)
+        before = self._is_armed, self._at_stake_s
         longest_s = max(seconds, self._at_stake_s)
+        is_news = self._is_armed is not bool(seconds) or seconds > self._at_stake_s
         if is_news:
             await self._log.countdown(seconds, BEGUN, at_stake_s=longest_s)
+            # Whoever cancels this call leaves it so: in doubt until somebody answers.
+            self._is_armed, self._at_stake_s = None, longest_s
         try:
             goes_off = await self._setter(seconds)
         except VenueError as error:
             if is_news:
-                if not isinstance(error, VenueRejected):
-                    self._is_armed, self._at_stake_s = None, longest_s
+                if isinstance(error, VenueRejected):
+                    self._is_armed, self._at_stake_s = before
                 words = f"not known: {error.message}"
                 await self._log.countdown(seconds, words, at_stake_s=self._at_stake_s)
             raise
