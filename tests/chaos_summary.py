@@ -72,7 +72,7 @@ def again(verdict: Verdict) -> list[str]:
         "--deaths",
         trial.deaths,
     )
-    return [f"{each:g}" if isinstance(each, float) else str(each) for each in words]
+    return [str(each).removesuffix(".0") for each in words]
 
 
 def _name(verdict: Verdict) -> str:

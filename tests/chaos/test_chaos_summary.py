@@ -95,3 +95,16 @@ def test_a_run_in_which_nothing_went_on_ends_badly(capsys: pytest.CaptureFixture
     told_of = capsys.readouterr().out
     assert "TOO LITTLE" in told_of
     assert "1 of them bad" in told_of
+
+
+def test_another_process_comes_to_the_same_by_the_words_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """To the last digit of the hours, and with a death."""
+    words = ["--seed", "1", "--hours", str(20 / 3_600), "--deaths", "1", "--of-each", "0"]
+    main([*words, "--jobs", "1", "--twice"])
+
+    told_of = capsys.readouterr().out
+    assert f"--seed 1 --hours {20 / 3_600} --of-each 0 --deaths 1" in told_of
+    assert "1 engines killed" in told_of
+    assert "seed 1 again: the same" in told_of
