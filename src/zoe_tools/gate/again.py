@@ -20,14 +20,15 @@ from zoe_tools.store.store import Transaction
 async def send_again(carrier: Carrier, intent: Intent) -> StepOutcome | None:
     """Look for it, and if the venue does not show it, send it; None where it is not wanted now.
 
-    Raises:
-        StoreError: the books cannot be read; nothing was sent.
+    Nor is it where the books cannot be read.
     """
     if intent.intent_id in carrier.in_flight:
         return None
     carrier.in_flight.add(intent.intent_id)
     try:
-        found = await carrier.keeper.run(lambda tx: _wanted(tx, intent, carrier))
+        found = await carrier.keeper.run(
+            lambda tx: _wanted(tx, intent, carrier), instead=lambda _: None
+        )
         if found is None:
             return None
         step, entry = found
