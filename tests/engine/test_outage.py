@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, d, make_request, place, plan_with
+from builders import BTC, ETH, LIVE, NOON, d, make_request, place, plan_with
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import IntentKind, IntentState
@@ -16,9 +16,10 @@ from zoe_tools.domain.plan import OutcomeState, SetTargets, Step, StepOutcome
 from zoe_tools.domain.policy import Policy
 from zoe_tools.engine.outage import BEGUN, OVER, WITHHELD, demand_journal
 from zoe_tools.errors import AccountBusy, StoreUnavailable
-from zoe_tools.gate.journal import STORE_GONE
+from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.gate.journal import STORE_GONE, Author
 from zoe_tools.gate.receipt import Receipt
-from zoe_tools.store.emergency_file import NAME, EmergencyFile
+from zoe_tools.store.emergency_file import NAME, SIZE, EmergencyFile
 
 LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
 
@@ -300,3 +301,32 @@ def test_what_was_under_way_when_the_store_went_is_settled(tmp_path: Path) -> No
         ] * 2
 
     run_loop(tmp_path, story, has_spare=True)
+
+
+def test_the_last_room_of_the_journal_is_for_what_must_be_done(tmp_path: Path) -> None:
+    """Stops that follow the market filled it within minutes, and the run ended over that."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        rig.disk.is_away = True
+        await rig.pass_time(6)
+        rig.move("61000.0", "61000.1")
+        await rig.pass_time(6)
+        assert rig.writes == ["place", "place", "amend"]
+
+        full = {"what": "x" * (SIZE // 2)}
+        other = EmergencyJournal(EmergencyFile(tmp_path), LIVE)
+        other.order(Author(account=LIVE, command="kill", operator="", host=""), full, (), at=NOON)
+        rig.move("62000.0", "62000.1")
+        await rig.pass_time(6)
+        assert rig.writes == ["place", "place", "amend"]
+        await rig.venue.cancel(rig.resting(Side.SELL)[0].venue_order_id)
+        await rig.pass_time(3)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+
+        rig.disk.is_away = False
+        rig.move("62000.0", "62000.1")
+        await rig.pass_time(8)
+        assert rig.writes[-1] == "amend"
+
+    run_loop(tmp_path, story, policy=Policy(trailing_stop_pct=d("2")), has_spare=True)

@@ -84,3 +84,12 @@ def test_a_file_that_was_never_made_refuses(tmp_path: Path) -> None:
     assert file.is_empty()
     with pytest.raises(StoreUnavailable):
         file.append(b"a record")
+
+
+def test_it_tells_when_half_of_its_room_is_taken(tmp_path: Path) -> None:
+    """One that is not there has no room at all."""
+    assert EmergencyFile(tmp_path).is_half_full()
+    file = file_with(tmp_path, b"x" * (SIZE // 2 - 8))
+    assert not file.is_half_full()
+    file.append(b"one more")
+    assert file.is_half_full()

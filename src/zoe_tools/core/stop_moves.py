@@ -7,7 +7,7 @@ reason, and never loosened; what moves it is a fresh quote alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -31,6 +31,11 @@ class Raise:
 
     price: Decimal
     reason: str
+
+
+def without_moves(policy: Policy) -> Policy:
+    """The same, and no stop follows the market."""
+    return replace(policy, trailing_stop_pct=ZERO, break_even_at_pct=ZERO)
 
 
 def raised(

@@ -19,6 +19,7 @@ from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.proof import is_due_again
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
+from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
@@ -451,6 +452,9 @@ class TradingLoop:
         return snapshot, self._decided(snapshot, decisions)
 
     def _decided(self, snapshot: Snapshot, decisions: tuple[Decision, ...]) -> Plan:
+        if not self._parts.gate.has_room_to_spare:
+            # The journal's last room is for stops and sales: a long outage would use it up.
+            snapshot = replace(snapshot, policy=without_moves(snapshot.policy))
         plan = plan_run(
             snapshot,
             decisions,

@@ -229,6 +229,11 @@ class EmergencyJournal:
         """Whether nothing waits to be merged."""
         return self._file.is_empty()
 
+    @property
+    def has_room_to_spare(self) -> bool:
+        """Whether there is more room left than what has to be done may need."""
+        return not self._file.is_half_full()
+
     def is_waiting(self) -> bool:
         """Whether records of this account wait to be merged.
 

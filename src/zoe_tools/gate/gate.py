@@ -170,6 +170,12 @@ class Gate:
         """Whether nothing that adds risk can be done, because the store failed."""
         return self._keeper.is_gone
 
+    @property
+    def has_room_to_spare(self) -> bool:
+        """Whether what could as well be left may be journaled: with a store always."""
+        emergency = self._keeper.emergency
+        return emergency is None or not self.is_store_away or emergency.has_room_to_spare
+
     def latch_for_later(self, level: KillLevel, reason: str) -> None:
         """Note a kill level in the emergency file: the store that is away shall know it.
 

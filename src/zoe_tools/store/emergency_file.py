@@ -75,6 +75,15 @@ class EmergencyFile:
                 os.pwrite(descriptor, _END, 0)
                 os.fdatasync(descriptor)
 
+    def is_half_full(self) -> bool:
+        """Whether half of the room is taken; of a file that cannot be read nobody knows."""
+        try:
+            with self._held() as descriptor:
+                taken = _records(os.pread(descriptor, SIZE, 0))
+                return sum(_HEAD.size + len(each) for each in taken) > SIZE // 2
+        except StoreUnavailable:
+            return True
+
     def is_empty(self) -> bool:
         """Whether nothing waits here; a file that is not there holds nothing."""
         try:
