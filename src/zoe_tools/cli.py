@@ -25,6 +25,7 @@ from typing_extensions import override
 from zoe_tools import __version__
 from zoe_tools.commands.invocation import GlobalOptions, Invocation
 from zoe_tools.config import default_home, home_of, process_environment
+from zoe_tools.domain.words import one_line
 from zoe_tools.errors import ConfigError, Interrupted, StoreUnavailable, ZoeError
 from zoe_tools.observe import log
 from zoe_tools.render.printer import USUAL, Printer
@@ -123,7 +124,8 @@ def main(
     err: TextIO | None = None,
 ) -> int:
     """Run one command line; returns the exit code. Arguments default to the process's own."""
-    args = list(sys.argv[1:] if argv is None else argv)
+    # What was typed in another encoding, or with a line break, must not fail at the books.
+    args = [one_line(each) for each in (sys.argv[1:] if argv is None else argv)]
     environment = process_environment() if environ is None else environ
     door = _Door(args, environment, out or _stream(sys.stdout), err or _stream(sys.stderr))
     return door.run()

@@ -46,6 +46,17 @@ def test_a_latched_level_is_shown_with_its_reason(tmp_path: Path) -> None:
     assert "stopped; `zoe resume` is the way back" in shown.out
 
 
+def test_a_reason_in_another_encoding_keeps_nothing_from_being_stopped(tmp_path: Path) -> None:
+    """What was typed on a terminal of Latin-1 arrives as bytes that are no text."""
+    home = migrated(tmp_path)
+    ran = zoe("kill --level pause-entries --reason f\udcfcr\x1b[2J --execute", LIVE_KEYS, home=home)
+    shown = zoe("kill status", LIVE_KEYS, home=home)
+
+    assert ran.code == 0
+    assert "pause-entries" in shown.out
+    assert "f\ufffdr [2J" in shown.out
+
+
 def test_an_instrument_that_is_stopped_for_itself_is_shown_beside_the_account(
     tmp_path: Path,
 ) -> None:

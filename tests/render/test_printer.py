@@ -140,6 +140,26 @@ def test_no_secret_is_printed() -> None:
     assert streams.out.getvalue() == "x ******** y\n"
 
 
+def test_what_somebody_else_wrote_clears_no_screen() -> None:
+    """A reason, a venue's words: lines break, colours pass, nothing else is for the terminal."""
+    streams = Streams()
+    streams.printer.line("a\x1b[2Jb\x07c\rd\x1b[31me\nf")
+
+    assert streams.out.getvalue() == "a [2Jb c d\x1b[31me\nf\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_sign_that_the_terminal_lacks_never_stops_the_work(encoding: str) -> None:
+    """A kill prints before it latches: it must come to that."""
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding=encoding, errors="strict")
+    printer = Printer(out=out, err=io.StringIO(), command="x")
+    printer.line("f\u00fcr \u20ac \udcfc")
+
+    assert written.getvalue().startswith(b"f")
+    assert written.getvalue().endswith(b" ?\n")
+
+
 class Failing(io.StringIO):
     """A stream that breaks like a pipe or a full disk."""
 

@@ -56,11 +56,18 @@ def patient(timeframe: Timeframe | None) -> object:
     return made
 
 
+def doubtful(timeframe: Timeframe | None) -> object:
+    """A factory of a strategy whose target is no number."""
+    made = Weekender(timeframe)
+    made.take_profit_pct = Decimal("NaN")
+    return made
+
+
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages that plug strategies in, as entry points tell of them."""
     module = ModuleType("their_package")
-    for each in (Weekender, unfinished, broken, patient):
+    for each in (Weekender, unfinished, broken, patient, doubtful):
         setattr(module, each.__name__, each)
     monkeypatch.setitem(sys.modules, "their_package", module)
     points = [
@@ -70,6 +77,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
             ("unfinished", "unfinished"),
             ("broken", "broken"),
             ("patient", "patient"),
+            ("doubtful", "doubtful"),
             ("gone", "NotThere"),
             ("edge", "Weekender"),
             ("twice", "Weekender"),
@@ -109,6 +117,7 @@ def test_a_plug_in_does_not_take_a_built_in_name(settings: Settings) -> None:
         ("gone", "AttributeError"),
         ("unfinished", "it cannot decide"),
         ("patient", "history is not between 1 and 720"),
+        ("doubtful", "take_profit_pct is neither None nor a percentage"),
         ("twice", "2 packages have a strategy called 'twice'"),
     ],
 )
@@ -123,7 +132,7 @@ def test_an_unknown_name_lists_all_there_are(settings: Settings) -> None:
     """Built in first, then plugged in."""
     with pytest.raises(ConfigError, match="'luck'") as raised:
         strategy_named("luck", settings)
-    assert "edge, demo, hold, broken, gone, patient, twice, unfinished, weekender" in (
+    assert "edge, demo, hold, broken, doubtful, gone, patient, twice, unfinished, weekender" in (
         raised.value.hint
     )
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 from builders import BTC, NOON, make_quote
 from loop_rig import ScriptedStrategy
 from zoe_tools.core.strategy.protocol import Decision, MarketView
-from zoe_tools.engine.asking import InlineAsker, StrategyTrouble
+from zoe_tools.engine.asking import InlineAsker, StrategyTrouble, decision_of
 from zoe_tools.runtime.strategy_thread import StrategyThread
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -32,6 +32,19 @@ class Doing(ScriptedStrategy):
         """Then decides."""
         self._first()
         return super().decide(view)
+
+
+class Answering(ScriptedStrategy):
+    """Says what it is told to."""
+
+    def __init__(self, answer: Decision) -> None:
+        super().__init__()
+        self._answer = answer
+
+    @override
+    def decide(self, view: MarketView) -> Decision:
+        """The answer."""
+        return self._answer
 
 
 def _waits(gate: threading.Event) -> None:
@@ -85,7 +98,9 @@ def test_a_slow_strategy_is_given_up_and_asked_again_once_it_is_free() -> None:
     ]
 
 
-@pytest.mark.parametrize("error", [ValueError("its own bug"), SystemExit(3)])
+@pytest.mark.parametrize(
+    "error", [ValueError("its own bug"), SystemExit(3), asyncio.CancelledError()]
+)
 def test_whatever_it_raises_is_trouble(error: BaseException) -> None:
     """In the thread as inline; a thread that met it goes on."""
 
@@ -101,6 +116,22 @@ def test_whatever_it_raises_is_trouble(error: BaseException) -> None:
         thread.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("reason", ["an \x1b[2J escape\nand a line", "half a sign \udcff"])
+def test_its_reason_is_one_line_that_every_book_takes(reason: str) -> None:
+    """It goes to the store, the log and the screen; a loop that failed there would end."""
+    hold = Decision(symbol=VIEW.symbol, action="hold", reason=reason)
+    answer = decision_of(Answering(hold), VIEW)
+
+    assert answer.reason.encode()
+    assert answer.reason.isprintable()
+
+
+def test_a_reason_that_is_no_text_is_no_decision() -> None:
+    """Somebody else's code may say anything."""
+    with pytest.raises(StrategyTrouble, match="a reason of None is no text"):
+        decision_of(Answering(Decision(symbol=VIEW.symbol, action="hold", reason=None)), VIEW)  # type: ignore[arg-type]
 
 
 def test_inline_no_thread_appears() -> None:

@@ -1,11 +1,22 @@
-"""Counts and lists in sentences."""
+"""Counts and lists in sentences, and what others wrote as one line."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 MOST = 3
 """So many names a sentence bears."""
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Bytes that were no text stand so in what a command line or another program gave us."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def one_line(text: str) -> str:
+    """Somebody else's words as any book, log and terminal can take them."""
+    return _CONTROLS.sub(" ", _HALVES.sub("\ufffd", text))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

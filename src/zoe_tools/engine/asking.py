@@ -6,10 +6,13 @@ A strategy may be somebody else's code. Whatever it does, the caller gets a deci
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Protocol
 
 from zoe_tools.core.strategy.checking import problem_with
 from zoe_tools.core.strategy.protocol import Decision, MarketView, Strategy
+from zoe_tools.domain.words import one_line
 
 
 class StrategyTrouble(Exception):
@@ -44,9 +47,9 @@ def decision_of(strategy: Strategy, view: MarketView) -> Decision:
     """
     try:
         answer = strategy.decide(view)
-    except (Exception, SystemExit) as error:
-        raise StrategyTrouble(f"{type(error).__name__}: {error}"[:200]) from error
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        raise StrategyTrouble(one_line(f"{type(error).__name__}: {error}"[:200])) from error
     problem = problem_with(answer, view)
     if problem:
-        raise StrategyTrouble(problem)
-    return answer
+        raise StrategyTrouble(one_line(problem))
+    return replace(answer, reason=one_line(answer.reason))

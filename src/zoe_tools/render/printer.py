@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -28,6 +29,11 @@ _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 NARROWEST, USUAL, WIDEST = 60, 80, 140
 _BETWEEN = 3
 """Characters between two columns."""
+
+_CONTROLS = re.compile(
+    r"\x1b(?!\[[0-9;]*m)|\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+)
+"""What others wrote clears no screen; our own colours pass."""
 
 _FOLDED_TO = 8
 """A longer word, an id or a path, may be broken down to this."""
@@ -243,7 +249,7 @@ class Printer:
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:
-            stream.write(REDACTOR.text(text))
+            _put(stream, _CONTROLS.sub(" ", REDACTOR.text(text)))
             stream.flush()
         except BrokenPipeError:
             _forget(stream)
@@ -269,6 +275,15 @@ def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iter
 
 def _is_number(word: str) -> bool:
     return word.strip("~+-%").replace(",", "").replace(".", "").isdigit()
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """What the terminal's encoding has no sign for is told as a question mark."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
 
 
 def _forget(stream: TextIO) -> None:

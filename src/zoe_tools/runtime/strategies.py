@@ -7,6 +7,7 @@ sentence, never a traceback.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -82,7 +83,7 @@ def _plugged_in(name: str, timeframe: Timeframe | None) -> Strategy:
     package = point.dist.name if point.dist is not None else "a package"
     try:
         made: Strategy = point.load()(timeframe)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
         raise ConfigError(
             f"The strategy {name} of {package} cannot be made: {type(error).__name__}: {error}.",
             hint=f"It comes from {point.value}; mend or remove that package.",
@@ -125,7 +126,7 @@ def _problems(made: object) -> Iterator[str]:
         yield f"its history is not between 1 and {LONGEST_HISTORY} candles"
     for name in ("stop_loss_pct", "take_profit_pct"):
         value = getattr(made, name, ZERO)
-        is_share = isinstance(value, Decimal) and ZERO < value < HUNDRED
+        is_share = isinstance(value, Decimal) and value.is_finite() and ZERO < value < HUNDRED
         if value is not None and not is_share:
             yield f"its {name} is neither None nor a percentage"
     if not isinstance(getattr(made, "absent_features", None), tuple):

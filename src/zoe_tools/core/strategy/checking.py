@@ -22,6 +22,8 @@ def problem_with(answer: object, view: MarketView) -> str:
         return f"{answer.action!r} is no action"
     if answer.urgency not in _URGENCIES:
         return f"{answer.urgency!r} is no urgency"
+    if not _is_text(answer.reason):
+        return f"a reason of {answer.reason!r} is no text"
     if not (_is_amount(answer.strength) and ZERO <= answer.strength <= ONE):
         return f"a strength of {answer.strength} is not between 0 and 1"
     if answer.notional is not None and not (
@@ -29,6 +31,10 @@ def problem_with(answer: object, view: MarketView) -> str:
     ):
         return f"a notional of {answer.notional} is no amount"
     return ""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _is_amount(value: object) -> bool:
