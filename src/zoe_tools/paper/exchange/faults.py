@@ -184,6 +184,8 @@ class FaultDesk:
     _armed: list[_Armed] = field(default_factory=list)
     _log: deque[Strike] = field(default_factory=lambda: deque(maxlen=_LOG_ROWS))
     _numbered: int = 0
+    _stages: frozenset[Stage] = frozenset()
+    """Where what is armed strikes: most of what happens is elsewhere, and is asked about often."""
 
     def arm(self, rule: FaultRule, now: int) -> int:
         """Let a fault strike from now on; returns its number.
@@ -204,6 +206,7 @@ class FaultDesk:
                 draw=random.Random(f"{self.seed}:fault:{self._numbered}"),  # noqa: S311 - a game of chance that can be repeated
             )
         )
+        self._stages = _stages_of(self._armed)
         _LOG.info("fault %s armed: %s", self._numbered, rule)
         return self._numbered
 
@@ -222,6 +225,7 @@ class FaultDesk:
         """Take back one rule, or all of them; returns how many there were."""
         before = len(self._armed)
         self._armed = [each for each in self._armed if number is not None and each.number != number]
+        self._stages = _stages_of(self._armed)
         return before - len(self._armed)
 
     @property
@@ -229,9 +233,13 @@ class FaultDesk:
         """Whether nothing is armed: the usual case, and a cheap question."""
         return not self._armed
 
+    def spares(self, stages: frozenset[Stage]) -> bool:
+        """Whether nothing that strikes at one of these is armed."""
+        return self._stages.isdisjoint(stages)
+
     def strike(self, where: str, now: int, *stages: Stage) -> Strike | None:
         """The first armed fault of these stages that strikes here and now; counted and logged."""
-        if not self._armed:
+        if self._stages.isdisjoint(stages):
             return None
         for armed in self._standing(now):
             rule = armed.rule
@@ -252,11 +260,13 @@ class FaultDesk:
         return None
 
     def _standing(self, now: int) -> list[_Armed]:
-        self._armed = [
+        left = [
             each
             for each in self._armed
             if each.left != 0 and (each.ends_at is None or now < each.ends_at)
         ]
+        if len(left) < len(self._armed):
+            self._armed, self._stages = left, _stages_of(left)
         return [each for each in self._armed if now >= each.starts_at]
 
     def _struck(self, armed: _Armed, where: str, now: int, *, keeps: bool = False) -> Strike:
@@ -285,6 +295,10 @@ class FaultDesk:
                 {"name": each.name, "where": each.where, "at": iso(each.at)} for each in self._log
             ],
         }
+
+
+def _stages_of(armed: Sequence[_Armed]) -> frozenset[Stage]:
+    return frozenset(CATALOGUE[each.rule.name].stage for each in armed)
 
 
 def _strike(armed: _Armed, where: str, now: int) -> Strike:

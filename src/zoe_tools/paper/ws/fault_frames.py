@@ -14,6 +14,8 @@ PROXY_RESTARTS = "CloudFlare WebSocket proxy restarting"
 _CHANNEL = re.compile(r'"channel":"([a-z0-9]+)"')
 _CHECKSUM = re.compile(r'("checksum":)(\d+)')
 _HEAD = 400
+_STRUCK = frozenset({Stage.CONNECTION, Stage.BOOK, Stage.EXECUTIONS})
+"""What a frame can meet; most faults strike requests."""
 _CLOSES = {
     "ws-close-1001": (1001, "going away"),
     "ws-close-1006": (1006, ""),
@@ -40,7 +42,7 @@ class FrameFaults:
     @property
     def is_quiet(self) -> bool:
         """Whether frames simply pass."""
-        return self._desk.is_quiet and self._held is None
+        return self._held is None and self._desk.spares(_STRUCK)
 
     def disturb(self, frame: str, now: int) -> Disturbed:
         """What becomes of this frame."""
