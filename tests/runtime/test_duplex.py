@@ -181,6 +181,45 @@ def test_a_writer_that_waits_for_room_is_let_go_when_the_reader_closes() -> None
     assert run_virtual(talk())
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_frame_for_a_reader_that_was_cancelled_is_read_by_the_next_one(*, is_first: bool) -> None:
+    """Whether the frame or the cancel came first: nothing is lost, and nobody is left waiting."""
+
+    async def talk() -> str:
+        left, right = duplex_pair()
+        one, other = asyncio.create_task(right.receive()), asyncio.create_task(right.receive())
+        await asyncio.sleep(1)
+        if is_first:
+            one.cancel()
+        await left.send("for whoever reads")
+        one.cancel()
+        async with asyncio.timeout(1):
+            return await other
+
+    assert run_virtual(talk()) == "for whoever reads"
+
+
+def test_a_writer_that_was_cancelled_leaves_its_room_to_the_next_one() -> None:
+    """Who waits for room and goes away keeps nobody behind him from writing."""
+
+    async def talk() -> tuple[str, str]:
+        left, right = duplex_pair()
+        for number in range(QUEUE_FRAMES):
+            await left.send(str(number))
+        writing = [asyncio.create_task(left.send(text)) for text in ("never", "first", "then")]
+        await asyncio.sleep(1)
+        await right.receive()
+        writing[0].cancel()
+        await asyncio.sleep(1)
+        await right.receive()
+        await writing[1]
+        await writing[2]
+        received = [await right.receive() for _ in range(QUEUE_FRAMES)]
+        return received[-2], received[-1]
+
+    assert run_virtual(talk()) == ("first", "then")
+
+
 # --- over a socket -------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ in both time regimes.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -36,12 +37,79 @@ class _Closing:
         self.reason = reason
 
 
+class _Frames:
+    """Frames on their way to one end: what `asyncio.Queue` does, without what nobody asks of it.
+
+    An hour of a busy market passes half a million of them.
+    """
+
+    __slots__ = ("_readers", "_waiting", "_writers")
+
+    def __init__(self) -> None:
+        self._waiting: deque[str | _Closing] = deque()
+        self._readers: deque[asyncio.Future[None]] = deque()
+        self._writers: deque[asyncio.Future[None]] = deque()
+
+    def put_nowait(self, frame: str | _Closing) -> None:
+        """One more; a closing needs no room."""
+        self._waiting.append(frame)
+        _wake(self._readers)
+
+    async def put(self, frame: str) -> None:
+        """One more, when there is room."""
+        while len(self._waiting) >= QUEUE_FRAMES:
+            await _woken(self._writers)
+        self.put_nowait(frame)
+
+    async def get(self) -> str | _Closing:
+        """The next one."""
+        while not self._waiting:
+            await _woken(self._readers)
+        frame = self._waiting.popleft()
+        if self._writers:
+            _wake(self._writers)
+        return frame
+
+    def end(self, closing: _Closing) -> None:
+        """Nothing follows; a reader so far behind loses its oldest frame."""
+        if len(self._waiting) >= QUEUE_FRAMES:
+            self._waiting.popleft()
+        self.put_nowait(closing)
+
+    def clear(self) -> None:
+        """What waits is read by nobody; a writer who waits for room is let go."""
+        self._waiting.clear()
+        while self._writers:
+            _wake(self._writers)
+
+
+def _wake(waiters: deque[asyncio.Future[None]]) -> None:
+    """The first of them that still waits."""
+    while waiters:
+        waiter = waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return
+
+
+async def _woken(waiters: deque[asyncio.Future[None]]) -> None:
+    """Wait in this row; who is cancelled after its turn came gives it to the next one."""
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiters.append(waiter)
+    try:
+        await waiter
+    except asyncio.CancelledError:
+        if not waiter.cancelled():
+            _wake(waiters)
+        elif waiter in waiters:
+            waiters.remove(waiter)
+        raise
+
+
 class MemoryDuplex:
     """One end of an in-memory pair."""
 
-    def __init__(
-        self, incoming: asyncio.Queue[str | _Closing], outgoing: asyncio.Queue[str | _Closing]
-    ) -> None:
+    def __init__(self, incoming: _Frames, outgoing: _Frames) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
         self._closed: _Closing | None = None
@@ -67,20 +135,14 @@ class MemoryDuplex:
         if self._closed is not None:
             return
         self._closed = _Closing(code, reason)
-        # Nobody reads here any more: emptied, so that a writer who waits for room is let go.
-        while not self._incoming.empty():
-            self._incoming.get_nowait()
+        self._incoming.clear()
         self._incoming.put_nowait(self._closed)
-        # A reader so far behind loses its oldest frame; after the close it starts over anyway.
-        if self._outgoing.full():
-            self._outgoing.get_nowait()
-        self._outgoing.put_nowait(self._closed)
+        self._outgoing.end(self._closed)
 
 
 def duplex_pair() -> tuple[MemoryDuplex, MemoryDuplex]:
     """Two joined ends."""
-    left: asyncio.Queue[str | _Closing] = asyncio.Queue(QUEUE_FRAMES)
-    right: asyncio.Queue[str | _Closing] = asyncio.Queue(QUEUE_FRAMES)
+    left, right = _Frames(), _Frames()
     return MemoryDuplex(left, right), MemoryDuplex(right, left)
 
 
