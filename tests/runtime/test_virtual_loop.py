@@ -113,6 +113,26 @@ def test_a_cancelled_timer_neither_fires_nor_holds_the_order_up() -> None:
     assert run_virtual(collect()) == ["a", "c", "d"]
 
 
+def test_cancelled_timers_do_not_pile_up() -> None:
+    """A time-out that was not needed is gone long before its time, with what it holds."""
+
+    async def work() -> tuple[int, list[str]]:
+        fired: list[str] = []
+        loop: Any = asyncio.get_running_loop()
+        loop.call_later(5_000, fired.append, "one")
+        for _ in range(1_000):
+            loop.call_later(9_000, fired.append, "never").cancel()
+            await asyncio.sleep(1)
+        loop.call_later(5_000, fired.append, "other")
+        left = len(loop._scheduled)
+        await asyncio.sleep(10_000)
+        return left, fired
+
+    left, fired = run_virtual(work())
+    assert left < 200
+    assert fired == ["one", "other"]
+
+
 def test_a_timer_in_the_past_does_not_turn_time_back() -> None:
     """`call_at` with a passed moment fires at once, at the present time."""
 

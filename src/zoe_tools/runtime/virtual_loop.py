@@ -27,61 +27,28 @@ class VirtualTimeError(RuntimeError):
     """Something under virtual time asked for a thread, a socket, or waits for nobody."""
 
 
-class _OrderedTimer(asyncio.TimerHandle):
-    """A timer that ties are broken for by its number."""
-
-    __slots__ = ("number",)
-
-    number: int
-    _when: float
-    """asyncio's own; a comparison that calls `when` takes twice as long."""
-
-    @override
-    def __lt__(self, other: object) -> bool:
-        if not isinstance(other, _OrderedTimer):
-            return NotImplemented
-        if self._when != other._when:
-            return self._when < other._when
-        return self.number < other.number
-
-    __hash__ = asyncio.TimerHandle.__hash__
-
-
-class _JumpingSelector:
-    """Stands where a selector would wait, and moves the clock instead."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[object]:
-        if timeout is None:
-            raise VirtualTimeError("Every task waits and no timer is set: the run is deadlocked.")
-        if timeout > 0:
-            self._loop.jump_to_next_timer()
-        return []
-
-    def close(self) -> None:
-        """Nothing to close."""
+_MANY_CANCELLED = 100
+"""With more timers than that, cancelled ones are taken out of their midst."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """See the module. `time()` starts at 0."""
+    """See the module. `time()` starts at 0.
+
+    Its timers stand in a heap as (when, number, timer), where only numbers are compared, and a turn
+    of it asks no selector: half of what a busy market costs is turns.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._virtual_now = 0.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._timers_made = 0
-        self._clock_resolution = _RESOLUTION_S
-        self._selector = _JumpingSelector(self)
+        self._timers_cancelled = 0
+        self._scheduled = self._timers  # asyncio's name: it clears it, and others count by it
 
     @override
     def time(self) -> float:
         return self._virtual_now
-
-    def jump_to_next_timer(self) -> None:
-        """Set the clock to the earliest timer; exact, where adding a difference would round."""
-        earliest: asyncio.TimerHandle = self._scheduled[0]  # type: ignore[attr-defined]
-        self._virtual_now = max(self._virtual_now, earliest.when())
 
     @override
     def call_at(
@@ -91,20 +58,62 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]
         self._timers_made += 1
-        timer = _OrderedTimer(when, callback, args, self, context)
-        timer.number = self._timers_made
-        self._schedule(timer)
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, self._timers_made, timer))
+        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own contract
         return timer
 
-    def _schedule(self, timer: _OrderedTimer) -> None:
-        # BaseEventLoop keeps its timers in a heap of its own; it asks only for comparison.
-        self._check_closed()  # type: ignore[attr-defined]
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own contract
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        """A timer tells that it was cancelled."""
+        if handle._scheduled:  # noqa: SLF001 - asyncio's own contract
+            self._timers_cancelled += 1
 
-    def _process_events(self, event_list: list[object]) -> None:
-        """No selector, no events."""
+    def _run_once(self) -> None:
+        """A turn: where nothing is ready the clock jumps; then all runs that is ready or due.
+
+        What that makes ready runs in the next turn, as with asyncio's own.
+        """
+        self._drop_cancelled()
+        ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            if not timers:
+                raise VirtualTimeError(
+                    "Every task waits and no timer is set: the run is deadlocked."
+                )
+            # Exact, where adding a difference would round.
+            self._virtual_now = max(self._virtual_now, timers[0][0])
+        ends_at = self._virtual_now + _RESOLUTION_S
+        while timers and timers[0][0] < ends_at:
+            ready.append(self._next_timer())
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001 - asyncio's own contract
+                handle._run()  # noqa: SLF001 - asyncio's own contract
+        handle = None  # what it holds is not kept alive over the next jump
+
+    def _next_timer(self) -> Any:
+        timer: Any = heapq.heappop(self._timers)[2]
+        timer._scheduled = False  # noqa: SLF001 - asyncio's own contract
+        return timer
+
+    def _drop_cancelled(self) -> None:
+        """The first ones always; all of them where they are more than half of many."""
+        if self._timers_cancelled > len(self._timers) / 2 > _MANY_CANCELLED / 2:
+            kept = []
+            for entry in self._timers:
+                timer: Any = entry[2]
+                if timer._cancelled:  # noqa: SLF001 - asyncio's own contract
+                    timer._scheduled = False  # noqa: SLF001 - asyncio's own contract
+                else:
+                    kept.append(entry)
+            self._timers[:] = kept
+            heapq.heapify(self._timers)
+            self._timers_cancelled = 0
+        while self._timers and self._timers[0][2].cancelled():
+            self._timers_cancelled -= 1
+            self._next_timer()
 
     def _write_to_self(self) -> None:
         """Single thread: nobody sleeps who would need waking."""
