@@ -44,9 +44,11 @@ class Ladder:
     def set(self, price: Decimal, size: Decimal) -> None:
         """Display `size` at `price`; zero removes the level."""
         if size > 0:
-            if price not in self._sizes:
+            sizes = self._sizes
+            before = len(sizes)
+            sizes[price] = size
+            if len(sizes) > before:
                 insort(self._prices, price)
-            self._sizes[price] = size
         elif self._sizes.pop(price, None) is not None:
             del self._prices[bisect_left(self._prices, price)]
 
@@ -148,6 +150,7 @@ class PairBook:
         ladder = self.source[side]
         self._touched[side].update(dict.fromkeys(ladder.prices()))
         self._shown.clear()
+        self.source_version += 1
         ladder.clear()
         self.change(side, levels)
         for resting in self.resting[side]:
@@ -155,6 +158,8 @@ class PairBook:
 
     def change(self, side: Side, levels: Levels) -> None:
         """Levels of the source in order; whoever left the queue is taken to have stood behind."""
+        if not levels:
+            return
         ladder, touched = self.source[side], self._touched[side]
         self.source_version += 1
         self._shown.clear()
@@ -347,5 +352,10 @@ class PairBook:
                 touched.update(dict.fromkeys(across.between(edge, price)))
 
     def _changes(self, side: Side) -> Levels:
-        own = self._own[side]
-        return tuple((price, self._shown_size(side, price, own)) for price in self._touched[side])
+        touched, own = self._touched[side], self._own[side]
+        if not touched:
+            return ()
+        if not own and not self.resting[other(side)]:  # only the source has anything here
+            size, nothing = self.source[side].size, self._nothing
+            return tuple([(price, size(price) or nothing) for price in touched])
+        return tuple([(price, self._shown_size(side, price, own)) for price in touched])

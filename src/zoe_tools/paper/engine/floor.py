@@ -100,8 +100,11 @@ class Floor:
 
     def next_expiry(self) -> int | None:
         """When the next order may expire (it may be gone by then), or the mode changes."""
-        dues = [heap[0][0] for heap in (self._expiries, self.planned_modes) if heap]
-        return min(dues, default=None)
+        due = self._expiries[0][0] if self._expiries else None
+        if self.planned_modes:
+            mode_at = self.planned_modes[0][0]
+            due = mode_at if due is None else min(due, mode_at)
+        return due
 
     def plan_modes(self, planned: Iterable[tuple[int, SystemMode]]) -> None:
         """The modes to come, each with its time in ns; whatever was planned before is not."""

@@ -30,11 +30,14 @@ class Rolling:
         self._highs: deque[PrintEvent] = deque()
         self.volume = ZERO
         self.turnover = ZERO
+        self.version = 0
+        """Rises with each print that comes or goes."""
         self._vwap: Decimal | None = None
 
     def add(self, event: PrintEvent) -> None:
         """Count one print."""
         self._prints.append(event)
+        self.version += 1
         self._vwap = None
         self.volume += event.quantity
         self.turnover += event.price * event.quantity
@@ -50,12 +53,13 @@ class Rolling:
         prints = self._prints
         while prints and prints[0].at < at:
             gone = prints.popleft()
+            self.version += 1
             self._vwap = None
             self.volume -= gone.quantity
             self.turnover -= gone.price * gone.quantity
-        for line in (self._lows, self._highs):
-            while line and line[0].at < at:
-                line.popleft()
+            for line in (self._lows, self._highs):
+                if line and line[0] is gone:
+                    line.popleft()
 
     @property
     def count(self) -> int:

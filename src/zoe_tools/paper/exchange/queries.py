@@ -141,6 +141,12 @@ class Queries(ABC):
             high_today=today.high,
         )
 
+    def trades_version(self, symbol: str) -> int:
+        """Another one whenever the statistics of the last 24 h are; for who shows them often."""
+        tape = self._floor.tapes[symbol]
+        tape.forget(self.now())
+        return tape.day.version
+
     def bars(self, symbol: str, interval_minutes: int) -> tuple[BarView, ...]:
         """Up to 721 candles, oldest first, the last the running one; none before the first print.
 

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from zoe_tools.paper.values.market import BookSnapshot, Levels, PairSpec, TakerSide
 
+_UNITS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(20))
 _LEVELS = 5
 _SPREAD_PER = 5_000
 """The spread, and the distance between levels, is one five-thousandth (2 bp) of the price."""
@@ -18,7 +19,7 @@ _SPREAD_PER = 5_000
 
 def decimal_of_units(units: int, decimals: int) -> Decimal:
     """So many units of the last decimal: `decimal_of_units(131120, 2)` is `1311.20`."""
-    return Decimal(units).scaleb(-decimals)
+    return units * _UNITS[decimals]
 
 
 def units_of_decimal(value: Decimal, decimals: int) -> int:

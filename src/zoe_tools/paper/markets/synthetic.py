@@ -7,7 +7,7 @@ lot units; no float takes part, so the same seed tells the same market on every 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from random import Random
 from typing import Any, Literal
@@ -187,6 +187,7 @@ class _Walk:
         self._regime_ends_at = 0
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
+        self._scale: int = 10 ** (spec.lot_decimals + spec.pair_decimals) * _MILLI
 
     def events(self, starts_at: int) -> Iterator[MarketEvent]:
         """The first book, then at every step: the book moves, a trade prints, the book gives."""
@@ -295,23 +296,20 @@ class _Walk:
         cents = _CENTS * low + self._random.randrange(_CENTS * (high - low) + 1) ** 2 // (
             _CENTS * (high - low) or 1
         )
-        scale: int = 10 ** (self._spec.lot_decimals + self._spec.pair_decimals)
-        units: int = cents * scale * _MILLI // (_CENTS * self._mid)
-        return max(1, units)
+        return max(1, cents * self._scale // (_CENTS * self._mid))
 
     def _change(self, at: int, bids: dict[int, int], asks: dict[int, int]) -> BookChange:
         return BookChange(
             at=at,
             symbol=self._spec.symbol,
-            bids=self._rows(list(bids.items())),
-            asks=self._rows(list(asks.items())),
+            bids=self._rows(bids.items()) if bids else (),
+            asks=self._rows(asks.items()) if asks else (),
         )
 
-    def _rows(self, levels: list[tuple[int, int]]) -> Levels:
-        return tuple(
-            (
-                decimal_of_units(price, self._spec.pair_decimals),
-                decimal_of_units(quantity, self._spec.lot_decimals),
-            )
+    def _rows(self, levels: Iterable[tuple[int, int]]) -> Levels:
+        prices, lots = self._spec.pair_decimals, self._spec.lot_decimals
+        rows = [
+            (decimal_of_units(price, prices), decimal_of_units(quantity, lots))
             for price, quantity in levels
-        )
+        ]
+        return tuple(rows)

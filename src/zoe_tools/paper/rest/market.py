@@ -6,7 +6,7 @@ Reads only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from zoe_tools.paper.exchange.exchange import PaperExchange
@@ -185,11 +185,14 @@ class SpreadLog:
     def __init__(self, exchange: PaperExchange) -> None:
         self._exchange = exchange
         self._rows: dict[str, deque[tuple[int, Decimal, Decimal]]] = {}
-        exchange.add_listener(self._hear)
+        exchange.add_step_listener(self._hear)
 
-    def _hear(self, event: EngineEvent) -> None:
-        if not isinstance(event, BookEvent):
-            return
+    def _hear(self, events: Sequence[EngineEvent]) -> None:
+        for event in events:
+            if isinstance(event, BookEvent):
+                self._note(event)
+
+    def _note(self, event: BookEvent) -> None:
         bid, ask = self._exchange.best(event.symbol)
         if bid is None or ask is None:
             return

@@ -37,4 +37,6 @@ def plain(value: Decimal) -> str:
 
 def fixed(value: Decimal, decimals: int) -> str:
     """The number with exactly so many decimals."""
-    return f"{value.quantize(_UNITS[decimals], ROUND_HALF_UP):f}"
+    rounded = value.quantize(_UNITS[decimals], ROUND_HALF_UP)
+    text = str(rounded)  # half the time of a format, where it has no exponent
+    return f"{rounded:f}" if "E" in text else text

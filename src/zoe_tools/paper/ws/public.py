@@ -27,6 +27,7 @@ Sink = Callable[[str], None]
 """Takes a frame without waiting."""
 
 _WHOLE_BOOK = 1_000_000
+_NO_LEVEL: Best = (Decimal(0), Decimal(0))
 _TRADES_SHOWN = 50
 _PERCENT = 100
 _FIRST_CONNECTION_ID = 2**63
@@ -229,11 +230,15 @@ class MarketDesk:
             return
         kind = "snapshot" if topic in self._untold else "update"
         self._untold.discard(topic)
-        view, spec = self._exchange.ticker(topic.symbol), self._spec(topic.symbol)
-        statistics = self._statistics.get(topic.symbol)
-        if statistics is None or statistics.facts != _facts_of(view):
-            statistics = self._statistics[topic.symbol] = _statistics_of(view, spec)
-        self._tell(topic, _ticker_frame(kind, view, spec, statistics.text))
+        exchange, symbol = self._exchange, topic.symbol
+        spec, statistics = self._spec(symbol), self._statistics.get(symbol)
+        version = exchange.trades_version(symbol)
+        if statistics is None or statistics.version != version or not version:
+            statistics = _Statistics(version, _statistics_of(exchange.ticker(symbol), spec))
+            self._statistics[symbol] = statistics
+        bid, ask = exchange.best(symbol)
+        bests = (bid or _NO_LEVEL, ask or _NO_LEVEL)
+        self._tell(topic, _ticker_frame(kind, spec, bests, statistics.text, exchange.now()))
 
     def _tell(self, topic: Topic, frame: str) -> None:
         for sink in tuple(self._sinks.get(topic, ())):
@@ -256,42 +261,42 @@ def _print_row(event: PrintEvent, spec: PairSpec) -> str:
 
 
 class _Statistics(NamedTuple):
-    """What a ticker says of the trades, as printed; with each trade it is another."""
+    """What a ticker says of the trades, as printed; with each trade it is another.
 
-    facts: tuple[Decimal | None, ...]
+    Before the first one, at version 0, it says the best bid.
+    """
+
+    version: int
     text: str
 
 
 def ticker_frame(kind: str, view: TickerView, spec: PairSpec) -> str:
     """A ticker. Before the first print of all, `last` is the best bid: it is never absent."""
-    return _ticker_frame(kind, view, spec, _statistics_of(view, spec).text)
+    bests = ((view.bid, view.bid_quantity), (view.ask, view.ask_quantity))
+    return _ticker_frame(kind, spec, bests, _statistics_of(view, spec), view.at)
 
 
-def _ticker_frame(kind: str, view: TickerView, spec: PairSpec, statistics: str) -> str:
+def _ticker_frame(
+    kind: str, spec: PairSpec, bests: tuple[Best, Best], statistics: str, at: int
+) -> str:
     price, lot = spec.pair_decimals, spec.lot_decimals
+    (bid, bid_quantity), (ask, ask_quantity) = bests
     return (
-        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{view.symbol}",'
-        f'"bid":{fixed(view.bid, price)},"bid_qty":{fixed(view.bid_quantity, lot)},'
-        f'"ask":{fixed(view.ask, price)},"ask_qty":{fixed(view.ask_quantity, lot)},'
-        f'{statistics},"timestamp":"{iso(view.at)}"}}]}}'
+        f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{spec.symbol}",'
+        f'"bid":{fixed(bid, price)},"bid_qty":{fixed(bid_quantity, lot)},'
+        f'"ask":{fixed(ask, price)},"ask_qty":{fixed(ask_quantity, lot)},'
+        f'{statistics},"timestamp":"{iso(at)}"}}]}}'
     )
 
 
-def _statistics_of(view: TickerView, spec: PairSpec) -> _Statistics:
+def _statistics_of(view: TickerView, spec: PairSpec) -> str:
     price, lot = spec.pair_decimals, spec.lot_decimals
     last = view.bid if view.last is None else view.last
     change = last - view.opened if view.last is not None else last - last
     percent = change * _PERCENT / view.opened if view.opened else change
-    return _Statistics(
-        _facts_of(view),
+    return (
         f'"last":{fixed(last, price)},"volume":{fixed(view.volume, lot)},'
         f'"vwap":{down(view.vwap, price):f},"low":{fixed(view.low, price)},'
         f'"high":{fixed(view.high, price)},"change":{fixed(change, price)},'
-        f'"change_pct":{half_up(percent, 2):f}',
+        f'"change_pct":{half_up(percent, 2):f}'
     )
-
-
-def _facts_of(view: TickerView) -> tuple[Decimal | None, ...]:
-    """All that the statistics are made of."""
-    last = view.bid if view.last is None else view.last
-    return (view.last, last, view.opened, view.volume, view.vwap, view.low, view.high)
