@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, FillId, PositionId, VenueOrderId
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.order import OrderPurpose, Side
 from zoe_tools.store.ledger import entry_of
@@ -62,12 +62,12 @@ def fills(
     venue_order_id: VenueOrderId | None,
 ) -> tuple[Fill, ...]:
     """Fills, oldest first."""
-    if since is not None and venue_order_id is None:
-        return _RECENT.since(connection, account_id, since)
-    named = {"since": since, "venue_order": venue_order_id}
-    told = {name: value for name, value in named.items() if value is not None}
-    query = _QUERIES[since is not None, venue_order_id is not None]
-    return _READER.all(connection, query, owner=account_id, **told)
+    if venue_order_id is not None:
+        found = _READER.all(connection, _OF_ORDER, owner=account_id, venue_order=venue_order_id)
+        return _oldest_first(each for each in found if since is None or each.filled_at >= since)
+    if since is None:
+        return _READER.all(connection, _ALL, owner=account_id)
+    return _RECENT.since(connection, account_id, since)
 
 
 def fills_of_position(
@@ -77,7 +77,11 @@ def fills_of_position(
 
     An order may learn its position only with its first fill, when the fill's row is written.
     """
-    return _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
+    return _oldest_first(
+        fill
+        for query in (_OF_POSITION, _OF_ITS_ORDERS)
+        for fill in _READER.all(connection, query, owner=account_id, position=position_id)
+    )
 
 
 def fills_of_orders(
@@ -111,12 +115,17 @@ def _select(
     connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
 ) -> tuple[Fill, ...]:
     table = CRYPTO_FILLS
-    statement = (
-        select(table)
-        .where(table.c.account_id == account_id, *conditions)
-        .order_by(table.c.filled_at, table.c.fill_id)
-    )
-    return tuple(_fill_of(row) for row in connection.execute(statement))
+    statement = select(table).where(table.c.account_id == account_id, *conditions)
+    return _oldest_first(_fill_of(row) for row in connection.execute(statement))
+
+
+def _oldest_first(found: Iterable[Fill]) -> tuple[Fill, ...]:
+    """Each once, in order."""
+    return tuple(sorted({each.fill_id: each for each in found}.values(), key=_age))
+
+
+def _age(fill: Fill) -> tuple[datetime, FillId]:
+    return fill.filled_at, fill.fill_id
 
 
 def _fill_of(row: Row[Any]) -> Fill:
@@ -136,35 +145,23 @@ def _fill_of(row: Row[Any]) -> Fill:
     )
 
 
-_OF_ACCOUNT = (
-    select(CRYPTO_FILLS)
-    .where(CRYPTO_FILLS.c.account_id == bindparam("owner"))
-    .order_by(CRYPTO_FILLS.c.filled_at, CRYPTO_FILLS.c.fill_id)
-)
+_OF_ACCOUNT = select(CRYPTO_FILLS).where(CRYPTO_FILLS.c.account_id == bindparam("owner"))
+"""In no order: asked for the oldest first, SQLite reads all there ever were, along their times."""
+_BY_AGE = _OF_ACCOUNT.order_by(CRYPTO_FILLS.c.filled_at, CRYPTO_FILLS.c.fill_id)
 _ORDERS_OF_POSITION = select(CRYPTO_ORDERS.c.client_order_id).where(
     CRYPTO_ORDERS.c.account_id == bindparam("owner"),
     CRYPTO_ORDERS.c.position_id == bindparam("position"),
 )
-_OF_POSITION = Query(
-    _OF_ACCOUNT.where(
-        or_(
-            CRYPTO_FILLS.c.position_id == bindparam("position"),
-            CRYPTO_FILLS.c.client_order_id.in_(_ORDERS_OF_POSITION),
-        )
-    )
-)
-_SINCE = CRYPTO_FILLS.c.filled_at >= bindparam("since")
-_OF_ORDER = CRYPTO_FILLS.c.venue_order_id == bindparam("venue_order")
-_QUERIES = {
-    (False, False): Query(_OF_ACCOUNT),
-    (False, True): Query(_OF_ACCOUNT.where(_OF_ORDER)),
-    (True, True): Query(_OF_ACCOUNT.where(_SINCE, _OF_ORDER)),
-}
+# Two questions: for one with an "or" in it SQLite reads all fills, too.
+_OF_POSITION = Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.position_id == bindparam("position")))
+_OF_ITS_ORDERS = Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.client_order_id.in_(_ORDERS_OF_POSITION)))
+_ALL = Query(_BY_AGE)
+_OF_ORDER = Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.venue_order_id == bindparam("venue_order")))
 _READER = Reader(CRYPTO_FILLS, _fill_of)
 _RECENT = Recent(
     _READER,
-    Query(_OF_ACCOUNT.where(_SINCE)),
+    Query(_BY_AGE.where(CRYPTO_FILLS.c.filled_at >= bindparam("since"))),
     Query(_OF_ACCOUNT.where(CRYPTO_FILLS.c.fill_id == bindparam("name"))),
-    lambda fill: (fill.filled_at, fill.fill_id),
+    _age,
     kept=timedelta(hours=2),
 )

@@ -54,7 +54,8 @@ class GroupBook:
 
     def active(self) -> tuple[IntentGroup, ...]:
         """Those that are not over, oldest first."""
-        return _READER.all(self._connection, _ACTIVE, owner=self._account_id)
+        found = _READER.all(self._connection, _ACTIVE, owner=self._account_id)
+        return tuple(sorted(found, key=lambda each: (each.created_at, each.group_id)))
 
     def since(self, since: datetime | None) -> tuple[IntentGroup, ...]:
         """Those begun at `since` or later, oldest first."""
@@ -97,10 +98,11 @@ def _group_of(row: Row[Any]) -> IntentGroup:
     )
 
 
+# In no order: asked for the oldest first, SQLite reads all there ever were, along their times.
 _ACTIVE = Query(
-    select(INTENT_GROUPS)
-    .where(INTENT_GROUPS.c.account_id == bindparam("owner"), INTENT_GROUPS.c.ended_at.is_(None))
-    .order_by(INTENT_GROUPS.c.created_at, INTENT_GROUPS.c.group_id)
+    select(INTENT_GROUPS).where(
+        INTENT_GROUPS.c.account_id == bindparam("owner"), INTENT_GROUPS.c.ended_at.is_(None)
+    )
 )
 _READER = Reader(INTENT_GROUPS, _group_of)
 _ONE = Query(

@@ -27,13 +27,12 @@ _THIS_ONE = (
     ORDER_INTENTS.c.account_id == bindparam("owner"),
     ORDER_INTENTS.c.intent_id == bindparam("wanted"),
 )
-_OF_ACCOUNT = (
-    select(ORDER_INTENTS).where(ORDER_INTENTS.c.account_id == bindparam("owner")).order_by(*_ORDER)
-)
+_OF_ACCOUNT = select(ORDER_INTENTS).where(ORDER_INTENTS.c.account_id == bindparam("owner"))
+# In no order: asked for the oldest first, SQLite reads all there ever were, along their times.
 _OPEN = Query(_OF_ACCOUNT.where(or_(*(ORDER_INTENTS.c.status == each for each in _UNRESOLVED))))
 _ASKS = (IntentKind.PLACE.value, IntentKind.AMEND.value)
 _REFUSED = Query(
-    _OF_ACCOUNT.where(
+    _OF_ACCOUNT.order_by(*_ORDER).where(
         ORDER_INTENTS.c.status == IntentState.REJECTED.value,
         ORDER_INTENTS.c.proof == ProofKind.ANSWER.value,
         or_(*(ORDER_INTENTS.c.kind == each for each in _ASKS)),
@@ -171,7 +170,8 @@ def intent(connection: Connection, account_id: AccountId, intent_id: IntentId) -
 
 def unresolved_intents(connection: Connection, account_id: AccountId) -> tuple[Intent, ...]:
     """Intents whose outcome is open, oldest first."""
-    return _READER.all(connection, _OPEN, owner=account_id)
+    found = _READER.all(connection, _OPEN, owner=account_id)
+    return tuple(sorted(found, key=lambda each: (each.created_at, each.step_index, each.intent_id)))
 
 
 def refusals(connection: Connection, account_id: AccountId, since: datetime) -> tuple[Intent, ...]:

@@ -27,15 +27,12 @@ from zoe_tools.store.types import word
 
 _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
 _IS_OPEN = or_(*(CRYPTO_ORDERS.c.status == each for each in _OPEN))
-_OF_ACCOUNT = (
-    select(CRYPTO_ORDERS)
-    .where(CRYPTO_ORDERS.c.account_id == bindparam("owner"))
-    .order_by(CRYPTO_ORDERS.c.created_at, CRYPTO_ORDERS.c.client_order_id)
-)
+_OF_ACCOUNT = select(CRYPTO_ORDERS).where(CRYPTO_ORDERS.c.account_id == bindparam("owner"))
+"""In no order: asked for the oldest first, SQLite reads all there ever were, along their times."""
+_BY_AGE = _OF_ACCOUNT.order_by(CRYPTO_ORDERS.c.created_at, CRYPTO_ORDERS.c.client_order_id)
 _IS_SINCE = CRYPTO_ORDERS.c.created_at >= bindparam("since")
-_ALL, _SINCE = Query(_OF_ACCOUNT), Query(_OF_ACCOUNT.where(_IS_SINCE))
+_ALL, _SINCE = Query(_BY_AGE), Query(_BY_AGE.where(_IS_SINCE))
 _WORKING = Query(_OF_ACCOUNT.where(_IS_OPEN))
-_WORKING_SINCE = Query(_OF_ACCOUNT.where(_IS_OPEN, _IS_SINCE))
 _BY_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.client_order_id == bindparam("name")))
 _BY_VENUE_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.venue_order_id == bindparam("name")))
 _OF_POSITION = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.position_id == bindparam("position")))
@@ -141,10 +138,11 @@ def orders(
     since: datetime | None = None,
 ) -> tuple[OrderRecord, ...]:
     """Orders, oldest first."""
-    if since is None:
-        return _READER.all(connection, _WORKING if open_only else _ALL, owner=account_id)
     if open_only:
-        return _READER.all(connection, _WORKING_SINCE, owner=account_id, since=since)
+        found = _READER.all(connection, _WORKING, owner=account_id)
+        return tuple(sorted((each for each in found if _is_since(each, since)), key=_age))
+    if since is None:
+        return _READER.all(connection, _ALL, owner=account_id)
     return _RECENT.since(connection, account_id, since)
 
 
@@ -152,7 +150,8 @@ def orders_of_position(
     connection: Connection, account_id: AccountId, position_id: PositionId
 ) -> tuple[OrderRecord, ...]:
     """One position's orders, oldest first."""
-    return _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
+    found = _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
+    return tuple(sorted(found, key=_age))
 
 
 def orders_of_groups(
@@ -164,7 +163,7 @@ def orders_of_groups(
         for group_id in group_ids
         for order in _READER.all(connection, _OF_GROUP, owner=account_id, group=group_id)
     ]
-    return tuple(sorted(found, key=lambda each: (each.created_at, each.client_order_id)))
+    return tuple(sorted(found, key=_age))
 
 
 def order(
@@ -178,7 +177,8 @@ def order_by_venue_id(
     connection: Connection, account_id: AccountId, venue_order_id: VenueOrderId
 ) -> OrderRecord | None:
     """The order with the venue's id."""
-    return _READER.first(connection, _BY_VENUE_NAME, owner=account_id, name=venue_order_id)
+    found = _READER.all(connection, _BY_VENUE_NAME, owner=account_id, name=venue_order_id)
+    return min(found, key=_age, default=None)
 
 
 def orders_shown(
@@ -229,7 +229,16 @@ def _select(
     connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
 ) -> tuple[OrderRecord, ...]:
     rows = connection.execute(_OF_ACCOUNT.where(*conditions), {"owner": account_id})
-    return tuple(_order_of(row) for row in rows)
+    return tuple(sorted((_order_of(row) for row in rows), key=_age))
+
+
+def _age(order: OrderRecord) -> tuple[datetime, ClientOrderId]:
+    """What orders are sorted by, oldest first."""
+    return order.created_at, order.client_order_id
+
+
+def _is_since(order: OrderRecord, since: datetime | None) -> bool:
+    return since is None or order.created_at >= since
 
 
 def _order_of(row: Row[Any]) -> OrderRecord:
@@ -265,7 +274,7 @@ _RECENT = Recent(
     _READER,
     _SINCE,
     _BY_NAME,
-    lambda order: (order.created_at, order.client_order_id),
+    _age,
     kept=timedelta(hours=26),
 )
 _EVENT_READER = Reader(ORDER_EVENTS, _event_of)
