@@ -296,7 +296,8 @@ class _Walk:
         cents = _CENTS * low + self._random.randrange(_CENTS * (high - low) + 1) ** 2 // (
             _CENTS * (high - low) or 1
         )
-        return max(1, cents * self._scale // (_CENTS * self._mid))
+        units: int = cents * self._scale // (_CENTS * self._mid)
+        return max(1, units)
 
     def _change(self, at: int, bids: dict[int, int], asks: dict[int, int]) -> BookChange:
         return BookChange(
