@@ -12,6 +12,8 @@ from builders import (
     ETH,
     NOON,
     d,
+    make_catalogue,
+    make_instrument,
     make_intent,
     make_order,
     make_position,
@@ -22,6 +24,7 @@ from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch, plan_resum
 from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
@@ -264,6 +267,39 @@ def test_an_instrument_that_left_the_venue_s_list_keeps_no_other_one_from_being_
     assert sales == [HELD.symbol]
     assert "OLD/USD: 0.0004 cannot be sold yet: the venue lists no such instrument." in plan.notes
     assert is_unfinished(plan)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [InstrumentStatus.CANCEL_ONLY, InstrumentStatus.POST_ONLY, InstrumentStatus.MAINTENANCE],
+)
+def test_a_stop_stays_where_its_instrument_takes_no_sale(
+    status: InstrumentStatus,
+) -> None:
+    """Cancelled for a sale that is refused it would leave the coins with nothing."""
+    catalogue = make_catalogue(make_instrument(status=status), make_instrument(ETH))
+    plan = plan_kill(world(catalogue=catalogue), KillLevel.FLATTEN, "r")
+
+    assert cancelled(plan) == ["O-entry", "O-manual"]
+    assert [each for each in plan.steps if isinstance(each, PlaceOrder)] == []
+    told = f"BTC/USD: 0.0004 cannot be sold yet: the venue has it at {status.value}."
+    assert told in plan.notes
+    assert is_unfinished(plan)
+
+
+def test_where_limits_alone_are_taken_it_is_sold_by_one() -> None:
+    """At the edge of the collar; without a price there is none, and the stop stays."""
+    limited = make_instrument(status=InstrumentStatus.LIMIT_ONLY)
+    catalogue = make_catalogue(limited, make_instrument(ETH))
+    plan = plan_kill(world(catalogue=catalogue), KillLevel.FLATTEN, "r")
+
+    (sale,) = [each.request for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert (sale.order_type, sale.limit_price) == (OrderType.LIMIT, d("57000.0"))
+    assert "O-stop" in cancelled(plan)
+
+    unpriced = plan_kill(world(catalogue=catalogue, quotes=()), KillLevel.FLATTEN, "r")
+    assert "O-stop" not in cancelled(unpriced)
+    assert is_unfinished(unpriced)
 
 
 def test_a_sale_that_is_under_way_is_not_doubled() -> None:

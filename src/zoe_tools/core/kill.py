@@ -14,10 +14,13 @@ from decimal import Decimal
 
 from zoe_tools.core.invariants import violations_of
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
+from zoe_tools.core.reprice import collared, ladder_of, rounded
+from zoe_tools.core.run_desk import TAKES_NO_SALE
 from zoe_tools.core.sync_positions import shortages
 from zoe_tools.core.take_profit import own_targets
 from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.invariants import Measured
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
@@ -320,7 +323,7 @@ def _sold_out(
     """Each position in turn: what holds it is cancelled, and it is sold; and why one is not.
 
     Not all stops first: where the venue's limits make the calls wait, each position keeps its own
-    until its turn has come.
+    until its turn has come; and for good where the venue would take no sale.
     """
     held = _held(snapshot)
     if isinstance(snapshot.catalogue, Missing):
@@ -330,6 +333,9 @@ def _sold_out(
     steps: list[Step] = [each for each in ways if each.symbol not in symbols]
     notes: list[str] = []
     for position in held:
+        if why := _is_shut(snapshot, position):
+            notes.append(f"{position.symbol}: {short(position.quantity)} {NOT_YET}: {why}.")
+            continue
         steps += [each for each in ways if each.symbol == position.symbol and each not in steps]
         sale = _sale(snapshot, position)
         if isinstance(sale, str):
@@ -355,11 +361,20 @@ def _spared(
             yield f"{order.symbol}: {word} {order.venue_order_id} stays."
 
 
-def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
+def _is_shut(snapshot: Snapshot, position: Position) -> str:
+    """Why the instrument takes no sale now; empty where it does."""
     instrument = value_of(snapshot.catalogue, "the instruments").find(position.symbol)
     if instrument is None:
-        told = f"{position.symbol}: {short(position.quantity)} {NOT_YET}"
-        return f"{told}: the venue lists no such instrument."
+        return "the venue lists no such instrument"
+    if instrument.status in TAKES_NO_SALE:
+        return f"the venue has it at {instrument.status.value}"
+    if instrument.status is InstrumentStatus.LIMIT_ONLY and _quote(snapshot, position) is None:
+        return "the venue takes limits alone, and there is no price for one"
+    return ""
+
+
+def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
+    instrument = value_of(snapshot.catalogue, "the instruments").resolve(position.symbol)
     if gone := _gone_from_venue(snapshot, position):
         told = f"{position.symbol}: {short(position.quantity)} {NOT_YET}"
         return (
@@ -378,7 +393,17 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
         notional=instrument.cost(price=price, quantity=quantity),
         purpose="flatten",
         reason="the position is to be sold out",
+        limit=_limit(snapshot, position, instrument),
     )
+
+
+def _limit(snapshot: Snapshot, position: Position, instrument: Instrument) -> Decimal | None:
+    """The edge of the collar where the venue takes limits alone; else None: the market."""
+    quote = _quote(snapshot, position)
+    if instrument.status is not InstrumentStatus.LIMIT_ONLY or quote is None:
+        return None
+    edge = collared(Side.SELL, quote, ladder_of(snapshot.policy))
+    return rounded(Side.SELL, edge, instrument)
 
 
 def _gone_from_venue(snapshot: Snapshot, position: Position) -> VenueOrderId | None:
@@ -418,8 +443,12 @@ def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
 
 def _bid(snapshot: Snapshot, position: Position) -> Decimal:
     """The market's bid; without a quote the position's own cost serves for the minimum check."""
-    quotes: tuple[Quote, ...] = ()
-    if not isinstance(snapshot.quotes, Missing):
-        quotes = snapshot.quotes.value
-    found = [each.bid for each in quotes if each.symbol == position.symbol]
-    return found[0] if found else position.average_cost
+    quote = _quote(snapshot, position)
+    return position.average_cost if quote is None else quote.bid
+
+
+def _quote(snapshot: Snapshot, position: Position) -> Quote | None:
+    if isinstance(snapshot.quotes, Missing):
+        return None
+    quotes = (each for each in snapshot.quotes.value if each.symbol == position.symbol)
+    return next(quotes, None)

@@ -38,7 +38,7 @@ from zoe_tools.domain.trading_state import KillLevel
 _CLOSED_TO_ENTRIES = frozenset({InstrumentStatus.CANCEL_ONLY, InstrumentStatus.REDUCE_ONLY})
 """Where a working entry would wait for a market that nobody knows yet, and can be cancelled."""
 
-_TAKES_NO_SALE = frozenset(
+TAKES_NO_SALE = frozenset(
     {
         InstrumentStatus.CANCEL_ONLY,
         InstrumentStatus.POST_ONLY,
@@ -102,7 +102,7 @@ def takes_sales(snapshot: Snapshot, instrument: Instrument) -> bool:
     """Whether the venue takes a sale of the instrument now, as far as anybody was told."""
     mode = snapshot.venue_mode
     is_open = isinstance(mode, Missing) or mode.value not in _CLOSED_TO_SALES
-    return is_open and instrument.status not in _TAKES_NO_SALE
+    return is_open and instrument.status not in TAKES_NO_SALE
 
 
 # --- entries -------------------------------------------------------------------------------------
