@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from builders import (
+    BTC,
     NOON,
     PAPER,
     d,
@@ -19,8 +20,9 @@ from builders import (
     make_quote,
     make_venue_order,
 )
+from zoe_tools.core.protection import UNLISTED
 from zoe_tools.core.recover_sl import as_booked, left_without_a_stop, plan_recover_sl
-from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, LinkStop, PlaceOrder
@@ -281,3 +283,12 @@ def test_without_the_open_orders_there_is_no_plan() -> None:
     """An unread venue is not an empty one."""
     with pytest.raises(VenueUnavailable):
         plan_recover_sl(world(open_orders=NOT_GATHERED))
+
+
+def test_what_left_the_venue_s_list_is_told_and_keeps_no_other_stop_back() -> None:
+    """All positions went without their stops for a crumb of a coin that is not listed any more."""
+    gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
+    plan = plan_recover_sl(world(positions=(gone, make_position())))
+
+    assert [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)] == [BTC]
+    assert f"OLD/USD: {UNLISTED}" in plan.notes

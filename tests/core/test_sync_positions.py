@@ -16,8 +16,9 @@ from builders import (
     make_venue_order,
     snapshot_with,
 )
+from zoe_tools.core.protection import UNLISTED
 from zoe_tools.core.sync_positions import plan_sync_positions, shortages
-from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import (
@@ -348,3 +349,14 @@ def test_what_cannot_be_read_is_not_taken_for_empty(part: str) -> None:
     """No plan is better than one made blindly."""
     with pytest.raises(VenueUnavailable, match="down"):
         plan_sync_positions(world(**{part: Missing("down")}))
+
+
+def test_what_left_the_venue_s_list_is_told_and_keeps_no_other_stop_back() -> None:
+    """Nothing was synced any more, for a crumb of a coin that is not listed."""
+    gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
+    free = (Balance(asset="BTC", total=d("0.0004")),)
+    bare = world(positions=(gone, make_position()), orders=(ENTRY,), open_orders=(), balances=free)
+    plan = plan_sync_positions(bare)
+
+    assert [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)] == [BTC]
+    assert f"OLD/USD: {UNLISTED}" in plan.notes

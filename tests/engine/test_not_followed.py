@@ -79,4 +79,4 @@ def test_what_the_venue_does_not_list_any_more_ends_no_loop(tmp_path: Path) -> N
 
     rig, _ = run_loop(tmp_path, story, prepare=prepare, compares=True)
     notes = [note for _, note in rig.narrator.notes]
-    assert [each for each in notes if each.startswith(f"{GONE}: 1 are held, and nobody can stop")]
+    assert [each for each in notes if each.startswith(f"{GONE}: it is held, and nobody can stop")]

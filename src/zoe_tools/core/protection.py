@@ -36,6 +36,9 @@ WAY_OUT = (
 )
 """Out of a position without a stop that the market is through the price of."""
 
+UNLISTED = "it is held, and nobody can stop or sell it: the venue lists no such instrument"
+"""Of a position in what left the venue's list."""
+
 GATHER_S = 1.0
 """A stop that was changed so short a time ago waits as long to grow: fills come in bursts."""
 

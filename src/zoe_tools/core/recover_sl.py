@@ -18,6 +18,7 @@ from zoe_tools.core.given_up import taken_back, too_much_beside
 from zoe_tools.core.position_orders import place_stop
 from zoe_tools.core.position_rows import told_gone
 from zoe_tools.core.protection import (
+    UNLISTED,
     Held,
     is_refused_an_amendment,
     may_be_replaced,
@@ -243,7 +244,10 @@ def _is_on_the_right_side(position: Position, order: VenueOrder, quote: Quote | 
 def _recover(world: _World, position: Position) -> Iterator[Step | str]:
     for each in too_much_beside(world.snapshot, position, world.open_orders):
         yield taken_back(each, f"beside {position.position_id} it would sell what is not managed")
-    instrument = world.catalogue.resolve(position.symbol)
+    instrument = world.catalogue.find(position.symbol)
+    if instrument is None:
+        yield f"{position.symbol}: {UNLISTED}"
+        return
     stops = own_stops(position, world.snapshot.orders, world.open_orders)
     needed = instrument.floor_quantity(position.quantity) - sum(
         (

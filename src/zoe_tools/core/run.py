@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
 from zoe_tools.core.protection import (
+    UNLISTED,
     Held,
     is_through,
     protect,
@@ -45,7 +46,7 @@ from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
-from zoe_tools.domain.money import HUNDRED, ZERO, short
+from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
@@ -310,10 +311,7 @@ def _kept_for_people(world: World) -> Iterator[str]:
     """
     for position in world.snapshot.positions:
         if world.catalogue.find(position.symbol) is None:
-            yield (
-                f"{position.symbol}: {short(position.quantity)} are held, and nobody can stop or"
-                " sell them: the venue lists no such instrument"
-            )
+            yield f"{position.symbol}: {UNLISTED}"
     for order in _of_no_position(world):
         if order.position_id in world.snapshot.given_up:
             yield (

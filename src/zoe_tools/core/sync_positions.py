@@ -22,7 +22,7 @@ from zoe_tools.core.accounting import (
 )
 from zoe_tools.core.given_up import Leftover, resting_of_given_up, taken_back
 from zoe_tools.core.position_orders import place_stop
-from zoe_tools.core.protection import WAY_OUT
+from zoe_tools.core.protection import UNLISTED, WAY_OUT
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
@@ -358,7 +358,10 @@ def _bid(world: _World, symbol: Symbol) -> Decimal:
 
 
 def _protected(world: _World, position: Position, steps: list[Step]) -> Iterator[str]:
-    instrument = world.catalogue.resolve(position.symbol)
+    instrument = world.catalogue.find(position.symbol)
+    if instrument is None:
+        yield f"{position.symbol}: {UNLISTED}"
+        return
     balance = world.balances.get(instrument.base)
     if balance is None or balance.total < position.quantity:
         return
