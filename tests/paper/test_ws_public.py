@@ -12,6 +12,7 @@ import pytest
 
 from paper_desk import START, ask_for, change, snapshot, traded
 from paper_socket import SocketDesk, at_desk, settle
+from zoe_tools.kraken.wire_stream import TickerRow
 from zoe_tools.paper.exchange.exchange import ExchangeOptions
 from zoe_tools.paper.exchange.stream_limits import StreamLimits
 
@@ -353,6 +354,24 @@ def test_a_ticker_follows_trades_or_the_best_prices_as_asked() -> None:
             "timestamp": "2026-01-05T08:00:00.000000Z",
         }
     ]
+
+
+def test_vector_13_what_changed_and_how_much_percent_that_is_are_told_apart() -> None:
+    """1200 more than at the beginning of the day are 1.8 percent; a client reads neither."""
+
+    async def story(desk: SocketDesk) -> list[Frame]:
+        desk.hear(BOOK, traded("66666.7", "0.001"))
+        wire = await desk.connect()
+        await wire.ask("subscribe", channel="ticker", symbol=["BTC/USD"])
+        desk.hear(traded("67866.7", "0.001"))
+        await settle()
+        return wire.frames()
+
+    (frame,) = at_desk(story)
+
+    (row,) = frame["data"]
+    assert (row["change"], row["change_pct"]) == ("1200.0", "1.80")
+    assert {"change", "change_pct"} <= TickerRow.unread
 
 
 def test_a_ticker_of_a_silent_market_waits_for_something_to_show() -> None:
