@@ -125,6 +125,24 @@ def test_what_an_entry_bought_is_stopped_while_its_new_price_is_not_answered(
     run_loop(tmp_path, story)
 
 
+def test_a_stop_that_comes_too_late_and_too_small_grows_at_once(tmp_path: Path) -> None:
+    """The very same went again; what was bought meanwhile has waited long enough."""
+
+    async def story(rig: LoopRig) -> None:
+        troubled(rig, silence, times=1)
+        rig.quote()
+        await rig.enter(rests=True)
+        (order,) = rig.resting(Side.BUY)
+        rig.fill(order, f"{order.quantity / 2}")
+        await rig.pass_time(0.5)
+        rig.fill(order, f"{order.quantity / 2}")
+        await rig.pass_time(rig.policy.stop_deadline_s - 0.5 + A_MOMENT_S)
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.quantity == order.quantity
+
+    run_loop(tmp_path, story)
+
+
 def test_what_was_refused_is_tried_again_a_cycle_later(tmp_path: Path) -> None:
     """Whatever happens elsewhere: neither in the same moment, nor later."""
     asked: list[float] = []

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from builders import make_intent, make_stop_request, place
+from builders import BTC, make_intent, make_stop_request, place
 from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import canonical_json
 from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.stream import InstrumentsUpdate
+from zoe_tools.errors import OutcomeUnknown, VenueRejected
 
 AT_WORK_S = 20
 """Shorter than the records' silence, which ends the doubt."""
@@ -89,3 +92,32 @@ def test_a_store_that_goes_while_a_doubtful_stop_is_looked_after_ends_no_run(
         assert rig.loop.cycles > before
 
     run_loop(tmp_path, story, has_spare=True)
+
+
+def test_a_stop_in_doubt_waits_for_a_closed_market_and_goes_as_soon_as_it_opens(
+    tmp_path: Path,
+) -> None:
+    """Its first send is unknown, its second was refused: nothing of it is on its way."""
+
+    async def story(rig: LoopRig) -> None:
+        lost = OutcomeUnknown("Service unavailable.")
+        closed = VenueRejected("no", code="EService:Market in cancel_only mode", is_passing=True)
+        rig.quote()
+        await rig.enter(rests=True)
+        (order,) = rig.resting(Side.BUY)
+        rig.venue.cue("place", lost)
+        rig.venue.cue("place", closed)
+        rig.fill(order, f"{order.quantity}")
+        await rig.pass_time(0.5)
+        rig.feed.tell(InstrumentsUpdate(statuses=((BTC, InstrumentStatus.CANCEL_ONLY),)))
+        await rig.pass_time(2)
+        sent = rig.writes.count("place")
+        await rig.pass_time(2)
+        assert (rig.resting(Side.SELL), rig.writes.count("place")) == ([], sent)
+
+        rig.feed.tell(InstrumentsUpdate(statuses=((BTC, InstrumentStatus.ONLINE),)))
+        await rig.pass_time(0.1)
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.quantity == order.quantity
+
+    run_loop(tmp_path, story)

@@ -12,6 +12,7 @@ from fakes import Desk, at_the_desk
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import Intent, IntentState
 from zoe_tools.domain.plan import AdoptPosition, OutcomeState, PlaceOrder, StepOutcome
+from zoe_tools.errors import VenueRejected
 from zoe_tools.gate.journal import Author, Entry, claim, journal
 from zoe_tools.store.store import Transaction
 
@@ -75,6 +76,29 @@ def test_one_that_arrived_is_found_and_not_sent_twice(tmp_path: Path) -> None:
         assert outcome is not None
         assert (outcome.state, desk.venue.writes) == (OutcomeState.DONE, [])
         assert len(desk.venue.resting) == 1
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
+def test_one_that_was_refused_the_second_time_may_go_again_at_once(tmp_path: Path) -> None:
+    """Nothing of it is on its way: the long deadline of the second send says nothing any more."""
+
+    async def story(desk: Desk) -> None:
+        intent, gate = await died_in_a_send(desk), desk.gate()
+        await desk.clock.sleep(desk.policy.stop_deadline_s)
+        closed = VenueRejected("no", code="EService:Market in cancel_only mode", is_passing=True)
+        desk.venue.cue("place", closed)
+        first = await gate.send_again(intent)
+        open_now = await desk.read(lambda tx: tx.unresolved_intents())
+        due = gate.due_again(open_now)
+        assert first is not None
+        assert (first.state, due) == (OutcomeState.UNKNOWN, open_now)
+
+        second = await gate.send_again(intent)
+        assert second is not None
+        assert second.state is OutcomeState.DONE
+        assert len(desk.venue.resting) == 1
+        assert gate.due_again(await desk.read(lambda tx: tx.unresolved_intents())) == ()
 
     at_the_desk(tmp_path, story, balances=BALANCES)
 

@@ -125,11 +125,14 @@ def rule_for(kind: IntentKind, purpose: OrderPurpose) -> ProofRule:
     return RULES[kind.value]
 
 
-def is_due_again(intent: Intent, now: datetime) -> bool:
-    """Whether it may be sent once more, the very same, by whoever finds it in the journal."""
+def is_due_again(intent: Intent, now: datetime, *, is_dead: bool = False) -> bool:
+    """Whether it may be sent once more, the very same, by whoever finds it in the journal.
+
+    `is_dead`: the venue refused what was sent last, and all before that was dead by then.
+    """
     is_open = intent.state in (IntentState.SENT, IntentState.UNKNOWN)
     resend = rule_for(intent.kind, intent.purpose).resend
-    return is_open and resend is Resend.SAME_AFTER_DEADLINE and intent.deadline <= now
+    return is_open and resend is Resend.SAME_AFTER_DEADLINE and (is_dead or intent.deadline <= now)
 
 
 def is_proved_by_a_look(kind: IntentKind, purpose: OrderPurpose) -> bool:

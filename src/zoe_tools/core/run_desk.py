@@ -105,6 +105,13 @@ def takes_sales(snapshot: Snapshot, instrument: Instrument) -> bool:
     return is_open and instrument.status not in TAKES_NO_SALE
 
 
+def takes_sales_of(snapshot: Snapshot, symbol: Symbol) -> bool:
+    """The same of an instrument by its name; of one that is not listed nobody was told anything."""
+    listed = snapshot.catalogue
+    instrument = None if isinstance(listed, Missing) else listed.value.find(symbol)
+    return instrument is None or takes_sales(snapshot, instrument)
+
+
 # --- entries -------------------------------------------------------------------------------------
 
 

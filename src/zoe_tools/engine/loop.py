@@ -16,8 +16,8 @@ from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
-from zoe_tools.core.proof import is_due_again
 from zoe_tools.core.run import plan_run, wants_exit
+from zoe_tools.core.run_desk import takes_sales_of
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
@@ -298,10 +298,10 @@ class TradingLoop:
             self.watch.planned(lane.plan)
             work = self._carry_out(snapshot, lane, entry)
             self.lanes.begin(lane.symbol, work, stops=lane.symbol in bare)
-        self._send_again(now)
+        self._send_again(now, snapshot)
 
-    def _send_again(self, now: datetime) -> None:
-        """Stops that a process which is gone may have sent, where nothing else is to be done.
+    def _send_again(self, now: datetime, snapshot: Snapshot) -> None:
+        """Stops that may have been sent and are not seen, where nothing else is to be done.
 
         Each once a cycle: what is not wanted now would else keep its instrument from all others.
         """
@@ -310,9 +310,10 @@ class TradingLoop:
         cycle = timedelta(seconds=self._parts.cadence.cycle_s)
         asked = self._sent_again.items()
         self._sent_again = {name: at for name, at in asked if timedelta(0) <= now - at < cycle}
-        for intent in self.books.unresolved:
+        for intent in self._parts.gate.due_again(self.books.unresolved):
             is_shut = intent.symbol in self.lanes.at_work | self.lanes.resting(now)
-            if not (is_shut or intent.intent_id in self._sent_again) and is_due_again(intent, now):
+            is_shut |= not takes_sales_of(snapshot, intent.symbol)
+            if not (is_shut or intent.intent_id in self._sent_again):
                 self._sent_again[intent.intent_id] = now
                 self.lanes.begin(intent.symbol, self._find_out(intent), stops=True)
 

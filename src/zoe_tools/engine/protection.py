@@ -96,8 +96,8 @@ class ProtectionWatch:
 
     @property
     def growing(self) -> Mapping[PositionId, datetime]:
-        """Whose stop is too small, and since when."""
-        return {name: each.since for name, each in self._gaps.items() if each.cause == "growing"}
+        """Whose stop is too small, and since when they are not covered."""
+        return {name: each.began for name, each in self._gaps.items() if each.cause == "growing"}
 
     @property
     def grows_at(self) -> datetime | None:
@@ -147,7 +147,7 @@ class ProtectionWatch:
                 stops = resting_stops(position, orders)
                 gap.grows_at = None
                 if gap.cause == "growing" and stops:
-                    gap.grows_at = min(grows_at(each, since=gap.since) for each in stops)
+                    gap.grows_at = min(grows_at(each, since=gap.began) for each in stops)
         for name in [each for each in self._gaps if each not in naked]:
             self._add(now, self._gaps.pop(name))
         held = {each.position_id for each in positions}

@@ -43,7 +43,8 @@ def _wanted(
 ) -> tuple[VenueStep, Entry] | None:
     """The step as it was journaled, if the books still ask for it as they stand."""
     known = transaction.intent(intent.intent_id)
-    if known is None or not is_due_again(known, carrier.clock.now()):
+    is_dead = intent.intent_id in carrier.turned_down
+    if known is None or not is_due_again(known, carrier.clock.now(), is_dead=is_dead):
         return None
     try:
         step = read(parse(known.payload), VenueStep)

@@ -78,7 +78,8 @@ REST_SOURCE = "venue records"
 class Carrier:
     """Does the steps; `in_flight` holds the intents it is sending at the moment.
 
-    `looks_again`: see `Gate`.
+    `turned_down`: those of unknown outcome whose second send the venue refused. `looks_again`: see
+    `Gate`.
     """
 
     venue: Venue
@@ -89,6 +90,7 @@ class Carrier:
     author: Author
     looks: Looks
     in_flight: set[IntentId]
+    turned_down: set[IntentId]
     fence: Fence | None = None
     looks_again: bool = False
 
@@ -340,14 +342,18 @@ class Carrier:
     async def after_silence(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """It may have happened: look; send again only what the table of proofs allows."""
         await self._mark(entry, IntentState.UNKNOWN, reply.words)
-        found = await self.looks.after_silence(step, entry)
         intent = entry.intent
+        is_dead = intent.intent_id in self.turned_down
+        found = await self.looks.after_silence(step, entry, is_dead=is_dead)
         if is_open(found) and rule_for(intent.kind, intent.purpose).resend is not Resend.NEVER:
             try:
                 entry = await self._prolonged(step, entry)
             except Withheld as error:
                 return await self._found(step, entry, found, error.code)
+            self.turned_down.discard(intent.intent_id)
             found = await self._reply(step, entry)
+            if found.answer in (Answer.NO, Answer.NOT_SENT):
+                self.turned_down.add(intent.intent_id)
             if found.answer is not Answer.YES:
                 found = await self.looks.at_once(step, entry)
         return await self._found(step, entry, found, reply.code)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.core.order_lifecycle import UndefinedTransition
-from zoe_tools.core.proof import reads_to_prove
+from zoe_tools.core.proof import is_due_again, reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.journal import Intent
@@ -127,6 +127,7 @@ class Gate:
                 venue, self._keeper, clock, policy, proof=proof, looks_again=looks_again
             ),
             in_flight=set(),
+            turned_down=set(),
             looks_again=looks_again,
         )
 
@@ -309,6 +310,14 @@ class Gate:
         receipt = self._receipt(shown, outcomes, refusals)
         await self._order_log.ended(plan, receipt, is_resumed=resume)
         return receipt
+
+    def due_again(self, intents: Sequence[Intent]) -> tuple[Intent, ...]:
+        """Those of all open ones that may be sent once more now; see `send_again`."""
+        now, dead = self._clock.now(), self._carrier.turned_down
+        dead &= {each.intent_id for each in intents}
+        return tuple(
+            each for each in intents if is_due_again(each, now, is_dead=each.intent_id in dead)
+        )
 
     async def send_again(self, intent: Intent) -> StepOutcome | None:
         """A stop of which nobody knows whether it arrived; see `gate.again.send_again`."""

@@ -79,7 +79,9 @@ class Looks:
         """What the books have heard of the step by another way than the answer."""
         return await self.keeper.run(lambda tx: heard_of(tx, step, entry), instead=lambda _: None)
 
-    async def after_silence(self, step: VenueStep, entry: Entry) -> Judgement | Reply:
+    async def after_silence(
+        self, step: VenueStep, entry: Entry, *, is_dead: bool
+    ) -> Judgement | Reply:
         """After a lost answer: what became of it, by now; of what is a stop's, once it is dead.
 
         For an amendment one glance has to do: it may go again, and harms nobody by that.
@@ -88,7 +90,7 @@ class Looks:
         is_again = rule_for(intent.kind, intent.purpose).resend is Resend.SAME_AFTER_DEADLINE
         is_harmless = is_again and intent.kind is IntentKind.AMEND
         now = self.clock.now()
-        left_s = (intent.deadline - now).total_seconds()
+        left_s = 0.0 if is_dead else (intent.deadline - now).total_seconds()
         glance = max(intent.deadline, now + timedelta(seconds=_GLANCE_S))
         found = await self.at_once(step, entry, until=glance if is_harmless else None)
         if left_s <= 0 or not (is_again and is_open(found)):
