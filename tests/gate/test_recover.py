@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, NOON, d, make_request, make_stop_request, place
+from builders import (
+    BTC,
+    NOON,
+    d,
+    make_order,
+    make_position,
+    make_request,
+    make_stop_request,
+    make_venue_order,
+    place,
+)
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.audit import AuditKind
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
@@ -230,3 +241,69 @@ def test_a_clock_that_was_set_forward_does_not_make_silence_count(tmp_path: Path
         assert [each.state for each in late.resolutions] == [IntentState.REJECTED]
 
     at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("hours", "holds", "asked"),
+    [
+        pytest.param(1, False, ["orders O-old", "fills"], id="made lately"),
+        pytest.param(7, False, ["fills"], id="made long ago"),
+        pytest.param(700, True, ["orders O-old", "fills"], id="of what is still held"),
+    ],
+)
+def test_of_a_long_history_only_what_may_be_missed_is_looked_through(
+    tmp_path: Path, hours: int, asked: list[str], *, holds: bool
+) -> None:
+    """An order whose fills do not add up is asked for; however long the books, they stay quick."""
+    held = make_position()
+    old = make_order(
+        venue_order_id=VenueOrderId("O-old"),
+        client_order_id=ClientOrderId("old"),
+        status=OrderStatus.FILLED,
+        filled_quantity=d("0.0004"),
+        created_at=NOON - timedelta(hours=hours),
+        updated_at=NOON - timedelta(hours=1),
+        position_id=held.position_id,
+        side=Side.SELL,
+        purpose="stop",
+    )
+    newest = make_order(status=OrderStatus.CANCELED, created_at=NOON, updated_at=NOON)
+
+    async def story(desk: Desk) -> None:
+        if holds:
+            await desk.read(lambda tx: tx.record_position(held))
+        await desk.read(lambda tx: tx.record_order(old))
+        await desk.read(lambda tx: tx.record_order(newest))
+        await desk.gate().recover(patient=False)
+
+        assert [f"{method} {what}".strip() for method, what in desk.venue.calls] == asked
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("filled", "asked_back"),
+    [("0", timedelta(hours=1, seconds=5)), ("0.0002", timedelta(days=30, seconds=5))],
+)
+def test_a_stop_that_has_rested_for_weeks_asks_for_no_weeks_of_trades(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filled: str, asked_back: timedelta
+) -> None:
+    """Unless it shows more than is booked of it: a page of trades costs as much as an order."""
+    made = NOON - timedelta(days=30)
+    stop = make_order(purpose="stop", created_at=made, updated_at=NOON)
+    shown = make_venue_order(opened_at=made, filled_quantity=d(filled))
+    assert shown.venue_order_id == stop.venue_order_id
+    asked: list[datetime | None] = []
+
+    async def story(desk: Desk) -> None:
+        async def fills(*, since: datetime | None = None) -> tuple[Fill, ...]:
+            asked.append(since)
+            return ()
+
+        monkeypatch.setattr(desk.venue, "fills", fills)
+        desk.venue.book_of_orders[shown.venue_order_id] = shown
+        await desk.read(lambda tx: tx.record_order(stop))
+        await desk.gate().recover(patient=False)
+
+    at_the_desk(tmp_path, story)
+    assert asked == [NOON - asked_back]

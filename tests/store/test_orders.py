@@ -143,3 +143,18 @@ def test_the_days_notional(
             order = make_order(client_order_id=ClientOrderId(f"C{number}"), **each)
             transaction.record_order(order)
         assert transaction.daily_notional(NOON.date()) == d(expected), rule
+
+
+def test_the_newest_orders_are_told_by_the_last_one_and_not_by_a_clock(store: Store) -> None:
+    """How long nobody has traded since does not matter."""
+    made = [
+        make_order(client_order_id=ClientOrderId(name), created_at=NOON - timedelta(hours=hours))
+        for name, hours in {"old": 9, "late": 2, "newest": 0}.items()
+    ]
+    with store.transaction() as transaction:
+        assert transaction.reconciliation.newest_orders(timedelta(hours=6)) == ()
+        for each in made:
+            transaction.record_order(each)
+        found = transaction.reconciliation.newest_orders(timedelta(hours=6))
+
+    assert [each.client_order_id for each in found] == ["late", "newest"]

@@ -7,7 +7,7 @@ that are not ours are left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -38,6 +38,9 @@ from zoe_tools.store.store import Transaction
 _LOG = logging.getLogger(__name__)
 
 SOURCE = "venue records"
+
+LOOK_BACK = RECENT * 6
+"""Of orders that were made so long before the newest one it is asked whether their fills add up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ async def recover(carrier: Carrier, store: StoreRunner, *, patient: bool = True)
     _tell_unknown(resolutions, carrier.clock.now())
     working = await store.run(_unfinished)
     seen = await _orders_at(carrier.venue, working)
-    fills = await _fills_at(store, carrier.venue, working)
+    fills = await _fills_at(store, carrier.venue, working, seen)
     now = carrier.clock.now()
     lags_s = carrier.policy.visibility_lag_s
     moved, fresh, notes = await store.run(
@@ -169,28 +172,46 @@ def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, ProofKin
             return IntentState.UNKNOWN, ProofKind.NONE, judgement.evidence
 
 
+def _at_stake(transaction: Transaction) -> list[OrderRecord]:
+    """Orders at work, those made lately, and all of each position that is not over; oldest first.
+
+    However long the history, what is read of it stays short; the rest is for `zoe reconcile`. Of an
+    old order whose executions are missing the position still holds what it sold.
+    """
+    active = transaction.positions(active_only=True)
+    found = (
+        *transaction.orders(open_only=True),
+        *transaction.reconciliation.newest_orders(LOOK_BACK),
+        *(each for one in active for each in transaction.orders_of_position(one.position_id)),
+    )
+    orders = {each.client_order_id: each for each in found}
+    return sorted(orders.values(), key=lambda each: (each.created_at, each.client_order_id))
+
+
 def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:
     """Orders that may have moved while nobody looked, and those whose fills do not add up."""
-    booked = _booked(transaction)
+    orders = _at_stake(transaction)
+    booked = _booked(transaction, orders)
     return tuple(
-        order
-        for order in transaction.orders()
-        if not order.status.is_terminal or _is_short(order, booked)
+        order for order in orders if not order.status.is_terminal or _is_short(order, booked)
     )
 
 
 def _lacks_fills(transaction: Transaction, now: datetime) -> bool:
     """Whether trades of the last hour are yet to be shown."""
-    booked = _booked(transaction)
-    return any(
-        _is_short(order, booked) and order.updated_at > now - RECENT
-        for order in transaction.orders()
-    )
+    orders = [order for order in _at_stake(transaction) if order.updated_at > now - RECENT]
+    booked = _booked(transaction, orders)
+    return any(_is_short(order, booked) for order in orders)
 
 
-def _booked(transaction: Transaction) -> dict[VenueOrderId, Decimal]:
+def _booked(transaction: Transaction, orders: Iterable[OrderRecord]) -> dict[VenueOrderId, Decimal]:
+    filled = {
+        order.venue_order_id
+        for order in orders
+        if order.venue_order_id is not None and order.filled_quantity > ZERO
+    }
     booked: dict[VenueOrderId, Decimal] = {}
-    for fill in transaction.fills():
+    for fill in transaction.reconciliation.fills_of_orders(filled):
         booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
     return booked
 
@@ -208,15 +229,41 @@ async def _orders_at(venue: Venue, working: Sequence[OrderRecord]) -> tuple[Venu
 
 
 async def _fills_at(
-    store: StoreRunner, venue: Venue, working: Sequence[OrderRecord]
+    store: StoreRunner,
+    venue: Venue,
+    working: Sequence[OrderRecord],
+    seen: Sequence[VenueOrder],
 ) -> tuple[Fill, ...]:
     """The venue's fills since our oldest doubtful order; asked after the orders, so none lacks."""
-    times = [each.created_at for each in working]
-    newest = await store.run(lambda tx: [each.updated_at for each in tx.orders()[-1:]])
-    if not times and not newest:
+    since = await store.run(lambda tx: _doubtful_since(tx, working, seen))
+    if since is None:
         return ()
-    since = min((*times, *newest)) - timedelta(seconds=CLOCK_TOLERANCE_S)
+    since -= timedelta(seconds=CLOCK_TOLERANCE_S)
     return tuple(in_time_order(await venue.fills(since=since)))
+
+
+def _doubtful_since(
+    transaction: Transaction, working: Sequence[OrderRecord], seen: Sequence[VenueOrder]
+) -> datetime | None:
+    """From when on executions may be missing; None where there is no order.
+
+    Of an order that shows as much as is booked of it, what an hour before the last change of any
+    order lies behind is booked: a stop that has rested for weeks asks for no weeks of trades.
+    """
+    orders = _at_stake(transaction)
+    if not orders:
+        return None
+    lately = max(each.updated_at for each in orders) - RECENT
+    booked = _booked(transaction, working)
+    shown = {each.venue_order_id: each.filled_quantity for each in seen}
+    times = [orders[-1].updated_at]
+    for each in working:
+        name = each.venue_order_id
+        is_whole = name in shown and max(shown[name], each.filled_quantity) <= booked.get(
+            name, ZERO
+        )
+        times.append(max(each.created_at, lately) if is_whole else each.created_at)
+    return min(times)
 
 
 def _book(
@@ -247,7 +294,8 @@ def _book(
             notes.append(error.message)
         known = before[order.venue_order_id]
         moved += (known.status, known.filled_quantity) != (order.status, order.filled_quantity)
-    booked = {each.fill_id for each in transaction.fills()}
+    first = min((each.filled_at for each in fills), default=now)
+    booked = {each.fill_id for each in transaction.fills(since=first)}
     fresh = sum(book_missed_fill(transaction, fill) for fill in fills if fill.fill_id not in booked)
     if fresh:
         _link_stops(transaction, seen)

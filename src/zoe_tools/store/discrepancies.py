@@ -7,7 +7,7 @@ adjustment is append-only.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -197,6 +197,10 @@ class ReconciliationBook:
         return orders.orders_shown(
             self._connection, self._account_id, client_order_ids, venue_order_ids
         )
+
+    def newest_orders(self, within: timedelta) -> tuple[OrderRecord, ...]:
+        """Orders that were made within so long of the last one, oldest first."""
+        return orders.newest_orders(self._connection, self._account_id, within)
 
     def fills_of_orders(self, venue_order_ids: Collection[VenueOrderId]) -> tuple[Fill, ...]:
         """What is booked of these orders."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select
 
 from zoe_tools.domain.identifiers import (
     AccountId,
@@ -33,6 +33,9 @@ _BY_AGE = _OF_ACCOUNT.order_by(CRYPTO_ORDERS.c.created_at, CRYPTO_ORDERS.c.clien
 _IS_SINCE = CRYPTO_ORDERS.c.created_at >= bindparam("since")
 _ALL, _SINCE = Query(_BY_AGE), Query(_BY_AGE.where(_IS_SINCE))
 _WORKING = Query(_OF_ACCOUNT.where(_IS_OPEN))
+_NEWEST = select(func.max(CRYPTO_ORDERS.c.created_at)).where(
+    CRYPTO_ORDERS.c.account_id == bindparam("owner")
+)
 _BY_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.client_order_id == bindparam("name")))
 _BY_VENUE_NAME = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.venue_order_id == bindparam("name")))
 _OF_POSITION = Query(_OF_ACCOUNT.where(CRYPTO_ORDERS.c.position_id == bindparam("position")))
@@ -144,6 +147,14 @@ def orders(
     if since is None:
         return _READER.all(connection, _ALL, owner=account_id)
     return _RECENT.since(connection, account_id, since)
+
+
+def newest_orders(
+    connection: Connection, account_id: AccountId, within: timedelta
+) -> tuple[OrderRecord, ...]:
+    """Orders that were made within so long of the last one, oldest first."""
+    last = connection.execute(_NEWEST, {"owner": account_id}).scalar()
+    return () if last is None else _RECENT.since(connection, account_id, last - within)
 
 
 def orders_of_position(
