@@ -663,6 +663,25 @@ def test_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> N
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+@pytest.mark.parametrize(("level", "told"), [("flatten", 1), ("reduce-only", 0)])
+def test_without_a_store_it_is_said_that_nothing_was_sold(
+    level: str, told: int, tmp_path: Path
+) -> None:
+    """Whoever ordered it takes the account for flat otherwise, and the loop for stopped so far."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        context, invocation, out = command_io(desk, "kill")
+        order = Order(level=_level(level), reason="", execute=True)
+        code, _ = await _cancel_blindly(context, invocation, order)
+
+        assert code == 7
+        assert " ".join(out.getvalue().split()).count("Nothing has been sold") == told
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_without_a_store_and_a_venue_nothing_is_proved(tmp_path: Path) -> None:
     """Unknown outweighs the missing store."""
 

@@ -64,6 +64,10 @@ from zoe_tools.runtime.known_accounts import (
 from zoe_tools.runtime.plan_files import with_arguments
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
+_NOT_SOLD = (
+    "Nothing has been sold: what zoe manages is in the books that are gone. What is noted for them"
+    " is reduce-only; flatten again once the store is back."
+)
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
 
 _NOT_UP = "its exchange does not run, and was not asked."
@@ -426,6 +430,8 @@ async def _cancel_blindly(
     printer.line("Without the store no loop can be told: one that runs goes on.")
     printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
     result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)
+    if order.level is KillLevel.FLATTEN:
+        printer.warn(_NOT_SOLD)
     return show_emergency(printer, result)
 
 
