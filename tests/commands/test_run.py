@@ -110,6 +110,12 @@ def test_impossible_speeds_are_refused(text: str) -> None:
         (("--market-data", "/nowhere/ETHUSD_60.csv"), "cannot be read"),
         (("--from", "yesterday"), "neither a day nor a time"),
         (("--from", "2030-01-01"), "tells nothing between"),
+        (("--from", "0001-01-01T00:00+14:00"), "neither a day nor a time"),
+        (("--for", "1h"), "--for is not for a recorded market"),
+        (("--cycles", "5"), "--cycles is not for a recorded market"),
+        (("--shadow",), "--shadow is not for a recorded market"),
+        (("--report", "/nowhere/report.json"), "there is no such folder"),
+        (("--curve", "/"), "it is a folder"),
     ],
 )
 def test_bad_words_get_a_sentence_and_exit_2(

@@ -19,6 +19,7 @@ from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.domain.plan import canonical_json
 from zoe_tools.errors import ConfigError
+from zoe_tools.render.printer import Printer
 from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
 from zoe_tools.runtime.context import account_of
@@ -90,11 +91,11 @@ def run(
     settings = invocation.settings(DUPLICATE_WINDOW_SECONDS="0" if allow_duplicates else "")
     printer = invocation.printer()
     if settings.loop_mode == "disabled":
-        printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
-        printer.result({"mode": "disabled"})
-        return 0
+        return _disabled(printer)
     _demand_replay(market_data, **{"--from": from_, "--to": to, "--curve": curve})
+    _demand_folder(**{"--report": report, "--curve": curve})
     if market_data is not None:
+        _demand_no_replay(for_=for_, cycles=cycles, shadow=shadow, standby=standby)
         replayed = ReplayOrder(
             market_data=market_data,
             strategy=strategy,
@@ -118,6 +119,12 @@ def run(
         )
         result, found = _trade(invocation, settings, order, speed)
     return _finish(invocation, result, found, report)
+
+
+def _disabled(printer: Printer) -> int:
+    printer.line("EDGE_FACTORY_MODE is disabled: nothing runs.")
+    printer.result({"mode": "disabled"})
+    return 0
 
 
 def _replay(
@@ -149,6 +156,34 @@ def _demand_replay(market_data: Path | None, **words: object) -> None:
         )
 
 
+def _demand_no_replay(**words: object) -> None:
+    """Some options are for a loop on an account alone: a replay would not heed them.
+
+    Raises:
+        ConfigError: one of them is given.
+    """
+    given = [name.rstrip("_") for name, value in words.items() if value]
+    if given:
+        raise ConfigError(
+            f"--{given[0]} is not for a recorded market.",
+            hint="It is replayed whole, or from --from to --to.",
+        )
+
+
+def _demand_folder(**files: Path | None) -> None:
+    """Where what is written at the end can be written to: a long run is not for nothing.
+
+    Raises:
+        ConfigError: there is no such folder, or it is a folder itself.
+    """
+    for name, path in files.items():
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            told = "it is a folder" if path.is_dir() else "there is no such folder"
+            raise ConfigError(
+                f"{name} {path}: {told}.", hint="Name a file in a folder that is there."
+            )
+
+
 def _moment(name: str, text: str) -> datetime | None:
     """A day or a time in UTC, as ISO 8601 writes it; empty is none.
 
@@ -159,12 +194,12 @@ def _moment(name: str, text: str) -> datetime | None:
         return None
     try:
         told = datetime.fromisoformat(text)
-    except ValueError as error:
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{name} {text}: this is neither a day nor a time.",
             hint="2019-03-01, or 2019-03-01T12:00; in UTC.",
         ) from error
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def _trade(
