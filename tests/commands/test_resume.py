@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from builders import ETH, d, make_position, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.resume import _resume
+from zoe_tools.commands.resume import _resume, planner
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
 from zoe_tools.domain.trading_state import KillLevel
-from zoe_tools.errors import PlanRefused, UnknownInstrument
+from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument
+from zoe_tools.gate.recheck import demand_unchanged
 
 
 async def resume(desk: Desk, *, execute: bool) -> int:
@@ -85,6 +87,28 @@ def test_an_instrument_is_re_armed_by_its_name_alone(tmp_path: Path) -> None:
         assert await level(desk, ETH) is KillLevel.NONE
         with pytest.raises(UnknownInstrument):
             await _resume(*again[:2], "fixed", instrument="ETG/USD", execute=True)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_was_stopped_again_is_not_re_armed_by_the_plan_for_the_first_time(
+    tmp_path: Path,
+) -> None:
+    """A plan that was saved for one kill would take back another one, at the same level."""
+
+    async def story(desk: Desk) -> None:
+        halt = SetTradingState(level=KillLevel.REDUCE_ONLY, reason="the first")
+        await desk.do(halt, command="kill")
+        context, _, _ = command_io(desk, "resume")
+        look = planner(context, (("reason", "mended"),))
+        _, saved = await look()
+        assert await resume(desk, execute=True) == 0
+        await desk.clock.sleep(1)
+        await desk.do(replace(halt, reason="quite another"), command="kill")
+
+        _, fresh = await look()
+        with pytest.raises(PlanStale, match="stopped_at was"):
+            demand_unchanged(saved, fresh, now=desk.clock.now())
 
     at_the_desk(tmp_path, story)
 

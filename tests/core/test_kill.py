@@ -172,7 +172,11 @@ def test_an_instrument_is_re_armed_by_its_own_list() -> None:
         trading_state=replace(armed, stopped=((ETH, halted), (BTC, halted))), open_orders=()
     )
     wanted = SetTradingState(
-        level=KillLevel.NONE, reason="fixed", before=KillLevel.FLATTEN, symbol=ETH
+        level=KillLevel.NONE,
+        reason="fixed",
+        before=KillLevel.FLATTEN,
+        symbol=ETH,
+        stopped_at=NOON,
     )
 
     assert plan_resume(naked, "fixed", symbol=ETH).steps == (wanted,)
@@ -362,7 +366,12 @@ def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
 
     assert resume_blockers(clean) == ()
     assert plan_resume(clean, "fixed").steps == (
-        SetTradingState(level=KillLevel.NONE, reason="fixed", before=clean.trading_state.level),
+        SetTradingState(
+            level=KillLevel.NONE,
+            reason="fixed",
+            before=clean.trading_state.level,
+            stopped_at=NOON,
+        ),
     )
     assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
 

@@ -140,9 +140,14 @@ def plan_resume(
     blockers = (*resume_blockers(seen), *_cause_blockers(seen, breaker))
     steps: tuple[Step, ...] = ()
     if state.level is not KillLevel.NONE and not blockers:
-        steps = (
-            SetTradingState(level=KillLevel.NONE, reason=reason, before=state.level, symbol=symbol),
+        step = SetTradingState(
+            level=KillLevel.NONE,
+            reason=reason,
+            before=state.level,
+            symbol=symbol,
+            stopped_at=state.changed_at,
         )
+        steps = (step,)
     return _plan(snapshot, steps, blockers, command="resume")
 
 

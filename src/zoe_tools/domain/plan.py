@@ -277,13 +277,15 @@ class WriteCandles:
 class SetTradingState:
     """Latch a kill level, or re-arm; `before` is the level there is, where that is known.
 
-    Of the whole account, or of one instrument alone.
+    Of the whole account, or of one instrument alone. `stopped_at`: since when what is re-armed was
+    stopped; what was stopped again later is another matter.
     """
 
     level: KillLevel
     reason: str
     before: KillLevel | None = None
     symbol: Symbol | None = None
+    stopped_at: datetime | None = None
     preconditions: tuple[Precondition, ...] = ()
 
 
