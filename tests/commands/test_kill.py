@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from builders import (
 )
 from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
+from zoe_tools.cli import main
 from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
@@ -761,6 +763,19 @@ def test_an_unknown_level_is_a_usage_error_that_lists_them(label: str) -> None:
         _level(label)
 
     assert caught.value.hint == "One of: pause-entries, cancel-open, reduce-only, flatten."
+
+
+@pytest.mark.parametrize("words", ["kill --level flatten --execute", "resume --execute"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_instrument_without_a_name_is_not_the_whole_account(
+    words: str, name: str, tmp_path: Path
+) -> None:
+    """`--instrument "$SYMBOL"`, and the variable is not set: all would be sold, or re-armed."""
+    out, err = io.StringIO(), io.StringIO()
+    line = [*words.split(), "--instrument", name]
+    code = main(line, {"ZOE_HOME": str(tmp_path)}, out=out, err=err)
+
+    assert (code, "--instrument names none" in err.getvalue()) == (2, True)
 
 
 def test_without_the_list_of_open_orders_known_buys_are_cancelled_all_the_same(

@@ -46,6 +46,7 @@ from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.countdowns import countdown_warning
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.hangup import outlasting_terminal
+from zoe_tools.runtime.instrument_names import demand_name
 from zoe_tools.runtime.killing import (
     Order,
     allowed_level,
@@ -83,7 +84,7 @@ _Level = Annotated[
 ]
 _Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 _Instrument = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--instrument",
         metavar="NAME",
@@ -107,7 +108,7 @@ def kill(
     *,
     level: _Level = "cancel-open",
     reason: _Reason = "ordered by the operator",
-    instrument: _Instrument = "",
+    instrument: _Instrument = None,
     execute: _Execute = False,
     rehearse: _Rehearse = False,
     out: OutOption = "",
@@ -131,7 +132,11 @@ def kill(
         return _rehearse(invocation, is_meant=execute or bool(out))
     kept = keeping(out, valid_for, force=force, execute=execute)
     order = Order(
-        level=_level(level), reason=reason, execute=execute, kept=kept, instrument=instrument
+        level=_level(level),
+        reason=reason,
+        execute=execute,
+        kept=kept,
+        instrument=demand_name(instrument),
     )
     named = invocation.named_settings()
     try:

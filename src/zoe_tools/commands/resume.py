@@ -28,7 +28,7 @@ from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
-from zoe_tools.runtime.instrument_names import instrument_named
+from zoe_tools.runtime.instrument_names import demand_name, instrument_named
 from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
@@ -42,14 +42,14 @@ def resume(
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "ordered by the operator",
     instrument: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--instrument",
             metavar="NAME",
             help="Re-arm this instrument; the account stays as it is.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     execute: Annotated[bool, typer.Option("--execute", help="Really re-arm.")] = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
@@ -70,11 +70,12 @@ def resume(
     """
     invocation: Invocation = ctx.obj
     kept = keeping(out, valid_for, force=force, execute=execute)
+    named = demand_name(instrument)
     settings = invocation.settings()
     code = run_with_context(
         settings,
         lambda context: _resume(
-            context, invocation, reason, instrument=instrument, execute=execute, kept=kept
+            context, invocation, reason, instrument=named, execute=execute, kept=kept
         ),
     )
     _name_others(invocation, account_of(settings))

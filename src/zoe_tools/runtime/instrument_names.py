@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.errors import ConfigError
 from zoe_tools.runtime.context import Context
 from zoe_tools.store.store import Transaction
 
@@ -12,6 +13,20 @@ from zoe_tools.store.store import Transaction
 def spelled(told: str) -> Symbol:
     """The name as zoe spells names, whatever the venue makes of it."""
     return Symbol(told.upper().replace("-", "/"))
+
+
+def demand_name(told: str | None) -> str:
+    """What an option says; empty where it was left out, and the whole account is meant.
+
+    Raises:
+        ConfigError: it was given without a name, as by a variable that is not set.
+    """
+    if told is not None and not told.strip():
+        raise ConfigError(
+            "--instrument names none: nothing has been changed.",
+            hint="Leave the option out if the whole account is meant.",
+        )
+    return told or ""
 
 
 def is_known(told: str, known: Collection[Symbol]) -> bool:
