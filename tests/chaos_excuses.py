@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from chaos_world import Chronicle
 from zoe_tools.paper.values.events import ModeEvent, OrderEvent
@@ -43,9 +44,6 @@ _CLOSES = frozenset({"ws-close-1001", "ws-close-1006", "ws-close-1008"})
 
 _CUTS = frozenset({"accept-then-drop", "reply-lost-before"})
 """They close the socket over which the request came."""
-
-_THROTTLED_S = 4.0
-"""The venue says itself from when on it takes orders again."""
 
 Times = list[tuple[int, int]]
 """From when until when, in ns, by begin."""
@@ -101,7 +99,7 @@ def _struck(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
     for strike in chronicle.strikes:
         name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
         if where in _WRITES:
-            yield at, at + int(_silent_s(name, where) * NS)
+            yield at, at + int(_silent_s(strike) * NS)
         elif name in _CLOSES and where == "executions":
             yield at, at + int(_WRITES["add_order"] * NS)
 
@@ -112,16 +110,19 @@ def _cut_off(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
     for strike in chronicle.strikes:
         name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
         if name == "throttled" and where not in _BY_SOCKET:
-            silences.append((at, at + int(_THROTTLED_S * NS)))
+            silences.append((at, at + int(_silent_s(strike) * NS)))
         elif (name in _CUTS and where in _BY_SOCKET) or (name in _CLOSES and where == "executions"):
             yield from ((at, until) for since, until in silences if since <= at < until)
 
 
-def _silent_s(name: str, where: str) -> float:
-    """For how long nothing can be sent again, after a request was struck; 0: at once."""
-    if name == "throttled":
-        return _THROTTLED_S
-    return _WRITES[where] if name in _IN_DOUBT else 0.0
+def _silent_s(strike: Mapping[str, Any]) -> float:
+    """For how long nothing can be sent again, after a request was struck; 0: at once.
+
+    Of a throttling the venue says itself from when on it takes orders again.
+    """
+    if strike["name"] == "throttled":
+        return float(strike["delay_s"])
+    return _WRITES[strike["where"]] if strike["name"] in _IN_DOUBT else 0.0
 
 
 def left_s(since: int, until: int, explained: Sequence[tuple[int, int]]) -> float:

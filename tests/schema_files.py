@@ -433,7 +433,7 @@ RESULTS: dict[str, Result] = {
         perhaps_with({"api_secret": text, "totp": text}, A_KEY),
     ),
     "paper fault": an_object(
-        armed=rows(armed), log=rows(an_object(name=text, where=text, at=text))
+        armed=rows(armed), log=rows(an_object(name=text, where=text, at=text, delay_s=is_(NUMBER)))
     ),
 }
 """Command -> what its `result` is."""

@@ -61,8 +61,8 @@ def test_a_silence_over_rest_accounts_for_nothing_while_the_socket_is_up(
     """Asked for at noon, for four seconds; the socket goes one second later, or does not."""
     chronicle = Chronicle(
         strikes=[
-            {"name": "throttled", "where": "OpenOrders", "at": "2026-01-05T12:00:00Z"},
-            {"name": cut, "where": where, "at": "2026-01-05T12:00:01Z"},
+            {"name": name, "where": at, "at": f"2026-01-05T12:00:0{second}Z", "delay_s": 4.0}
+            for second, (name, at) in enumerate((("throttled", "OpenOrders"), (cut, where)))
         ]
     )
 

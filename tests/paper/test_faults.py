@@ -87,7 +87,12 @@ def test_the_desk_tells_what_is_armed_and_what_struck() -> None:
     (rule,) = told["armed"]
     assert (rule["number"], rule["name"], rule["struck"]) == (1, "busy", 1)
     assert told["log"] == [
-        {"name": "busy", "where": "AddOrder", "at": "2026-01-05T08:00:01.500000Z"}
+        {
+            "name": "busy",
+            "where": "AddOrder",
+            "at": "2026-01-05T08:00:01.500000Z",
+            "delay_s": FaultRule(name="busy").delay_s,
+        }
     ]
 
 

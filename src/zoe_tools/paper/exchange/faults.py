@@ -292,7 +292,13 @@ class FaultDesk:
                 for each in self._armed
             ],
             "log": [
-                {"name": each.name, "where": each.where, "at": iso(each.at)} for each in self._log
+                {
+                    "name": each.name,
+                    "where": each.where,
+                    "at": iso(each.at),
+                    "delay_s": each.delay_s,
+                }
+                for each in self._log
             ],
         }
 
