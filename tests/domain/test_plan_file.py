@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 import schema_files
 from builders import make_candle, make_catalogue, make_order, place, plan_with, snapshot_with
 from typed_values import any_of
+from zoe_tools.domain.identifiers import ClientOrderId
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.plan import Plan, Step, WriteCandles, canonical_json
 from zoe_tools.domain.plan_file import MAX_BYTES, plan_file_schema, plan_in, plan_text
 from zoe_tools.domain.snapshot_hash import sealed, snapshot_hash
@@ -299,6 +301,20 @@ def test_the_snapshot_s_name_moves_with_every_part_of_it() -> None:
         replace(snapshot_with(), daily_notional=Decimal("0.00000001")),
     ]
     assert len({base, *(snapshot_hash(each) for each in changed)}) == 5
+
+
+def test_the_snapshot_s_name_moves_with_each_row_of_the_last_hour() -> None:
+    """Rows are named once and remembered: what is another is another, what is equal the same."""
+    orders = [make_order(client_order_id=ClientOrderId(f"C{number}")) for number in range(3_000)]
+
+    def name_of(*rows: OrderRecord) -> str:
+        return snapshot_hash(replace(snapshot_with(), recent_orders=rows))
+
+    base = name_of(*orders)
+
+    assert base == name_of(*(replace(each) for each in orders))
+    others = (orders[1:], orders[::-1], [*orders[1:], replace(orders[0], reason="another")])
+    assert len({base, *(name_of(*each) for each in others)}) == 4
 
 
 def test_a_plan_is_sealed_once_and_an_empty_one_never() -> None:
