@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
 
 from zoe_tools.domain.equity import EquityPoint, Mark
 from zoe_tools.domain.identifiers import AccountId
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.record_tables import ASSET_MARKS, EQUITY_POINTS
 from zoe_tools.store.rows import insert_new, upsert
 
@@ -139,14 +140,7 @@ def equity_points(
 
 def latest_equity(connection: Connection, account_id: AccountId) -> EquityPoint | None:
     """The newest point; None if there is none."""
-    table = EQUITY_POINTS
-    row = connection.execute(
-        select(table)
-        .where(table.c.account_id == account_id)
-        .order_by(table.c.taken_at.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else _point(row)
+    return _POINTS.first(connection, _NEWEST_POINT, owner=account_id)
 
 
 def _mark(row: Row[Any]) -> Mark:
@@ -175,3 +169,12 @@ def _point(row: Row[Any]) -> EquityPoint:
         flow_ids=tuple(str(row.details.get("flows", "")).split()),
         is_blind=bool(row.details.get("is_blind", False)),
     )
+
+
+_NEWEST_POINT = Query(
+    select(EQUITY_POINTS)
+    .where(EQUITY_POINTS.c.account_id == bindparam("owner"))
+    .order_by(EQUITY_POINTS.c.taken_at.desc())
+    .limit(1)
+)
+_POINTS = Reader(EQUITY_POINTS, _point)
