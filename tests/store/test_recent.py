@@ -15,6 +15,7 @@ from fakes import fresh_store
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId
 from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.order import OrderStatus
 from zoe_tools.store.store import Store, Transaction
 
 HOUR = timedelta(hours=1)
@@ -133,3 +134,33 @@ def test_what_was_written_is_read_again_in_one_more_transaction(tmp_path: Path) 
                 assert len(transaction.fills(since=NOON)) == 9
             driver.set_trace_callback(None)
     assert sum("SELECT" in each for each in statements) == 1
+
+
+def test_the_day_s_notional_is_what_a_new_sum_says(store: Store) -> None:
+    """Orders that change, end or never were; each counts on the day of its own making."""
+    random = Random(11)
+    fresh = {NOON.date() + timedelta(days=days): d("0") for days in range(-1, 3)}
+    for _ in range(80):
+        with suppress(_Gone), store.transaction() as transaction:
+            for _ in range(random.randrange(4)):
+                number = random.randrange(40)
+                order = replace(
+                    order_at(number, number),
+                    purpose=random.choice(["entry", "entry", "exit"]),
+                    notional=d(str(random.randrange(1, 900))).scaleb(-random.randrange(4)),
+                    status=random.choice([OrderStatus.OPEN, OrderStatus.REJECTED]),
+                )
+                transaction.record_order(order)
+            day = NOON.date() + timedelta(days=random.randrange(-1, 3))
+            told = transaction.daily_notional(day)
+            made = [each for each in transaction.orders() if each.created_at.date() == day]
+            is_counted = (
+                each.purpose == "entry" and each.status is OrderStatus.OPEN for each in made
+            )
+            counted = [each for each, counts in zip(made, is_counted, strict=True) if counts]
+            assert told == sum((each.notional or d("0") for each in counted), d("0"))
+            assert str(told) == format(told.normalize(), "f")
+            fresh[day] = told
+            if not random.randrange(3):
+                raise _Gone
+    assert any(fresh.values())

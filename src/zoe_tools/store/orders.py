@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -219,14 +219,12 @@ def daily_notional(connection: Connection, account_id: AccountId, day: date) -> 
     A rejected order counts nothing, one that was cancelled or expired counts what filled, every
     other one counts whole: an unknown outcome may still turn out to be a fill.
     """
-    start = datetime.combine(day, time.min, tzinfo=UTC)
-    until = start + timedelta(days=1)
-    made = _RECENT.since(connection, account_id, start)
-    entries = (each for each in made if each.purpose == "entry" and each.created_at < until)
-    return sum((_at_stake(each) for each in entries), ZERO)
+    return _RECENT.sum_of(connection, account_id, day)
 
 
 def _at_stake(order: OrderRecord) -> Decimal:
+    if order.purpose != "entry":
+        return ZERO
     if order.status is OrderStatus.REJECTED:
         return ZERO
     filled = order.filled_quantity * order.average_price
@@ -287,5 +285,6 @@ _RECENT = Recent(
     _BY_NAME,
     _age,
     kept=timedelta(hours=26),
+    weigh=_at_stake,
 )
 _EVENT_READER = Reader(ORDER_EVENTS, _event_of)
