@@ -42,7 +42,14 @@ from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.app import create_app
 from zoe_tools.paper.exchange.exchange import ExchangeOptions, PaperExchange
 from zoe_tools.paper.inprocess import InProcessSockets
-from zoe_tools.paper.values.events import EngineEvent, LedgerEvent, ModeEvent, OrderEvent
+from zoe_tools.paper.values.events import (
+    BookEvent,
+    EngineEvent,
+    LedgerEvent,
+    ModeEvent,
+    OrderEvent,
+    PrintEvent,
+)
 from zoe_tools.paper.values.times import ns_of
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.duplex import duplex_pair
@@ -132,10 +139,15 @@ class ChaosWorld:
         self.account_id = self.exchange.create_account(
             "chaos", API_KEY, kraken.SECRET, balances=MONEY, tier="pro"
         )
-        self.exchange.add_listener(self._note)
+        self.exchange.add_step_listener(self._hear)
         self._app = create_app(self.exchange, proof_secret=None)
         self._random = Random(f"chaos:{trial.seed}:lives")
         self._seconds = seconds
+
+    def _hear(self, events: Sequence[EngineEvent]) -> None:
+        for event in events:
+            if not isinstance(event, BookEvent | PrintEvent):  # most of all there is
+                self._note(event)
 
     def _note(self, event: EngineEvent) -> None:
         if isinstance(event, OrderEvent | LedgerEvent | ModeEvent):

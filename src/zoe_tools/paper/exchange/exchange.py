@@ -38,6 +38,7 @@ from zoe_tools.paper.exchange.state import Situation, StateFile
 from zoe_tools.paper.exchange.stream_limits import StreamLimits
 from zoe_tools.paper.exchange.tokens import TokenBook
 from zoe_tools.paper.values.events import (
+    BookEvent,
     EngineEvent,
     ExportEvent,
     LedgerEvent,
@@ -315,7 +316,10 @@ class PaperExchange(
     ) -> None:
         must_commit = bool(keys)
         for event in events:
+            if isinstance(event, BookEvent):
+                continue  # most of all there is
             if isinstance(event, OrderEvent):
+                self.lag.hear(event)
                 self._moved.add(event.order.symbol)
                 must_commit = True
             elif isinstance(event, _COMMITTED):
@@ -331,8 +335,6 @@ class PaperExchange(
                 self._commit(keys)
         elif self._unsaved_steps >= _MARKET_STEPS_PER_COMMIT:
             self._commit()
-        for event in events:
-            self.lag.hear(event)
         for listener in tuple(self._listeners):
             listener(events)
 
