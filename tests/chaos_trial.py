@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import resource
 import shutil
@@ -25,6 +26,9 @@ from chaos_world import ChaosWorld, Trial
 from crash_judge import Facts
 from fakes import fresh_store
 from zoe_tools.runtime.virtual_loop import run_virtual
+
+_SELDOM = (20_000, 20, 20)
+"""Cycles are looked for less often than usual: a trial keeps millions of things for its judge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,7 @@ class Verdict:
 
 def tried(trial: Trial) -> Verdict:
     """Run one trial in a folder of its own."""
+    gc.set_threshold(*_SELDOM)
     home = Path(tempfile.mkdtemp(prefix="chaos-"))
     began, began_cpu = time.perf_counter(), time.process_time()
     try:
