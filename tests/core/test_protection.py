@@ -13,7 +13,7 @@ import pytest
 
 from builders import NOON, d, make_instrument, make_intent, make_position, make_quote, make_stop
 from zoe_tools.core.protection import Held, protect, reason_to_leave
-from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.journal import FOR_NOW, Intent, IntentKind, IntentState
 from zoe_tools.domain.market import Quote
@@ -22,6 +22,7 @@ from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder
 from zoe_tools.domain.policy import Policy
 
 POSITION = make_position(stop_price=d("58800.0"))
+OTHER = replace(POSITION, position_id=PositionId("another"))
 LATER = NOON + timedelta(seconds=30)
 
 
@@ -78,6 +79,7 @@ def at(bid: str) -> Quote:
         ({"refusals": (no(),) * 9, "working": (make_stop(POSITION),)}, ""),
         ({"refusals": (no(),) * 9, "recent": (make_stop(POSITION, created_at=LATER),)}, ""),
         ({"refusals": (no(),) * 3, "recent": (make_stop(POSITION, created_at=NOON),)}, "3 times"),
+        ({"refusals": (no(),) * 3, "recent": (make_stop(OTHER, created_at=LATER),)}, "3 times"),
     ],
 )
 def test_a_position_that_no_stop_can_hold_is_left(changes: dict[str, Any], reason: str) -> None:

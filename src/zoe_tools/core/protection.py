@@ -50,9 +50,9 @@ MOVE_REFUSED_S = 60.0
 class Held:
     """A position and what its protection depends on.
 
-    `working`: its orders that are at work; `recent`: those of the last hour, over or not.
-    `refusals`: what the venue said a definite no to in that hour, about its stops. `quote` is
-    fresh, or None.
+    `working`: its orders that are at work; `recent`: all orders of the last hour, over or not, and
+    others' too. `refusals`: what the venue said a definite no to in that hour, about its stops.
+    `quote` is fresh, or None.
     """
 
     position: Position
@@ -142,7 +142,9 @@ def refusals_of_its_stop(held: Held) -> int:
     taken = [
         order.created_at
         for order in held.recent
-        if order.purpose == "stop" and order.venue_order_id is not None
+        if order.position_id == held.position.position_id
+        and order.purpose == "stop"
+        and order.venue_order_id is not None
     ]
     since = max(taken, default=None)
     return sum(

@@ -53,7 +53,7 @@ class World:
             instrument=instrument,
             policy=self.policy,
             working=working,
-            recent=[each for each in snapshot.recent_orders if each.position_id == name],
+            recent=snapshot.recent_orders,
             refusals=[
                 each
                 for each in snapshot.refusals
