@@ -49,6 +49,7 @@ BOUNDED: Mapping[str, tuple[int, str]] = {
     "FillWatch._known": (10_000, "fills that are known again"),
     "PrivateChannels._told": (20_000, "fills that are known again"),
     "Sightings._seen": (10_000, "orders as the stream told them"),
+    "zoe_tools.domain.snapshot_hash._NAMED": (2_000, "the last hour's rows, named; as above"),
 }
 """What fills up to a bound of its own, for each object that has it, and what it is."""
 
