@@ -15,6 +15,8 @@ import pytest
 from builders import PAPER
 from fakes import fresh_store
 from zoe_tools import store
+from zoe_tools.domain.position import PositionStatus
+from zoe_tools.store import position_events, positions
 from zoe_tools.store.reads import Query
 from zoe_tools.store.recent import Recent
 from zoe_tools.store.tables import (
@@ -52,7 +54,10 @@ def _queries() -> Iterator[tuple[str, Query]]:
                 yield f"{module.name}.{name} by name", value._of_name
 
 
-QUERIES = dict(_queries())
+QUERIES = dict(_queries()) | {
+    "stories": position_events._of_active(frozenset({"opened", "closed"})),
+    "positions": positions._among(frozenset({PositionStatus.OPEN, PositionStatus.PROTECTED})),
+}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import CRYPTO_POSITIONS
 from zoe_tools.store.types import word
 
-_ENDS = sorted(each.value for each in PositionStatus if each.is_terminal)
+_ACTIVE = sorted(each.value for each in PositionStatus if not each.is_terminal)
 
 
 def append(connection: Connection, account_id: AccountId, event: PositionEvent) -> bool:
@@ -54,8 +54,10 @@ def of_active(
 @cache
 def _of_active(kinds: frozenset[str]) -> Query:
     table, rows = POSITION_EVENTS, CRYPTO_POSITIONS
+    # By what they are and not by what they are not: else every position there was is looked at.
     active = select(rows.c.position_id).where(
-        rows.c.account_id == bindparam("owner"), *(rows.c.status != each for each in _ENDS)
+        rows.c.account_id == bindparam("owner"),
+        or_(false(), *(rows.c.status == each for each in _ACTIVE)),
     )
     return Query(
         select(table)
