@@ -250,6 +250,36 @@ def test_who_dies_in_line_for_room_is_passed_over() -> None:
     assert with_budgets(use) == pytest.approx([3.03, 6.06, 0.0], abs=0.01)
 
 
+@pytest.mark.parametrize("looks", [1, 9])
+def test_an_order_asked_for_by_itself_goes_before_other_reads(looks: int) -> None:
+    """However often somebody lost patience with such a question: who left has no place in line."""
+    venue = kraken.Script(BalanceEx=kraken.success({}), QueryOrders=kraken.success({}))
+
+    async def run() -> list[tuple[str, float]]:
+        spot = kraken.spot(venue, unlimited=False, tier="pro")
+        await spot.catalogue()
+        budgets = spot._rest.budgets
+        while not await budgets.take_call(CALL, place="others"):
+            pass
+        budgets.leave_place("others")
+        asked: list[tuple[str, float]] = []
+
+        async def ask(name: str, question: Awaitable[Any]) -> None:
+            await question
+            asked.append((name, round(asyncio.get_running_loop().time(), 1)))
+
+        other = asyncio.create_task(ask("balances", spot.balances()))
+        await asyncio.sleep(0)
+        for _each in range(looks - 1):
+            look = asyncio.create_task(spot.orders([VenueOrderId("O1")]))
+            await asyncio.sleep(0.1)
+            look.cancel()
+        await asyncio.gather(other, ask("order", spot.orders([VenueOrderId("O1")])))
+        return asked
+
+    assert run_virtual(run()) == [("order", 1.0), ("balances", 2.0)]
+
+
 def test_a_command_leaves_calls_to_the_loop_beside_it() -> None:
     """A quarter of the counter, besides the one that is always free."""
 

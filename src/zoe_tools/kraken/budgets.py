@@ -139,6 +139,14 @@ class Budgets:
 
         return await self._change(step, claim)
 
+    def leave_place(self, place: str) -> None:
+        """Whoever waited for room there does not any more."""
+
+        def step(note: Note, _: datetime) -> None:
+            note.waiting = [each for each in note.waiting if each.place != place]
+
+        self._post(step)
+
     def settle_call(self, cost: int) -> None:
         """The answer to a charged call is in, or will never be."""
         tier = self._tier

@@ -254,7 +254,11 @@ class RestClient:
                     finally:
                         self.budgets.settle_call(cost)
             # Out of the slot: orders cost nothing here, and must not queue behind this wait.
-            await self._clock.sleep(wait_s)
+            try:
+                await self._clock.sleep(wait_s)
+            except asyncio.CancelledError:
+                self.budgets.leave_place(place)  # nobody waits for it: those behind go on
+                raise
 
     def _note_wait(self, method: str, claim: Claim, asked_at: float) -> None:
         """Protection that was held up by others is worth a line in the log."""

@@ -224,10 +224,18 @@ class KrakenSpot(OrderEntry):
             return _orders(rows, catalogue)
 
     async def _query(self, ids: Sequence[VenueOrderId]) -> dict[str, wire.OrderRow]:
-        """One unknown id may fail the whole question, so a refused question is asked in halves."""
+        """One unknown id may fail the whole question, so a refused question is asked in halves.
+
+        One order that is asked for by itself goes before other reads: a stop or a sale waits for
+        what became of it.
+        """
         try:
             return await self._rest.private(
-                "QueryOrders", {"txid": ",".join(ids)}, dict[str, wire.OrderRow], is_write=False
+                "QueryOrders",
+                {"txid": ",".join(ids)},
+                dict[str, wire.OrderRow],
+                is_write=False,
+                is_urgent=len(ids) == 1,
             )
         except VenueRejected as error:
             if not is_gone(error.code):
