@@ -101,6 +101,9 @@ def test_no_words_are_help_and_version_is_one_line() -> None:
         ("status extra", "Got unexpected extra argument", "zoe status --help"),
         ("paper serve --port many", "--port", "zoe paper serve --help"),
         ("status --account nobody", "no account called 'nobody'", "paper"),
+        ("kill --account= --level flatten", "--account names none", "Leave the option out"),
+        ("--profile= status", "--profile names none", "Leave the option out"),
+        ("status --config=", "--config names none", "Leave the option out"),
     ],
 )
 def test_usage_errors_exit_2_with_a_sentence_and_a_hint(

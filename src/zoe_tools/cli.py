@@ -396,10 +396,18 @@ class Flag(TyperOption):
 
 
 class GlobalOption(TyperOption):
-    """Kept wherever on the line it stands; the last one counts. Converted as little as a flag."""
+    """Kept wherever on the line it stands; the last one counts. Converted as little as a flag.
+
+    An empty name, as of a variable that is not set, is an error: left out it means another thing.
+    """
 
     @override
     def process_value(self, ctx: Any, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError(
+                f"{self.opts[0]} names none: nothing has been done.",
+                hint="Leave the option out if none is meant.",
+            )
         if value:
             ctx.find_root().meta.setdefault(_META, {})[self.name] = value
         return value
