@@ -19,10 +19,11 @@ from builders import (
 )
 from builders import make_venue_order as venue_order
 from zoe_tools.core.check_tp_coverage import Coverage, absent_holdings, check_tp_coverage
+from zoe_tools.core.protection import UNLISTED
 from zoe_tools.core.recover_sl import plan_recover_sl
 from zoe_tools.core.repair_tp import plan_repair_tp
 from zoe_tools.core.take_profit import levels_for
-from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderType, Side, VenueOrder
@@ -254,3 +255,19 @@ def test_what_the_registry_does_not_know_is_listed() -> None:
     (absent,) = absent_holdings(world(STOP, held="0.501"))
 
     assert (absent.asset, absent.quantity) == ("BTC", d("0.500"))
+
+
+def test_what_left_the_venue_s_list_is_unprotected_and_keeps_no_other_target_back() -> None:
+    """Both commands ended at the first position in a coin that is not listed any more."""
+    gone = make_position(position_id=PositionId("P-gone"), symbol=Symbol("OLD/USD"))
+    alone = world(STOP, policy=SPLIT)
+    beside = replace(alone, positions=(gone, *alone.positions))
+
+    first, second = check_tp_coverage(beside, loop_is_running=False)
+    plan = plan_repair_tp(beside, loop_is_running=False)
+
+    assert (first.coverage, first.unprotected_quantity) == (Coverage.UNPROTECTED, gone.quantity)
+    assert (second,) == check_tp_coverage(alone, loop_is_running=False)
+    assert f"OLD/USD: {UNLISTED}" in plan.notes
+    assert plan.steps == plan_repair_tp(alone, loop_is_running=False).steps
+    assert plan.steps

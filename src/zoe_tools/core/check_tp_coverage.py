@@ -6,7 +6,7 @@ while a loop runs. What the account holds beyond the registry is listed. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -24,6 +24,7 @@ from zoe_tools.core.take_profit import (
 )
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
+from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side, VenueOrder
@@ -91,7 +92,10 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
     managed = managed_by_asset(positions)
     rows = []
     for position in positions:
-        instrument = catalogue.resolve(position.symbol)
+        instrument = catalogue.find(position.symbol)
+        if instrument is None:
+            rows.append(_unlisted(position, balances))
+            continue
         balance = balances.get(instrument.base)
         rows.append(
             _assess(
@@ -112,6 +116,25 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
             )
         )
     return tuple(rows)
+
+
+def _unlisted(position: Position, balances: Mapping[str, Balance]) -> PositionCoverage:
+    """What the venue lists no more: nothing can rest for it there."""
+    held = balances.get(base_of(position.symbol))
+    return PositionCoverage(
+        position_id=position.position_id,
+        symbol=position.symbol,
+        quantity=position.quantity,
+        held_at_venue=held.total if held else ZERO,
+        stop_quantity=ZERO,
+        stop_price=None,
+        target_quantity=ZERO,
+        resting_quantity=ZERO,
+        target_price=None,
+        target_is_managed=False,
+        coverage=Coverage.UNPROTECTED,
+        unprotected_quantity=position.quantity,
+    )
 
 
 def absent_holdings(snapshot: Snapshot) -> tuple[AbsentHolding, ...]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage, check_tp_coverage
 from zoe_tools.core.position_orders import place_stop
+from zoe_tools.core.protection import UNLISTED
 from zoe_tools.core.recover_sl import own_stops
 from zoe_tools.core.sync_positions import protective_price, through_its_stop
 from zoe_tools.core.take_profit import (
@@ -56,6 +57,9 @@ def plan_repair_tp(
     notes: list[str] = []
     for row in check_tp_coverage(snapshot, loop_is_running=loop_is_running):
         position = by_id[row.position_id]
+        if catalogue.find(position.symbol) is None:
+            notes.append(f"{position.symbol}: {UNLISTED}")
+            continue
         if not _is_mendable(snapshot, row, position, catalogue, open_orders):
             notes.append(_first(row))
             continue
