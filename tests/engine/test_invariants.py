@@ -128,12 +128,20 @@ def test_vector_5_a_withdrawal_is_no_drawdown(tmp_path: Path) -> None:
 
 
 def test_a_point_that_lacks_a_price_halts_nobody(tmp_path: Path) -> None:
-    """Less than all is no equity."""
+    """Less than all is no equity; that nothing is judged any more is told, and when it is again."""
 
     async def story(rig: LoopRig) -> None:
+        def told() -> list[str]:
+            return [note for _, note in rig.narrator.notes if note.startswith("Equity")]
+
         await worth(rig, "1000")
         await worth(rig, "400", lacks=("BTC",))
         assert level(rig) is KillLevel.NONE
+        await worth(rig, "400", lacks=("BTC",))
+        (lost,) = told()
+        assert lost.startswith("Equity and drawdown are not judged: no price is known of BTC")
+        await worth(rig, "1000")
+        assert told() == [lost, "Equity and drawdown are judged again."]
 
     run_loop(tmp_path, story)
 

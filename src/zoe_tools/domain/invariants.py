@@ -58,7 +58,8 @@ class Measured:
     `rejects` and `api_errors` are of the last minute; `candle_age_s` is by how much the most
     overdue candle is overdue; `blind_s` how long the streams have been down, `naked_s` how long a
     position has stood without a stop, `unreconciled_s` how long the comparison with the venue has
-    been critical. `margin_pct` is margin in use, of equity.
+    been critical. `margin_pct` is margin in use, of equity. `unpriced` is what is held and has no
+    price: with any of it there is no telling what all is worth.
     """
 
     drawdown_pct: Decimal | None = None
@@ -74,6 +75,7 @@ class Measured:
     naked_s: Decimal | None = None
     unreconciled_s: Decimal | None = None
     margin_pct: Decimal | None = None
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

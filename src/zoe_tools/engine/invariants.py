@@ -46,6 +46,7 @@ _MINUTE_S = 60.0
 async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
     """Look every few seconds, until cancelled."""
     told: frozenset[str] = frozenset()
+    unpriced: tuple[str, ...] = ()
     live_at = parts.clock.now()
     while True:
         await parts.clock.sleep(parts.cadence.health_s)
@@ -56,6 +57,9 @@ async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
         measured = await _measured(loop, parts, (now - live_at).total_seconds())
         found = violations_of(measured, parts.policy.invariants)
         told = _tell(found, told)
+        if measured.unpriced != unpriced:
+            unpriced = measured.unpriced
+            parts.narrator.show_note(now, _told_unpriced(unpriced))
         loop.safety = state_of(found)
         is_in_the_way = loop.safety is not SafetyState.ACTIVE
         loop.stand(INVARIANTS, tuple(map(sentence_of, found)) if is_in_the_way else ())
@@ -78,6 +82,13 @@ def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
                 cause=each.cause.value,
             )
     return frozenset(sentence_of(each) for each in found)
+
+
+def _told_unpriced(assets: tuple[str, ...]) -> str:
+    if not assets:
+        return "Equity and drawdown are judged again."
+    some = ", ".join(assets)
+    return f"Equity and drawdown are not judged: no price is known of {some}, which is held."
 
 
 async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ...]) -> None:
@@ -149,6 +160,7 @@ async def _measured(loop: TradingLoop, parts: LoopParts, blind_s: float) -> Meas
         naked_s=Decimal(str(loop.watch.naked_s(now))),
         unreconciled_s=_unreconciled(loop, now),
         margin_pct=None if parts.margin is None else parts.margin.used_pct(now),
+        unpriced=() if point is None else point.lacks,
     )
 
 
