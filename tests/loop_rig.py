@@ -238,6 +238,10 @@ class RecordingNarrator(RecordingApprover):
         """Note it."""
         self.closed.append(position)
 
+    def show_withheld(self, at: datetime, reason: str) -> None:
+        """See `Narrator`."""
+        self.notes.append((at, reason))
+
     def show_note(self, at: datetime, note: str) -> None:
         """Note it."""
         self.notes.append((at, note))

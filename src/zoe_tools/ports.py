@@ -423,8 +423,12 @@ class Narrator(Approver, Protocol):
         """A position is closed, with its result."""
         ...
 
-    def show_note(self, at: datetime, note: str) -> None:
+    def show_withheld(self, at: datetime, reason: str) -> None:
         """Why something that the strategy wanted was not done."""
+        ...
+
+    def show_note(self, at: datetime, note: str) -> None:
+        """Something that the operator should know."""
         ...
 
     def show_wire(self, at: datetime, wire: str, *, is_up: bool) -> None:

@@ -114,11 +114,16 @@ def test_fills_and_results_are_told_with_their_currency() -> None:
 
 
 def test_a_wish_that_came_to_nothing_is_explained() -> None:
-    """Not an order, but a line."""
+    """Not an order, but a line; what is said of other things has a word of its own."""
     printer, out = printed()
-    RunPrinter(printer).show_note(NOON, "ETH/USD: no fresh quote")
+    narrator = RunPrinter(printer)
+    narrator.show_withheld(NOON, "ETH/USD: no fresh quote")
+    narrator.show_note(NOON, "The store is back.")
 
-    assert out.getvalue() == "2026-01-05 12:00:00Z  no entry ETH/USD: no fresh quote\n"
+    assert out.getvalue().splitlines() == [
+        "2026-01-05 12:00:00Z  no entry ETH/USD: no fresh quote",
+        "2026-01-05 12:00:00Z  note     The store is back.",
+    ]
 
 
 def test_long_lines_continue_under_their_beginning() -> None:

@@ -365,7 +365,7 @@ class TradingLoop:
                 self._noted.clear()
             if note not in self._noted:
                 self._noted.add(note)
-                self._parts.narrator.show_note(now, note)
+                self._parts.narrator.show_withheld(now, note)
 
     async def _carry_out(
         self, snapshot: Snapshot, lane: Lane, decisions: tuple[Decision, ...]

@@ -40,7 +40,7 @@ class Outage:
         """What the strategy wants to enter meanwhile is told, and not done, now or later."""
         if self._gate.is_store_away:
             for symbol in symbols:
-                self._narrator.show_note(self._clock.now(), f"{symbol}: {WITHHELD}")
+                self._narrator.show_withheld(self._clock.now(), f"{symbol}: {WITHHELD}")
 
     async def ends(self, check: Callable[[Transaction], None]) -> bool:
         """Whether it was away and is back: it has been told, after `check`, what it missed."""

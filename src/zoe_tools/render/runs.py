@@ -73,9 +73,13 @@ class RunPrinter:
             lead_width=len(at) + 11,
         )
 
-    def show_note(self, at: datetime, note: str) -> None:
+    def show_withheld(self, at: datetime, reason: str) -> None:
         """Why there was no entry."""
-        self._printer.wrapped(f"{_stamp(at)}  no entry ", note)
+        self._printer.wrapped(f"{_stamp(at)}  no entry ", reason)
+
+    def show_note(self, at: datetime, note: str) -> None:
+        """Something else that one should know."""
+        self._printer.wrapped(f"{_stamp(at)}  note     ", note)
 
     def show_wire(self, at: datetime, wire: str, *, is_up: bool) -> None:
         """A wire to the venue was lost, or is back."""
