@@ -105,12 +105,18 @@ def _struck(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
 
 
 def _cut_off(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
-    """The socket was cut while the venue had asked for silence over REST: there is no third way."""
+    """No socket was there while the venue had asked for silence over REST: there is no third way.
+
+    It was cut meanwhile, or the engine had just begun: the token of its socket comes by REST.
+    """
     silences: Times = []
+    begun = [since for since, _, _ in chronicle.lives]
     for strike in chronicle.strikes:
         name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
         if name == "throttled" and where not in _BY_SOCKET:
             silences.append((at, at + int(_silent_s(strike) * NS)))
+            if any(0 <= at - since < STARTS_WITHIN_S * NS for since in begun):
+                yield silences[-1]
         elif (name in _CUTS and where in _BY_SOCKET) or (name in _CLOSES and where == "executions"):
             yield from ((at, until) for since, until in silences if since <= at < until)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from builders import d
+from builders import NOON, d
 from chaos_excuses import excuses, left_s, unseen
 from chaos_world import Chronicle
 from zoe_tools.paper.values.events import OrderEvent
 from zoe_tools.paper.values.order import OrderView
-from zoe_tools.paper.values.times import NS
+from zoe_tools.paper.values.times import NS, ns_of
 
 STOP = OrderView(
     order_id="O1",
@@ -64,6 +66,23 @@ def test_a_silence_over_rest_accounts_for_nothing_while_the_socket_is_up(
             {"name": name, "where": at, "at": f"2026-01-05T12:00:0{second}Z", "delay_s": 4.0}
             for second, (name, at) in enumerate((("throttled", "OpenOrders"), (cut, where)))
         ]
+    )
+
+    longest = max((until - since for since, until in excuses(chronicle)), default=0)
+    assert longest == excused_s * NS
+
+
+@pytest.mark.parametrize(("began_before_s", "excused_s"), [(0, 4), (0.9, 4), (1, 0), (-1, 0)])
+def test_a_silence_over_rest_accounts_for_an_engine_that_has_just_begun(
+    began_before_s: float, excused_s: int
+) -> None:
+    """The token of its socket comes by REST; one that had a second for that has the socket."""
+    begun = ns_of(NOON - timedelta(seconds=began_before_s))
+    chronicle = Chronicle(
+        lives=[(begun, begun + 60 * NS, "killed")],
+        strikes=[
+            {"name": "throttled", "where": "OpenOrders", "at": NOON.isoformat(), "delay_s": 4.0}
+        ],
     )
 
     longest = max((until - since for since, until in excuses(chronicle)), default=0)
