@@ -307,3 +307,30 @@ def test_a_stop_that_has_rested_for_weeks_asks_for_no_weeks_of_trades(
 
     at_the_desk(tmp_path, story)
     assert asked == [NOON - asked_back]
+
+
+@pytest.mark.parametrize(
+    ("filled", "status"), [("0", OrderStatus.CANCELED), ("0.0002", OrderStatus.OPEN)]
+)
+def test_what_ended_with_nothing_missing_is_told_before_trades_are_read(
+    tmp_path: Path, filled: str, status: OrderStatus
+) -> None:
+    """Trades may be long in coming; of one that executed nobody hears before they have come."""
+    stop = make_order(purpose="stop", status=OrderStatus.OPEN)
+    shown = make_venue_order(filled_quantity=d(filled), status=OrderStatus.CANCELED, closed_at=NOON)
+    heard: list[OrderStatus] = []
+
+    async def story(desk: Desk) -> None:
+        async def hear() -> None:
+            heard.extend(each.status for each in await desk.read(lambda tx: tx.orders()))
+
+        desk.venue.cue("fills", VenueUnavailable("too many requests"))
+        desk.venue.book_of_orders[shown.venue_order_id] = shown
+        await desk.read(lambda tx: tx.record_order(stop))
+        with pytest.raises(VenueUnavailable):
+            await desk.gate().recover(patient=False, heard=hear)
+        (after,) = await desk.read(lambda tx: tx.orders())
+        assert after.status is status
+
+    at_the_desk(tmp_path, story)
+    assert heard == ([OrderStatus.CANCELED] if status is OrderStatus.CANCELED else [])

@@ -48,7 +48,7 @@ from zoe_tools.gate.recheck import (
     demand_timely,
     demand_unchanged,
 )
-from zoe_tools.gate.recover import Recovery, recover
+from zoe_tools.gate.recover import Heard, Recovery, recover
 from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -377,7 +377,7 @@ class Gate:
             ours = tuple([await self.record_report(report) for report in reports])
             return ours, await self._store.run(read)
 
-    async def recover(self, *, patient: bool = True) -> Recovery:
+    async def recover(self, *, patient: bool = True, heard: Heard | None = None) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.
 
         Intents that this gate is sending at the moment are left to it. What was journaled while
@@ -389,7 +389,7 @@ class Gate:
         """
         await self._keeper.merge()
         try:
-            found = await recover(self._carrier, self._store, patient=patient)
+            found = await recover(self._carrier, self._store, patient=patient, heard=heard)
             if not self._keeper.is_gone:  # what a copy was told is no news for the log
                 await self._order_log.recovered(found)
         except StoreUnavailable as error:

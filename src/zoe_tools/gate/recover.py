@@ -7,7 +7,8 @@ that are not ours are left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -38,6 +39,9 @@ from zoe_tools.store.store import Transaction
 _LOG = logging.getLogger(__name__)
 
 SOURCE = "venue records"
+
+Heard = Callable[[], Awaitable[None]]
+"""Is told that the books have changed, while there is more to be read."""
 
 LOOK_BACK = RECENT * 6
 """Of orders that were made so long before the newest one it is asked whether their fills add up."""
@@ -71,11 +75,18 @@ class Recovery:
         return all(each.state.is_terminal for each in self.resolutions)
 
 
-async def recover(carrier: Carrier, store: StoreRunner, *, patient: bool = True) -> Recovery:
+async def recover(
+    carrier: Carrier,
+    store: StoreRunner,
+    *,
+    patient: bool = True,
+    heard: Heard | None = None,
+) -> Recovery:
     """Bring the journal, the orders, the fills and the positions up to date.
 
     Intents that the carrier is sending right now, as it changes, are not touched. Patient, it waits
-    until silence counts; otherwise what silence cannot prove stays unknown.
+    until silence counts; otherwise what silence cannot prove stays unknown. `heard` is called when
+    orders ended of which no execution is missing: trades may be long in coming.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
@@ -90,9 +101,13 @@ async def recover(carrier: Carrier, store: StoreRunner, *, patient: bool = True)
     _tell_unknown(resolutions, carrier.clock.now())
     working = await store.run(_unfinished)
     seen = await _orders_at(carrier.venue, working)
+    now, lags_s = carrier.clock.now(), carrier.policy.visibility_lag_s
+    if heard is not None:
+        ended = await store.run(lambda tx: _book_ended(tx, working, seen, now, lags_s=lags_s))
+        if ended:
+            await heard()
     fills = await _fills_at(store, carrier.venue, working, seen)
     now = carrier.clock.now()
-    lags_s = carrier.policy.visibility_lag_s
     moved, fresh, notes = await store.run(
         lambda tx: _book(tx, working, seen, fills, now, lags_s=lags_s)
     )
@@ -264,6 +279,29 @@ def _doubtful_since(
         )
         times.append(max(each.created_at, lately) if is_whole else each.created_at)
     return min(times)
+
+
+def _book_ended(
+    transaction: Transaction,
+    working: Sequence[OrderRecord],
+    seen: Sequence[VenueOrder],
+    now: datetime,
+    *,
+    lags_s: float,
+) -> bool:
+    """Book what is over and executed no further than is booked; whether there was any."""
+    before = {each.venue_order_id: each for each in working}
+    booked = _booked(transaction, working)
+    is_news = False
+    for order in seen:
+        known, name = before[order.venue_order_id], order.venue_order_id
+        is_over = order.status.is_terminal and not known.status.is_terminal
+        if not is_over or order.filled_quantity > booked.get(name, ZERO):
+            continue
+        with suppress(UndefinedTransition):  # told below
+            sighting = sighting_of_order(order, seen_at=now, source=SOURCE, lags_s=lags_s)
+            is_news |= record_execution(transaction, sighting) is not None
+    return is_news
 
 
 def _book(
