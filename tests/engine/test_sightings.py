@@ -12,9 +12,9 @@ import pytest
 from builders import NOON, make_intent
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentKind
-from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.order import OrderPurpose, OrderStatus
 from zoe_tools.domain.stream import ExecutionKind, ExecutionReport
-from zoe_tools.engine.sightings import PATIENCE_S, REMEMBERED, Sightings
+from zoe_tools.engine.sightings import BARE_PATIENCE_S, PATIENCE_S, REMEMBERED, Sightings
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -90,14 +90,24 @@ def test_an_amend_is_proved_by_a_report_no_older_than_the_intent(
     assert (watching(story) is not None) == is_proof
 
 
-def test_silence_is_waited_for_a_moment_and_then_no_proof() -> None:
-    """The records are asked next."""
+@pytest.mark.parametrize(
+    ("kind", "purpose", "waited_s"),
+    [
+        (IntentKind.PLACE, "stop", PATIENCE_S),
+        (IntentKind.CANCEL, "entry", PATIENCE_S),
+        (IntentKind.CANCEL, "stop", BARE_PATIENCE_S),
+    ],
+)
+def test_silence_is_waited_for_a_moment_and_then_no_proof(
+    kind: IntentKind, purpose: OrderPurpose, waited_s: float
+) -> None:
+    """Then the gate asks the venue's records; sooner where a position may stand without a stop."""
 
     async def story(sightings: Sightings, clock: VirtualClock) -> tuple[str | None, float]:
-        evidence = await sightings.proof(make_intent(), ORDER)
+        evidence = await sightings.proof(make_intent(kind=kind, purpose=purpose), ORDER)
         return evidence, (clock.now() - NOON).total_seconds()
 
-    assert watching(story) == (None, PATIENCE_S)
+    assert watching(story) == (None, waited_s)
 
 
 def test_an_order_that_was_thrown_out_again_is_for_the_records_at_once() -> None:

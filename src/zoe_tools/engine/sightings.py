@@ -24,6 +24,9 @@ REMEMBERED = 10_000
 PATIENCE_S = 1.0
 """Seconds of venue time to wait for the stream before REST is asked."""
 
+BARE_PATIENCE_S = 0.3
+"""The same where a position may have lost its stop: what comes after a cancel of it waits."""
+
 _THROWN_OUT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
@@ -56,7 +59,9 @@ class Sightings:
 
     async def proof(self, intent: Intent, venue_order_id: VenueOrderId) -> str | None:
         """Evidence for the gate, or None when the stream says nothing in time."""
-        timer = asyncio.ensure_future(self._clock.sleep(PATIENCE_S))
+        is_bare = intent.kind is IntentKind.CANCEL and intent.purpose != "entry"
+        patience_s = BARE_PATIENCE_S if is_bare else PATIENCE_S
+        timer = asyncio.ensure_future(self._clock.sleep(patience_s))
         try:
             while True:
                 self._news.clear()
