@@ -60,9 +60,11 @@ def unseen(chronicle: Chronicle, symbol: str) -> Times:
     """From each execution of an instrument until an engine was told of it.
 
     And from each cancel of what sells it until an engine was told, or could have read, that it is
-    done: how much of a stop had filled decides what there is to protect.
+    done: how much of a stop had filled decides what there is to protect. Nobody can read while the
+    venue asks for silence.
     """
     found: Times = []
+    silences = sorted(_silences(chronicle))
     for each in chronicle.events:
         if not isinstance(each, OrderEvent) or each.order.symbol != symbol:
             continue
@@ -72,6 +74,9 @@ def unseen(chronicle: Chronicle, symbol: str) -> Times:
         elif each.kind == "canceled" and each.order.side == "sell":
             name = each.order.order_id
             shown_at = chronicle.shown[name]
+            for since, until in silences:
+                if since <= shown_at < until:
+                    shown_at = until
             told_at = min(chronicle.seen.get(name, shown_at), shown_at)
         if told_at > each.at:
             found.append((each.at, told_at))
@@ -109,16 +114,23 @@ def _cut_off(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
 
     It was cut meanwhile, or the engine had just begun: the token of its socket comes by REST.
     """
-    silences: Times = []
+    silences = tuple(_silences(chronicle))
     begun = [since for since, _, _ in chronicle.lives]
+    for at, until in silences:
+        if any(0 <= at - since < STARTS_WITHIN_S * NS for since in begun):
+            yield at, until
     for strike in chronicle.strikes:
         name, where, at = str(strike["name"]), str(strike["where"]), _ns(str(strike["at"]))
-        if name == "throttled" and where not in _BY_SOCKET:
-            silences.append((at, at + int(_silent_s(strike) * NS)))
-            if any(0 <= at - since < STARTS_WITHIN_S * NS for since in begun):
-                yield silences[-1]
-        elif (name in _CUTS and where in _BY_SOCKET) or (name in _CLOSES and where == "executions"):
+        if (name in _CUTS and where in _BY_SOCKET) or (name in _CLOSES and where == "executions"):
             yield from ((at, until) for since, until in silences if since <= at < until)
+
+
+def _silences(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    """When the venue had said over REST that it answers nothing, and until when."""
+    for strike in chronicle.strikes:
+        if strike["name"] == "throttled" and strike["where"] not in _BY_SOCKET:
+            at = _ns(str(strike["at"]))
+            yield at, at + int(_silent_s(strike) * NS)
 
 
 def _silent_s(strike: Mapping[str, Any]) -> float:

@@ -87,3 +87,28 @@ def test_a_silence_over_rest_accounts_for_an_engine_that_has_just_begun(
 
     longest = max((until - since for since, until in excuses(chronicle)), default=0)
     assert longest == excused_s * NS
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "seen_s", "excused_s"),
+    [
+        ("throttled", "OpenOrders", None, 4),
+        ("throttled", "OpenOrders", 2, 2),
+        ("throttled", "add_order", None, 0),
+        ("rate-limit", "OpenOrders", None, 0),
+    ],
+)
+def test_nobody_can_read_of_a_cancel_while_the_venue_asks_for_silence(
+    name: str, where: str, seen_s: int | None, excused_s: int
+) -> None:
+    """Cancelled at noon, when a silence of four seconds over REST begins, or no silence at all."""
+    noon = ns_of(NOON)
+    chronicle = Chronicle(
+        events=[OrderEvent(kind="canceled", account_id="A1", order=STOP, at=noon)],
+        seen={} if seen_s is None else {"O1": noon + seen_s * NS},
+        shown={"O1": noon},
+        strikes=[{"name": name, "where": where, "at": NOON.isoformat(), "delay_s": 4.0}],
+    )
+
+    excused = unseen(chronicle, "BTC/USD")
+    assert sum(until - since for since, until in excused) == excused_s * NS
