@@ -15,6 +15,9 @@ QUIET_S = 60.0
 LAST_S = 180.0
 """Before the end nothing more goes wrong: a blow waits for a call, and reads are seldom."""
 
+WIDE_S = 90.0
+"""Before the end what still waits for a call strikes at any."""
+
 _DELAYS_S: dict[str, float] = {
     "hang": 12.0,
     "rest-lag": 5.0,
@@ -93,6 +96,15 @@ def _rule(name: FaultName, number: int) -> FaultRule:
         return FaultRule(name=name, times=1, for_s=delay_s * 4, delay_s=delay_s)
     aims = _AIMS.get(stage, ("",))
     where = aims[number % len(aims)]
+    return _aimed(name, where, delay_s)
+
+
+def aimed_wide(name: FaultName) -> FaultRule:
+    """Once, at whatever it can strike."""
+    return _aimed(name, "", _DELAYS_S.get(name, 5.0))
+
+
+def _aimed(name: FaultName, where: str, delay_s: float) -> FaultRule:
     if name == "invalid-nonce" and not where:  # a public call has none
         where = _READS[0]
     return FaultRule(name=name, times=1, where=where, delay_s=delay_s)
