@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zoe_tools.domain.candle import Timeframe
 from zoe_tools.paper.markets.synthetic import SyntheticMarket, SyntheticParams
 from zoe_tools.paper.values.market import MarketEvent, PairSpec, Print
 from zoe_tools.paper.values.times import NS
@@ -19,11 +20,15 @@ _TOLD_S = _CALM_S + BURST_S * TIMES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bustle:
-    """How much a market tells: of a step's prints so many of five are told, the others not."""
+    """How much a market tells: of a step's prints so many of five are told, the others not.
+
+    `timeframe` is that of the strategy, which wants something at each close.
+    """
 
     gap_ms: tuple[int, int]
     prints_of_five: int
     has_bursts: bool
+    timeframe: Timeframe = Timeframe.M1
 
     def params(self) -> SyntheticParams:
         """Small levels, so that an order takes several, and prices that reach stops and targets."""
@@ -43,8 +48,8 @@ class Bustle:
 BUSY = Bustle(gap_ms=(150, 250), prints_of_five=3, has_bursts=True)
 """Ten book frames and three trades a second for each instrument."""
 
-QUIET = Bustle(gap_ms=(4_000, 6_000), prints_of_five=5, has_bursts=False)
-"""A fifth of a trade a second."""
+QUIET = Bustle(gap_ms=(4_000, 6_000), prints_of_five=5, has_bursts=False, timeframe=Timeframe.M15)
+"""A fifth of a trade a second, and a strategy that has a quarter of an hour between two wishes."""
 
 
 class ChaosMarket:

@@ -18,14 +18,14 @@ class StressStrategy:
     """Enters at each close, mostly patiently, leaves at six of ten; stop and target are near."""
 
     name = "stress"
-    timeframe = Timeframe.M1
     stop_loss_pct: Decimal | None = Decimal("0.3")
     take_profit_pct: Decimal | None = Decimal("0.15")
     history = 1
     absent_features: tuple[str, ...] = ()
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, timeframe: Timeframe = Timeframe.M1) -> None:
         self._seed = seed
+        self.timeframe = timeframe
 
     def decide(self, view: MarketView) -> Decision:
         """See the class."""

@@ -299,7 +299,7 @@ class ChaosWorld:
         plan = RunPlan(
             account=PAPER,
             policy=self.trial.policy,
-            strategy=StressStrategy(self.trial.seed),
+            strategy=StressStrategy(self.trial.seed, self.trial.bustle.timeframe),
             spellings=SYMBOLS,
             cadence=Cadence(),
             clock=self.clock,
