@@ -70,6 +70,7 @@ POLICY = Policy(
     order_ttl_exit_s=4.0,
     allowed_symbols=None,
     max_api_errors=30,
+    max_average_slippage_bps=d("10000"),
     invariants=InvariantLimits(api_errors_crit=d("60"), drawdown_crit_pct=None),
 )
 """Many small orders that live briefly; what faults cost in calls and in money stops nothing."""
