@@ -49,16 +49,17 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.stream import InstrumentsUpdate
 from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.gate.countdown import SetCountdown
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.looks import Proof
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gather import EVERYTHING, Need, gather
-from zoe_tools.ports import Clock
+from zoe_tools.ports import Clock, Pricing
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.virtual_loop import run_virtual
-from zoe_tools.store.runner import InlineRunner
+from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.schema import upgrade
 from zoe_tools.store.store import Store, Transaction
 
@@ -524,11 +525,14 @@ class Desk:
         proof: Proof | None = None,
         pid: int = 1,
         process: str = "",
+        store: StoreRunner | None = None,
+        pricing: Pricing | None = None,
+        countdown: SetCountdown | None = None,
     ) -> Gate:
-        """The gate for one command."""
+        """The gate for one command; `store` is what it sees of the desk's, if not that itself."""
         return Gate(
             venue=self.venue,
-            store=self.store,
+            store=store or self.store,
             clock=self.clock,
             approver=self.approver,
             account=self.account,
@@ -540,6 +544,8 @@ class Desk:
             pid=pid,
             process=process,
             proof=proof,
+            pricing=pricing,
+            countdown=countdown,
         )
 
     async def look(

@@ -53,19 +53,7 @@ class Venue:
 
 def gate_of(desk: Desk, life: Life, setter: Callable[[int], Awaitable[datetime | None]]) -> Gate:
     """A loop's, that ends with that life."""
-    return Gate(
-        venue=desk.venue,
-        store=MortalStore(desk.store, life),
-        clock=desk.clock,
-        approver=desk.approver,
-        account=desk.account,
-        policy=desk.policy,
-        command="run",
-        operator="tester",
-        host="testhost",
-        live_consent=False,
-        countdown=setter,
-    )
+    return desk.gate(store=MortalStore(desk.store, life), countdown=setter)
 
 
 async def set_all(gate: Gate, desk: Desk, venue: Venue) -> None:

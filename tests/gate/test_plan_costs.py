@@ -47,20 +47,7 @@ class Counting:
 
 def gate_with(desk: Desk, pricing: Counting, proof: Proof | None) -> Gate:
     """The desk's gate with these prices."""
-    return Gate(
-        venue=desk.venue,
-        store=desk.store,
-        clock=desk.clock,
-        approver=desk.approver,
-        account=desk.account,
-        policy=desk.policy,
-        command="run",
-        operator="tester",
-        host="testhost",
-        live_consent=False,
-        proof=proof,
-        pricing=pricing,
-    )
+    return desk.gate(proof=proof, pricing=pricing)
 
 
 @pytest.mark.parametrize(

@@ -44,18 +44,7 @@ class InterruptedRunner:
 
 def gate_of(desk: Desk, store: StoreRunner) -> Gate:
     """The loop's gate, on a store where somebody comes in between."""
-    return Gate(
-        venue=desk.venue,
-        store=store,
-        clock=desk.clock,
-        approver=desk.approver,
-        account=desk.account,
-        policy=desk.policy,
-        command="run",
-        operator="tester",
-        host="testhost",
-        live_consent=False,
-    )
+    return desk.gate(store=store)
 
 
 async def send_a_stop(desk: Desk, gate: Gate) -> OutcomeState:
