@@ -29,7 +29,7 @@ from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side, VenueOrder
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.snapshot import Snapshot, quote_in, value_of
 from zoe_tools.domain.take_profit import TargetMode
 
 
@@ -110,7 +110,7 @@ def check_tp_coverage(snapshot: Snapshot, *, loop_is_running: bool) -> tuple[Pos
                     is_set=any(
                         each.position_id == position.position_id for each in snapshot.targets
                     ),
-                    quote=_quote(snapshot, position),
+                    quote=quote_in(snapshot, position.symbol),
                     loop_is_running=loop_is_running,
                 )
             )
@@ -207,12 +207,6 @@ def _levels(
         position, snapshot.targets, instrument, snapshot.policy, at=snapshot.taken_at
     )
     return open_levels(position, levels, instrument)
-
-
-def _quote(snapshot: Snapshot, position: Position) -> Quote | None:
-    if isinstance(snapshot.quotes, Missing):
-        return None
-    return next((each for each in snapshot.quotes.value if each.symbol == position.symbol), None)
 
 
 def _sum(orders: Sequence[VenueOrder]) -> Decimal:

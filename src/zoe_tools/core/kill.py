@@ -23,7 +23,7 @@ from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
 from zoe_tools.domain.invariants import Measured
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.money import ZERO, round_half_up, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
@@ -35,7 +35,7 @@ from zoe_tools.domain.plan import (
     values_of,
 )
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.snapshot import Missing, Snapshot, quote_in, value_of
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     CONFIG_SWITCH_TOO,
@@ -373,7 +373,10 @@ def _is_shut(snapshot: Snapshot, position: Position) -> str:
         return "the venue lists no such instrument"
     if instrument.status in TAKES_NO_SALE:
         return f"the venue has it at {instrument.status.value}"
-    if instrument.status is InstrumentStatus.LIMIT_ONLY and _quote(snapshot, position) is None:
+    if (
+        instrument.status is InstrumentStatus.LIMIT_ONLY
+        and quote_in(snapshot, position.symbol) is None
+    ):
         return "the venue takes limits alone, and there is no price for one"
     return ""
 
@@ -404,7 +407,7 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
 
 def _limit(snapshot: Snapshot, position: Position, instrument: Instrument) -> Decimal | None:
     """The edge of the collar where the venue takes limits alone; else None: the market."""
-    quote = _quote(snapshot, position)
+    quote = quote_in(snapshot, position.symbol)
     if instrument.status is not InstrumentStatus.LIMIT_ONLY or quote is None:
         return None
     edge = collared(Side.SELL, quote, ladder_of(snapshot.policy))
@@ -448,12 +451,5 @@ def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
 
 def _bid(snapshot: Snapshot, position: Position) -> Decimal:
     """The market's bid; without a quote the position's own cost serves for the minimum check."""
-    quote = _quote(snapshot, position)
+    quote = quote_in(snapshot, position.symbol)
     return position.average_cost if quote is None else quote.bid
-
-
-def _quote(snapshot: Snapshot, position: Position) -> Quote | None:
-    if isinstance(snapshot.quotes, Missing):
-        return None
-    quotes = (each for each in snapshot.quotes.value if each.symbol == position.symbol)
-    return next(quotes, None)

@@ -30,7 +30,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, Step
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Snapshot, value_of
+from zoe_tools.domain.snapshot import Snapshot, quote_in, value_of
 from zoe_tools.domain.take_profit import TakeProfitLevel, TargetMode
 
 TARGETS_ALONE = frozenset({Coverage.MISSING_TP, Coverage.MISMATCH_TP})
@@ -228,8 +228,7 @@ def _stop_for_the_rest(
         ),
         ZERO,
     )
-    quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
-    quote = next((each for each in quotes if each.symbol == position.symbol), None)
+    quote = quote_in(snapshot, position.symbol)
     bid = None if quote is None else quote.bid
     price = protective_price(position, instrument, mark=bid, loss_pct=snapshot.policy.stop_loss_pct)
     through = through_its_stop(position, quote)

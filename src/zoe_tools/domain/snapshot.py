@@ -68,6 +68,12 @@ def value_of(part: Reading[T] | Missing, what: str) -> T:
     return part.value
 
 
+def quote_in(snapshot: Snapshot, symbol: Symbol) -> Quote | None:
+    """The quote of an instrument; None where there is none, or none were read."""
+    quotes = () if isinstance(snapshot.quotes, Missing) else snapshot.quotes.value
+    return next((each for each in quotes if each.symbol == symbol), None)
+
+
 def reads_in(snapshot: Snapshot) -> tuple[VenueRead, ...]:
     """What of the account was asked for it, and is asked again by looking again."""
     parts = (
