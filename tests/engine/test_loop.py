@@ -270,6 +270,32 @@ def test_with_a_wire_down_and_records_that_nobody_can_read_nothing_is_done(tmp_p
     run_loop(tmp_path, story)
 
 
+def test_a_position_without_any_order_is_protected_though_no_records_can_be_read(
+    tmp_path: Path,
+) -> None:
+    """Its stop ended before the wire went, and nothing else works: nothing of it can have moved."""
+
+    async def story(rig: LoopRig) -> None:
+        await hold_a_position(rig)
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.cue("place", VenueRejected("no", code="EService:Busy", is_passing=True))
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED, "by another key")
+        rig.tell_orders()
+        await rig.pass_time(0.2)
+        assert rig.resting(Side.SELL) == []
+
+        for question in ("orders", "open_orders", "closed_orders", "fills"):
+            rig.venue.cue(question, VenueUnavailable("down"), times=20)
+        rig.go_down("private")
+        rig.is_deaf = True
+        await rig.pass_time(4)
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [stop.quantity]
+        assert rig.loop is not None
+        assert rig.loop.following.is_behind
+
+    run_loop(tmp_path, story)
+
+
 def test_a_fill_missed_while_the_private_wire_was_away_is_booked_and_protected(
     tmp_path: Path,
 ) -> None:

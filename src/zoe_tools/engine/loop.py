@@ -13,18 +13,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
-from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
+from zoe_tools.core.lanes import Lane, about, entered_by, lane_again, lanes_of, stopped_by
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.run import plan_run, wants_exit
-from zoe_tools.core.run_desk import takes_sales_of
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.domain.identifiers import IntentId, PositionId, Symbol
+from zoe_tools.core.untold import known_whole
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
-from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
 from zoe_tools.domain.position import Position
@@ -45,6 +44,7 @@ from zoe_tools.engine.books import Books
 from zoe_tools.engine.candle_keeper import CandleKeeper
 from zoe_tools.engine.deciding import Deciding
 from zoe_tools.engine.decisions import write_would_be
+from zoe_tools.engine.doubts import Doubts
 from zoe_tools.engine.entries_wanted import EntriesWanted
 from zoe_tools.engine.following import Following
 from zoe_tools.engine.lanes import Lanes
@@ -102,13 +102,13 @@ class TradingLoop:
         self.leaving = Leaving()
         self._entries_wanted = EntriesWanted(parts.policy.quote_stale_s)
         self._noted: set[str] = set()
-        self._sent_again: dict[IntentId, datetime] = {}
         self._pace = Pace(parts.clock, parts.cadence.cycle_s)
         self._later = Later(parts.clock, self.wake)
         self._stakes: frozenset[Symbol] = frozenset()
         self._staked_at = -1
         self._held_back: frozenset[Symbol] = frozenset()
         self.lanes = Lanes(parts.clock, parts.cadence.cycle_s, self.wake)
+        self._doubts = Doubts(parts, self.books, self.lanes)
         self._is_stopping = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
         self._started_at = parts.clock.now()
@@ -277,7 +277,8 @@ class TradingLoop:
         if not self._is_stopping:
             self._later.wake_at(self.watch.grows_at)
             self._later.wake_at(self.lanes.rests_until(now))
-        if not self._may_act:
+        whole = None if self._may_act else self._known_whole
+        if whole is not None and not whole:
             return
         snapshot, plan = self._plan(now, entry)
         plan = sealed(plan, snapshot)  # once, for all lanes
@@ -286,7 +287,9 @@ class TradingLoop:
         self._tell_notes(now, plan)
         bare = stopped_by(plan, self.watch.bare)
         self._parts.gate.hurry.ask(bare & self.lanes.without_stop)
-        lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=self.lanes.resting(now))
+        untold = frozenset() if whole is None else frozenset(map(about, plan.steps)) - whole
+        resting = self.lanes.resting(now) | untold
+        lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=resting)
         self._settle_entry(entry, plan, lanes)
         if lanes:
             self._noted.clear()
@@ -298,30 +301,8 @@ class TradingLoop:
             self.watch.planned(lane.plan)
             work = self._carry_out(snapshot, lane, entry)
             self.lanes.begin(lane.symbol, work, stops=lane.symbol in bare)
-        self._send_again(now, snapshot)
-
-    def _send_again(self, now: datetime, snapshot: Snapshot) -> None:
-        """Stops that may have been sent and are not seen, where nothing else is to be done.
-
-        Each once a cycle: what is not wanted now would else keep its instrument from all others.
-        """
-        if self._parts.gate.is_store_away:
-            return
-        cycle = timedelta(seconds=self._parts.cadence.cycle_s)
-        asked = self._sent_again.items()
-        self._sent_again = {name: at for name, at in asked if timedelta(0) <= now - at < cycle}
-        for intent in self._parts.gate.due_again(self.books.unresolved):
-            is_shut = intent.symbol in self.lanes.at_work | self.lanes.resting(now)
-            is_shut |= not takes_sales_of(snapshot, intent.symbol)
-            if not (is_shut or intent.intent_id in self._sent_again):
-                self._sent_again[intent.intent_id] = now
-                self.lanes.begin(intent.symbol, self._find_out(intent), stops=True)
-
-    async def _find_out(self, intent: Intent) -> None:
-        outcome = await self._parts.gate.send_again(intent)
-        await self.books.refresh(self._clock.now())
-        if outcome is not None and outcome.state is not OutcomeState.DONE:
-            self.lanes.rest((intent.symbol,))
+        if whole is None:
+            self._doubts.look_after(now, snapshot)
 
     def _settle_entry(
         self, entry: tuple[Decision, ...], plan: Plan, lanes: tuple[Lane, ...]
@@ -343,6 +324,15 @@ class TradingLoop:
         Stops cannot wait for it. REST is there, and what is held is ours; nothing new is risked.
         """
         return self.view.is_live or not self.following.is_behind
+
+    @property
+    def _known_whole(self) -> frozenset[Symbol]:
+        """Where a position may be looked after though the records have not told yet."""
+        if self._parts.gate.is_store_away:
+            return frozenset()  # the copy of the books may lack an order
+        books = self.books
+        orders = (*books.orders, *books.recent_orders)
+        return known_whole(books.positions, orders, books.unresolved, books.fills)
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         """At most one entry a turn, and none while anything is under way, or is to be booked.
