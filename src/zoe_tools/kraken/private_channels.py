@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.stream import (
@@ -52,6 +53,15 @@ class _Heard:
     at: datetime
 
 
+class _Place(Enum):
+    """Where a frame stands among those of its channel."""
+
+    NEXT = "next"
+    SAME = "the very same again"
+    BEYOND = "something before it is missing"
+    BACK = "its number was there"
+
+
 class PrivateChannels:
     """The executions and balances of one connection."""
 
@@ -82,37 +92,35 @@ class PrivateChannels:
             return
         if frame.channel not in ("executions", "balances"):
             return
-        if not await self._is_next(frame, now):
-            return
-        if frame.channel == "executions":
-            await self._on_executions(frame, now)
-        else:
-            await self._on_balances(frame)
+        place = await self._place_of(frame, now)
+        if place in (_Place.NEXT, _Place.BEYOND):
+            # What comes after a gap is as true as what came before it: a stop that is gone, a fill.
+            if frame.channel == "executions":
+                await self._on_executions(frame, now)
+            else:
+                await self._on_balances(frame)
+        if place in (_Place.BEYOND, _Place.BACK):
+            raise VenueMisbehaved(f"Messages of {frame.channel} are missing, or came twice.")
 
-    async def _is_next(self, frame: Frame, now: datetime) -> bool:
-        """Whether the frame follows the last one; the very same frame again is passed over.
-
-        Raises:
-            VenueMisbehaved: something is missing, or the numbers went back: only the snapshot of
-                a new connection tells where we are.
-        """
+    async def _place_of(self, frame: Frame, now: datetime) -> _Place:
+        """Where the frame stands behind the last one; of what is missing, a gap is told."""
         last = self._last.get(frame.channel)
         here = _Heard(sequence=frame.sequence, data=bytes(frame.data), at=now)
         if last is not None and (here.sequence, here.data) == (last.sequence, last.data):
             _LOG.warning("%s said number %s twice", frame.channel, here.sequence)
-            return False
+            return _Place.SAME
         self._last[frame.channel] = here
         if frame.type == "snapshot" or frame.sequence is None:
-            return True
+            return _Place.NEXT
         before = last.sequence if last is not None else 0
         if before is None or frame.sequence == before + 1:
-            return True
+            return _Place.NEXT
         cause = f"sequence went from {before} to {frame.sequence}"
         since = last.at if last is not None else now
         await self._emit(
             Gap(wire="private", channel=frame.channel, since=since, until=now, cause=cause)
         )
-        raise VenueMisbehaved(f"The {frame.channel} {cause}.")
+        return _Place.BEYOND if frame.sequence > before else _Place.BACK
 
     async def _on_executions(self, frame: Frame, now: datetime) -> None:
         is_snapshot = frame.type == "snapshot"
