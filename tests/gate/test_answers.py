@@ -461,6 +461,30 @@ def test_what_the_books_were_told_of_a_stop_is_not_asked_again(tmp_path: Path) -
     at_the_desk(tmp_path, story, balances=BALANCES)
 
 
+def test_what_others_read_of_a_cancelled_stop_is_not_waited_for(tmp_path: Path) -> None:
+    """Its frame was lost; a recovery beside the lane had the answer of the records sooner."""
+
+    async def story(desk: Desk) -> None:
+        stop = await with_a_stop(desk)
+        gate = desk.gate(proof=Sightings(desk.clock).proof)
+
+        async def tell() -> None:
+            await desk.clock.sleep(1.0)
+            gone = replace(report_of(stop), kind=ExecutionKind.CANCELED, status=CANCELED)
+            assert await gate.record_report(gone)
+
+        desk.venue.orders = never  # type: ignore[method-assign, assignment] # a venue that never answers
+        telling, began = asyncio.create_task(tell()), desk.clock.now()
+        plan = desk.plan(cancel_of(stop))
+        receipt = await gate.carry_out(plan, snapshot=await desk.look(), execute=True)
+        await telling
+
+        assert [each.state for each in receipt.outcomes] == [OutcomeState.DONE]
+        assert (desk.clock.now() - began).total_seconds() < SOON_S
+
+    at_the_desk(tmp_path, story, balances=BALANCES)
+
+
 def test_fills_that_the_streams_have_told_are_not_waited_for(tmp_path: Path) -> None:
     """Records show the order filled, and its trades later: the books know them by then."""
 

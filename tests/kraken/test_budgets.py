@@ -212,6 +212,29 @@ def test_a_refusal_of_the_venue_fills_our_counter() -> None:
     assert run_virtual(run()) >= 2.0
 
 
+def test_who_is_refused_for_a_full_counter_stays_before_those_who_come_later() -> None:
+    """A stop's position waits for the answer: a token, as urgent, is asked for a second later."""
+    full = kraken.failure("EAPI:Rate limit exceeded")
+    token = kraken.success({"token": "t", "expires": 900})
+    venue = kraken.Script(QueryOrders=[full, kraken.success({})], GetWebSocketsToken=token)
+
+    async def run() -> list[tuple[str, float]]:
+        spot = kraken.spot(venue, unlimited=False, tier="pro")
+        await spot.catalogue()
+        asked: list[tuple[str, float]] = []
+
+        async def ask(name: str, question: Awaitable[Any], after_s: float = 0.0) -> None:
+            await asyncio.sleep(after_s)
+            await question
+            asked.append((name, round(asyncio.get_running_loop().time(), 1)))
+
+        order = spot.orders([VenueOrderId("O1")])
+        await asyncio.gather(ask("order", order), ask("token", spot.websocket_token(), 0.2))
+        return asked
+
+    assert run_virtual(run()) == [("order", 1.0), ("token", 2.0)]
+
+
 HISTORY = 2 * CALL
 
 
@@ -250,9 +273,14 @@ def test_who_dies_in_line_for_room_is_passed_over() -> None:
     assert with_budgets(use) == pytest.approx([3.03, 6.06, 0.0], abs=0.01)
 
 
-@pytest.mark.parametrize("looks", [1, 9])
-def test_an_order_asked_for_by_itself_goes_before_other_reads(looks: int) -> None:
-    """However often somebody lost patience with such a question: who left has no place in line."""
+@pytest.mark.parametrize(("looks", "order_at", "others_at"), [(1, 0.0, 2.0), (9, 1.0, 3.0)])
+def test_an_order_asked_for_by_itself_goes_before_other_reads(
+    looks: int, order_at: float, others_at: float
+) -> None:
+    """It may use the margin; and of those who lost patience in line, none has a place in it.
+
+    Of nine such questions the first one is on its way when it is given up, which the others pay.
+    """
     venue = kraken.Script(BalanceEx=kraken.success({}), QueryOrders=kraken.success({}))
 
     async def run() -> list[tuple[str, float]]:
@@ -277,7 +305,7 @@ def test_an_order_asked_for_by_itself_goes_before_other_reads(looks: int) -> Non
         await asyncio.gather(other, ask("order", spot.orders([VenueOrderId("O1")])))
         return asked
 
-    assert run_virtual(run()) == [("order", 1.0), ("balances", 2.0)]
+    assert run_virtual(run()) == [("order", order_at), ("balances", others_at)]
 
 
 def test_a_command_leaves_calls_to_the_loop_beside_it() -> None:

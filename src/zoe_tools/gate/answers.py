@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord
 from zoe_tools.domain.order import OrderAmendment
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, VenueStep
 from zoe_tools.gate.journal import Entry
@@ -166,6 +166,17 @@ def heard_of(transaction: Transaction, step: VenueStep, entry: Entry) -> Reply |
     if record is None or not _shows(record, step):
         return None
     return _yes(name, f"the order is {record.status.value}, as the streams told")
+
+
+def ended_by_now(transaction: Transaction, intent: Intent) -> str | None:
+    """Evidence of a cancel from the books: others may have read the records sooner."""
+    name = intent.venue_order_id
+    if intent.kind is not IntentKind.CANCEL or name is None:
+        return None
+    record = transaction.order_by_venue_id(name)
+    if record is None or not record.status.is_terminal:
+        return None
+    return f"the order is {record.status.value}, as the records told"
 
 
 def _shows(record: OrderRecord, step: VenueStep) -> bool:

@@ -18,7 +18,7 @@ from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import VenueStep
 from zoe_tools.domain.policy import Policy
-from zoe_tools.gate.answers import Answers, heard_of
+from zoe_tools.gate.answers import Answers, ended_by_now, heard_of
 from zoe_tools.gate.hurry import Hurry
 from zoe_tools.gate.journal import Entry
 from zoe_tools.gate.keeper import Keeper
@@ -72,8 +72,14 @@ class Looks:
         evidence = await proof(entry.intent, name)
         if evidence is not None:
             return evidence
-        looking = self.prover.confirm(entry)
-        return await self.answers.sooner(looking, lambda: proof(entry.intent, name))
+
+        async def told() -> str | None:
+            evidence = await proof(entry.intent, name)
+            return evidence or await self.keeper.run(
+                lambda tx: ended_by_now(tx, entry.intent), instead=lambda _: None
+            )
+
+        return await self.answers.sooner(self.prover.confirm(entry), told)
 
     async def heard(self, step: VenueStep, entry: Entry) -> Reply | None:
         """What the books have heard of the step by another way than the answer."""

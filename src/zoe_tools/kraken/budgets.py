@@ -21,7 +21,7 @@ from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.errors import VenueThrottled, ZoeError
 from zoe_tools.kraken import budget_note, limits, prices
 from zoe_tools.kraken.budget_note import LONGEST_BACKOFF_S, MICROSECONDS, Note, Waiting
-from zoe_tools.kraken.errors import LOCKOUT_S
+from zoe_tools.kraken.errors import LOCKOUT_S, RATE_LIMIT
 from zoe_tools.kraken.limits import CallCounter, Counters, Tier
 from zoe_tools.kraken.prices import Standing
 from zoe_tools.kraken.transactions import Transactions
@@ -120,7 +120,9 @@ class Budgets:
             now_us = limits.microseconds_of(now)
             queue = [each for each in note.waiting if each.until > now_us or each.place == place]
             counter = self._rest(note, tier)
-            room = _cost_ahead(queue, claim.urgency, place) + cost + limits.REST_MARGIN
+            # Protection needs the second that the margin takes: a refusal costs it no more.
+            margin = 0 if claim.urgency is Urgency.PROTECTION else limits.REST_MARGIN
+            room = _cost_ahead(queue, claim.urgency, place) + cost + margin
             wait_s = counter.wait_s(now, room)
             if not wait_s:
                 note.rest = budget_note.kept(counter.after(now, cost))
@@ -197,7 +199,7 @@ class Budgets:
                 note.locked_until = max(note.locked_until, until)
             elif error.code.startswith("EService:Throttled"):
                 note.paused_until = max(note.paused_until, until)
-            elif error.code.startswith("EAPI:Rate limit") and tier is not None:
+            elif error.code.startswith(RATE_LIMIT) and tier is not None:
                 # Somebody else uses the key: the venue's counter is full, whatever ours says.
                 note.rest = limits.rest_counter(tier).maximum, now_us
 

@@ -27,6 +27,9 @@ Retry = Literal["never", "later", "read", "new_nonce", "new_token"]
 with backoff; with a new nonce; with a new WebSocket token."""
 
 INVALID_NONCE = "EAPI:Invalid nonce"
+RATE_LIMIT = "EAPI:Rate limit"
+"""How it begins that the REST counter is full."""
+
 _TOO_LATE = "EService:Deadline elapsed"
 _AS_ASKED = "EOrder:No amendable parameters specified"
 LOCKOUT_S = 15 * 60.0

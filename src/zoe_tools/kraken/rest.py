@@ -197,12 +197,19 @@ class RestClient:
         return await self._signed(method, params, answer, claim, is_write=False)
 
     async def _pause(self, method: str, error: VenueError, wait_s: float) -> None:
-        """Wait before asking again; re-raises what is not worth waiting for."""
-        asked_s = error.retry_after_s if isinstance(error, VenueThrottled) else 0.0
+        """Wait before asking again; re-raises what is not worth waiting for.
+
+        After "rate limit exceeded" it asks for its place in line at once: the counter, which is
+        full now, keeps it as long as it must.
+        """
+        asked_s, is_full = 0.0, False
+        if isinstance(error, VenueThrottled):
+            asked_s = error.retry_after_s
+            is_full = self.budgets.is_counted and error.code.startswith(errors.RATE_LIMIT)
         if asked_s > LONGEST_WAIT_S or isinstance(error, CircuitOpen):
             raise error
         _LOG.info("%s failed and is asked again: %s", method, error.message)
-        await self._clock.sleep(max(wait_s, asked_s))
+        await self._clock.sleep(0.0 if is_full else max(wait_s, asked_s))
 
     async def _signed(
         self,
