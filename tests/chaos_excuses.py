@@ -22,6 +22,9 @@ WITHIN_S = 2
 STARTS_WITHIN_S = 1.0
 """What an engine may take from its begin to its first turn."""
 
+ONE_CALL_S = 1.0
+"""In which one call decays from the counter of the tier that trials have, `pro`."""
+
 _WRITES: Mapping[str, float] = {
     "add_order": 1.0,
     "amend_order": 1.0,
@@ -61,7 +64,7 @@ def unseen(chronicle: Chronicle, symbol: str) -> Times:
 
     And from each cancel of what sells it until an engine was told, or could have read, that it is
     done: how much of a stop had filled decides what there is to protect. Nobody can read while the
-    venue asks for silence.
+    venue asks for silence, nor for the second after it refused to tell of orders.
     """
     found: Times = []
     silences = sorted(_silences(chronicle))
@@ -78,9 +81,23 @@ def unseen(chronicle: Chronicle, symbol: str) -> Times:
                 if since <= shown_at < until:
                     shown_at = until
             told_at = min(chronicle.seen.get(name, shown_at), shown_at)
+            heard_at = chronicle.seen.get(name)
+            found.extend(
+                refused
+                for refused in _refused(chronicle)
+                if refused[0] >= each.at and (heard_at is None or refused[0] < heard_at)
+            )
         if told_at > each.at:
             found.append((each.at, told_at))
-    return found
+    return sorted(found)
+
+
+def _refused(chronicle: Chronicle) -> Iterator[tuple[int, int]]:
+    """When the venue refused to tell of orders for a full counter, until one call has decayed."""
+    for strike in chronicle.strikes:
+        if strike["name"] == "rate-limit" and strike["where"] == "QueryOrders":
+            at = _ns(str(strike["at"]))
+            yield at, at + int(ONE_CALL_S * NS)
 
 
 def _dead(chronicle: Chronicle) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,10 @@ LAST_S = 180.0
 """Before the end nothing more goes wrong: a blow waits for a call, and reads are seldom."""
 
 WIDE_S = 90.0
-"""Before the end what still waits for a call strikes at any."""
+"""Before the end of a short trial what still waits for a call strikes at any."""
+
+WIDE_IN_HOURS_S = 170.0
+"""The same in one of hours: some answers come every two minutes only."""
 
 _DELAYS_S: dict[str, float] = {
     "hang": 12.0,
@@ -97,6 +100,11 @@ def _rule(name: FaultName, number: int) -> FaultRule:
     aims = _AIMS.get(stage, ("",))
     where = aims[number % len(aims)]
     return _aimed(name, where, delay_s)
+
+
+def wide_s(seconds: float) -> float:
+    """How long before the end of a trial of so many seconds blows are aimed wide."""
+    return WIDE_S if seconds < 3_600 else WIDE_IN_HOURS_S
 
 
 def aimed_wide(name: FaultName) -> FaultRule:

@@ -21,7 +21,7 @@ from typing_extensions import override
 import kraken_answers as kraken
 from builders import PAPER, d
 from chaos_bookings import Bookings
-from chaos_faults import WIDE_S, Blow, Death, aimed_wide, schedule
+from chaos_faults import Blow, Death, aimed_wide, schedule, wide_s
 from chaos_growth import LOOKS, Look, looked
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
 from chaos_market import Bustle, ChaosMarket
@@ -239,7 +239,7 @@ class ChaosWorld:
         for blow in blows:
             await self._sleep_until(start + timedelta(seconds=blow.at_s))
             self.exchange.arm_fault(blow.rule)
-        await self._sleep_until(start + timedelta(seconds=self._seconds - WIDE_S))
+        await self._sleep_until(start + timedelta(seconds=self._seconds - wide_s(self._seconds)))
         for each in self.exchange.faults.told()["armed"]:
             if not each["struck"] and each["where"]:  # the call that it waits for has not come
                 self.exchange.faults.disarm(each["number"])

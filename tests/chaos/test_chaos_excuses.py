@@ -112,3 +112,33 @@ def test_nobody_can_read_of_a_cancel_while_the_venue_asks_for_silence(
 
     excused = unseen(chronicle, "BTC/USD")
     assert sum(until - since for since, until in excused) == excused_s * NS
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "after_s", "seen_s", "excused_s"),
+    [
+        ("rate-limit", "QueryOrders", 0.3, None, 1),
+        ("rate-limit", "QueryOrders", 0.3, 0.2, 0),
+        ("rate-limit", "QueryOrders", -0.1, None, 0),
+        ("rate-limit", "OpenOrders", 0.3, None, 0),
+        ("http-520", "QueryOrders", 0.3, None, 0),
+        ("empty-answer", "QueryOrders", 0.3, None, 0),
+    ],
+)
+def test_nobody_can_read_of_a_cancel_in_the_second_after_a_refusal(
+    name: str, where: str, after_s: float, seen_s: float | None, excused_s: int
+) -> None:
+    """Its frame was lost, and the counter is full, the venue says; other blows excuse nothing."""
+    noon = ns_of(NOON)
+    struck_at = NOON + timedelta(seconds=after_s)
+    chronicle = Chronicle(
+        events=[OrderEvent(kind="canceled", account_id="A1", order=STOP, at=noon)],
+        seen={} if seen_s is None else {"O1": noon + int(seen_s * NS)},
+        shown={"O1": noon},
+        strikes=[{"name": name, "where": where, "at": struck_at.isoformat(), "delay_s": 4.0}],
+    )
+
+    excused = unseen(chronicle, "BTC/USD")
+    assert sum(until - since for since, until in excused if since > noon) == excused_s * NS
+    left = 5 if not excused_s else 5 - after_s - excused_s
+    assert left_s(noon, noon + 5 * NS, excused) == pytest.approx(left)
