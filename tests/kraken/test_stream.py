@@ -229,6 +229,25 @@ def test_numbers_that_do_not_follow_are_a_gap_and_a_fresh_start(
     assert len(rig.of(ExecutionReport)) == handed_on + 1
 
 
+def test_behind_a_gap_an_order_has_no_terms_but_those_that_are_told() -> None:
+    """What is missing may have been its amendment: the quantity from before it is not said."""
+
+    async def script(rig: Rig) -> None:
+        await rig.private.send(execution(1, **NEW))
+        await rig.private.send(execution(3, exec_type="canceled", order_status="canceled"))
+
+    rig = run(script, private=True)
+    before, behind = rig.of(ExecutionReport)
+
+    assert before.quantity is not None
+    assert (behind.status, behind.quantity, behind.limit_price) == (
+        OrderStatus.CANCELED,
+        None,
+        None,
+    )
+    assert behind.symbol == before.symbol
+
+
 def test_each_channel_counts_for_itself() -> None:
     """Balances and executions both begin with one."""
 

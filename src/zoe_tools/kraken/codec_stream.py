@@ -221,6 +221,10 @@ class _Known:
     limit_price: Decimal | None = None
     trigger_price: Decimal | None = None
 
+    def forget_terms(self) -> None:
+        """What an amendment may have changed."""
+        self.quantity = self.limit_price = self.trigger_price = None
+
 
 class ExecutionDecoder:
     """Rows of the executions channel to reports, completed from what was said before."""
@@ -236,7 +240,7 @@ class ExecutionDecoder:
         """
         known = self._known.get(row.order_id)
         if is_snapshot and known is not None:
-            known.quantity = known.limit_price = known.trigger_price = None
+            known.forget_terms()
         of_order = self._learn(row)
         kind = _known(_KINDS, row.exec_type, ExecutionKind.UNKNOWN, "a kind of execution report")
         return ExecutionReport(
@@ -259,6 +263,11 @@ class ExecutionDecoder:
             reason=row.reason or row.cancel_reason or "",
             is_snapshot=is_snapshot,
         )
+
+    def forget_terms(self) -> None:
+        """Something was not heard: an amendment, perhaps. Rows tell what they say themselves."""
+        for known in self._known.values():
+            known.forget_terms()
 
     def _learn(self, row: ExecutionRow) -> _Known:
         known = self._known.setdefault(row.order_id, _Known())

@@ -93,6 +93,8 @@ class PrivateChannels:
         if frame.channel not in ("executions", "balances"):
             return
         place = await self._place_of(frame, now)
+        if place is _Place.BEYOND:
+            self._decoder.forget_terms()
         if place in (_Place.NEXT, _Place.BEYOND):
             # What comes after a gap is as true as what came before it: a stop that is gone, a fill.
             if frame.channel == "executions":
