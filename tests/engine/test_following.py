@@ -18,6 +18,7 @@ from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.stream import ExecutionsSnapshot
 from zoe_tools.engine.following import VANISHED_AFTER_S, VANISHED_LOOKS
 from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.errors import VenueUnavailable
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
@@ -222,6 +223,24 @@ def test_an_order_that_the_records_show_as_open_keeps_nobody_waiting_for_ever(
         await rig.pass_time(VANISHED_LOOKS * VANISHED_AFTER_S)
         assert (was_behind, rig.loop.following.is_behind) == (True, False)
         assert len(rig.resting(Side.SELL)) == 1
+
+    run_loop(tmp_path, story)
+
+
+def test_trades_are_read_once_for_a_gap_and_again_where_nobody_could(tmp_path: Path) -> None:
+    """Looks go on each second, and a stop's needs the calls; what failed is asked for again."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(2)
+        rig.venue.cue("fills", VenueUnavailable("down"))
+        rig.venue.calls.clear()
+        rig.feed.tell(ExecutionsSnapshot(reports=()))
+        await rig.pass_time(VANISHED_LOOKS * VANISHED_AFTER_S)
+
+        calls = [method for method, _ in rig.venue.calls]
+        assert calls.count("fills") == 2
+        assert calls.count("orders") >= VANISHED_LOOKS
 
     run_loop(tmp_path, story)
 

@@ -12,6 +12,7 @@ from builders import (
     BTC,
     NOON,
     d,
+    make_intent,
     make_order,
     make_position,
     make_request,
@@ -23,8 +24,8 @@ from fakes import Desk, at_the_desk
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
-from zoe_tools.domain.journal import IntentState
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import Plan
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.journal import Author, Entry, client_order_id_of, intent_id_of, journal, mark
@@ -334,3 +335,75 @@ def test_what_ended_with_nothing_missing_is_told_before_trades_are_read(
 
     at_the_desk(tmp_path, story)
     assert heard == ([OrderStatus.CANCELED] if status is OrderStatus.CANCELED else [])
+
+
+@pytest.mark.parametrize(
+    ("filled", "asked"),
+    [("0", ["orders"]), ("0.0002", ["orders", "fills", "fills"])],
+    ids=["nothing", "a part"],
+)
+def test_a_chase_asks_once_about_an_order_and_reads_trades_where_some_are_missing(
+    tmp_path: Path, filled: str, asked: list[str]
+) -> None:
+    """A cancel is in doubt, its order ended: what it takes is one call, and each one counts."""
+    stop = make_order(purpose="stop", status=OrderStatus.OPEN)
+    shown = make_venue_order(filled_quantity=d(filled), status=OrderStatus.CANCELED, closed_at=NOON)
+    doubt = make_intent(kind=IntentKind.CANCEL, venue_order_id=stop.venue_order_id, purpose="stop")
+    heard: list[bool] = []
+
+    async def story(desk: Desk) -> None:
+        async def hear() -> None:
+            heard.append(not await desk.read(lambda tx: tx.unresolved_intents()))
+
+        desk.venue.book_of_orders[shown.venue_order_id] = shown
+        await desk.read(lambda tx: tx.record_order(stop))
+        await desk.read(lambda tx: tx.record_intent(doubt))
+        desk.venue.calls.clear()
+        found = await desk.gate().recover(patient=False, heard=hear, reads_trades=False)
+        calls = [method for method, _ in desk.venue.calls]
+
+        assert [each.state for each in found.resolutions] == [IntentState.CONFIRMED]
+        assert sorted({*calls}) == sorted({*asked})
+        assert calls.count("orders") == 1
+        (after,) = await desk.read(lambda tx: tx.orders())
+        assert after.status is OrderStatus.CANCELED
+
+    at_the_desk(tmp_path, story)
+    assert heard[0]
+
+
+def test_who_was_told_of_an_end_need_not_wait_for_orders_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    """A doubt is over, and the question about all others is refused: what is known is told."""
+    stop = make_order(purpose="stop", status=OrderStatus.OPEN)
+    other = make_order(
+        client_order_id=ClientOrderId("other"), venue_order_id=VenueOrderId("O-other")
+    )
+    shown = make_venue_order(status=OrderStatus.CANCELED, closed_at=NOON)
+    doubt = make_intent(kind=IntentKind.CANCEL, venue_order_id=stop.venue_order_id, purpose="stop")
+    heard: list[OrderStatus] = []
+
+    async def story(desk: Desk) -> None:
+        real = desk.venue.orders
+
+        async def orders(names: Sequence[VenueOrderId]) -> tuple[VenueOrder, ...]:
+            if names != (stop.venue_order_id,):
+                raise VenueUnavailable("too many requests")
+            return await real(names)
+
+        async def hear() -> None:
+            kept = await desk.read(lambda tx: tx.order(stop.client_order_id))
+            assert kept is not None
+            heard.append(kept.status)
+
+        desk.venue.book_of_orders[shown.venue_order_id] = shown
+        for each in (stop, other):
+            await desk.read(lambda tx, order=each: tx.record_order(order))  # type: ignore[misc]
+        await desk.read(lambda tx: tx.record_intent(doubt))
+        desk.venue.orders = orders  # type: ignore[method-assign, assignment] # refused for the others
+        with pytest.raises(VenueUnavailable):
+            await desk.gate().recover(patient=False, heard=hear)
+
+    at_the_desk(tmp_path, story)
+    assert heard == [OrderStatus.CANCELED]

@@ -297,14 +297,19 @@ class Following:
             self._down ^= {wire}
             self._parts.narrator.show_wire(now, wire, is_up=is_up)
 
-    async def _hear_of_ended(self) -> None:
-        """Of a stop that is gone the rest can be sold, or stopped again, before trades are read."""
+    async def _hear_of_records(self) -> None:
+        """Of a stop that is gone the rest can be sold, or stopped again, before more is read."""
         await self._books.refresh(self._clock.now())
         self._heard(None)
 
     async def _ask_records(self, now: datetime) -> None:
+        """Trades where something was missed: other looks are many, and a stop's needs the calls."""
         try:
-            recovery = await self._parts.gate.recover(patient=False, heard=self._hear_of_ended)
+            recovery = await self._parts.gate.recover(
+                patient=False,
+                heard=self._hear_of_records,
+                reads_trades=self._is_behind or self._missed > 0,
+            )
             self.is_behind = recovery.lacks_fills
         except VenueError as error:
             _LOG.warning("The venue's records cannot be read: %s", error.message)

@@ -140,7 +140,8 @@ class TradingLoop:
             self.wake()
 
     def _note_outage(self) -> None:
-        self.following.is_behind |= self._outage.begins()
+        if self._outage.begins():
+            self.following.is_behind = True
 
     def _heard(self, event: StreamEvent | None = None) -> None:
         """What an event of the stream, or a word of the venue's records, calls for."""

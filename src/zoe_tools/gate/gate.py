@@ -377,7 +377,9 @@ class Gate:
             ours = tuple([await self.record_report(report) for report in reports])
             return ours, await self._store.run(read)
 
-    async def recover(self, *, patient: bool = True, heard: Heard | None = None) -> Recovery:
+    async def recover(
+        self, *, patient: bool = True, heard: Heard | None = None, reads_trades: bool = True
+    ) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.
 
         Intents that this gate is sending at the moment are left to it. What was journaled while
@@ -389,7 +391,13 @@ class Gate:
         """
         await self._keeper.merge()
         try:
-            found = await recover(self._carrier, self._store, patient=patient, heard=heard)
+            found = await recover(
+                self._carrier,
+                self._store,
+                patient=patient,
+                heard=heard,
+                reads_trades=reads_trades,
+            )
             if not self._keeper.is_gone:  # what a copy was told is no news for the log
                 await self._order_log.recovered(found)
         except StoreUnavailable as error:

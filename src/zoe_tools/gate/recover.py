@@ -49,11 +49,12 @@ LOOK_BACK = RECENT * 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What an intent turned out to be."""
+    """What an intent turned out to be; `order` is its order, where the records showed it."""
 
     intent: Intent
     state: IntentState
     evidence: str
+    order: VenueOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +82,16 @@ async def recover(
     *,
     patient: bool = True,
     heard: Heard | None = None,
+    reads_trades: bool = True,
 ) -> Recovery:
     """Bring the journal, the orders, the fills and the positions up to date.
 
     Intents that the carrier is sending right now, as it changes, are not touched. Patient, it waits
     until silence counts; otherwise what silence cannot prove stays unknown. `heard` is called when
-    orders ended of which no execution is missing: trades may be long in coming.
+    an intent is resolved, and when orders ended of which no execution is missing: more may be long
+    in coming. Calls are few, and who waits for his stop needs them: what was seen of an order is
+    not asked again. Who has read the trades lately need not (`reads_trades`), but where an order
+    shows more than is booked of it.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
@@ -99,14 +104,18 @@ async def recover(
         if intent.intent_id not in carrier.in_flight
     ]
     _tell_unknown(resolutions, carrier.clock.now())
+    if heard is not None and any(each.state.is_terminal for each in resolutions):
+        await heard()
     working = await store.run(_unfinished)
-    seen = await _orders_at(carrier.venue, working)
+    seen = await _orders_at(carrier.venue, working, resolutions)
     now, lags_s = carrier.clock.now(), carrier.policy.visibility_lag_s
     if heard is not None:
         ended = await store.run(lambda tx: _book_ended(tx, working, seen, now, lags_s=lags_s))
         if ended:
             await heard()
-    fills = await _fills_at(store, carrier.venue, working, seen)
+    fills: tuple[Fill, ...] = ()
+    if reads_trades or await store.run(lambda tx: _shows_more(tx, working, seen)):
+        fills = await _fills_at(store, carrier.venue, working, seen)
     now = carrier.clock.now()
     moved, fresh, notes = await store.run(
         lambda tx: _book(tx, working, seen, fills, now, lags_s=lags_s)
@@ -167,7 +176,9 @@ async def _resolve(
         )
         return state
 
-    return Resolution(intent=intent, state=await store.run(write), evidence=evidence)
+    return Resolution(
+        intent=intent, state=await store.run(write), evidence=evidence, order=judgement.order
+    )
 
 
 def _ending(intent: Intent, judgement: Judgement) -> tuple[IntentState, ProofKind, str]:
@@ -237,10 +248,25 @@ def _is_short(order: OrderRecord, booked: Mapping[VenueOrderId, Decimal]) -> boo
     )
 
 
-async def _orders_at(venue: Venue, working: Sequence[OrderRecord]) -> tuple[VenueOrder, ...]:
-    """What the venue's records say of our working orders."""
+async def _orders_at(
+    venue: Venue, working: Sequence[OrderRecord], resolutions: Sequence[Resolution]
+) -> tuple[VenueOrder, ...]:
+    """What the venue's records say of our working orders, some of which were just looked at."""
+    known = {each.order.venue_order_id: each.order for each in resolutions if each.order}
     ids = [each.venue_order_id for each in working if each.venue_order_id is not None]
-    return await venue.orders(ids) if ids else ()
+    unknown = [each for each in ids if each not in known]
+    seen = await venue.orders(unknown) if unknown else ()
+    return (*(known[each] for each in ids if each in known), *seen)
+
+
+def _shows_more(
+    transaction: Transaction, working: Sequence[OrderRecord], seen: Sequence[VenueOrder]
+) -> bool:
+    """Whether an order has filled more, by the books or by the records, than is booked of it."""
+    booked = _booked(transaction, working)
+    return any(_is_short(each, booked) for each in working) or any(
+        each.filled_quantity > booked.get(each.venue_order_id, ZERO) for each in seen
+    )
 
 
 async def _fills_at(
