@@ -146,5 +146,6 @@ def _lists(value: object) -> list[list[list[object]]]:
 
 
 def _row(candle: Candle) -> list[Decimal]:
+    assert candle.vwap is not None
     prices = [candle.open, candle.high, candle.low, candle.close, candle.vwap]
     return [*prices, candle.volume, Decimal(candle.count)]

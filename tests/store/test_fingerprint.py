@@ -26,6 +26,7 @@ from builders import (
     make_position,
     make_run,
 )
+from zoe_tools.domain.candle import Span, Timeframe
 from zoe_tools.domain.discrepancy import NEVER_COMPARED
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, OrderEvent
@@ -112,6 +113,7 @@ BUSINESS: dict[str, Work] = {
     "crypto_cash_snapshots": lambda t: t.record_balances((CASH,), at=NOON, source="rest"),
     "crypto_holdings_snapshots": lambda t: t.record_balances((COIN,), at=NOON, source="rest"),
     "crypto_candles": lambda t: t.write_candles((make_candle(),), "ohlc"),
+    "candle_coverage": lambda t: t.market.note_read(BTC, Timeframe.H1, Span(0, 7_200), "ohlc"),
     **{table.name: partial(insert_row, table) for table in OF_RECORD},
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from zoe_tools.domain.identifiers import Symbol
 
@@ -55,7 +57,8 @@ _MINUTES = {
 class Candle:
     """One candle; `opened_at` is its start. Exact decimals; indicators may turn them to floats.
 
-    A candle without trades carries the previous close, volume 0 and count 0.
+    A candle without trades carries the previous close, volume 0 and count 0. Bulk archives tell no
+    vwap: it is None then.
     """
 
     symbol: Symbol
@@ -65,7 +68,27 @@ class Candle:
     high: Decimal
     low: Decimal
     close: Decimal
-    vwap: Decimal
+    vwap: Decimal | None
     volume: Decimal
     count: int
     is_final: bool = True
+
+
+class Span(NamedTuple):
+    """From `since`, until before `until`; seconds since 1970."""
+
+    since: int
+    until: int
+
+
+def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same seconds in as few spans as there can be, ascending."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if span.until <= span.since:
+            continue
+        if found and span.since <= found[-1].until:
+            found[-1] = Span(found[-1].since, max(found[-1].until, span.until))
+        else:
+            found.append(span)
+    return tuple(found)

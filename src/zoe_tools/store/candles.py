@@ -11,8 +11,8 @@ from sqlalchemy import Connection, RowMapping, select
 
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.store.market_tables import CRYPTO_CANDLES
 from zoe_tools.store.rows import upsert
-from zoe_tools.store.tables import CRYPTO_CANDLES
 
 
 def write_candles(

@@ -20,6 +20,7 @@ from zoe_tools.domain.observation import (
 )
 from zoe_tools.store import audit, candles, database, observations
 from zoe_tools.store.discrepancies import ReconciliationBook
+from zoe_tools.store.market_book import MarketBook
 
 
 class Observing:
@@ -67,6 +68,11 @@ class Observing:
     def decisions(self, since: datetime | None = None) -> tuple[Decision, ...]:
         """Decisions at `since` or later, oldest first."""
         return observations.decisions(self._connection, self.account_id, since)
+
+    @property
+    def market(self) -> MarketBook:
+        """Candles in bulk, what of the market was read, and backfills under way."""
+        return MarketBook(self._connection, self.account_id)
 
     def followed(self) -> frozenset[Symbol]:
         """The instruments that a loop followed: candles are kept of them."""

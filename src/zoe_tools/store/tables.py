@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Index,
     Integer,
@@ -28,6 +27,7 @@ from zoe_tools.store.columns import (
     row_id,
     text,
 )
+from zoe_tools.store.market_tables import CANDLE_CURSORS
 from zoe_tools.store.record_tables import (
     ADJUSTMENTS,
     ASSET_MARKS,
@@ -42,14 +42,14 @@ from zoe_tools.store.record_tables import (
     RECONCILIATION_STATES,
     STORE_BACKUPS,
 )
-from zoe_tools.store.types import Json, UtcTime
+from zoe_tools.store.types import Json
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0009"
+HEAD_REVISION = "0010"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = COLLECTION
-"""Every table, those of `record_tables.py` too."""
+"""Every table, those of `record_tables.py` and `market_tables.py` too."""
 
 NAMED_VIEWS = ("cash_events", "fee_ledger")
 """Views under names of the runbooks; all others are `v_...`."""
@@ -291,24 +291,6 @@ CRYPTO_HOLDINGS_SNAPSHOTS = Table(
     Index(None, "account_id", "taken_at"),
 )
 
-CRYPTO_CANDLES = Table(
-    "crypto_candles",
-    METADATA,
-    account(is_key=True),
-    key("symbol"),
-    key("timeframe"),
-    Column("opened_at", UtcTime, primary_key=True),
-    money("open"),
-    money("high"),
-    money("low"),
-    money("close"),
-    money("vwap"),
-    money("volume"),
-    Column("count", Integer, nullable=False),
-    Column("is_final", Boolean, nullable=False),
-    text("source"),
-)
-
 CANDIDATE_SCANS = Table(
     "candidate_scans",
     METADATA,
@@ -450,6 +432,7 @@ PRUNABLE = (AUDIT_LOG, AUDIT_SIGNATURES)
 """Append-only too, but for rows that a checkpoint covers."""
 
 NO_BUSINESS = (
+    CANDLE_CURSORS,
     STORE_META,
     ACCOUNTS,
     ENGINE_LEASES,

@@ -57,6 +57,11 @@ class NotEnoughHistory(ValueError):
     """The window reaches further back than the candles do."""
 
 
+def _typical_price(candle: Candle) -> float:
+    """In place of a volume-weighted price that nobody told: bulk archives have none."""
+    return float(candle.high + candle.low + candle.close) / 3
+
+
 def in_floats(candles: Sequence[Candle]) -> tuple[FloatCandle, ...]:
     """The newest `HISTORY` candles, oldest first."""
     return tuple(
@@ -65,7 +70,7 @@ def in_floats(candles: Sequence[Candle]) -> tuple[FloatCandle, ...]:
             float(each.high),
             float(each.low),
             float(each.close),
-            float(each.vwap),
+            float(each.vwap) if each.vwap is not None else _typical_price(each),
             float(each.volume),
             each.timeframe.length.total_seconds() / 3600,
         )

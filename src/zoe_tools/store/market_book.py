@@ -1,0 +1,152 @@
+"""What the store knows of an account's market: candles, spans that were read, backfills at work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from zoe_tools.domain.candle import Span, Timeframe, merged
+from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.store.market_tables import CANDLE_COVERAGE, CANDLE_CURSORS, CRYPTO_CANDLES
+from zoe_tools.store.rows import upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far one reading of an instrument's trades has come.
+
+    `cursor` is the reader's own word for its place, `span` what it reads in all, `running` the
+    candles that it has not finished, in its own form.
+    """
+
+    symbol: Symbol
+    source: str
+    cursor: str
+    trades: int
+    span: Span
+    updated_at: datetime
+    running: bytes
+
+
+class MarketBook:
+    """The candles of one account, within a transaction."""
+
+    def __init__(self, connection: Connection, account_id: AccountId) -> None:
+        self._connection = connection
+        self._account_id = account_id
+
+    def starts(self, symbol: Symbol, timeframe: Timeframe, wanted: Span) -> list[int]:
+        """When the finished candles within a span begin, in seconds since 1970, ascending."""
+        table = CRYPTO_CANDLES
+        rows = self._connection.execute(
+            select(table.c.opened_at)
+            .where(
+                table.c.account_id == self._account_id,
+                table.c.symbol == symbol,
+                table.c.timeframe == timeframe.value,
+                table.c.opened_at >= _moment(wanted.since),
+                table.c.opened_at < _moment(wanted.until),
+                table.c.is_final,
+            )
+            .order_by(table.c.opened_at)
+        )
+        return [_second(each.opened_at) for each in rows]
+
+    def read_spans(self, symbol: Symbol, timeframe: Timeframe) -> tuple[Span, ...]:
+        """Where every candle was looked for, ascending: what is missing there never was."""
+        table = CANDLE_COVERAGE
+        rows = self._connection.execute(
+            select(table.c.since, table.c.until).where(*self._of(symbol, timeframe))
+        )
+        return merged(Span(_second(each.since), _second(each.until)) for each in rows)
+
+    def note_read(self, symbol: Symbol, timeframe: Timeframe, span: Span, source: str) -> None:
+        """Every candle of the span was looked for; with those it touches it becomes one."""
+        table = CANDLE_COVERAGE
+        touched = (
+            *self._of(symbol, timeframe),
+            table.c.since <= _moment(span.until),
+            table.c.until >= _moment(span.since),
+        )
+        rows = self._connection.execute(select(table.c.since, table.c.until).where(*touched))
+        spans = [Span(_second(each.since), _second(each.until)) for each in rows]
+        (whole,) = merged((*spans, span))
+        self._connection.execute(delete(table).where(*touched))
+        upsert(
+            self._connection,
+            table,
+            {
+                "account_id": self._account_id,
+                "symbol": symbol,
+                "timeframe": timeframe.value,
+                "since": _moment(whole.since),
+                "until": _moment(whole.until),
+                "source": source,
+            },
+        )
+
+    def cursor(self, symbol: Symbol, source: str) -> Cursor | None:
+        """How far a reading of the instrument by that source has come; None: none is under way."""
+        table = CANDLE_CURSORS
+        row = self._connection.execute(
+            select(table).where(*self._reading(symbol, source))
+        ).one_or_none()
+        if row is None:
+            return None
+        return Cursor(
+            symbol=symbol,
+            source=source,
+            cursor=row.cursor,
+            trades=row.trades,
+            span=Span(_second(row.since), _second(row.until)),
+            updated_at=row.updated_at,
+            running=row.running,
+        )
+
+    def keep_cursor(self, cursor: Cursor) -> None:
+        """Come so far; in the transaction that writes the candles up to there."""
+        upsert(
+            self._connection,
+            CANDLE_CURSORS,
+            {
+                "account_id": self._account_id,
+                "symbol": cursor.symbol,
+                "source": cursor.source,
+                "cursor": cursor.cursor,
+                "trades": cursor.trades,
+                "since": _moment(cursor.span.since),
+                "until": _moment(cursor.span.until),
+                "updated_at": cursor.updated_at,
+                "running": cursor.running,
+            },
+        )
+
+    def drop_cursor(self, symbol: Symbol, source: str) -> None:
+        """The reading is done."""
+        self._connection.execute(delete(CANDLE_CURSORS).where(*self._reading(symbol, source)))
+
+    def _of(self, symbol: Symbol, timeframe: Timeframe) -> tuple[ColumnElement[bool], ...]:
+        table = CANDLE_COVERAGE
+        return (
+            table.c.account_id == self._account_id,
+            table.c.symbol == symbol,
+            table.c.timeframe == timeframe.value,
+        )
+
+    def _reading(self, symbol: Symbol, source: str) -> tuple[ColumnElement[bool], ...]:
+        table = CANDLE_CURSORS
+        return (
+            table.c.account_id == self._account_id,
+            table.c.symbol == symbol,
+            table.c.source == source,
+        )
+
+
+def _moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
