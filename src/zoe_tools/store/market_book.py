@@ -65,6 +65,8 @@ class MarketBook:
     def note_read(self, symbol: Symbol, timeframe: Timeframe, span: Span, source: str) -> None:
         """Every candle of the span was looked for; with those it touches it becomes one."""
         table = CANDLE_COVERAGE
+        if span.until <= span.since:
+            return
         touched = (
             *self._of(symbol, timeframe),
             table.c.since <= _moment(span.until),
