@@ -35,6 +35,7 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecor
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.market_watch import MarketRow, MarketState, Ticker
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
@@ -388,3 +389,33 @@ def plan_with(*steps: Step, **changes: Any) -> Plan:
         "steps": steps,
     }
     return Plan(**{**values, **changes})
+
+
+def make_ticker(symbol: str = "BTC/USD", **changes: Any) -> Ticker:
+    """Around 60,000 with a spread of 0.2; ten traded within a day, up 2 percent; heard at noon."""
+    values: dict[str, Any] = {
+        "symbol": Symbol(symbol),
+        "bid": d("59999.9"),
+        "ask": d("60000.1"),
+        "last": d("60000.0"),
+        "volume": d("10"),
+        "vwap": d("59500"),
+        "low": d("58000"),
+        "high": d("61000"),
+        "change_pct": d("2.00"),
+        "as_of": NOON,
+        "heard_at": NOON,
+    }
+    return Ticker(**values | changes)
+
+
+def make_row(symbol: str = "BTC/USD", **changes: Any) -> MarketRow:
+    """A live pair as a watch sees it; what is said of its price goes to its ticker."""
+    own = {name: changes.pop(name) for name in ("state", "reason", "gaps") if name in changes}
+    values: dict[str, Any] = {
+        "symbol": Symbol(symbol),
+        "state": MarketState.LIVE,
+        "reason": "",
+        "ticker": make_ticker(symbol, **changes),
+    }
+    return MarketRow(**values | own)

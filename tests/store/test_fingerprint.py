@@ -24,6 +24,7 @@ from builders import (
     make_ledger_entry,
     make_order,
     make_position,
+    make_row,
     make_run,
 )
 from zoe_tools.domain.candle import Span, Timeframe
@@ -31,6 +32,7 @@ from zoe_tools.domain.discrepancy import NEVER_COMPARED
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import IntentState, OrderEvent
 from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.market_watch import FocusClaim, FocusReason
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.store.fingerprint import business_tables
@@ -56,6 +58,7 @@ EVENT = OrderEvent(
 )
 HALTED = TradingState(level=KillLevel.FLATTEN, reason="", changed_at=NOON)
 CASH = Balance(asset="USD", total=d("1"))
+MANUAL = FocusReason.MANUAL
 COIN = Balance(asset="BTC", total=d("1"))
 
 Work = Callable[[Transaction], object]
@@ -124,6 +127,8 @@ OBSERVATIONS: dict[str, Work] = {
     "reconciliation state": lambda t: t.reconciliation.set_state(NEVER_COMPARED, NOON),
     "decision": lambda t: t.record_decision(NOON, BTC, "trace", {}),
     "boot": lambda t: t.record_boot("r1", NOON, None, "running", {}),
+    "market watch": lambda t: t.market.watch.keep_focus([make_row()], None, NOON),
+    "focus": lambda t: t.market.watch.claim(FocusClaim(symbol=BTC, reason=MANUAL, since=NOON)),
     "lease": lambda t: t.acquire_lease("r1", "desk", 7, NOON, 30.0),
 }
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 from zoe_tools.domain.candle import Span, Timeframe, merged
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.store.market_tables import CANDLE_COVERAGE, CANDLE_CURSORS, CRYPTO_CANDLES
+from zoe_tools.store.market_watch import MarketWatchBook
 from zoe_tools.store.rows import upsert
 
 
@@ -36,6 +37,11 @@ class MarketBook:
     def __init__(self, connection: Connection, account_id: AccountId) -> None:
         self._connection = connection
         self._account_id = account_id
+
+    @property
+    def watch(self) -> MarketWatchBook:
+        """What a watch over all pairs keeps."""
+        return MarketWatchBook(self._connection, self._account_id)
 
     def starts(self, symbol: Symbol, timeframe: Timeframe, wanted: Span) -> list[int]:
         """When the finished candles within a span begin, in seconds since 1970, ascending."""

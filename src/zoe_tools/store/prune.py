@@ -21,6 +21,7 @@ from zoe_tools.domain.position import ACTIVE as ACTIVE_POSITIONS
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store import audit, thin_marks
 from zoe_tools.store.accounts import store_epoch
+from zoe_tools.store.market_watch_tables import MARKET_MOVERS, MARKET_SPARKLINES
 from zoe_tools.store.record_tables import CRYPTO_RECONCILIATION_EVENTS, DISCREPANCIES
 from zoe_tools.store.tables import (
     AUDIT_CHECKPOINTS,
@@ -41,6 +42,8 @@ _OBSERVATIONS: tuple[tuple[Table, str], ...] = (
     (DISCREPANCIES, "resolved_at"),
     (CANDIDATE_SCANS, "decided_at"),
     (BOOT_AUDIT, "finished_at"),
+    (MARKET_MOVERS, "detected_at"),
+    (MARKET_SPARKLINES, "bucket_at"),
 )
 _SETTLED = [state.value for state in IntentState if state.is_terminal]
 _ACTIVE = tuple(sorted(each.value for each in ACTIVE_POSITIONS))

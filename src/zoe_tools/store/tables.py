@@ -28,6 +28,7 @@ from zoe_tools.store.columns import (
     text,
 )
 from zoe_tools.store.market_tables import CANDLE_CURSORS
+from zoe_tools.store.market_watch_tables import WATCHED
 from zoe_tools.store.record_tables import (
     ADJUSTMENTS,
     ASSET_MARKS,
@@ -45,11 +46,11 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.types import Json
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0010"
+HEAD_REVISION = "0011"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = COLLECTION
-"""Every table, those of `record_tables.py` and `market_tables.py` too."""
+"""Every table, those of the other `..._tables.py` too."""
 
 NAMED_VIEWS = ("cash_events", "fee_ledger")
 """Views under names of the runbooks; all others are `v_...`."""
@@ -433,6 +434,7 @@ PRUNABLE = (AUDIT_LOG, AUDIT_SIGNATURES)
 
 NO_BUSINESS = (
     CANDLE_CURSORS,
+    *WATCHED,
     STORE_META,
     ACCOUNTS,
     ENGINE_LEASES,

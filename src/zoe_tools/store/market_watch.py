@@ -1,0 +1,342 @@
+"""What a watch over all pairs keeps: catalogue, snapshots of both tiers, focus, movers, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, select
+
+from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus
+from zoe_tools.domain.market_watch import (
+    FocusClaim,
+    FocusReason,
+    Listing,
+    ListingChange,
+    MarketRow,
+    MarketState,
+    Mover,
+    MoverKind,
+    Snapshot,
+    SparkPoint,
+)
+from zoe_tools.domain.money import ZERO
+from zoe_tools.store.market_watch_tables import (
+    MARKET_CATALOG,
+    MARKET_CATALOG_CHANGES,
+    MARKET_FOCUS,
+    MARKET_MOVERS,
+    MARKET_SNAPSHOT_FOCUS,
+    MARKET_SNAPSHOT_SCOUT,
+    MARKET_SPARKLINES,
+)
+from zoe_tools.store.rows import insert_new, parts_of, upsert
+
+FOCUS, SCOUT = "focus", "scout"
+"""The tiers."""
+
+_TIERS = {FOCUS: MARKET_SNAPSHOT_FOCUS, SCOUT: MARKET_SNAPSHOT_SCOUT}
+_WHO = frozenset({"account_id", "symbol"})
+
+
+class MarketWatchBook:
+    """The watch of one account, within a transaction."""
+
+    def __init__(self, connection: Connection, account_id: AccountId) -> None:
+        self._connection = connection
+        self._account_id = account_id
+
+    # --- the catalogue ---------------------------------------------------------------------------
+
+    def keep_catalogue(
+        self,
+        instruments: Iterable[Instrument],
+        changes: Sequence[ListingChange],
+        now: datetime,
+    ) -> None:
+        """Bring these instruments to what they are now, and note what has changed.
+
+        An instrument that is not in the table and not among the changes has its status from now on.
+        """
+        since = {each.symbol: each.status_since for each in self.listings()}
+        since |= {each.symbol: each.at for each in changes}
+        rows = [self._listed(each, since.get(each.symbol, now), now) for each in instruments]
+        upsert(self._connection, MARKET_CATALOG, rows)
+        if changes:
+            self._connection.execute(
+                MARKET_CATALOG_CHANGES.insert(),
+                [
+                    {
+                        "account_id": self._account_id,
+                        "symbol": each.symbol,
+                        "status": each.status.value,
+                        "status_before": None if each.before is None else each.before.value,
+                        "source": each.source,
+                        "changed_at": each.at,
+                    }
+                    for each in changes
+                ],
+            )
+
+    def listings(self) -> tuple[Listing, ...]:
+        """Every instrument that was ever listed, in the order of their names."""
+        table = MARKET_CATALOG
+        rows = self._connection.execute(
+            select(table).where(self._mine(table)).order_by(table.c.symbol)
+        ).mappings()
+        return tuple(
+            Listing(
+                **{
+                    name: value
+                    for name, value in row.items()
+                    if name not in {"account_id", "status"}
+                },
+                status=InstrumentStatus(row["status"]),
+            )
+            for row in rows
+        )
+
+    def listing_changes(self, since: datetime | None = None) -> tuple[ListingChange, ...]:
+        """What has changed since then, oldest first."""
+        table = MARKET_CATALOG_CHANGES
+        wanted = [self._mine(table)]
+        if since is not None:
+            wanted.append(table.c.changed_at >= since)
+        rows = self._connection.execute(select(table).where(*wanted).order_by(table.c.row_id))
+        return tuple(
+            ListingChange(
+                symbol=row.symbol,
+                status=InstrumentStatus(row.status),
+                before=None if row.status_before is None else InstrumentStatus(row.status_before),
+                source=row.source,
+                at=row.changed_at,
+            )
+            for row in rows
+        )
+
+    def _listed(self, instrument: Instrument, since: datetime, now: datetime) -> dict[str, Any]:
+        tier = instrument.tier(ZERO) if instrument.fee_tiers else None
+        return {
+            "account_id": self._account_id,
+            "symbol": instrument.symbol,
+            "venue_id": instrument.venue_id,
+            "altname": instrument.altname,
+            "base": instrument.base,
+            "quote": instrument.quote,
+            "status": instrument.status.value,
+            "status_since": since,
+            "tick_size": instrument.tick_size,
+            "lot_step": instrument.lot_step,
+            "min_quantity": instrument.min_quantity,
+            "min_cost": instrument.min_cost,
+            "taker_pct": ZERO if tier is None else tier.taker_pct,
+            "maker_pct": ZERO if tier is None else tier.maker_pct,
+            "updated_at": now,
+        }
+
+    # --- snapshots -------------------------------------------------------------------------------
+
+    def keep_focus(
+        self, rows: Sequence[MarketRow], focus: Collection[Symbol] | None, now: datetime
+    ) -> None:
+        """Bring these pairs' focus rows to what they are; with `focus` all others go.
+
+        A row that stayed when its pair had left focus would be old, and taken for new.
+        """
+        upsert(
+            self._connection,
+            MARKET_SNAPSHOT_FOCUS,
+            [self._values(FOCUS, each, now) for each in rows],
+        )
+        if focus is not None:
+            self._leave(MARKET_SNAPSHOT_FOCUS, focus)
+
+    def keep_scout(
+        self, rows: Sequence[MarketRow], watched: Collection[Symbol] | None, now: datetime
+    ) -> None:
+        """The same for the pairs that are not in focus; with `watched` all others go."""
+        upsert(
+            self._connection,
+            MARKET_SNAPSHOT_SCOUT,
+            [self._values(SCOUT, each, now) for each in rows],
+        )
+        if watched is not None:
+            self._leave(MARKET_SNAPSHOT_SCOUT, watched)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Each pair's row of its tier, those in focus first; a pair in focus has no other."""
+        found: dict[Symbol, Snapshot] = {}
+        for tier, table in _TIERS.items():
+            rows = self._connection.execute(
+                select(table).where(self._mine(table)).order_by(table.c.symbol)
+            ).mappings()
+            for row in rows:
+                found.setdefault(row["symbol"], _snapshot(tier, row))
+        return tuple(found.values())
+
+    def _values(self, tier: str, row: MarketRow, now: datetime) -> dict[str, Any]:
+        ticker = row.ticker
+        return {
+            "account_id": self._account_id,
+            "symbol": row.symbol,
+            "state": row.state.value,
+            "reason": row.reason,
+            "gaps": row.gaps,
+            "written_at": now,
+            **{
+                each.name: None if ticker is None else getattr(ticker, each.name)
+                for each in _TIERS[tier].columns
+                if each.nullable
+            },
+        }
+
+    def _leave(self, table: Table, staying: Collection[Symbol]) -> None:
+        known = self._connection.execute(select(table.c.symbol).where(self._mine(table))).scalars()
+        gone = [each for each in known if each not in staying]
+        for some in parts_of(gone):
+            self._connection.execute(
+                delete(table).where(self._mine(table), table.c.symbol.in_(some))
+            )
+
+    # --- focus -----------------------------------------------------------------------------------
+
+    def claims(self) -> tuple[FocusClaim, ...]:
+        """Every reason for focus, expired or not, by pair and reason."""
+        table = MARKET_FOCUS
+        rows = self._connection.execute(
+            select(table).where(self._mine(table)).order_by(table.c.symbol, table.c.reason)
+        )
+        return tuple(
+            FocusClaim(
+                symbol=row.symbol,
+                reason=FocusReason(row.reason),
+                since=row.since,
+                expires_at=row.expires_at,
+            )
+            for row in rows
+        )
+
+    def claim(self, claim: FocusClaim) -> None:
+        """One more reason, or a new end of one that is there."""
+        upsert(
+            self._connection,
+            MARKET_FOCUS,
+            {
+                "account_id": self._account_id,
+                "symbol": claim.symbol,
+                "reason": claim.reason.value,
+                "since": claim.since,
+                "expires_at": claim.expires_at,
+            },
+            keep=("since",),
+        )
+
+    def release(self, symbol: Symbol, reason: FocusReason) -> bool:
+        """Take a reason back; False: it was not there."""
+        table = MARKET_FOCUS
+        done = self._connection.execute(
+            delete(table).where(
+                self._mine(table), table.c.symbol == symbol, table.c.reason == reason.value
+            )
+        )
+        return bool(done.rowcount)
+
+    # --- movers and curves -----------------------------------------------------------------------
+
+    def note_movers(self, movers: Iterable[Mover]) -> None:
+        """Movers as they were told, one row each."""
+        rows = [
+            {
+                "account_id": self._account_id,
+                "symbol": each.symbol,
+                "kind": each.kind.value,
+                "detected_at": each.detected_at,
+                "mid": each.mid,
+                "reference": each.reference,
+                "reference_at": each.reference_at,
+                "change_pct": each.change_pct,
+                "acceleration": each.acceleration,
+                "spread_pct": each.spread_pct,
+            }
+            for each in movers
+        ]
+        if rows:
+            self._connection.execute(MARKET_MOVERS.insert(), rows)
+
+    def movers(self, since: datetime) -> tuple[Mover, ...]:
+        """Movers that were told since then, oldest first."""
+        table = MARKET_MOVERS
+        rows = self._connection.execute(
+            select(table)
+            .where(self._mine(table), table.c.detected_at >= since)
+            .order_by(table.c.row_id)
+        ).mappings()
+        names = {each.name for each in table.columns} - {"row_id", "account_id", "kind"}
+        return tuple(
+            Mover(kind=MoverKind(row["kind"]), **{name: row[name] for name in names})
+            for row in rows
+        )
+
+    def add_points(self, points: Iterable[SparkPoint]) -> None:
+        """Points of curves; a bucket that has its price keeps it."""
+        for each in points:
+            row = {
+                "account_id": self._account_id,
+                "bucket_at": each.bucket_at,
+                "symbol": each.symbol,
+                "mid": each.mid,
+                "quote_volume": each.quote_volume,
+            }
+            insert_new(self._connection, MARKET_SPARKLINES, row)
+
+    def points(self, since: datetime) -> tuple[SparkPoint, ...]:
+        """Points of all pairs since then, oldest first."""
+        table = MARKET_SPARKLINES
+        rows = self._connection.execute(
+            select(table)
+            .where(self._mine(table), table.c.bucket_at >= since)
+            .order_by(table.c.bucket_at, table.c.symbol)
+        )
+        return tuple(
+            SparkPoint(
+                symbol=row.symbol,
+                bucket_at=row.bucket_at,
+                mid=row.mid,
+                quote_volume=row.quote_volume,
+            )
+            for row in rows
+        )
+
+    def trim_points(self, before: datetime) -> int:
+        """Forget points that are older; returns how many."""
+        table = MARKET_SPARKLINES
+        done = self._connection.execute(
+            delete(table).where(self._mine(table), table.c.bucket_at < before)
+        )
+        return int(done.rowcount)
+
+    def count_points(self) -> int:
+        """How many points there are."""
+        table = MARKET_SPARKLINES
+        counted = select(func.count()).select_from(table).where(self._mine(table))
+        return int(self._connection.execute(counted).scalar_one())
+
+    def _mine(self, table: Table) -> ColumnElement[bool]:
+        return table.c.account_id == self._account_id
+
+
+def _snapshot(tier: str, row: RowMapping) -> Snapshot:
+    prices = {
+        each.name: row.get(each.name) for each in MARKET_SNAPSHOT_FOCUS.columns if each.nullable
+    }
+    return Snapshot(
+        symbol=row["symbol"],
+        tier=tier,
+        state=MarketState(row["state"]),
+        reason=row["reason"],
+        gaps=row["gaps"],
+        written_at=row["written_at"],
+        **prices,
+    )
