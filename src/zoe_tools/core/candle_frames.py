@@ -13,9 +13,9 @@ from decimal import Decimal
 import polars as pl
 
 from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.candle_table import AMOUNT
 from zoe_tools.domain.money import PLACES
 
-AMOUNT = pl.Decimal(38, PLACES)
 TRADES = pl.Schema({"at": pl.Int64(), "price": AMOUNT, "volume": AMOUNT})
 """What trades are handed over as, oldest first; two of one moment are two trades."""
 

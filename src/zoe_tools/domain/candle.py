@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from zoe_tools.domain.identifiers import Symbol
@@ -72,6 +72,69 @@ class Candle:
     volume: Decimal
     count: int
     is_final: bool = True
+
+
+class Source(StrEnum):
+    """Where a candle comes from, as its row says; each tells as much as it ranks.
+
+    Trades come first: their candles are exact and have a vwap. Kraken's OHLC is second. Its bulk
+    tables of candles are last: they have no vwap, and floats have passed through their volumes.
+    """
+
+    TRADES = "kraken trades"
+    BULK_TRADES = "bulk trades"
+    OHLC = "kraken OHLC"
+    BULK_CANDLES = "bulk OHLCVT"
+
+    @property
+    def rank(self) -> int:
+        """The higher, the more it tells."""
+        return _RANKS[self]
+
+
+_RANKS = {Source.TRADES: 2, Source.BULK_TRADES: 2, Source.OHLC: 1, Source.BULK_CANDLES: 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """A stored candle that is not as it is offered; both in words, what they differ in alone."""
+
+    opened_at: datetime
+    stored: str
+    offered: str
+    is_replaced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of candles that were offered to the store, or would.
+
+    `unchanged` are there already, as good or better; `changed` take the place of another; `kept`
+    differ from one that is worth more, which stays. `differing` are the first few of `changed` and
+    `kept` that were final before.
+    """
+
+    rows: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    differing: tuple[Differing, ...] = ()
+
+    def __add__(self, other: Written) -> Written:
+        """Both together."""
+        return Written(
+            rows=self.rows + other.rows,
+            new=self.new + other.new,
+            changed=self.changed + other.changed,
+            unchanged=self.unchanged + other.unchanged,
+            kept=self.kept + other.kept,
+            differing=(*self.differing, *other.differing)[:MOST_DIFFERING],
+        )
+
+
+MOST_DIFFERING = 3
+"""So many differences are told one by one; all are counted."""
 
 
 class Span(NamedTuple):

@@ -21,8 +21,9 @@ from typing import IO
 
 import polars as pl
 
-from zoe_tools.core.candle_frames import AMOUNT, TRADES
+from zoe_tools.core.candle_frames import TRADES
 from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.candle_table import AMOUNT
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.money import PLACES, ZERO, amount_of, short

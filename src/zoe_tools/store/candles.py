@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.domain.money import short
 from zoe_tools.store.market_tables import CRYPTO_CANDLES
 from zoe_tools.store.rows import upsert
 
@@ -90,16 +92,21 @@ def _values(account_id: AccountId, candle: Candle, source: str) -> dict[str, Any
         "symbol": candle.symbol,
         "timeframe": candle.timeframe.value,
         "opened_at": candle.opened_at,
-        "open": candle.open,
-        "high": candle.high,
-        "low": candle.low,
-        "close": candle.close,
-        "vwap": candle.vwap,
-        "volume": candle.volume,
+        "open": _canonical(candle.open),
+        "high": _canonical(candle.high),
+        "low": _canonical(candle.low),
+        "close": _canonical(candle.close),
+        "vwap": None if candle.vwap is None else _canonical(candle.vwap),
+        "volume": _canonical(candle.volume),
         "count": candle.count,
         "is_final": candle.is_final,
         "source": source,
     }
+
+
+def _canonical(value: Decimal) -> Decimal:
+    """Equal amounts become equal text, whoever told them: `candle_bulk` writes them so as well."""
+    return Decimal(short(value))
 
 
 def _candle_of(fields: RowMapping) -> Candle:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from zoe_tools.domain.candle import Span, Timeframe, merged
+from zoe_tools.domain.candle import Source, Span, Timeframe, Written, merged
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.store.market_tables import CANDLE_COVERAGE, CANDLE_CURSORS, CRYPTO_CANDLES
 from zoe_tools.store.market_watch import MarketWatchBook
 from zoe_tools.store.rows import upsert
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from zoe_tools.store.candle_bulk import BulkSeries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,37 @@ class MarketBook:
             .order_by(table.c.opened_at)
         )
         return [_second(each.opened_at) for each in rows]
+
+    def write_frame(
+        self, symbol: Symbol, timeframe: Timeframe, frame: pl.DataFrame, source: Source
+    ) -> Written:
+        """Store candles of one series, a frame as `domain.candle_table` describes it.
+
+        What is there as it is offered, or better, stays as it is: see `store/candle_bulk.py`.
+        """
+        return self._series(symbol, timeframe).write(frame, source)
+
+    def compare_frame(
+        self, symbol: Symbol, timeframe: Timeframe, frame: pl.DataFrame, source: Source
+    ) -> Written:
+        """What `write_frame` would do; writes nothing."""
+        return self._series(symbol, timeframe).compare(frame, source)
+
+    def frame(
+        self, symbol: Symbol, timeframe: Timeframe, wanted: Span, most: int = 50_000
+    ) -> pl.DataFrame:
+        """The first so many candles that begin within a span, with their `source`, ascending.
+
+        There may be more after the last one if there are as many.
+        """
+        return self._series(symbol, timeframe).page(wanted, most)
+
+    def _series(self, symbol: Symbol, timeframe: Timeframe) -> BulkSeries:
+        from zoe_tools.store.candle_bulk import (  # noqa: PLC0415 - brings polars, which is slow
+            BulkSeries,
+        )
+
+        return BulkSeries(self._connection, self._account_id, symbol, timeframe)
 
     def read_spans(self, symbol: Symbol, timeframe: Timeframe) -> tuple[Span, ...]:
         """Where every candle was looked for, ascending: what is missing there never was."""

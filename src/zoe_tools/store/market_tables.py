@@ -23,6 +23,7 @@ CRYPTO_CANDLES = Table(
     Column("count", Integer, nullable=False),
     Column("is_final", Boolean, nullable=False),
     text("source"),
+    sqlite_with_rowid=False,
 )
 
 CANDLE_COVERAGE = Table(
