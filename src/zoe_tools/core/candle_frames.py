@@ -35,7 +35,8 @@ BUCKETS = pl.Schema(
 
 _UNIT = Decimal(1).scaleb(-PLACES)
 _MOST_TURNOVER = 1e14
-"""In whole units of money, for one batch: whole numbers of 128 bits hold that much of 24 places."""
+"""In whole units of money, for one batch at its highest price: whole numbers of 128 bits hold that
+much of 24 places."""
 
 
 class OutOfOrder(ValueError):
@@ -46,16 +47,28 @@ class OutOfOrder(ValueError):
         self.at = at
 
 
+def demand_exact(trades: pl.DataFrame) -> None:
+    """Pass while sums over this batch are exact.
+
+    Raises:
+        OverflowError: so much money that they would not be.
+    """
+    price, volume = pl.col("price").max(), pl.col("volume").sum()
+    highest, coins = trades.select(price.cast(pl.Float64), volume.cast(pl.Float64)).row(0)
+    if trades.height and highest * coins > _MOST_TURNOVER:
+        raise OverflowError(
+            f"{trades.height:,} trades of {coins:.3g} coins at up to {highest:.3g}: no market does"
+        )
+
+
 def of_trades(trades: pl.DataFrame) -> pl.DataFrame:
     """Each trade as a bucket of its own.
 
     Raises:
         OverflowError: so much money that sums would not be exact.
     """
+    demand_exact(trades)
     price, volume = pl.col("price"), pl.col("volume")
-    money = trades.select((price.cast(pl.Float64) * volume.cast(pl.Float64)).abs().sum()).item()
-    if money > _MOST_TURNOVER:
-        raise OverflowError(f"{trades.height} trades turn over {money:.3g}: no market does")
     return trades.select(
         "at",
         price.alias("open"),

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -26,7 +27,7 @@ from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.candle_table import AMOUNT
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.money import PLACES, ZERO, amount_of, short
+from zoe_tools.domain.money import MOST, PLACES, ZERO, amount_of, short
 from zoe_tools.errors import MarketDataError
 
 PART_BYTES = 8 << 20
@@ -48,6 +49,7 @@ CANDLES = pl.Schema(
 _BY_MINUTES = {each.minutes: each for each in Timeframe}
 _NAME = re.compile(r"([A-Za-z0-9.]+?)(?:_([0-9]+))?\.csv", re.IGNORECASE)
 _TOO_FINE = re.compile(rb"\.[0-9]{%d}[0-9]*[1-9]" % PLACES)
+_MOST = pl.lit(MOST, AMOUNT)
 _CANDLE_CELLS = len(CANDLES)
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
@@ -140,15 +142,37 @@ def parts_of(table: Table) -> Iterator[pl.DataFrame]:
     """The rows of a table, some megabytes at a time, as `TRADES` or as `CANDLES`.
 
     Raises:
-        MarketDataError: a row makes no sense.
+        MarketDataError: a row makes no sense, or is older than the one before it.
         OSError: it cannot be read.
     """
     schema = TRADES if table.kind is Kind.TRADES else CANDLES
-    line = 1
+    line, newest = 1, -1
     with _whole(table.path), _opened(table) as file:
         for text in _texts(file):
-            yield _rows(table, text, schema, line)
+            rows = _rows(table, text, schema, line)
+            if rows.height:
+                _demand_order(table, rows["at"], line, newest)
+                newest = rows.item(-1, "at")
+                yield rows
             line += text.count(b"\n")
+
+
+def _demand_order(table: Table, at: pl.Series, line: int, newest: int) -> None:
+    """Trades come oldest first; candles stand on their grid, and each once."""
+    step = at.diff().fill_null(at[0] - newest)
+    if table.timeframe is None:
+        strange, words = step < 0, "it is older than the trade before it"
+    else:
+        length = table.timeframe.minutes * 60
+        strange = (step <= 0) | (at % length != 0)
+        words = f"it does not begin a later {table.timeframe.value} than the candle before it"
+    place = strange.arg_max() if strange.any() else None
+    if place is not None:
+        raise MarketDataError(
+            f"{table.name}, line {line + place:,}: {words}: {at[place]}",
+            hint="Kraken's tables are sorted by time. Sort this one by its first column, keeping"
+            " the order of rows of the same second; nothing of it is imported.",
+        )
 
 
 def _texts(file: IO[bytes]) -> Iterator[bytes]:
@@ -179,9 +203,10 @@ def _rows(table: Table, text: bytes, schema: pl.Schema, line: int) -> pl.DataFra
 
 def _is_strange(rows: pl.DataFrame) -> bool:
     """Whether a cell is empty, or something is priced or counted that cannot be."""
-    below = [pl.col("at") < 0, pl.col("volume") < 0]
+    below = [pl.col("at") < 0, pl.col("volume") < 0, pl.col("volume") >= _MOST]
     prices = [name for name in rows.columns if name not in ("at", "volume", "count")]
     below += [pl.col(name) <= 0 for name in prices]
+    below += [pl.col(name) >= _MOST for name in prices]
     if "count" in rows.columns:
         between = pl.min_horizontal("open", "close") < pl.col("low")
         between |= pl.max_horizontal("open", "close") > pl.col("high")
@@ -208,15 +233,22 @@ def _fault(line: bytes, schema: pl.Schema) -> str:
     cells = line.decode("ascii", errors="replace").strip().split(",")
     if len(cells) != len(schema):
         return f"{len(cells)} cells, {len(schema)} are wanted"
+    found: dict[str, Decimal] = {}
     for name, cell in zip(schema, cells, strict=True):
         try:
             value = amount_of(cell.strip())
         except ValueError as error:
             return f"{name}: {error}"
         is_price = name not in ("at", "volume", "count")
-        if value < ZERO or (is_price and value == ZERO):
+        is_part = name == "count" and value % 1 != ZERO
+        if value < ZERO or (is_price and value == ZERO) or is_part:
             return f"{name} is {short(value)}"
-    return "high and low are not around open and close" if len(cells) == _CANDLE_CELLS else ""
+        found[name] = value
+    if len(cells) != _CANDLE_CELLS:
+        return ""
+    ends = (found["open"], found["close"])
+    is_around = found["low"] <= min(ends) and max(ends) <= found["high"]
+    return "" if is_around else "high and low are not around open and close"
 
 
 @contextmanager

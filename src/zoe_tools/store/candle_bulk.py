@@ -125,6 +125,9 @@ class BulkSeries:
             return offered.with_columns(fate=pl.lit("new")), Written()
         span = Span(offered.item(0, "at"), offered.item(-1, "at") + 1)
         stored = self.page(span, 1 << 40)
+        if stored.is_empty():
+            new = offered.with_columns(fate=pl.lit("new"))
+            return new, Written(rows=new.height, new=new.height)
         judged = _judged(offered, stored, source)
         counts = dict(judged.group_by("fate").len().iter_rows())
         told = Written(
