@@ -26,6 +26,7 @@ from zoe_tools.commands.pnl_basis import Effect
 from zoe_tools.commands.reconcile import Settled
 from zoe_tools.config import KNOBS
 from zoe_tools.core.audit_verify import AuditReport
+from zoe_tools.core.candle_needs import InstrumentNeed
 from zoe_tools.core.check_tp_coverage import AbsentHolding, PositionCoverage
 from zoe_tools.core.codes import Meaning, Retry
 from zoe_tools.core.control_drill import Proof
@@ -43,6 +44,7 @@ from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.trade_costs import TradeCost
 from zoe_tools.domain.breaker import Breaker
+from zoe_tools.domain.candle_reads import OhlcRead, TradesRead
 from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
 from zoe_tools.domain.export_report import ExportReport
@@ -303,7 +305,15 @@ RESULTS: dict[str, Result] = {
         ),
         planned,
     ),
-    "backfill": planned,
+    "backfill": either(
+        planned,
+        an_object(
+            instruments=rows(a(InstrumentNeed)),
+            is_executed=flag,
+            ohlc=rows(a(OhlcRead)),
+            trades=rows(a(TradesRead)),
+        ),
+    ),
     "orders": an_object(orders=rows(a(OrderLine)), since=a(datetime | None), as_of=a(datetime)),
     "orders cancel": planned,
     "fills": an_object(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
 
-from builders import BTC, NOON, make_candle
+from builders import BTC, NOON, d, make_candle
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.backfill import _backfill, _timeframe
-from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.commands.backfill import _backfill, _timeframe, timeframes_in
+from zoe_tools.domain.candle import Candle, Source, Span, Timeframe
 from zoe_tools.errors import ConfigError, UnknownInstrument
 from zoe_tools.gate.bulk_steps import Slice
 from zoe_tools.store.runner import InlineRunner, StoreRunner
@@ -121,6 +122,54 @@ def test_many_candles_are_written_in_slices_and_an_interrupted_run_is_continued(
         assert (await backfill(desk, execute=False))[0] == 0
 
     at_the_desk(tmp_path, story)
+
+
+def test_what_ohlc_looked_through_is_noted_once_it_is_written(tmp_path: Path) -> None:
+    """A market younger than OHLC's reach has nothing before its first candle."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk)
+        await backfill(desk, execute=False)
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, Timeframe.H1)) == ()
+
+        await backfill(desk, execute=True)
+        until = int(NOON.timestamp())
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, Timeframe.H1)) == (
+            Span(until - 720 * 3_600, until),
+        )
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_candle_that_came_from_trades_stays(tmp_path: Path) -> None:
+    """OHLC's own figures do not take its place, so that a second run changes nothing."""
+
+    async def story(desk: Desk) -> None:
+        offered = offer(desk)
+        exact = replace(offered[1], volume=d("12.5"), count=43)
+        await desk.read(lambda tx: tx.write_candles((exact,), Source.TRADES))
+        await backfill(desk, execute=True)
+
+        stored = await desk.read(lambda tx: tx.candles(BTC, Timeframe.H1))
+        assert stored == (offered[0], exact, offered[2])
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [("1h", ["1h"]), ("1h,1m", ["1m", "1h"]), (" 1d , 1h,1d", ["1h", "1d"])],
+)
+def test_several_lengths_are_named_in_one_word(names: str, told: list[str]) -> None:
+    """The shortest first, each once."""
+    assert [each.value for each in timeframes_in(names)] == told
+
+
+@pytest.mark.parametrize("names", ["", ",", "1h,7m"])
+def test_lengths_that_are_none_are_refused(names: str) -> None:
+    """Exit 2."""
+    with pytest.raises(ConfigError):
+        timeframes_in(names)
 
 
 def test_an_unknown_instrument_is_an_error_with_a_hint(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import builders
-from builders import BTC, ETH, NOON, make_candle
+from builders import BTC, ETH, NOON, d, make_candle
 from zoe_tools.domain.candle import Span, Timeframe, merged
 from zoe_tools.store.market_book import Cursor
 from zoe_tools.store.store import Store
@@ -75,6 +75,32 @@ def test_spans_that_touch_become_one(
         assert transaction.market.read_spans(BTC, H1) == tuple(hours(*each) for each in told)
         assert transaction.market.read_spans(ETH, H1) == ()
         assert transaction.market.read_spans(BTC, Timeframe.M1) == ()
+
+
+def test_another_instrument_that_traded_is_seen(store: Store) -> None:
+    """A candle without trades tells of no trade."""
+    with store.transaction() as transaction:
+        silent = make_candle(symbol=ETH, count=0, volume=d("0"))
+        transaction.write_candles((make_candle(), silent), "ohlc")
+        market = transaction.market
+        assert market.traded_in((ETH, BTC), H1, hours(0, 1))
+        assert not market.traded_in((ETH,), H1, hours(0, 1))
+        assert not market.traded_in((BTC,), H1, hours(1, 2))
+        assert not market.traded_in((BTC,), Timeframe.M1, hours(0, 1))
+        assert not market.traded_in((), H1, hours(0, 1))
+
+
+def test_candles_are_found_by_their_source(store: Store) -> None:
+    """Those that came from trades, and are finished."""
+    later = [make_candle(opened_at=NOON + timedelta(hours=number)) for number in range(3)]
+    with store.transaction() as transaction:
+        transaction.write_candles(later[:1], "kraken OHLC")
+        transaction.write_candles((later[1], replace(later[2], is_final=False)), "kraken trades")
+        market = transaction.market
+        assert market.starts_told_by(BTC, H1, hours(0, 9), {"kraken trades"}) == {
+            later[1].opened_at
+        }
+        assert market.starts_told_by(BTC, H1, hours(0, 1), {"kraken trades"}) == frozenset()
 
 
 def test_an_empty_span_is_no_news(store: Store) -> None:

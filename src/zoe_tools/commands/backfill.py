@@ -1,12 +1,17 @@
-"""`zoe backfill`: which candles the store lacks, and the ones the venue can give."""
+"""`zoe backfill`: which candles the store lacks and why, and how they are fetched."""
 
 from __future__ import annotations
 
+import asyncio
+import shlex
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.listing import since_of
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
     ForceOption,
@@ -16,24 +21,60 @@ from zoe_tools.commands.planning import (
     value_of,
 )
 from zoe_tools.core.backfill import expected_starts, plan_backfill
-from zoe_tools.domain.candle import Timeframe
+from zoe_tools.core.candle_needs import InstrumentNeed
+from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import ConfigError
 from zoe_tools.gate.gate import Regather
+from zoe_tools.render.candle_needs import OnlyTrouble, show_fetched, show_needs
 from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.render.printer import Printer
+from zoe_tools.runtime.candle_ohlc import note_ohlc, stored_of
+from zoe_tools.runtime.candle_survey import Request, needs_of
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+
+_FINDINGS = 3
+_NAMES = ", ".join(each.value for each in Timeframe)
+
+_Symbol = Annotated[
+    str, typer.Option("--symbol", help="One instrument, any spelling.", show_default=False)
+]
+_Symbols = Annotated[
+    str,
+    typer.Option(
+        "--symbols",
+        metavar="NAMES",
+        help="Several: BTC/USD,ETH/USD. Without either, those the store has candles of.",
+        show_default=False,
+    ),
+]
+_Lengths = Annotated[
+    str,
+    typer.Option("--tf", help="1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w or 15d; or several: 1m,5m,1h."),
+]
+_From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="From then on: 2024-01-01, 2024-01-01T08:00 (UTC), 30d. Else the last 720.",
+        show_default=False,
+    ),
+]
+_To = Annotated[str, typer.Option("--to", metavar="TIME", help="Up to then.", show_default=False)]
 
 
 def backfill(
     ctx: typer.Context,
     *,
-    symbol: Annotated[str, typer.Option("--symbol", help="One instrument, any spelling.")],
-    timeframe: Annotated[
-        str, typer.Option("--tf", help="1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w or 15d.")
-    ] = Timeframe.H1.value,
+    symbol: _Symbol = "",
+    symbols: _Symbols = "",
+    timeframe: _Lengths = Timeframe.H1.value,
+    since: _From = "",
+    until: _To = "",
     execute: Annotated[bool, typer.Option("--execute", help="Write the candles.")] = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
@@ -41,21 +82,43 @@ def backfill(
 ) -> int:
     """Find the candles that the store lacks, and fetch those that the venue still has.
 
-    Kraken's OHLC reaches back 720 candles. A second run writes nothing.
+    Told apart are candles in whose time nothing traded, outages of the venue, and those that nobody
+    has fetched yet. The last 720 come from Kraken's OHLC, what is older from its trades, page by
+    page; whoever is interrupted goes on from there with the same command. A second run writes
+    nothing.
 
     Examples:
       zoe backfill --symbol BTC/USD --tf 1h
       zoe backfill --symbol ETHUSD --tf 15m --execute
+      zoe backfill --symbols BTC/USD,ETH/USD --tf 1m,1h --from 2024-01-01 --execute
     """
     invocation: Invocation = ctx.obj
-    length = _timeframe(timeframe)
+    if symbol and symbols:
+        raise ConfigError("--symbol and --symbols are two ways to say the same: give one.")
+    lengths = timeframes_in(timeframe)
     kept = keeping(out, valid_for, force=force, execute=execute)
-    return run_with_context(
-        invocation.settings(),
-        lambda context: _backfill(
-            context, invocation, symbol=symbol, timeframe=length, execute=execute, kept=kept
-        ),
-    )
+    is_plan = bool(symbol) and len(lengths) == 1 and not since and not until
+    if kept is not NOT_KEPT and not is_plan:
+        raise ConfigError(
+            "--out saves the plan of one instrument and length without --from and --to.",
+            hint="zoe backfill --symbol BTC/USD --tf 1h --out FILE",
+        )
+
+    async def work(context: Context) -> int:
+        if is_plan:
+            return await _backfill(
+                context,
+                invocation,
+                symbol=symbol,
+                timeframe=lengths[0],
+                execute=execute,
+                kept=kept,
+            )
+        wish = await _request(context, symbol or symbols, lengths, since, until)
+        words = _words(symbol, symbols, timeframe, since, until)
+        return await _fill(context, invocation, wish, words, execute=execute)
+
+    return run_with_context(invocation.settings(), work)
 
 
 def planner(context: Context, arguments: Arguments) -> Regather:
@@ -64,23 +127,31 @@ def planner(context: Context, arguments: Arguments) -> Regather:
     Raises:
         ConfigError: there is no such length.
     """
+    return _looking(context, arguments, [])
+
+
+def _looking(context: Context, arguments: Arguments, heard: list[tuple[Candle, ...]]) -> Regather:
+    """As `planner`; what the venue answered is put into `heard`."""
     timeframe = _timeframe(value_of(arguments, "tf"))
 
     async def look() -> tuple[Snapshot, Plan]:
         instrument = (await context.venue.catalogue()).resolve(value_of(arguments, "symbol"))
         snapshot = await context.look(frozenset())
         first = expected_starts(timeframe, snapshot.taken_at)[0]
-        stored = await context.store.run(
-            lambda transaction: transaction.candles(instrument.symbol, timeframe, since=first)
+        stored, from_trades = await context.store.run(
+            partial(stored_of, instrument.symbol, timeframe, first)
         )
+        fetched = await context.venue.candles(instrument.symbol, timeframe)
+        heard.append(fetched)
         plan = plan_backfill(
             account=context.account,
             now=snapshot.taken_at,
             symbol=instrument.symbol,
             timeframe=timeframe,
             stored=stored,
-            fetched=await context.venue.candles(instrument.symbol, timeframe),
+            fetched=fetched,
             lifetime_s=context.policy.plan_lifetime_s,
+            from_trades=from_trades,
         )
         return snapshot, plan
 
@@ -98,7 +169,8 @@ async def _backfill(
 ) -> int:
     instrument = (await context.venue.catalogue()).resolve(symbol)
     arguments = (("symbol", instrument.symbol), ("tf", timeframe.value))
-    look = planner(context, arguments)
+    heard: list[tuple[Candle, ...]] = []
+    look = _looking(context, arguments, heard)
     options = "".join(f" --{name} {text}" for name, text in arguments)
     line = kept.invitation(f"zoe backfill{options} --execute")
     approver = PlanPrinter(invocation.printer(), invitation=line)
@@ -108,12 +180,136 @@ async def _backfill(
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute)
+    if receipt.is_done:
+        await note_ohlc(context, instrument.symbol, timeframe, heard[-1])
     return approver.finish(receipt, saved=kept.keep(plan))
+
+
+async def _request(
+    context: Context, names: str, timeframes: tuple[Timeframe, ...], since: str, until: str
+) -> Request:
+    """What was asked for, by the venue's list of instruments.
+
+    Raises:
+        ConfigError: an unknown instrument, a time that is none, or nothing is followed yet.
+    """
+    now = context.clock.now()
+    begin, end = since_of(since, now, option="--from"), since_of(until, now, option="--to")
+    if begin is not None and begin >= (end or now):
+        raise ConfigError(f"--from {since} is not before --to {until or 'now'}.")
+    wanted = [each.strip() for each in names.split(",") if each.strip()]
+    if not wanted:
+        wanted = sorted(await context.store.run(lambda books: books.followed()))
+    if not wanted:
+        raise ConfigError(
+            "The store has candles of no instrument yet: name those that you want.",
+            hint="zoe backfill --symbols BTC/USD,ETH/USD --tf 1m,1h",
+        )
+    catalogue = await context.venue.catalogue()
+    instruments = {each.symbol: each for each in map(catalogue.resolve, wanted)}
+    return Request(
+        instruments=tuple(instruments.values()), timeframes=timeframes, since=begin, until=end
+    )
+
+
+async def _fill(
+    context: Context,
+    invocation: Invocation,
+    wish: Request,
+    words: Sequence[str],
+    *,
+    execute: bool,
+) -> int:
+    """Several series, or further back than OHLC reaches."""
+    printer = invocation.printer()
+    printer.account(context.account)
+    needs = [
+        await needs_of(
+            each, wish, store=context.store, venue=context.venue, now=context.clock.now()
+        )
+        for each in wish.instruments
+    ]
+    show_needs(printer, needs)
+    if not execute:
+        return _dry(printer, needs, words)
+    from zoe_tools.runtime.candle_backfill import (  # noqa: PLC0415 - brings polars, which is slow
+        hold_instrument,
+    )
+    from zoe_tools.runtime.candle_fetch import fetch  # noqa: PLC0415 - same
+
+    gate = open_gate(
+        context, approver=OnlyTrouble(printer), command="backfill", environ=invocation.environ
+    )
+    await gate.recover()
+    told, code = [], 0
+    for instrument in wish.instruments:
+        with hold_instrument(context.home, context.account.account_id, instrument.symbol):
+            try:
+                fetched = await fetch(context, gate, instrument, wish, printer.say)
+            except asyncio.CancelledError:
+                printer.say(
+                    f"{instrument.symbol}: broken off. What is read is kept; the same command goes"
+                    " on from there."
+                )
+                raise
+        show_fetched(printer, instrument.symbol, fetched.ohlc, fetched.trades)
+        told.append(fetched)
+        code = code or fetched.exit_code
+    printer.result(
+        {
+            "instruments": needs,
+            "is_executed": True,
+            "ohlc": [each for one in told for each in one.ohlc],
+            "trades": [each for one in told for each in one.trades],
+        },
+        exit_code=code,
+    )
+    return code
+
+
+def _dry(printer: Printer, needs: Sequence[InstrumentNeed], words: Sequence[str]) -> int:
+    code = 0 if all(each.is_complete for each in needs) else _FINDINGS
+    printer.line()
+    if code:
+        printer.line(printer.styled("DRY RUN: nothing was written.", "bold"))
+        told = printer.to_run(f"zoe backfill {shlex.join(words)} --execute")
+        printer.line(f"To carry it out: {told}")
+    else:
+        printer.line("Nothing to do: all that is missing was looked for.")
+    told_empty: list[object] = []
+    printer.result(
+        {"instruments": needs, "is_executed": False, "ohlc": told_empty, "trades": told_empty},
+        exit_code=code,
+    )
+    return code
+
+
+def _words(symbol: str, symbols: str, timeframe: str, since: str, until: str) -> list[str]:
+    """What was typed, to be typed again."""
+    named = (
+        ("--symbol", symbol),
+        ("--symbols", symbols),
+        ("--tf", timeframe),
+        ("--from", since),
+        ("--to", until),
+    )
+    return [word for name, value in named if value for word in (name, value)]
+
+
+def timeframes_in(names: str) -> tuple[Timeframe, ...]:
+    """The lengths that `--tf` names, shortest first.
+
+    Raises:
+        ConfigError: there is no such length.
+    """
+    found = {_timeframe(each.strip()) for each in names.split(",") if each.strip()}
+    if not found:
+        raise ConfigError("--tf names no length.", hint=f"One or several of {_NAMES}.")
+    return tuple(sorted(found, key=lambda each: each.minutes))
 
 
 def _timeframe(name: str) -> Timeframe:
     try:
         return Timeframe(name)
     except ValueError as error:
-        names = ", ".join(each.value for each in Timeframe)
-        raise ConfigError(f"--tf {name}: no such timeframe.", hint=f"One of {names}.") from error
+        raise ConfigError(f"--tf {name}: no such timeframe.", hint=f"One of {_NAMES}.") from error

@@ -1,12 +1,12 @@
 """Which candles the store lacks, and which of the venue's answer fill the gap.
 
 The expected grid runs from the first candle wanted to the last one that is over. The venue's OHLC
-reaches back 720 candles; what lies further back is named, not fetched.
+reaches back 720 candles; what lies further back, `core/candle_needs.py` has read from the trades.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -62,14 +62,20 @@ def plan_backfill(
     stored: Sequence[Candle],
     fetched: Sequence[Candle],
     lifetime_s: float,
+    from_trades: Collection[datetime] = (),
 ) -> Plan:
     """Write what the venue has and the store lacks; a second run finds nothing to write.
 
-    `fetched` is the venue's OHLC answer; running candles are never stored.
+    `fetched` is the venue's OHLC answer; running candles are never stored. Candles that begin at
+    one of `from_trades` stay as they are: they were made of every trade (ADR 30).
     """
     known = {candle.opened_at: candle for candle in stored}
     missing = tuple(
-        candle for candle in fetched if candle.is_final and known.get(candle.opened_at) != candle
+        candle
+        for candle in fetched
+        if candle.is_final
+        and known.get(candle.opened_at) != candle
+        and candle.opened_at not in from_trades
     )
     gaps = find_gaps(expected_starts(timeframe, now), stored, timeframe)
     offered = {candle.opened_at for candle in fetched if candle.is_final}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -96,6 +97,44 @@ class MarketBook:
         )
 
         return BulkSeries(self._connection, self._account_id, symbol, timeframe)
+
+    def traded_in(self, symbols: Iterable[Symbol], timeframe: Timeframe, span: Span) -> bool:
+        """Whether any of these instruments has a candle with trades that begins within a span."""
+        table = CRYPTO_CANDLES
+        return any(
+            self._connection.execute(
+                select(table.c.opened_at)
+                .where(
+                    table.c.account_id == self._account_id,
+                    table.c.symbol == symbol,
+                    table.c.timeframe == timeframe.value,
+                    table.c.opened_at >= _moment(span.since),
+                    table.c.opened_at < _moment(span.until),
+                    table.c.count > 0,
+                )
+                .limit(1)
+            ).first()
+            is not None
+            for symbol in symbols
+        )
+
+    def starts_told_by(
+        self, symbol: Symbol, timeframe: Timeframe, wanted: Span, sources: Collection[str]
+    ) -> frozenset[datetime]:
+        """When the finished candles begin that come from one of these sources."""
+        table = CRYPTO_CANDLES
+        rows = self._connection.execute(
+            select(table.c.opened_at).where(
+                table.c.account_id == self._account_id,
+                table.c.symbol == symbol,
+                table.c.timeframe == timeframe.value,
+                table.c.opened_at >= _moment(wanted.since),
+                table.c.opened_at < _moment(wanted.until),
+                table.c.is_final,
+                table.c.source.in_(sources),
+            )
+        )
+        return frozenset(each.opened_at for each in rows)
 
     def read_spans(self, symbol: Symbol, timeframe: Timeframe) -> tuple[Span, ...]:
         """Where every candle was looked for, ascending: what is missing there never was."""

@@ -1,0 +1,57 @@
+"""What a backfill read of the venue, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from zoe_tools.domain.candle import Span, Timeframe
+from zoe_tools.domain.identifiers import Symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A span as it is told."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def span(self) -> Span:
+        """In seconds since 1970."""
+        return Span(int(self.since.timestamp()), int(self.until.timestamp()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OhlcRead:
+    """What the venue's OHLC of one series brought: `written` candles were missing or differed."""
+
+    symbol: Symbol
+    timeframe: Timeframe
+    candles: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradesRead:
+    """What a reading of trades came to.
+
+    Of the candles it finished `new` were missing, `alike` were there with the same figures, and
+    those that `differ` from OHLC's are now as the trades say; the first few are `told`.
+    """
+
+    symbol: Symbol
+    stretch: Stretch
+    timeframes: tuple[Timeframe, ...]
+    trades: int
+    new: int
+    alike: int
+    differ: int
+    told: tuple[str, ...]
+
+
+def stretch_of(span: Span) -> Stretch:
+    """A span in words."""
+    return Stretch(
+        since=datetime.fromtimestamp(span.since, UTC), until=datetime.fromtimestamp(span.until, UTC)
+    )

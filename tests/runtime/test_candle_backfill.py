@@ -1,0 +1,180 @@
+"""A reading of trades over a venue in memory: differences, two hosts, cursors of nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import BTC, NOON, d, make_candle, make_instrument
+from fakes import Desk, at_the_desk
+from zoe_tools.domain.candle import Source, Span, Timeframe
+from zoe_tools.domain.candle_reads import TradesRead
+from zoe_tools.domain.market import PublicTrade
+from zoe_tools.domain.order import Side
+from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueMisbehaved
+from zoe_tools.runtime.candle_backfill import TradesReading
+
+H1 = Timeframe.H1
+T0 = int(NOON.timestamp())
+SPAN = Span(T0, T0 + 4 * 3_600)
+
+
+def trade(number: int, minute: int, price: str = "100") -> PublicTrade:
+    """A print so many minutes past noon."""
+    return PublicTrade(
+        symbol=BTC,
+        trade_id=number,
+        side=Side.SELL,
+        price=d(price),
+        quantity=d("0.5"),
+        traded_at=NOON + timedelta(minutes=minute),
+    )
+
+
+def offer(desk: Desk, trades: Sequence[PublicTrade], size: int = 3) -> None:
+    """Let the venue have these."""
+
+    async def answer(_: object, since: str = "0") -> tuple[tuple[PublicTrade, ...], str]:
+        page = [each for each in trades if _ns(each) > int(since)][:size]
+        return tuple(page), str(_ns(page[-1])) if page else since
+
+    desk.venue.trades = answer  # type: ignore[method-assign,assignment]
+
+
+def _ns(each: PublicTrade) -> int:
+    return int(each.traded_at.timestamp()) * 10**9
+
+
+async def read(desk: Desk, told: list[str] | None = None) -> TradesRead:
+    """Read the four hours."""
+    say = (told if told is not None else []).append
+    reader = TradesReading(desk.venue, desk.store, desk.clock, make_instrument(), say)
+    return await reader.run(SPAN, (H1,))
+
+
+ROWS = [trade(number, 10 * number) for number in range(1, 20)]
+
+
+def test_the_trades_candle_is_kept_and_the_difference_told(tmp_path: Path) -> None:
+    """What OHLC said of the first hour is alike, of the second not."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS)
+        flat = make_candle(open=d("100"), high=d("100"), low=d("100"), close=d("100"))
+        alike = replace(flat, vwap=d("100"), volume=d("2.5"), count=5)
+        wrong = replace(alike, opened_at=NOON + H1.length, volume=d("3.5"), count=6)
+        await desk.read(lambda tx: tx.write_candles((alike, wrong), Source.OHLC))
+        done = await read(desk)
+
+        assert (done.trades, done.new, done.alike, done.differ) == (19, 2, 1, 1)
+        assert "volume 3.5" in done.told[0]
+        assert "the trades say" in done.told[0]
+        stored = await desk.read(lambda tx: tx.candles(BTC, H1))
+        assert [each.count for each in stored] == [5, 6, 6, 2]
+        assert stored[1].volume == d("3")
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, H1)) == (SPAN,)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_whoever_moved_the_cursor_meanwhile_goes_on_alone(tmp_path: Path) -> None:
+    """Of two hosts the one that comes late ends, and writes nothing more."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS)
+        pages = desk.venue.trades
+
+        async def meanwhile(_: object, since: str = "0") -> object:
+            answer = await pages(BTC, since)
+            if len(asked) == 2:
+                kept = await desk.read(lambda tx: tx.market.cursor(BTC, Source.TRADES))
+                assert kept is not None
+                moved = replace(kept, updated_at=kept.updated_at + timedelta(seconds=1))
+                await desk.read(lambda tx: tx.market.keep_cursor(moved))
+            asked.append(since)
+            return answer
+
+        asked: list[str] = []
+        desk.venue.trades = meanwhile  # type: ignore[method-assign,assignment]
+        with pytest.raises(PlanRefused, match="Another backfill of BTC/USD"):
+            await read(desk)
+        assert len(asked) == 3
+
+    at_the_desk(tmp_path, story)
+
+
+def test_trades_out_of_order_are_an_error_and_change_nothing(tmp_path: Path) -> None:
+    """The venue contradicts itself."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, [trade(1, 100), trade(2, 10)])
+        with pytest.raises(VenueMisbehaved, match="make no sense"):
+            await read(desk)
+        assert await desk.read(lambda tx: tx.candles(BTC, H1)) == ()
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_cursor_of_nonsense_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    """It is not thrown away: what it stands for may be hours of reading."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS)
+        rows = desk.venue.trades
+
+        async def dies(_: object, since: str = "0") -> object:
+            if since != str(T0 * 10**9 - 1):
+                raise KeyboardInterrupt
+            return await rows(BTC, since)
+
+        desk.venue.trades = dies  # type: ignore[method-assign,assignment]
+        with pytest.raises(KeyboardInterrupt):
+            await read(desk)
+        kept = await desk.read(lambda tx: tx.market.cursor(BTC, Source.TRADES))
+        assert kept is not None
+        await desk.read(lambda tx: tx.market.keep_cursor(replace(kept, running=b"nonsense")))
+        with pytest.raises(StoreUnavailable, match="cannot be read"):
+            await read(desk)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_progress_is_told_every_ten_seconds_with_the_time_that_is_left(tmp_path: Path) -> None:
+    """By the share of the time that is read, where nobody knows how many trades there are."""
+
+    async def story(desk: Desk) -> None:
+        minutes = [trade(number, number) for number in range(1, 200)]
+        offer(desk, minutes, size=5)
+        told: list[str] = []
+        await read(desk, told)
+
+        assert len(told) == 4
+        assert "BTC/USD: 45 trades read, up to" in told[0]
+        assert told[0].endswith("19%, about 43 s left.")
+
+    at_the_desk(tmp_path, story)
+
+
+def test_the_memory_of_a_long_reading_is_that_of_a_page(tmp_path: Path) -> None:
+    """What is carried from page to page does not grow."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS)
+        sizes: list[int] = []
+        pages = desk.venue.trades
+
+        async def measured(_: object, since: str = "0") -> object:
+            kept = await desk.read(lambda tx: tx.market.cursor(BTC, Source.TRADES))
+            sizes.append(len(kept.running) if kept else 0)
+            return await pages(BTC, since)
+
+        desk.venue.trades = measured  # type: ignore[method-assign,assignment]
+        await read(desk)
+        assert len(sizes) > 5
+        assert max(sizes) < 400
+
+    at_the_desk(tmp_path, story)
