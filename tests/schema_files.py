@@ -33,6 +33,8 @@ from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
+from zoe_tools.core.markets import MarketLine
+from zoe_tools.core.markets_focus import FocusChange
 from zoe_tools.core.monitor_trade_execution import ExecutionReport
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.performance import CurvePoint, Performance
@@ -52,6 +54,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.lot import CostBasis
+from zoe_tools.domain.market_watch import FocusClaim, Mover
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome
@@ -326,6 +329,20 @@ RESULTS: dict[str, Result] = {
         report=a(ExecutionReport),
         groups=rows(a(TradeCost)),
         since=a(datetime | None),
+        as_of=a(datetime),
+    ),
+    "markets": an_object(
+        markets=rows(a(MarketLine)),
+        counts=table(whole),
+        movers=rows(a(Mover)),
+        is_watched=flag,
+        source=text,
+        as_of=a(datetime),
+    ),
+    "markets focus": an_object(
+        focus=rows(a(FocusClaim)),
+        changes=rows(a(FocusChange)),
+        is_executed=flag,
         as_of=a(datetime),
     ),
     "ledger": either(

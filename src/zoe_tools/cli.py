@@ -63,6 +63,8 @@ COMMANDS: dict[str, str] = {
     "positions": (
         "List the positions that zoe manages, what they are worth, and what is not zoe's."
     ),
+    "markets": "Watch the pairs of the venue: prices, states, movers, and what is in focus.",
+    "markets focus": "List the pairs in focus and why, or put pairs there by hand.",
     "ledger": "List the account's ledger as it is in the books, or prove every balance.",
     "ledger import": "Import the account's ledger into the books, and prove every balance.",
     "apply": "Carry out a saved plan, if planning again gives the same.",

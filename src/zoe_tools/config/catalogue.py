@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zoe_tools.config import readers
 from zoe_tools.config.knob import Knob
+from zoe_tools.config.market_knobs import MARKET_KNOBS
 from zoe_tools.config.safety_knobs import SAFETY_KNOBS
 from zoe_tools.config.strategy_knobs import STRATEGY_KNOBS
 
@@ -354,6 +355,7 @@ KNOBS: tuple[Knob, ...] = (
     ),
     *SAFETY_KNOBS,
     *STRATEGY_KNOBS,
+    *MARKET_KNOBS,
 )
 KNOB: dict[str, Knob] = {knob.name: knob for knob in KNOBS}
 ENVIRONMENT_ONLY = ("ZOE_HOME", CONSENT)

@@ -11,6 +11,7 @@ from zoe_tools.domain.money import HUNDRED, ZERO, decimal_of
 
 _LARGEST = Decimal(10) ** 12
 _HOUR_S = 3600
+_MOST_PAIRS = 1000
 _SHORTEST_COUNTDOWN_S = 15
 _NEAREST_DEADLINE_S, _LATEST_DEADLINE_S = Decimal("0.7"), 5
 _SOONEST_S, _LATEST_S = 5, 600
@@ -100,6 +101,28 @@ def count(text: str) -> int:
     if value != value.to_integral_value():
         raise ValueError(f"{text!r} is not a whole number")
     return int(value)
+
+
+def pairs(text: str) -> int:
+    """How many pairs one wire may follow: 1 to 1000."""
+    return _whole_between(1, _MOST_PAIRS, text)
+
+
+def milliseconds(text: str) -> int:
+    """Whole milliseconds from a tenth of a second to an hour."""
+    return _whole_between(100, _HOUR_S * 1000, text)
+
+
+def minutes(text: str) -> int:
+    """Whole minutes up to a day, one at least."""
+    return _whole_between(1, 1440, text)
+
+
+def asset(text: str) -> str:
+    """The name of one asset or currency."""
+    if not text.replace(".", "").isalnum():
+        raise ValueError(f"{text!r} is no name of a currency")
+    return text.upper()
 
 
 def seconds_above_zero(text: str) -> float:
@@ -252,6 +275,13 @@ def database_url(text: str) -> str:
     }:
         raise ValueError("it is neither a sqlite:/// nor a postgresql:// address")
     return text if scheme.startswith("sqlite") else f"postgresql+psycopg://{rest}"
+
+
+def _whole_between(least: int, most: int, text: str) -> int:
+    value = count(text)
+    if not least <= value <= most:
+        raise ValueError(f"{text!r} is not between {least} and {most}")
+    return value
 
 
 def _seconds_up_to(most: int, text: str) -> float:

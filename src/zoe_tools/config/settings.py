@@ -147,6 +147,18 @@ class Settings:
     edge_factory_daily_turnover_cap: Decimal
     edge_factory_min_trade_notional: Decimal
     edge_factory_min_remaining_equity: Decimal
+    md_quote_currency: str
+    md_max_ws_pairs: int
+    md_default_focus: tuple[str, ...]
+    md_focus_flush_ms: int
+    md_scout_flush_ms: int
+    md_sparkline_interval: float
+    md_sparkline_keep_hours: float
+    md_mover_momentum_pct: Decimal
+    md_mover_volume_accel: Decimal
+    md_mover_spread_max_pct: Decimal
+    md_mover_focus_min: int
+    md_catalog_refresh_hours: float
     warnings: tuple[str, ...] = ()
     """What is suspicious but stops nothing; one sentence each."""
     problems: tuple[tuple[str, str], ...] = ()

@@ -26,6 +26,7 @@ from zoe_tools.domain.identifiers import (
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import LedgerEntry
 from zoe_tools.domain.market import Book, BookLevel, PublicTrade, Quote, RestingOrder, VenueMode
+from zoe_tools.domain.market_watch import Ticker
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.stream import (
@@ -40,6 +41,7 @@ from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import strange
 from zoe_tools.kraken.wire_stream import (
     BalanceRow,
+    DayTickerRow,
     ExecutionRow,
     InstrumentsRow,
     OhlcRow,
@@ -125,6 +127,23 @@ def quote_of(row: TickerRow, now: datetime) -> Quote:
         ask_quantity=row.ask_qty,
         last=row.last,
         as_of=time_of(row.timestamp) if row.timestamp else now,
+    )
+
+
+def ticker_of(row: DayTickerRow, heard_at: datetime) -> Ticker:
+    """A ticker row with its last 24 hours; without a time it is as of its arrival."""
+    return Ticker(
+        symbol=Symbol(row.symbol),
+        bid=row.bid,
+        ask=row.ask,
+        last=row.last,
+        volume=row.volume,
+        vwap=row.vwap,
+        low=row.low,
+        high=row.high,
+        change_pct=row.change_pct,
+        as_of=time_of(row.timestamp) if row.timestamp else heard_at,
+        heard_at=heard_at,
     )
 
 

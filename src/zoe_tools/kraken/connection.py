@@ -3,7 +3,8 @@
     DOWN -> CONNECTING -> SUBSCRIBING -> UP -> DOWN (wait, and again); CLOSED is for good
 
 Every subscription is acknowledged one symbol at a time before the connection counts as up; one
-that is not is asked for once more, and then costs the wire. Answers also tell the venue's time.
+that is not is asked for once more, and then costs the wire, or, where many symbols share it and
+`gives_up` says so, itself alone. Answers also tell the venue's time.
 What the frames mean is the handler's business. Source: kraken-spot sections 3.3, 10 and 13.6.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -56,6 +57,8 @@ _HEEDED = frozenset(
 )
 """What Kraken says to every subscriber, of old fields beside those that are read here."""
 _STANDS_ALREADY = "Already subscribed"
+_REMEMBERED_REQUESTS = 1_000
+"""Of a wire that asks again and again; an answer comes long before so many more."""
 _NO_REASON = "refused without a reason"
 
 Ack = tuple[str, str | None]
@@ -148,8 +151,11 @@ class Connection:
         policy: ReconnectPolicy,
         token: Callable[[], Awaitable[str]] | None = None,
         server_time: ServerTime | None = None,
+        gives_up: Callable[[str, str], None] | None = None,
     ) -> None:
+        """`gives_up` is told of a symbol that the venue does not let one follow, and why."""
         self.token = ""
+        self._gives_up = gives_up
         self.server_time = server_time or ServerTime()
         self._state = ConnectionState.DOWN
         self._url = url
@@ -218,6 +224,12 @@ class Connection:
         """Unsubscribe and subscribe once more, for a fresh snapshot."""
         await self.send("unsubscribe", subscription.params(self.token))
         await self._subscribe(subscription)
+
+    async def follow(self, subscription: Subscription) -> None:
+        """One subscription more, now and on each wire to come."""
+        self._subscriptions += (subscription,)
+        if self.state in (ConnectionState.SUBSCRIBING, ConnectionState.UP):
+            await self._subscribe(subscription)
 
     async def close(self) -> None:
         """Close for good."""
@@ -309,6 +321,8 @@ class Connection:
 
     async def _subscribe(self, subscription: Subscription) -> None:
         self._asked[self.next_request_number] = subscription
+        while len(self._asked) > _REMEMBERED_REQUESTS:
+            self._asked.pop(next(iter(self._asked)))
         for ack in subscription.acks():
             self._unacknowledged[ack] = Stopwatch(self._clock)
         await self.send("subscribe", subscription.params(self.token))
@@ -336,7 +350,11 @@ class Connection:
                 raise VenueUnavailable(f"The wire was silent for {silent_s:.0f} s.")
             waits = [(watch.seconds(), ack) for ack, watch in self._unacknowledged.items()]
             overdue = [ack for seconds, ack in waits if seconds >= limit_s]
-            if overdue:
+            if overdue and self._gives_up is not None and all(symbol for _, symbol in overdue):
+                for _, symbol in overdue:
+                    self._gives_up(symbol or "", f"not acknowledged in {limit_s:.0f} s")
+                await self._acknowledged(overdue)
+            elif overdue:
                 names = " ".join(filter(None, overdue[0]))
                 raise VenueUnavailable(f"The venue did not acknowledge {names} in {limit_s:.0f} s.")
             await self._ask_again(limit_s)
@@ -422,8 +440,11 @@ class Connection:
                     strange.noted("a warning of an acknowledgement", warning)
         elif frame.error == _STANDS_ALREADY and asked is not None:
             acks = asked.acks(frame.symbol)
-        else:
+        elif not (acks := self._given_up(frame, asked)):
             self._refused(frame.error or _NO_REASON)
+        await self._acknowledged(acks)
+
+    async def _acknowledged(self, acks: Iterable[Ack]) -> None:
         for ack in acks:
             self._unacknowledged.pop(ack, None)
             self._asked_again.discard(ack)
@@ -432,6 +453,17 @@ class Connection:
             self._was_up = True
             self._policy.connected(self._clock.now())
             await self._handler.on_up()
+
+    def _given_up(self, frame: Frame, asked: Subscription | None) -> tuple[Ack, ...]:
+        """The symbol that is refused for ever, where that costs it alone; none: the wire."""
+        if self._gives_up is None or asked is None or not frame.symbol:
+            return ()
+        text = frame.error or _NO_REASON
+        error = error_for((text,), is_write=False, now_s=self._clock.now().timestamp())
+        if not isinstance(error, VenueRejected):
+            return ()
+        self._gives_up(frame.symbol, text)
+        return asked.acks(frame.symbol)
 
     def _refused(self, text: str) -> NoReturn:
         """A wire that was up before is tried again: its positions may still need it."""

@@ -123,6 +123,23 @@ class TickerRow(msgspec.Struct, frozen=True):
     timestamp: str = ""
 
 
+class DayTickerRow(msgspec.Struct, frozen=True, gc=False):
+    """One ticker with its last 24 hours; `change` is an amount, `change_pct` the percentage."""
+
+    unread: ClassVar[frozenset[str]] = names("bid_qty ask_qty change")
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    volume: Decimal
+    vwap: Decimal
+    low: Decimal
+    high: Decimal
+    change_pct: Decimal
+    timestamp: str = ""
+
+
 class TradeRow(msgspec.Struct, frozen=True):
     """One public print."""
 
@@ -275,6 +292,7 @@ BOOK = msgspec.json.Decoder(list[BookRow])
 LEVEL3 = msgspec.json.Decoder(list[Level3Row])
 OHLC = Reader("ohlc", list[OhlcRow])
 TICKER = Reader("ticker", list[TickerRow])
+DAY_TICKER = Reader("ticker", list[DayTickerRow])
 TRADE = Reader("trade", list[TradeRow])
 EXECUTIONS = Reader("executions", list[ExecutionRow])
 BALANCES = Reader("balances", list[BalanceRow])

@@ -11,13 +11,13 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.ages import lasted
@@ -25,6 +25,11 @@ from zoe_tools.domain.money import plain
 from zoe_tools.errors import Moved, PlanStale, ZoeError
 from zoe_tools.observe.redaction import REDACTOR
 
+if TYPE_CHECKING:  # rich is slow to import
+    from rich.console import Console
+    from rich.table import Table
+
+Rows = Iterable[Sequence[object]]
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 NARROWEST, USUAL, WIDEST = 60, 80, 140
 _BETWEEN = 3
@@ -182,33 +187,44 @@ class Printer:
                 self.report("", zip((each.lstrip(">!") for each in columns), row, strict=True))
                 self.line()
             return
-        from rich import box  # noqa: PLC0415 - rich is slow to import; short answers do without
-        from rich.console import Console  # noqa: PLC0415 - same
-        from rich.table import Table  # noqa: PLC0415 - same
-        from rich.text import Text  # noqa: PLC0415 - same
-
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
-        for column in columns:
-            justify = "right" if column.startswith(">") else "left"
-            table.add_column(
-                column.lstrip(">!"),
-                justify=justify,  # type: ignore[arg-type]
-                overflow="fold",
-                no_wrap=column.lstrip(">").startswith("!"),
-            )
-        for texts in told:
-            table.add_row(*(Text(text, style=(styles or {}).get(text, "")) for text in texts))
-        console = Console(
-            width=self.width,
-            no_color=not self.color,
-            force_terminal=self.color,
-            color_system="standard" if self.color else None,
-            legacy_windows=False,
-        )
+        table = _table_of(columns, told, styles or {})
+        console = self._console()
         with console.capture() as captured:
             console.print(table)
         for line in captured.get().splitlines():
             self.line(line.rstrip())
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[Callable[[str, Sequence[str], Rows, Mapping[str, str]], None]]:
+        """A screen of its own for a person who watches: heading, columns and rows, shown anew.
+
+        When it ends the terminal is as it was before.
+        """
+        from rich.console import Group  # noqa: PLC0415 - rich is slow to import
+        from rich.live import Live  # noqa: PLC0415 - same
+        from rich.text import Text  # noqa: PLC0415 - same
+
+        with Live(console=self._console(self._out), screen=True, auto_refresh=False) as screen:
+
+            def show(
+                heading: str, columns: Sequence[str], rows: Rows, styles: Mapping[str, str]
+            ) -> None:
+                told = [[spelled(cell) for cell in row] for row in rows]
+                screen.update(Group(Text(heading), _table_of(columns, told, styles)), refresh=True)
+
+            yield show
+
+    def _console(self, out: TextIO | None = None) -> Console:
+        from rich.console import Console  # noqa: PLC0415 - rich is slow to import
+
+        return Console(
+            file=out,
+            width=self.width,
+            no_color=not self.color,
+            force_terminal=self.color or out is not None,
+            color_system="standard" if self.color else None,
+            legacy_windows=False,
+        )
 
     def result(self, result: object, *, exit_code: int = 0) -> None:
         """The JSON envelope around a result; nothing without --json. Once per invocation."""
@@ -256,6 +272,27 @@ class Printer:
         except OSError as error:
             self.lost = error.strerror or type(error).__name__
             _forget(stream)
+
+
+def _table_of(
+    columns: Sequence[str], told: Sequence[Sequence[str]], styles: Mapping[str, str]
+) -> Table:
+    from rich import box  # noqa: PLC0415 - rich is slow to import; short answers do without
+    from rich.table import Table  # noqa: PLC0415 - same
+    from rich.text import Text  # noqa: PLC0415 - same
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
+    for column in columns:
+        justify = "right" if column.startswith(">") else "left"
+        table.add_column(
+            column.lstrip(">!"),
+            justify=justify,  # type: ignore[arg-type]
+            overflow="fold",
+            no_wrap=column.lstrip(">").startswith("!"),
+        )
+    for texts in told:
+        table.add_row(*(Text(text, style=styles.get(text, "")) for text in texts))
+    return table
 
 
 def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[int]:
