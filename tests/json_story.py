@@ -59,6 +59,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("ledger --proof", 0),
     ("backfill --symbol BTC/USD --tf 1h", 0),
     ("backfill --symbols BTC/USD --tf 1h,1d --from 60d", 3),
+    ("markets history BTC/USD --tf 1h", 0),
     ("run --strategy hold --for 1s", 0),
     ("kill --level reduce-only", 3),
     ("kill --level reduce-only --execute", 0),

@@ -35,6 +35,7 @@ from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
 from zoe_tools.core.markets import MarketLine
 from zoe_tools.core.markets_focus import FocusChange
+from zoe_tools.core.markets_history import History
 from zoe_tools.core.monitor_trade_execution import ExecutionReport
 from zoe_tools.core.orders import OrderLine
 from zoe_tools.core.performance import CurvePoint, Performance
@@ -46,6 +47,7 @@ from zoe_tools.core.risk import Refusal
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.trade_costs import TradeCost
 from zoe_tools.domain.breaker import Breaker
+from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.candle_reads import OhlcRead, TradesRead
 from zoe_tools.domain.discrepancy import Discrepancy, ReconciliationState
 from zoe_tools.domain.equity import PnlDay
@@ -317,6 +319,7 @@ RESULTS: dict[str, Result] = {
             trades=rows(a(TradesRead)),
         ),
     ),
+    "markets history": an_object(history=a(History | None), candles=rows(a(Candle))),
     "orders": an_object(orders=rows(a(OrderLine)), since=a(datetime | None), as_of=a(datetime)),
     "orders cancel": planned,
     "fills": an_object(

@@ -65,6 +65,7 @@ COMMANDS: dict[str, str] = {
     ),
     "markets": "Watch the pairs of the venue: prices, states, movers, and what is in focus.",
     "markets focus": "List the pairs in focus and why, or put pairs there by hand.",
+    "markets history": "Draw the stored candles of an instrument, without asking the venue.",
     "ledger": "List the account's ledger as it is in the books, or prove every balance.",
     "ledger import": "Import the account's ledger into the books, and prove every balance.",
     "apply": "Carry out a saved plan, if planning again gives the same.",

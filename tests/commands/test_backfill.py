@@ -12,7 +12,8 @@ import pytest
 
 from builders import BTC, NOON, d, make_candle
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.backfill import _backfill, _timeframe, timeframes_in
+from zoe_tools.commands.backfill import _backfill, timeframes_in
+from zoe_tools.commands.listing import timeframe_in
 from zoe_tools.domain.candle import Candle, Source, Span, Timeframe
 from zoe_tools.errors import ConfigError, UnknownInstrument
 from zoe_tools.gate.bulk_steps import Slice
@@ -186,5 +187,5 @@ def test_an_unknown_instrument_is_an_error_with_a_hint(tmp_path: Path) -> None:
 def test_an_unknown_timeframe_names_the_known_ones() -> None:
     """Exit 2."""
     with pytest.raises(ConfigError) as unknown:
-        _timeframe("7m")
+        timeframe_in("7m")
     assert "15m" in unknown.value.hint

@@ -77,6 +77,17 @@ def test_spans_that_touch_become_one(
         assert transaction.market.read_spans(BTC, Timeframe.M1) == ()
 
 
+def test_bounds_are_those_of_what_is_stored(store: Store) -> None:
+    """From the first beginning to the last end; none without a candle."""
+    with store.transaction() as transaction:
+        assert transaction.market.bounds(BTC, H1) is None
+        transaction.write_candles(
+            (make_candle(), make_candle(opened_at=NOON + timedelta(hours=8))), "ohlc"
+        )
+        assert transaction.market.bounds(BTC, H1) == hours(0, 9)
+        assert transaction.market.bounds(ETH, H1) is None
+
+
 def test_another_instrument_that_traded_is_seen(store: Store) -> None:
     """A candle without trades tells of no trade."""
     with store.transaction() as transaction:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
-from zoe_tools.commands.listing import since_of
+from zoe_tools.commands.listing import since_of, timeframe_in
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
     ForceOption,
@@ -37,7 +37,6 @@ from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
 
 _FINDINGS = 3
-_NAMES = ", ".join(each.value for each in Timeframe)
 
 _Symbol = Annotated[
     str, typer.Option("--symbol", help="One instrument, any spelling.", show_default=False)
@@ -132,7 +131,7 @@ def planner(context: Context, arguments: Arguments) -> Regather:
 
 def _looking(context: Context, arguments: Arguments, heard: list[tuple[Candle, ...]]) -> Regather:
     """As `planner`; what the venue answered is put into `heard`."""
-    timeframe = _timeframe(value_of(arguments, "tf"))
+    timeframe = timeframe_in(value_of(arguments, "tf"))
 
     async def look() -> tuple[Snapshot, Plan]:
         instrument = (await context.venue.catalogue()).resolve(value_of(arguments, "symbol"))
@@ -302,14 +301,7 @@ def timeframes_in(names: str) -> tuple[Timeframe, ...]:
     Raises:
         ConfigError: there is no such length.
     """
-    found = {_timeframe(each.strip()) for each in names.split(",") if each.strip()}
+    found = {timeframe_in(each.strip()) for each in names.split(",") if each.strip()}
     if not found:
-        raise ConfigError("--tf names no length.", hint=f"One or several of {_NAMES}.")
+        raise ConfigError("--tf names no length.", hint="One or several: 1m,5m,1h.")
     return tuple(sorted(found, key=lambda each: each.minutes))
-
-
-def _timeframe(name: str) -> Timeframe:
-    try:
-        return Timeframe(name)
-    except ValueError as error:
-        raise ConfigError(f"--tf {name}: no such timeframe.", hint=f"One of {_NAMES}.") from error

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.money import short
@@ -88,3 +89,16 @@ def symbol_of(text: str, catalogue: Reading[InstrumentCatalogue] | Missing) -> S
 def number(value: Decimal | None) -> str:
     """A quantity or price without needless zeros; a dash where there is none."""
     return "-" if value is None else short(value)
+
+
+def timeframe_in(name: str) -> Timeframe:
+    """The length of candles that `--tf` names.
+
+    Raises:
+        ConfigError: there is no such length.
+    """
+    try:
+        return Timeframe(name)
+    except ValueError as error:
+        names = ", ".join(each.value for each in Timeframe)
+        raise ConfigError(f"--tf {name}: no such timeframe.", hint=f"One of {names}.") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from zoe_tools.domain.candle import Source, Span, Timeframe, Written, merged
 from zoe_tools.domain.identifiers import AccountId, Symbol
@@ -97,6 +97,20 @@ class MarketBook:
         )
 
         return BulkSeries(self._connection, self._account_id, symbol, timeframe)
+
+    def bounds(self, symbol: Symbol, timeframe: Timeframe) -> Span | None:
+        """From the first stored candle's beginning to the last one's end; None without any."""
+        table = CRYPTO_CANDLES
+        first, last = self._connection.execute(
+            select(func.min(table.c.opened_at), func.max(table.c.opened_at)).where(
+                table.c.account_id == self._account_id,
+                table.c.symbol == symbol,
+                table.c.timeframe == timeframe.value,
+            )
+        ).one()
+        if first is None:
+            return None
+        return Span(_second(first), _second(last) + timeframe.minutes * 60)
 
     def traded_in(self, symbols: Iterable[Symbol], timeframe: Timeframe, span: Span) -> bool:
         """Whether any of these instruments has a candle with trades that begins within a span."""
