@@ -72,6 +72,7 @@ from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.runtime.ledger_evidence import Evidence
 from zoe_tools.runtime.ledger_import import Preview
+from zoe_tools.runtime.market_record import Recording
 from zoe_tools.store.prune import Prunable
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "schemas"
@@ -348,6 +349,7 @@ RESULTS: dict[str, Result] = {
         is_executed=flag,
         as_of=a(datetime),
     ),
+    "markets record": an_object(files=rows(a(Recording))),
     "ledger": either(
         an_object(rows=rows(a(LedgerEntry)), since=a(datetime | None), as_of=a(datetime)),
         an_object(proof=rows(a(AssetProof)), as_of=a(datetime)),

@@ -43,6 +43,7 @@ WITHOUT_DECISION = {
     "init": "makes a folder and a database where there is none",
     "kill status": "shows the trading state",
     "ledger import": "its decision stands beside that of ledger: core/ledger_chain.py proves rows",
+    "markets record": "writes down what it hears; there is nothing to decide",
     "paper fault": "arms a fault of the embedded exchange",
     "paper fund": "moves money at the embedded exchange, which decides whether it can",
     "paper key": "makes a key at the embedded exchange, which decides whether it can be",

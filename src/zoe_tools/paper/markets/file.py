@@ -6,6 +6,7 @@ The suffix decides where it is one of ours, the first line where it is not.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from zoe_tools.paper.values.market import MarketSource
 
 _FORMATS = (
     "Known are Kraken's bulk candles (ETHUSD_60.csv), REST Trades (.json) and recorded v2 frames "
-    "(.frames.tsv)."
+    "(.frames.tsv), each also compressed (.gz)."
 )
+_GZIP_MAGIC, _GZIP = b"\x1f\x8b", 31
 _Read = Callable[[Path, str], MarketSource]
 _BY_SUFFIX: tuple[tuple[str, _Read], ...] = (
     (".frames.tsv", read_frames),
@@ -42,7 +44,7 @@ def open_market(path: Path) -> MarketSource:
     try:
         if path.exists() and not path.is_file():
             raise MarketDataError(f"{path} cannot be read: it is no regular file.", hint=_FORMATS)
-        content = path.read_bytes()
+        content = _unpacked(path, path.read_bytes())
         text = content.decode("utf-8")
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -55,9 +57,32 @@ def open_market(path: Path) -> MarketSource:
     return _reader_of(path, text)(path, text)
 
 
+def _unpacked(path: Path, content: bytes) -> bytes:
+    """The content of a gzip file, and any other as it is.
+
+    One that ends in its midst, as a recorder leaves it that was killed, is read up to its last
+    whole line.
+    """
+    if not content.startswith(_GZIP_MAGIC):
+        return content
+    found = bytearray()
+    rest = content
+    while rest.startswith(_GZIP_MAGIC):  # files that were joined are one
+        member = zlib.decompressobj(_GZIP)
+        try:
+            found += member.decompress(rest)
+        except zlib.error as error:
+            raise MarketDataError(f"{path} is damaged: {error}.", hint=_FORMATS) from error
+        if not member.eof:
+            return bytes(found[: found.rfind(b"\n") + 1])
+        rest = member.unused_data
+    return bytes(found)
+
+
 def _reader_of(path: Path, text: str) -> _Read:
+    name = path.name.lower().removesuffix(".gz")
     for suffix, read in _BY_SUFFIX:
-        if path.name.lower().endswith(suffix):
+        if name.endswith(suffix):
             return read
     for pattern, read in _BY_CONTENT:
         if pattern.match(text):
