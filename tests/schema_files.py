@@ -70,6 +70,8 @@ from zoe_tools.domain.trading_state import KillLevel, KillScope
 from zoe_tools.domain.typed_json import Schema, schema_of
 from zoe_tools.errors import Moved
 from zoe_tools.paper.exchange.faults import FaultRule
+from zoe_tools.runtime.candle_export import Exported
+from zoe_tools.runtime.candle_import import TableTold
 from zoe_tools.runtime.ledger_evidence import Evidence
 from zoe_tools.runtime.ledger_import import Preview
 from zoe_tools.runtime.market_record import Recording
@@ -319,6 +321,15 @@ RESULTS: dict[str, Result] = {
             ohlc=rows(a(OhlcRead)),
             trades=rows(a(TradesRead)),
         ),
+        an_object(
+            file=text,
+            is_executed=flag,
+            tables=rows(a(TableTold)),
+            left_out=rows(text),
+            rows_read=whole,
+            rows_written=whole,
+        ),
+        a(Exported),
     ),
     "markets history": an_object(history=a(History | None), candles=rows(a(Candle))),
     "orders": an_object(orders=rows(a(OrderLine)), since=a(datetime | None), as_of=a(datetime)),

@@ -52,8 +52,9 @@ WITHOUT_DECISION = {
     "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
-SHARED = {"invocation", "listing", "planning"}
-"""Modules of `commands/` that are no command: what all, all planning ones or all lists share."""
+SHARED = {"invocation", "listing", "planning", "backfill_files"}
+"""Modules of `commands/` that are no command: what all, all planning ones or all lists share, and
+what `backfill` does with files."""
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])

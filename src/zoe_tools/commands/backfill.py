@@ -6,10 +6,12 @@ import asyncio
 import shlex
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zoe_tools.commands.backfill_files import demand_one_errand, export_series, import_archive
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import since_of, timeframe_in
 from zoe_tools.commands.planning import (
@@ -64,6 +66,24 @@ _From = Annotated[
     ),
 ]
 _To = Annotated[str, typer.Option("--to", metavar="TIME", help="Up to then.", show_default=False)]
+_Import = Annotated[
+    Path | None,
+    typer.Option(
+        "--import",
+        metavar="FILE",
+        help="From Kraken's bulk archives: a table of trades or candles, or their zip.",
+        show_default=False,
+    ),
+]
+_Export = Annotated[
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="Write what is stored into FILE.parquet or FILE.csv.",
+        show_default=False,
+    ),
+]
 
 
 def backfill(
@@ -74,6 +94,8 @@ def backfill(
     timeframe: _Lengths = Timeframe.H1.value,
     since: _From = "",
     until: _To = "",
+    archive: _Import = None,
+    target: _Export = None,
     execute: Annotated[bool, typer.Option("--execute", help="Write the candles.")] = False,
     out: OutOption = "",
     valid_for: ValidForOption = DEFAULT_LIFE,
@@ -90,11 +112,16 @@ def backfill(
       zoe backfill --symbol BTC/USD --tf 1h
       zoe backfill --symbol ETHUSD --tf 15m --execute
       zoe backfill --symbols BTC/USD,ETH/USD --tf 1m,1h --from 2024-01-01 --execute
+      zoe backfill --import Kraken_Trading_History.zip --symbols BTC/USD --execute
+      zoe backfill --export btc.parquet --symbol BTC/USD --tf 1m --from 2024-01-01
     """
     invocation: Invocation = ctx.obj
-    if symbol and symbols:
-        raise ConfigError("--symbol and --symbols are two ways to say the same: give one.")
+    demand_one_errand(ctx, archive, target)
     lengths = timeframes_in(timeframe)
+    if archive is not None:
+        return import_archive(invocation, archive, symbol or symbols, execute=execute)
+    if target is not None:
+        return export_series(invocation, target, symbol, lengths, (since, until), force=force)
     kept = keeping(out, valid_for, force=force, execute=execute)
     is_plan = bool(symbol) and len(lengths) == 1 and not since and not until
     if kept is not NOT_KEPT and not is_plan:

@@ -30,7 +30,7 @@ _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 class Exported:
     """What a file got; without rows there is none."""
 
-    path: Path
+    file: str
     symbol: Symbol
     timeframe: Timeframe
     rows: int
@@ -90,7 +90,7 @@ async def export_candles(
         if rows:
             _put(draft, path, may_overwrite=may_overwrite)
     return Exported(
-        path=path,
+        file=str(path),
         symbol=symbol,
         timeframe=timeframe,
         rows=rows,

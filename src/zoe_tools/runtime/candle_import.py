@@ -111,11 +111,12 @@ async def import_tables(
     *,
     lengths: Sequence[Timeframe] = LENGTHS,
     is_dry: bool = False,
-    on_table: Callable[[Table], object] = lambda _: None,
+    on_table: Callable[[str, Table], object] = lambda _, __: None,
 ) -> AsyncIterator[TableTold]:
     """Write the tables, or say what that would do; each is told as it is done.
 
-    All of them are read before the first candle is written.
+    All of them are read before the first candle is written. `on_table` hears of each reading as it
+    begins: what is done, and of which table.
 
     Raises:
         MarketDataError: a row makes no sense, or a table changed meanwhile.
@@ -123,10 +124,10 @@ async def import_tables(
     """
     looks = []
     for table in tables:
-        on_table(table)
+        on_table("Checking", table)
         looks.append(_looked_over(table))
     for table, look in zip(tables, looks, strict=True):
-        on_table(table)
+        on_table("Comparing" if is_dry else "Importing", table)
         slices = CandleSlices(store, clock, table.symbol, _source(table), is_dry=is_dry)
         if table.kind is Kind.TRADES:
             decimals = catalogue.resolve(table.symbol).price_decimals

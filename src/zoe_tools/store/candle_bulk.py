@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -43,6 +44,9 @@ _ON_CONFLICT = "ON CONFLICT (account_id, symbol, timeframe, opened_at) DO UPDATE
 )
 _MOMENT = "%Y-%m-%dT%H:%M:%S.000000+00:00"
 _PAGE = pl.Schema({**{name: pl.String() for name in _AMOUNTS}, "source": pl.String()})
+_ROWS_AT_ONCE = 50
+"""In one statement of SQLite: a row takes half the time that it takes alone, and more rows no less;
+nine places each are less than it had room for when it was built long ago."""
 _RANKS = {each.value: each.rank for each in Source}
 _RANK_OF_OTHERS = Source.OHLC.rank
 
@@ -149,17 +153,24 @@ class BulkSeries:
             "count",
             pl.col("is_final").cast(pl.Int8),
         ).rows()
-        places = ", ".join("?" * 9)
-        key = ", ".join(_quoted(each) for each in self._key)
-        sql = (
-            f"INSERT INTO crypto_candles ({_NAMES}) VALUES"  # noqa: S608 - quoted
-            f" ({key}, {places}, {_quoted(source.value)}) {_ON_CONFLICT}"
-        )
         driver: Any = self._connection.connection.driver_connection
-        try:
-            driver.executemany(sql, rows)
-        except sqlite3.Error as error:
-            raise OperationalError(sql, None, error) from error
+        for begin in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[begin : begin + _ROWS_AT_ONCE]
+            sql = self._insert(len(some), source)
+            try:
+                driver.execute(sql, [*chain.from_iterable(some)])
+            except sqlite3.Error as error:
+                raise OperationalError(sql, None, error) from error
+
+    def _insert(self, rows: int, source: Source) -> str:
+        """So many rows in one statement; what is the same in all of them is spelled out."""
+        key = ", ".join(_quoted(each) for each in self._key)
+        places = ", ".join("?" * 9)
+        row = f"({key}, {places}, {_quoted(source.value)})"
+        return (
+            f"INSERT INTO crypto_candles ({_NAMES}) VALUES"  # noqa: S608 - quoted
+            f" {', '.join([row] * rows)} {_ON_CONFLICT}"
+        )
 
     def _to_postgres(self, better: pl.DataFrame, source: Source) -> None:
         columns = better.select(
