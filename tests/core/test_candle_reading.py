@@ -203,4 +203,5 @@ def test_what_is_saved_is_the_same_bytes_again() -> None:
         alike=1,
         differ=1,
         told=["1m of 2026-01-05 08:00: stored was count 2; the trades say count 1"],
+        made={"1m": 3},
     )

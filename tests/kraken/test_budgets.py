@@ -13,7 +13,7 @@ import kraken_answers as kraken
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.order import OrderName
 from zoe_tools.errors import VenueThrottled
-from zoe_tools.kraken import wire
+from zoe_tools.kraken import budget_note, limits, wire
 from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.limits import CALL, TIERS
 from zoe_tools.kraken.nonce import NonceSource
@@ -385,3 +385,75 @@ def test_a_clock_that_is_set_back_does_not_stop_the_key() -> None:
     assert pause_s == 0
     assert 0 < to_add_s <= 2
     assert 0 < to_read_s <= 10
+
+
+# --- public endpoints
+
+
+def test_commands_ask_a_public_endpoint_once_a_second_and_leave_a_loop_the_next_one() -> None:
+    """Two commands and a loop: the loop never waits, the commands take turns around it."""
+
+    async def run() -> list[tuple[str, float]]:
+        clock = VirtualClock(kraken.EPOCH)
+        coordination = NonceSource(clock)
+        asked: list[tuple[str, float]] = []
+
+        def client(name: str, urgency: Urgency) -> RestClient:
+            def answer(_: Any) -> Any:
+                asked.append((name, asyncio.get_running_loop().time()))
+                return kraken.success({"XXBTZUSD": [], "last": "1"})
+
+            return kraken.client(
+                answer, clock=clock, coordination=coordination, urgency=urgency, unlimited=False
+            )
+
+        async def ask(who: RestClient, times: int) -> None:
+            for _ in range(times):
+                await who.public("Trades", {"pair": "XBTUSD"}, wire.Prints)
+
+        one, other = client("one", Urgency.COMMAND), client("other", Urgency.COMMAND)
+        loop = client("loop", Urgency.LOOP)
+
+        async def later() -> None:
+            await clock.sleep(2.5)
+            await ask(loop, 2)
+
+        await asyncio.gather(ask(one, 3), ask(other, 3), later())
+        return asked
+
+    asked = run_virtual(run())
+    loops = [at for name, at in asked if name == "loop"]
+    commands = [at for name, at in asked if name != "loop"]
+
+    assert loops == pytest.approx([2.5, 2.5])
+    assert commands == pytest.approx([0, 1, 2, 3.5, 4.5, 5.5])
+
+
+@pytest.mark.parametrize(("method", "unlimited"), [("Trades", True), ("Time", False)])
+def test_what_is_not_limited_is_asked_at_once(method: str, unlimited: bool) -> None:  # noqa: FBT001 - a case
+    """Another endpoint, and a venue that limits nothing."""
+
+    async def run() -> float:
+        clock = VirtualClock(kraken.EPOCH)
+        rest = kraken.client(
+            lambda _: kraken.success({"unixtime": 1, "rfc1123": ""}),
+            clock=clock,
+            urgency=Urgency.COMMAND,
+            unlimited=unlimited,
+        )
+        for _ in range(3):
+            await rest.public(method, {}, dict)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(run()) == 0.0
+
+
+def test_a_clock_that_was_set_back_holds_up_no_public_call() -> None:
+    """What was written in the future is forgotten."""
+
+    async def use(_: Budgets, clock: VirtualClock) -> float:
+        ahead = clock.now() + timedelta(hours=1)
+        note = budget_note.Note(public={"Trades": limits.microseconds_of(ahead)})
+        return budget_note.note_at(budget_note.encoded(note), clock.now()).public.get("Trades", 0)
+
+    assert with_budgets(use) == 0

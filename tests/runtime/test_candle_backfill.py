@@ -71,12 +71,30 @@ def test_the_trades_candle_is_kept_and_the_difference_told(tmp_path: Path) -> No
         done = await read(desk)
 
         assert (done.trades, done.new, done.alike, done.differ) == (19, 2, 1, 1)
+        assert done.unproved == 0
         assert "volume 3.5" in done.told[0]
         assert "the trades say" in done.told[0]
         stored = await desk.read(lambda tx: tx.candles(BTC, H1))
         assert [each.count for each in stored] == [5, 6, 6, 2]
         assert stored[1].volume == d("3")
         assert await desk.read(lambda tx: tx.market.read_spans(BTC, H1)) == (SPAN,)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_candles_that_the_trades_know_nothing_of_are_told(tmp_path: Path) -> None:
+    """OHLC says that something traded in the last hour; the venue's trades end before it."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS[:10])
+        wrong = make_candle(opened_at=NOON + 3 * H1.length)
+        silent = make_candle(opened_at=NOON + 2 * H1.length, count=0, volume=d("0"))
+        beyond = make_candle(opened_at=NOON + 4 * H1.length)
+        await desk.read(lambda tx: tx.write_candles((wrong, silent, beyond), Source.OHLC))
+        done = await read(desk)
+
+        assert (done.new, done.differ, done.unproved) == (2, 0, 1)
+        assert wrong in await desk.read(lambda tx: tx.candles(BTC, H1))
 
     at_the_desk(tmp_path, story)
 

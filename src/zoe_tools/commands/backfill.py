@@ -25,6 +25,7 @@ from zoe_tools.commands.planning import (
 from zoe_tools.core.backfill import expected_starts, plan_backfill
 from zoe_tools.core.candle_needs import InstrumentNeed
 from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.errors import ConfigError
@@ -199,11 +200,15 @@ async def _backfill(
     look = _looking(context, arguments, heard)
     options = "".join(f" --{name} {text}" for name, text in arguments)
     line = kept.invitation(f"zoe backfill{options} --execute")
-    approver = PlanPrinter(invocation.printer(), invitation=line)
+    printer = invocation.printer()
+    approver = PlanPrinter(printer, invitation=line)
     gate = open_gate(context, approver=approver, command="backfill", environ=invocation.environ)
     if execute:
         await gate.recover()
     snapshot, plan = await look()
+    printer.account(context.account)
+    wish = Request(instruments=(instrument,), timeframes=(timeframe,))
+    show_needs(printer, [await _need(context, instrument, wish)], is_costed=False)
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute)
     if receipt.is_done:
@@ -249,12 +254,7 @@ async def _fill(
     """Several series, or further back than OHLC reaches."""
     printer = invocation.printer()
     printer.account(context.account)
-    needs = [
-        await needs_of(
-            each, wish, store=context.store, venue=context.venue, now=context.clock.now()
-        )
-        for each in wish.instruments
-    ]
+    needs = [await _need(context, each, wish) for each in wish.instruments]
     show_needs(printer, needs)
     if not execute:
         return _dry(printer, needs, words)
@@ -291,6 +291,12 @@ async def _fill(
         exit_code=code,
     )
     return code
+
+
+async def _need(context: Context, instrument: Instrument, wish: Request) -> InstrumentNeed:
+    return await needs_of(
+        instrument, wish, store=context.store, venue=context.venue, now=context.clock.now()
+    )
 
 
 def _dry(printer: Printer, needs: Sequence[InstrumentNeed], words: Sequence[str]) -> int:

@@ -30,15 +30,18 @@ class Tally(msgspec.Struct, kw_only=True):
     """What became of the candles that a reading has finished, and how they agree with OHLC's.
 
     `alike` were there already with the same figures; of those that `differ` the first few are told.
+    `made` counts all of them by timeframe.
     """
 
     new: int = 0
     alike: int = 0
     differ: int = 0
     told: list[str] = msgspec.field(default_factory=list)
+    made: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add(self, timeframe: Timeframe, written: Written) -> None:
         """Count what the store says of one series."""
+        self.made[timeframe.value] = self.made.get(timeframe.value, 0) + written.rows
         self.new += written.new
         self.alike += written.unchanged
         self.differ += written.changed + written.kept

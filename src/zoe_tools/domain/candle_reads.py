@@ -37,7 +37,8 @@ class TradesRead:
     """What a reading of trades came to.
 
     Of the candles it finished `new` were missing, `alike` were there with the same figures, and
-    those that `differ` from OHLC's are now as the trades say; the first few are `told`.
+    those that `differ` from OHLC's are now as the trades say; the first few are `told`. In the time
+    of `unproved` candles something traded by the store's word alone.
     """
 
     symbol: Symbol
@@ -47,6 +48,7 @@ class TradesRead:
     new: int
     alike: int
     differ: int
+    unproved: int
     told: tuple[str, ...]
 
 

@@ -59,6 +59,7 @@ class Note(msgspec.Struct):
     `own`: what was sent under this key and is yet to be heard of from the stream, and when.
     `paused_until` was asked for by the venue, `backs_off_until` is our own caution.
     `breaker`: None while it is closed and has counted nothing.
+    `public`: when each of the public endpoints that are paced was last asked.
     """
 
     rest: tuple[int, int] | None = None
@@ -71,6 +72,7 @@ class Note(msgspec.Struct):
     locked_until: int = 0
     nonce_refusals: list[int] = msgspec.field(default_factory=list)
     breaker: Breaker | None = None
+    public: dict[str, int] = msgspec.field(default_factory=dict)
 
     def expects(self, names: Sequence[str], now: datetime) -> None:
         """These are about to be sent; what nobody tells of within a minute is told of no more."""
@@ -116,6 +118,8 @@ def note_at(text: bytes, now: datetime) -> Note:
         }
     if max(note.nonce_refusals, default=0) > latest:
         note.nonce_refusals = [at for at in note.nonce_refusals if at <= latest]
+    if max(note.public.values(), default=0) > latest:
+        note.public = {name: at for name, at in note.public.items() if at <= latest}
     if note.waiting:
         note.waiting = [each for each in note.waiting if each.until <= latest + _LONGEST_QUEUE_US]
     for name, longest_us in _LONGEST_SILENCES_US.items():

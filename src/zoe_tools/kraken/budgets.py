@@ -141,6 +141,27 @@ class Budgets:
 
         return await self._change(step, claim)
 
+    async def take_public(self, method: str) -> float:
+        """Take the turn of a public call, or say how many seconds to wait before asking again.
+
+        A loop's call goes at once, and those of commands leave it the next second.
+        """
+        if self._tier is None or method not in limits.PACED:
+            return 0.0
+
+        def step(note: Note, now: datetime) -> float:
+            now_us = limits.microseconds_of(now)
+            free_at = note.public.get(method, 0) + round(limits.PUBLIC_GAP_S * MICROSECONDS)
+            if self._urgency is Urgency.COMMAND and free_at > now_us:
+                return (free_at - now_us) / MICROSECONDS
+            note.public[method] = now_us
+            return 0.0
+
+        if self._urgency is Urgency.COMMAND:
+            return await self._change(step, self._reads)
+        self._post(step)
+        return 0.0
+
     def leave_place(self, place: str) -> None:
         """Whoever waited for room there does not any more."""
 

@@ -80,6 +80,11 @@ _BY_AGE: Mapping[Transaction, tuple[tuple[float, int], ...]] = {
 FORGOTTEN_AFTER_S = 300.0
 """From this age on an order costs nothing more to cancel."""
 
+PACED = frozenset({"OHLC", "Trades"})
+"""Public endpoints that are asked for much at once; the venue limits each by address and pair."""
+PUBLIC_GAP_S = 1.0
+"""Between two calls of one of them, as most clients keep it; no number is published."""
+
 
 def tier_of(name: str) -> Tier:
     """The tier so called.

@@ -144,6 +144,8 @@ class RestClient:
         return await self._asked(request, method, answer)
 
     async def _asked(self, request: httpx.Request, method: str, answer: type[T]) -> T:
+        while wait_s := await self.budgets.take_public(method):
+            await self._clock.sleep(wait_s)
         async with self.passage(Claim(urgency=self._urgency), method) as passage:
             passage.is_sent = True
             return await self._exchange(request, method, answer, is_write=False)

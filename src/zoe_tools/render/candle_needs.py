@@ -12,8 +12,10 @@ from zoe_tools.domain.plan import OutcomeState, Plan, StepOutcome
 from zoe_tools.render.printer import Printer
 
 
-def show_needs(printer: Printer, needs: Sequence[InstrumentNeed]) -> None:
-    """A row for each series, the longest gaps, and what fetching would take."""
+def show_needs(
+    printer: Printer, needs: Sequence[InstrumentNeed], *, is_costed: bool = True
+) -> None:
+    """A row for each series, the longest gaps, and what fetching would take, if it is asked."""
     printer.line()
     printer.table(
         ("!instrument", "!tf", ">!stored", ">!missing", "why", "fetched by"),
@@ -46,6 +48,8 @@ def show_needs(printer: Printer, needs: Sequence[InstrumentNeed]) -> None:
     if holes:
         printer.heading("The longest gaps")
         printer.table(("!instrument", "!tf", "!from", "!to", ">!candles", "!why"), holes)
+    if not is_costed:
+        return
     if any(not need.is_complete for need in needs):
         printer.line()
     for need in needs:
@@ -110,6 +114,11 @@ def show_fetched(
                 f"{symbol}: ",
                 f"Held against candles that were there: {each.alike:,} alike,"
                 f" {each.differ:,} different.",
+            )
+        if each.unproved:
+            printer.warn(
+                f"{symbol}: in the time of {each.unproved:,} stored candles something traded, and"
+                " the venue's trades know nothing of it. They stay as they are."
             )
         for sentence in each.told:
             printer.warn(f"{symbol} {sentence}.")

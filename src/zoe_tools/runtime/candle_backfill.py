@@ -66,6 +66,7 @@ class TradesReading:
         self._instrument = instrument
         self._say = say
         self._kept: Cursor | None = None
+        self._unproved = 0
 
     async def run(
         self, span: Span, timeframes: Sequence[Timeframe], *, expected: int = 0
@@ -92,7 +93,7 @@ class TradesReading:
                 ) from error
             await self._store.run(partial(self._keep, reading, finished))
             if reading.is_over:
-                return _told(self._instrument.symbol, reading)
+                return _told(self._instrument.symbol, reading, self._unproved)
             progress.tell()
             await self._clock.sleep(CALL_S)
 
@@ -124,6 +125,11 @@ class TradesReading:
             reading.tally.add(timeframe, written)
             market.note_read(symbol, timeframe, read, Source.TRADES)
         if reading.is_over:
+            self._unproved = sum(
+                market.traded_count(symbol, each, reading.span)
+                - reading.tally.made.get(each.value, 0)
+                for each in finished
+            )
             market.drop_cursor(symbol, Source.TRADES)
             self._kept = None
             return
@@ -226,7 +232,7 @@ def _standing(symbol: Symbol, reading: Reading) -> str:
     return f"{symbol}: {reading.trades:,} trades read, up to {until:%Y-%m-%d %H:%M}"
 
 
-def _told(symbol: Symbol, reading: Reading) -> TradesRead:
+def _told(symbol: Symbol, reading: Reading, unproved: int) -> TradesRead:
     tally: Tally = reading.tally
     return TradesRead(
         symbol=symbol,
@@ -236,6 +242,7 @@ def _told(symbol: Symbol, reading: Reading) -> TradesRead:
         new=tally.new,
         alike=tally.alike,
         differ=tally.differ,
+        unproved=unproved,
         told=tuple(tally.told),
     )
 

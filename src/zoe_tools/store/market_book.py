@@ -132,6 +132,21 @@ class MarketBook:
             for symbol in symbols
         )
 
+    def traded_count(self, symbol: Symbol, timeframe: Timeframe, within: Span) -> int:
+        """How many finished candles with trades begin and end within a span."""
+        table = CRYPTO_CANDLES
+        return self._connection.execute(
+            select(func.count()).where(
+                table.c.account_id == self._account_id,
+                table.c.symbol == symbol,
+                table.c.timeframe == timeframe.value,
+                table.c.opened_at >= _moment(within.since),
+                table.c.opened_at <= _moment(within.until) - timeframe.length,
+                table.c.is_final,
+                table.c.count > 0,
+            )
+        ).scalar_one()
+
     def starts_told_by(
         self, symbol: Symbol, timeframe: Timeframe, wanted: Span, sources: Collection[str]
     ) -> frozenset[datetime]:
