@@ -8,8 +8,11 @@ is interrupted is run again until it ends; the candles are compared row by row, 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -60,7 +63,7 @@ LONG_S = 7_200.0
 """Longer than anybody waits."""
 MOST_RUNS = 5
 
-Kind = Literal["kill", "sigint", "cut", "502", "rate limit"]
+Kind = Literal["kill", "sigint", "cut", "502", "rate limit", "kill -9"]
 KINDS: tuple[Kind, ...] = ("kill", "sigint", "cut", "502", "rate limit")
 
 
@@ -160,6 +163,8 @@ class Moments:
         match blow.kind:
             case "kill":
                 raise Killed
+            case "kill -9":
+                os.kill(os.getpid(), signal.SIGKILL)
             case "sigint":
                 assert self.task is not None
                 self.task.cancel()
@@ -319,3 +324,7 @@ def dump(folder: Path) -> bytes:
         left = connection.execute("SELECT * FROM candle_cursors").fetchall()
     connection.close()
     return "\n".join(map(repr, (*candles, *read, *left))).encode()
+
+
+if __name__ == "__main__":  # a process of its own, to be killed in earnest: FOLDER MOMENT
+    run_once(Path(sys.argv[1]), blow=Blow(kind="kill -9", moment=int(sys.argv[2])))

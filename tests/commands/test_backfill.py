@@ -17,6 +17,7 @@ from zoe_tools.commands.listing import timeframe_in
 from zoe_tools.domain.candle import Candle, Source, Span, Timeframe
 from zoe_tools.errors import ConfigError, UnknownInstrument
 from zoe_tools.gate.bulk_steps import Slice
+from zoe_tools.runtime.candle_ohlc import coverage_of
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -140,6 +141,19 @@ def test_what_ohlc_looked_through_is_noted_once_it_is_written(tmp_path: Path) ->
         )
 
     at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize(("finals", "running"), [(720, 1), (720, 0), (3, 1), (0, 1)])
+def test_an_answer_looks_through_what_it_reaches(finals: int, running: int) -> None:
+    """All of a younger market; where nothing is finished, nothing was."""
+    candles = tuple(
+        make_candle(opened_at=NOON - timedelta(hours=back), is_final=back > 0)
+        for back in range(finals, -running, -1)
+    )
+    noon = int(NOON.timestamp())
+
+    assert coverage_of(candles, Timeframe.H1) == Span(noon - 720 * 3_600, noon)
+    assert coverage_of((), Timeframe.H1) is None
 
 
 def test_a_candle_that_came_from_trades_stays(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -11,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+import backfill_rig
 from backfill_rig import (
     TRADES,
     Blow,
@@ -110,6 +114,23 @@ def demand_the_same(folder: Path, blow: Blow) -> None:
         assert isinstance(runs[0].error, Killed)
     elif blow.kind == "sigint":
         assert isinstance(runs[0].error, asyncio.CancelledError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_a_process_that_is_killed_in_earnest(tmp_path: Path, seed: int) -> None:
+    """SIGKILL from without: nothing of it runs on, and its lock is free."""
+    whole, moments = uninterrupted()
+    moment = blow_of(seed, moments).moment
+    done = subprocess.run(
+        [sys.executable, backfill_rig.__file__, tmp_path, str(moment)],
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_to_the_end(tmp_path)
+
+    assert dump(tmp_path) == whole
 
 
 @pytest.mark.parametrize("kind", ["cut", "502", "rate limit"])

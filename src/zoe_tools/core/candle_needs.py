@@ -62,6 +62,10 @@ class SeriesNeed:
     gaps: int
     holes: tuple[Hole, ...]
 
+    def asks_ohlc(self, *, reads_trades: bool) -> bool:
+        """Whether OHLC fills something, or is held against the trades that are read."""
+        return bool(self.by_ohlc) or (reads_trades and self.until > self.ohlc_since)
+
     @property
     def missing(self) -> int:
         """Candles of the grid that are not there, for whatever cause."""

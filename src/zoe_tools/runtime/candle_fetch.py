@@ -76,10 +76,10 @@ async def _ohlc(
     need: InstrumentNeed,
     say: Callable[[str], object],
 ) -> tuple[tuple[OhlcRead, ...], int]:
-    """OHLC of every series that it helps: it fills the newest candles, and proves the trades'."""
+    """OHLC of every series that it helps."""
     read: list[OhlcRead] = []
     for series in need.series:
-        if not (series.by_ohlc or need.reads):
+        if not series.asks_ohlc(reads_trades=bool(need.reads)):
             continue
         candles = await patiently(
             partial(context.venue.candles, instrument.symbol, series.timeframe),

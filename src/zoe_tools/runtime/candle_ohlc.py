@@ -15,14 +15,17 @@ FROM_TRADES = frozenset({Source.TRADES.value, Source.BULK_TRADES.value})
 
 
 def coverage_of(candles: tuple[Candle, ...], timeframe: Timeframe) -> Span | None:
-    """What an OHLC answer looked through: 720 candles, or all there is of a younger market."""
-    final = [each.opened_at for each in candles if each.is_final]
-    if not final:
+    """What an OHLC answer looked through: 720 candles, or all there is of a younger market.
+
+    None without a candle; one that only has the running one has no finished one to tell.
+    """
+    if not candles:
         return None
     length = timeframe.minutes * 60
-    until = int(final[-1].timestamp()) + length
-    since = int(final[0].timestamp())
-    if len(final) < OHLC_REACH:
+    last = candles[-1]
+    until = _second(last.opened_at) + (length if last.is_final else 0)
+    since = _second(candles[0].opened_at)
+    if sum(each.is_final for each in candles) < OHLC_REACH:
         since = min(since, until - OHLC_REACH * length)
     return Span(since, until)
 
@@ -53,3 +56,7 @@ async def note_ohlc(
     await context.store.run(
         lambda books: books.market.note_read(symbol, timeframe, read, Source.OHLC)
     )
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())

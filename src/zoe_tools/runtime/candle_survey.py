@@ -59,13 +59,12 @@ async def needs_of(
     trades = 0
     if to_count:
         trades = trades_within(to_count, await venue.candles(instrument.symbol, Timeframe.D1))
-    asked = [each for each in found.series if each.by_ohlc or reads]
     return InstrumentNeed(
         symbol=instrument.symbol,
         series=found.series,
         reads=tuple(stretch_of(each) for each in reads),
         resumes=found.resumes,
-        ohlc_calls=len(asked),
+        ohlc_calls=sum(each.asks_ohlc(reads_trades=bool(reads)) for each in found.series),
         trades=trades,
         trade_calls=calls_for(trades, len(to_count)),
     )
