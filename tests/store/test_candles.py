@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from builders import BTC, ETH, NOON, d, make_candle
-from zoe_tools.domain.candle import Timeframe
+from zoe_tools.domain.candle import Source, Timeframe
 from zoe_tools.store.store import Store
 
 H1 = Timeframe.H1
@@ -40,6 +40,23 @@ def test_a_finished_candle_is_never_made_running_again(store: Store) -> None:
         assert transaction.write_candles((SERIES[0],), "ohlc") == 1
         assert transaction.write_candles((running,), "ohlc") == 0
         assert transaction.candles(BTC, H1) == (SERIES[0],)
+
+
+def test_what_trades_told_is_not_replaced_by_less(store: Store) -> None:
+    """OHLC takes the place of a bulk table's candle, and of one that trades have not finished."""
+    other = replace(SERIES[0], volume=d("7"), count=7)
+    running = replace(SERIES[0], close=d("99"), is_final=False)
+    with store.transaction() as transaction:
+        transaction.write_candles((SERIES[0],), Source.BULK_TRADES)
+        assert transaction.write_candles((other,), Source.OHLC) == 0
+        assert transaction.write_candles((other,), Source.TRADES) == 1
+        assert transaction.candles(BTC, H1) == (other,)
+        transaction.write_candles((SERIES[1],), Source.BULK_CANDLES)
+        later = replace(SERIES[1], count=9)
+        assert transaction.write_candles((later,), "kraken OHLC") == 1
+        eth = replace(running, symbol=ETH)
+        transaction.write_candles((eth,), Source.TRADES)
+        assert transaction.write_candles((replace(other, symbol=ETH),), Source.OHLC) == 1
 
 
 def test_series_do_not_mix(store: Store) -> None:

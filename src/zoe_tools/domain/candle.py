@@ -95,6 +95,11 @@ class Source(StrEnum):
 _RANKS = {Source.TRADES: 2, Source.BULK_TRADES: 2, Source.OHLC: 1, Source.BULK_CANDLES: 0}
 
 
+def rank_of(source: str) -> int:
+    """The rank of what a row names as its source; what is no `Source` counts as Kraken's OHLC."""
+    return Source(source).rank if source in set(Source) else Source.OHLC.rank
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differing:
     """A stored candle that is not as it is offered; both in words, what they differ in alone."""

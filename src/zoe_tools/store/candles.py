@@ -8,9 +8,9 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
-from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.candle import Candle, Timeframe, rank_of
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.money import short
 from zoe_tools.store.market_tables import CRYPTO_CANDLES
@@ -20,16 +20,20 @@ from zoe_tools.store.rows import upsert
 def write_candles(
     connection: Connection, account_id: AccountId, fresh: Sequence[Candle], source: str
 ) -> int:
-    """Store what is new or different; a finished candle never becomes a running one again."""
+    """Store what is new or different; a finished candle never becomes a running one again.
+
+    One from a source that ranks higher stays: see `domain.candle.Source`.
+    """
     changed: list[Candle] = []
+    rank = rank_of(source)
     ordered = sorted(fresh, key=_place)
     for (symbol, _), group in groupby(ordered, key=lambda each: (each.symbol, each.timeframe)):
         series = list(group)
         known = _known(connection, account_id, symbol, series)
         latest = {each.opened_at: each for each in series}
         for opened_at, candle in latest.items():
-            before = known.get(opened_at)
-            if before is None or (before != candle and candle.is_final >= before.is_final):
+            before, told_by = known.get(opened_at, (None, ""))
+            if before is None or _is_better(candle, rank, before, rank_of(told_by)):
                 changed.append(candle)
     upsert(connection, CRYPTO_CANDLES, [_values(account_id, each, source) for each in changed])
     return len(changed)
@@ -45,6 +49,18 @@ def candles(
     until: datetime | None,
 ) -> tuple[Candle, ...]:
     """Candles opened in [since, until), oldest first."""
+    statement = _select(account_id, symbol, timeframe, since=since, until=until)
+    return tuple(_candle_of(row) for row in connection.execute(statement).mappings())
+
+
+def _select(
+    account_id: AccountId,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+) -> Select[Any]:
     table = CRYPTO_CANDLES
     statement = (
         select(table)
@@ -59,7 +75,7 @@ def candles(
         statement = statement.where(table.c.opened_at >= since)
     if until is not None:
         statement = statement.where(table.c.opened_at < until)
-    return tuple(_candle_of(row) for row in connection.execute(statement).mappings())
+    return statement
 
 
 def followed(connection: Connection, account_id: AccountId) -> frozenset[Symbol]:
@@ -75,15 +91,22 @@ def _place(candle: Candle) -> tuple[str, int, datetime]:
     return candle.symbol, candle.timeframe.minutes, candle.opened_at
 
 
+def _is_better(candle: Candle, rank: int, before: Candle, rank_before: int) -> bool:
+    """Whether it takes the place of one that is there."""
+    if candle == before or candle.is_final < before.is_final:
+        return False
+    return candle.is_final > before.is_final or rank >= rank_before
+
+
 def _known(
     connection: Connection, account_id: AccountId, symbol: Symbol, series: Sequence[Candle]
-) -> dict[datetime, Candle]:
+) -> dict[datetime, tuple[Candle, str]]:
+    """The stored candles of that time, each with its source."""
     timeframe = series[0].timeframe
     until = series[-1].opened_at + timeframe.length
-    stored = candles(
-        connection, account_id, symbol, timeframe, since=series[0].opened_at, until=until
-    )
-    return {each.opened_at: each for each in stored}
+    statement = _select(account_id, symbol, timeframe, since=series[0].opened_at, until=until)
+    rows = connection.execute(statement).mappings()
+    return {row["opened_at"]: (_candle_of(row), row["source"]) for row in rows}
 
 
 def _values(account_id: AccountId, candle: Candle, source: str) -> dict[str, Any]:
