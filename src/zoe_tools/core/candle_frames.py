@@ -98,17 +98,20 @@ class Fold:
         at = pl.col("at")
         all_of_it = pl.concat((self.running, buckets.select(BUCKETS.names())))
         _demand_order(all_of_it)
+        # Known to be sorted, and added up as whole numbers, it takes half the time.
         folded = (
-            all_of_it.lazy()
-            .group_by((at - at % (self.timeframe.minutes * 60)).alias("at"), maintain_order=True)
+            all_of_it.with_columns(at - at % (self.timeframe.minutes * 60))
+            .with_columns(at.set_sorted())
+            .group_by("at", maintain_order=True)
             .agg(
                 pl.col("open").first(),
                 pl.col("high").max(),
                 pl.col("low").min(),
                 pl.col("close").last(),
-                pl.col("volume", "turnover", "count").sum(),
+                pl.col("volume").to_physical().sum(),
+                pl.col("turnover", "count").sum(),
             )
-            .collect()
+            .with_columns(pl.col("volume").cast(pl.Decimal(38, 0)) * pl.lit(_UNIT))
         )
         self.running = folded.tail(1)
         return folded.head(-1)

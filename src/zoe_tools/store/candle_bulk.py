@@ -154,9 +154,11 @@ class BulkSeries:
             pl.col("is_final").cast(pl.Int8),
         ).rows()
         driver: Any = self._connection.connection.driver_connection
+        whole = self._insert(_ROWS_AT_ONCE, source)
         for begin in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[begin : begin + _ROWS_AT_ONCE]
-            sql = self._insert(len(some), source)
+            is_whole = len(some) == _ROWS_AT_ONCE
+            sql = whole if is_whole else self._insert(len(some), source)
             try:
                 driver.execute(sql, [*chain.from_iterable(some)])
             except sqlite3.Error as error:
