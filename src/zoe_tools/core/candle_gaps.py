@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 from zoe_tools.domain.candle import Span, Timeframe, merged
 
@@ -71,8 +71,8 @@ def _holes(starts: Sequence[int], wanted: Span, length: int) -> Iterator[Span]:
     """Between the stored candles, and before and after them."""
     first = -(-wanted.since // length) * length
     end = wanted.until // length * length
-    within = starts[bisect_left(starts, first) : bisect_left(starts, end)]
-    for before, after in pairwise((first - length, *within, end)):
+    within = islice(starts, bisect_left(starts, first), bisect_left(starts, end))
+    for before, after in pairwise(chain((first - length,), within, (end,))):
         if after - before > length:
             yield Span(before + length, after)
 
