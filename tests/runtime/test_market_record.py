@@ -123,6 +123,20 @@ def test_each_file_is_whole_by_itself(tmp_path: Path) -> None:
     assert sorted(tmp_path.glob("*.gz")) == [Path(each.path) for each in files]
 
 
+def test_a_file_goes_on_until_the_next_one_is_whole(tmp_path: Path) -> None:
+    """A book that does not come ends nothing; what was begun in vain is taken away."""
+
+    async def story(rig: MarketRig) -> None:
+        await _busy(rig, 3)
+        rig.cut.add("BTC/USD")
+        await _busy(rig, 12)
+
+    (recording,), _ = _record(tmp_path, story, most_time=10.0)
+
+    assert len(_served(Path(recording.path)).prints("ETH/USD", 100)) == 15
+    assert [str(each) for each in tmp_path.glob("*.gz")] == [recording.path]
+
+
 def test_a_file_ends_at_its_size_too(tmp_path: Path) -> None:
     """Whichever comes first."""
     files, _ = _record(tmp_path, _busy, most_bytes=700)

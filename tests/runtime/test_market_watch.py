@@ -80,14 +80,20 @@ def test_defect_a_failed_flush_lost_what_it_held(tmp_path: Path) -> None:
     async def story(rig: MarketRig) -> None:
         rig.store.is_away = True
         rig.quote("BTC/USD", "1500")
-        rig.quote("SOL/USD", "3300")
-        await rig.pass_time(40)
-        assert rig.watch.failures
+        await rig.pass_time(5)
+        assert rig.watch.failures == 6
+        assert rig.watch.details(rig.now)["failed_writes"] == 6
         rig.store.is_away = False
-        await rig.pass_time(31)
-        found = await rig.snapshots()
+        await rig.pass_time(1.1)
+        assert (await rig.snapshots())[BTC].mid == d("1500")
 
-        assert (found[BTC].mid, found[SOL].mid) == (d("1500"), d("3300"))
+        rig.store.is_away = True
+        rig.quote("BTC/USD", "1600")
+        await rig.pass_time(2)
+        rig.quote("BTC/USD", "1700")
+        rig.store.is_away = False
+        await rig.pass_time(1.1)
+        assert (await rig.snapshots())[BTC].mid == d("1700")
 
     run_watch(tmp_path, story)
 

@@ -1,0 +1,52 @@
+"""`zoe markets` as a process of its own: it watches, others see it, and it ends when it is told."""
+
+from __future__ import annotations
+
+import signal
+
+from program import PATIENCE_S, Home, result_of, wait_until
+from zoe_tools.core.markets import WATCH
+from zoe_tools.domain.observation import Heartbeat
+
+
+def _beat(home: Home) -> Heartbeat | None:
+    beats = home.in_the_books(lambda tx: tx.heartbeats())
+    return next((each for each in beats if each.component == WATCH), None)
+
+
+def _kept(home: Home) -> int:
+    return len(home.in_the_books(lambda tx: tx.market.watch.snapshots()))
+
+
+def test_a_watch_keeps_what_others_see_and_ends_when_told(home: Home) -> None:
+    """The table comes from the store while it runs, and from the venue afterwards."""
+    home.serve()
+    business = home.in_the_books(lambda tx: tx.business_fingerprint())
+    with home.started("markets") as watch:
+        wait_until(lambda: _beat(home) is not None and _kept(home) >= 3)
+        seen = result_of(home.here("--json", "markets"))
+        assert (seen["source"], seen["is_watched"]) == ("store", True)
+        assert seen["counts"]["live"] >= 3
+        second = home.zoe("markets", "--for", "2s")
+        assert second.code == 0
+        assert "Another watch writes" in second.out
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(timeout=PATIENCE_S) == 0
+    beat = _beat(home)
+    assert beat is not None
+    assert beat.status == "down"
+    after = result_of(home.here("--json", "markets"))
+    assert after["source"] == "look"
+    assert home.in_the_books(lambda tx: tx.business_fingerprint()) == business
+
+
+def test_a_watch_that_was_killed_is_told_from_one_that_works(home: Home) -> None:
+    """SIGKILL leaves rows that say live; a second watch takes over once it is missed."""
+    home.serve()
+    with home.started("markets") as watch:
+        wait_until(lambda: _beat(home) is not None and _kept(home) >= 3)
+        watch.send_signal(signal.SIGKILL)
+        watch.wait(timeout=PATIENCE_S)
+    wait_until(lambda: result_of(home.here("--json", "markets"))["source"] == "look")
+    again = home.zoe("markets", "--for", "3s")
+    assert "messages were heard" in again.out
