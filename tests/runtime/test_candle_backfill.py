@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, NOON, d, make_candle, make_instrument
-from fakes import Desk, at_the_desk
+from builders import BTC, NOON, PAPER, d, make_candle, make_instrument
+from fakes import Desk, FakeVenue, at_the_desk
 from zoe_tools.domain.candle import Source, Span, Timeframe
 from zoe_tools.domain.candle_reads import TradesRead
 from zoe_tools.domain.market import PublicTrade
 from zoe_tools.domain.order import Side
 from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueMisbehaved
 from zoe_tools.runtime.candle_backfill import TradesReading
+from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.runtime.virtual_loop import run_virtual
+from zoe_tools.store import schema
+from zoe_tools.store.runner import InlineRunner
+from zoe_tools.store.store import Store
 
 H1 = Timeframe.H1
 T0 = int(NOON.timestamp())
@@ -196,3 +202,47 @@ def test_the_memory_of_a_long_reading_is_that_of_a_page(tmp_path: Path) -> None:
         assert max(sizes) < 400
 
     at_the_desk(tmp_path, story)
+
+
+def test_a_reading_is_gone_on_with_on_postgresql_too(postgres_url: str) -> None:
+    """Broken off after each page; the candles are those of the trades."""
+    schema.upgrade(postgres_url)
+
+    class Gone(Exception):
+        """The process is."""
+
+    async def story(store: InlineRunner) -> int:
+        runs, clock = 0, VirtualClock(NOON)
+        while True:
+            venue = FakeVenue(clock)
+            asked: list[str] = []
+
+            async def once(
+                _: object, since: str = "0", asked: list[str] = asked
+            ) -> tuple[tuple[PublicTrade, ...], str]:
+                if asked:
+                    raise Gone
+                asked.append(since)
+                page = [each for each in ROWS if _ns(each) > int(since)][:3]
+                return tuple(page), str(_ns(page[-1])) if page else since
+
+            venue.trades = once  # type: ignore[method-assign,assignment]
+            runs += 1
+            try:
+                reader = TradesReading(venue, store, clock, make_instrument(), print)
+                await reader.run(SPAN, (H1,))
+            except Gone:
+                continue
+            return runs
+
+    with closing(Store.open(postgres_url, PAPER, clock_now=NOON)) as store:
+        runs = run_virtual(story(InlineRunner(store)))
+        with store.transaction() as transaction:
+            stored = transaction.candles(BTC, H1)
+            read = transaction.market.read_spans(BTC, H1)
+            left = transaction.market.cursor(BTC, Source.TRADES)
+
+    assert runs > 5
+    assert [each.count for each in stored] == [5, 6, 6, 2]
+    assert read == (SPAN,)
+    assert left is None
