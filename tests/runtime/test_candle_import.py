@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -16,6 +19,7 @@ import pytest
 from typing_extensions import override
 
 import bulk_tables
+import import_child
 import kraken_answers as kraken
 from builders import BTC, ETH, NOON, PAPER, d
 from candle_rows import told
@@ -319,6 +323,41 @@ def test_whoever_is_killed_in_the_middle_and_begins_again_ends_with_the_same(
         imported(killed, path)
         assert kills
         assert everything(killed) == everything(straight)
+
+
+@pytest.mark.parametrize("base", ["sqlite", "postgresql"])
+def test_a_process_that_is_killed_leaves_nothing_that_a_second_import_does_not_complete(
+    tmp_path: Path, request: pytest.FixtureRequest, base: str
+) -> None:
+    """SIGKILL, twice, at some moment after some commit."""
+    path = bulk_tables.trades(tmp_path / "XBTUSD.csv", 60_000, days=20)
+    with closing(fresh_store(tmp_path)) as straight:
+        imported(straight, path)
+        expected = everything(straight)
+    url = f"sqlite:///{tmp_path / 'killed.db'}"
+    if base == "postgresql":
+        url = str(request.getfixturevalue("postgres_url"))
+    schema.upgrade(url)
+    for commits in (2, 7):
+        child = subprocess.Popen(
+            [sys.executable, import_child.__file__, url, path],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )
+        with child as running:
+            assert running.stdout is not None
+            lines = [running.stdout.readline() for _ in range(commits)]
+            running.kill()
+        assert lines == [b"committed\n"] * commits
+        assert child.returncode == -signal.SIGKILL
+
+    with closing(Store.open(url, PAPER, clock_now=NOON)) as store:
+        with store.transaction() as books:
+            assert books.market.read_spans(BTC, M1) == ()
+            assert 0 < books.market.frame(BTC, M1, ALL).height < 20 * bulk_tables.MINUTES_A_DAY
+        imported(store, path)
+        assert everything(store) == expected
 
 
 def test_nothing_of_an_archive_is_written_before_all_of_it_makes_sense(tmp_path: Path) -> None:
