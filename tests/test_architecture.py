@@ -448,7 +448,9 @@ def test_the_pins_satisfy_what_the_project_asks_for() -> None:
 
 def test_help_does_not_load_the_heavy_parts() -> None:
     """`zoe --help` answers at once: no database, no HTTP, no web server is imported for it."""
-    heavy = ("sqlalchemy", "alembic", "httpx", "starlette", "uvicorn", "websockets", "psycopg")
+    heavy = (
+        "sqlalchemy", "alembic", "httpx", "starlette", "uvicorn", "websockets", "psycopg", "polars"
+    )  # fmt: skip
     script = (
         "import io, sys\n"
         "from zoe_tools.cli import main\n"
