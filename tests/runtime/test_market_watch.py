@@ -282,6 +282,7 @@ def test_it_says_that_it_lives_and_asks_nothing_private(tmp_path: Path) -> None:
         assert rig.now - beat.beat_at <= timedelta(seconds=5)
         assert (beat.status, beat.details["pairs"], beat.details["live"]) == ("ok", 4, 4)
         assert int(beat.details["messages"]) > 15
+        assert 0 <= int(beat.details["lag_p50_ms"]) <= int(beat.details["lag_p99_ms"]) < 1000
 
     run_watch(tmp_path, story)
 

@@ -43,7 +43,7 @@ def columns(width: int) -> tuple[str, ...]:
     """The columns that there is room for."""
     found = ["!pair", "state", ">age", ">price", ">24h %", ">volume", ">spread %"]
     if width >= _WIDE:
-        found[3:4] = [">bid", ">ask"]
+        found[4:4] = [">bid", ">ask"]
     found.append("!24 hours")
     if width >= _WIDER:
         found.append("in focus for")
@@ -53,10 +53,8 @@ def columns(width: int) -> tuple[str, ...]:
 def row(line: MarketLine, width: int) -> tuple[str, ...]:
     """One pair; `*` is in focus, `^` and `v` moved within an hour."""
     prices = [_price(line.mid if line.mid is not None else line.last)]
-    if width >= _WIDE:
-        prices = [_price(line.bid), _price(line.ask)]
-        if line.bid is None:  # a scout's row has its middle only
-            prices = [_price(line.mid), "mid"] if line.mid is not None else ["-", "-"]
+    if width >= _WIDE:  # a kept row of the scout tier has neither
+        prices += [_price(line.bid), _price(line.ask)]
     cells = [
         f"{_MARK[line.tier == FOCUS]}{line.symbol}{_arrow(line)}",
         line.state.value,

@@ -30,6 +30,7 @@ from zoe_tools.domain.market_watch import (
     MarketState,
     Mover,
     SparkPoint,
+    Ticker,
 )
 from zoe_tools.domain.observation import Details
 from zoe_tools.errors import StoreError, VenueError
@@ -446,13 +447,17 @@ class MarketWatch:
 
     def details(self, now: datetime) -> Details:
         """Figures of the watch: how many pairs are how, and what was heard and written."""
-        states = [self.picture.row(each, now).state for each in self.picture.symbols]
+        rows = [self.picture.row(each, now) for each in self.picture.symbols]
+        states = [each.state for each in rows]
+        lags = sorted(_lag_ms(each.ticker) for each in rows if each.ticker is not None)
         return {
             "pairs": len(states),
             "focus": len(self.focus.symbols),
             **{each.value: states.count(each) for each in MarketState},
             "given_up": len(self.picture.given_up),
             "messages": self.wire.messages,
+            "lag_p50_ms": lags[len(lags) // 2] if lags else 0,
+            "lag_p99_ms": lags[len(lags) * 99 // 100] if lags else 0,
             "reconnects": max(0, self.wire.reconnects),
             "rows_written": self.written,
             "failed_writes": self.failures,
@@ -466,6 +471,11 @@ def _claims_in(tx: Transaction) -> _Claims:
         held=frozenset(each.symbol for each in tx.positions(active_only=True)),
         working=frozenset(each.symbol for each in tx.orders(open_only=True)),
     )
+
+
+def _lag_ms(ticker: Ticker) -> int:
+    """How long its newest price was on its way, by the venue's clock and ours."""
+    return round((ticker.heard_at - ticker.as_of).total_seconds() * 1000)
 
 
 def _parts_of(symbols: Sequence[Symbol]) -> Iterator[Sequence[Symbol]]:
