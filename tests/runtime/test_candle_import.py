@@ -137,7 +137,7 @@ def test_krakens_own_tables_are_imported_whole_and_their_gaps_are_told(
     path = DATA / "aironav" / name
     (done,) = imported(store, path)
 
-    assert (done.rows_read, done.kind) == (rows, Kind.CANDLES)
+    assert (done.rows_read, done.holds) == (rows, Kind.CANDLES)
     (series,) = done.series
     assert (series.written.new, series.missing) == (rows, missing)
     lines = path.read_text().splitlines()

@@ -160,7 +160,7 @@ def _show(printer: Printer, table: TableTold) -> None:
     printer.report(
         table.name,
         (
-            ("rows", f"{table.rows_read:,} {table.kind.value} of {table.symbol}"),
+            ("rows", f"{table.rows_read:,} {table.holds.value} of {table.symbol}"),
             (
                 "span",
                 f"{table.first_at:%Y-%m-%d %H:%M:%S} to {table.last_at:%Y-%m-%d %H:%M:%S} UTC",

@@ -22,7 +22,7 @@ from zoe_tools.domain.candle import Source, Span, Timeframe, Written
 from zoe_tools.domain.candle_table import as_candles
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
-from zoe_tools.domain.money import ZERO
+from zoe_tools.domain.money import ZERO, short
 from zoe_tools.errors import MarketDataError
 from zoe_tools.ports import Clock
 from zoe_tools.runtime.candle_archives import Contents, Kind, Table, contents_of, parts_of
@@ -49,7 +49,7 @@ class TableTold:
 
     name: str
     symbol: Symbol
-    kind: Kind
+    holds: Kind
     rows_read: int
     first_at: datetime | None
     last_at: datetime | None
@@ -215,10 +215,10 @@ def _told(table: Table, look: _Look, slices: CandleSlices) -> TableTold:
     return TableTold(
         name=table.name,
         symbol=table.symbol,
-        kind=table.kind,
+        holds=table.kind,
         rows_read=look.rows,
         first_at=datetime.fromtimestamp(look.first, UTC) if look.rows else None,
         last_at=datetime.fromtimestamp(look.last, UTC) if look.rows else None,
-        volume=look.volume,
+        volume=Decimal(short(look.volume)),
         series=tuple(sorted(series, key=lambda each: each.timeframe.minutes)),
     )
