@@ -35,6 +35,18 @@ def volume_of(symbol: Symbol, timeframe: Timeframe, books: Transaction) -> Decim
         volume, since = volume + Decimal(str(page["volume"].sum())), page.item(-1, "at") + 1
 
 
+def peak_mb() -> float:
+    """The memory at its highest since this program began.
+
+    `getrusage` would count what the parent had when it made this process.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) / 1024
+
+
 async def imported(url: str, path: Path, lengths: list[Timeframe]) -> dict[str, object]:
     """Read the table, fold it, write it."""
     clock, catalogue = SystemClock(), kraken.catalogue()
@@ -45,7 +57,7 @@ async def imported(url: str, path: Path, lengths: list[Timeframe]) -> dict[str, 
         each async for each in import_tables(tables, catalogue, store, clock, lengths=lengths)
     ]
     total_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    highest_mb = peak_mb()
     volumes = {}
     for each in told.series:
         volumes[each.timeframe.value] = str(
@@ -59,7 +71,7 @@ async def imported(url: str, path: Path, lengths: list[Timeframe]) -> dict[str, 
         "series": {each.timeframe.value: each.written.new for each in told.series},
         "total_s": total_s,
         "cpu_s": cpu_s,
-        "peak_mb": peak_mb,
+        "peak_mb": highest_mb,
     }
 
 
