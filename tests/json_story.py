@@ -52,7 +52,7 @@ STORY: tuple[tuple[str, int], ...] = (
     ("markets focus --add BTC-USD", 3),
     ("markets focus --add BTC-USD --execute", 0),
     ("markets focus", 0),
-    ("markets record --out . --for 2s", 0),
+    ("markets record --out recorded.frames --for 2s", 0),
     ("ledger import --from-venue --report", 3),
     ("ledger import --from-venue", 3),
     ("ledger import --from-venue --execute", 0),

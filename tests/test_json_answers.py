@@ -24,6 +24,9 @@ from program import PATIENCE_S, Home
 from published import offences
 from zoe_tools import cli
 
+FILES = (".plan", ".db", ".frames")
+"""How what stands in the folder of the story is called."""
+
 
 @pytest.fixture(scope="session")
 def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
@@ -40,6 +43,7 @@ def answers(
 ) -> dict[str, list[dict[str, Any]]]:
     """Command -> the objects it printed while the story was told."""
     folder = tmp_path_factory.mktemp("json")
+    (folder / "recorded.frames").mkdir()
     environ = {"USER": "ada", "NOTIFY_SOCKET": str(manager.getsockname())}
     home = Home(folder=folder / "home", environ=environ)
     home.fund({"USD": "10000", "BTC": "2", "ETH": "10"})
@@ -69,9 +73,7 @@ def _tell(
     found: dict[str, list[dict[str, Any]]],
 ) -> None:
     for line, code in story:
-        words = [
-            str(folder / each) if each.endswith((".plan", ".db")) else each for each in line.split()
-        ]
+        words = [str(folder / each) if each.endswith(FILES) else each for each in line.split()]
         ran = home.here(*words, "--json")
         assert ran.code == code, f"zoe {line}: {ran.out}{ran.err}"
         loaded = json.loads(ran.out)

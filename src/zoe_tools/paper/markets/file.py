@@ -63,6 +63,8 @@ def _unpacked(path: Path, content: bytes) -> bytes:
     One that ends in its midst, as a recorder leaves it that was killed, is read up to its last
     whole line.
     """
+    if content == _GZIP_MAGIC[:1]:
+        return b""
     if not content.startswith(_GZIP_MAGIC):
         return content
     found = bytearray()
