@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from builders import BTC, ETH, NOON, d, make_venue_order
 from loop_rig import LoopRig, leave_an_outcome_open, run_loop, sides
+from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderStatus, Side
+from zoe_tools.domain.plan import Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.errors import VenueRejected, VenueUnavailable
+from zoe_tools.errors import PlanStale, VenueRejected, VenueUnavailable
+from zoe_tools.gate.receipt import Receipt
 
 ENTRY = d("0.00041521")
 """25 USD at 60209.8, the worst price of an entry that begins 5 bps above the bid, to the lot."""
+
+
+HOLD_BTC = Decision(symbol=BTC, action="hold", reason="no more")
 
 
 STOP = d("59035.2")
@@ -159,6 +166,34 @@ def test_one_entry_is_protected_before_the_next_is_sent(tmp_path: Path) -> None:
     placed = [(order.symbol, order.side.value) for order in rig.venue.book_of_orders.values()]
     assert placed == [(BTC, "buy"), (BTC, "sell"), (ETH, "buy"), (ETH, "sell")]
     assert tally.positions_with_stop == 2
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_entry_whose_price_moved_between_two_looks_is_planned_again(
+    tmp_path: Path, *, is_over: bool
+) -> None:
+    """Its quantity follows the price; unless the strategy has decided something else since."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        gate = rig.loop._parts.gate
+        carry_out = gate.carry_out
+        refused: list[Plan] = []
+
+        async def moving(plan: Plan, **named: Any) -> Receipt:
+            if not refused:
+                refused.append(plan)
+                if is_over:
+                    rig.loop._entries_wanted.note(rig.clock.now(), (HOLD_BTC,))  # type: ignore[union-attr]
+                raise PlanStale("The world moved since the plan.")
+            return await carry_out(plan, **named)
+
+        gate.carry_out = moving  # type: ignore[method-assign]
+        await rig.enter()
+        assert len(refused) == 1
+        assert ("place" in rig.writes) is not is_over
+
+    run_loop(tmp_path, story)
 
 
 def test_a_strategy_sees_only_candles_that_are_over(tmp_path: Path) -> None:

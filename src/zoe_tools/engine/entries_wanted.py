@@ -15,6 +15,7 @@ class EntriesWanted:
     def __init__(self, longest_s: float) -> None:
         self._longest_s = longest_s
         self._wanted: dict[Symbol, tuple[Decision, datetime]] = {}
+        self._taken: dict[Symbol, tuple[Decision, datetime]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._wanted)
@@ -28,12 +29,14 @@ class EntriesWanted:
         """What was decided now; whatever was wanted of the same instrument before is not."""
         for decision in decisions:
             self._wanted.pop(decision.symbol, None)
+            self._taken.pop(decision.symbol, None)
             if decision.action == "enter":
                 self._wanted[decision.symbol] = decision, now
 
     def clear(self) -> None:
         """None of it will be done."""
         self._wanted.clear()
+        self._taken.clear()
 
     def first(self, now: datetime, closed: Iterable[Symbol]) -> tuple[Decision, ...]:
         """The one whose turn it is, if there is one that is not in a `closed` instrument."""
@@ -52,4 +55,11 @@ class EntriesWanted:
         for each in decisions:
             known = self._wanted.get(each.symbol)
             if known is not None and known[0] is each:
-                del self._wanted[each.symbol]
+                self._taken[each.symbol] = self._wanted.pop(each.symbol)
+
+    def put_back(self, decisions: Iterable[Decision]) -> None:
+        """Nothing was done about these: the price moved between two looks, and they wait on."""
+        for each in decisions:
+            taken = self._taken.pop(each.symbol, None)
+            if taken is not None and taken[0] is each:
+                self._wanted.setdefault(each.symbol, taken)

@@ -386,7 +386,10 @@ class TradingLoop:
                 lane.plan, snapshot=snapshot, execute=True, regather=regather
             )
         except PlanStale:
-            return  # the world moved within this turn: the next one plans again
+            # The world moved within this turn: the next one plans again, entries too.
+            if lane.adds_risk:
+                self._entries_wanted.put_back(decisions)
+            return
         if lane.adds_risk:
             self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
         demand_journal(receipt)
