@@ -35,7 +35,7 @@ from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecor
 from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.lot import CostBasis
 from zoe_tools.domain.market import Quote, VenueMode
-from zoe_tools.domain.market_watch import MarketRow, MarketState, Ticker
+from zoe_tools.domain.market_watch import MarketRow, MarketState, Mover, MoverKind, Ticker
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderRequest, OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import PlaceOrder, Plan, Step
@@ -419,3 +419,19 @@ def make_row(symbol: str = "BTC/USD", **changes: Any) -> MarketRow:
         "ticker": make_ticker(symbol, **changes),
     }
     return MarketRow(**values | own)
+
+
+def make_mover(**changes: Any) -> Mover:
+    """BTC at 60000 is 3.4 % above where it was an hour before noon."""
+    values: dict[str, Any] = {
+        "symbol": BTC,
+        "kind": MoverKind.MOMENTUM,
+        "detected_at": NOON,
+        "mid": d("60000"),
+        "reference": d("58000"),
+        "reference_at": NOON - timedelta(hours=1),
+        "change_pct": d("3.4"),
+        "acceleration": None,
+        "spread_pct": d("0.01"),
+    }
+    return Mover(**{**values, **changes})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, NOON, d, make_row
+from builders import BTC, NOON, d, make_mover, make_row
 from zoe_tools.core.markets import (
     MarketOrder,
     MarketView,
@@ -22,8 +22,6 @@ from zoe_tools.domain.market_watch import (
     FocusClaim,
     FocusReason,
     MarketState,
-    Mover,
-    MoverKind,
     SparkPoint,
 )
 
@@ -87,17 +85,7 @@ def test_kept_rows_are_not_live_when_nobody_watches() -> None:
 
 def test_a_line_says_all_there_is() -> None:
     """Age, reasons, the move of the last hour, and the curve."""
-    mover = Mover(
-        symbol=BTC,
-        kind=MoverKind.MOMENTUM,
-        detected_at=NOON,
-        mid=d("60000"),
-        reference=d("58000"),
-        reference_at=NOON - timedelta(hours=1),
-        change_pct=d("3.4"),
-        acceleration=None,
-        spread_pct=d("0.01"),
-    )
+    mover = make_mover()
     point = SparkPoint(symbol=BTC, bucket_at=NOON, mid=d("59000"), quote_volume=d("1"))
     view = _view(movers=(mover,), points={BTC: (point,)})
     line = market_lines(view, top=1)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from builders import BTC, ETH, NOON, d, make_instrument, make_row
+from builders import BTC, ETH, NOON, d, make_instrument, make_mover, make_row
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.market_watch import (
@@ -13,24 +13,13 @@ from zoe_tools.domain.market_watch import (
     FocusReason,
     ListingChange,
     MarketState,
-    Mover,
     MoverKind,
     SparkPoint,
 )
 from zoe_tools.store.store import Store
 
 LATER = NOON + timedelta(hours=1)
-MOVER = Mover(
-    symbol=BTC,
-    kind=MoverKind.VOLUME,
-    detected_at=NOON,
-    mid=d("103"),
-    reference=d("100"),
-    reference_at=NOON - timedelta(hours=1),
-    change_pct=d("3"),
-    acceleration=None,
-    spread_pct=d("0.02"),
-)
+MOVER = make_mover(kind=MoverKind.VOLUME)
 
 
 def _point(hours: float, mid: str = "100", symbol: str = "BTC/USD") -> SparkPoint:

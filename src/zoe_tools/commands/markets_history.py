@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.listing import number, since_of, symbol_of, timeframe_in
 from zoe_tools.core.markets_history import Columns, History, history_of, span_of
-from zoe_tools.domain.candle import Candle, Span, Timeframe
+from zoe_tools.domain.candle import Candle, Span, Timeframe, moment_at, second_at
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.snapshot import NOT_GATHERED
 from zoe_tools.errors import ConfigError
@@ -112,9 +112,9 @@ async def _read(
 ) -> tuple[Columns, list[Candle]]:
     """All candles of the span, page by page; they are kept for JSON alone."""
     columns, told = Columns(span, timeframe, room), list[Candle]()
-    at, page = _moment(span.since), timeframe.length * _PAGE_CANDLES
-    while at < _moment(span.until):
-        until = min(at + page, _moment(span.until))
+    at, page = moment_at(span.since), timeframe.length * _PAGE_CANDLES
+    while at < moment_at(span.until):
+        until = min(at + page, moment_at(span.until))
         found = await context.store.run(partial(_page, symbol, timeframe, at, until))
         columns.add(found)
         if keeps:
@@ -162,8 +162,4 @@ def _show(printer: Printer, history: History, columns: Columns) -> None:
 
 
 def _second(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
+    return None if moment is None else second_at(moment)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from zoe_tools.core.candle_frames import BUCKETS, Fold, of_trades, vwap
-from zoe_tools.domain.candle import Span, Timeframe
+from zoe_tools.domain.candle import Span, Timeframe, moment_at
 from zoe_tools.domain.candle_table import CANDLES
 
 LENGTHS = (
@@ -31,7 +31,7 @@ _EDGE = timedelta(hours=1)
 
 def whole_span(first: int, last: int) -> Span:
     """Of which no trade is missing, in a table whose first and last trade these are."""
-    begins, ends = datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
+    begins, ends = moment_at(first), moment_at(last)
     quarter, turn = _quarter_of(begins), _next_quarter(ends)
     since = int(quarter.timestamp()) if begins - quarter <= _EDGE else first + 1
     until = int(turn.timestamp()) if turn - ends <= _EDGE else last

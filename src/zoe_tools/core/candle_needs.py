@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from zoe_tools.core.backfill import OHLC_REACH
 from zoe_tools.core.candle_gaps import Cause, Gap, Series, gaps_of
-from zoe_tools.domain.candle import Candle, Span, Timeframe, merged
+from zoe_tools.domain.candle import Candle, Span, Timeframe, merged, moment_at
 from zoe_tools.domain.candle_reads import Stretch
 from zoe_tools.domain.identifiers import Symbol
 
@@ -145,15 +145,15 @@ def need_of(
     by_trades = sum((each.until - each.since) // length for each in old)
     need = SeriesNeed(
         timeframe=series.timeframe,
-        since=_moment(wanted.since),
-        until=_moment(wanted.until),
+        since=moment_at(wanted.since),
+        until=moment_at(wanted.until),
         stored=(wanted.until - wanted.since) // length - sum(counts.values()),
         nothing_traded=counts[Cause.NOTHING_TRADED],
         outage=counts[Cause.OUTAGE],
         never_fetched=counts[Cause.NEVER_FETCHED],
         by_ohlc=counts[Cause.NEVER_FETCHED] - by_trades,
         by_trades=by_trades,
-        ohlc_since=_moment(ohlc_since),
+        ohlc_since=moment_at(ohlc_since),
         gaps=len(gaps),
         holes=tuple(_longest(gaps, length)),
     )
@@ -199,12 +199,8 @@ def _longest(gaps: Sequence[Gap], length: int) -> Iterator[Hole]:
     longest = sorted(gaps, key=lambda each: (-each.count, each.since))[:MOST_GAPS]
     for each in sorted(longest, key=lambda each: each.since):
         yield Hole(
-            since=_moment(each.since),
-            until=_moment(each.since + each.count * length),
+            since=moment_at(each.since),
+            until=moment_at(each.since + each.count * length),
             count=each.count,
             cause=each.cause,
         )
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from zoe_tools.domain.candle import Candle, Span, Timeframe
+from zoe_tools.domain.candle import Candle, Span, Timeframe, moment_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,8 @@ def history_of(columns: Columns, symbol: str, timeframe: Timeframe, span: Span) 
     return History(
         symbol=symbol,
         timeframe=timeframe,
-        since=_moment(span.since),
-        until=_moment(span.until),
+        since=moment_at(span.since),
+        until=moment_at(span.until),
         candles=columns.candles,
         missing=grid - columns.candles,
         open=whole.open,
@@ -134,7 +134,3 @@ def _joined(before: Column, after: Column) -> Column:
         volume=before.volume + after.volume,
         candles=before.candles + after.candles,
     )
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)

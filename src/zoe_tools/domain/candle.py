@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import NamedTuple
@@ -160,3 +160,13 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             found.append(span)
     return tuple(found)
+
+
+def moment_at(second: int) -> datetime:
+    """The moment, in UTC, of a second since 1970: what spans and frames tell."""
+    return datetime.fromtimestamp(second, UTC)
+
+
+def second_at(moment: datetime) -> int:
+    """The whole second since 1970 that a moment is in."""
+    return int(moment.timestamp())

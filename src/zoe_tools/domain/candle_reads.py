@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from zoe_tools.domain.candle import Span, Timeframe
+from zoe_tools.domain.candle import Span, Timeframe, moment_at
 from zoe_tools.domain.identifiers import Symbol
 
 
@@ -54,6 +54,4 @@ class TradesRead:
 
 def stretch_of(span: Span) -> Stretch:
     """A span in words."""
-    return Stretch(
-        since=datetime.fromtimestamp(span.since, UTC), until=datetime.fromtimestamp(span.until, UTC)
-    )
+    return Stretch(since=moment_at(span.since), until=moment_at(span.until))

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +18,7 @@ from zoe_tools.core.candle_frames import OutOfOrder
 from zoe_tools.core.candle_needs import CALL_S
 from zoe_tools.core.candle_reading import Reading, Tally
 from zoe_tools.domain.ages import lasted
-from zoe_tools.domain.candle import Source, Span, Timeframe
+from zoe_tools.domain.candle import Source, Span, Timeframe, moment_at
 from zoe_tools.domain.candle_reads import TradesRead, stretch_of
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.instrument import Instrument
@@ -228,7 +227,7 @@ class _Progress:
 
 
 def _standing(symbol: Symbol, reading: Reading) -> str:
-    until = datetime.fromtimestamp(reading.read_until, UTC)
+    until = moment_at(reading.read_until)
     return f"{symbol}: {reading.trades:,} trades read, up to {until:%Y-%m-%d %H:%M}"
 
 

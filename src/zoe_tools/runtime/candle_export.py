@@ -7,14 +7,14 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
 import polars as pl
 
-from zoe_tools.domain.candle import Span, Timeframe
+from zoe_tools.domain.candle import Span, Timeframe, moment_at
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.errors import ConfigError
 from zoe_tools.store.runner import StoreRunner
@@ -94,8 +94,8 @@ async def export_candles(
         symbol=symbol,
         timeframe=timeframe,
         rows=rows,
-        first_at=None if first is None else datetime.fromtimestamp(first, UTC),
-        last_at=None if last is None else datetime.fromtimestamp(last, UTC),
+        first_at=None if first is None else moment_at(first),
+        last_at=None if last is None else moment_at(last),
     )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 from zoe_tools.core.backfill import plan_backfill
 from zoe_tools.core.candle_needs import CALL_S, InstrumentNeed, SeriesNeed
-from zoe_tools.domain.candle import Candle, Span
+from zoe_tools.domain.candle import Candle, Span, second_at
 from zoe_tools.domain.candle_reads import OhlcRead, TradesRead
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.plan import OutcomeState, Plan, WriteCandles
@@ -104,7 +103,7 @@ async def _ohlc(
         )
         if receipt.exit_code:
             return tuple(read), receipt.exit_code
-        kept = Span(_second(max(series.since, series.ohlc_since)), _second(series.until))
+        kept = Span(second_at(max(series.since, series.ohlc_since)), second_at(series.until))
         await note_ohlc(context, instrument.symbol, series.timeframe, candles, kept)
         await context.clock.sleep(CALL_S)
     return tuple(read), 0
@@ -136,7 +135,3 @@ async def _plan(
         from_trades=from_trades,
     )
     return replace(plan, notes=())
-
-
-def _second(moment: datetime) -> int:
-    return int(moment.timestamp())

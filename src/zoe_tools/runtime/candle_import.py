@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import polars as pl
 
 from zoe_tools.core.candle_frames import demand_exact
 from zoe_tools.core.candle_import import LENGTHS, Cascade, covered, whole_span
-from zoe_tools.domain.candle import Source, Span, Timeframe, Written
+from zoe_tools.domain.candle import Source, Span, Timeframe, Written, moment_at
 from zoe_tools.domain.candle_table import as_candles
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
@@ -217,8 +217,8 @@ def _told(table: Table, look: _Look, slices: CandleSlices) -> TableTold:
         symbol=table.symbol,
         holds=table.kind,
         rows_read=look.rows,
-        first_at=datetime.fromtimestamp(look.first, UTC) if look.rows else None,
-        last_at=datetime.fromtimestamp(look.last, UTC) if look.rows else None,
+        first_at=moment_at(look.first) if look.rows else None,
+        last_at=moment_at(look.last) if look.rows else None,
         volume=Decimal(short(look.volume)),
         series=tuple(sorted(series, key=lambda each: each.timeframe.minutes)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from zoe_tools.core.backfill import OHLC_REACH
-from zoe_tools.domain.candle import Candle, Source, Span, Timeframe
+from zoe_tools.domain.candle import Candle, Source, Span, Timeframe, second_at
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.runtime.context import Context
 from zoe_tools.store.store import Transaction
@@ -23,8 +23,8 @@ def coverage_of(candles: tuple[Candle, ...], timeframe: Timeframe) -> Span | Non
         return None
     length = timeframe.minutes * 60
     last = candles[-1]
-    until = _second(last.opened_at) + (length if last.is_final else 0)
-    since = _second(candles[0].opened_at)
+    until = second_at(last.opened_at) + (length if last.is_final else 0)
+    since = second_at(candles[0].opened_at)
     if sum(each.is_final for each in candles) < OHLC_REACH:
         since = min(since, until - OHLC_REACH * length)
     return Span(since, until)
@@ -56,7 +56,3 @@ async def note_ohlc(
     await context.store.run(
         lambda books: books.market.note_read(symbol, timeframe, read, Source.OHLC)
     )
-
-
-def _second(moment: datetime) -> int:
-    return int(moment.timestamp())

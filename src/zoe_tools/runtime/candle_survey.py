@@ -17,7 +17,7 @@ from zoe_tools.core.candle_needs import (
     trades_within,
     wanted_of,
 )
-from zoe_tools.domain.candle import Source, Span, Timeframe
+from zoe_tools.domain.candle import Source, Span, Timeframe, second_at
 from zoe_tools.domain.candle_reads import stretch_of
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
@@ -113,7 +113,7 @@ def is_complete(needs: Sequence[InstrumentNeed]) -> bool:
 
 
 def _second(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+    return None if moment is None else second_at(moment)
 
 
 def _with_weeks(wanted: Span) -> Span:

@@ -10,7 +10,7 @@ Amounts are written without zeros at their end, so that equal ones are the same 
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -25,6 +25,7 @@ from zoe_tools.domain.candle import (
     Span,
     Timeframe,
     Written,
+    moment_at,
 )
 from zoe_tools.domain.candle_table import CANDLES, as_candles
 from zoe_tools.domain.identifiers import AccountId, Symbol
@@ -105,7 +106,7 @@ class BulkSeries:
 
     def _query(self, wanted: Span, most: int) -> tuple[str, tuple[Any, ...]]:
         """The statement of a page, as the driver takes it, and what belongs into it."""
-        since, until = _moment(wanted.since), _moment(wanted.until)
+        since, until = moment_at(wanted.since), moment_at(wanted.until)
         if self._is_sqlite:
             at, text, mark = "CAST(strftime('%s', opened_at) AS INTEGER)", "", "?"
             limits: tuple[Any, ...] = (_spelled(since), _spelled(until))
@@ -229,7 +230,7 @@ def _told(row: dict[str, Any]) -> Differing:
     row = row | {"vwap": row["vwap_offered"]}
     names = [name for name in _TOLD if row[name] != row[f"{name}_stored"]]
     return Differing(
-        opened_at=_moment(row["at"]),
+        opened_at=moment_at(row["at"]),
         stored=", ".join(f"{name} {_shown(row[f'{name}_stored'])}" for name in names),
         offered=", ".join(f"{name} {_shown(row[name])}" for name in names),
         is_replaced=row["fate"] == "changed",
@@ -251,10 +252,6 @@ def _spelled_out(name: str) -> pl.Expr:
 def _quoted(text: str) -> str:
     """A literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
 
 
 def _spelled(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from zoe_tools.domain.candle import Source, Span, Timeframe, Written, merged
+from zoe_tools.domain.candle import Source, Span, Timeframe, Written, merged, moment_at, second_at
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.store.market_tables import CANDLE_COVERAGE, CANDLE_CURSORS, CRYPTO_CANDLES
 from zoe_tools.store.market_watch import MarketWatchBook
@@ -76,8 +76,8 @@ class MarketBook:
                 table.c.account_id == self._account_id,
                 table.c.symbol == symbol,
                 table.c.timeframe == timeframe.value,
-                table.c.opened_at >= _moment(wanted.since),
-                table.c.opened_at < _moment(wanted.until),
+                table.c.opened_at >= moment_at(wanted.since),
+                table.c.opened_at < moment_at(wanted.until),
                 table.c.is_final,
             )
             .order_by(table.c.opened_at)
@@ -127,7 +127,7 @@ class MarketBook:
         ).one()
         if first is None:
             return None
-        return Span(_second(first), _second(last) + timeframe.minutes * 60)
+        return Span(second_at(first), second_at(last) + timeframe.minutes * 60)
 
     def traded_in(self, symbols: Iterable[Symbol], timeframe: Timeframe, span: Span) -> bool:
         """Whether any of these instruments has a candle with trades that begins within a span."""
@@ -139,8 +139,8 @@ class MarketBook:
                     table.c.account_id == self._account_id,
                     table.c.symbol == symbol,
                     table.c.timeframe == timeframe.value,
-                    table.c.opened_at >= _moment(span.since),
-                    table.c.opened_at < _moment(span.until),
+                    table.c.opened_at >= moment_at(span.since),
+                    table.c.opened_at < moment_at(span.until),
                     table.c.count > 0,
                 )
                 .limit(1)
@@ -157,8 +157,8 @@ class MarketBook:
                 table.c.account_id == self._account_id,
                 table.c.symbol == symbol,
                 table.c.timeframe == timeframe.value,
-                table.c.opened_at >= _moment(within.since),
-                table.c.opened_at <= _moment(within.until) - timeframe.length,
+                table.c.opened_at >= moment_at(within.since),
+                table.c.opened_at <= moment_at(within.until) - timeframe.length,
                 table.c.is_final,
                 table.c.count > 0,
             )
@@ -174,8 +174,8 @@ class MarketBook:
                 table.c.account_id == self._account_id,
                 table.c.symbol == symbol,
                 table.c.timeframe == timeframe.value,
-                table.c.opened_at >= _moment(wanted.since),
-                table.c.opened_at < _moment(wanted.until),
+                table.c.opened_at >= moment_at(wanted.since),
+                table.c.opened_at < moment_at(wanted.until),
                 table.c.is_final,
                 table.c.source.in_(sources),
             )
@@ -188,7 +188,7 @@ class MarketBook:
         rows = self._connection.execute(
             select(table.c.since, table.c.until).where(*self._of(symbol, timeframe))
         )
-        return merged(Span(_second(each.since), _second(each.until)) for each in rows)
+        return merged(Span(second_at(each.since), second_at(each.until)) for each in rows)
 
     def note_read(self, symbol: Symbol, timeframe: Timeframe, span: Span, source: str) -> None:
         """Every candle of the span was looked for; with those it touches it becomes one."""
@@ -197,11 +197,11 @@ class MarketBook:
             return
         touched = (
             *self._of(symbol, timeframe),
-            table.c.since <= _moment(span.until),
-            table.c.until >= _moment(span.since),
+            table.c.since <= moment_at(span.until),
+            table.c.until >= moment_at(span.since),
         )
         rows = self._connection.execute(select(table.c.since, table.c.until).where(*touched))
-        spans = [Span(_second(each.since), _second(each.until)) for each in rows]
+        spans = [Span(second_at(each.since), second_at(each.until)) for each in rows]
         (whole,) = merged((*spans, span))
         self._connection.execute(delete(table).where(*touched))
         upsert(
@@ -211,8 +211,8 @@ class MarketBook:
                 "account_id": self._account_id,
                 "symbol": symbol,
                 "timeframe": timeframe.value,
-                "since": _moment(whole.since),
-                "until": _moment(whole.until),
+                "since": moment_at(whole.since),
+                "until": moment_at(whole.until),
                 "source": source,
             },
         )
@@ -230,7 +230,7 @@ class MarketBook:
             source=source,
             cursor=row.cursor,
             trades=row.trades,
-            span=Span(_second(row.since), _second(row.until)),
+            span=Span(second_at(row.since), second_at(row.until)),
             updated_at=row.updated_at,
             running=row.running,
         )
@@ -246,8 +246,8 @@ class MarketBook:
                 "source": cursor.source,
                 "cursor": cursor.cursor,
                 "trades": cursor.trades,
-                "since": _moment(cursor.span.since),
-                "until": _moment(cursor.span.until),
+                "since": moment_at(cursor.span.since),
+                "until": moment_at(cursor.span.until),
                 "updated_at": cursor.updated_at,
                 "running": cursor.running,
             },
@@ -272,11 +272,3 @@ class MarketBook:
             table.c.symbol == symbol,
             table.c.source == source,
         )
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
-
-
-def _second(moment: datetime) -> int:
-    return int(moment.timestamp())
