@@ -498,6 +498,18 @@ def test_the_policy_carries_what_was_set(tmp_path: Path) -> None:
     assert expected == policy
 
 
+@pytest.mark.parametrize("mode", ["split", "resting"])
+def test_targets_that_may_not_rest_are_told_of(tmp_path: Path, mode: str) -> None:
+    """Every command says that the mode is not followed; with the leave none does."""
+    said = {"TAKE_PROFIT_MODE": mode}
+    (told,) = load(tmp_path, said).warnings
+    assert told.startswith(f"TAKE_PROFIT_MODE={mode} is not followed")
+
+    allowed = load(tmp_path, said | {"ALLOW_TARGETS_WITHOUT_STOP": "true"})
+    assert allowed.warnings == ()
+    assert allowed.policy().allow_targets_without_stop
+
+
 def test_known_but_unused_names_are_explained(tmp_path: Path) -> None:
     """The runbooks export them; zoe talks to the database itself."""
     settings = load(tmp_path, {"SUPABASE_URL": "https://x.supabase.co"})

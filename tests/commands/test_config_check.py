@@ -53,6 +53,8 @@ def test_each_problem_is_told_once(tmp_path: Path) -> None:
 
 WARNED = [
     ({"ALLOW_WITHDRAWAL_KEY": "true"}, "can withdraw", 3),
+    ({"ALLOW_TARGETS_WITHOUT_STOP": "true"}, "no stop at the venue", 3),
+    ({"TAKE_PROFIT_MODE": "resting"}, "is not followed", 3),
     ({"DUPLICATE_WINDOW_SECONDS": "0"}, "not noticed", 3),
     ({"ALLOWED_SYMBOLS": "BTC-USD,ETH-USD"}, "The loop follows SOL-USD", 3),
     ({"TAKE_PROFIT_PCT": "2"}, "A win brings no more", 0),

@@ -12,8 +12,11 @@ from zoe_tools.commands.check_tp_coverage import _check
 from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.commands.repair_tp import _repair, planner
 from zoe_tools.domain.order import Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.take_profit import LevelStatus, TargetMode
 from zoe_tools.errors import ConfigError, ConsentMissing
+
+ALLOWED = Policy(allow_targets_without_stop=True)
 
 
 async def repair(desk: Desk, mode: str = "", *, execute: bool = False) -> tuple[int, str]:
@@ -82,6 +85,20 @@ def test_split_targets_are_planned_then_placed_then_nothing_is_left_to_do(tmp_pa
         assert desk.venue.writes == []
         assert await checked(desk) == 0
 
+    at_the_desk(tmp_path, story, policy=ALLOWED)
+
+
+@pytest.mark.parametrize("mode", ["split", "resting"])
+def test_no_target_takes_a_stop_s_place_without_leave(tmp_path: Path, mode: str) -> None:
+    """Of a saved plan neither: what rests in a target has no stop at the venue."""
+
+    async def story(desk: Desk) -> None:
+        await protected(desk)
+        with pytest.raises(ConfigError, match="no stop at the venue") as refused:
+            await repair(desk, mode, execute=True)
+        assert "ALLOW_TARGETS_WITHOUT_STOP" in refused.value.hint
+        assert resting(desk) == [("stop-loss", "0.0004")]
+
     at_the_desk(tmp_path, story)
 
 
@@ -94,7 +111,7 @@ def test_managed_again_the_stop_holds_all_of_it(tmp_path: Path) -> None:
         await repair(desk, "managed", execute=True)
         assert resting(desk) == [("stop-loss", "0.0004")]
 
-    at_the_desk(tmp_path, story)
+    at_the_desk(tmp_path, story, policy=ALLOWED)
 
 
 def test_where_a_loop_runs_it_is_told_and_not_overtaken(tmp_path: Path) -> None:
@@ -111,7 +128,7 @@ def test_where_a_loop_runs_it_is_told_and_not_overtaken(tmp_path: Path) -> None:
         (level,) = await desk.read(lambda tx: tx.targets())
         assert level.mode is TargetMode.RESTING
 
-    at_the_desk(tmp_path, story)
+    at_the_desk(tmp_path, story, policy=ALLOWED)
 
 
 def test_defect_19_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> None:
@@ -129,7 +146,7 @@ def test_defect_19_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> Non
         assert code == 3
         assert "no loop runs" in text
 
-    at_the_desk(tmp_path, story)
+    at_the_desk(tmp_path, story, policy=ALLOWED)
 
 
 def test_a_flat_account_has_nothing_to_do(tmp_path: Path) -> None:
@@ -154,7 +171,7 @@ def test_a_live_account_needs_consent(tmp_path: Path) -> None:
             await repair(desk, "split", execute=True)
         assert desk.venue.writes == []
 
-    at_the_desk(tmp_path, story, account=LIVE)
+    at_the_desk(tmp_path, story, account=LIVE, policy=ALLOWED)
 
 
 def test_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:

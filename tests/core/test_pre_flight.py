@@ -75,6 +75,7 @@ def facts(**changes: Any) -> PreFlightFacts:
 
 CAN_WITHDRAW = KeyInfo(name="bot", permissions=ALL | {"withdraw-funds"})
 OPEN_HANDED = Policy(allow_withdrawal_key=True)
+MAY_REST = Policy(allow_targets_without_stop=True)
 
 
 def expiring(*, days: int) -> KeyInfo:
@@ -137,6 +138,7 @@ def test_a_healthy_account_passes() -> None:
         ("instruments", "BTC/USD", "fail", facts(policy=Policy(allowed_symbols=("ETH-USD",)))),
         ("store", "audit key", "warn", facts(audit_key=("nobody can read it", "Restore it."))),
         ("key", "withdrawal", "warn", facts(policy=OPEN_HANDED, venue=venue(key=CAN_WITHDRAW))),
+        ("configuration", "targets", "warn", facts(policy=MAY_REST)),
         ("key", "expiry", "fail", facts(venue=venue(key=expiring(days=1)))),
         ("key", "expiry", "warn", facts(venue=venue(key=expiring(days=7)))),
         ("key", "expiry", "pass", facts(venue=venue(key=expiring(days=8)))),

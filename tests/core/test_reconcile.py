@@ -593,6 +593,7 @@ def test_what_rests_in_a_target_as_planned_needs_no_stop(
             orders=(ENTRY, own, TARGET),
             open_orders=read((theirs, RESTING)),
             targets=levels(mode),
+            policy=Policy(allow_targets_without_stop=True),
         )
     )
 

@@ -34,7 +34,8 @@ from zoe_tools.domain.take_profit import TargetMode
 
 HELD = make_position(quantity=d("0.001"), stop_venue_order_id=VenueOrderId("O-stop"))
 BITCOIN = make_catalogue().resolve(BTC)
-SPLIT = Policy(take_profit_mode=TargetMode.SPLIT)
+ALLOWED = Policy(allow_targets_without_stop=True)
+SPLIT = replace(ALLOWED, take_profit_mode=TargetMode.SPLIT)
 
 
 def resting(purpose: str, quantity: str, price: str) -> VenueOrder:
@@ -68,6 +69,7 @@ def world(*open_orders: VenueOrder, held: str = "0.001", **changes: Any) -> Snap
         "open_orders": open_orders,
         "balances": (Balance(asset="BTC", total=d(held)),),
         "quotes": (make_quote(),),
+        "policy": ALLOWED,
     }
     return snapshot_with(**{**values, **changes})
 
@@ -93,7 +95,7 @@ def told(steps: tuple[Step, ...]) -> list[str]:
 STOP = resting("stop", "0.001", "58800")
 HALF = resting("stop", "0.0005", "58800")
 TARGET = resting("take_profit", "0.0005", "62400.0")
-ALL = levels_for(HELD, BITCOIN, Policy(take_profit_mode=TargetMode.RESTING), at=NOON)
+ALL = levels_for(HELD, BITCOIN, replace(ALLOWED, take_profit_mode=TargetMode.RESTING), at=NOON)
 SET = levels_for(HELD, BITCOIN, SPLIT, at=NOON)
 WHOLE = levels_for(HELD, BITCOIN, Policy(), at=NOON)
 
@@ -159,6 +161,24 @@ WHOLE = levels_for(HELD, BITCOIN, Policy(), at=NOON)
         (world(HALF, targets=SET), True, None, []),
         (world(HALF, targets=SET), False, TargetMode.MANAGED, ["set 1", "amend stop 0.001"]),
         (world(HALF, targets=WHOLE), False, TargetMode.MANAGED, ["amend stop 0.001"]),
+        (
+            world(HALF, TARGET, targets=WHOLE),
+            False,
+            None,
+            ["cancel take_profit", "amend stop 0.001"],
+        ),
+        (
+            world(HALF, TARGET, targets=SET, policy=Policy()),
+            False,
+            None,
+            ["set 2", "cancel take_profit", "amend stop 0.001"],
+        ),
+        (
+            world(replace(TARGET, quantity=d("0.001")), targets=ALL, policy=Policy()),
+            False,
+            None,
+            ["set 1", "cancel take_profit", "place stop 0.001"],
+        ),
     ],
 )
 def test_the_plan_fits_targets_to_the_levels(
@@ -203,6 +223,8 @@ def test_without_a_loop_managed_targets_are_named_as_covering_nothing() -> None:
     plan = plan_repair_tp(world(STOP), loop_is_running=False)
 
     assert "--mode split" in plan.notes[0]
+    forbidden = plan_repair_tp(world(STOP, policy=Policy()), loop_is_running=False)
+    assert forbidden.notes[0].endswith("Next: zoe run")
     kept = plan_repair_tp(world(STOP), loop_is_running=False, mode=TargetMode.RESTING)
     assert kept.is_empty
     assert "a loop has to mind the stop" in kept.notes[0]

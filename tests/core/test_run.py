@@ -323,9 +323,10 @@ def test_levels_that_were_set_decide_who_sells_whatever_the_policy_says(
 ) -> None:
     """`repair-tp --mode managed` under a policy of resting targets: the loop has to sell."""
     held, instrument = make_position(), make_catalogue().resolve("BTC/USD")
-    levels = levels_for(held, instrument, Policy(take_profit_mode=set_to), at=NOON)
+    allowed = Policy(allow_targets_without_stop=True)
+    levels = levels_for(held, instrument, replace(allowed, take_profit_mode=set_to), at=NOON)
     quote = make_quote(bid=d("62400.0"), ask=d("62500"))
-    policy = Policy(take_profit_mode=policy_says)
+    policy = replace(allowed, take_profit_mode=policy_says)
 
     by_the_loop = set_to is not TargetMode.RESTING
     assert wants_exit(held, quote, instrument, policy, levels) is by_the_loop

@@ -33,8 +33,9 @@ from zoe_tools.domain.take_profit import LevelStatus, TargetMode
 
 BITCOIN = make_catalogue().resolve(BTC)
 LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
-SPLIT = replace(LADDER, take_profit_mode=TargetMode.SPLIT)
-RESTING = replace(LADDER, take_profit_mode=TargetMode.RESTING)
+ALLOWED = replace(LADDER, allow_targets_without_stop=True)
+SPLIT = replace(ALLOWED, take_profit_mode=TargetMode.SPLIT)
+RESTING = replace(ALLOWED, take_profit_mode=TargetMode.RESTING)
 HELD = make_position(quantity=d("0.001"))
 
 
@@ -93,15 +94,28 @@ def test_a_ladder_has_its_prices_from_the_cost_on_tick() -> None:
 )
 def test_the_mode_says_which_levels_rest(mode: str, expected: str) -> None:
     """None, all but the last, all."""
-    policy = replace(LADDER, take_profit_mode=TargetMode(mode))
+    policy = replace(ALLOWED, take_profit_mode=TargetMode(mode))
     levels = levels_for(HELD, BITCOIN, policy, at=NOON)
 
     assert "".join(each.mode.value[0] for each in levels) == expected
 
 
+@pytest.mark.parametrize("mode", list(TargetMode))
+def test_no_level_rests_where_no_target_may_take_a_stop_s_place(mode: TargetMode) -> None:
+    """Neither a new one nor one that was set while targets were allowed to: the stop wins."""
+    policy = replace(LADDER, take_profit_mode=mode)
+    stored = levels_for(HELD, BITCOIN, replace(ALLOWED, take_profit_mode=mode), at=NOON)
+    found = levels_of(HELD, stored, BITCOIN, policy, at=NOON)
+
+    assert {each.mode for each in levels_for(HELD, BITCOIN, policy, at=NOON)} == {
+        TargetMode.MANAGED
+    }
+    assert found == tuple(replace(each, mode=TargetMode.MANAGED) for each in stored)
+
+
 def test_a_single_target_is_split_into_two_halves() -> None:
     """One rests, the other is left to the stop."""
-    policy = Policy(take_profit_mode=TargetMode.SPLIT)
+    policy = Policy(take_profit_mode=TargetMode.SPLIT, allow_targets_without_stop=True)
 
     assert rungs_of(policy) == ((d("50"), d("4")), (d("50"), d("4")))
     assert rungs_of(Policy(take_profit_pct=d("0"))) == ()
@@ -227,7 +241,7 @@ def test_open_levels_come_to_what_is_held(
     ladder = tuple(
         (Decimal(share) * 100 / total, Decimal(number)) for number, share in enumerate(shares, 1)
     )
-    policy = Policy(take_profit_levels=ladder, take_profit_mode=mode)
+    policy = replace(ALLOWED, take_profit_levels=ladder, take_profit_mode=mode)
     whole = BITCOIN.floor_quantity(bought)
     exited = BITCOIN.floor_quantity(whole * Decimal(str(part)))
     held = make_position(quantity=whole - exited, exit_quantity=exited)

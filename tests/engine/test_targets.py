@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,19 @@ import pytest
 from sqlalchemy import text
 
 from builders import d, make_instrument
-from loop_rig import LoopRig, run_loop
+from loop_rig import LoopRig, ScriptedFeed, run_loop, with_rig
 from zoe_tools.core.take_profit import levels_for
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.take_profit import LevelStatus, TargetMode
 from zoe_tools.errors import VenueRejected
+from zoe_tools.observe.log import event_of
 
 LADDER = Policy(take_profit_levels=((d("50"), d("3")), (d("50"), d("6"))))
-SPLIT = replace(LADDER, take_profit_mode=TargetMode.SPLIT)
-RESTING = replace(LADDER, take_profit_mode=TargetMode.RESTING)
+ALLOWED = replace(LADDER, allow_targets_without_stop=True)
+SPLIT = replace(ALLOWED, take_profit_mode=TargetMode.SPLIT)
+RESTING = replace(ALLOWED, take_profit_mode=TargetMode.RESTING)
 
 
 def sells(rig: LoopRig) -> dict[str, VenueOrder]:
@@ -106,6 +109,77 @@ def test_a_stop_that_fires_takes_the_targets_with_it(tmp_path: Path) -> None:
         assert rig.venue.resting == []
 
     run_loop(tmp_path, story, policy=SPLIT)
+
+
+def test_without_leave_the_stop_holds_all_and_the_loop_sells_at_the_target(tmp_path: Path) -> None:
+    """`TAKE_PROFIT_MODE=resting` alone never takes a stop away, whatever was set before."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        position = await held(rig)
+        levels = levels_for(position, make_instrument(), RESTING, at=rig.clock.now())
+        await rig.read(lambda tx: tx.set_targets(position.position_id, levels))
+        await rig.pass_time(5)
+        assert sells(rig).keys() == {"stop"}
+        assert sells(rig)["stop"].remaining_quantity == position.quantity
+        assert {each.mode for each in await rig.read(lambda tx: tx.targets())} == {
+            TargetMode.MANAGED
+        }
+        rig.move("64000.0", "64000.1")
+        await rig.pass_time(8)
+        assert (await held(rig)).exit_reason == "take_profit"
+
+    _, tally = run_loop(tmp_path, story, policy=replace(RESTING, allow_targets_without_stop=False))
+    assert tally.unprotected_seconds < 2
+
+
+def test_targets_that_rest_without_leave_any_more_give_the_stop_its_place_back(
+    tmp_path: Path,
+) -> None:
+    """A loop that begins without the leave finds them at the venue, and protects."""
+
+    async def lived(rig: LoopRig, policy: Policy) -> None:
+        rig.policy = policy
+        rig.stop.clear()
+        rig.feed = ScriptedFeed()
+        rig.come_up()
+        rig.quote()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        if not rig.venue.resting:
+            await enter(rig)
+        await rig.pass_time(5)
+        rig.stop.set()
+        await running
+
+    async def story(rig: LoopRig) -> None:
+        await lived(rig, RESTING)
+        assert len(sells(rig)) == 2
+        assert "stop" not in sells(rig)
+        await lived(rig, LADDER)
+        assert sells(rig).keys() == {"stop"}
+        assert sells(rig)["stop"].remaining_quantity == (await held(rig)).quantity
+
+    with_rig(tmp_path, story)
+
+
+def test_what_targets_hold_on_purpose_alarms_nobody_and_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The seconds without a stop are told by their cause; the account is not halted for them."""
+
+    async def story(rig: LoopRig) -> None:
+        await enter(rig)
+        await rig.pass_time(300)
+        assert "stop" not in sells(rig)
+        assert rig.loop is not None
+        assert rig.loop.books.trading_state.may_enter
+
+    with caplog.at_level(logging.WARNING):
+        _, tally = run_loop(tmp_path, story, policy=RESTING)
+    assert tally.unprotected_by_cause["targets"] > 290
+    told = [event_of(each) for each in caplog.records]
+    assert not [each for each in told if each is not None and each[0] == "POSITION_UNPROTECTED"]
 
 
 def test_where_all_targets_rest_the_loop_minds_the_stop(tmp_path: Path) -> None:
@@ -199,7 +273,7 @@ def test_levels_that_somebody_sets_are_followed_within_a_second(
         await enter(rig)
         position = await held(rig)
         for wanted in (mode, TargetMode.MANAGED, mode):
-            policy = Policy(take_profit_mode=wanted)
+            policy = Policy(take_profit_mode=wanted, allow_targets_without_stop=True)
             levels = levels_for(position, make_instrument(), policy, at=rig.clock.now())
             await rig.read(lambda tx, levels=levels: tx.set_targets(position.position_id, levels))  # type: ignore[misc]
             await rig.pass_time(3)
@@ -207,7 +281,7 @@ def test_levels_that_somebody_sets_are_followed_within_a_second(
             assert sorted(each.order_type.value for each in rests) == names[wanted.value]
             assert sum((each.remaining_quantity for each in rests), d("0")) == position.quantity
 
-    run_loop(tmp_path, story)
+    run_loop(tmp_path, story, policy=Policy(allow_targets_without_stop=True))
 
 
 def test_a_managed_level_is_sold_at_under_a_policy_of_resting_targets(tmp_path: Path) -> None:
@@ -225,4 +299,5 @@ def test_a_managed_level_is_sold_at_under_a_policy_of_resting_targets(tmp_path: 
         assert (over.status, over.exit_reason) == (PositionStatus.CLOSED, "take_profit")
         assert rig.venue.resting == []
 
-    run_loop(tmp_path, story, policy=Policy(take_profit_mode=TargetMode.RESTING))
+    policy = Policy(take_profit_mode=TargetMode.RESTING, allow_targets_without_stop=True)
+    run_loop(tmp_path, story, policy=policy)

@@ -30,6 +30,7 @@ LIMITS = (
     "take_profit_pct",
     "take_profit_levels",
     "take_profit_mode",
+    "allow_targets_without_stop",
     "price_collar_pct",
     "liquidity_guard_spread_pct",
     "reconcile_cash_tolerance",

@@ -118,6 +118,13 @@ def _dangers(settings: Settings) -> Iterator[Lint]:
             detail="Trading with a key that can withdraw is allowed.",
             next_step="Whoever steals it takes the money: make a key without it.",
         )
+    if settings.allow_targets_without_stop:
+        yield Lint(
+            severity="warning",
+            subject="ALLOW_TARGETS_WITHOUT_STOP",
+            detail="What rests in targets has no stop at the venue: a loop has to mind it.",
+            next_step="Let the loop sell at the targets: TAKE_PROFIT_MODE=managed.",
+        )
     if settings.duplicate_window_seconds == 0:
         yield Lint(
             severity="warning",

@@ -74,6 +74,8 @@ def repair_tp(
 def planner(context: Context, arguments: Arguments = ()) -> Regather:
     """How this command looks and plans."""
     mode = _mode_of(value_of(arguments, "mode"))
+    if mode in {TargetMode.SPLIT, TargetMode.RESTING}:
+        _demand_leave(context, mode)
 
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await look_by_id(context, _NEEDS)
@@ -92,6 +94,14 @@ def _mode_of(text: str) -> TargetMode | None:
         raise ConfigError(
             f"--mode {text}: there is no such mode.", hint="managed, split or resting."
         ) from error
+
+
+def _demand_leave(context: Context, mode: TargetMode) -> None:
+    if not context.policy.allow_targets_without_stop:
+        raise ConfigError(
+            f"--mode {mode.value}: what rests in a target has no stop at the venue.",
+            hint="Stay with --mode managed, or allow it: ALLOW_TARGETS_WITHOUT_STOP=true.",
+        )
 
 
 async def _loop_runs(context: Context, snapshot: Snapshot) -> bool:

@@ -239,6 +239,12 @@ KNOBS: tuple[Knob, ...] = (
         about="Where targets live: managed / split / resting. See zoe repair-tp.",
     ),
     Knob(
+        name="ALLOW_TARGETS_WITHOUT_STOP",
+        default="false",
+        read=readers.flag,
+        about="Let targets rest (split, resting): what they hold has no stop at the venue then.",
+    ),
+    Knob(
         name="STOP_TRADING_ON_DEGRADED",
         default="true",
         read=readers.flag,

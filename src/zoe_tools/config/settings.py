@@ -90,6 +90,7 @@ class Settings:
     take_profit_pct: Decimal
     take_profit_levels: tuple[tuple[Decimal, Decimal], ...]
     take_profit_mode: str
+    allow_targets_without_stop: bool
     stop_trading_on_degraded: bool
     reconcile_cash_tolerance: Decimal
     reconcile_qty_tolerance: Decimal
@@ -237,6 +238,7 @@ class Settings:
             take_profit_pct=self.take_profit_pct,
             take_profit_levels=self.take_profit_levels,
             take_profit_mode=TargetMode(self.take_profit_mode),
+            allow_targets_without_stop=self.allow_targets_without_stop,
             liquidity_guard_spread_pct=self.liquidity_guard_spread_pct,
             reconcile_clean_runs=self.reconcile_clean_runs,
             stop_trading_on_degraded=self.stop_trading_on_degraded,
@@ -455,6 +457,12 @@ def _absolute(url: str, home: Path) -> str:
 def _check_limits(values: Mapping[str, Any], problems: _Problems) -> None:
     for each in mismatches(values):
         problems.add(each.sentence, hint=each.hint)
+    mode = values["TAKE_PROFIT_MODE"]
+    if mode != "managed" and not values["ALLOW_TARGETS_WITHOUT_STOP"]:
+        problems.warnings.append(
+            f"TAKE_PROFIT_MODE={mode} is not followed: what rests in a target has no stop at the"
+            " venue. A loop sells at the targets; see ALLOW_TARGETS_WITHOUT_STOP."
+        )
 
 
 def _check_credentials(mode: AccountMode, values: Mapping[str, Any], problems: _Problems) -> None:

@@ -204,6 +204,13 @@ def _configuration(facts: PreFlightFacts) -> Iterator[Check]:
         yield _passed(group, "consent", "I_UNDERSTAND_LIVE=1 is in the environment")
     else:
         yield _passed(group, "consent", "not needed: the account is paper")
+    if facts.policy.allow_targets_without_stop:
+        yield _warned(
+            group,
+            "targets",
+            "they may rest in place of a stop, and while no loop runs nothing stops what they hold",
+            "ALLOW_TARGETS_WITHOUT_STOP allows it: better not.",
+        )
     for feature, setting in facts.absent.items():
         yield _passed(
             group, feature, f"absent by configuration: {setting} is empty; its rule is off"

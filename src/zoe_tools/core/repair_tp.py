@@ -53,6 +53,7 @@ def plan_repair_tp(
     catalogue = value_of(snapshot.catalogue, "the instruments")
     open_orders = value_of(snapshot.open_orders, "the open orders")
     by_id = {each.position_id: each for each in snapshot.positions}
+    may_rest = snapshot.policy.allow_targets_without_stop
     steps: list[Step] = []
     notes: list[str] = []
     for row in check_tp_coverage(snapshot, loop_is_running=loop_is_running):
@@ -84,9 +85,10 @@ def plan_repair_tp(
                 " a falling market finds that part UNPROTECTED. Next: zoe run"
             )
         if not loop_is_running and any(each.mode is TargetMode.MANAGED for each in levels):
+            way = "; zoe repair-tp --mode split lets a part of it rest" if may_rest else ""
             notes.append(
                 f"{row.symbol}: no loop runs, and managed targets cover nothing without one. Next:"
-                " zoe run; zoe repair-tp --mode split lets a part of it rest"
+                f" zoe run{way}"
             )
     return Plan(
         command="repair-tp",
@@ -126,8 +128,8 @@ def _is_begun(
 ) -> bool:
     """Whether an earlier run came no further than its levels and the room in, or for, the stop.
 
-    The stop is short of just what no target of a level holds yet, or levels that are all managed
-    were set and it has not got back what targets held. Then this run goes on from there.
+    The stop is short of just what no target of a level holds yet, or levels are all managed now and
+    it has not got back what targets held, or hold still. Then this run goes on from there.
     """
     stops = own_stops(position, snapshot.orders, open_orders)
     if len(stops) != 1 or all(
@@ -147,9 +149,11 @@ def _is_begun(
         (price_of(each), each.remaining_quantity)
         for each in own_targets(position, snapshot.orders, open_orders)
     ]
+    whole = instrument.floor_quantity(position.quantity)
     if not wanted:
-        return not placed
-    left = instrument.floor_quantity(position.quantity) - sum((each for _, each in wanted), ZERO)
+        in_targets = sum((each for _, each in placed), ZERO)
+        return in_targets in (ZERO, whole - stops[0].remaining_quantity)
+    left = whole - sum((each for _, each in wanted), ZERO)
     return stops[0].remaining_quantity == left and all(each in wanted for each in placed)
 
 

@@ -39,6 +39,7 @@ from zoe_tools.core.take_profit import (
     fit_resting,
     keep_levels,
     levels_of,
+    mode_in_force,
     open_levels,
     uses_levels,
 )
@@ -129,7 +130,7 @@ def wants_exit(
 ) -> bool:
     """Whether the managed target, of a ladder the last one, is reached; levels `stored` decide."""
     levels = levels_of(position, stored, instrument, policy, at=quote.as_of)
-    if (levels[-1].mode if levels else policy.take_profit_mode) is TargetMode.RESTING:
+    if (levels[-1].mode if levels else mode_in_force(policy)) is TargetMode.RESTING:
         return False  # the venue sells there
     return quote.bid >= target_price_for(position, instrument, policy)
 
@@ -209,7 +210,7 @@ def _is_stopped(
     is_shared = (
         any(order.purpose == "take_profit" for order in working)
         or any(each.mode is TargetMode.RESTING for each in stored)
-        or world.policy.take_profit_mode is not TargetMode.MANAGED
+        or mode_in_force(world.policy) is not TargetMode.MANAGED
     )
     if not is_shared:
         return False

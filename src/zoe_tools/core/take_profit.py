@@ -75,15 +75,21 @@ def rungs_of(policy: Policy) -> tuple[tuple[Decimal, Decimal], ...]:
     whole = (HUNDRED, policy.take_profit_pct)
     if policy.take_profit_pct <= ZERO:
         return ()
-    if policy.take_profit_mode is TargetMode.SPLIT:
+    if mode_in_force(policy) is TargetMode.SPLIT:
         half = (HUNDRED / 2, policy.take_profit_pct)
         return (half, half)
     return (whole,)
 
 
+def mode_in_force(policy: Policy) -> TargetMode:
+    """Where new targets live: nowhere but with the loop, unless they may take a stop's place."""
+    allowed = policy.allow_targets_without_stop
+    return policy.take_profit_mode if allowed else TargetMode.MANAGED
+
+
 def uses_levels(policy: Policy) -> bool:
     """Whether a loop keeps levels: a single managed target needs none."""
-    return bool(policy.take_profit_levels) or policy.take_profit_mode is not TargetMode.MANAGED
+    return bool(policy.take_profit_levels) or mode_in_force(policy) is not TargetMode.MANAGED
 
 
 def levels_for(
@@ -110,7 +116,7 @@ def levels_for(
         made.append(_level(position, len(made) + 1, price, quantity, at))
     if made and placed < whole:
         made[-1] = replace(made[-1], quantity=made[-1].quantity + whole - placed)
-    return _with_modes(made, policy.take_profit_mode)
+    return _with_modes(made, mode_in_force(policy))
 
 
 def _level(
@@ -131,7 +137,7 @@ def _with_modes(levels: Sequence[TakeProfitLevel], mode: TargetMode) -> tuple[Ta
     """Which of them rest: none, all but the last, all."""
     resting = {TargetMode.MANAGED: 0, TargetMode.SPLIT: len(levels) - 1}.get(mode, len(levels))
     return tuple(
-        replace(each, mode=TargetMode.RESTING) if index < resting else each
+        replace(each, mode=TargetMode.RESTING if index < resting else TargetMode.MANAGED)
         for index, each in enumerate(levels)
     )
 
@@ -146,11 +152,12 @@ def levels_of(
 ) -> tuple[TakeProfitLevel, ...]:
     """The position's levels: those that were set, until more is bought; else new ones.
 
-    Their prices stay as they were set, whatever the policy says later.
+    Their prices stay as they were set, whatever the policy says later; none rests that the policy
+    does not let rest any more.
     """
     own = tuple(each for each in stored if each.position_id == position.position_id)
     if own and ZERO <= _sold_before(position, own, instrument) <= position.exit_quantity:
-        return own
+        return own if policy.allow_targets_without_stop else _with_modes(own, TargetMode.MANAGED)
     return levels_for(position, instrument, policy, at=at)
 
 

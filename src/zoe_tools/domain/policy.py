@@ -35,6 +35,8 @@ class Policy:
     """Share and profit of each level, in percent, lowest first; empty: all at one."""
 
     take_profit_mode: TargetMode = TargetMode.MANAGED
+    allow_targets_without_stop: bool = False
+    """Whether targets may rest at all: what one holds at the venue, no stop can hold there."""
     quote_stale_s: float = 10.0
     market_stale_s: float = 60.0
     """Safe mode of an instrument: so long without a quote; the two below: a print, a candle."""

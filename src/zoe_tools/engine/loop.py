@@ -96,7 +96,8 @@ class TradingLoop:
         self.key = parts.key
         self._picture = Picture(parts, self.view, self.books, self.following, self.safe_mode)
         self.safety = SafetyState.ACTIVE
-        self.watch = ProtectionWatch(self._alarm_s)
+        may_rest = parts.policy.allow_targets_without_stop
+        self.watch = ProtectionWatch(self._alarm_s, targets_may_hold=may_rest)
         self.cycles = 0
         self.would_be_orders = 0
         self.leaving = Leaving()

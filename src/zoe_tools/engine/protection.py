@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from zoe_tools.core.position_invariants import is_protected, resting_stops
+from zoe_tools.core.position_invariants import covered, is_protected, resting_stops
 from zoe_tools.core.position_orders import can_be_canceled
 from zoe_tools.core.protection import grows_at
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -24,10 +24,13 @@ from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
 
-CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing")
+CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing", "targets")
 
 _HEALED = frozenset({"found", "lost"})
 """Nobody here brought these about: their end is told."""
+
+_ON_PURPOSE = frozenset({"leaving", "targets"})
+"""It is being sold, or an operator let targets hold all of it: nobody is alarmed."""
 
 ALARM_CYCLES = 5
 """Unprotected for longer, and not on its way out: somebody should know while it lasts."""
@@ -50,11 +53,16 @@ class ProtectionWatch:
 
     `opening`: a fill has no stop yet; `growing`: it has one that is too small; `replacing`: the
     loop took its stop away for another one; `lost`: somebody else did; `found`: it had none when
-    the loop began; `leaving`: its sale is on its way.
+    the loop began; `leaving`: its sale is on its way; `targets`: they hold all of it at the venue,
+    as an operator allowed, and the loop minds its stop.
     """
 
-    def __init__(self, alarm_s: float) -> None:
-        """`alarm_s`: so many seconds of the venue's clock are too many without a stop."""
+    def __init__(self, alarm_s: float, *, targets_may_hold: bool = False) -> None:
+        """`alarm_s`: so many seconds of the venue's clock are too many without a stop.
+
+        `targets_may_hold`: whether targets that hold all of a position are as they should be.
+        """
+        self._targets_may_hold = targets_may_hold
         self.fills = FillWatch()
         self._alarm = timedelta(seconds=alarm_s)
         self._gaps: dict[PositionId, _Gap] = {}
@@ -85,14 +93,14 @@ class ProtectionWatch:
         return self._gaps.keys()
 
     def naked_s(self, now: datetime) -> float:
-        """Seconds that the longest of them has stood so; what is being sold is left out."""
-        began = [each.began for each in self._gaps.values() if each.cause != "leaving"]
+        """Seconds that the longest of them has stood so; what is so on purpose is left out."""
+        began = [each.began for each in self._gaps.values() if each.cause not in _ON_PURPOSE]
         return (now - min(began)).total_seconds() if began else 0.0
 
     @property
     def alarming(self) -> int:
-        """How many of them have stood so for too long, and are not being sold."""
-        return sum(each.is_told and each.cause != "leaving" for each in self._gaps.values())
+        """How many of them have stood so for too long, and not on purpose."""
+        return sum(each.is_told and each.cause not in _ON_PURPOSE for each in self._gaps.values())
 
     @property
     def growing(self) -> Mapping[PositionId, datetime]:
@@ -159,12 +167,12 @@ class ProtectionWatch:
         gap = self._gaps.setdefault(position.position_id, _Gap(now, now, cause))
         if gap.cause != cause:
             self._add(now, gap)
-            if gap.cause == "leaving":
-                gap.began = now  # its sale was under way until then: nobody had neglected it
+            if gap.cause in _ON_PURPOSE:
+                gap.began = now  # until then nobody had neglected it
             gap.since, gap.cause = now, cause
         if cause in _HEALED:
             gap.healed = cause
-        if cause != "leaving" and not gap.is_told and now - gap.began > self._alarm:
+        if cause not in _ON_PURPOSE and not gap.is_told and now - gap.began > self._alarm:
             gap.is_told = True
             self._tell("POSITION_UNPROTECTED", "error", now, position, gap, cause)
         return gap
@@ -211,6 +219,8 @@ class ProtectionWatch:
         name = position.position_id
         if name in exiting or position.status is PositionStatus.EXIT_PENDING:
             return "leaving"
+        if self._targets_may_hold and position.quantity <= covered(position, orders):
+            return "targets"
         if any(
             each.position_id == name and each.purpose == "stop" and can_be_canceled(each)
             for each in orders
