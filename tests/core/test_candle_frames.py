@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from builders import d
 from zoe_tools.core.candle_frames import BUCKETS, TRADES, Fold, OutOfOrder, of_trades, vwap
-from zoe_tools.core.candle_import import LENGTHS, Cascade, covered, whole_span
+from zoe_tools.core.candle_import import (
+    LENGTHS,
+    Cascade,
+    covered,
+    that_is_over,
+    whole_span,
+    whole_table,
+)
 from zoe_tools.domain.candle import Span, Timeframe
 from zoe_tools.domain.candle_table import CANDLES
 
@@ -134,6 +141,15 @@ def test_more_money_than_sums_can_hold_exactly_is_refused() -> None:
     assert of_trades(TRADES.to_frame()).schema == BUCKETS
 
 
+def test_batches_that_are_too_much_together_are_refused() -> None:
+    """Each by itself can be added up exactly; a candle of both could not, and must not pretend."""
+    batch = trades_of([(0, d("99999999"), d("1000000"))])
+    fold = Fold(Timeframe.D1)
+    fold.add(of_trades(batch))
+    with pytest.raises(OverflowError, match="so much money in one candle"):
+        fold.add(of_trades(batch))
+
+
 def seconds(text: str) -> int:
     """Of a time in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
@@ -158,6 +174,36 @@ def test_the_edges_of_a_table_are_whole_where_kraken_cuts_its_archives(
 
     assert whole.since == seconds(since)
     assert whole.until == (seconds(until) if until else max(seconds(last), whole.since))
+
+
+@pytest.mark.parametrize(
+    ("last", "timeframe", "is_whole"),
+    [
+        ("2020-09-30 23:00:00", Timeframe.H1, True),
+        ("2020-09-30 23:59:00", Timeframe.M1, True),
+        ("2020-09-30 22:55:00", Timeframe.M5, True),
+        ("2020-09-30 00:00:00", Timeframe.D1, True),
+        # More may have been traded in these after the table was made.
+        ("2020-09-30 21:00:00", Timeframe.H1, False),
+        ("2020-09-30 22:00:00", Timeframe.M1, False),
+        ("2020-10-01 00:00:00", Timeframe.H1, False),
+        ("2020-09-29 00:00:00", Timeframe.D1, False),
+    ],
+)
+def test_the_last_candle_of_a_table_is_whole_where_kraken_cuts_its_archives(
+    last: str, timeframe: Timeframe, *, is_whole: bool
+) -> None:
+    """Those before it are: a later one had begun."""
+    end = seconds(last) + timeframe.minutes * 60
+    found = whole_table(BEGIN, seconds(last), timeframe)
+    assert found == Span(BEGIN, end if is_whole else seconds(last))
+
+
+def test_nothing_is_whole_that_is_still_to_come() -> None:
+    """A table that is made in a quarter's last hour does not tell what follows in it."""
+    assert that_is_over(Span(10, 90), 100) == Span(10, 90)
+    assert that_is_over(Span(10, 90), 70) == Span(10, 70)
+    assert that_is_over(Span(80, 90), 70) == Span(70, 70)
 
 
 def test_a_candle_is_final_if_trades_were_seen_on_both_sides() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -98,6 +99,13 @@ def test_a_zip_holds_tables_and_what_is_none_is_told(tmp_path: Path) -> None:
         ("time,price,volume", "at: 'time' is not a number"),
         ("", "1 cells, 3 are wanted"),
         ("1704067199,42000.1,1", "it is older than the trade before it"),
+        ("1704067202,1,1e-13", "it must be below"),
+        ("1704067202,1.5,1.23456789e-8", "it must be below"),
+        ("1704067202,1.5 ,1", "price: '1.5 ' is not written as a number"),
+        ("1704067202,1_000,1", "price: '1_000' is not written as a number"),
+        ("1704067202123,1,1", "at is 1704067202123, and no time in seconds"),
+        ("1704067202123456789,1,1", "it must be below"),
+        ("1704067202,1,1\r1704067203,1,1", "5 cells, 3 are wanted"),
     ],
 )
 @pytest.mark.parametrize("part_bytes", [40, 1 << 20])
@@ -119,6 +127,9 @@ def test_a_row_of_trades_that_makes_no_sense_is_named_by_its_line(
         ("1704074400,10,12,11.5,11,3.5,4", "high and low are not around open and close"),
         ("1704074400,10,12,9,11,3.5,-4", "count is -4"),
         ("1704074400,10,12,9,11,3.5,4.5", "count"),
+        ("1704074400,10,12,9,11,3.5,3.0", "count: '3.0' is not written as a number"),
+        ("1704074400,10,12,9,11,3.5,3000000000", "count is 3000000000"),
+        ("1704074400000,10,12,9,11,3.5,4", "no time in seconds"),
         ("1704070800,10,12,9,11,3.5,4", "it does not begin a later 1h"),
         ("1704074401,10,12,9,11,3.5,4", "it does not begin a later 1h"),
     ],
@@ -141,7 +152,76 @@ def test_a_zip_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
     with pytest.raises(MarketDataError, match=r"archive\.zip is not whole"):
         rows_of(path)
+    path.write_bytes(content[:-30])
+    with pytest.raises(MarketDataError, match=r"archive\.zip is not whole"):
+        rows_of(path)
     cut = tmp_path / "XBTUSD.csv"
     cut.write_bytes(content[: len(content) // 2])
     with pytest.raises(MarketDataError, match=r"XBTUSD\.csv, line 1"):
         rows_of(cut)
+
+
+@pytest.mark.parametrize(
+    "packed_by", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_zip_with_any_byte_changed_is_read_exactly_or_refused(
+    tmp_path: Path, packed_by: int
+) -> None:
+    """Whatever unpacks it, and wherever the byte is: no other error comes out of it."""
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w", packed_by) as archive:
+        archive.writestr("XBTUSD.csv", TRADES)
+    whole, exact = path.read_bytes(), rows_of(path)
+    refused = 0
+    for at in range(len(whole)):
+        for flip in (0x01, 0x80, 0xFF):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
+            try:
+                found = [
+                    row
+                    for table in contents_of(path, CATALOGUE).tables
+                    for part in parts_of(table)
+                    for row in part.rows()
+                ]
+            except MarketDataError:
+                refused += 1
+            else:
+                assert found in (exact, [])  # [] where the member lost its name
+
+    assert refused > len(whole)
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Only the second one could be opened: the rows of the first would be lost."""
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("XBTUSD.csv", TRADES)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("XBTUSD.csv", CANDLES)
+    with pytest.raises(MarketDataError, match=r"it holds 'XBTUSD\.csv' twice"):
+        contents_of(path, CATALOGUE)
+
+
+def test_a_line_without_an_end_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gigabytes of zeros in a few kilobytes of zip are given up at the first piece."""
+    monkeypatch.setattr(candle_archives, "PART_BYTES", 1 << 16)
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("XBTUSD.csv", b"0" * (32 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(MarketDataError, match="line 1: 1 cells, 3 are wanted"):
+            rows_of(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 4 << 20
+
+
+def test_a_power_of_ten_is_read_exactly(tmp_path: Path) -> None:
+    """As some tools write a small volume."""
+    rows = rows_of(written(tmp_path, "XBTUSD.csv", "1704067200,1.5e3,1E-05\n"))
+    assert rows == [(1704067200, d("1500"), d("0.00001"))]

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +27,7 @@ from candle_rows import told
 from fakes import fresh_store
 from zoe_tools.core.candle_gaps import Cause, Series, gaps_of
 from zoe_tools.core.candle_import import LENGTHS
-from zoe_tools.domain.candle import Span, Timeframe
+from zoe_tools.domain.candle import Span, Timeframe, moment_at
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.errors import MarketDataError, StoreUnavailable
@@ -79,11 +80,12 @@ def imported(
     *,
     is_dry: bool = False,
     lengths: Sequence[Timeframe] = LENGTHS,
+    now: datetime = NOON,
 ) -> list[TableTold]:
     """Import a file; what is told of each table."""
     runner = InlineRunner(store) if isinstance(store, Store) else store
     tables = tables_of(path, CATALOGUE).tables
-    clock = VirtualClock(NOON)
+    clock = VirtualClock(now)
 
     async def story() -> list[TableTold]:
         done = import_tables(tables, CATALOGUE, runner, clock, lengths=lengths, is_dry=is_dry)
@@ -387,6 +389,44 @@ def test_what_holds_nothing_to_import_is_refused(tmp_path: Path) -> None:
         tables_of(path, CATALOGUE)
     with pytest.raises(MarketDataError, match="holds no table of ETH/USD"):
         tables_of(table(tmp_path, *TRADES), CATALOGUE, (Symbol("ETH/USD"),))
+
+
+def test_the_future_is_refused_and_the_running_candle_is_not_final(
+    tmp_path: Path, store: Store
+) -> None:
+    """Even in the last hour of a quarter, where a table may be taken for Kraken's own cut."""
+    now = datetime(2025, 12, 31, 23, 30, 30, tzinfo=UTC)
+    trades = [f"{int(now.timestamp()) - back},100,1" for back in (120, 90, 31, 30, 1)]
+    path = table(tmp_path, *trades)
+    with pytest.raises(MarketDataError, match=r"tells of 2025-12-31 23:30 UTC.*still to come"):
+        imported(store, path, now=now - timedelta(seconds=2))
+    imported(store, path, now=now)
+
+    with store.transaction() as books:
+        minutes, days = (books.market.frame(BTC, each, ALL) for each in (M1, Timeframe.D1))
+        read = books.market.read_spans(BTC, M1)
+    assert minutes["is_final"].to_list() == [False, True, False]
+    assert days["is_final"].to_list() == [False]
+    assert [moment_at(each.until) for each in read] == [now.replace(second=0)]
+
+
+def test_the_last_candle_of_a_table_that_was_cut_anywhere_is_not_final(
+    tmp_path: Path, store: Store
+) -> None:
+    """It is stored as a running one, and is still to be fetched; what is final stays so."""
+    hours = [f"{bulk_tables.BEGIN + 3_600 * n},1,2,1,2,3,4" for n in range(4)]
+    imported(store, table(tmp_path, *hours[:3], name="XBTUSD_60.csv"))
+    with store.transaction() as books:
+        before = books.market.frame(BTC, H1, ALL)["is_final"].to_list()
+        read = books.market.read_spans(BTC, H1)
+    assert before == [True, True, False]
+    assert read == (Span(bulk_tables.BEGIN, bulk_tables.BEGIN + 7_200),)
+
+    for rows in (hours, hours[:3]):
+        imported(store, table(tmp_path, *rows, name="XBTUSD_60.csv"))
+        with store.transaction() as books:
+            after = books.market.frame(BTC, H1, ALL)["is_final"].to_list()
+        assert after == [True, True, True, False]
 
 
 def test_an_empty_table_within_an_archive_is_told_and_no_hindrance(tmp_path: Path) -> None:

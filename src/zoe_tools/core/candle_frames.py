@@ -35,8 +35,9 @@ BUCKETS = pl.Schema(
 
 _UNIT = Decimal(1).scaleb(-PLACES)
 _MOST_TURNOVER = 1e14
-"""In whole units of money, for one batch at its highest price: whole numbers of 128 bits hold that
-much of 24 places."""
+"""In whole units of money, for one batch at its highest price, and for one candle: whole numbers of
+128 bits hold both together, of 24 places."""
+_MOST_SUM = int(_MOST_TURNOVER) * 10 ** (2 * PLACES)
 
 
 class OutOfOrder(ValueError):
@@ -94,6 +95,7 @@ class Fold:
 
         Raises:
             OutOfOrder: one is older than one before it.
+            OverflowError: so much money in one bucket that its sum would not be exact.
         """
         at = pl.col("at")
         all_of_it = pl.concat((self.running, buckets.select(BUCKETS.names())))
@@ -113,8 +115,16 @@ class Fold:
             )
             .with_columns(pl.col("volume").cast(pl.Decimal(38, 0)) * pl.lit(_UNIT))
         )
+        _demand_sums(folded)
         self.running = folded.tail(1)
         return folded.head(-1)
+
+
+def _demand_sums(buckets: pl.DataFrame) -> None:
+    """What was kept back and what a batch adds may be too much together, and then is below 0."""
+    turnover = pl.col("turnover")
+    if buckets.select(((turnover < 0) | (turnover > _MOST_SUM)).any()).item():
+        raise OverflowError("so much money in one candle as no market has")
 
 
 def _demand_order(buckets: pl.DataFrame) -> None:

@@ -38,6 +38,22 @@ def whole_span(first: int, last: int) -> Span:
     return Span(since, max(since, until))
 
 
+def whole_table(first: int, last: int, timeframe: Timeframe) -> Span:
+    """Of which no candle is missing or cut through, where these are a table's first and last.
+
+    More may have been traded in the last one after the table was made, unless that was at the turn
+    of a quarter.
+    """
+    end = last + timeframe.minutes * 60
+    is_cut = _next_quarter(moment_at(end - 1)) - moment_at(end) > _EDGE
+    return Span(first, last if is_cut else end)
+
+
+def that_is_over(whole: Span, now: int) -> Span:
+    """As far as it has come: nobody knows what is still to be traded."""
+    return Span(min(whole.since, now), min(whole.until, now))
+
+
 def covered(whole: Span, timeframe: Timeframe) -> Span:
     """The candles that begin and end within a span."""
     length = timeframe.minutes * 60

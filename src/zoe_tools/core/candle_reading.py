@@ -106,6 +106,7 @@ class Reading:
         Raises:
             OutOfOrder: a trade is older than one before it.
             ValueError: the venue's place is none.
+            OverflowError: so much money that sums would not be exact.
         """
         fresh = [each for each in page if not self._last_id or each.trade_id > self._last_id]
         within = [each for each in fresh if _second(each) < self.span.until]

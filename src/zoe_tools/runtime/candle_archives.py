@@ -8,7 +8,9 @@ readable ends in `MarketDataError`, which names file and line.
 
 from __future__ import annotations
 
+import errno
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -49,9 +51,25 @@ CANDLES = pl.Schema(
 _BY_MINUTES = {each.minutes: each for each in Timeframe}
 _NAME = re.compile(r"([A-Za-z0-9.]+?)(?:_([0-9]+))?\.csv", re.IGNORECASE)
 _TOO_FINE = re.compile(rb"\.[0-9]{%d}[0-9]*[1-9]" % PLACES)
+_POWERS = re.compile(rb"[0-9.]+[eE][+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 _MOST = pl.lit(MOST, AMOUNT)
+_LATEST = 1 << 32
+"""Seconds since 1970, in 2106: what is later is told in milliseconds or finer."""
+_MOST_COUNT = (1 << 31) - 1
+"""Trades of a candle, as the store's column holds them."""
+_LONGEST_LINE = 1 << 16
+_AGAIN = "Download it again: nothing of a table that makes no sense is imported."
 _CANDLE_CELLS = len(CANDLES)
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
 
 
 class Kind(StrEnum):
@@ -94,6 +112,10 @@ def contents_of(path: Path, catalogue: InstrumentCatalogue) -> Contents:
         OSError: it cannot be read.
     """
     if not zipfile.is_zipfile(path):
+        if path.suffix.lower() == ".zip":
+            raise MarketDataError(
+                f"{path.name} is not whole: no zip ends like this.", hint="Download it again."
+            )
         table = _table(path, "", path.name, path.stat().st_size, catalogue)
         if table is None:
             raise MarketDataError(
@@ -104,6 +126,7 @@ def contents_of(path: Path, catalogue: InstrumentCatalogue) -> Contents:
     tables: list[Table] = []
     strange: list[str] = []
     with _whole(path), zipfile.ZipFile(path) as archive:
+        _demand_each_once(archive)
         for member in archive.infolist():
             name = PurePosixPath(member.filename).name
             if member.is_dir() or name.startswith("."):
@@ -114,6 +137,15 @@ def contents_of(path: Path, catalogue: InstrumentCatalogue) -> Contents:
             else:
                 tables.append(found)
     return Contents(tables=tuple(tables), strange=tuple(strange))
+
+
+def _demand_each_once(archive: zipfile.ZipFile) -> None:
+    """Of two members of one name only the last could be opened, and the other would be lost."""
+    names = set[str]()
+    for each in archive.namelist():
+        if each in names:
+            raise zipfile.BadZipFile(f"it holds {each!r} twice")
+        names.add(each)
 
 
 def _table(
@@ -176,7 +208,10 @@ def _demand_order(table: Table, at: pl.Series, line: int, newest: int) -> None:
 
 
 def _texts(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, so many bytes of them; the last line may lack its end."""
+    """Whole lines, so many bytes of them; the last line may lack its end.
+
+    A line that is longer than any row comes in pieces, which make no sense as rows.
+    """
     rest = b""
     while text := file.read(PART_BYTES):
         end = text.rfind(b"\n") + 1
@@ -185,6 +220,9 @@ def _texts(file: IO[bytes]) -> Iterator[bytes]:
             rest = text[end:]
         else:
             rest += text
+        if len(rest) > max(_LONGEST_LINE, PART_BYTES):
+            yield rest
+            rest = b""
     if rest:
         yield rest
 
@@ -196,53 +234,68 @@ def _rows(table: Table, text: bytes, schema: pl.Schema, line: int) -> pl.DataFra
         ).with_columns(pl.col("at").cast(pl.Int64))
     except (pl.exceptions.PolarsError, ValueError):
         rows = None
-    if rows is None or _is_strange(rows) or _TOO_FINE.search(text):
+    if rows is None or _is_strange(rows) or _is_too_fine(text):
         raise _explained(table, text, schema, line)
     return rows
 
 
+def _is_too_fine(text: bytes) -> bool:
+    """Whether a digit was written that the columns have rounded away."""
+    if _TOO_FINE.search(text):
+        return True
+    if b"e" not in text and b"E" not in text:
+        return False
+    for each in frozenset(_POWERS.findall(text)):
+        try:
+            amount_of(each.decode())
+        except ValueError:
+            return True
+    return False
+
+
 def _is_strange(rows: pl.DataFrame) -> bool:
     """Whether a cell is empty, or something is priced or counted that cannot be."""
-    below = [pl.col("at") < 0, pl.col("volume") < 0, pl.col("volume") >= _MOST]
+    below = [pl.col("at") < 0, pl.col("at") >= _LATEST]
+    below += [pl.col("volume") < 0, pl.col("volume") >= _MOST]
     prices = [name for name in rows.columns if name not in ("at", "volume", "count")]
     below += [pl.col(name) <= 0 for name in prices]
     below += [pl.col(name) >= _MOST for name in prices]
     if "count" in rows.columns:
         between = pl.min_horizontal("open", "close") < pl.col("low")
         between |= pl.max_horizontal("open", "close") > pl.col("high")
-        below += [pl.col("count") < 0, between]
+        below += [pl.col("count") < 0, pl.col("count") > _MOST_COUNT, between]
     empty = pl.any_horizontal(pl.all().is_null())
     return bool(rows.select(pl.any_horizontal(empty, *below).any()).item())
 
 
 def _explained(table: Table, text: bytes, schema: pl.Schema, first: int) -> MarketDataError:
     """Which line it is, found again one by one."""
-    for number, line in enumerate(text.splitlines(), first):
-        words = _fault(line, schema)
+    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n"), first):
+        words = _fault(line.removesuffix(b"\r"), schema)
         if words:
             shown = line[:80].decode(errors="replace")
-            return MarketDataError(
-                f"{table.name}, line {number}: {words}: {shown!r}",
-                hint="Download it again: nothing of a table that makes no sense is imported.",
-            )
-    return MarketDataError(f"{table.name} cannot be read from line {first} on.")
+            return MarketDataError(f"{table.name}, line {number}: {words}: {shown!r}", hint=_AGAIN)
+    return MarketDataError(f"{table.name} cannot be read from line {first} on.", hint=_AGAIN)
 
 
 def _fault(line: bytes, schema: pl.Schema) -> str:
     """What is wrong with one line; empty: nothing."""
-    cells = line.decode("ascii", errors="replace").strip().split(",")
+    cells = line.decode("ascii", errors="replace").split(",")
     if len(cells) != len(schema):
         return f"{len(cells)} cells, {len(schema)} are wanted"
     found: dict[str, Decimal] = {}
     for name, cell in zip(schema, cells, strict=True):
         try:
-            value = amount_of(cell.strip())
+            value = amount_of(cell)
         except ValueError as error:
             return f"{name}: {error}"
+        if not _NUMBER.fullmatch(cell) or (name == "count" and not _WHOLE.fullmatch(cell)):
+            return f"{name}: {cell!r} is not written as a number of these tables is"
         is_price = name not in ("at", "volume", "count")
-        is_part = name == "count" and value % 1 != ZERO
-        if value < ZERO or (is_price and value == ZERO) or is_part:
-            return f"{name} is {short(value)}"
+        is_late = (name == "at" and value >= _LATEST) or (name == "count" and value > _MOST_COUNT)
+        if value < ZERO or (is_price and value == ZERO) or is_late:
+            unit = ", and no time in seconds since 1970" if is_late and name == "at" else ""
+            return f"{name} is {short(value)}{unit}"
         found[name] = value
     if len(cells) != _CANDLE_CELLS:
         return ""
@@ -266,7 +319,16 @@ def _whole(path: Path) -> Iterator[None]:
     try:
         yield
     except _BROKEN_ZIP as error:
-        raise MarketDataError(
-            f"{path.name} is not whole: {error}",
-            hint="Download it again: nothing of an archive that is broken is imported.",
-        ) from error
+        raise _broken(path, error) from error
+    except OSError as error:
+        # What unpacks it says so where a length or a place is none; the disk has other reasons.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> MarketDataError:
+    return MarketDataError(
+        f"{path.name} is not whole: {error}",
+        hint="Download it again: nothing of an archive that is broken is imported.",
+    )

@@ -85,7 +85,7 @@ class TradesReading:
             page, last = await self._page(reading)
             try:
                 finished = reading.take(page, last)
-            except (OutOfOrder, ValueError) as error:
+            except (OutOfOrder, OverflowError, ValueError) as error:
                 raise VenueMisbehaved(
                     f"The venue's trades of {self._instrument.symbol} make no sense: {error}.",
                     hint=GO_ON,

@@ -17,8 +17,15 @@ from pathlib import Path
 import polars as pl
 
 from zoe_tools.core.candle_frames import demand_exact
-from zoe_tools.core.candle_import import LENGTHS, Cascade, covered, whole_span
-from zoe_tools.domain.candle import Source, Span, Timeframe, Written, moment_at
+from zoe_tools.core.candle_import import (
+    LENGTHS,
+    Cascade,
+    covered,
+    that_is_over,
+    whole_span,
+    whole_table,
+)
+from zoe_tools.domain.candle import Source, Span, Timeframe, Written, moment_at, second_at
 from zoe_tools.domain.candle_table import as_candles
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
@@ -122,18 +129,20 @@ async def import_tables(
         MarketDataError: a row makes no sense, or a table changed meanwhile.
         StoreError: the store cannot be written; the slices before are in it.
     """
-    looks = []
+    looks, now = [], second_at(clock.now())
     for table in tables:
         on_table("Checking", table)
         looks.append(_looked_over(table))
+        _demand_past(table, looks[-1], now)
     for table, look in zip(tables, looks, strict=True):
         on_table("Comparing" if is_dry else "Importing", table)
         slices = CandleSlices(store, clock, table.symbol, _source(table), is_dry=is_dry)
         if table.kind is Kind.TRADES:
             decimals = catalogue.resolve(table.symbol).price_decimals
-            spans = await _import_trades(table, look, slices, decimals, lengths)
+            whole = that_is_over(whole_span(look.first, look.last), now)
+            spans = await _import_trades(table, look, whole, slices, decimals, lengths)
         else:
-            spans = await _import_candles(table, look, slices)
+            spans = await _import_candles(table, look, slices, now)
         await slices.finish(partial(_note, table, spans))
         yield _told(table, look, slices)
 
@@ -150,6 +159,15 @@ def _looked_over(table: Table) -> _Look:
     return look
 
 
+def _demand_past(table: Table, look: _Look, now: int) -> None:
+    if look.last > now:
+        raise MarketDataError(
+            f"{table.name} tells of {moment_at(look.last):%Y-%m-%d %H:%M} UTC, which is still to"
+            " come.",
+            hint="Put this machine's clock right, or download it again.",
+        )
+
+
 def _demand_exact(table: Table, trades: pl.DataFrame) -> None:
     try:
         demand_exact(trades)
@@ -158,16 +176,20 @@ def _demand_exact(table: Table, trades: pl.DataFrame) -> None:
 
 
 async def _import_trades(
-    table: Table, look: _Look, slices: CandleSlices, decimals: int, lengths: Sequence[Timeframe]
+    table: Table,
+    look: _Look,
+    whole: Span,
+    slices: CandleSlices,
+    decimals: int,
+    lengths: Sequence[Timeframe],
 ) -> dict[Timeframe, Span]:
     """One pass for all lengths; what of each is whole."""
     if not look.rows:
         return {}
-    whole = whole_span(look.first, look.last)
     cascade, again = Cascade(whole, decimals, lengths), _Look()
     for part in parts_of(table):
         again = again.plus(part)
-        for timeframe, candles in cascade.add(part):
+        for timeframe, candles in _added(table, cascade, part):
             await slices.add(timeframe, candles)
     _demand_same(table, look, again)
     for timeframe, candles in cascade.end():
@@ -178,17 +200,29 @@ async def _import_trades(
     return {each: covered(whole, each) for each in lengths}
 
 
-async def _import_candles(table: Table, look: _Look, slices: CandleSlices) -> dict[Timeframe, Span]:
-    """As they are; from the first to the last none that is missing ever was."""
+def _added(
+    table: Table, cascade: Cascade, part: pl.DataFrame
+) -> list[tuple[Timeframe, pl.DataFrame]]:
+    try:
+        return cascade.add(part)
+    except OverflowError as error:
+        raise MarketDataError(f"{table.name}: {error}.", hint="Download it again.") from error
+
+
+async def _import_candles(
+    table: Table, look: _Look, slices: CandleSlices, now: int
+) -> dict[Timeframe, Span]:
+    """As they are; from the first to the last whole one none that is missing ever was."""
     timeframe = table.timeframe
     if not look.rows or timeframe is None:
         return {}
-    again = _Look()
+    whole = covered(that_is_over(whole_table(look.first, look.last, timeframe), now), timeframe)
+    again, is_final = _Look(), pl.col("at") < whole.until
     for part in parts_of(table):
         again = again.plus(part)
-        await slices.add(timeframe, as_candles(part))
+        await slices.add(timeframe, as_candles(part.with_columns(is_final=is_final)))
     _demand_same(table, look, again)
-    return {timeframe: Span(look.first, look.last + timeframe.minutes * 60)}
+    return {timeframe: whole}
 
 
 def _demand_same(table: Table, look: _Look, again: _Look) -> None:
