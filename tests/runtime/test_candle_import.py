@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
@@ -27,16 +28,19 @@ from candle_rows import told
 from fakes import fresh_store
 from zoe_tools.core.candle_gaps import Cause, Series, gaps_of
 from zoe_tools.core.candle_import import LENGTHS
-from zoe_tools.domain.candle import Span, Timeframe, moment_at
+from zoe_tools.domain.candle import Source, Span, Timeframe, moment_at
+from zoe_tools.domain.candle_table import as_candles
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.errors import MarketDataError, StoreUnavailable
 from zoe_tools.runtime import candle_archives, candle_slices
 from zoe_tools.runtime.candle_archives import Kind
 from zoe_tools.runtime.candle_import import TableTold, import_tables, tables_of
+from zoe_tools.runtime.candle_slices import CandleSlices
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store import schema
+from zoe_tools.store.bulk import FIRST_ROWS
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Store, Transaction
 
@@ -467,3 +471,53 @@ def test_a_loop_beside_it_waits_for_small_slices_only(tmp_path: Path) -> None:
 
     assert near <= 5_000
     assert max(sizes) == candle_slices.ROWS_ALONE
+
+
+def test_whoever_leaves_early_does_so_when_the_slice_at_work_is_written(tmp_path: Path) -> None:
+    """The next part is read while one is written; that it is bad is told, and then all is still."""
+    events: list[str] = []
+
+    class Slow(InlineRunner):
+        @override
+        async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+            events.append("begins")
+            await asyncio.sleep(1.0)
+            result = await super().run(work, is_urgent=is_urgent)
+            events.append("is written")
+            return result
+
+    async def story(store: Store) -> None:
+        slices = CandleSlices(Slow(store), VirtualClock(NOON), BTC, Source.BULK_CANDLES)
+        path = bulk_tables.candles(tmp_path / "XBTUSD_1.csv", 100)
+        (part,) = candle_archives.parts_of(tables_of(path, CATALOGUE).tables[0])
+        async with slices:
+            await slices.add(M1, as_candles(part))
+            events.append("the next is read")
+            raise MarketDataError("line 7 makes no sense", hint="Download it again.")
+
+    with closing(fresh_store(tmp_path)) as store:
+        with pytest.raises(MarketDataError):
+            run_virtual(story(store))
+        assert len(stored(store, BTC, M1)) == FIRST_ROWS * 2
+
+    assert events == ["begins", "is written", "begins", "the next is read", "is written"]
+
+
+def test_a_store_that_fails_while_the_next_part_is_read_is_told(tmp_path: Path) -> None:
+    """The failure reaches whoever adds next, or finishes."""
+
+    class Full(InlineRunner):
+        @override
+        async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+            raise StoreUnavailable("the disk is full", hint="Make room.")
+
+    async def story(store: Store) -> None:
+        slices = CandleSlices(Full(store), VirtualClock(NOON), BTC, Source.BULK_CANDLES)
+        path = bulk_tables.candles(tmp_path / "XBTUSD_1.csv", 100)
+        (part,) = candle_archives.parts_of(tables_of(path, CATALOGUE).tables[0])
+        async with slices:
+            await slices.add(M1, as_candles(part).head(FIRST_ROWS))
+            await slices.finish()
+
+    with closing(fresh_store(tmp_path)) as store, pytest.raises(StoreUnavailable):
+        run_virtual(story(store))

@@ -166,3 +166,17 @@ def test_accounts_do_not_share_what_was_read(url: str) -> None:
         assert transaction.market.read_spans(BTC, H1) == ()
         assert transaction.market.cursor(BTC, CURSOR.source) is None
     live.close()
+
+
+def test_the_log_of_sqlite_may_grow_longer_while_nobody_waits(store: Store) -> None:
+    """Its limit is SQLite's own again as soon as a loop is near; PostgreSQL has none to set."""
+    limits = []
+    for is_alone in (True, False):
+        with store.transaction() as transaction:
+            transaction.market.expect_many(is_alone=is_alone)
+            connection = transaction._connection
+            if connection.dialect.name == "sqlite":
+                sql = "PRAGMA wal_autocheckpoint"
+                limits.append(connection.exec_driver_sql(sql).scalar_one())
+
+    assert limits in ([], [16_000, 1_000])

@@ -136,14 +136,16 @@ async def import_tables(
         _demand_past(table, looks[-1], now)
     for table, look in zip(tables, looks, strict=True):
         on_table("Comparing" if is_dry else "Importing", table)
-        slices = CandleSlices(store, clock, table.symbol, _source(table), is_dry=is_dry)
-        if table.kind is Kind.TRADES:
-            decimals = catalogue.resolve(table.symbol).price_decimals
-            whole = that_is_over(whole_span(look.first, look.last), now)
-            spans = await _import_trades(table, look, whole, slices, decimals, lengths)
-        else:
-            spans = await _import_candles(table, look, slices, now)
-        await slices.finish(partial(_note, table, spans))
+        async with CandleSlices(
+            store, clock, table.symbol, _source(table), is_dry=is_dry
+        ) as slices:
+            if table.kind is Kind.TRADES:
+                decimals = catalogue.resolve(table.symbol).price_decimals
+                whole = that_is_over(whole_span(look.first, look.last), now)
+                spans = await _import_trades(table, look, whole, slices, decimals, lengths)
+            else:
+                spans = await _import_candles(table, look, slices, now)
+            await slices.finish(partial(_note, table, spans))
         yield _told(table, look, slices)
 
 

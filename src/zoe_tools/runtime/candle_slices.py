@@ -1,14 +1,17 @@
 """Writes candles by the million without being in the way: slices, and a gap after each.
 
 A slice holds what fits into 20 ms while a loop works with the database, else twenty thousand rows.
+While one is written the next ones can be read: who adds waits for the slice before only.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Self
 
 import polars as pl
 
@@ -32,7 +35,10 @@ def volume_of(frame: pl.DataFrame) -> Decimal:
 
 
 class CandleSlices:
-    """Candles of one instrument and source on their way into the store, or only held against it."""
+    """Candles of one instrument and source on their way into the store, or only held against it.
+
+    For `async with`: whoever leaves early does so when the last slice is written.
+    """
 
     def __init__(
         self,
@@ -52,9 +58,17 @@ class CandleSlices:
         self._waiting: deque[_Part] = deque()
         self._rows = 0
         self._size = FIRST_ROWS
+        self._writing: asyncio.Task[None] | None = None
         self.told: dict[Timeframe, Written] = {}
         self.volume: defaultdict[Timeframe, Decimal] = defaultdict(Decimal)
         """Of all that was taken, in coins."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     async def add(self, timeframe: Timeframe, frame: pl.DataFrame) -> None:
         """Take more, and write while it is enough for a slice."""
@@ -71,16 +85,29 @@ class CandleSlices:
             await self._write()
         if self._rows or also is not None:
             await self._write(also)
+        await self._settled()
 
     async def _write(self, also: Callable[[Transaction], object] | None = None) -> None:
-        parts = self._next_slice()
+        """Begin with the next slice, once the one before has told how large it may be."""
+        await self._settled()
+        self._writing = asyncio.create_task(self._kept(self._next_slice(), also))
+        await asyncio.sleep(0)  # it is on its way when the caller goes on reading
+
+    async def _settled(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    async def _kept(self, parts: list[_Part], also: Callable[[Transaction], object] | None) -> None:
         rows = sum(frame.height for _, frame in parts)
         at = self._clock.now()
 
         def work(books: Transaction) -> tuple[list[Written], float, bool]:
             began = time.perf_counter()
             is_watched = books.is_loop_near(at)
-            put = books.market.compare_frame if self._is_dry else books.market.write_frame
+            market = books.market
+            market.expect_many(is_alone=not is_watched)
+            put = market.compare_frame if self._is_dry else market.write_frame
             written = [put(self._symbol, each, frame, self._source) for each, frame in parts]
             if also is not None and not self._is_dry:
                 also(books)

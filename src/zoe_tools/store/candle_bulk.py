@@ -10,8 +10,8 @@ Amounts are written without zeros at their end, so that equal ones are the same 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -35,11 +35,10 @@ from zoe_tools.errors import StoreError
 _AMOUNTS = ("open", "high", "low", "close", "vwap", "volume")
 _COMPARED = ("open", "high", "low", "close", "volume", "count")
 _TOLD = (*_COMPARED, "vwap")
-_NAMES = (
-    "account_id, symbol, timeframe, opened_at, open, high, low, close, vwap, volume, count,"
-    " is_final, source"
-)
-_CHANGING = ("open", "high", "low", "close", "vwap", "volume", "count", "is_final", "source")
+_OWN = ("opened_at", *_AMOUNTS, "count", "is_final")
+"""What each candle of a series has for itself, in the order of the statements."""
+_NAMES = ", ".join(("account_id", "symbol", "timeframe", *_OWN, "source"))
+_CHANGING = (*_AMOUNTS, "count", "is_final", "source")
 _ON_CONFLICT = "ON CONFLICT (account_id, symbol, timeframe, opened_at) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in _CHANGING
 )
@@ -148,27 +147,29 @@ class BulkSeries:
     # --- writing ---------------------------------------------------------------------------------
 
     def _to_sqlite(self, better: pl.DataFrame, source: Source) -> None:
-        rows = better.select(
+        columns = better.select(
             pl.from_epoch("at").dt.strftime(_MOMENT).alias("opened_at"),
             *(_spelled_out(name) for name in _AMOUNTS),
             "count",
             pl.col("is_final").cast(pl.Int8),
-        ).rows()
+        )
+        alike = _alike(better)
+        values, width = _flat(columns.drop(alike))
         driver: Any = self._connection.connection.driver_connection
-        whole = self._insert(_ROWS_AT_ONCE, source)
-        for begin in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[begin : begin + _ROWS_AT_ONCE]
-            is_whole = len(some) == _ROWS_AT_ONCE
-            sql = whole if is_whole else self._insert(len(some), source)
+        whole = self._insert(_ROWS_AT_ONCE, source, alike)
+        for begin in range(0, len(values), _ROWS_AT_ONCE * width):
+            some = values[begin : begin + _ROWS_AT_ONCE * width]
+            rows = len(some) // width
+            sql = whole if rows == _ROWS_AT_ONCE else self._insert(rows, source, alike)
             try:
-                driver.execute(sql, [*chain.from_iterable(some)])
+                driver.execute(sql, some)
             except sqlite3.Error as error:
                 raise OperationalError(sql, None, error) from error
 
-    def _insert(self, rows: int, source: Source) -> str:
+    def _insert(self, rows: int, source: Source, alike: Mapping[str, str]) -> str:
         """So many rows in one statement; what is the same in all of them is spelled out."""
         key = ", ".join(_quoted(each) for each in self._key)
-        places = ", ".join("?" * 9)
+        places = ", ".join(alike.get(name, "?") for name in _OWN)
         row = f"({key}, {places}, {_quoted(source.value)})"
         return (
             f"INSERT INTO crypto_candles ({_NAMES}) VALUES"  # noqa: S608 - quoted
@@ -241,6 +242,24 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     return str(value) if isinstance(value, int) else short(value)
+
+
+def _alike(rows: pl.DataFrame) -> dict[str, str]:
+    """What is the same in all rows, as SQL: a bulk table has no vwap, and all of it is finished."""
+    alike = {}
+    if rows["vwap"].null_count() == rows.height:
+        alike["vwap"] = "NULL"
+    if rows["is_final"].all():
+        alike["is_final"] = "1"
+    return alike
+
+
+def _flat(columns: pl.DataFrame) -> tuple[list[Any], int]:
+    """The cells of all rows one after the other, and how many of them a row has."""
+    cells: list[Any] = [None] * (columns.height * columns.width)
+    for place, column in enumerate(columns.get_columns()):
+        cells[place :: columns.width] = column.to_list()
+    return cells, columns.width
 
 
 def _spelled_out(name: str) -> pl.Expr:

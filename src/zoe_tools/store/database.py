@@ -239,6 +239,16 @@ def enter_wal(cursor: sqlite3.Cursor, timeout_ms: int) -> None:
             return
 
 
+def make_room(connection: Connection, *, cache_kb: int, checkpoint_pages: int) -> None:
+    """How much SQLite keeps at hand, and how long its log may grow before it is cleaned up.
+
+    It is so for this connection from now on; PostgreSQL sees to it by itself.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{cache_kb}")
+        connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
+
+
 def _postgres_engine(
     url: URL, timeout_ms: int, *, read_only: bool, has_statement_timeout: bool
 ) -> Engine:

@@ -33,6 +33,7 @@ from zoe_tools.domain.ledger import (
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.wallet import MAIN
 from zoe_tools.store.audit import Log
+from zoe_tools.store.database import make_room
 from zoe_tools.store.ledger_digest import (
     ENTRY_COLUMNS,
     LINE_COLUMNS,
@@ -119,9 +120,9 @@ class LedgerBook:
 
     def expect_many(self) -> None:
         """Have SQLite keep more of its trees at hand, and clean up less often, from now on."""
-        if self._is_sqlite:
-            self._connection.exec_driver_sql(f"PRAGMA cache_size=-{_BULK_CACHE_KB}")
-            self._connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_BULK_CHECKPOINT_PAGES}")
+        make_room(
+            self._connection, cache_kb=_BULK_CACHE_KB, checkpoint_pages=_BULK_CHECKPOINT_PAGES
+        )
 
     def record_import(self, done: LedgerImport) -> None:
         """Note what was imported, once all of it is."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from zoe_tools.domain.candle import Source, Span, Timeframe, Written, merged, moment_at, second_at
 from zoe_tools.domain.identifiers import AccountId, Symbol
+from zoe_tools.store.database import make_room
 from zoe_tools.store.market_tables import CANDLE_COVERAGE, CANDLE_CURSORS, CRYPTO_CANDLES
 from zoe_tools.store.market_watch import MarketWatchBook
 from zoe_tools.store.rows import upsert
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from zoe_tools.store.candle_bulk import BulkSeries
+
+
+_CACHE_KB, _PAGES = 2_000, 1_000
+"""As SQLite has it where nobody says anything."""
+
+_ALONE_CACHE_KB, _ALONE_PAGES = 16_000, 16_000
+"""Candles come in the order of their key: each page of them is written back once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,14 @@ class MarketBook:
             .order_by(table.c.opened_at)
         )
         return list(rows.scalars())
+
+    def expect_many(self, *, is_alone: bool) -> None:
+        """Have SQLite clean up less often from now on; as ever where others wait for the store.
+
+        Whoever commits next cleans up what has gathered: that may not be a loop with an order.
+        """
+        cache_kb, pages = (_ALONE_CACHE_KB, _ALONE_PAGES) if is_alone else (_CACHE_KB, _PAGES)
+        make_room(self._connection, cache_kb=cache_kb, checkpoint_pages=pages)
 
     def write_frame(
         self, symbol: Symbol, timeframe: Timeframe, frame: pl.DataFrame, source: Source
