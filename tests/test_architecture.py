@@ -49,7 +49,6 @@ WITHOUT_DECISION = {
     "paper key": "makes a key at the embedded exchange, which decides whether it can be",
     "paper reset": "empties the embedded exchange",
     "paper serve": "starts the embedded exchange",
-    "resume": "its decision stands beside that of kill: plan_resume in core/kill.py",
     "status": "shows what the store knows; there is nothing to decide",
 }
 SHARED = {"invocation", "listing", "planning", "backfill_files"}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from builders import ETH, d, make_position, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.resume import _resume, planner
+from zoe_tools.core.resume import CauseFacts
 from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
-from zoe_tools.domain.trading_state import KillLevel
+from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument
 from zoe_tools.gate.recheck import demand_unchanged
+from zoe_tools.kraken.wire_account import TradeBalanceRow
+from zoe_tools.runtime.cause_facts import cause_facts
 
 
 async def resume(desk: Desk, *, execute: bool) -> int:
@@ -121,5 +127,92 @@ def test_the_runbook_s_switch_has_to_be_set_to_false_first(tmp_path: Path) -> No
         await desk.read(lambda tx: tx.set_config("kill_switch", "true", now))
         with pytest.raises(PlanRefused, match="kill_switch"):
             await resume(desk, execute=True)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_data_that_is_still_stale_keeps_the_latch(tmp_path: Path) -> None:
+    """A running loop one of whose wires is down would stop trading again."""
+
+    async def story(desk: Desk) -> None:
+        reason = KillReason.DATA_FAILURE.worded("blind_s 3600 is beyond 3600")
+        halt = SetTradingState(level=KillLevel.CANCEL_OPEN, reason=reason)
+        await desk.do(halt, command="kill")
+        now = desk.clock.now()
+        await desk.read(lambda tx: tx.acquire_lease("r", "h", 1, now, 3600))
+        heard_at = (now - timedelta(seconds=90)).isoformat()
+
+        async def beat(*, is_live: int) -> None:
+            told: dict[str, str | int] = {"is_live": is_live, "last_event_at": heard_at}
+            await desk.read(lambda tx: tx.beat("loop", "ok", now, told))
+
+        await beat(is_live=0)
+        with pytest.raises(PlanRefused, match="the last that it heard is 90 s old"):
+            await resume(desk, execute=True)
+        await beat(is_live=1)
+        assert await resume(desk, execute=True) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_clock_that_is_still_wrong_keeps_the_latch(tmp_path: Path) -> None:
+    """Orders by it would end before they arrive, and a loop would stop trading again."""
+
+    async def story(desk: Desk) -> None:
+        reason = KillReason.DATA_FAILURE.worded("clock_skew_s 300 is beyond 300")
+        halt = SetTradingState(level=KillLevel.CANCEL_OPEN, reason=reason)
+        await desk.do(halt, command="kill")
+
+        async def far_ahead() -> datetime:
+            return desk.clock.now() + timedelta(minutes=6)
+
+        asked = desk.venue.server_time
+        desk.venue.server_time = far_ahead  # type: ignore[method-assign]
+        with pytest.raises(PlanRefused, match="clock_skew_s is 360"):
+            await resume(desk, execute=True)
+        desk.venue.server_time = asked  # type: ignore[method-assign]
+        assert await resume(desk, execute=True) == 0
+
+    at_the_desk(tmp_path, story)
+
+
+def test_margin_that_nobody_can_tell_keeps_the_latch(tmp_path: Path) -> None:
+    """What is missing is never taken for none."""
+
+    async def story(desk: Desk) -> None:
+        reason = KillReason.MARGIN_CRITICAL.worded("margin_pct 93 is beyond 92")
+        halt = SetTradingState(level=KillLevel.CANCEL_OPEN, reason=reason)
+        await desk.do(halt, command="kill")
+        with pytest.raises(PlanRefused, match="How much margin is in use cannot be told"):
+            await resume(desk, execute=True)
+        assert await level(desk) is KillLevel.CANCEL_OPEN
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("used", ["900", "1250"])
+def test_margin_in_use_is_asked_of_the_venue(tmp_path: Path, used: str) -> None:
+    """By TradeBalance, and only for what was latched because of it."""
+
+    async def story(desk: Desk) -> None:
+        asked: list[str] = []
+
+        class Rest:
+            breaker = None
+
+            async def private(self, method: str, *_: object, **__: object) -> TradeBalanceRow:
+                asked.append(method)
+                told = dict.fromkeys(("eb", "tb", "e"), d("1000"))
+                nothing = dict.fromkeys(("n", "c", "v", "mf"), d("0"))
+                return TradeBalanceRow(**told, **nothing, m=d(used))
+
+        context, _, _ = command_io(desk, "resume")
+        wired = replace(context, wires=SimpleNamespace(rest=Rest()))  # type: ignore[arg-type]
+        facts = await cause_facts(wired, KillReason.LIQUIDATION_BREACH)
+        assert isinstance(facts.margin, MarginStanding)
+        assert facts.margin.used_pct == d(used) / 10
+        assert asked == ["TradeBalance"]
+        assert await cause_facts(wired, KillReason.MANUAL) == CauseFacts()
+        assert asked == ["TradeBalance"]
 
     at_the_desk(tmp_path, story)

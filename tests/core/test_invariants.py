@@ -117,6 +117,9 @@ def test_defect_12_a_violation_is_latched_with_its_own_reason(
         ({"margin_pct": d("92"), "naked_s": d("240")}, KillReason.RECONCILIATION_FAILURE),
         ({"margin_pct": d("92"), "blind_s": d("3600")}, KillReason.DATA_FAILURE),
         ({"margin_pct": d("92"), "drawdown_pct": d("14")}, KillReason.MARGIN_CRITICAL),
+        ({"margin_pct": d("124.9")}, KillReason.MARGIN_CRITICAL),
+        ({"margin_pct": d("125")}, KillReason.LIQUIDATION_BREACH),
+        ({"margin_pct": d("125"), "drawdown_pct": d("15")}, KillReason.LIQUIDATION_BREACH),
     ],
 )
 def test_margin_is_told_only_where_nothing_else_is_critical(
@@ -153,6 +156,7 @@ def test_a_limit_that_is_none_is_none() -> None:
         unreconciled_crit_s=None,
         margin_warn_pct=None,
         margin_crit_pct=None,
+        liquidation_crit_pct=None,
     )
     much = Decimal(10**9)
     worst = Measured(

@@ -14,25 +14,20 @@ from builders import (
     d,
     make_catalogue,
     make_instrument,
-    make_intent,
     make_order,
     make_position,
     make_venue_order,
     snapshot_with,
 )
-from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch, plan_resume, resume_blockers
-from zoe_tools.domain.breaker import Breaker
-from zoe_tools.domain.equity import EquityPoint
+from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, SetTradingState, Step
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
-    CONFIG_SWITCH_TOO,
     KillLevel,
     TradingState,
 )
@@ -162,26 +157,6 @@ def test_an_instrument_is_sold_out_for_itself() -> None:
 
     assert cancelled(plan) == ["O-entry", "O-stop"]
     assert [each.request.symbol for each in plan.steps if isinstance(each, PlaceOrder)] == [BTC]
-
-
-def test_an_instrument_is_re_armed_by_its_own_list() -> None:
-    """A missing stop of another one does not keep it, and the account's level is not its own."""
-    halted = TradingState(level=KillLevel.FLATTEN, reason="drill", changed_at=NOON)
-    armed = TradingState(level=KillLevel.NONE, reason="", changed_at=None)
-    naked = world(
-        trading_state=replace(armed, stopped=((ETH, halted), (BTC, halted))), open_orders=()
-    )
-    wanted = SetTradingState(
-        level=KillLevel.NONE,
-        reason="fixed",
-        before=KillLevel.FLATTEN,
-        symbol=ETH,
-        stopped_at=NOON,
-    )
-
-    assert plan_resume(naked, "fixed", symbol=ETH).steps == (wanted,)
-    assert plan_resume(naked, "fixed", symbol=BTC).is_empty
-    assert plan_resume(naked, "fixed").steps == ()
 
 
 def test_what_was_stopped_needs_no_second_plan() -> None:
@@ -335,45 +310,6 @@ STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=N
 SWITCHED = TradingState(
     level=KillLevel.REDUCE_ONLY, reason="x", changed_at=None, changed_by=CONFIG_SWITCH
 )
-RESTING: tuple[VenueOrder, ...] = (ENTRY, STOP)
-BLOCKERS: list[tuple[dict[str, Any], str]] = [
-    ({"unresolved_intents": (make_intent(),)}, "is unknown"),
-    ({"trading_state": SWITCHED}, "kill_switch"),
-    ({"trading_state": replace(STOPPED, changed_by=CONFIG_SWITCH_TOO)}, "kill_switch"),
-    ({"venue_mode": VenueMode.MAINTENANCE}, "maintenance"),
-    ({"venue_mode": Missing("down")}, "mode is missing"),
-    ({"open_orders": (STOP,)}, "the venue does not show it"),
-    ({"open_orders": Missing("down")}, "open orders are missing"),
-    ({"open_orders": (ENTRY,), "orders": ()}, "has no stop at the venue"),
-    ({"balances": (Balance(asset="BTC", total=d("0.0003")),)}, "zoe manages 0.0004"),
-    ({"balances": Missing("down")}, "balances are missing"),
-]
-
-
-@pytest.mark.parametrize(("changes", "sentence"), BLOCKERS)
-def test_re_arming_waits_until_the_list_is_clean(changes: dict[str, Any], sentence: str) -> None:
-    """Each blocker is one sentence, and no step is planned."""
-    snapshot = world(**{"trading_state": STOPPED, "open_orders": RESTING, **changes})
-    plan = plan_resume(snapshot, "fixed")
-
-    assert plan.is_empty
-    assert [sentence in note for note in plan.notes] == [True]
-
-
-def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
-    """One step down, all the way."""
-    clean = world(trading_state=STOPPED, open_orders=RESTING)
-
-    assert resume_blockers(clean) == ()
-    assert plan_resume(clean, "fixed").steps == (
-        SetTradingState(
-            level=KillLevel.NONE,
-            reason="fixed",
-            before=clean.trading_state.level,
-            stopped_at=NOON,
-        ),
-    )
-    assert plan_resume(world(open_orders=RESTING), "fixed").is_empty
 
 
 @pytest.mark.parametrize("level", [KillLevel.PAUSE_ENTRIES, KillLevel.CANCEL_OPEN])
@@ -397,56 +333,3 @@ def test_a_level_that_only_the_switch_demands_is_latched_by_a_kill() -> None:
 
     assert plan_latch(world(trading_state=SWITCHED), KillLevel.REDUCE_ONLY, "r").steps == (wanted,)
     assert plan_latch(world(trading_state=STOPPED), KillLevel.REDUCE_ONLY, "r").is_empty
-
-
-def stopped_for(reason: str, **changes: Any) -> Snapshot:
-    """An account in order that was stopped at noon for this."""
-    state = TradingState(level=KillLevel.CANCEL_OPEN, reason=reason, changed_at=NOON)
-    return world(open_orders=(STOP,), orders=(OUR_STOP,), trading_state=state, **changes)
-
-
-def point(index: str, **changes: Any) -> EquityPoint:
-    """A point of the curve, below a peak of one."""
-    values: dict[str, Any] = {
-        "taken_at": NOON,
-        "currency": "USD",
-        "gross": d("850"),
-        "net": d("850"),
-        "cash": d("850"),
-        "holdings": d("0"),
-        "return_index": d(index),
-        **changes,
-    }
-    return EquityPoint(**values)
-
-
-OPEN_BREAKER = Breaker().forced_open(NOON)
-BROKEN = "invariant_violation: drawdown_pct 15 is beyond 15"
-
-
-@pytest.mark.parametrize(
-    ("reason", "changes", "breaker", "blocker"),
-    [
-        (BROKEN, {"worth": point("0.85")}, None, "drawdown_pct is 15, and 15 is critical"),
-        (BROKEN, {"worth": point("0.86")}, None, ""),
-        (BROKEN, {"worth": point("0.4", lacks=("BTC",))}, None, ""),
-        (BROKEN, {}, None, ""),
-        ("my own word", {"worth": point("0.4")}, None, ""),
-        ("api_error: 10 calls", {}, OPEN_BREAKER, "circuit breaker is open"),
-        ("api_error: 10 calls", {}, Breaker(), ""),
-        ("invariant_violation: positions", {}, OPEN_BREAKER, ""),
-        ("reconciliation_failure: cash", {}, None, "were not found equal since"),
-        ("reconciliation_failure: cash", {"reconciled_at": NOON}, None, ""),
-    ],
-)
-def test_vector_10_what_stopped_trading_must_be_over_before_it_is_resumed(
-    reason: str, changes: dict[str, Any], breaker: Breaker | None, blocker: str
-) -> None:
-    """Each cause has its own line of the checklist; nothing lowers a level by itself."""
-    plan = plan_resume(stopped_for(reason, **changes), "fixed", breaker=breaker)
-
-    if not blocker:
-        assert [type(each) for each in plan.steps] == [SetTradingState]
-        return
-    assert plan.is_empty
-    assert any(blocker in note for note in plan.notes)

@@ -137,6 +137,29 @@ def test_vector_10_margin_is_taken_back_twice_a_day_and_a_restart_forgives_none(
     assert caplog.messages.count("AUTO_RECOVERY") == 2
 
 
+def test_a_margin_call_is_a_liquidation_breach_and_never_passes_by_itself(tmp_path: Path) -> None:
+    """More than margin being critical: it takes that level over, and a person has to look."""
+    borrower = Borrower()
+
+    def prepare(rig: LoopRig) -> None:
+        rig.margin = MarginWatch(borrower.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
+
+    async def story(rig: LoopRig) -> None:
+        borrower.used = d("930")
+        await rig.pass_time(ASKED_S + LOOKED_S)
+        assert state(rig).cause is KillReason.MARGIN_CRITICAL
+        borrower.used = d("1250")
+        await rig.pass_time(ASKED_S + LOOKED_S)
+        found = state(rig)
+        assert (found.level, found.cause) == (KillLevel.REDUCE_ONLY, KillReason.LIQUIDATION_BREACH)
+        assert "liquidation_pct 125 is beyond 125" in found.reason
+        borrower.used = d("100")
+        await rig.pass_time(120)
+        assert state(rig) == found
+
+    run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
+
+
 def test_vector_10_what_a_person_ordered_meanwhile_does_not_pass_with_the_margin(
     tmp_path: Path,
 ) -> None:

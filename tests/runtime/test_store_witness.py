@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builders import LIVE, NOON, PAPER, snapshot_with
-from zoe_tools.core.kill import resume_blockers
+from zoe_tools.core.resume import resume_blockers
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.trading_state import RESTORED, KillLevel, TradingState

@@ -16,7 +16,7 @@ from zoe_tools.commands.planning import (
     keeping,
     value_of,
 )
-from zoe_tools.core.kill import plan_resume
+from zoe_tools.core.resume import plan_resume
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Arguments, Plan
@@ -26,6 +26,7 @@ from zoe_tools.errors import PlanRefused
 from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.runtime.cause_facts import cause_facts
 from zoe_tools.runtime.context import Context, account_of, run_with_context
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.instrument_names import demand_name, instrument_named
@@ -61,7 +62,8 @@ def resume(
     were stopped for themselves. Those are re-armed one by one, with --instrument.
 
     The checklist: no intent of unknown outcome, every working order and every position's stop
-    visible at the venue, balances not smaller than what is managed, the venue online.
+    visible at the venue, balances not smaller than what is managed, the venue online; and what
+    stopped trading is over.
 
     Examples:
       zoe resume
@@ -103,10 +105,9 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
 
     async def look() -> tuple[Snapshot, Plan]:
         snapshot = await context.look(_NEEDS)
-        gate = None if context.wires is None else context.wires.rest.breaker
-        breaker = None if gate is None else await gate.look()
-        reason, symbol = value_of(arguments, "reason"), value_of(arguments, "instrument")
-        plan = plan_resume(snapshot, reason, breaker=breaker, symbol=Symbol(symbol) or None)
+        reason, symbol = value_of(arguments, "reason"), Symbol(value_of(arguments, "instrument"))
+        facts = await cause_facts(context, snapshot.trading_state.of(symbol or None).cause)
+        plan = plan_resume(snapshot, reason, facts=facts, symbol=symbol or None)
         return snapshot, plan
 
     return with_arguments(look, arguments)

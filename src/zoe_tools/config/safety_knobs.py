@@ -57,6 +57,11 @@ SAFETY_KNOBS: tuple[Knob, ...] = (
     ),
     _limit("INVARIANT_MARGIN_WARN_PCT", "85", "So many percent of equity used as margin warn."),
     _limit("INVARIANT_MARGIN_CRIT_PCT", "92", "So many are critical."),
+    _limit(
+        "INVARIANT_LIQUIDATION_CRIT_PCT",
+        "125",
+        "So many are Kraken's margin call (it liquidates from 250 on): liquidation_breach.",
+    ),
     Knob(
         name="MARGIN_REARM_AFTER_SEC",
         default="300",

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from zoe_tools.config.catalogue import CONSENT, KNOB, KNOBS, UNUSED
 from zoe_tools.config.knob import Knob
 from zoe_tools.config.sources import MASK, Layer, home_of, read_sources
-from zoe_tools.config.thresholds import mismatches
+from zoe_tools.config.thresholds import mismatches, not_followed
 from zoe_tools.domain.account import Account, AccountMode, fingerprint_of
 from zoe_tools.domain.invariants import InvariantLimits
 from zoe_tools.domain.policy import Policy
@@ -120,6 +120,7 @@ class Settings:
     invariant_unreconciled_crit_sec: Decimal | None
     invariant_margin_warn_pct: Decimal | None
     invariant_margin_crit_pct: Decimal | None
+    invariant_liquidation_crit_pct: Decimal | None
     margin_rearm_after_sec: Decimal
     margin_rearms_per_day: int
     invariant_halt_level: str
@@ -271,6 +272,7 @@ class Settings:
             unreconciled_crit_s=self.invariant_unreconciled_crit_sec,
             margin_warn_pct=self.invariant_margin_warn_pct,
             margin_crit_pct=self.invariant_margin_crit_pct,
+            liquidation_crit_pct=self.invariant_liquidation_crit_pct,
             margin_rearm_after_s=self.margin_rearm_after_sec,
             margin_rearms_per_day=self.margin_rearms_per_day,
             candle_age_warn_s=self.invariant_candle_age_warn_sec,
@@ -457,12 +459,7 @@ def _absolute(url: str, home: Path) -> str:
 def _check_limits(values: Mapping[str, Any], problems: _Problems) -> None:
     for each in mismatches(values):
         problems.add(each.sentence, hint=each.hint)
-    mode = values["TAKE_PROFIT_MODE"]
-    if mode != "managed" and not values["ALLOW_TARGETS_WITHOUT_STOP"]:
-        problems.warnings.append(
-            f"TAKE_PROFIT_MODE={mode} is not followed: what rests in a target has no stop at the"
-            " venue. A loop sells at the targets; see ALLOW_TARGETS_WITHOUT_STOP."
-        )
+    problems.warnings.extend(not_followed(values))
 
 
 def _check_credentials(mode: AccountMode, values: Mapping[str, Any], problems: _Problems) -> None:

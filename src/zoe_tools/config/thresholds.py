@@ -34,6 +34,16 @@ def mismatches(values: Mapping[str, Any]) -> tuple[Mismatch, ...]:
     return tuple(_mismatch(*pair) for pair in _pairs(values) if _contradicts(pair))
 
 
+def not_followed(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is set and counts for nothing, because something safer goes before it."""
+    mode = values["TAKE_PROFIT_MODE"]
+    if mode != "managed" and not values["ALLOW_TARGETS_WITHOUT_STOP"]:
+        yield (
+            f"TAKE_PROFIT_MODE={mode} is not followed: what rests in a target has no stop at the"
+            " venue. A loop sells at the targets; see ALLOW_TARGETS_WITHOUT_STOP."
+        )
+
+
 def _contradicts(pair: _Pair) -> bool:
     _, hard, _, soft = pair
     return hard is not None and ZERO < hard < soft
@@ -106,6 +116,7 @@ def _invariant_pairs(values: Mapping[str, Any], positions: Decimal) -> Iterator[
         ("INVARIANT_POSITIONS_CRIT", "INVARIANT_POSITIONS_WARN"),
         ("INVARIANT_CLOCK_SKEW_CRIT_SEC", "INVARIANT_CLOCK_SKEW_WARN_SEC"),
         ("INVARIANT_MARGIN_CRIT_PCT", "INVARIANT_MARGIN_WARN_PCT"),
+        ("INVARIANT_LIQUIDATION_CRIT_PCT", "INVARIANT_MARGIN_CRIT_PCT"),
         ("INVARIANT_OPEN_NOTIONAL_CRIT", "MAX_EXPOSURE_NOTIONAL"),
     ):
         if values[warning] is not None:

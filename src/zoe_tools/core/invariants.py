@@ -16,7 +16,7 @@ from zoe_tools.domain.trading_state import KillLevel, KillReason
 
 _BROKEN, _DATA = KillReason.INVARIANT_VIOLATION, KillReason.DATA_FAILURE
 _API, _BOOKS = KillReason.API_ERROR, KillReason.RECONCILIATION_FAILURE
-_MARGIN = KillReason.MARGIN_CRITICAL
+_MARGIN, _LIQUIDATION = KillReason.MARGIN_CRITICAL, KillReason.LIQUIDATION_BREACH
 _ENOUGH_WARNINGS = 2
 _DIGITS = 2
 """Of a measured value, which may be a quotient or have microseconds."""
@@ -53,12 +53,12 @@ def level_for(state: SafetyState, limits: InvariantLimits) -> KillLevel:
 
 
 def cause_of(violations: Sequence[Violation]) -> KillReason:
-    """What the kill is latched with: of several criticals the account's own limits go first.
+    """What the kill is latched with: of several criticals what the venue would end goes first.
 
-    Margin goes last: it is told only where there is nothing else.
+    Then the account's own limits. Margin goes last: it is told only where there is nothing else.
     """
     causes = {each.cause for each in violations if each.is_critical}
-    ranked = (_BROKEN, _BOOKS, _API, _DATA, _MARGIN)
+    ranked = (_LIQUIDATION, _BROKEN, _BOOKS, _API, _DATA, _MARGIN)
     return next((each for each in ranked if each in causes), _BROKEN)
 
 
@@ -87,6 +87,7 @@ def _rows(measured: Measured, limits: InvariantLimits) -> Iterator[_Row]:
     yield "naked_s", m.naked_s, None, at.naked_crit_s, _BOOKS
     yield "unreconciled_s", m.unreconciled_s, None, at.unreconciled_crit_s, _BOOKS
     yield "margin_pct", m.margin_pct, at.margin_warn_pct, at.margin_crit_pct, _MARGIN
+    yield "liquidation_pct", m.margin_pct, None, at.liquidation_crit_pct, _LIQUIDATION
 
 
 def _judged(

@@ -12,19 +12,13 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from zoe_tools.core.invariants import violations_of
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.reprice import collared, ladder_of, rounded
 from zoe_tools.core.run_desk import TAKES_NO_SALE
-from zoe_tools.core.sync_positions import shortages
-from zoe_tools.core.take_profit import own_targets
-from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus
-from zoe_tools.domain.invariants import Measured
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.money import ZERO, round_half_up, short
+from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
     CancelOrder,
@@ -38,8 +32,6 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Missing, Snapshot, quote_in, value_of
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
-    CONFIG_SWITCH_TOO,
-    RESTORED,
     KillLevel,
     KillReason,
     TradingState,
@@ -101,7 +93,7 @@ def plan_kill(
     """
     latch = plan_latch(snapshot, level, reason, symbol)
     if symbol is not None:
-        snapshot = _narrowed(snapshot, symbol)
+        snapshot = narrowed(snapshot, symbol)
     steps: list[Step] = list(latch.steps)
     notes: list[str] = list(latch.notes)
     if level >= KillLevel.CANCEL_OPEN and isinstance(snapshot.open_orders, Missing):
@@ -122,118 +114,6 @@ def plan_kill(
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
-def plan_resume(
-    snapshot: Snapshot,
-    reason: str,
-    *,
-    breaker: Breaker | None = None,
-    symbol: Symbol | None = None,
-) -> Plan:
-    """Re-arm, if the checklist is clean; else a plan without steps whose notes say what is not.
-
-    `breaker`: that of the account's key, where calls pass one. With a `symbol` that instrument
-    alone is re-armed, and the checklist is about it; the account's own state stays.
-    """
-    state = snapshot.trading_state.of(symbol)
-    narrowed = snapshot if symbol is None else _narrowed(snapshot, symbol)
-    seen = replace(narrowed, trading_state=state)
-    blockers = (*resume_blockers(seen), *_cause_blockers(seen, breaker))
-    steps: tuple[Step, ...] = ()
-    if state.level is not KillLevel.NONE and not blockers:
-        step = SetTradingState(
-            level=KillLevel.NONE,
-            reason=reason,
-            before=state.level,
-            symbol=symbol,
-            stopped_at=state.changed_at,
-        )
-        steps = (step,)
-    return _plan(snapshot, steps, blockers, command="resume")
-
-
-def resume_blockers(snapshot: Snapshot) -> tuple[str, ...]:
-    """What stands against taking new risk again, one sentence each."""
-    found = [
-        f"The outcome of intent {each.intent_id} on {each.symbol} is unknown:"
-        " run `zoe reconcile --execute`."
-        for each in snapshot.unresolved_intents
-    ]
-    if snapshot.trading_state.changed_by in {CONFIG_SWITCH, CONFIG_SWITCH_TOO}:
-        found.append("The row kill_switch in the table config is not 'false': set it first.")
-    if snapshot.trading_state.changed_by == RESTORED and not _is_compared_since(snapshot):
-        found.append(
-            "The store was restored, and its books were not found equal to the venue's since:"
-            " run `zoe reconcile --execute`."
-        )
-    mode = snapshot.venue_mode
-    if isinstance(mode, Missing):
-        found.append(f"The venue's mode is missing: {mode.reason}.")
-    elif mode.value is not VenueMode.ONLINE:
-        found.append(f"The venue is in mode {mode.value.value}.")
-    found.extend(_protection_gaps(snapshot))
-    if isinstance(snapshot.balances, Missing):
-        found.append(f"The balances are missing: {snapshot.balances.reason}.")
-    else:
-        found.extend(shortages(_held(snapshot), snapshot.balances.value))
-    return tuple(found)
-
-
-def _cause_blockers(snapshot: Snapshot, breaker: Breaker | None) -> Iterator[str]:
-    """What stopped trading, as far as it is there still: a loop would latch it again."""
-    state = snapshot.trading_state
-    match state.cause:
-        case KillReason.INVARIANT_VIOLATION:
-            point = snapshot.worth
-            is_judged = point is not None and not (point.lacks or point.is_blind)
-            measured = Measured(
-                drawdown_pct=point.drawdown_pct if point is not None and is_judged else None,
-                equity=point.gross if point is not None and is_judged else None,
-                positions=len(_held(snapshot)),
-            )
-            for each in violations_of(measured, snapshot.policy.invariants):
-                if each.is_critical:
-                    yield (
-                        f"{each.invariant} is {short(round_half_up(each.value, 2))}, and"
-                        f" {short(each.limit)} is critical: it would be stopped again. See"
-                        " INVARIANT_* in `zoe config show`."
-                    )
-        case KillReason.API_ERROR:
-            if breaker is not None and not breaker.is_closed:
-                yield f"The API circuit breaker is {breaker.state.value}: see `zoe breaker`."
-        case KillReason.RECONCILIATION_FAILURE:
-            if not _is_compared_since(snapshot):
-                yield (
-                    "Books and venue were not found equal since trading was stopped:"
-                    " run `zoe reconcile --execute`."
-                )
-        case _:
-            return
-
-
-def _is_compared_since(snapshot: Snapshot) -> bool:
-    state, compared = snapshot.trading_state, snapshot.reconciled_at
-    return compared is not None and state.changed_at is not None and compared >= state.changed_at
-
-
-def _protection_gaps(snapshot: Snapshot) -> Iterator[str]:
-    """Orders of ours that the venue does not show, positions without a stop there."""
-    if isinstance(snapshot.open_orders, Missing):
-        yield f"The open orders are missing: {snapshot.open_orders.reason}."
-        return
-    resting = {each.venue_order_id for each in snapshot.open_orders.value}
-    for order in snapshot.orders:
-        if not order.status.is_terminal and order.venue_order_id not in resting:
-            yield (
-                f"Our books say that order {order.venue_order_id or order.client_order_id} is"
-                f" {order.status.value}, the venue does not show it: run `zoe reconcile`."
-            )
-    for position in _held(snapshot):
-        targets = own_targets(position, snapshot.orders, snapshot.open_orders.value)
-        in_targets = sum((each.remaining_quantity for each in targets), ZERO)
-        if position.stop_venue_order_id not in resting and in_targets < position.quantity:
-            yield f"{position.symbol} has no stop at the venue: run `zoe recover-sl`."
-
-
 def remaining_risk(
     open_orders: tuple[VenueOrder, ...], symbol: Symbol | None = None
 ) -> tuple[VenueOrder, ...]:
@@ -243,7 +123,7 @@ def remaining_risk(
     )
 
 
-def _narrowed(snapshot: Snapshot, symbol: Symbol) -> Snapshot:
+def narrowed(snapshot: Snapshot, symbol: Symbol) -> Snapshot:
     """The same with nothing in it that is about another instrument; balances are about all."""
     open_orders = snapshot.open_orders
     if not isinstance(open_orders, Missing):
@@ -273,7 +153,8 @@ def _plan(
     )
 
 
-def _held(snapshot: Snapshot) -> tuple[Position, ...]:
+def held_in(snapshot: Snapshot) -> tuple[Position, ...]:
+    """The positions that hold something."""
     return tuple(each for each in snapshot.positions if each.status.holds)
 
 
@@ -291,7 +172,7 @@ def _is_in_the_way(snapshot: Snapshot, order: VenueOrder, level: KillLevel) -> b
     """Whether flattening must cancel this sell of our own to free what it holds."""
     if level is not KillLevel.FLATTEN or order.side is not Side.SELL:
         return False
-    linked: set[VenueOrderId | None] = {each.stop_venue_order_id for each in _held(snapshot)}
+    linked: set[VenueOrderId | None] = {each.stop_venue_order_id for each in held_in(snapshot)}
     record = _record_of(snapshot, order)
     is_selling_out = record is not None and record.purpose == "flatten"
     return not is_selling_out and (record is not None or order.venue_order_id in linked)
@@ -330,7 +211,7 @@ def _sold_out(
     Not all stops first: where the venue's limits make the calls wait, each position keeps its own
     until its turn has come; and for good where the venue would take no sale.
     """
-    held = _held(snapshot)
+    held = held_in(snapshot)
     if isinstance(snapshot.catalogue, Missing):
         why = f"{NOT_YET}: the instruments are missing: {snapshot.catalogue.reason}."
         return (), tuple(f"{each.symbol}: {short(each.quantity)} {why}" for each in held)

@@ -44,6 +44,7 @@ class InvariantLimits:
     unreconciled_crit_s: Decimal | None = Decimal(1800)
     margin_warn_pct: Decimal | None = Decimal(85)
     margin_crit_pct: Decimal | None = Decimal(92)
+    liquidation_crit_pct: Decimal | None = Decimal(125)
     margin_rearm_after_s: Decimal = Decimal(300)
     margin_rearms_per_day: int = 2
     halt_level: KillLevel = KillLevel.CANCEL_OPEN

@@ -7,7 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import Side
+
+MORE_THAN_ALL = Decimal(100_000)
+"""Percent of equity in use as margin where more is owed than there is; beyond each limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,18 @@ class MarginStanding:
     free: Decimal
     level_pct: Decimal | None = None
     unexecuted: Decimal | None = None
+
+    @property
+    def used_pct(self) -> Decimal:
+        """Margin in use, in percent of equity: the inverse of the venue's margin level.
+
+        125 is its margin call, from 250 on it liquidates (kraken-spot section 13.7).
+        """
+        if self.used <= ZERO:
+            return ZERO
+        if self.equity <= ZERO:
+            return MORE_THAN_ALL
+        return self.used * HUNDRED / self.equity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.margin import MarginStanding
-from zoe_tools.domain.money import HUNDRED, ZERO
+from zoe_tools.domain.money import ZERO
 from zoe_tools.errors import VenueError
 from zoe_tools.ports import Clock
 
@@ -40,16 +40,8 @@ class MarginWatch:
         """Until cancelled."""
         while True:
             try:
-                self._told = (self._clock.now(), _used_pct(await self._ask()))
+                self._told = (self._clock.now(), (await self._ask()).used_pct)
             except VenueError as error:
                 _LOG.info("How much margin is in use cannot be asked: %s", error.message)
             is_used = self._told is not None and self._told[1] > ZERO
             await self._clock.sleep(self._look_s * (OFTEN if is_used else SELDOM))
-
-
-def _used_pct(standing: MarginStanding) -> Decimal:
-    if standing.used <= ZERO:
-        return ZERO
-    if standing.equity <= ZERO:
-        return HUNDRED  # more is owed than there is
-    return standing.used * HUNDRED / standing.equity

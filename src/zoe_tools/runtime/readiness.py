@@ -136,7 +136,7 @@ def _assembled(
 
 
 async def _ask_venue(venue: Venue, clock: Clock, spellings: tuple[str, ...]) -> VenueFacts:
-    time_told = await _or_unread(_measure_clock(venue, clock))
+    time_told = await _or_unread(measure_clock(venue, clock))
     if isinstance(time_told, Unread):
         return VenueFacts.unread(time_told)
     catalogue = await _or_unread(venue.catalogue())
@@ -155,7 +155,7 @@ async def _ask_venue(venue: Venue, clock: Clock, spellings: tuple[str, ...]) -> 
     )
 
 
-async def _measure_clock(venue: Venue, clock: Clock) -> ClockFact:
+async def measure_clock(venue: Venue, clock: Clock) -> ClockFact:
     """Of the machine's own clock, which may have been corrected since."""
     if isinstance(clock, SystemClock):
         clock = SystemClock()
