@@ -104,7 +104,8 @@ def test_a_zip_tells_what_is_left_out_and_what_is_missing_in_it(tmp_path: Path) 
 def test_differences_are_told_with_what_stays(tmp_path: Path) -> None:
     """A table of candles against candles that trades made: exit 3, also where it is executed."""
     trades = table(tmp_path, *(f"{BEGIN + 30 * n},100,1" for n in range(6)))
-    other = table(tmp_path, f"{BEGIN},100,100,100,100,2.5,2", name="BTCUSD_1.csv")
+    minutes = (f"{BEGIN},100,100,100,100,2.5,2", f"{BEGIN + 60},100,100,100,100,2,2")
+    other = table(tmp_path, *minutes, name="BTCUSD_1.csv")
 
     async def story(desk: Desk) -> None:
         await brought_in(desk, trades, execute=True)
@@ -183,6 +184,8 @@ def test_a_broken_file_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
         ("--import a.csv --from 30d", "--from says nothing to --import"),
         ("--import a.csv --out plan.json", "--out says nothing to --import"),
         ("--import nowhere.csv", "there is no such file"),
+        ("--import a.csv --symbols ,", "--symbols names no instrument"),
+        ("--symbol= --tf 1h", "--symbol names no instrument"),
         ("--export b.csv --execute", "--execute says nothing to --export"),
         ("--export b.csv", "takes one --symbol and one --tf"),
         ("--export b.csv --symbol BTC/USD --tf 1m,5m", "takes one --symbol and one --tf"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import random
+import resource
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -99,3 +104,50 @@ def test_a_file_that_is_there_is_written_over_only_if_told(filled: Store, tmp_pa
             with pytest.raises(ConfigError):
                 exported(filled, tmp_path / name)
     assert path.read_text().startswith("opened_at")
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(
+    filled: Store, tmp_path: Path, name: str
+) -> None:
+    """With its errno, by which the operator is told to make room."""
+    path = tmp_path / name
+    rng = random.Random(1)
+    rows = (
+        f"{n} 10 12 9 11 10.{rng.getrandbits(30)} 3.{rng.getrandbits(36)} 4" for n in range(9_000)
+    )
+    with closing(filled):
+        with filled.transaction() as books:
+            books.market.write_frame(BTC, M1, frame(*rows), Source.TRADES)
+        before = sorted(tmp_path.iterdir())
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+        try:
+            with pytest.raises(OSError, match="too large") as caught:
+                exported(filled, path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert sorted(tmp_path.iterdir()) == before
+
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+
+
+def test_what_a_killed_export_has_left_is_swept_up_by_the_next(
+    filled: Store, tmp_path: Path
+) -> None:
+    """But not what one that is at work beside it holds, nor anything of another name."""
+    dead, alive, other = (
+        tmp_path / name for name in (".out.csv.0123abcd", ".out.csv.89abcdef", ".out.csv.backup")
+    )
+    for folder in (dead, alive, other):
+        folder.mkdir()
+        (folder / "whole").write_text("a draft")
+    holds = os.open(alive, os.O_RDONLY)
+    fcntl.flock(holds, fcntl.LOCK_EX)
+    try:
+        with closing(filled):
+            exported(filled, tmp_path / "out.csv")
+    finally:
+        os.close(holds)
+
+    assert [each.exists() for each in (dead, alive, other)] == [False, True, True]

@@ -42,6 +42,9 @@ def demand_one_errand(ctx: typer.Context, archive: Path | None, target: Path | N
     """
     if _is_typed(ctx, "symbol") and _is_typed(ctx, "symbols"):
         raise ConfigError("--symbol and --symbols are two ways to say the same: give one.")
+    for name in ("symbol", "symbols"):
+        if _is_typed(ctx, name) and not str(ctx.params[name]).strip(" ,"):
+            raise ConfigError(f"--{name} names no instrument.", hint=f"--{name} BTC/USD")
     if archive is not None and target is not None:
         raise ConfigError("--import and --export are two errands: give one.")
     option, strange = "", frozenset[str]()
@@ -66,7 +69,7 @@ def import_archive(invocation: Invocation, file: Path, names: str, *, execute: b
     """
     spellings = [each.strip() for each in names.split(",") if each.strip()]
     if not file.is_file():
-        raise ConfigError(f"--import {file}: there is no such file.")
+        raise ConfigError(f"--import {file}: there is no such file, or it is none.")
 
     async def work(context: Context) -> int:
         if execute:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,6 +26,7 @@ PAGE_ROWS = 50_000
 _AMOUNTS = ("open", "high", "low", "close", "vwap", "volume")
 _COLUMNS = ("opened_at", *_AMOUNTS, "count", "is_final", "source")
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+_SYSTEM_ERROR = re.compile(r"\(os error ([0-9]+)\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +81,17 @@ async def export_candles(
         draft = folder / "whole"
         is_csv = path.suffix.lower() == ".csv"
         async for page in _pages(store, symbol, timeframe, wanted):
-            if is_csv:
-                _append_csv(draft, page, is_first=not rows)
-            else:
-                _shaped(page).write_parquet(folder / f"{rows:015d}.part")
+            with _on_disk(path):
+                if is_csv:
+                    _append_csv(draft, page, is_first=not rows)
+                else:
+                    _shaped(page).write_parquet(folder / f"{rows:015d}.part")
             first = page.item(0, "at") if first is None else first
             rows, last = rows + page.height, page.item(-1, "at")
         if rows and not is_csv:
             parts = sorted(folder.glob("*.part"))
-            pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
+            with _on_disk(path):
+                pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
         if rows:
             _put(draft, path, may_overwrite=may_overwrite)
     return Exported(
@@ -139,13 +144,52 @@ def _append_csv(draft: Path, page: pl.DataFrame, *, is_first: bool) -> None:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A folder beside a file, for its draft; gone afterwards."""
+    """A folder beside a file, for its draft; gone afterwards, as those of exports that died."""
+    _sweep(path)
     folder = path.with_name(f".{path.name}.{token_hex(4)}")
     folder.mkdir(mode=0o700)
+    with _held(folder):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed exports of the same file have left: nobody holds it any more."""
+    draft = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{8}")
+    for each in path.parent.iterdir():
+        if draft.fullmatch(each.name) and each.is_dir():
+            with suppress(OSError), _held(each):
+                shutil.rmtree(each)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder; the hold dies with its process.
+
+    Raises:
+        OSError: somebody else holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield folder
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(folder)
+        os.close(descriptor)
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk, as the system says it: polars only puts it into words."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        told = _SYSTEM_ERROR.search(str(error))
+        if told is None:
+            raise
+        number = int(told[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _put(draft: Path, path: Path, *, may_overwrite: bool) -> None:
