@@ -296,6 +296,7 @@ class LoopRig:
         self.news: asyncio.Event | None = None
         self.loop: TradingLoop | None = None
         self.is_deaf = False
+        self.shares_store = False
         self._is_shadow = is_shadow
         self._compares = compares
         self._told: dict[VenueOrderId, VenueOrder] = {}
@@ -521,6 +522,7 @@ class LoopRig:
             narrator=self.narrator,
             is_shadow=self._is_shadow,
             compares=self._compares,
+            shares_store=self.shares_store,
             news=self.news,
             breaker=self.breaker,
             alarm=self.alarm,

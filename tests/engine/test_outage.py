@@ -9,13 +9,20 @@ import pytest
 
 from builders import BTC, ETH, LIVE, NOON, d, make_request, place, plan_with
 from loop_rig import LoopRig, run_loop
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import OutcomeState, SetTargets, Step, StepOutcome
+from zoe_tools.domain.order import OrderPurpose, OrderStatus, OrderType, Side
+from zoe_tools.domain.plan import CancelOrder, OutcomeState, SetTargets, Step, StepOutcome
 from zoe_tools.domain.policy import Policy
-from zoe_tools.engine.outage import BEGUN, OVER, WITHHELD, demand_journal
-from zoe_tools.errors import AccountBusy, StoreUnavailable
+from zoe_tools.engine.outage import (
+    BEGUN,
+    LAPSED,
+    OVER,
+    TAKEN_OVER_S,
+    WITHHELD,
+    demand_journal,
+)
+from zoe_tools.errors import AccountBusy, StoreUnavailable, VenueThrottled
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.journal import STORE_GONE, Author
 from zoe_tools.gate.receipt import Receipt
@@ -330,3 +337,124 @@ def test_the_last_room_of_the_journal_is_for_what_must_be_done(tmp_path: Path) -
         assert rig.writes[-1] == "amend"
 
     run_loop(tmp_path, story, policy=Policy(trailing_stop_pct=d("2")), has_spare=True)
+
+
+# --- a store that several hosts share ------------------------------------------------------------
+
+
+def share(rig: LoopRig) -> None:
+    """Another host could take the account, once the lease ran out."""
+    rig.shares_store = True
+
+
+def cancel(purpose: OrderPurpose) -> CancelOrder:
+    """Of some order of ours."""
+    name = VenueOrderId("O-1")
+    return CancelOrder(venue_order_id=name, symbol=BTC, reason="test", purpose=purpose)
+
+
+def lapses(rig: LoopRig) -> int:
+    """How often the loop told that its lease may have run out."""
+    return [note for _, note in rig.narrator.notes].count(LAPSED)
+
+
+@pytest.mark.parametrize(
+    ("shared", "after_s", "sells"),
+    [(False, 60, True), (True, 12, True), (True, 60, False)],
+    ids=["a file of its own", "under its lease", "past its lease"],
+)
+def test_past_its_lease_a_loop_without_its_store_begins_nothing(
+    tmp_path: Path, after_s: int, *, shared: bool, sells: bool
+) -> None:
+    """By its own clock: another host may have the account, and sell the same coins."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(5)
+        rig.disk.is_away = True
+        await rig.pass_time(after_s)
+        before = list(rig.writes)
+        rig.move("63000.0", "63000.1")
+        await rig.pass_time(8)
+        if not sells:
+            assert rig.writes == before
+            assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        else:
+            assert rig.resting(Side.SELL) == []
+        assert lapses(rig) == (shared and after_s > 30)
+        rig.disk.is_away = False
+        await rig.pass_time(8)
+        assert rig.resting(Side.SELL) == []
+        (position,) = await rig.read(lambda tx: tx.positions())
+        assert position.exit_reason == "take_profit"
+
+    def prepare(rig: LoopRig) -> None:
+        rig.shares_store = shared
+
+    run_loop(tmp_path, story, has_spare=True, prepare=prepare)
+
+
+def test_past_its_lease_a_stop_that_nobody_puts_back_is_placed_again(tmp_path: Path) -> None:
+    """A host that had the account would have looked after the position within a minute."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        rig.disk.is_away = True
+        await rig.pass_time(40)
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        await rig.pass_time(TAKEN_OVER_S - 5)
+        assert rig.resting(Side.SELL) == []
+        await rig.pass_time(10)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+        rig.disk.is_away = False
+        await rig.pass_time(3)
+        await demand_equal_books(rig)
+        assert lapses(rig) == 1
+
+    run_loop(tmp_path, story, has_spare=True, prepare=share)
+
+
+def test_a_position_that_stood_bare_when_the_lease_ended_is_protected_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """What was begun is ended: nobody else knew of it yet."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(2)
+        rig.disk.is_away = True
+        await rig.pass_time(20)
+        for _ in range(20):
+            rig.venue.cue("place", VenueThrottled("too often", code="EAPI:Rate limit exceeded"))
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        await rig.pass_time(12)
+        assert lapses(rig) == 1
+        await rig.pass_time(30)
+        assert [each.order_type for each in rig.resting(Side.SELL)] == [OrderType.STOP_LOSS]
+
+    with pytest.raises(StoreUnavailable, match="while its store was away"):
+        run_loop(tmp_path, story, has_spare=True, prepare=share)
+
+
+def test_past_its_lease_a_loop_still_cancels_its_entries(tmp_path: Path) -> None:
+    """The one thing that is right whoever has the account; and it is done at once."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(rests=True)
+        rig.disk.is_away = True
+        await rig.pass_time(5)
+        assert rig.resting(Side.BUY) == []
+        assert rig.loop is not None
+        lease = rig.loop._parts.gate.lease
+        entry, stop = cancel("entry"), cancel("stop")
+        await rig.pass_time(60)
+        now = rig.clock.now()
+        assert (lease.allows(entry, now), lease.allows(stop, now)) == (True, False)
+        rig.disk.is_away = False
+        await rig.pass_time(3)
+
+    run_loop(tmp_path, story, has_spare=True, prepare=share)

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, ETH, d, make_position, make_request, make_stop_request, place
+from builders import BTC, ETH, NOON, d, make_position, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
-from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AdoptPosition, CancelOrder, OutcomeState, Plan, Step, StepOutcome
 from zoe_tools.errors import VenueUnavailable
+from zoe_tools.gate.fence import FencedOff, LeaseMemory
 from zoe_tools.gate.gate import Gate
 
 RESTING = make_request(limit_price=d("59000.0"))
@@ -295,3 +296,17 @@ def test_a_list_of_orders_that_came_empty_does_not_double_a_stop(
         assert len(desk.venue.resting) == 1
 
     at_the_desk(tmp_path, story, balances={"USD": d("1000"), "BTC": d("2")})
+
+
+def test_what_goes_out_without_the_store_is_dead_before_the_lease_ends() -> None:
+    """By the loop's own clock; and nothing is capped where no other host can take the account."""
+    memory, later = LeaseMemory(), NOON + timedelta(seconds=5)
+    stop = place(make_stop_request(), position_id=PositionId("P1"))
+    assert memory.within(stop, later, NOON + timedelta(days=1)) == later
+
+    memory.until = NOON + timedelta(seconds=5)
+    assert memory.within(stop, later, NOON) == NOON + timedelta(seconds=4)
+    with pytest.raises(FencedOff, match="another host may have the account"):
+        memory.within(stop, later, NOON + timedelta(seconds=1.6))
+    memory.spared = frozenset({PositionId("P1")})
+    assert memory.within(stop, later, NOON + timedelta(seconds=1.6)) == later

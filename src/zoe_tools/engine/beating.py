@@ -10,7 +10,7 @@ from datetime import datetime
 
 from zoe_tools.core.health import LOOP, STUCK_BEATS
 from zoe_tools.domain.observation import Details
-from zoe_tools.engine.leasing import Holder, renew_lease
+from zoe_tools.engine.leasing import Holder, remember_lease, renew_lease
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.vitals import mode_of, reasons_against_entries, shortened, system_state
@@ -43,6 +43,7 @@ async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         renew_lease(parts, holder, now, transaction)
 
     await parts.store.run(write)
+    remember_lease(parts, now)
     _tell_service(loop, parts, now)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from zoe_tools.domain.observation import Lease
 from zoe_tools.engine.parts import LoopParts
@@ -40,8 +40,10 @@ async def take_account(
     """
     told: Lease | None = None
     while True:
+        asked_at = parts.clock.now()
         lease = await _take_lease(parts, holder, is_gone)
         if lease.holder == holder.run_id:
+            remember_lease(parts, asked_at)
             return lease
         if stop is None:
             raise AccountBusy(
@@ -96,3 +98,13 @@ def renew_lease(parts: LoopParts, holder: Holder, now: datetime, transaction: Tr
             "Another loop took this account's lease; this one stops.",
             hint="Look at `zoe status`: two hosts may be configured for one account.",
         )
+
+
+def remember_lease(parts: LoopParts, asked_at: datetime) -> None:
+    """Note until when nobody else can have the account; what the copy renewed counts for nothing.
+
+    From before the store was asked: its own clock made the lease end later, if anything.
+    """
+    if parts.shares_store and not parts.gate.is_store_away:
+        ttl = timedelta(seconds=parts.cadence.health_s * LEASE_BEATS)
+        parts.gate.lease.until = asked_at + ttl

@@ -25,7 +25,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.plan import EndGroup, OutcomeState, PlaceOrder, Plan, SetTargets
+from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -273,6 +273,7 @@ class TradingLoop:
             self.leaving.exiting | self._sold_out(),
             self.lanes.at_work,
         )
+        self._outage.look(now, self.watch)
         self.watch.fills.look(
             now, self.books.fills, self._listed, self.books.orders, self._instruments
         )
@@ -459,11 +460,7 @@ class TradingLoop:
             urgent=self.leaving.urgent,
             growing={} if self._is_stopping else self.watch.growing,
         )
-        if self._parts.gate.is_store_away:
-            # Levels follow from the position, and can be kept when there is something to keep them.
-            kept = (each for each in plan.steps if not isinstance(each, SetTargets | EndGroup))
-            plan = replace(plan, steps=tuple(kept))
-        return plan
+        return self._outage.narrowed(plan)
 
     @property
     def instruments(self) -> Mapping[Symbol, Instrument]:

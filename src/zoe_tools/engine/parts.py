@@ -55,6 +55,8 @@ class LoopParts:
     narrator: Narrator
     is_shadow: bool = False
     compares: bool = False
+    shares_store: bool = False
+    """Whether other hosts use the store, and may take the account once the lease ran out."""
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
     service: ServiceManager = field(default_factory=NoServiceManager)

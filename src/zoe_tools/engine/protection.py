@@ -92,6 +92,10 @@ class ProtectionWatch:
         """Those positions."""
         return self._gaps.keys()
 
+    def bare_since(self, before: datetime) -> frozenset[PositionId]:
+        """Those of them that have stood so since then, or for longer."""
+        return frozenset(name for name, each in self._gaps.items() if each.began <= before)
+
     def naked_s(self, now: datetime) -> float:
         """Seconds that the longest of them has stood so; what is so on purpose is left out."""
         began = [each.began for each in self._gaps.values() if each.cause not in _ON_PURPOSE]

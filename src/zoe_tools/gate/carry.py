@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
@@ -48,7 +48,7 @@ from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.books import book_amended, book_proved, sighting_of_order
 from zoe_tools.gate.bulk_steps import write_bulk
 from zoe_tools.gate.emergency_journal import EmergencyJournal
-from zoe_tools.gate.fence import Fence, Withheld
+from zoe_tools.gate.fence import Fence, LeaseMemory, Withheld
 from zoe_tools.gate.journal import (
     Author,
     Entry,
@@ -92,6 +92,7 @@ class Carrier:
     in_flight: set[IntentId]
     turned_down: set[IntentId]
     fence: Fence | None = None
+    lease: LeaseMemory = field(default_factory=LeaseMemory)
     looks_again: bool = False
 
     @property
@@ -253,6 +254,8 @@ class Carrier:
                 store_epoch=emergency.store_epoch,
                 nearest_s=self.venue.nearest_deadline_s,
             )
+            deadline = self.lease.within(step, entry.intent.deadline, now)
+            entry = replace(entry, intent=replace(entry.intent, deadline=deadline))
             emergency.begin(entry)
             emergency.advance(entry, IntentState.SENT, at=now)
             return entry
@@ -381,8 +384,9 @@ class Carrier:
             return deadline
 
         def in_file(emergency: EmergencyJournal) -> datetime:
-            emergency.prolong(intent_id, later)
-            return later
+            deadline = self.lease.within(step, later, now)
+            emergency.prolong(intent_id, deadline)
+            return deadline
 
         deadline = await self.keeper.run(extend, instead=None if adds_risk(step) else in_file)
         return replace(entry, intent=replace(entry.intent, deadline=deadline))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zoe_tools.core.risk import adds_risk
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.plan import CancelOrder, VenueStep
 from zoe_tools.store.store import Transaction
@@ -67,6 +67,39 @@ def latest_deadline(
     if latest < now + SHORTEST_LIFE:
         raise FencedOff("the loop's lease is about to run out", code="LEASE_LOST")
     return latest
+
+
+@dataclass(slots=True)
+class LeaseMemory:
+    """What a loop knows of its lease by its own clock, while the store that holds it is away.
+
+    `until`: when the lease ends at the earliest; None where no other host could take it. Of the
+    positions in `spared` nobody else has taken care: what reduces them goes on after that, too.
+    """
+
+    until: datetime | None = None
+    spared: frozenset[PositionId] = frozenset()
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing that is sent now would surely be dead before somebody else may trade."""
+        return self.until is not None and self.until - MARGIN < now + SHORTEST_LIFE
+
+    def allows(self, step: VenueStep, now: datetime) -> bool:
+        """Whether it may go out now, though nobody can be asked whose the account is."""
+        return not (self.is_over(now) and is_fenced(step) and step.position_id not in self.spared)
+
+    def within(self, step: VenueStep, deadline: datetime, now: datetime) -> datetime:
+        """The deadline, or an earlier one: the order is dead before the lease ends.
+
+        Raises:
+            FencedOff: the lease may have run out.
+        """
+        if not self.allows(step, now):
+            words = "the loop's lease may have run out, and another host may have the account"
+            raise FencedOff(words, code="LEASE_LOST")
+        if self.until is None or self.is_over(now):
+            return deadline
+        return min(deadline, self.until - MARGIN)
 
 
 def demand_lease(transaction: Transaction, fence: Fence) -> None:

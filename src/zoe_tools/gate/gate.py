@@ -35,7 +35,7 @@ from zoe_tools.gate.carry import Carrier
 from zoe_tools.gate.consent import demand_consent
 from zoe_tools.gate.countdown import Countdown, SetCountdown
 from zoe_tools.gate.emergency_journal import EmergencyJournal
-from zoe_tools.gate.fence import Fence
+from zoe_tools.gate.fence import Fence, LeaseMemory
 from zoe_tools.gate.hurry import Hurry
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.keeper import Keeper
@@ -135,6 +135,11 @@ class Gate:
         """From now on nothing is sent without this lease; to cancel an entry needs none."""
         fence = Fence(holder=lease.holder, token=lease.token)
         self._carrier = replace(self._carrier, fence=fence)
+
+    @property
+    def lease(self) -> LeaseMemory:
+        """What is known of the lease while the store is away; the loop keeps it."""
+        return self._carrier.lease
 
     async def prepare(self, seed: Callable[[Transaction], None]) -> None:
         """Be ready to go on without the store; `seed` writes what the caller knows of its books."""

@@ -28,6 +28,7 @@ EVENTS: tuple[str, ...] = (
     "KEY_HELD_UP",
     "KEY_SHARED",
     "KILL_SWITCH_ACTIVATED",
+    "LEASE_LAPSED",
     "LOOP_ENDED",
     "MARKET_MOVER",
     "MARKET_WATCH_UNWRITTEN",

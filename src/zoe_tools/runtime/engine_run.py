@@ -63,6 +63,7 @@ class RunPlan:
     is_shadow: bool = False
     is_standby: bool = False
     compares: bool = False
+    shares_store: bool = False
     emergency: EmergencyJournal | None = None
     readiness: Readiness | None = None
     watcher: Watcher | None = None
@@ -156,6 +157,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         narrator=plan.narrator,
         is_shadow=plan.is_shadow,
         compares=plan.compares,
+        shares_store=plan.shares_store,
         news=plan.news,
         alarm=plan.alarm,
         key=await _key_of(reader, plan.clock),

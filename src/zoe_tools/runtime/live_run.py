@@ -137,6 +137,7 @@ async def _run(
         is_shadow=order.is_shadow,
         is_standby=order.is_standby,
         compares=True,
+        shares_store=not context.settings.database_url.startswith("sqlite"),
         readiness=_readiness(context, order),
         watcher=_watching(order, context.clock, stop),
         farewell=farewell,
