@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from builders import BTC, ETH, PAPER, d, make_fill, make_venue_order
+from builders import BTC, ETH, NOON, PAPER, d, make_fill, make_venue_order
 from loop_rig import LoopRig, run_loop
 from zoe_tools.core.ledger_journal import booked
 from zoe_tools.core.reconcile import Reconciliation
@@ -22,9 +22,9 @@ from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.stream import BalancesSnapshot, BalanceUpdate
 from zoe_tools.domain.wallet import MAIN
-from zoe_tools.errors import VenueUnavailable
+from zoe_tools.errors import VenueRejected, VenueUnavailable
 from zoe_tools.gate.reconciliation import note_reconciliation
-from zoe_tools.gather import gather_store
+from zoe_tools.gather import gather_store, registry_of
 from zoe_tools.store.store import Transaction
 
 PERIOD_S = 120
@@ -204,6 +204,36 @@ def test_a_look_at_what_is_live_is_no_reconciliation(tmp_path: Path) -> None:
         assert seen.reconciled_at == now
 
     run_loop(tmp_path, story, compares=True)
+
+
+def test_of_a_position_that_is_over_all_orders_count_however_old_they_are(tmp_path: Path) -> None:
+    """Its second entry was made within the hour that is looked at, the stop that sold it before."""
+
+    async def live(rig: LoopRig, seconds: int) -> None:
+        for _ in range(seconds // 5):
+            rig.print_trade()
+            rig.quote()
+            await rig.pass_time(5)
+
+    async def story(rig: LoopRig) -> None:
+        rig.venue.cue("amend", VenueRejected("no", code="EOrder:Amend not allowed"))
+        await rig.enter(rests=True)
+        (first,) = rig.resting(Side.BUY)
+        rig.fill(first, "0.0001")
+        await live(rig, 75)
+        (second,), (stop,) = rig.resting(Side.BUY), rig.resting(Side.SELL)
+        assert stop.opened_at < NOON + timedelta(seconds=PERIOD_S) < second.opened_at
+        rig.fill(second, str(second.quantity))
+        await live(rig, 3_500)
+        (stop,) = rig.resting(Side.SELL)
+        rig.fill(stop, str(stop.quantity))
+        await live(rig, PERIOD_S)
+
+        assert await rig.read(lambda tx: registry_of(tx).positions) == ()
+        assert await rig.read(lambda tx: tx.reconciliation.all()) == ()
+
+    policy = Policy(order_ttl_entry_s=70.0)
+    run_loop(tmp_path, story, policy=policy, compares=True)
 
 
 def test_coins_that_earn_elsewhere_are_no_drift_and_keep_their_worth(tmp_path: Path) -> None:

@@ -151,7 +151,6 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
         for order in (
             *transaction.orders(open_only=True),
             *transaction.orders(since=empty.taken_at - RECENT),
-            *(order for name in names for order in transaction.orders_of_position(name)),
         )
     }
     book = transaction.reconciliation
@@ -161,6 +160,10 @@ def _books(transaction: Transaction, empty: Snapshot, shown: tuple[VenueOrder, .
     placed -= {each.venue_order_id for each in found.values() if each.venue_order_id is not None}
     for known in book.orders_shown(named - found.keys(), placed):
         found.setdefault(known.client_order_id, known)
+    # Of a position all orders count, or none: a sale older than the last purchase is one as well.
+    touched = {each.position_id for each in found.values() if each.position_id is not None}
+    for name in sorted(touched | {*names}):
+        found.update({each.client_order_id: each for each in transaction.orders_of_position(name)})
     orders = tuple(found.values())
     fills = {fill.fill_id: fill for name in names for fill in transaction.fills_of_position(name)}
     others = {
