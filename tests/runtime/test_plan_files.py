@@ -11,6 +11,7 @@ import pytest
 
 from builders import place, plan_with
 from zoe_tools.domain.plan import Plan
+from zoe_tools.domain.plan_file import MAX_BYTES
 from zoe_tools.errors import ConfigError
 from zoe_tools.runtime.plan_files import demand_free, read_plan, write_plan
 
@@ -94,3 +95,20 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path, name: str, said: str)
     """Exit 2."""
     with pytest.raises(ConfigError, match=f"Cannot read .*{said}"):
         read_plan(tmp_path / name)
+
+
+def test_what_is_no_file_is_not_opened_as_a_plan(tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be waited for without end, and a device has none."""
+    pipe, huge = tmp_path / "pipe", tmp_path / "huge.plan"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ConfigError, match="no regular file") as refused:
+            read_plan(path)
+        assert "in a file first" in refused.value.hint
+
+    with huge.open("wb") as file:
+        file.truncate(MAX_BYTES + 2)
+    with pytest.raises(ConfigError, match="more than"):
+        read_plan(huge)
+    with pytest.raises(ConfigError, match="No such file"):
+        read_plan(tmp_path / "absent.plan")

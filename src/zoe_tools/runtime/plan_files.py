@@ -106,6 +106,12 @@ def read_plan(path: Path) -> Plan:
         PlanRefused: it was changed after it was written.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # Looked at before it is opened: a pipe without a writer would be waited for.
+            raise ConfigError(
+                f"{path} is no plan: it is no regular file.",
+                hint="Save what comes from a pipe or a device in a file first.",
+            )
         with path.open("rb") as source:
             content = source.read(MAX_BYTES + 1)
     except OSError as error:
