@@ -128,12 +128,12 @@ def trades_of(seed: int, count: int = TRADES) -> list[Print]:
 
 
 @cache
-def exchange_of(seed: int) -> PaperExchange:
+def exchange_of(seed: int, trades: int = TRADES) -> PaperExchange:
     """The exchange after all that; its clock stands at the end."""
     clock = RigClock(END)
     exchange = PaperExchange(ScriptedSource(()), clock, seed=7)
     exchange.create_account("desk", API_KEY, API_SECRET, frozenset(), {})
-    for event in trades_of(seed):
+    for event in trades_of(seed, trades):
         clock.standing = moment_of(event.at)
         exchange.hear(event)
     clock.standing = END
@@ -238,15 +238,20 @@ def run_once(
     execute: bool = True,
     width: int = 120,
     json: bool = False,
+    trades: int = TRADES,
+    ahead: timedelta = timedelta(),
 ) -> Run:
-    """`zoe backfill --symbols BTC/USD --tf ... --from --to --execute`, once."""
-    exchange = exchange_of(seed)
+    """`zoe backfill --symbols BTC/USD --tf ... --from --to --execute`, once.
+
+    `trades`: how many there were; the exchange keeps ten thousand. This machine's clock is `ahead`.
+    """
+    exchange = exchange_of(seed, trades)
     exchange.faults.disarm()
     moments = Moments(exchange=exchange, blow=blow)
     out = StringIO()
 
     async def main() -> Run:
-        clock = VirtualClock(END)
+        clock = VirtualClock(END + ahead)
         inner = httpx.ASGITransport(app=create_app(exchange, proof_secret=None))
         transport = StruckTransport(inner, moments)
         rest = RestClient(

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import pytest
 
 import backfill_rig
 from backfill_rig import (
+    END,
     TRADES,
     Blow,
     Killed,
@@ -28,6 +30,7 @@ from backfill_rig import (
 )
 from builders import BTC, PAPER
 from zoe_tools.errors import PlanRefused, VenueUnavailable
+from zoe_tools.paper.values.times import moment_of
 from zoe_tools.runtime.candle_backfill import hold_instrument
 
 SEEDS = range(20)
@@ -167,6 +170,35 @@ def test_an_interrupted_run_says_that_it_can_be_gone_on_with(tmp_path: Path) -> 
     assert "the same command goes on from there" in run.told
     told = run_once(tmp_path, execute=False).told
     assert "broken off after" in told
+
+
+def test_of_trades_that_the_venue_has_dropped_nothing_is_concluded(tmp_path: Path) -> None:
+    """The paper exchange keeps ten thousand: what was before is never fetched, and not silent."""
+    first = run_once(tmp_path, trades=14_000)
+    begins = moment_of(trades_of(1, 14_000)[4_000].at)
+
+    assert (first.error, first.code) == (None, 3)
+    assert f"trades begin at {begins:%Y-%m-%d %H:%M:%S}" in " ".join(first.told.split())
+    with sqlite3.connect(tmp_path / "zoe.db") as connection:
+        found = connection.execute(
+            "SELECT min(opened_at) FROM crypto_candles WHERE timeframe = '1m' UNION ALL"
+            " SELECT min(since) FROM candle_coverage WHERE timeframe = '1m'"
+        ).fetchall()
+    connection.close()
+    for (at,) in found:
+        assert begins < datetime.fromisoformat(at) < begins + timedelta(minutes=3)
+    kept = dump(tmp_path)
+    assert run_once(tmp_path, trades=14_000).code == 3
+    assert dump(tmp_path) == kept
+
+
+def test_a_clock_that_is_a_day_ahead_makes_no_candles_of_tomorrow(tmp_path: Path) -> None:
+    """What is still to be traded at the venue was not looked for."""
+    ahead = timedelta(days=1)
+    run = run_once(tmp_path, ahead=ahead, until=END + ahead)
+
+    assert (run.error, run.code) == (None, 0)
+    assert dump(tmp_path) == uninterrupted()[0]
 
 
 def test_two_at_once_do_not_meet(tmp_path: Path) -> None:

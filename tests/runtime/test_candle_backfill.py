@@ -167,6 +167,58 @@ def test_a_cursor_of_nonsense_is_an_error_with_a_hint(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
+def test_what_the_venue_has_dropped_is_not_read(tmp_path: Path) -> None:
+    """Where its oldest trade is not the first there was; one that is older proves all of it."""
+
+    async def story(desk: Desk) -> None:
+        late = [replace(each, trade_id=each.trade_id + 50) for each in ROWS]
+        offer(desk, late[7:])
+        done = await read(desk)
+
+        assert done.begins_at == NOON + timedelta(minutes=80)
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, H1)) == (
+            Span(T0 + 4_801, SPAN.until),
+        )
+        stored = await desk.read(lambda tx: tx.candles(BTC, H1))
+        assert [each.opened_at for each in stored] == [NOON + 2 * H1.length, NOON + 3 * H1.length]
+        offer(desk, [replace(trade(3, -1), trade_id=3), *late])
+        done = await read(desk)
+        assert (done.begins_at, done.new, done.alike) == (None, 2, 2)
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, H1)) == (SPAN,)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_trades_that_go_while_they_are_read_make_no_candle(tmp_path: Path) -> None:
+    """The last one that was read is gone, and so are some behind it: it is begun anew."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, ROWS)
+        pages = desk.venue.trades
+
+        async def drops(_: object, since: str = "0") -> object:
+            asked.append(since)
+            if len(asked) == 3:
+                offer(desk, ROWS[11:])
+                return await desk.venue.trades(BTC, since)
+            return await pages(BTC, since)
+
+        asked: list[str] = []
+        desk.venue.trades = drops  # type: ignore[method-assign,assignment]
+        with pytest.raises(VenueMisbehaved, match="not all that follow") as caught:
+            await read(desk)
+        assert "reads what there still is" in caught.value.hint
+        done = await read(desk)
+
+        assert done.begins_at == NOON + timedelta(minutes=120)
+        stored = await desk.read(lambda tx: tx.candles(BTC, H1))
+        assert [each.opened_at for each in stored] == [NOON + 3 * H1.length]
+        spans = await desk.read(lambda tx: tx.market.read_spans(BTC, H1))
+        assert spans == (Span(T0, T0 + 3_000), Span(T0 + 7_201, SPAN.until))
+
+    at_the_desk(tmp_path, story)
+
+
 def test_progress_is_told_every_ten_seconds_with_the_time_that_is_left(tmp_path: Path) -> None:
     """By the share of the time that is read, where nobody knows how many trades there are."""
 

@@ -57,9 +57,14 @@ _MOST_TOLD = 5
 
 class _Saved(msgspec.Struct, kw_only=True):
     last_id: int
+    is_past: bool = False
     price_decimals: int
     running: dict[str, list[list[str]]]
     tally: Tally
+
+
+class TradesLost(Exception):
+    """The venue has dropped trades that follow the last one that was read."""
 
 
 class Reading:
@@ -75,6 +80,7 @@ class Reading:
         self.tally = Tally()
         self.is_over = False
         self._last_id = 0
+        self._is_past = False
         self._price_decimals = price_decimals
         self._folds = {each: Fold(each) for each in timeframes}
 
@@ -104,10 +110,14 @@ class Reading:
         Only candles of which every trade was read.
 
         Raises:
+            TradesLost: the last trade of the page before is not in this one.
             OutOfOrder: a trade is older than one before it.
             ValueError: the venue's place is none.
             OverflowError: so much money that sums would not be exact.
         """
+        # Asked for once more, the last trade is there: else some of those behind it may be gone.
+        if page and self._last_id and not self._is_past and page[0].trade_id > self._last_id:
+            raise TradesLost
         fresh = [each for each in page if not self._last_id or each.trade_id > self._last_id]
         within = [each for each in fresh if _second(each) < self.span.until]
         within = [each for each in within if _second(each) >= self.span.since]
@@ -119,6 +129,7 @@ class Reading:
         # A page full of trades that are known, all of one nanosecond: past them, or for ever.
         is_stuck = not fresh and not self.is_over
         self.place = str(max(int(last), int(self.place)) + is_stuck)
+        self._is_past = is_stuck
         frame = pl.DataFrame(
             {
                 "at": [_second(each) for each in within],
@@ -149,6 +160,7 @@ class Reading:
         return msgspec.json.encode(
             _Saved(
                 last_id=self._last_id,
+                is_past=self._is_past,
                 price_decimals=self._price_decimals,
                 running=running,
                 tally=self.tally,
@@ -170,6 +182,7 @@ class Reading:
         reading = cls(span, names, price_decimals=told.price_decimals)
         reading.place, reading.trades = place, trades
         reading.tally, reading._last_id = told.tally, told.last_id
+        reading._is_past = told.is_past
         for each, fold in reading._folds.items():
             rows = [_cells(row) for row in told.running[each.value]]
             fold.running = pl.DataFrame(rows, schema=BUCKETS, orient="row")
@@ -186,4 +199,4 @@ def _cells(row: Sequence[str]) -> list[Any]:
     return [Decimal(text) if name in _AMOUNTS else int(text) for name, text in named.items()]
 
 
-__all__ = ["PAGE_TRADES", "OutOfOrder", "Reading", "Tally"]
+__all__ = ["PAGE_TRADES", "OutOfOrder", "Reading", "Tally", "TradesLost"]

@@ -38,7 +38,8 @@ class TradesRead:
 
     Of the candles it finished `new` were missing, `alike` were there with the same figures, and
     those that `differ` from OHLC's are now as the trades say; the first few are `told`. In the time
-    of `unproved` candles something traded by the store's word alone.
+    of `unproved` candles something traded by the store's word alone. What is older than
+    `begins_at` the venue does not have any more; None: it has all of it.
     """
 
     symbol: Symbol
@@ -50,6 +51,7 @@ class TradesRead:
     differ: int
     unproved: int
     told: tuple[str, ...]
+    begins_at: datetime | None = None
 
 
 def stretch_of(span: Span) -> Stretch:

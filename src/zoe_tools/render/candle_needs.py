@@ -109,6 +109,11 @@ def show_fetched(
             f"{each.trades:,} trades from {each.stretch.since:%Y-%m-%d %H:%M} to"
             f" {each.stretch.until:%Y-%m-%d %H:%M} gave {each.new:,} candles of {lengths}.",
         )
+        if each.begins_at is not None:
+            printer.warn(
+                f"{symbol}: the venue's trades begin at {each.begins_at:%Y-%m-%d %H:%M:%S}. What"
+                " traded before, it does not tell any more; nothing is concluded of it."
+            )
         if each.alike or each.differ:
             printer.wrapped(
                 f"{symbol}: ",

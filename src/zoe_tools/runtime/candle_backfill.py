@@ -10,15 +10,16 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from zoe_tools.core.candle_frames import OutOfOrder
 from zoe_tools.core.candle_needs import CALL_S
-from zoe_tools.core.candle_reading import Reading, Tally
+from zoe_tools.core.candle_reading import Reading, Tally, TradesLost
 from zoe_tools.domain.ages import lasted
-from zoe_tools.domain.candle import Source, Span, Timeframe, moment_at
+from zoe_tools.domain.candle import Source, Span, Timeframe, moment_at, second_at
 from zoe_tools.domain.candle_reads import TradesRead, stretch_of
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.instrument import Instrument
@@ -66,6 +67,7 @@ class TradesReading:
         self._say = say
         self._kept: Cursor | None = None
         self._unproved = 0
+        self._begins_at: datetime | None = None
 
     async def run(
         self, span: Span, timeframes: Sequence[Timeframe], *, expected: int = 0
@@ -79,12 +81,17 @@ class TradesReading:
             PlanRefused: somebody else goes on with the same reading.
             StoreError: the store cannot be written.
         """
+        self._begins_at = None
         reading = await self._store.run(partial(self._begun, span, timeframes))
         progress = _Progress(self._instrument.symbol, reading, self._clock, self._say, expected)
         while True:
             page, last = await self._page(reading)
+            if self._kept is None and page and page[0].trade_id > 1:
+                reading = await self._from_the_oldest(reading)
             try:
                 finished = reading.take(page, last)
+            except TradesLost:
+                raise await self._lost(reading) from None
             except (OutOfOrder, OverflowError, ValueError) as error:
                 raise VenueMisbehaved(
                     f"The venue's trades of {self._instrument.symbol} make no sense: {error}.",
@@ -92,7 +99,7 @@ class TradesReading:
                 ) from error
             await self._store.run(partial(self._keep, reading, finished))
             if reading.is_over:
-                return _told(self._instrument.symbol, reading, self._unproved)
+                return _told(self._instrument.symbol, reading, self._unproved, self._begins_at)
             progress.tell()
             await self._clock.sleep(CALL_S)
 
@@ -142,6 +149,40 @@ class TradesReading:
             running=reading.saved(),
         )
         market.keep_cursor(self._kept)
+
+    async def _from_the_oldest(self, reading: Reading) -> Reading:
+        """The same reading, but for the time of which the venue does not have all trades any more.
+
+        Kraken has them from the first one on. Where the oldest is not the first there was, nobody
+        knows what traded before it.
+        """
+        symbol, span = self._instrument.symbol, reading.span
+        page, _ = await patiently(
+            lambda: self._venue.trades(symbol, "0"),
+            clock=self._clock,
+            say=self._say,
+            standing=lambda: _standing(symbol, reading),
+        )
+        await self._clock.sleep(CALL_S)
+        if not page or page[0].trade_id <= 1 or page[0].traded_at < moment_at(span.since):
+            return reading
+        self._begins_at = page[0].traded_at
+        known = min(second_at(self._begins_at) + 1, span.until)
+        return Reading(
+            Span(known, span.until),
+            reading.timeframes,
+            price_decimals=self._instrument.price_decimals,
+        )
+
+    async def _lost(self, reading: Reading) -> VenueMisbehaved:
+        """What is read stays; the rest is begun anew, from what the venue still has."""
+        symbol = self._instrument.symbol
+        await self._store.run(lambda books: books.market.drop_cursor(symbol, Source.TRADES))
+        self._kept = None
+        return VenueMisbehaved(
+            f"{_standing(symbol, reading)}; not all that follow are at the venue any more.",
+            hint="Run the same command again: it reads what there still is.",
+        )
 
     async def _page(self, reading: Reading) -> tuple[tuple[PublicTrade, ...], str]:
         symbol = self._instrument.symbol
@@ -231,7 +272,9 @@ def _standing(symbol: Symbol, reading: Reading) -> str:
     return f"{symbol}: {reading.trades:,} trades read, up to {until:%Y-%m-%d %H:%M}"
 
 
-def _told(symbol: Symbol, reading: Reading, unproved: int) -> TradesRead:
+def _told(
+    symbol: Symbol, reading: Reading, unproved: int, begins_at: datetime | None
+) -> TradesRead:
     tally: Tally = reading.tally
     return TradesRead(
         symbol=symbol,
@@ -243,6 +286,7 @@ def _told(symbol: Symbol, reading: Reading, unproved: int) -> TradesRead:
         differ=tally.differ,
         unproved=unproved,
         told=tuple(tally.told),
+        begins_at=begins_at,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from zoe_tools.core.backfill import plan_backfill
@@ -19,10 +20,15 @@ from zoe_tools.runtime.candle_ohlc import note_ohlc, stored_of
 from zoe_tools.runtime.candle_survey import Request, needs_of
 from zoe_tools.runtime.context import Context
 
+_FINDINGS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What became of one instrument. `exit_code` is the gate's where it refused."""
+    """What became of one instrument.
+
+    `exit_code` is the gate's where it refused, and 3 where the venue does not have what is missing.
+    """
 
     ohlc: tuple[OhlcRead, ...]
     trades: tuple[TradesRead, ...]
@@ -42,29 +48,68 @@ async def fetch(
         VenueError: the venue gave no answer for too long, or one that makes no sense.
         StoreError: the store cannot be read or written; what was committed stays.
     """
-    need = await _need(context, instrument, request)
+    ahead = await _ahead(context, say)
+    need = await _need(context, instrument, request, ahead)
     ohlc, code = await _ohlc(context, gate, instrument, need, say)
     if code:
         return Fetched(ohlc=ohlc, trades=(), exit_code=code)
     reader = TradesReading(context.venue, context.store, context.clock, instrument, say)
     done: list[TradesRead] = []
-    while need.resumes is not None or need.reads:
-        span = need.reads[0].span if need.reads else Span(0, 0)
-        if need.resumes is None and any(each.stretch.span == span for each in done):
+    begins = 0
+    while spans := _unread(need, begins, done):
+        if need.resumes is None and any(each.stretch.span == spans[0] for each in done):
             raise VenueMisbehaved(f"The trades of {instrument.symbol} are read, and still missing.")
-        done.append(await reader.run(span, request.timeframes, expected=need.trades))
+        expected = need.trades + (need.resumes or 0)
+        done.append(await reader.run(spans[0], request.timeframes, expected=expected))
+        begun_at = done[-1].begins_at
+        begins = begins if begun_at is None else second_at(begun_at) + 1
         await context.clock.sleep(CALL_S)
-        need = await _need(context, instrument, request)
-    return Fetched(ohlc=ohlc, trades=tuple(done))
+        need = await _need(context, instrument, request, ahead)
+    code = _FINDINGS if begins and need.reads else 0
+    return Fetched(ohlc=ohlc, trades=tuple(done), exit_code=code)
 
 
-async def _need(context: Context, instrument: Instrument, request: Request) -> InstrumentNeed:
+def _unread(need: InstrumentNeed, begins: int, done: Sequence[TradesRead]) -> list[Span]:
+    """What is to be read: a reading that was broken off first, then all that the venue has.
+
+    Its trades begin at `begins`. A candle around that will always be missing: that its time was
+    read makes no difference.
+    """
+    if need.resumes is not None:
+        return [Span(0, 0)]
+    spans = [each.span for each in need.reads]
+    if not begins:
+        return spans
+    read = [each.stretch.span for each in done]
+    left = (Span(max(each.since, begins), each.until) for each in spans)
+    return [
+        each
+        for each in left
+        if each.until > each.since
+        and not any(one.since <= each.since and each.until <= one.until for one in read)
+    ]
+
+
+async def _ahead(context: Context, say: Callable[[str], object]) -> timedelta:
+    """How far this machine's clock is ahead of the venue's: what is to come has no candles."""
+    told = await patiently(
+        context.venue.server_time,
+        clock=context.clock,
+        say=say,
+        standing=lambda: "Nothing was read",
+    )
+    return max(timedelta(), context.clock.now() - told)
+
+
+async def _need(
+    context: Context, instrument: Instrument, request: Request, ahead: timedelta
+) -> InstrumentNeed:
     return await needs_of(
         instrument,
         request,
         store=context.store,
         venue=context.venue,
-        now=context.clock.now(),
+        now=context.clock.now() - ahead,
     )
 
 
