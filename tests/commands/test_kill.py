@@ -37,6 +37,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.journal import IntentKind, IntentState
+from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, VenueOrder
 from zoe_tools.domain.plan import AdoptPosition
 from zoe_tools.domain.trading_state import KillLevel, TradingState
@@ -806,6 +807,36 @@ def test_without_the_instruments_stops_stay_until_they_can_be_had(tmp_path: Path
         assert code == 0
         methods = [method for method, _ in desk.venue.calls if method in {"cancel", "catalogue"}]
         assert methods[:6] == ["catalogue", "cancel", *["catalogue"] * 3, "cancel"]
+        assert desk.venue.totals["BTC"] == d("2.0")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize(
+    "mode", [VenueMode.POST_ONLY, VenueMode.CANCEL_ONLY], ids=["post_only", "cancel_only"]
+)
+def test_where_the_whole_venue_takes_no_sale_stops_stay_and_it_is_said(
+    tmp_path: Path, mode: VenueMode
+) -> None:
+    """Each stop would be cancelled, and each sale refused; the buys go all the same. It ends."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        desk.venue.state = mode
+        began = desk.clock.now()
+        code, text = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 6
+        assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
+        words = " ".join(text.split())
+        told = f"0.5 cannot be sold yet: the whole venue is at {mode.value}, and what protects it"
+        assert words.count(told) == 1
+        assert "where none runs, run this again then" in words
+        assert (desk.clock.now() - began).total_seconds() < 150
+        assert (await state(desk)).level is KillLevel.FLATTEN
+
+        desk.venue.state = VenueMode.ONLINE
+        assert (await kill(desk, KillLevel.FLATTEN))[0] == 0
         assert desk.venue.totals["BTC"] == d("2.0")
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)

@@ -23,6 +23,7 @@ from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.ledger import Balance
+from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, SetTradingState, Step
 from zoe_tools.domain.snapshot import Missing, Snapshot
@@ -279,6 +280,27 @@ def test_where_limits_alone_are_taken_it_is_sold_by_one() -> None:
     unpriced = plan_kill(world(catalogue=catalogue, quotes=()), KillLevel.FLATTEN, "r")
     assert "O-stop" not in cancelled(unpriced)
     assert is_unfinished(unpriced)
+
+
+@pytest.mark.parametrize("mode", list(VenueMode))
+def test_nothing_is_uncovered_that_the_whole_venue_would_not_let_be_sold(mode: VenueMode) -> None:
+    """Only the buys go then; and where it takes limits alone, one is sold at."""
+    plan = plan_kill(world(venue_mode=mode), KillLevel.FLATTEN, "r")
+    sales = [each.request.order_type for each in plan.steps if isinstance(each, PlaceOrder)]
+
+    is_open = mode in {VenueMode.ONLINE, VenueMode.LIMIT_ONLY, VenueMode.UNKNOWN}
+    assert ("O-stop" in cancelled(plan)) is is_open
+    assert {"O-entry", "O-manual"} <= set(cancelled(plan))
+    assert is_unfinished(plan) is not is_open
+    limited = OrderType.LIMIT if mode is VenueMode.LIMIT_ONLY else OrderType.MARKET
+    assert sales == ([limited] if is_open else [])
+
+
+def test_a_mode_that_nobody_told_keeps_nothing_from_being_sold() -> None:
+    """It is not known to be closed."""
+    plan = plan_kill(world(venue_mode=Missing("down")), KillLevel.FLATTEN, "r")
+
+    assert PlaceOrder in kinds(plan)
 
 
 def test_a_sale_that_is_under_way_is_not_doubled() -> None:

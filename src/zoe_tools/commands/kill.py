@@ -36,7 +36,7 @@ from zoe_tools.errors import (
 from zoe_tools.gate.gate import Regather
 from zoe_tools.gate.progress import HANGING_S
 from zoe_tools.gate.receipt import Receipt, strongest
-from zoe_tools.gate.stopping import KILL_NEEDS
+from zoe_tools.gate.stopping import needs_of
 from zoe_tools.ports import Urgency
 from zoe_tools.render.emergency import show_emergency
 from zoe_tools.render.plans import PlanPrinter
@@ -182,7 +182,7 @@ def planner(context: Context, arguments: Arguments) -> Regather:
     symbol = Symbol(value_of(arguments, "instrument")) or None
 
     async def look() -> tuple[Snapshot, Plan]:
-        snapshot = await context.look(KILL_NEEDS)
+        snapshot = await context.look(needs_of(level))
         return snapshot, plan_kill(snapshot, level, value_of(arguments, "reason"), symbol)
 
     return with_arguments(look, arguments)

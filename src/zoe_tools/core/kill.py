@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.order_desk import takes_market
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.reprice import collared, ladder_of, rounded
-from zoe_tools.core.run_desk import TAKES_NO_SALE
+from zoe_tools.core.run_desk import CLOSED_TO_SALES, TAKES_NO_SALE
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
-from zoe_tools.domain.instrument import Instrument, InstrumentStatus
+from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
@@ -248,16 +249,16 @@ def _spared(
 
 
 def _is_shut(snapshot: Snapshot, position: Position) -> str:
-    """Why the instrument takes no sale now; empty where it does."""
+    """Why the venue takes no sale of it now; empty where it does."""
+    mode = snapshot.venue_mode
+    if not isinstance(mode, Missing) and mode.value in CLOSED_TO_SALES:
+        return f"the whole venue is at {mode.value.value}, and what protects it stays"
     instrument = value_of(snapshot.catalogue, "the instruments").find(position.symbol)
     if instrument is None:
         return "the venue lists no such instrument"
     if instrument.status in TAKES_NO_SALE:
         return f"the venue has it at {instrument.status.value}"
-    if (
-        instrument.status is InstrumentStatus.LIMIT_ONLY
-        and quote_in(snapshot, position.symbol) is None
-    ):
+    if not takes_market(snapshot, instrument) and quote_in(snapshot, position.symbol) is None:
         return "the venue takes limits alone, and there is no price for one"
     return ""
 
@@ -289,7 +290,7 @@ def _sale(snapshot: Snapshot, position: Position) -> PlaceOrder | str:
 def _limit(snapshot: Snapshot, position: Position, instrument: Instrument) -> Decimal | None:
     """The edge of the collar where the venue takes limits alone; else None: the market."""
     quote = quote_in(snapshot, position.symbol)
-    if instrument.status is not InstrumentStatus.LIMIT_ONLY or quote is None:
+    if takes_market(snapshot, instrument) or quote is None:
         return None
     edge = collared(Side.SELL, quote, ladder_of(snapshot.policy))
     return rounded(Side.SELL, edge, instrument)

@@ -103,11 +103,12 @@ def desk_of(
         quote=quote,
         refusals=snapshot.refusals,
         unresolved=[each for each in snapshot.unresolved_intents if each.symbol == group.symbol],
-        takes_market=_takes_market(snapshot, instrument),
+        takes_market=takes_market(snapshot, instrument),
     )
 
 
-def _takes_market(snapshot: Snapshot, instrument: Instrument) -> bool:
+def takes_market(snapshot: Snapshot, instrument: Instrument) -> bool:
+    """Whether the venue takes more than limits there now, as far as anybody was told."""
     mode = snapshot.venue_mode
     is_limited = not isinstance(mode, Missing) and mode.value is VenueMode.LIMIT_ONLY
     return not is_limited and instrument.status is not InstrumentStatus.LIMIT_ONLY

@@ -49,7 +49,8 @@ TAKES_NO_SALE = frozenset(
 )
 """Of an instrument; the stop that rests there is better than a sale that is refused."""
 
-_CLOSED_TO_SALES = frozenset({VenueMode.CANCEL_ONLY, VenueMode.MAINTENANCE, VenueMode.POST_ONLY})
+CLOSED_TO_SALES = frozenset({VenueMode.CANCEL_ONLY, VenueMode.MAINTENANCE, VenueMode.POST_ONLY})
+"""Of the whole venue; the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class Floor:
 def takes_sales(snapshot: Snapshot, instrument: Instrument) -> bool:
     """Whether the venue takes a sale of the instrument now, as far as anybody was told."""
     mode = snapshot.venue_mode
-    is_open = isinstance(mode, Missing) or mode.value not in _CLOSED_TO_SALES
+    is_open = isinstance(mode, Missing) or mode.value not in CLOSED_TO_SALES
     return is_open and instrument.status not in TAKES_NO_SALE
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from zoe_tools.core.kill import TOO_SMALL, is_unfinished, plan_kill, plan_latch
+from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan
@@ -28,11 +28,22 @@ from zoe_tools.ports import Clock
 from zoe_tools.store.runner import StoreRunner
 
 KILL_NEEDS = frozenset({Need.CATALOGUE, Need.OPEN_ORDERS, Need.QUOTES})
-"""What `Stopper.look` has to read of the venue."""
+"""What has to be read of the venue to cancel."""
+
+
+def needs_of(level: KillLevel) -> frozenset[Need]:
+    """What `Stopper.look` has to read: to sell, also whether the whole venue takes a sale."""
+    return KILL_NEEDS | {Need.MODE} if level is KillLevel.FLATTEN else KILL_NEEDS
+
 
 ROUNDS = 60
 """How often the venue is looked at at most, however much moves: others may be trading, too."""
 
+
+LATER = (
+    "What is not sold yet, a running loop sells once the venue takes it; where none runs, run this"
+    " again then."
+)
 
 _PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _SPARE_S = 30.0
@@ -102,6 +113,7 @@ class Stopper:
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
         """Until there is nothing left, nobody answers, or nothing has moved for too long."""
         heard_at, moved_at, idle = _loop_time(), self.clock.now(), 0
+        told: set[str] = set()
         for _ in range(ROUNDS):
             plan = await self._next(level, reason)
             if isinstance(plan, str):
@@ -115,14 +127,18 @@ class Stopper:
                 self._tell_proved(level, plan[1])
                 return Stopped(receipt=together(receipts, is_verified=True))
             if self.clock.now() - moved_at > self._patience:
+                if any(NOT_YET in note for note in plan[1].notes):
+                    self.tell(LATER)
                 break
             if not plan[1].is_empty:
                 self.progress.now("carrying out what is to be done; each step is shown")
                 receipts.append(await self.gate.carry_out(plan[1], snapshot=plan[0], execute=True))
+                told.update(plan[1].notes)  # they were shown with the plan
                 await self._book(receipts[-1])
                 if any(each.state is OutcomeState.DONE for each in receipts[-1].outcomes):
                     moved_at, idle = self.clock.now(), 0
                     continue
+            self._tell_unfinished(plan[1], told)
             await self._wait(idle)
             idle += 1
         return Stopped(receipt=together(receipts, is_verified=False))
@@ -134,6 +150,13 @@ class Stopper:
         self.tell(f"Proved at the venue: no open order can buy{there} any more{rest}.")
         for note in plan.notes:
             if TOO_SMALL in note:
+                self.tell(note)
+
+    def _tell_unfinished(self, plan: Plan, told: set[str]) -> None:
+        """What keeps a position from being sold: each reason once."""
+        for note in plan.notes:
+            if NOT_YET in note and note not in told:
+                told.add(note)
                 self.tell(note)
 
     @property

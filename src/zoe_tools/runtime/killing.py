@@ -18,7 +18,7 @@ from zoe_tools.gate.emergency import EmergencyKill, EmergencyResult
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.progress import Progress
-from zoe_tools.gate.stopping import KILL_NEEDS, Stopped, Stopper
+from zoe_tools.gate.stopping import Stopped, Stopper, needs_of
 from zoe_tools.gather import gather_store
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.gates import author_of, emergency_journal
@@ -75,7 +75,7 @@ async def stop_at_venue(
         clock=context.clock,
         account=context.account,
         policy=context.policy,
-        look=lambda: context.look(KILL_NEEDS),
+        look=lambda: context.look(needs_of(allowed)),
         tell=tell,
         symbol=symbol,
         progress=Progress(say),

@@ -32,7 +32,7 @@ from zoe_tools.domain.snapshot import Snapshot, reads_in, value_of
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import PlanRefused
 from zoe_tools.gate.gate import Gate
-from zoe_tools.gate.stopping import KILL_NEEDS, Stopper
+from zoe_tools.gate.stopping import Stopper, needs_of
 from zoe_tools.gather import EVERYTHING
 from zoe_tools.kraken import prices
 from zoe_tools.kraken.limits import TIERS, Counters, rest_counter
@@ -190,7 +190,7 @@ class _Watch:
 
 
 async def _measured(context: Context) -> Rehearsal:
-    snapshot = await context.look(KILL_NEEDS)
+    snapshot = await context.look(needs_of(KillLevel.FLATTEN))
     plan = plan_kill(snapshot, KillLevel.FLATTEN, "rehearsal")
     watch = _Watch()
     latched: list[float] = []
@@ -200,14 +200,14 @@ async def _measured(context: Context) -> Rehearsal:
         clock=context.clock,
         account=context.account,
         policy=context.policy,
-        look=lambda: context.look(KILL_NEEDS),
+        look=lambda: context.look(needs_of(KillLevel.FLATTEN)),
         tell=lambda _: latched.append(time.perf_counter()),
         is_drill=True,
     )
     began = time.perf_counter()
     stopped = await stopper.stop(KillLevel.FLATTEN, "rehearsal")
     flat_at = time.perf_counter()
-    after = await context.look(KILL_NEEDS)
+    after = await context.look(needs_of(KillLevel.FLATTEN))
     buys = [at for at, each in watch.done if _is_cancel(each, "entry")]
     return Rehearsal(
         positions=len(snapshot.positions),
