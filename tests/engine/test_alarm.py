@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
-from builders import BTC, ETH
-from loop_rig import LoopRig, run_loop
+from builders import BTC, ETH, PAPER
+from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, KillReason
-from zoe_tools.engine.alarm import ALARM
+from zoe_tools.engine.alarm import ALARM, StandbyAlarm
 from zoe_tools.errors import StoreUnavailable
-from zoe_tools.runtime.live_run import stopping_on_signals
+from zoe_tools.gate.journal import Author
+from zoe_tools.runtime.live_run import _wait_for_host, stopping_on_signals
+from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
 
@@ -131,6 +134,91 @@ def test_a_signal_without_a_store_outlives_a_loop_that_is_killed_meanwhile(
             await rig.store.close()
 
     run_virtual(main())
+
+
+def told(rig: LoopRig) -> list[str]:
+    """What was said of the signal."""
+    return [note for _, note in rig.narrator.notes if "SIGUSR1" in note]
+
+
+def test_a_loop_that_stands_by_latches_the_account_of_the_one_that_runs(tmp_path: Path) -> None:
+    """Whoever signals means the account: once, then harder; and it goes on standing by."""
+
+    async def story(rig: LoopRig) -> None:
+        with_alarm(rig)
+        now = rig.clock.now()
+        await rig.read(lambda tx: tx.acquire_lease("other", "elsewhere", 9, now, 3600))
+        running = asyncio.create_task(rig.supervised(is_standby=True))
+        for level in (KillLevel.CANCEL_OPEN, KillLevel.REDUCE_ONLY):
+            ring(rig)
+            await rig.clock.sleep(2)
+            stored = await rig.read(lambda tx: tx.trading_state())
+            assert (stored.level, stored.changed_by) == (level, "run")
+            assert stored.reason == "manual: SIGUSR1 to the loop"
+        rig.stop.set()
+        await running
+        assert told(rig) == [
+            "SIGUSR1: trading is stopped at cancel-open; the loop that runs is told.",
+            "SIGUSR1: trading is stopped at reduce-only; the loop that runs is told.",
+        ]
+
+    with_rig(tmp_path, story)
+
+
+def test_a_loop_that_stands_by_says_so_where_it_cannot_stop_anything(tmp_path: Path) -> None:
+    """Neither without its store, nor as a shadow; a signal is never silent."""
+
+    async def story(rig: LoopRig) -> None:
+        parts = StandbyAlarm(
+            alarm=asyncio.Event(),
+            store=rig.disk,
+            clock=rig.clock,
+            account=PAPER,
+            policy=rig.policy,
+            author=Author(account=PAPER, command="run", operator="", host=""),
+            narrator=rig.narrator,
+        )
+        await parts.heed()
+        assert told(rig) == []
+        rig.disk.is_away = True
+        for each in (parts, replace(parts, is_shadow=True)):
+            each.alarm.set()
+            await each.heed()
+            assert not each.alarm.is_set()
+        assert "NOTHING IS STOPPED" in told(rig)[0]
+        assert "this is a shadow" in told(rig)[1]
+
+    with_rig(tmp_path, story)
+
+
+def test_a_loop_that_waits_for_that_of_its_own_host_hears_the_signal_too(tmp_path: Path) -> None:
+    """Before it has a run of its own."""
+
+    async def story(rig: LoopRig) -> None:
+        alarm, stop = asyncio.Event(), asyncio.Event()
+        standby = StandbyAlarm(
+            alarm=alarm,
+            store=rig.store,
+            clock=rig.clock,
+            account=PAPER,
+            policy=rig.policy,
+            author=Author(account=PAPER, command="run", operator="", host=""),
+            narrator=rig.narrator,
+        )
+        with AccountLock(tmp_path, PAPER) as first, AccountLock(tmp_path, PAPER) as second:
+            first.take()
+            waiting = asyncio.create_task(
+                _wait_for_host(second, rig.narrator, rig.clock, stop, standby)
+            )
+            await rig.clock.sleep(1)
+            alarm.set()
+            await rig.clock.sleep(1)
+            stored = await rig.read(lambda tx: tx.trading_state())
+            assert stored.level is KillLevel.CANCEL_OPEN
+            stop.set()
+            await waiting
+
+    with_rig(tmp_path, story)
 
 
 def test_the_process_hears_the_signal_and_goes_on() -> None:

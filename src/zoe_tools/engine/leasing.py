@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from zoe_tools.domain.observation import Lease
+from zoe_tools.engine.alarm import standby_alarm_of
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import AccountBusy
 from zoe_tools.store.store import Transaction
@@ -39,6 +40,7 @@ async def take_account(
         AccountBusy: another loop holds it, and one does not wait.
     """
     told: Lease | None = None
+    alarm = standby_alarm_of(parts)
     while True:
         asked_at = parts.clock.now()
         lease = await _take_lease(parts, holder, is_gone)
@@ -56,6 +58,8 @@ async def take_account(
             told = lease
             note = f"Standing by: a loop runs on this account, {_described(parts, lease)}."
             parts.narrator.show_note(parts.clock.now(), note)
+        if alarm is not None:
+            await alarm.heed()
         await parts.clock.sleep(parts.cadence.state_poll_s)
 
 

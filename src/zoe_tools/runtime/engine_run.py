@@ -20,6 +20,7 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Reading
+from zoe_tools.engine.alarm import StandbyAlarm
 from zoe_tools.engine.asking import Asker, InlineAsker
 from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.leasing import Holder
@@ -33,6 +34,7 @@ from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
+from zoe_tools.gate.journal import Author
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, ServiceManager
@@ -77,6 +79,28 @@ class RunPlan:
     funding: FundingSource | None = None
     funding_poll_s: float = 300.0
     dead_man_s: int = 0
+
+
+def standby_alarm(plan: RunPlan, alarm: asyncio.Event) -> StandbyAlarm:
+    """What the signal does before the run has begun."""
+    author = Author(
+        account=plan.account,
+        command="run",
+        operator=plan.operator,
+        host=platform.node(),
+        pid=os.getpid(),
+        process=PROCESS,
+    )
+    return StandbyAlarm(
+        alarm=alarm,
+        store=plan.store,
+        clock=plan.clock,
+        account=plan.account,
+        policy=plan.policy,
+        author=author,
+        narrator=plan.narrator,
+        is_shadow=plan.is_shadow,
+    )
 
 
 async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:

@@ -19,6 +19,7 @@ from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.core.strategy.protocol import Strategy
 from zoe_tools.domain.cadence import Cadence
+from zoe_tools.engine.alarm import StandbyAlarm
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import NoServiceManager
 from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
@@ -30,7 +31,7 @@ from zoe_tools.runtime.auditor import Audit
 from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context, account_of, open_context
 from zoe_tools.runtime.duplex import connect_socket
-from zoe_tools.runtime.engine_run import RunPlan, run_engine
+from zoe_tools.runtime.engine_run import RunPlan, run_engine, standby_alarm
 from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.loop_lock import AccountLock
 from zoe_tools.runtime.readiness import reasons_against_entries
@@ -154,7 +155,7 @@ async def _run(
     tell = partial(asyncio.get_running_loop().call_soon_threadsafe, news.set)
     with StateNews(context.settings.database_url, tell), stopping_on_signals(stop, alarm):
         try:
-            await _wait_for_host(lock, narrator, context.clock, stop)
+            await _wait_for_host(lock, narrator, context.clock, stop, standby_alarm(plan, alarm))
             return await run_engine(plan, stop)
         finally:
             thread.close()
@@ -165,14 +166,22 @@ async def _run(
 
 
 async def _wait_for_host(
-    lock: AccountLock, narrator: Narrator, clock: Clock, stop: asyncio.Event
+    lock: AccountLock,
+    narrator: Narrator,
+    clock: Clock,
+    stop: asyncio.Event,
+    alarm: StandbyAlarm,
 ) -> None:
-    """A standby waits for the loop of its own host; told to stop, it goes on to end in order."""
+    """A standby waits for the loop of its own host; told to stop, it goes on to end in order.
+
+    SIGUSR1 means the account, whoever runs on it.
+    """
     is_told = False
     while not stop.is_set() and not lock.try_take():
         if not is_told:
             narrator.show_note(clock.now(), f"Standing by: a loop runs here, pid {lock.holder}.")
             is_told = True
+        await alarm.heed()
         await asyncio.sleep(STANDBY_POLL_S)
 
 
