@@ -10,14 +10,19 @@ from typing import TypeVar, cast
 
 import pytest
 
-from builders import BTC, NOON, d, make_candle
+from builders import BTC, ETH, NOON, d, make_candle
 from fakes import Desk, at_the_desk, command_io
-from zoe_tools.commands.backfill import _backfill, timeframes_in
+from zoe_tools.commands.backfill import _backfill, planner, timeframes_in
 from zoe_tools.commands.listing import timeframe_in
+from zoe_tools.core.backfill import looked_through
 from zoe_tools.domain.candle import Candle, Source, Span, Timeframe
+from zoe_tools.domain.plan import WriteCandles
+from zoe_tools.domain.plan_file import plan_in, plan_text
 from zoe_tools.errors import ConfigError, UnknownInstrument
 from zoe_tools.gate.bulk_steps import Slice
-from zoe_tools.runtime.candle_ohlc import coverage_of
+from zoe_tools.gate.store_steps import apply_store_step
+from zoe_tools.render.plans import PlanPrinter
+from zoe_tools.runtime.gates import open_gate
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -57,8 +62,8 @@ async def backfill(desk: Desk, *, execute: bool, symbol: str = "BTC-USD") -> tup
     return code, out.getvalue()
 
 
-def offer(desk: Desk) -> tuple[Candle, ...]:
-    """Let the venue have three finished candles and the running one."""
+def offer(desk: Desk, finals: int = 3) -> tuple[Candle, ...]:
+    """Let the venue have three finished candles, or so many, and the running one."""
     candles = tuple(
         make_candle(
             symbol=BTC,
@@ -66,7 +71,7 @@ def offer(desk: Desk) -> tuple[Candle, ...]:
             opened_at=NOON - timedelta(hours=back),
             is_final=back > 0,
         )
-        for back in (3, 2, 1, 0)
+        for back in range(finals, -1, -1)
     )
 
     async def answer(*_: object, **__: object) -> tuple[Candle, ...]:
@@ -152,8 +157,44 @@ def test_an_answer_looks_through_what_it_reaches(finals: int, running: int) -> N
     )
     noon = int(NOON.timestamp())
 
-    assert coverage_of(candles, Timeframe.H1) == Span(noon - 720 * 3_600, noon)
-    assert coverage_of((), Timeframe.H1) is None
+    assert looked_through(candles, Timeframe.H1) == Span(noon - 720 * 3_600, noon)
+    assert looked_through((), Timeframe.H1) is None
+    asked = NOON - timedelta(hours=2)
+    assert looked_through(candles, Timeframe.H1, asked) == Span(noon - 2 * 3_600, noon)
+
+
+@pytest.mark.parametrize("finals", [3, 600])
+def test_a_plan_that_is_carried_out_notes_what_was_looked_through(
+    tmp_path: Path, finals: int
+) -> None:
+    """Whoever does so: `zoe apply` has the plan alone. In slices with the last of them."""
+
+    async def story(desk: Desk) -> None:
+        offer(desk, finals)
+        context, invocation, _ = command_io(desk, "backfill")
+        look = planner(context, (("symbol", "BTC/USD"), ("tf", "1h")))
+        snapshot, plan = await look()
+        kept = plan_in(plan_text(plan).encode(), "file")
+        gate = open_gate(
+            context,
+            approver=PlanPrinter(invocation.printer(), invitation=""),
+            command="apply",
+            environ={},
+        )
+        receipt = await gate.carry_out(kept, snapshot=snapshot, execute=True)
+
+        assert receipt.is_done
+        until = int(NOON.timestamp())
+        looked = Span(until - 720 * 3_600, until)
+        assert await desk.read(lambda tx: tx.market.read_spans(BTC, Timeframe.H1)) == (looked,)
+
+        (step,) = kept.steps
+        assert isinstance(step, WriteCandles)
+        one = replace(step, symbol=ETH)  # a single step by itself does the same
+        await desk.read(lambda tx: apply_store_step(tx, one, now=NOON, changed_by="ada"))
+        assert await desk.read(lambda tx: tx.market.read_spans(ETH, Timeframe.H1)) == (looked,)
+
+    at_the_desk(tmp_path, story)
 
 
 def test_a_candle_that_came_from_trades_stays(tmp_path: Path) -> None:

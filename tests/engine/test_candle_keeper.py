@@ -34,6 +34,9 @@ def test_at_the_start_the_history_is_asked_for_once_an_instrument(tmp_path: Path
         await rig.close_candle()
         stored = await rig.read(lambda tx: tx.candles(BTC, Timeframe.M1))
         assert [f"{each.close:f}" for each in stored] == ["59000", "59500"]
+        (looked,) = await rig.read(lambda tx: tx.market.read_spans(BTC, Timeframe.M1))
+        assert looked.until == int(NOON.timestamp())
+        assert looked.since < int(NOON.timestamp()) - 120
 
     rig, _ = run_loop(tmp_path, story, prepare=prepare)
     (view,) = rig.strategy.seen

@@ -22,7 +22,7 @@ from zoe_tools.commands.planning import (
     keeping,
     value_of,
 )
-from zoe_tools.core.backfill import expected_starts, plan_backfill
+from zoe_tools.core.backfill import expected_starts, looked_through, plan_backfill
 from zoe_tools.core.candle_needs import InstrumentNeed
 from zoe_tools.domain.candle import Candle, Timeframe
 from zoe_tools.domain.instrument import Instrument
@@ -179,6 +179,7 @@ def _looking(context: Context, arguments: Arguments, heard: list[tuple[Candle, .
             fetched=fetched,
             lifetime_s=context.policy.plan_lifetime_s,
             from_trades=from_trades,
+            looked=looked_through(fetched, timeframe),
         )
         return snapshot, plan
 
@@ -212,7 +213,8 @@ async def _backfill(
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute)
     if receipt.is_done:
-        await note_ohlc(context, instrument.symbol, timeframe, heard[-1])
+        looked = looked_through(heard[-1], timeframe)
+        await note_ohlc(context, instrument.symbol, timeframe, looked)
     return approver.finish(receipt, saved=kept.keep(plan))
 
 

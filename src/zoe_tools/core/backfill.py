@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.candle import Candle, Span, Timeframe, second_at
+from zoe_tools.domain.candle_reads import stretch_of
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Plan, WriteCandles
 
@@ -53,6 +54,25 @@ def find_gaps(
     return tuple(gaps)
 
 
+def looked_through(
+    candles: Sequence[Candle], timeframe: Timeframe, since: datetime | None = None
+) -> Span | None:
+    """What an OHLC answer looked through: 720 candles, or all there is of a younger market.
+
+    With `since` nothing older was asked for. None without a candle; one that only has the running
+    one has no finished one to tell.
+    """
+    if not candles:
+        return None
+    length = timeframe.minutes * 60
+    last = candles[-1]
+    until = second_at(last.opened_at) + (length if last.is_final else 0)
+    begin = second_at(candles[0].opened_at)
+    if sum(each.is_final for each in candles) < OHLC_REACH:
+        begin = min(begin, until - OHLC_REACH * length)
+    return Span(begin if since is None else max(begin, second_at(since)), until)
+
+
 def plan_backfill(
     *,
     account: Account,
@@ -63,11 +83,13 @@ def plan_backfill(
     fetched: Sequence[Candle],
     lifetime_s: float,
     from_trades: Collection[datetime] = (),
+    looked: Span | None = None,
 ) -> Plan:
     """Write what the venue has and the store lacks; a second run finds nothing to write.
 
     `fetched` is the venue's OHLC answer; running candles are never stored. Candles that begin at
-    one of `from_trades` stay as they are: they were made of every trade (ADR 30).
+    one of `from_trades` stay as they are: they were made of every trade (ADR 30). `looked` is what
+    the answer looked through, which is noted with the candles.
     """
     known = {candle.opened_at: candle for candle in stored}
     missing = tuple(
@@ -98,6 +120,7 @@ def plan_backfill(
                 candles=missing,
                 source="kraken OHLC",
                 reason=f"{len(missing)} candles are missing or differ",
+                looked=None if looked is None else stretch_of(looked),
             ),
         )
     return Plan(

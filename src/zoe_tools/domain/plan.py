@@ -16,6 +16,7 @@ from enum import Enum, StrEnum
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
+from zoe_tools.domain.candle_reads import Stretch
 from zoe_tools.domain.discrepancy import Adjustment, DiscrepancyId, DiscrepancyState
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import (
@@ -263,13 +264,17 @@ class EndGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteCandles:
-    """Store candles; a re-run changes nothing."""
+    """Store candles; a re-run changes nothing.
+
+    `looked` is what was looked through for them: what is missing of it never was.
+    """
 
     symbol: Symbol
     timeframe: Timeframe
     candles: tuple[Candle, ...]
     source: str
     reason: str
+    looked: Stretch | None = None
     preconditions: tuple[Precondition, ...] = ()
 
 

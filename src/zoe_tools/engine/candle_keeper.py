@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from zoe_tools.core.backfill import looked_through
 from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.engine.candle_book import CandleBook, Torn
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import StoreError, VenueError
+from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ class CandleKeeper:
         self._not_before.pop(torn.symbol, None)
         over = self._book.repair(torn, recorded, asked_at)
         self._heard()
-        await self._keep(over)
+        await self._keep(torn, recorded, over)
 
     def _fails(self, symbol: Symbol, error: VenueError) -> None:
         failures = self._failures.get(symbol, 0)
@@ -87,10 +89,19 @@ class CandleKeeper:
         wait_s = min(ASK_AGAIN_S * 2.0**failures, LATEST_S)
         self._not_before[symbol] = self._parts.clock.now() + timedelta(seconds=wait_s)
 
-    async def _keep(self, candles: tuple[Candle, ...]) -> None:
-        if not candles:
+    async def _keep(self, torn: Torn, recorded: Sequence[Candle], over: tuple[Candle, ...]) -> None:
+        """Store what is over, and that all of it was looked through: what is missing never was."""
+        if not over:
             return
+        timeframe = self._parts.strategy.timeframe
+        looked = looked_through(recorded, timeframe, torn.since)
+
+        def write(tx: Transaction) -> None:
+            tx.write_candles(over, SOURCE)
+            if looked is not None:
+                tx.market.note_read(torn.symbol, timeframe, looked, SOURCE)
+
         try:
-            await self._parts.store.run(lambda tx: tx.write_candles(candles, SOURCE))
+            await self._parts.store.run(write)
         except StoreError as error:
             _LOG.warning("Candles cannot be kept: %s", error.message)

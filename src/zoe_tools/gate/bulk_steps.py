@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from zoe_tools.domain.candle import Candle
 from zoe_tools.domain.plan import OutcomeState, StepOutcome, StoreStep, WriteCandles
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.store_steps import note_looked
 from zoe_tools.store.bulk import FIRST_ROWS, GAP_S, next_size
 from zoe_tools.store.store import Transaction
 
@@ -34,7 +35,7 @@ async def _written(keeper: Keeper, step: WriteCandles) -> StepOutcome:
     rest, size, changed = step.candles, FIRST_ROWS, 0
     while rest:
         part, rest = rest[:size], rest[size:]
-        count, kept_s = await keeper.run(Slice(part, step.source))
+        count, kept_s = await keeper.run(Slice(step, part, is_last=not rest))
         changed, size = changed + count, next_size(len(part), kept_s)
         await asyncio.sleep(GAP_S)
     return StepOutcome(
@@ -45,12 +46,15 @@ async def _written(keeper: Keeper, step: WriteCandles) -> StepOutcome:
 class Slice:
     """One slice; gives back how many rows changed, and for how many seconds it kept the store."""
 
-    def __init__(self, part: Sequence[Candle], source: str) -> None:
+    def __init__(self, step: WriteCandles, part: Sequence[Candle], *, is_last: bool) -> None:
+        self._step = step
         self._part = part
-        self._source = source
+        self._is_last = is_last
 
     def __call__(self, transaction: Transaction) -> tuple[int, float]:
         """Write it."""
         began = time.perf_counter()
-        count = transaction.write_candles(self._part, self._source)
+        count = transaction.write_candles(self._part, self._step.source)
+        if self._is_last:
+            note_looked(transaction, self._step)
         return count, time.perf_counter() - began

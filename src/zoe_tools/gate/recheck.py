@@ -55,6 +55,8 @@ _NOT_COMPARED = frozenset({"reason", "evidence", "as_of", "rate_cost", "updated_
     # What a position holds is compared, and what it sold: these follow from the two.
     "entry_quantity",
     "initial_quantity",
+    # The candles are compared, and not how far the answer that brought them reaches.
+    "looked",
 }
 _MADE_NOW = {
     "AdoptPosition": "position.opened_at",

@@ -75,6 +75,7 @@ def apply_store_step(
             missing, evidence = _to_discrepancies(transaction, step, now)
         case WriteCandles(candles=candles, source=source):
             count = transaction.write_candles(candles, source)
+            note_looked(transaction, step)
             evidence = f"{count} candle rows changed"
         case SetTradingState(level=level, reason=reason):
             state = TradingState(level=level, reason=reason, changed_at=now, changed_by=changed_by)
@@ -86,6 +87,12 @@ def apply_store_step(
             step=step, state=OutcomeState.SKIPPED, evidence=missing, code="PRECONDITION"
         )
     return StepOutcome(step=step, state=OutcomeState.DONE, evidence=f"store: {evidence}")
+
+
+def note_looked(transaction: Transaction, step: WriteCandles) -> None:
+    """Note what was looked through for these candles, in the transaction of the last of them."""
+    if step.looked is not None:
+        transaction.market.note_read(step.symbol, step.timeframe, step.looked.span, step.source)
 
 
 _Result = tuple[str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from zoe_tools.core.backfill import plan_backfill
+from zoe_tools.core.backfill import looked_through, plan_backfill
 from zoe_tools.core.candle_needs import CALL_S, InstrumentNeed, SeriesNeed
 from zoe_tools.domain.candle import Candle, Span, second_at
 from zoe_tools.domain.candle_reads import OhlcRead, TradesRead
@@ -131,7 +131,8 @@ async def _ohlc(
             say=say,
             standing=lambda: f"{instrument.symbol}: {len(read)} series of OHLC were read",
         )
-        plan = await _plan(context, instrument, series, candles)
+        looked = _looked(series, candles)
+        plan = await _plan(context, instrument, series, candles, looked)
         receipt = await gate.carry_out(plan, snapshot=await context.look(frozenset()), execute=True)
         written = sum(
             len(each.step.candles)
@@ -148,14 +149,23 @@ async def _ohlc(
         )
         if receipt.exit_code:
             return tuple(read), receipt.exit_code
-        kept = Span(second_at(max(series.since, series.ohlc_since)), second_at(series.until))
-        await note_ohlc(context, instrument.symbol, series.timeframe, candles, kept)
+        await note_ohlc(context, instrument.symbol, series.timeframe, looked)
         await context.clock.sleep(CALL_S)
     return tuple(read), 0
 
 
+def _looked(series: SeriesNeed, candles: tuple[Candle, ...]) -> Span | None:
+    """What an answer looked through of what is wanted and written of it."""
+    looked = looked_through(candles, series.timeframe, max(series.since, series.ohlc_since))
+    return looked and Span(looked.since, min(looked.until, second_at(series.until)))
+
+
 async def _plan(
-    context: Context, instrument: Instrument, series: SeriesNeed, candles: tuple[Candle, ...]
+    context: Context,
+    instrument: Instrument,
+    series: SeriesNeed,
+    candles: tuple[Candle, ...],
+    looked: Span | None,
 ) -> Plan:
     """Write what is wanted of an OHLC answer, and missing or different."""
     timeframe = series.timeframe
@@ -178,5 +188,6 @@ async def _plan(
         fetched=wanted,
         lifetime_s=context.policy.plan_lifetime_s,
         from_trades=from_trades,
+        looked=looked,
     )
     return replace(plan, notes=())
