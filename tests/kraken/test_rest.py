@@ -7,6 +7,7 @@ import gzip
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from zoe_tools.kraken import rest, wire
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.signing import secret_bytes, signature
+from zoe_tools.ports import ORDINARY, Claim, Urgency
 from zoe_tools.runtime.clocks import SystemClock, VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 
@@ -348,6 +350,45 @@ def test_the_rest_counter_is_kept_without_being_told() -> None:
 
     assert placed_at == 0.0
     assert read_at == pytest.approx(3.03, abs=0.01)
+
+
+class CrowdedSource(NonceSource):
+    """A turn comes after 0.3 s."""
+
+    @override
+    @asynccontextmanager
+    async def nonce(self, claim: Claim = ORDINARY) -> AsyncIterator[int]:
+        await asyncio.sleep(0.3)
+        async with super().nonce(claim) as number:
+            yield number
+
+
+def test_only_a_write_that_waits_for_its_turn_is_held_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Not the questions of a kill, which meet the full counter: nobody else is there."""
+    venue = everything(kraken.success({"open": {}, **PLACED}))
+
+    async def ask_until_full() -> float:
+        client = kraken.client(venue, unlimited=False, tier="starter", urgency=Urgency.PROTECTION)
+        for _ in range(20):
+            await read(client)
+        await write(client)
+        return client.longest_urgent_wait_s
+
+    async def write_in_a_crowd() -> float:
+        client = kraken.client(
+            venue,
+            coordination=CrowdedSource(VirtualClock(kraken.EPOCH)),
+            urgency=Urgency.PROTECTION,
+        )
+        await read(client)
+        assert client.longest_urgent_wait_s == 0.0
+        await write(client)
+        return client.longest_urgent_wait_s
+
+    assert run_virtual(ask_until_full()) == 0.0
+    assert "KEY_HELD_UP" not in caplog.text
+    assert run_virtual(write_in_a_crowd()) == pytest.approx(0.3)
+    assert caplog.messages == ["KEY_HELD_UP: AddOrder waited 300 ms for its turn with the key"]
 
 
 def test_signed_calls_never_overlap() -> None:

@@ -248,14 +248,17 @@ class RestClient:
         is_write: bool,
     ) -> T:
         cost = limits.rest_cost(method, by_client_id="cl_ord_id" in params)
-        place, asked_at = self.budgets.new_place(), asyncio.get_running_loop().time()
+        place, loop_time, waited_s = self.budgets.new_place(), asyncio.get_running_loop().time, 0.0
         await self._heed_pause(claim, is_write=is_write)
         while True:
+            asked_at = loop_time()
             async with self._coordination.nonce(claim) as number:
+                waited_s += loop_time() - asked_at
                 # In the slot: who has room is the next on the wire, and is counted as such.
                 wait_s = await self.budgets.take_call(cost, claim, place=place)
                 if not wait_s:
-                    self._note_wait(method, claim, asked_at)
+                    if is_write:
+                        self._note_wait(method, claim, waited_s)
                     try:
                         request = self._request(method, params, number)
                         passage.is_sent = True
@@ -269,15 +272,18 @@ class RestClient:
                 self.budgets.leave_place(place)  # nobody waits for it: those behind go on
                 raise
 
-    def _note_wait(self, method: str, claim: Claim, asked_at: float) -> None:
-        """Protection that was held up by others is worth a line in the log."""
+    def _note_wait(self, method: str, claim: Claim, waited_s: float) -> None:
+        """Protection that waited for its turn to send is worth a line in the log.
+
+        Of writes alone, and without what the counter or the venue itself had it wait for: a
+        question of `zoe kill` that meets a full counter is held up by nobody.
+        """
         if claim.urgency is not Urgency.PROTECTION:
             return
-        waited_s = asyncio.get_running_loop().time() - asked_at
         self.longest_urgent_wait_s = max(self.longest_urgent_wait_s, waited_s)
         if waited_s > LONGEST_URGENT_WAIT_S:
             _LOG.warning(
-                "KEY_HELD_UP: %s waited %.0f ms for others with the key", method, waited_s * 1_000
+                "KEY_HELD_UP: %s waited %.0f ms for its turn with the key", method, waited_s * 1_000
             )
 
     def _request(self, method: str, params: signing.Params, number: int) -> httpx.Request:
