@@ -25,6 +25,7 @@ from zoe_tools.domain.discrepancy import ReconciliationState
 from zoe_tools.domain.identifiers import ClientOrderId, GroupId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.journal import FOR_NOW, IntentKind, IntentState, OrderRecord
+from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, EndGroup, PlaceOrder, Step
@@ -247,6 +248,22 @@ def test_while_nobody_knows_of_a_sale_a_stop_is_tried_once(purpose: str) -> None
     assert steps(**world, refusals=(refused,)) == []
     passing = replace(refused, evidence=f"{FOR_NOW}EService:Market in post_only mode")
     assert steps(**world, refusals=(passing,)) == ["place stop stop-loss 0.001"]
+    held = replace(refused, evidence=f"{FOR_NOW}EOrder:Insufficient funds: not enough")
+    assert steps(**world, refusals=(held,)) == []
+
+
+@pytest.mark.parametrize(
+    ("on_account", "is_tried"), [("0.001", True), ("0.0019", True), ("0.002", False)]
+)
+def test_no_stop_is_tried_beside_a_doubtful_sale_that_would_sell_others_coins(
+    on_account: str, *, is_tried: bool
+) -> None:
+    """The venue would take it though the sale arrived: it proves nothing, and sells too much."""
+    unknown = sale(status=OrderStatus.UNKNOWN, created_at=NOON)
+    balances = (Balance(asset="BTC", total=d(on_account)),)
+    world = {"positions": (HELD,), "groups": (EXIT,), "orders": (unknown,), "balances": balances}
+
+    assert steps(**world) == (["place stop stop-loss 0.001"] if is_tried else [])
 
 
 def test_a_sale_that_is_refused_for_now_was_no_attempt() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 
+from zoe_tools.core.accounting import base_of
 from zoe_tools.core.order_desk import (
     Desk,
     cancel_of,
@@ -29,6 +31,7 @@ from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue, Instrum
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote, VenueMode
+from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderPurpose, OrderStatus
 from zoe_tools.domain.plan import CancelOrder, EndGroup, PlaceOrder, Step
 from zoe_tools.domain.position import Position
@@ -215,20 +218,33 @@ def sell(
 
 
 def is_in_doubt(snapshot: Snapshot, position: Position, exits: list[OrderRecord]) -> bool:
-    """Whether nobody knows if any sale of it arrived: then a stop is tried, once.
+    """Whether nobody knows if any sale of it arrived, and a stop is tried: once.
 
-    Where a sale did arrive, it holds the coins, and the venue refuses the stop: that proves it.
+    Where a sale did arrive, it holds the coins, and the venue refuses the stop: that proves it. It
+    would take both where as many coins lie on the account that are not zoe's: then none is tried.
     """
     if any(each.status is not OrderStatus.UNKNOWN for each in exits):
+        return False
+    if _others_coins(snapshot, position) >= position.quantity:
         return False
     sent = min(each.created_at for each in exits)
     return not any(
         each.purpose == "stop"
         and each.position_id == position.position_id
         and each.created_at >= sent
-        and not each.is_refused_for_now
+        and (each.lacked_funds or not each.is_refused_for_now)
         for each in snapshot.refusals
     )
+
+
+def _others_coins(snapshot: Snapshot, position: Position) -> Decimal:
+    """How much of its asset is on the account beyond what is managed; zero where nobody told."""
+    if isinstance(snapshot.balances, Missing):
+        return ZERO
+    asset = base_of(position.symbol)
+    total = sum((each.total for each in snapshot.balances.value if each.asset == asset), ZERO)
+    managed = (each.quantity for each in snapshot.positions if base_of(each.symbol) == asset)
+    return max(total - sum(managed, ZERO), ZERO)
 
 
 def ended_exits(floor: Floor) -> Iterator[EndGroup]:

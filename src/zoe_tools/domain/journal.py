@@ -22,6 +22,9 @@ from zoe_tools.domain.order import OrderPurpose, OrderStatus, OrderType, Side
 FOR_NOW = "for now, "
 """How the evidence of a refusal begins whose cause passes."""
 
+NO_FUNDS = "EOrder:Insufficient funds"
+"""What the venue answers where an order would need more than is free."""
+
 
 class IntentKind(StrEnum):
     """Which change at the venue an intent stands for."""
@@ -99,6 +102,11 @@ class Intent:
     def is_refused_for_now(self) -> bool:
         """Whether the venue said no for a cause that passes: a rate limit, a closed market."""
         return self.evidence.startswith(FOR_NOW)
+
+    @property
+    def lacked_funds(self) -> bool:
+        """Whether the venue said no because another order, or nobody, holds what it would need."""
+        return self.evidence.removeprefix(FOR_NOW).startswith(NO_FUNDS)
 
     @property
     def may_be_tried_again(self) -> bool:

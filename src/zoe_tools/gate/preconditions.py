@@ -33,9 +33,8 @@ def demand_preconditions(transaction: Transaction, step: VenueStep, now: datetim
             case OrderStillOpen():
                 if isinstance(step, AmendOrder):
                     _demand_order(transaction, condition)
-    if isinstance(step, PlaceOrder) and not adds_risk(step):
-        _demand_room(transaction, step, now)
     if isinstance(step, PlaceOrder | AmendOrder) and not adds_risk(step):
+        _demand_room(transaction, step, now)
         _demand_backed(transaction, step)
 
 
@@ -97,28 +96,38 @@ def _demand_order(transaction: Transaction, condition: OrderStillOpen) -> None:
         )
 
 
-def _demand_room(transaction: Transaction, step: PlaceOrder, now: datetime) -> None:
+def _demand_room(transaction: Transaction, step: PlaceOrder | AmendOrder, now: datetime) -> None:
     """What was sold, is sold and is being sold together never exceeds the position.
+
+    An order that grows is held to it as a new one is; one that does not passes.
 
     A resting stop does not count: at the venue it holds the very asset an exit would need. What
     the venue's orders tell of as sold counts before its trades do: they may be shown later.
     """
     position = transaction.position(step.position_id) if step.position_id else None
-    if position is None:
+    if position is None or not _grows(transaction, step):
         return
     working = unbooked = ZERO
     for order in transaction.orders_of_position(position.position_id):
-        if order.side is not step.request.side:
+        if order.side is position.side:
             continue
         unbooked += _unbooked(transaction, order, now)
         if order.purpose in _LEAVING and not order.status.is_terminal:
             working += order.remaining_quantity
-    is_leaving = step.request.purpose in _LEAVING
+    is_leaving = isinstance(step, PlaceOrder) and step.request.purpose in _LEAVING
     gone = unbooked + (working if is_leaving else ZERO)
-    if (is_leaving or gone > ZERO) and gone + step.request.quantity > position.quantity:
+    wanted = _sold_by(transaction, step)
+    if (is_leaving or gone > ZERO) and gone + wanted > position.quantity:
         raise Withheld(
             f"{short(gone)} of the position's {short(position.quantity)} are being sold already"
         )
+
+
+def _grows(transaction: Transaction, step: PlaceOrder | AmendOrder) -> bool:
+    if isinstance(step, PlaceOrder):
+        return True
+    order = transaction.order_by_venue_id(step.amendment.venue_order_id)
+    return order is not None and _sold_by(transaction, step) > order.remaining_quantity
 
 
 def _unbooked(transaction: Transaction, order: OrderRecord, now: datetime) -> Decimal:

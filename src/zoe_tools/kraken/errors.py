@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from zoe_tools.domain.journal import NO_FUNDS
 from zoe_tools.errors import (
     OutcomeUnknown,
     VenueError,
@@ -219,7 +220,7 @@ TABLE: tuple[ErrorRow, ...] = (
     _wait("Exceeded msg rate", _SLOW),
 )
 
-_FUNDS_MAY_COME = frozenset({"EOrder:Insufficient funds"})
+_FUNDS_MAY_COME = frozenset({NO_FUNDS})
 """What is short now need not be short for ever: another order may hold it."""
 
 _BY_LENGTH = sorted(TABLE, key=lambda row: len(row.prefix), reverse=True)
