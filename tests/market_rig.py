@@ -81,6 +81,8 @@ class FlakyStore(InlineRunner):
 
     is_away = False
     transactions = 0
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """Done once, before whoever waits for the next transaction hears that it is committed."""
 
     @override
     async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
@@ -88,7 +90,11 @@ class FlakyStore(InlineRunner):
         self.transactions += 1
         if self.is_away:
             raise StoreUnavailable("The disk is full.")
-        return await super().run(work, is_urgent=is_urgent)
+        done = await super().run(work, is_urgent=is_urgent)
+        if self.meanwhile is not None:
+            story, self.meanwhile = self.meanwhile, None
+            await story()
+        return done
 
 
 class MarketRig:

@@ -12,7 +12,7 @@ from zoe_tools.core.market_focus import Focus
 from zoe_tools.domain.market_watch import FocusClaim, FocusReason
 
 SOON = NOON + timedelta(minutes=30)
-MANUAL, FAVOURITE, POSITION, ORDER, MOVER = FocusReason
+MANUAL, FAVOURITE, POSITION, ORDER, CANDIDATE, MOVER = FocusReason
 
 
 def _claim(reason: FocusReason, symbol: str = BTC, **changes: object) -> FocusClaim:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, d, make_order, make_position
+from builders import BTC, ETH, NOON, d, make_order, make_position
 from market_rig import LIVE, PAIRS, MarketRig, run_watch
 from zoe_tools.core.market_movers import MoverRules
 from zoe_tools.core.markets import WATCH
@@ -17,6 +17,7 @@ from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.market_watch import FocusClaim, FocusReason
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.position import PositionStatus
+from zoe_tools.runtime import market_watch
 from zoe_tools.runtime.market_watch import WatchOrder
 
 ORDER = WatchOrder(favourites=("BTC-USD",))
@@ -206,6 +207,67 @@ def test_an_operator_s_claim_comes_and_goes_by_the_store(tmp_path: Path) -> None
     run_watch(tmp_path, story)
 
 
+def test_a_claim_that_is_taken_back_is_not_written_again(tmp_path: Path) -> None:
+    """It came while a flush was on its way, and went before the next look."""
+    claim = FocusClaim(symbol=DOGE, reason=FocusReason.MANUAL, since=NOON)
+
+    async def story(rig: MarketRig) -> None:
+        async def claimed() -> None:
+            await rig.store.run(lambda tx: tx.market.watch.claim(claim))
+            await rig.watch.look()
+
+        rig.quote("BTC/USD", "1500")
+        await rig.pass_time(0.1)
+        rig.store.meanwhile = claimed
+        await rig.watch.flush_focus()
+        assert rig.watch.focus.reasons(DOGE) == (FocusReason.MANUAL,)
+        await rig.store.run(lambda tx: tx.market.watch.release(DOGE, FocusReason.MANUAL))
+        await rig.watch.flush_focus()
+
+        claims = await rig.store.run(lambda tx: tx.market.watch.claims())
+        assert {each.symbol for each in claims} == {BTC}
+
+    run_watch(tmp_path, story)
+
+
+def test_what_the_strategy_wants_to_enter_is_in_focus_for_a_while(tmp_path: Path) -> None:
+    """Whether or not an order came of it; a hold is no wish."""
+
+    async def story(rig: MarketRig) -> None:
+        now = rig.now
+        await rig.store.run(lambda tx: tx.record_decision(now, ETH, "enter", {}))
+        await rig.store.run(lambda tx: tx.record_decision(now, SOL, "hold", {}))
+        await rig.pass_time(8)
+        assert rig.watch.focus.reasons(ETH) == (FocusReason.CANDIDATE,)
+        assert rig.watch.focus.reasons(SOL) == ()
+        assert (await rig.snapshots())[ETH].tier == "focus"
+        await rig.pass_time(1_800)
+        assert rig.watch.focus.reasons(ETH) == ()
+
+    run_watch(tmp_path, story)
+
+
+def test_a_move_that_lasts_for_hours_is_not_told_again_after_a_restart(tmp_path: Path) -> None:
+    """When it was last seen is told by its claim; the mover of long ago is not shown."""
+
+    async def story(rig: MarketRig) -> None:
+        await rig.pass_time(3600)
+        for step in range(9):
+            rig.quote("SOL/USD", str(3200 + 200 * step))
+            await rig.pass_time(900)
+        told = await rig.store.run(lambda tx: tx.market.watch.movers(NOON))
+        assert [each.symbol for each in told] == [SOL]
+        again = rig.new_watch()
+        await again.start()
+
+        assert again.movers == ()
+        move = again._moves[SOL]
+        assert (move.is_up, move.lasts) == (True, True)
+        assert rig.now - move.seen_at <= timedelta(seconds=30)
+
+    run_watch(tmp_path, story, replace(ORDER, movers=MoverRules(acceleration=d("0"))))
+
+
 def _moving(tmp_path: Path, order: WatchOrder, *, restarts: bool = False) -> list[MarketRig]:
     """SOL rises by four percent an hour after the watch began."""
 
@@ -269,6 +331,26 @@ def test_points_stand_at_even_times_and_old_ones_go(tmp_path: Path) -> None:
         assert len(times) in (8, 9)
 
     run_watch(tmp_path, story, replace(ORDER, keep=timedelta(hours=2)))
+
+
+def test_points_that_could_not_be_kept_are_kept_with_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more of them than there is room for, the newest; none waits for the next bucket."""
+    monkeypatch.setattr(market_watch, "_MOST_UNKEPT", 6)
+
+    async def story(rig: MarketRig) -> None:
+        before = await rig.store.run(lambda tx: tx.market.watch.count_points())
+        rig.store.is_away = True
+        await rig.pass_time(5 * 60)
+        assert len(rig.watch._unkept_points) == 6
+        rig.store.is_away = False
+        await rig.pass_time(6)
+        assert rig.watch._unkept_points == []
+        after = await rig.store.run(lambda tx: tx.market.watch.count_points())
+        assert after == before + 6
+
+    run_watch(tmp_path, story, replace(ORDER, sparkline_s=60.0))
 
 
 def test_it_says_that_it_lives_and_asks_nothing_private(tmp_path: Path) -> None:

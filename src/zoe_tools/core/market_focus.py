@@ -1,7 +1,8 @@
 """Which pairs are followed closely, by counting the reasons for each. Pure.
 
 A pair is in focus while one reason is left: an operator's word, a favourite, a position, a working
-order, or a move. Each reason comes and goes by itself; one that is held for a time only expires.
+order, a wish of the strategy to enter, or a move. Each reason comes and goes by itself; one that is
+held for a time only expires.
 """
 
 from __future__ import annotations

@@ -6,12 +6,15 @@ begin, and the same one again is told only after a rest. One in the other direct
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.market_watch import (
+    FocusClaim,
+    FocusReason,
     MarketRow,
     MarketState,
     Mover,
@@ -96,6 +99,22 @@ def judged(
     if last is not None and is_known and now - last.seen_at < rules.rest:
         return move, None
     return move, replace(mover, kind=kind)
+
+
+def remembered(
+    movers: Iterable[Mover], claims: Iterable[FocusClaim], rest: timedelta
+) -> dict[Symbol, Move]:
+    """The moves that a watch goes on with which begins anew; movers oldest first.
+
+    A move that lasts claims focus for another rest each time it is seen.
+    """
+    ends = {each.symbol: each.expires_at for each in claims if each.reason is FocusReason.MOVER}
+    found: dict[Symbol, Move] = {}
+    for each in movers:
+        ends_at = ends.get(each.symbol)
+        seen_at = each.detected_at if ends_at is None else max(each.detected_at, ends_at - rest)
+        found[each.symbol] = Move(kind=each.kind, is_up=each.change_pct >= ZERO, seen_at=seen_at)
+    return found
 
 
 def _measured(

@@ -31,6 +31,7 @@ class FocusReason(StrEnum):
     FAVOURITE = "favourite"
     POSITION = "position"
     OPEN_ORDER = "open order"
+    CANDIDATE = "candidate"
     MOVER = "mover"
 
 

@@ -23,6 +23,7 @@ from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.live_run import stopping_on_signals
+from zoe_tools.runtime.market_kept import CURVE
 from zoe_tools.runtime.market_watch import MarketWatch, WatchOrder, WatchParts
 from zoe_tools.store.market_watch import SCOUT
 from zoe_tools.store.runner import StoreRunner
@@ -31,7 +32,6 @@ from zoe_tools.store.store import Transaction
 LOOK_S = 10.0
 """So long one look waits for pairs of which nothing was heard yet."""
 
-_CURVE = timedelta(hours=24)
 _POLL_S = 0.05
 
 Show = Callable[[MarketView], None]
@@ -188,7 +188,7 @@ def view_of(watch: MarketWatch, now: datetime, *, source: str) -> MarketView:
 def _kept(tx: Transaction, now: datetime) -> MarketView:
     book = tx.market.watch
     points: dict[Symbol, list[SparkPoint]] = {}
-    for point in book.points(now - _CURVE):
+    for point in book.points(now - CURVE):
         points.setdefault(point.symbol, []).append(point)
     beat = next((each for each in tx.heartbeats() if each.component == WATCH), None)
     is_watched = beat is not None and is_watching(beat.beat_at, beat.status, now)

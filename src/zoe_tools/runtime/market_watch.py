@@ -17,13 +17,21 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.core.market_focus import Focus
-from zoe_tools.core.market_movers import LOOKS_BACK, TOLERANCE, Move, MoverRules, judged
+from zoe_tools.core.market_movers import (
+    LOOKS_BACK,
+    TOLERANCE,
+    Move,
+    MoverRules,
+    judged,
+    remembered,
+)
 from zoe_tools.core.market_movers import reference_of as price_then
 from zoe_tools.core.market_sparklines import bucket_of, points_of
 from zoe_tools.core.market_states import followed, quiet
 from zoe_tools.core.markets import WATCH
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.market_watch import (
     FocusClaim,
     FocusReason,
@@ -39,6 +47,7 @@ from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.kraken.ticker_watch import TickerWatch
 from zoe_tools.observe.log import event
 from zoe_tools.ports import Clock, Connect, FrameClosed
+from zoe_tools.runtime.market_kept import CURVE, Claims, Kept, claims_in, kept_in
 from zoe_tools.runtime.market_picture import MarketPicture, Taken
 from zoe_tools.store.market_watch import FOCUS, SCOUT
 from zoe_tools.store.runner import StoreRunner
@@ -48,7 +57,6 @@ RETRY_S = 60.0
 """How soon a list of pairs that could not be read is asked for again."""
 
 _LOG = logging.getLogger(__name__)
-_CURVE = timedelta(hours=24)
 _NAMES_A_CALL = 200
 _MOST_UNKEPT = 20_000
 """Points that wait for a store that is away: some hours of five hundred pairs."""
@@ -85,15 +93,6 @@ class WatchParts:
     rng: random.Random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claims:
-    """Who claims focus, by the store."""
-
-    claims: tuple[FocusClaim, ...] = ()
-    held: frozenset[Symbol] = frozenset()
-    working: frozenset[Symbol] = frozenset()
-
-
 class MarketWatch:
     """See the module. `start`, then `run` until it is cancelled."""
 
@@ -125,9 +124,7 @@ class MarketWatch:
         order, parts = self._order, self._parts
         catalogue = await parts.venue.catalogue()
         now = parts.clock.now()
-        self._favourites = tuple(
-            found.symbol for each in order.favourites if (found := catalogue.find(each))
-        )
+        self._favourites = self._favourites_in(catalogue)
         self.picture = MarketPicture(parts.clock, catalogue, (), limit_s=order.limit_s)
         await self._remember(now)
         self.picture.symbols = await self._chosen()
@@ -168,6 +165,10 @@ class MarketWatch:
         details = self.details(now)
         await self._commit(lambda tx: tx.beat(WATCH, "down", now, details))
 
+    def _favourites_in(self, catalogue: InstrumentCatalogue) -> tuple[Symbol, ...]:
+        found = map(catalogue.find, self._order.favourites)
+        return tuple(each.symbol for each in found if each is not None)
+
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._parts.clock.sleep(seconds)
@@ -184,7 +185,7 @@ class MarketWatch:
         rows = self.picture.take(sorted(focus), FOCUS, now)
         has_changed = focus != self._rows_in_focus
         others = self.picture.take(sorted(watched - focus) if has_changed else (), SCOUT, now)
-        claims, changes = frozenset(self.focus.claims), tuple(self.picture.changes)
+        claims, changes = self._own_claims(), tuple(self.picture.changes)
         listed = {each.symbol for each in changes}
         instruments = tuple(each for each in self.picture.catalogue if each.symbol in listed)
         movers = tuple(self._untold)
@@ -209,6 +210,11 @@ class MarketWatch:
             self._kept_claims = claims
             del self.picture.changes[: len(changes)]
             del self._untold[: len(movers)]
+
+    def _own_claims(self) -> frozenset[FocusClaim]:
+        """All but the operator's, which are the store's: who writes them there is not the watch."""
+        own = (each for each in self.focus.claims if each.reason is not FocusReason.MANUAL)
+        return frozenset(own)
 
     def _gone(self, claims: Iterable[FocusClaim]) -> list[FocusClaim]:
         standing = {(each.symbol, each.reason) for each in claims}
@@ -303,12 +309,14 @@ class MarketWatch:
         """Say that somebody watches, and read from the store who claims focus."""
         store, details = self._parts.store, self.details(now)
         if store is None:
-            self.focus = self._claimed(_Claims(), now)
+            self.focus = self._claimed(Claims(), now)
             return
+        rest = self._order.movers.rest
 
-        def read(tx: Transaction) -> _Claims:
+        def read(tx: Transaction) -> Claims:
             tx.beat(WATCH, self._status(), now, details)
-            return _claims_in(tx)
+            tx.market.watch.forget_claims(now)
+            return claims_in(tx, now, rest)
 
         try:
             found = await store.run(read)
@@ -318,63 +326,41 @@ class MarketWatch:
             return
         self.focus = self._claimed(found, now)
 
-    def _claimed(self, found: _Claims, now: datetime) -> Focus:
+    def _claimed(self, found: Claims, now: datetime) -> Focus:
         """An operator's claims are the store's alone; all others are made here."""
         manual = [each for each in found.claims if each.reason is FocusReason.MANUAL]
         focus = self.focus.held_by(FocusReason.MANUAL, (each.symbol for each in manual), now)
         for claim in manual:
             focus = focus.claimed(claim)
-        self._kept_claims = frozenset(
-            (*manual, *(each for each in self._kept_claims if each.reason != FocusReason.MANUAL))
-        )
         focus = focus.held_by(FocusReason.FAVOURITE, self._favourites, now)
         focus = focus.held_by(FocusReason.POSITION, found.held, now)
+        focus = focus.held_by(FocusReason.CANDIDATE, found.candidates, now)
         return focus.held_by(FocusReason.OPEN_ORDER, found.working, now).at(now)
 
     async def _remember(self, now: datetime) -> None:
         """What a watch before this one has kept: claims, curves, and what moved."""
-        store = self._parts.store
-        found = _Claims()
-        points: tuple[SparkPoint, ...] = ()
-        movers: tuple[Mover, ...] = ()
-        if store is not None:
-            found, points, movers = await store.run(
-                lambda tx: (
-                    _claims_in(tx),
-                    tx.market.watch.points(now - _CURVE),
-                    tx.market.watch.movers(now - LOOKS_BACK),
-                )
-            )
-        self.focus = Focus(found.claims)
-        self._kept_claims = frozenset(found.claims)
-        self.focus = self._claimed(found, now)
-        for point in points:
+        store, rest = self._parts.store, self._order.movers.rest
+        kept = Kept() if store is None else await store.run(lambda tx: kept_in(tx, now, rest))
+        self.focus = Focus(kept.claims.claims)
+        self._kept_claims = self._own_claims()
+        self.focus = self._claimed(kept.claims, now)
+        for point in kept.points:
             self.points.setdefault(point.symbol, []).append(point)
-        self.movers = movers
-        self._moves = {
-            each.symbol: Move(kind=each.kind, is_up=each.change_pct >= 0, seen_at=each.detected_at)
-            for each in movers
-        }
+        self.movers = tuple(each for each in kept.movers if each.detected_at >= now - LOOKS_BACK)
+        self._moves = remembered(kept.movers, kept.claims.claims, rest)
 
     async def _sample(self, now: datetime) -> None:
-        """A point of each live pair, once a bucket; points that are too old go."""
+        """A point of each live pair, once a bucket; points that are too old go.
+
+        What could not be kept is kept with the next look.
+        """
         order = self._order
         bucket_at = bucket_of(now, order.sparkline_s)
-        if bucket_at == self._sampled_at or not self.picture.is_wire_up:
+        if bucket_at != self._sampled_at and self.picture.is_wire_up:
+            self._take_points(now, bucket_at)
+        due = tuple(self._unkept_points)
+        if not due:
             return
-        rows = [self.picture.row(each, now) for each in self.picture.symbols]
-        points = points_of(rows, now, order.sparkline_s)
-        if not points:
-            return
-        self._sampled_at = bucket_at
-        self._unkept_points += points
-        for point in points:
-            curve = self.points.setdefault(point.symbol, [])
-            if not curve or curve[-1].bucket_at < bucket_at:
-                curve.append(point)
-            while curve[0].bucket_at < now - _CURVE:
-                curve.pop(0)
-        due = tuple(self._unkept_points)[-_MOST_UNKEPT:]
 
         def write(tx: Transaction) -> None:
             tx.market.watch.add_points(due)
@@ -382,6 +368,21 @@ class MarketWatch:
 
         if await self._commit(write) or self._parts.store is None:
             self._unkept_points.clear()
+
+    def _take_points(self, now: datetime, bucket_at: datetime) -> None:
+        rows = [self.picture.row(each, now) for each in self.picture.symbols]
+        points = points_of(rows, now, self._order.sparkline_s)
+        if not points:
+            return
+        self._sampled_at = bucket_at
+        self._unkept_points += points
+        del self._unkept_points[:-_MOST_UNKEPT]
+        for point in points:
+            curve = self.points.setdefault(point.symbol, [])
+            if not curve or curve[-1].bucket_at < bucket_at:
+                curve.append(point)
+            while curve[0].bucket_at < now - CURVE:
+                curve.pop(0)
 
     # --- the list of pairs -----------------------------------------------------------------------
 
@@ -411,6 +412,7 @@ class MarketWatch:
         venue = self._parts.venue
         await venue.instrument_changes()
         catalogue = await venue.catalogue()
+        self._favourites = self._favourites_in(catalogue)
         self.picture.renewed(catalogue, self.picture.symbols)
         now = self._parts.clock.now()
         await self._commit(lambda tx: tx.market.watch.keep_catalogue(catalogue, (), now))
@@ -463,14 +465,6 @@ class MarketWatch:
             "failed_writes": self.failures,
             "is_wire_up": int(self.picture.is_wire_up),
         }
-
-
-def _claims_in(tx: Transaction) -> _Claims:
-    return _Claims(
-        claims=tx.market.watch.claims(),
-        held=frozenset(each.symbol for each in tx.positions(active_only=True)),
-        working=frozenset(each.symbol for each in tx.orders(open_only=True)),
-    )
 
 
 def _lag_ms(ticker: Ticker) -> int:

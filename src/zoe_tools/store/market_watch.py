@@ -32,7 +32,9 @@ from zoe_tools.store.market_watch_tables import (
     MARKET_SNAPSHOT_SCOUT,
     MARKET_SPARKLINES,
 )
+from zoe_tools.store.observations import ENTER
 from zoe_tools.store.rows import insert_new, parts_of, upsert
+from zoe_tools.store.tables import CANDIDATE_SCANS
 
 FOCUS, SCOUT = "focus", "scout"
 """The tiers."""
@@ -242,6 +244,21 @@ class MarketWatchBook:
             )
         )
         return bool(done.rowcount)
+
+    def candidates(self, since: datetime) -> frozenset[Symbol]:
+        """The instruments that the strategy wanted to enter since then, whatever came of it."""
+        table = CANDIDATE_SCANS
+        rows = self._connection.execute(
+            select(table.c.symbol)
+            .where(self._mine(table), table.c.decided_at >= since, table.c.kind == ENTER)
+            .distinct()
+        )
+        return frozenset(Symbol(each.symbol) for each in rows)
+
+    def forget_claims(self, now: datetime) -> None:
+        """Take out every reason whose time is over; whatever has a new end by now stays."""
+        table = MARKET_FOCUS
+        self._connection.execute(delete(table).where(self._mine(table), table.c.expires_at <= now))
 
     # --- movers and curves -----------------------------------------------------------------------
 

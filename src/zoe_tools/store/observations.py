@@ -18,6 +18,9 @@ from zoe_tools.store.tables import (
 HOLD = "hold"
 """The kind of a decision to do nothing."""
 
+ENTER = "enter"
+"""The kind of a wish for more."""
+
 
 def beat(
     connection: Connection,
