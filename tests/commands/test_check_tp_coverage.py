@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from zoe_tools.commands.recover_sl import _recover
 from zoe_tools.commands.repair_tp import _repair
 from zoe_tools.core.check_tp_coverage import Coverage, PositionCoverage
 from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.policy import Policy
 from zoe_tools.render.printer import Printer
 
 
@@ -75,7 +77,15 @@ def test_what_targets_hold_is_unprotected_while_no_loop_minds_the_stop(tmp_path:
         assert "BTC/USD: UNPROTECTED 0.0002 of 0.0004: targets hold 0.0002" in text
         assert "zoe recover-sl" not in text
 
-    at_the_desk(tmp_path, story)
+        forbidden = replace(desk, policy=Policy())
+        code, result = await check(forbidden)
+        assert (code, result["positions"][0]["unprotected_quantity"]) == (3, "0.0002")
+        text = " ".join((await shown(forbidden)).split())
+        assert "0.0002 of 0.0004: targets hold 0.0002 in place of a stop" in text
+        assert "Next: zoe run, or zoe repair-tp --mode managed" in text
+        assert "zoe recover-sl" not in text
+
+    at_the_desk(tmp_path, story, policy=Policy(allow_targets_without_stop=True))
 
 
 def test_a_position_whose_row_is_gone_is_a_finding_and_no_stranger_s_coin(tmp_path: Path) -> None:

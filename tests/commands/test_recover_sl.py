@@ -18,6 +18,7 @@ from zoe_tools.commands.repair_tp import _repair
 from zoe_tools.commands.sync_positions import _sync
 from zoe_tools.domain.observation import COUNTDOWN
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.errors import ConsentMissing, VenueRejected, VenueUnavailable
 
 
@@ -90,7 +91,7 @@ def test_what_plans_by_open_orders_asks_by_id_for_those_that_the_list_lacks(
         with pytest.raises(VenueUnavailable, match="without the open orders"):
             await recover(desk, execute=False)
 
-    at_the_desk(tmp_path, story)
+    at_the_desk(tmp_path, story, policy=Policy(allow_targets_without_stop=True))
 
 
 def test_a_stop_that_was_cancelled_behind_our_back_is_placed_again(tmp_path: Path) -> None:

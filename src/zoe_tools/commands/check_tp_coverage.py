@@ -106,6 +106,8 @@ def _show_unprotected(printer: Printer, row: PositionCoverage) -> None:
     why = "no stop covers it"
     if row.minded_quantity:
         why = f"targets hold {short(row.minded_quantity)}, and no loop minds the stop"
+    elif is_held_by_targets(row):
+        why = f"targets hold {short(row.resting_quantity)} in place of a stop"
     printer.wrapped("(!) ", f"{row.symbol}: UNPROTECTED {part}: {why}.")
 
 

@@ -128,8 +128,8 @@ def _is_begun(
 ) -> bool:
     """Whether an earlier run came no further than its levels and the room in, or for, the stop.
 
-    The stop is short of just what no target of a level holds yet, or levels are all managed now and
-    it has not got back what targets held, or hold still. Then this run goes on from there.
+    The stop is short of just what no target of a level holds yet, or levels that are all managed
+    were set and it has not got back what targets held. Then this run goes on from there.
     """
     stops = own_stops(position, snapshot.orders, open_orders)
     if len(stops) != 1 or all(
@@ -149,11 +149,9 @@ def _is_begun(
         (price_of(each), each.remaining_quantity)
         for each in own_targets(position, snapshot.orders, open_orders)
     ]
-    whole = instrument.floor_quantity(position.quantity)
     if not wanted:
-        in_targets = sum((each for _, each in placed), ZERO)
-        return in_targets in (ZERO, whole - stops[0].remaining_quantity)
-    left = whole - sum((each for _, each in wanted), ZERO)
+        return not placed
+    left = instrument.floor_quantity(position.quantity) - sum((each for _, each in wanted), ZERO)
     return stops[0].remaining_quantity == left and all(each in wanted for each in placed)
 
 
@@ -214,7 +212,7 @@ def is_held_by_targets(row: PositionCoverage) -> bool:
         return False
     if row.stop_quantity == ZERO:
         return row.resting_quantity > ZERO
-    return row.unprotected_quantity == row.minded_quantity
+    return row.unprotected_quantity in (row.minded_quantity, row.resting_quantity)
 
 
 def _stop_for_the_rest(
