@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -89,6 +90,44 @@ def test_the_json_holds_every_figure(tmp_path: Path) -> None:
         assert (btc["mid"], btc["change_pct"], btc["quote_volume"]) == ("60000.0", "2.00", "595000")
         assert (btc["reasons"], len(btc["curve"])) == (["favourite"], 20)
         assert (eth["tier"], eth["bid"]) == ("scout", None)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_all_pairs_are_counted_whatever_is_shown_of_them(tmp_path: Path) -> None:
+    """In the line above the table and in the JSON; a state that none is in is said to be so."""
+
+    async def story(desk: Desk) -> None:
+        await _keep(desk)
+        shown = ""
+        for wanted in (
+            _Wanted(order=MarketOrder.FOCUS, state=None, top=1),
+            _Wanted(order=MarketOrder.FOCUS, state=MarketState.HALTED, top=None),
+        ):
+            context, invocation, out = command_io(desk, "markets")
+            _answer(context, invocation.printer(), await kept_view(context), wanted)
+            shown = " ".join(out.getvalue().split())
+            assert "kept by a watch: 1 live, 1 stale" in shown
+            context, invocation, told = command_io(desk, "markets", json=True)
+            _answer(context, invocation.printer(), await kept_view(context), wanted)
+            assert sum(json.loads(told.getvalue())["result"]["counts"].values()) == 2
+        assert "None of them is in that state." in shown
+
+    at_the_desk(tmp_path, story)
+
+
+def test_one_look_is_no_watch(tmp_path: Path) -> None:
+    """Its prices are live, and nobody brings them up to date."""
+
+    async def story(desk: Desk) -> None:
+        await _keep(desk)
+        context, invocation, out = command_io(desk, "markets", json=True)
+        view = replace(await kept_view(context), source="look", is_watched=True)
+        _answer(context, invocation.printer(), view, ALL)
+        told = json.loads(out.getvalue())["result"]
+
+        assert (told["source"], told["is_watched"]) == ("look", False)
+        assert told["counts"]["live"] == 1
 
     at_the_desk(tmp_path, story)
 

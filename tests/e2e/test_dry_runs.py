@@ -178,6 +178,26 @@ def test_reconcile_books_what_the_venue_proves_only_when_told(busy: Home) -> Non
     }  # fmt: skip
 
 
+def test_a_pair_comes_into_focus_only_when_told(funded: Home) -> None:
+    """`markets focus` is no plan, and a dry run all the same: 3, then 0, then nothing to do."""
+
+    def claimed() -> list[str]:
+        claims = funded.in_the_books(lambda tx: tx.market.watch.claims())
+        return [each.symbol for each in claims]
+
+    for change, after in (("--add", ["BTC/USD"]), ("--remove", [])):
+        words = ("--json", "markets", "focus", change, "BTC-USD")
+        before, kept = world_of(funded), claimed()
+        dry = funded.here(*words)
+        assert (dry.code, len(result_of(dry)["changes"])) == (3, 1)
+        assert (world_of(funded), claimed()) == (before, kept)
+
+        assert funded.here(*words, "--execute").code == 0
+        assert (world_of(funded), claimed()) == (before, after)
+        again = funded.here(*words)
+        assert (again.code, result_of(again)["changes"]) == (0, [])
+
+
 def test_candles_are_filled_in_as_planned(home: Home) -> None:
     """What the venue has and the store lacks; a running candle, which would change, is left out."""
     home.serve("--speed", "60")

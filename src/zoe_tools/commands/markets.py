@@ -109,9 +109,9 @@ def _answer(context: Context, printer: Printer, view: MarketView, wanted: _Wante
     printer.result(
         {
             "markets": lines,
-            "counts": counted(lines),
+            "counts": counted(market_lines(view)),
             "movers": view.movers,
-            "is_watched": view.is_watched,
+            "is_watched": view.is_watched and view.source != "look",
             "source": view.source,
             "as_of": view.now,
         }
@@ -137,7 +137,7 @@ async def _watch(context: Context, printer: Printer, wanted: _Wanted, seconds: f
                 lines = market_lines(view, order=wanted.order, state=wanted.state, top=wanted.top)
                 shown = fitting(lines)
                 told = [row(each, printer.width) for each in shown]
-                screen(heading(view, lines), columns(printer.width), told, STYLES)
+                screen(heading(view, market_lines(view)), columns(printer.width), told, STYLES)
 
             watch = await watch_markets(context, keep(draw), seconds=seconds)
     else:

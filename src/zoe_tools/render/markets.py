@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from decimal import Decimal
 
-from zoe_tools.core.markets import FOCUS, MarketLine, MarketView, counted
+from zoe_tools.core.markets import FOCUS, MarketLine, MarketView, counted, market_lines
 from zoe_tools.domain.ages import lasted
 from zoe_tools.domain.market_watch import MarketState
 from zoe_tools.domain.money import short
@@ -29,7 +29,7 @@ _SCALES = ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 
 
 def heading(view: MarketView, lines: Sequence[MarketLine]) -> str:
-    """What is shown, in one line."""
+    """What is shown, in one line; `lines` are those of all pairs."""
     told = ", ".join(f"{number} {state}" for state, number in counted(lines).items() if number)
     source = {
         "watch": "watched here",
@@ -72,7 +72,10 @@ def row(line: MarketLine, width: int) -> tuple[str, ...]:
 
 def show_markets(printer: Printer, view: MarketView, lines: Sequence[MarketLine]) -> None:
     """The whole table, and why pairs are not live."""
-    printer.heading(heading(view, lines))
+    printer.heading(heading(view, market_lines(view)))
+    if view.snapshots and not lines:
+        printer.line("None of them is in that state.")
+        return
     if not lines:
         printer.line("Nothing is kept yet: zoe markets watches, zoe markets --once looks once.")
         return
