@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from builders import BTC, ETH, NOON, d, make_candle
+from builders import BTC, ETH, NOON, PAPER, d, make_candle
 from candle_rows import AT, frame, told
 from zoe_tools.domain.candle import MOST_DIFFERING, Candle, Source, Span, Timeframe
-from zoe_tools.errors import StoreError
+from zoe_tools.errors import StoreError, StoreUnavailable
+from zoe_tools.store import schema
 from zoe_tools.store.store import Store
 
 M1 = Timeframe.M1
@@ -162,6 +164,28 @@ def test_differences_are_counted_and_the_first_few_told(store: Store) -> None:
     assert done.changed == 9
     assert len((done + done).differing) == len(done.differing) == MOST_DIFFERING
     assert (done + done).changed == 18
+
+
+def test_two_who_write_the_same_instrument_take_turns(postgres_url: str) -> None:
+    """Else of two that see nothing there the last one wins; others are not held up."""
+    schema.upgrade(postgres_url)
+    first, second = (
+        Store.open(postgres_url, PAPER, clock_now=NOON, busy_timeout_s=0.3) for _ in range(2)
+    )
+    other_minute, bulk = frame("7 10 12 9 11 - 3 4"), Source.BULK_CANDLES
+    candle = replace(make_candle(), timeframe=M1, opened_at=NOON + timedelta(minutes=9))
+    with closing(first), closing(second):
+        with first.transaction() as books:
+            books.market.write_frame(BTC, M1, frame(*THREE), Source.TRADES)
+            with second.transaction() as theirs:
+                theirs.market.write_frame(ETH, M1, other_minute, bulk)
+            with pytest.raises(StoreUnavailable), second.transaction() as theirs:
+                theirs.market.write_frame(BTC, M1, other_minute, bulk)
+            with pytest.raises(StoreUnavailable), second.transaction() as theirs:
+                theirs.write_candles([candle], Source.OHLC)
+        with second.transaction() as theirs:
+            theirs.market.write_frame(BTC, M1, other_minute, bulk)
+            theirs.write_candles([candle], Source.OHLC)
 
 
 def test_nothing_offered_is_nothing_written(store: Store) -> None:

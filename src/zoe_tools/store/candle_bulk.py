@@ -31,6 +31,7 @@ from zoe_tools.domain.candle_table import CANDLES, as_candles
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.money import short
 from zoe_tools.errors import StoreError
+from zoe_tools.store.candles import take_turn
 
 _AMOUNTS = ("open", "high", "low", "close", "vwap", "volume")
 _COMPARED = ("open", "high", "low", "close", "volume", "count")
@@ -58,6 +59,7 @@ class BulkSeries:
         self, connection: Connection, account_id: AccountId, symbol: Symbol, timeframe: Timeframe
     ) -> None:
         self._connection = connection
+        self._account_id, self._symbol = account_id, symbol
         self._key = (str(account_id), str(symbol), timeframe.value)
         self._is_sqlite = connection.dialect.name == "sqlite"
 
@@ -67,6 +69,7 @@ class BulkSeries:
         Raises:
             StoreError: what is there cannot be read.
         """
+        take_turn(self._connection, self._account_id, self._symbol)
         judged, told = self._judged(frame, source)
         better = judged.filter(pl.col("fate").is_in(("new", "changed")))
         if better.height and self._is_sqlite:

@@ -17,6 +17,19 @@ from zoe_tools.store.market_tables import CRYPTO_CANDLES
 from zoe_tools.store.rows import upsert
 
 
+def take_turn(connection: Connection, account_id: AccountId, symbol: Symbol) -> None:
+    """Write an instrument's candles alone until the transaction ends.
+
+    Held against what is there is what another transaction has not committed yet, too: without turns
+    the one that commits last would win, whatever it tells. SQLite has one writer in any case.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            (f"candles {account_id} {symbol}",),
+        )
+
+
 def write_candles(
     connection: Connection, account_id: AccountId, fresh: Sequence[Candle], source: str
 ) -> int:
@@ -29,6 +42,7 @@ def write_candles(
     ordered = sorted(fresh, key=_place)
     for (symbol, _), group in groupby(ordered, key=lambda each: (each.symbol, each.timeframe)):
         series = list(group)
+        take_turn(connection, account_id, symbol)
         known = _known(connection, account_id, symbol, series)
         latest = {each.opened_at: each for each in series}
         for opened_at, candle in latest.items():
