@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 
 import kraken_answers as kraken
 from builders import d
-from zoe_tools.domain.instrument import FeeTier, InstrumentCatalogue, InstrumentStatus
+from zoe_tools.domain.instrument import (
+    FeeTier,
+    InstrumentCatalogue,
+    InstrumentStatus,
+    MarginTerms,
+)
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import codec, wire
+from zoe_tools.kraken.codec_terms import fee_tiers
 
 
 def decoded(value: Any, kind: Any) -> Any:
@@ -72,6 +78,19 @@ def test_an_instrument_says_what_its_row_says() -> None:
     )
 
 
+def test_an_instrument_says_what_may_be_borrowed() -> None:
+    """Leverages for each side, and the margin levels in percent; none where the row has none."""
+    lent = kraken.pair_row(
+        "XBTEUR", "XBT/EUR", "XXBT", "EUR", leverage_buy=[2, 3, 10], leverage_sell=[],
+        margin_call=80, margin_stop=40,
+    )  # fmt: skip
+    book = catalogue(XBTEUR=lent)
+    btc = book.resolve("XBTEUR")
+
+    assert btc.margin == MarginTerms(leverage_buy=(2, 3, 10), call_pct=80, stop_pct=40)
+    assert book.resolve("ETH/USD").margin == MarginTerms()
+
+
 def test_what_a_row_leaves_out_is_not_invented() -> None:
     """No tick: the price's last decimal. No status: no restriction. Strange ones, no fees: one."""
     bare = kraken.pair_row(
@@ -113,7 +132,7 @@ def test_two_schedules_become_one(
     taker: list[list[str]], maker: list[list[str]], expected: list[tuple[str, str, str]]
 ) -> None:
     """A row for every volume that either names, from zero on; a flat schedule counts for both."""
-    rows = codec.fee_tiers(decoded(taker, list[wire.FeeRow]), decoded(maker, list[wire.FeeRow]))
+    rows = fee_tiers(decoded(taker, list[wire.FeeRow]), decoded(maker, list[wire.FeeRow]))
 
     assert expected == [
         (str(row.volume_from), str(row.taker_pct), str(row.maker_pct)) for row in rows

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from builders import BTC, ETH, NOON, d, make_instrument, make_mover, make_row
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import InstrumentStatus
+from zoe_tools.domain.instrument import InstrumentStatus, MarginTerms
 from zoe_tools.domain.market_watch import (
     FocusClaim,
     FocusReason,
@@ -16,6 +18,7 @@ from zoe_tools.domain.market_watch import (
     MoverKind,
     SparkPoint,
 )
+from zoe_tools.store.market_watch_tables import MARKET_CATALOG
 from zoe_tools.store.store import Store
 
 LATER = NOON + timedelta(hours=1)
@@ -51,6 +54,18 @@ def test_the_catalogue_keeps_since_when_a_status_stands(store: Store) -> None:
         assert (btc.updated_at, btc.taker_pct) == (LATER, d("0.40"))
         assert books.market.watch.listing_changes() == (change,)
         assert books.market.watch.listing_changes(LATER + timedelta(seconds=1)) == ()
+
+
+def test_the_catalogue_keeps_what_may_be_borrowed(store: Store) -> None:
+    """None that can be is told apart from what was not kept yet."""
+    terms = MarginTerms(leverage_buy=(2, 3, 10), leverage_sell=(2,), call_pct=80, stop_pct=40)
+    listed = [replace(make_instrument(), margin=terms), make_instrument("ETH/USD")]
+    with store.transaction() as books:
+        books.market.watch.keep_catalogue(listed, (), NOON)
+        btc, eth = books.market.watch.listings()
+        assert (btc.margin, eth.margin) == (terms, MarginTerms())
+        books._connection.execute(update(MARKET_CATALOG).values(leverage_buy=None))
+        assert [each.margin for each in books.market.watch.listings()] == [None, None]
 
 
 def test_defect_a_pair_that_left_focus_kept_its_row(store: Store) -> None:

@@ -78,6 +78,20 @@ class FeeTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarginTerms:
+    """How much may be borrowed: leverages to buy and to sell, none where it is not for margin.
+
+    At a margin level of `call_pct` percent the venue warns, at `stop_pct` it liquidates; None: it
+    did not say.
+    """
+
+    leverage_buy: tuple[int, ...] = ()
+    leverage_sell: tuple[int, ...] = ()
+    call_pct: int | None = None
+    stop_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """A spot pair; quantities in `base`, prices, costs and fees in `quote`."""
 
@@ -95,6 +109,7 @@ class Instrument:
     fee_tiers: tuple[FeeTier, ...]
     status: InstrumentStatus = InstrumentStatus.ONLINE
     aliases: tuple[str, ...] = ()
+    margin: MarginTerms = MarginTerms()
 
     @property
     def lot_step(self) -> Decimal:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.instrument import InstrumentStatus
+from zoe_tools.domain.instrument import InstrumentStatus, MarginTerms
 from zoe_tools.domain.money import HUNDRED, ZERO
 
 
@@ -167,7 +167,10 @@ class Mover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """An instrument as the market catalogue keeps it; `status_since` as far as it was watched."""
+    """An instrument as the market catalogue keeps it; `status_since` as far as it was watched.
+
+    `margin` is None where it was kept before these terms were.
+    """
 
     symbol: Symbol
     venue_id: str
@@ -183,6 +186,7 @@ class Listing:
     taker_pct: Decimal
     maker_pct: Decimal
     updated_at: datetime
+    margin: MarginTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

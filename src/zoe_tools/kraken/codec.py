@@ -9,7 +9,7 @@ Source: kraken-spot sections 2.5 and 4 to 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,6 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, LedgerId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import (
     Asset,
-    FeeTier,
     Instrument,
     InstrumentCatalogue,
     InstrumentStatus,
@@ -35,6 +34,7 @@ from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.wallet import holding_of
 from zoe_tools.errors import VenueMisbehaved
 from zoe_tools.kraken import shapes, strange, wire
+from zoe_tools.kraken.codec_terms import fee_tiers, margin_terms
 
 T = TypeVar("T")
 
@@ -190,6 +190,7 @@ def _instrument(key: str, row: wire.PairRow, symbol: str, names: InstrumentCatal
         fee_tiers=fee_tiers(row.fees, row.fees_maker),
         status=_instrument_status(row),
         aliases=aliases,
+        margin=margin_terms(row),
     )
 
 
@@ -204,29 +205,6 @@ def _instrument_status(row: wire.PairRow) -> InstrumentStatus:
     except ValueError:
         strange.noted("an instrument's status", row.status)
         return InstrumentStatus.UNKNOWN
-
-
-def fee_tiers(taker: Iterable[wire.FeeRow], maker: Iterable[wire.FeeRow]) -> tuple[FeeTier, ...]:
-    """Both schedules merged, one row for each volume that either names, from volume 0 on.
-
-    No maker schedule means that makers pay what takers pay.
-    """
-    takers = sorted((row.volume, row.percent) for row in taker)
-    makers = sorted((row.volume, row.percent) for row in maker) or takers
-    volumes = {ZERO, *(volume for volume, _ in takers), *(volume for volume, _ in makers)}
-    return tuple(
-        FeeTier(
-            volume_from=volume,
-            taker_pct=_percent_at(takers, volume),
-            maker_pct=_percent_at(makers, volume),
-        )
-        for volume in sorted(volumes)
-    )
-
-
-def _percent_at(rows: list[tuple[Decimal, Decimal]], volume: Decimal) -> Decimal:
-    reached = [percent for start, percent in rows if start <= volume]
-    return reached[-1] if reached else (rows[0][1] if rows else ZERO)
 
 
 def canonical_asset(key: str, catalogue: InstrumentCatalogue) -> str:

@@ -94,8 +94,7 @@ class PairRow(Row, frozen=True):
     """A row of AssetPairs; what old or odd rows leave out is None."""
 
     unread: ClassVar[frozenset[str]] = names(
-        "aclass_base aclass_quote lot lot_multiplier leverage_buy leverage_sell "
-        "fee_volume_currency margin_call margin_stop long_position_limit "
+        "aclass_base aclass_quote lot lot_multiplier fee_volume_currency long_position_limit "
         "short_position_limit execution_venue"
     )
 
@@ -112,6 +111,10 @@ class PairRow(Row, frozen=True):
     costmin: Decimal | None = None
     tick_size: Decimal | None = None
     status: str | None = None
+    leverage_buy: list[int] = []
+    leverage_sell: list[int] = []
+    margin_call: int | None = None
+    margin_stop: int | None = None
 
 
 class Top(ArrayRow, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, select
 
 from zoe_tools.domain.identifiers import AccountId, Symbol
-from zoe_tools.domain.instrument import Instrument, InstrumentStatus
+from zoe_tools.domain.instrument import Instrument, InstrumentStatus, MarginTerms
 from zoe_tools.domain.market_watch import (
     FocusClaim,
     FocusReason,
@@ -40,7 +40,17 @@ FOCUS, SCOUT = "focus", "scout"
 """The tiers."""
 
 _TIERS = {FOCUS: MARKET_SNAPSHOT_FOCUS, SCOUT: MARKET_SNAPSHOT_SCOUT}
-_WHO = frozenset({"account_id", "symbol"})
+_OTHERWISE = frozenset(
+    {
+        "account_id",
+        "status",
+        "leverage_buy",
+        "leverage_sell",
+        "margin_call_pct",
+        "margin_stop_pct",
+    }
+)
+"""Columns of the catalogue that are no field of a `Listing` by themselves."""
 
 
 class MarketWatchBook:
@@ -90,12 +100,9 @@ class MarketWatchBook:
         ).mappings()
         return tuple(
             Listing(
-                **{
-                    name: value
-                    for name, value in row.items()
-                    if name not in {"account_id", "status"}
-                },
+                **{name: value for name, value in row.items() if name not in _OTHERWISE},
                 status=InstrumentStatus(row["status"]),
+                margin=_margin(row),
             )
             for row in rows
         )
@@ -136,6 +143,10 @@ class MarketWatchBook:
             "taker_pct": ZERO if tier is None else tier.taker_pct,
             "maker_pct": ZERO if tier is None else tier.maker_pct,
             "updated_at": now,
+            "leverage_buy": _spelled(instrument.margin.leverage_buy),
+            "leverage_sell": _spelled(instrument.margin.leverage_sell),
+            "margin_call_pct": instrument.margin.call_pct,
+            "margin_stop_pct": instrument.margin.stop_pct,
         }
 
     # --- snapshots -------------------------------------------------------------------------------
@@ -342,6 +353,25 @@ class MarketWatchBook:
 
     def _mine(self, table: Table) -> ColumnElement[bool]:
         return table.c.account_id == self._account_id
+
+
+def _margin(row: RowMapping) -> MarginTerms | None:
+    if row["leverage_buy"] is None or row["leverage_sell"] is None:
+        return None
+    return MarginTerms(
+        leverage_buy=_read(row["leverage_buy"]),
+        leverage_sell=_read(row["leverage_sell"]),
+        call_pct=row["margin_call_pct"],
+        stop_pct=row["margin_stop_pct"],
+    )
+
+
+def _spelled(leverages: Iterable[int]) -> str:
+    return ",".join(map(str, leverages))
+
+
+def _read(leverages: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in leverages.split(",") if each)
 
 
 def _snapshot(tier: str, row: RowMapping) -> Snapshot:

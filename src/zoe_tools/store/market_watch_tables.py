@@ -28,7 +28,12 @@ MARKET_CATALOG = Table(
     money("taker_pct"),
     money("maker_pct"),
     moment("updated_at"),
+    Column("leverage_buy", Text),
+    Column("leverage_sell", Text),
+    Column("margin_call_pct", Integer),
+    Column("margin_stop_pct", Integer),
 )
+"""Leverages are numbers with commas between; null is a row from before they were kept."""
 
 MARKET_CATALOG_CHANGES = Table(
     "market_catalog_changes",

@@ -46,7 +46,7 @@ from zoe_tools.store.record_tables import (
 from zoe_tools.store.types import Json
 
 VERSION_TABLE = "zoe_alembic_version"
-HEAD_REVISION = "0011"
+HEAD_REVISION = "0012"
 """The newest migration. A constant, so that opening a store need not load Alembic."""
 
 METADATA = COLLECTION
