@@ -225,3 +225,17 @@ def test_a_power_of_ten_is_read_exactly(tmp_path: Path) -> None:
     """As some tools write a small volume."""
     rows = rows_of(written(tmp_path, "XBTUSD.csv", "1704067200,1.5e3,1E-05\n"))
     assert rows == [(1704067200, d("1500"), d("0.00001"))]
+
+
+def test_a_member_s_name_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    """Whoever packed it may have put anything there, and a way out of the folder."""
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\x1b[31mred\n.csv", TRADES)
+        archive.writestr("../\x1b[2J/XBTUSD.csv", TRADES)
+    contents = contents_of(path, CATALOGUE)
+    (table,) = contents.tables
+
+    assert all(each.isprintable() for each in (*contents.strange, table.name))
+    assert [row for part in parts_of(table) for row in part.rows()]
+    assert [each.name for each in tmp_path.iterdir()] == ["archive.zip"]

@@ -30,6 +30,7 @@ from zoe_tools.domain.candle_table import AMOUNT
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import InstrumentCatalogue
 from zoe_tools.domain.money import MOST, PLACES, ZERO, amount_of, short
+from zoe_tools.domain.words import one_line
 from zoe_tools.errors import MarketDataError
 
 PART_BYTES = 8 << 20
@@ -92,8 +93,8 @@ class Table:
 
     @property
     def name(self) -> str:
-        """As it is told."""
-        return f"{self.path.name}:{self.member}" if self.member else self.path.name
+        """As it is told: whoever packed a zip may have named its members as they like."""
+        return one_line(f"{self.path.name}:{self.member}" if self.member else self.path.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ def contents_of(path: Path, catalogue: InstrumentCatalogue) -> Contents:
                 continue
             found = _table(path, member.filename, name, member.file_size, catalogue)
             if found is None:
-                strange.append(member.filename)
+                strange.append(one_line(member.filename))
             else:
                 tables.append(found)
     return Contents(tables=tuple(tables), strange=tuple(strange))
