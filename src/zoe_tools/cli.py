@@ -63,11 +63,11 @@ COMMANDS: dict[str, str] = {
     "positions": (
         "List the positions that zoe manages, what they are worth, and what is not zoe's."
     ),
-    "markets": "Watch the pairs of the venue: prices, states, movers, and what is in focus.",
-    "markets focus": "List the pairs in focus and why, or put pairs there by hand.",
+    "markets": "Watch the instruments of the venue: prices, states, movers, and what is in focus.",
+    "markets focus": "List the instruments in focus and why, or put some there by hand.",
     "markets history": "Draw the stored candles of an instrument, without asking the venue.",
     "markets record": (
-        "Record books and prints of some pairs, frame by frame, into files that can be replayed."
+        "Record books and prints of instruments, frame by frame, into files that can be replayed."
     ),
     "ledger": "List the account's ledger as it is in the books, or prove every balance.",
     "ledger import": "Import the account's ledger into the books, and prove every balance.",

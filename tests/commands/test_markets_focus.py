@@ -42,7 +42,7 @@ def test_names_are_those_of_the_kept_catalogue(tmp_path: Path) -> None:
     assert zoe("markets focus --add XBTCZUSD", LIVE_KEYS, home=home).code == 3
     ran = zoe("markets focus --add NONE-USD", LIVE_KEYS, home=home)
     assert ran.code == 2
-    assert "The venue lists no pair 'NONE-USD'" in ran.err
+    assert "The venue lists no instrument 'NONE-USD'" in ran.err
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`zoe markets`: every pair of the venue on one screen, watched and kept, or looked at once."""
+"""`zoe markets`: all instruments of the venue on one screen, watched and kept, or seen once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """Which pairs are shown, and in which order."""
+    """Which instruments are shown, and in which order."""
 
     order: MarketOrder
     state: MarketState | None
@@ -54,7 +54,7 @@ def markets(
         typer.Option(
             "--state",
             metavar="STATE",
-            help="Only pairs that are live, stale, halted or delisted.",
+            help="Only instruments that are live, stale, halted or delisted.",
             show_default=False,
         ),
     ] = "",
@@ -66,7 +66,7 @@ def markets(
         ),
     ] = "",
 ) -> int:
-    """Watch the pairs of the venue: prices, states, movers, and what is in focus.
+    """Watch the instruments of the venue: prices, states, movers, and what is in focus.
 
     Prices are kept in the store while it watches. Of an account one watch writes; a second one
     shows what that keeps. --once and --json show what is kept if somebody watches, and else look at

@@ -1,4 +1,4 @@
-"""`zoe markets focus`: which pairs the market watch follows closely, by the operator's word.
+"""`zoe markets focus`: which instruments the market watch follows closely, by the operator's word.
 
 It is an observation and no step of a plan: nothing is traded by it. It is a dry run all the same.
 """
@@ -50,9 +50,9 @@ def markets_focus(
     ] = "",
     execute: Annotated[bool, typer.Option("--execute", help="Really change it.")] = False,
 ) -> int:
-    """List the pairs in focus and why, or put pairs there by hand.
+    """List the instruments in focus and why, or put some there by hand.
 
-    A pair stays in focus while any reason is left: a watch takes a pair out of it, or brings it in,
+    An instrument stays in focus while any reason is left: a watch takes it out, or brings it in,
     within five seconds.
 
     Examples:
@@ -125,11 +125,11 @@ def _show(
     printer.line()
     if focus.claims:
         printer.table(
-            ("!pair", "reason", "!since (UTC)", "!until (UTC)"),
+            ("!instrument", "reason", "!since (UTC)", "!until (UTC)"),
             [(each.symbol, each.reason.value, *_times(each)) for each in focus.claims],
         )
     else:
-        printer.line("No pair is in focus yet; a watch brings its favourites there.")
+        printer.line("No instrument is in focus yet; a watch brings its favourites there.")
     for change in changes:
         verb = "comes into" if change.claim is not None else "leaves"
         stays = f"; it stays for {', '.join(change.reasons)}" if change.reasons else ""
@@ -149,10 +149,10 @@ def _times(claim: FocusClaim) -> tuple[str, str]:
 
 
 def _named(text: str, listings: Sequence[Listing]) -> Symbol:
-    """A pair by any name that the kept catalogue has; before the first watch by BTC-USD alone.
+    """An instrument by any name in the kept catalogue; before the first watch by BTC-USD alone.
 
     Raises:
-        ConfigError: that is no name of a pair.
+        ConfigError: that is no name of an instrument.
         UnknownInstrument: the venue lists none of that name.
     """
     wanted = text.upper().replace("-", "/")
@@ -161,11 +161,11 @@ def _named(text: str, listings: Sequence[Listing]) -> Symbol:
             return each.symbol
     if listings:
         raise UnknownInstrument(
-            f"The venue lists no pair {text!r}.", hint="Write it as BTC-USD or BTC/USD."
+            f"The venue lists no instrument {text!r}.", hint="Write it as BTC-USD or BTC/USD."
         )
     found = symbol_of(text, Missing("not asked"))
     if found is None:
-        raise ConfigError("A pair has no name.", hint="Write it as BTC-USD or BTC/USD.")
+        raise ConfigError("An instrument has no name.", hint="Write it as BTC-USD or BTC/USD.")
     return found
 
 

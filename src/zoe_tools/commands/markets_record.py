@@ -35,7 +35,7 @@ def markets_record(
         typer.Option(
             "--symbols",
             metavar="NAMES",
-            help="Pairs, separated by commas; EDGE_FACTORY_SYMBOLS if left out.",
+            help="Instruments, separated by commas; EDGE_FACTORY_SYMBOLS if left out.",
             show_default=False,
         ),
     ] = "",
@@ -53,7 +53,7 @@ def markets_record(
         int, typer.Option("--size", metavar="MIB", help="And when one has this size.")
     ] = 256,
 ) -> int:
-    """Record books and prints of some pairs, frame by frame, into files that can be replayed.
+    """Record books and prints of instruments, frame by frame, into files that can be replayed.
 
     Each file is whole by itself, and the next one begins before the last one ends. What was
     recorded until a second ago can be read, however it ends. Public channels alone.

@@ -1,4 +1,4 @@
-"""The settings of the market watch: how many pairs, how often they are kept, what moves."""
+"""The settings of the market watch: how many instruments, how often they are kept, what moves."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ MARKET_KNOBS: tuple[Knob, ...] = (
         name="MD_QUOTE_CURRENCY",
         default="USD",
         read=readers.asset,
-        about="Pairs in this currency are watched.",
+        about="Instruments in this currency are watched.",
         section="The market watch: zoe markets",
     ),
     Knob(
         name="MD_MAX_WS_PAIRS",
         default="500",
         read=readers.pairs,
-        about="So many pairs at most, those with the greatest turnover; 1 to 1000.",
+        about="So many instruments at most, those with the greatest turnover; 1 to 1000.",
     ),
     Knob(
         name="MD_DEFAULT_FOCUS",
         default="BTC-USD,ETH-USD,SOL-USD,DOGE-USD,XRP-USD",
         read=readers.symbols,
-        about="Pairs that are always in focus, separated by commas.",
+        about="Instruments that are always in focus, separated by commas.",
     ),
     Knob(
         name="MD_FOCUS_FLUSH_MS",
         default="1000",
         read=readers.milliseconds,
-        about="How often pairs in focus are written into the store; 100 to 3600000.",
+        about="How often instruments in focus are written into the store; 100 to 3600000.",
     ),
     Knob(
         name="MD_SCOUT_FLUSH_MS",
@@ -41,7 +41,7 @@ MARKET_KNOBS: tuple[Knob, ...] = (
         name="MD_SPARKLINE_INTERVAL",
         default="900",
         read=readers.pause,
-        about="A point of each pair's price curve so often, in seconds; 5 to 3600.",
+        about="A point of each instrument's price curve so often, in seconds; 5 to 3600.",
     ),
     Knob(
         name="MD_SPARKLINE_KEEP_HOURS",
@@ -53,7 +53,7 @@ MARKET_KNOBS: tuple[Knob, ...] = (
         name="MD_MOVER_MOMENTUM_PCT",
         default="3.0",
         read=readers.percent,
-        about="A pair that changed by so many percent within an hour is a mover; 0: none is.",
+        about="What changed by so many percent within an hour is a mover; 0: nothing is.",
     ),
     Knob(
         name="MD_MOVER_VOLUME_ACCEL",
@@ -65,7 +65,7 @@ MARKET_KNOBS: tuple[Knob, ...] = (
         name="MD_MOVER_SPREAD_MAX_PCT",
         default="1.0",
         read=readers.percent,
-        about="A pair with a wider spread is no mover, in percent.",
+        about="An instrument with a wider spread is no mover, in percent.",
     ),
     Knob(
         name="MD_MOVER_FOCUS_MIN",
@@ -77,6 +77,6 @@ MARKET_KNOBS: tuple[Knob, ...] = (
         name="MD_CATALOG_REFRESH_HOURS",
         default="24",
         read=readers.hours,
-        about="How often the venue's list of pairs is read anew; changes are heard at once.",
+        about="How often the venue's list of instruments is read anew; changes are heard at once.",
     ),
 )

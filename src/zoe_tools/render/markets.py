@@ -1,4 +1,4 @@
-"""The table of watched pairs for a person, in the width there is."""
+"""The table of watched instruments for a person, in the width there is."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SCALES = ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 
 
 def heading(view: MarketView, lines: Sequence[MarketLine]) -> str:
-    """What is shown, in one line; `lines` are those of all pairs."""
+    """What is shown, in one line; `lines` are those of all instruments."""
     told = ", ".join(f"{number} {state}" for state, number in counted(lines).items() if number)
     source = {
         "watch": "watched here",
         "store": "kept by a watch" if view.is_watched else "kept; nobody watches",
         "look": "one look at the venue",
     }[view.source]
-    return f"Markets {view.now:%Y-%m-%d %H:%M:%S} UTC, {source}: {told or 'no pairs'}"
+    return f"Markets {view.now:%Y-%m-%d %H:%M:%S} UTC, {source}: {told or 'no instruments'}"
 
 
 def columns(width: int) -> tuple[str, ...]:
     """The columns that there is room for."""
-    found = ["!pair", "state", ">age", ">price", ">24h %", ">volume", ">spread %"]
+    found = ["!instrument", "state", ">age", ">price", ">24h %", ">volume", ">spread %"]
     if width >= _WIDE:
         found[4:4] = [">bid", ">ask"]
     found.append("!24 hours")
@@ -51,7 +51,7 @@ def columns(width: int) -> tuple[str, ...]:
 
 
 def row(line: MarketLine, width: int) -> tuple[str, ...]:
-    """One pair; `*` is in focus, `^` and `v` moved within an hour."""
+    """One instrument; `*` is in focus, `^` and `v` moved within an hour."""
     prices = [_price(line.mid if line.mid is not None else line.last)]
     if width >= _WIDE:  # a kept row of the scout tier has neither
         prices += [_price(line.bid), _price(line.ask)]
@@ -71,7 +71,7 @@ def row(line: MarketLine, width: int) -> tuple[str, ...]:
 
 
 def show_markets(printer: Printer, view: MarketView, lines: Sequence[MarketLine]) -> None:
-    """The whole table, and why pairs are not live."""
+    """The whole table, and why instruments are not live."""
     printer.heading(heading(view, market_lines(view)))
     if view.snapshots and not lines:
         printer.line("None of them is in that state.")
@@ -85,7 +85,7 @@ def show_markets(printer: Printer, view: MarketView, lines: Sequence[MarketLine]
 
 
 def show_legend(printer: Printer, lines: Sequence[MarketLine]) -> None:
-    """What the marks mean, and each reason for which a pair is not live."""
+    """What the marks mean, and each reason for which an instrument is not live."""
     printer.line()
     printer.wrapped(
         "",
