@@ -16,6 +16,7 @@ from zoe_tools.domain.identifiers import PositionId, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentState, ProofKind
 from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType, Side
 from zoe_tools.domain.plan import (
+    ORDER_GONE,
     AdoptPosition,
     AmendOrder,
     CancelOrder,
@@ -41,6 +42,11 @@ def states(receipt: Receipt) -> list[OutcomeState]:
     return [outcome.state for outcome in receipt.outcomes]
 
 
+def codes(receipt: Receipt) -> list[str]:
+    """Why, in the venue's words or ours."""
+    return [outcome.code for outcome in receipt.outcomes]
+
+
 async def intents(desk: Desk) -> list[IntentState]:
     """The journal's states, oldest first."""
     return [each.state for each in await desk.read(lambda tx: tx.intents())]
@@ -57,6 +63,13 @@ async def hold(desk: Desk, quantity: str = "0.5") -> PositionId:
     position = builders.make_position(quantity=d(quantity))
     await desk.do(AdoptPosition(position=position, reason="test"))
     return position.position_id
+
+
+def moved_stop(held: PositionId) -> AmendOrder:
+    """The first order, a stop, is to trigger elsewhere."""
+    name = VenueOrderId("O00001")
+    change = OrderAmendment(venue_order_id=name, symbol=BTC, trigger_price=d("59100.0"))
+    return AmendOrder(amendment=change, reason="r", position_id=held)
 
 
 # --- dry runs ------------------------------------------------------------------------------------
@@ -277,6 +290,49 @@ def test_a_cancel_of_an_order_that_is_gone_is_looked_up_and_its_fill_booked(
         assert "is filled" in receipt.outcomes[0].evidence
         assert position is not None
         assert (position.quantity, position.status.value) == (d("0"), "closed")
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("code", ["EOrder:Unknown order", "EOrder:Invalid order"])
+def test_a_stop_that_cannot_be_moved_is_looked_up_and_its_fill_booked(
+    tmp_path: Path, code: str
+) -> None:
+    """The stream may tell of its end seconds later: the position would be taken for stopped."""
+
+    async def story(desk: Desk) -> None:
+        held = await hold(desk)
+        await desk.do(place(make_stop_request(quantity=d("0.3")), position_id=held))
+        desk.venue.trade(VenueOrderId("O00001"), d("0.3"), d("58790.0"))
+        desk.venue.cue("amend", VenueRejected("gone", code=code))
+        receipt = await desk.do(moved_stop(held))
+
+        position = await desk.read(lambda tx: tx.position(held))
+        assert (states(receipt), codes(receipt)) == ([OutcomeState.REJECTED], [ORDER_GONE])
+        assert "is filled" in receipt.outcomes[0].evidence
+        assert await intents(desk) == [IntentState.CONFIRMED, IntentState.REJECTED]
+        assert position is not None
+        assert position.quantity == d("0.2")
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_stop_that_rests_and_cannot_be_moved_is_as_it_was(tmp_path: Path) -> None:
+    """The venue refuses a price, say: one look, and its own words stay the reason."""
+
+    async def story(desk: Desk) -> None:
+        held = await hold(desk)
+        await desk.do(place(make_stop_request(quantity=d("0.3")), position_id=held))
+        desk.venue.cue("amend", VenueRejected("no", code="EOrder:Invalid price"))
+        receipt = await desk.do(moved_stop(held))
+
+        (order,) = await desk.read(lambda tx: tx.orders(open_only=True))
+        assert (states(receipt), codes(receipt)) == (
+            [OutcomeState.REJECTED],
+            ["EOrder:Invalid price"],
+        )
+        assert order.quantity == d("0.3")
+        assert await desk.read(lambda tx: tx.unresolved_intents()) == ()
 
     at_the_desk(tmp_path, story)
 

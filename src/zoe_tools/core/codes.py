@@ -257,6 +257,9 @@ DEPENDS yes
 NOT_KEPT yes
   The venue took the order and threw it out without a fill.
   -> zoe status
+ORDER_GONE yes
+  The order that was to be changed is over, and what it did is booked.
+  -> Run the command again and read the new plan.
 FOREIGN_MATCH no
   An order with our id is not the order we sent: nothing is resolved by guessing.
   -> zoe reconcile, and look at the order at the venue

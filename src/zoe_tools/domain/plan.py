@@ -364,6 +364,10 @@ class OutcomeState(StrEnum):
     UNKNOWN = "unknown"
 
 
+ORDER_GONE = "ORDER_GONE"
+"""The code of a step whose order is over, and booked: who plans again plans by what came of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutcome:
     """What became of one step, and how we know."""

@@ -25,7 +25,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.plan import OutcomeState, PlaceOrder, Plan
+from zoe_tools.domain.plan import ORDER_GONE, OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
@@ -395,7 +395,10 @@ class TradingLoop:
         if lane.adds_risk:
             self.deciding.trace.tell_entries(decisions, receipt.plan, receipt)
         demand_journal(receipt)
-        is_done = all(outcome.state is OutcomeState.DONE for outcome in receipt.outcomes)
+        is_done = all(
+            outcome.state is OutcomeState.DONE or outcome.code == ORDER_GONE
+            for outcome in receipt.outcomes
+        )
         is_left = lane.symbol in self._parts.gate.hurry.symbols
         if (receipt.refusals or not is_done) and not is_left:
             self.lanes.rest((lane.symbol,))

@@ -32,6 +32,7 @@ from zoe_tools.domain.journal import (
 )
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import (
+    ORDER_GONE,
     AdoptPosition,
     AmendOrder,
     CancelOrder,
@@ -61,8 +62,14 @@ from zoe_tools.gate.journal import (
     within_lease,
 )
 from zoe_tools.gate.keeper import Keeper
-from zoe_tools.gate.looks import Looks, is_open
-from zoe_tools.gate.outcomes import denied, not_kept, outcome_of, state_seen, with_venue_id
+from zoe_tools.gate.looks import Looks, is_open, is_over
+from zoe_tools.gate.outcomes import (
+    denied,
+    not_kept,
+    outcome_of,
+    state_seen,
+    with_venue_id,
+)
 from zoe_tools.gate.prove import Prover
 from zoe_tools.gate.send import Answer, Reply, send
 from zoe_tools.gate.standing import NOTHING_YET, Standing
@@ -332,11 +339,15 @@ class Carrier:
         return reply.words if reply.is_seen else await self.looks.proved(entry)
 
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
-        """A definite no. That an order to be cancelled is gone is looked up, never assumed."""
-        if isinstance(step, CancelOrder):
+        """A definite no. Whether an order to be cancelled, or a stop, is gone is looked up."""
+        is_move = isinstance(step, AmendOrder) and is_protective(step)
+        if isinstance(step, CancelOrder) or (is_move and not reply.is_passing):
             found = await self.looks.at_once(step, entry)
             if isinstance(found, Reply) or found.verdict is Verdict.DONE:
                 return await self._found(step, entry, found, reply.code)
+            if is_over(found):
+                tell_refusal(step, reply.code, reply.words)
+                return await self._judged(step, entry, found, reply.code)
         words = f"{FOR_NOW if reply.is_passing else ''}{reply.code}: {reply.words}"
         await self._mark(entry, IntentState.REJECTED, words, ProofKind.ANSWER)
         tell_refusal(step, reply.code, reply.words)
@@ -413,7 +424,9 @@ class Carrier:
                 )
             case Verdict.NOT_DONE:
                 words = f"it never happened: {judgement.evidence}"
-                await self._mark(entry, IntentState.REJECTED, words, ProofKind.RECORDS)
+                code = ORDER_GONE if is_over(judgement) else code
+                book = (lambda _: None) if order is None else await self._booking(entry, order)
+                await self._mark(entry, IntentState.REJECTED, words, ProofKind.RECORDS, after=book)
                 return outcome_of(
                     step, OutcomeState.REJECTED, judgement.evidence, code=code, entry=entry
                 )
@@ -435,17 +448,21 @@ class Carrier:
 
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""
-        waits = self.looks_again and fills_may_wait(entry.intent.purpose)
-        fills = () if waits else await self.looks.fills_of(order)
-        sighting = sighting_of_order(order, seen_at=self.clock.now(), source=REST_SOURCE)
         await self._mark(
             entry,
             IntentState.CONFIRMED,
             evidence,
             ProofKind.RECORDS,
             order.venue_order_id,
-            after=lambda tx: book_proved(tx, sighting, fills),
+            after=await self._booking(entry, order),
         )
+
+    async def _booking(self, entry: Entry, order: VenueOrder) -> Callable[[Transaction], object]:
+        """What an order that the venue showed has to be booked with: its fills are asked for."""
+        waits = self.looks_again and fills_may_wait(entry.intent.purpose)
+        fills = () if waits else await self.looks.fills_of(order)
+        sighting = sighting_of_order(order, seen_at=self.clock.now(), source=REST_SOURCE)
+        return lambda transaction: book_proved(transaction, sighting, fills)
 
     async def _mark(
         self,

@@ -181,3 +181,10 @@ async def _by_the_next_look(intent: Intent, _: VenueOrderId) -> str | None:
 def is_open(found: Judgement | Reply) -> bool:
     """Whether it is as unknown as before."""
     return isinstance(found, Judgement) and found.verdict is Verdict.UNKNOWN
+
+
+def is_over(found: Judgement | Reply) -> bool:
+    """Whether the venue shows an order that is done with, and never was what was asked for."""
+    if not isinstance(found, Judgement) or found.order is None:
+        return False
+    return found.verdict is Verdict.NOT_DONE and found.order.status.is_terminal
