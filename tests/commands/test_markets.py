@@ -21,7 +21,7 @@ from zoe_tools.domain.market_watch import (
     SparkPoint,
 )
 from zoe_tools.render.printer import NARROWEST, Printer
-from zoe_tools.runtime.market_run import kept_view
+from zoe_tools.runtime.market_run import begins, kept_view
 
 ALL = _Wanted(order=MarketOrder.FOCUS, state=None, top=None)
 
@@ -112,6 +112,20 @@ def test_all_pairs_are_counted_whatever_is_shown_of_them(tmp_path: Path) -> None
             _answer(context, invocation.printer(), await kept_view(context), wanted)
             assert sum(json.loads(told.getvalue())["result"]["counts"].values()) == 2
         assert "None of them is in that state." in shown
+
+    at_the_desk(tmp_path, story)
+
+
+def test_of_two_watches_that_begin_at_once_one_does(tmp_path: Path) -> None:
+    """The other one waits until the first has ended, or was not heard of for a while."""
+
+    async def story(desk: Desk) -> None:
+        context, _, _ = command_io(desk, "markets")
+        assert [await begins(context) for _ in range(3)] == [True, False, False]
+        await desk.read(lambda tx: tx.beat(WATCH, "down", desk.clock.now(), {}))
+        assert [await begins(context) for _ in range(2)] == [True, False]
+        await desk.clock.sleep(16)
+        assert [await begins(context) for _ in range(2)] == [True, False]
 
     at_the_desk(tmp_path, story)
 

@@ -68,6 +68,14 @@ def test_the_price_of_an_hour_ago_is_the_nearest_within_a_quarter(
     assert found == (None if chosen is None else _point(chosen))
 
 
+@pytest.mark.parametrize("kind", [MOMENTUM, VOLUME])
+def test_a_move_of_a_kind_that_is_switched_off_is_over(kind: MoverKind) -> None:
+    """A watch that is started with other settings remembers it, and does not follow it for ever."""
+    rules = replace(RULES, momentum_pct=d("0"), acceleration=d("0"))
+    move = Move(kind=kind, is_up=True, seen_at=NOON)
+    assert judged(_row("101"), _point(60), move, rules, NOON) == (replace(move, lasts=False), None)
+
+
 def test_a_mover_says_from_where_to_where() -> None:
     """In percent of the price of an hour ago."""
     _, mover = judged(_row("103"), _point(60), None, RULES, NOON)

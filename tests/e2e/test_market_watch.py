@@ -40,6 +40,23 @@ def test_a_watch_keeps_what_others_see_and_ends_when_told(home: Home) -> None:
     assert home.in_the_books(lambda tx: tx.business_fingerprint()) == business
 
 
+def test_a_second_watch_goes_on_when_the_first_one_ends(home: Home) -> None:
+    """It showed what the first one kept; from then on it keeps that itself."""
+    home.serve()
+    said = home.folder.parent / f"{home.folder.name}.started"
+    with home.started("markets") as first:
+        wait_until(lambda: _beat(home) is not None and _kept(home) >= 3)
+        with home.started("markets") as second:
+            wait_until(lambda: "kept by a watch" in said.read_text())
+            first.send_signal(signal.SIGINT)
+            assert first.wait(timeout=PATIENCE_S) == 0
+            wait_until(lambda: (beat := _beat(home)) is not None and beat.status == "ok")
+            assert result_of(home.here("--json", "markets"))["source"] == "store"
+            second.send_signal(signal.SIGINT)
+            assert second.wait(timeout=PATIENCE_S) == 0
+    assert said.read_text().count("messages were heard") == 2
+
+
 def test_a_watch_that_was_killed_is_told_from_one_that_works(home: Home) -> None:
     """SIGKILL leaves rows that say live; a second watch takes over once it is missed."""
     home.serve()

@@ -69,8 +69,9 @@ def markets(
     """Watch the instruments of the venue: prices, states, movers, and what is in focus.
 
     Prices are kept in the store while it watches. Of an account one watch writes; a second one
-    shows what that keeps. --once and --json show what is kept if somebody watches, and else look at
-    the venue once, keeping nothing. Public channels alone: nothing is signed.
+    shows what that keeps, and begins when it ends. --once and --json show what is kept if somebody
+    watches, and else look at the venue once, keeping nothing. Public channels alone: nothing is
+    signed.
 
     Examples:
       zoe markets

@@ -147,10 +147,14 @@ def _kind(mover: Mover, rules: MoverRules) -> MoverKind | None:
 
 
 def _lasts(mover: Mover, last: Move, rules: MoverRules) -> bool:
-    """Whether it is still the same move, and nothing greater has begun."""
+    """Whether it is still the same move, and nothing greater has begun; one that is off is over."""
     if last.kind is MoverKind.VOLUME:
-        if _kind(mover, rules) is MoverKind.MOMENTUM:
+        if _kind(mover, rules) is MoverKind.MOMENTUM or not rules.acceleration:
             return False
         return (mover.acceleration or ZERO) >= rules.acceleration * _ENDS_AT
     is_up = mover.change_pct >= ZERO
-    return is_up == last.is_up and abs(mover.change_pct) >= rules.momentum_pct * _ENDS_AT
+    return (
+        bool(rules.momentum_pct)
+        and is_up == last.is_up
+        and abs(mover.change_pct) >= rules.momentum_pct * _ENDS_AT
+    )

@@ -1,6 +1,6 @@
 """Runs a market watch for a command: until it is told to stop, for one look, or not at all.
 
-One watch an account writes. A second one only shows what the first one keeps.
+One watch an account writes. A second one shows what that keeps, and begins when it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoe_tools.core.markets import FOCUS, WATCH, MarketView, is_watching, snapsh
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.market_watch import SparkPoint
-from zoe_tools.errors import ConfigError
+from zoe_tools.errors import ConfigError, StoreError, StoreUnavailable, ZoeError
 from zoe_tools.kraken.market_reads import MarketReads
 from zoe_tools.runtime.cadences import cadence_at
 from zoe_tools.runtime.context import Context
@@ -110,7 +110,8 @@ async def watch_markets(
 ) -> MarketWatch | None:
     """Watch, and show once a second, until SIGINT or SIGTERM, or for so many seconds.
 
-    Returns None where another watch is at work: what it keeps was shown then.
+    While another watch is at work, what that keeps is shown; when it is not any more, this one
+    begins. Returns None where it did not come to that.
 
     Raises:
         VenueError: the venue cannot be reached at the start, or closed the wire for good.
@@ -120,17 +121,44 @@ async def watch_markets(
     with stopping_on_signals(stop, asyncio.Event()):
         timer = asyncio.create_task(_stop_after(seconds, stop))
         try:
-            if (await kept_view(context)).is_watched:
+            while not stop.is_set():
+                if await begins(context):
+                    return await _watch(context, show, stop)
                 await _show_kept(context, show, stop)
-                return None
-            return await _watch(context, show, stop)
+            return None
         finally:
             timer.cancel()
 
 
+async def begins(context: Context) -> bool:
+    """Say that this one watches from now on; False: another does.
+
+    One transaction, so that of two that begin at once one does. A store that can be read and not
+    written is no reason not to watch.
+    """
+    now = context.clock.now()
+
+    def claim(tx: Transaction) -> bool:
+        if _is_watched(tx, now):
+            return False
+        tx.beat(WATCH, "warning", now, {})
+        return True
+
+    try:
+        return await context.store.run(claim)
+    except StoreUnavailable:
+        return not (await kept_view(context)).is_watched
+
+
 async def _watch(context: Context, show: Show, stop: asyncio.Event) -> MarketWatch:
     watch = new_watch(context, context.store)
-    await watch.start()
+    try:
+        await watch.start()
+    except ZoeError:
+        now = context.clock.now()
+        with suppress(StoreError):  # whoever tries again is not to wait for this one
+            await context.store.run(lambda tx: tx.beat(WATCH, "down", now, {}))
+        raise
     running = asyncio.create_task(watch.run())
     try:
         while not stop.is_set() and not running.done():
@@ -145,8 +173,9 @@ async def _watch(context: Context, show: Show, stop: asyncio.Event) -> MarketWat
 
 
 async def _show_kept(context: Context, show: Show, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        show(await kept_view(context))
+    """As long as somebody brings it up to date."""
+    while not stop.is_set() and (view := await kept_view(context)).is_watched:
+        show(view)
         await _next_second(stop)
 
 
@@ -190,14 +219,17 @@ def _kept(tx: Transaction, now: datetime) -> MarketView:
     points: dict[Symbol, list[SparkPoint]] = {}
     for point in book.points(now - CURVE):
         points.setdefault(point.symbol, []).append(point)
-    beat = next((each for each in tx.heartbeats() if each.component == WATCH), None)
-    is_watched = beat is not None and is_watching(beat.beat_at, beat.status, now)
     return MarketView(
         snapshots=book.snapshots(),
         claims=book.claims(),
         movers=book.movers(now - LOOKS_BACK),
         points={symbol: tuple(each) for symbol, each in points.items()},
         now=now,
-        is_watched=is_watched,
+        is_watched=_is_watched(tx, now),
         source="store",
     )
+
+
+def _is_watched(tx: Transaction, now: datetime) -> bool:
+    beat = next((each for each in tx.heartbeats() if each.component == WATCH), None)
+    return beat is not None and is_watching(beat.beat_at, beat.status, now)
