@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from builders import BTC, ETH, d, make_fill, make_intent, make_order, make_position
@@ -56,6 +58,25 @@ def test_what_may_have_filled_unheard_of_leaves_its_instrument_in_the_dark(
     """And no other one."""
     other = make_position(symbol=ETH)
     assert known_whole((HELD, other), orders, unresolved, fills) == {ETH}
+
+
+@pytest.mark.parametrize(
+    ("order", "intent", "whole"),
+    [
+        pytest.param({}, {}, {BTC}, id="it may have arrived"),
+        pytest.param({"filled_quantity": d("0.5")}, {}, set(), id="it did"),
+        pytest.param({"status": OrderStatus.OPEN}, {}, set(), id="it rests"),
+        pytest.param({"purpose": "entry"}, {}, set(), id="an entry"),
+        pytest.param({}, {"client_order_id": None}, set(), id="something else is open"),
+    ],
+)
+def test_a_sale_that_nobody_has_seen_keeps_no_stop_back(
+    order: dict[str, Any], intent: dict[str, Any], whole: set[str]
+) -> None:
+    """The venue refuses the stop where the sale has the coins, and that proves it."""
+    sale = stop(**{"purpose": "exit", "status": OrderStatus.UNKNOWN, **order})
+    asked = make_intent(**{"symbol": BTC, "client_order_id": sale.client_order_id, **intent})
+    assert known_whole((HELD,), (ENTRY, ENDED, sale), (asked,), (BOUGHT,)) == whole
 
 
 def test_an_instrument_that_holds_nothing_is_not_told() -> None:

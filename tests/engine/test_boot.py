@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +16,9 @@ import pytest
 from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.fill import Fill
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.observation import Boot
-from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.engine import summary
 from zoe_tools.engine.loop import TradingLoop
@@ -217,6 +219,58 @@ def test_records_that_are_slow_keep_no_stop_waiting(tmp_path: Path) -> None:
         assert (await the_boot(rig)).details["phase"] == "READY"
         rig.stop.set()
         await running
+
+    with_rig(tmp_path, story)
+
+
+@pytest.mark.parametrize("has_arrived", [False, True])
+def test_a_sale_that_a_killed_loop_sent_keeps_no_stop_waiting(
+    tmp_path: Path, *, has_arrived: bool
+) -> None:
+    """Whether it arrived the slow records tell later; where it did, the venue refuses the stop."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        first = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        await rig.enter()
+        await rig.pass_time(5)
+        answers, place_order, is_sent = rig.venue.fills, rig.venue.place, asyncio.Event()
+
+        async def without_answer(request: OrderRequest, **terms: Any) -> VenueOrderId:
+            if has_arrived:
+                rig.is_deaf = True
+                rig.venue.prices[BTC] = (d("50000.0"), d("50000.1"))  # where it does not fill
+                await place_order(request, **terms)
+            is_sent.set()
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+
+        async def fills(**span: Any) -> tuple[Fill, ...]:
+            await rig.clock.sleep(8)
+            return await answers(**span)
+
+        rig.venue.place = without_answer  # type: ignore[method-assign]
+        rig.strategy.wanted[BTC] = "exit"
+        closing = asyncio.create_task(rig.close_candle())
+        await is_sent.wait()
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await first
+        rig.venue.place, rig.venue.fills = place_order, fills  # type: ignore[method-assign]
+        rig.reconnect()
+        second = asyncio.create_task(
+            rig.supervised(run_id="run-2", is_gone=lambda lease: lease.holder != "run-2")
+        )
+        await closing
+        rig.quote()
+        await rig.pass_time(2)
+        assert rig.loop is not None
+        assert rig.loop.following.is_behind
+        found = [each.order_type for each in rig.resting(Side.SELL)]
+        assert found == [OrderType.LIMIT if has_arrived else OrderType.STOP_LOSS]
+        rig.stop.set()
+        await second
 
     with_rig(tmp_path, story)
 

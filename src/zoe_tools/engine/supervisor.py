@@ -173,6 +173,8 @@ async def _look_around(
 
 
 async def _ask_records(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
+    if not parts.is_shadow:
+        await parts.gate.doubt_predecessors()
     found = await parts.gate.recover(patient=False)
     loop.following.is_behind = found.lacks_fills
     boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked

@@ -48,7 +48,7 @@ from zoe_tools.gate.recheck import (
     demand_timely,
     demand_unchanged,
 )
-from zoe_tools.gate.recover import Heard, Recovery, recover
+from zoe_tools.gate.recover import Heard, Recovery, doubt_sent, recover
 from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -381,6 +381,15 @@ class Gate:
         except UndefinedTransition:
             ours = tuple([await self.record_report(report) for report in reports])
             return ours, await self._store.run(read)
+
+    async def doubt_predecessors(self) -> None:
+        """For a loop that has taken the account: what one before it sent is in doubt at once.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        command, now = self.author.command, self._clock.now()
+        await self._store.run(lambda tx: doubt_sent(tx, command, now))
 
     async def recover(
         self, *, patient: bool = True, heard: Heard | None = None, reads_trades: bool = True

@@ -40,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 
 SOURCE = "venue records"
 
+_SENDER_GONE = "who sent it is gone, and heard no answer"
+
 Heard = Callable[[], Awaitable[None]]
 """Is told that the books have changed, while there is more to be read."""
 
@@ -127,6 +129,14 @@ async def recover(
         notes=notes,
         lacks_fills=await store.run(lambda tx: _lacks_fills(tx, now)),
     )
+
+
+def doubt_sent(transaction: Transaction, command: str, now: datetime) -> None:
+    """What a process that is gone had sent is unknown: nobody will hear the answer."""
+    for intent in transaction.unresolved_intents():
+        if intent.command == command and intent.state is IntentState.SENT:
+            entry = entry_of(transaction, intent)
+            mark(transaction, entry, IntentState.UNKNOWN, at=now, evidence=_SENDER_GONE)
 
 
 def _tell_unknown(resolutions: Sequence[Resolution], now: datetime) -> None:
