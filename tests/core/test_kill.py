@@ -19,6 +19,7 @@ from builders import (
     make_venue_order,
     snapshot_with,
 )
+from resting_orders import ENTRY, OUR_STOP, STOP
 from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
@@ -34,15 +35,6 @@ from zoe_tools.domain.trading_state import (
 )
 from zoe_tools.errors import VenueUnavailable
 
-ENTRY = make_venue_order(venue_order_id=VenueOrderId("O-entry"))
-STOP = make_venue_order(
-    venue_order_id=VenueOrderId("O-stop"),
-    client_order_id=ClientOrderId("stop"),
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    limit_price=None,
-    trigger_price=d("58800.0"),
-)
 FOREIGN_SELL = make_venue_order(
     venue_order_id=VenueOrderId("O-foreign"),
     client_order_id=None,
@@ -52,14 +44,6 @@ FOREIGN_SELL = make_venue_order(
 )
 FOREIGN_BUY = make_venue_order(
     venue_order_id=VenueOrderId("O-manual"), client_order_id=None, symbol=ETH
-)
-OUR_STOP = make_order(
-    client_order_id=ClientOrderId("stop"),
-    venue_order_id=VenueOrderId("O-stop"),
-    purpose="stop",
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    position_id=PositionId("P1"),
 )
 HELD = make_position(stop_venue_order_id=VenueOrderId("O-stop"))
 

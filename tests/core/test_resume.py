@@ -15,17 +15,17 @@ from builders import (
     make_intent,
     make_order,
     make_position,
-    make_venue_order,
     snapshot_with,
 )
+from resting_orders import ENTRY, OUR_STOP, STOP
 from zoe_tools.core.resume import CauseFacts, plan_resume, resume_blockers
 from zoe_tools.domain.breaker import Breaker
 from zoe_tools.domain.equity import EquityPoint
-from zoe_tools.domain.identifiers import ClientOrderId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.market import VenueMode
-from zoe_tools.domain.order import OrderType, Side, VenueOrder
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import SetTradingState
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import (
@@ -35,23 +35,6 @@ from zoe_tools.domain.trading_state import (
     TradingState,
 )
 
-ENTRY = make_venue_order(venue_order_id=VenueOrderId("O-entry"))
-STOP = make_venue_order(
-    venue_order_id=VenueOrderId("O-stop"),
-    client_order_id=ClientOrderId("stop"),
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    limit_price=None,
-    trigger_price=d("58800.0"),
-)
-OUR_STOP = make_order(
-    client_order_id=ClientOrderId("stop"),
-    venue_order_id=VenueOrderId("O-stop"),
-    purpose="stop",
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    position_id=PositionId("P1"),
-)
 RESTING: tuple[VenueOrder, ...] = (ENTRY, STOP)
 STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=NOON)
 SWITCHED = TradingState(

@@ -16,11 +16,12 @@ from builders import (
     make_venue_order,
     snapshot_with,
 )
+from resting_orders import OUR_STOP, STOP
 from zoe_tools.core.protection import UNLISTED
 from zoe_tools.core.sync_positions import plan_sync_positions, shortages
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.ledger import Balance
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.order import OrderStatus, Side
 from zoe_tools.domain.plan import (
     AdjustPosition,
     AdoptPosition,
@@ -40,22 +41,6 @@ BOUGHT = make_fill(quantity=d("0.0004"), price=d("60000"), fee=d("0.096"))
 ENTRY = make_order(
     status=OrderStatus.FILLED, filled_quantity=d("0.0004"), position_id=PositionId("P1")
 )
-STOP_ORDER = make_order(
-    client_order_id=ClientOrderId("stop"),
-    venue_order_id=VenueOrderId("O-stop"),
-    purpose="stop",
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    position_id=PositionId("P1"),
-)
-STOP = make_venue_order(
-    client_order_id=ClientOrderId("stop"),
-    venue_order_id=VenueOrderId("O-stop"),
-    side=Side.SELL,
-    order_type=OrderType.STOP_LOSS,
-    limit_price=None,
-    trigger_price=d("58800.0"),
-)
 HELD = make_position(stop_venue_order_id=VenueOrderId("O-stop"))
 
 
@@ -63,7 +48,7 @@ def world(**changes: Any) -> Snapshot:
     """A managed position in order: fill booked, stop resting and linked."""
     values: dict[str, Any] = {
         "positions": (HELD,),
-        "orders": (ENTRY, STOP_ORDER),
+        "orders": (ENTRY, OUR_STOP),
         "recorded_fills": (BOUGHT,),
         "fills": (BOUGHT,),
         "open_orders": (STOP,),
@@ -251,7 +236,7 @@ def test_a_target_of_what_was_given_up_makes_room_for_the_stop() -> None:
         world(
             positions=(),
             given_up=frozenset({PositionId("P1")}),
-            orders=(ENTRY, STOP_ORDER, own),
+            orders=(ENTRY, OUR_STOP, own),
             open_orders=(STOP, target),
             balances=(Balance(asset="BTC", total=d("2"), hold=d("0.0008")),),
             adopted=((BTC, d("0.0004")),),

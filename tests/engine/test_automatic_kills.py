@@ -58,6 +58,10 @@ class Borrower:
             free=d("1000") - self.used,
         )
 
+    def looked_at(self, rig: LoopRig) -> None:
+        """Have the loop ask, seldom."""
+        rig.margin = MarginWatch(self.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
+
 
 def state(rig: LoopRig) -> TradingState:
     """What is latched, as the loop knows it."""
@@ -111,9 +115,6 @@ def test_vector_10_margin_is_taken_back_twice_a_day_and_a_restart_forgives_none(
     """The third time a person has to look, whichever loop it is that counts."""
     borrower, ended_at = Borrower(), list[datetime]()
 
-    def prepare(rig: LoopRig) -> None:
-        rig.margin = MarginWatch(borrower.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
-
     async def story(rig: LoopRig) -> None:
         latched = await margin_comes_and_goes(rig, borrower)
         assert (latched.level, latched.cause) == (
@@ -131,18 +132,21 @@ def test_vector_10_margin_is_taken_back_twice_a_day_and_a_restart_forgives_none(
         assert state(rig).level is KillLevel.CANCEL_OPEN
 
     with caplog.at_level(logging.INFO):
-        run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
+        run_loop(tmp_path, story, prepare=borrower.looked_at, policy=POLICY)
         (starts_at,) = ended_at
-        run_loop(tmp_path, after_a_restart, prepare=prepare, policy=POLICY, starts_at=starts_at)
+        run_loop(
+            tmp_path,
+            after_a_restart,
+            prepare=borrower.looked_at,
+            policy=POLICY,
+            starts_at=starts_at,
+        )
     assert caplog.messages.count("AUTO_RECOVERY") == 2
 
 
 def test_a_margin_call_is_a_liquidation_breach_and_never_passes_by_itself(tmp_path: Path) -> None:
     """More than margin being critical: it takes that level over, and a person has to look."""
     borrower = Borrower()
-
-    def prepare(rig: LoopRig) -> None:
-        rig.margin = MarginWatch(borrower.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
 
     async def story(rig: LoopRig) -> None:
         borrower.used = d("930")
@@ -157,7 +161,7 @@ def test_a_margin_call_is_a_liquidation_breach_and_never_passes_by_itself(tmp_pa
         await rig.pass_time(120)
         assert state(rig) == found
 
-    run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
+    run_loop(tmp_path, story, prepare=borrower.looked_at, policy=POLICY)
 
 
 def test_vector_10_what_a_person_ordered_meanwhile_does_not_pass_with_the_margin(
@@ -165,9 +169,6 @@ def test_vector_10_what_a_person_ordered_meanwhile_does_not_pass_with_the_margin
 ) -> None:
     """A pause of entries, which is less than what margin had latched: it stays, with its words."""
     borrower = Borrower()
-
-    def prepare(rig: LoopRig) -> None:
-        rig.margin = MarginWatch(borrower.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
 
     async def story(rig: LoopRig) -> None:
         borrower.used = d("930")
@@ -178,15 +179,12 @@ def test_vector_10_what_a_person_ordered_meanwhile_does_not_pass_with_the_margin
         await rig.pass_time(120)
         assert (state(rig).level, state(rig).reason) == (KillLevel.CANCEL_OPEN, "let me look")
 
-    run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
+    run_loop(tmp_path, story, prepare=borrower.looked_at, policy=POLICY)
 
 
 def test_margin_that_nobody_tells_of_is_neither_critical_nor_over(tmp_path: Path) -> None:
     """Its last word counts for a while, and then no level is latched or taken back by it."""
     borrower = Borrower()
-
-    def prepare(rig: LoopRig) -> None:
-        rig.margin = MarginWatch(borrower.ask, rig.clock, Cadence(health_s=ASKED_S / SELDOM))
 
     async def story(rig: LoopRig) -> None:
         borrower.used = d("930")
@@ -195,7 +193,7 @@ def test_margin_that_nobody_tells_of_is_neither_critical_nor_over(tmp_path: Path
         await rig.pass_time(120)
         assert state(rig).level is KillLevel.CANCEL_OPEN
 
-    run_loop(tmp_path, story, prepare=prepare, policy=POLICY)
+    run_loop(tmp_path, story, prepare=borrower.looked_at, policy=POLICY)
 
 
 def test_a_kill_that_the_books_read_first_is_told_all_the_same(
