@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 
 from program import PATIENCE_S, Home, result_of, wait_until
 from zoe_tools.core.markets import WATCH
@@ -64,6 +65,11 @@ def test_a_watch_that_was_killed_is_told_from_one_that_works(home: Home) -> None
         wait_until(lambda: _beat(home) is not None and _kept(home) >= 3)
         watch.send_signal(signal.SIGKILL)
         watch.wait(timeout=PATIENCE_S)
-    wait_until(lambda: result_of(home.here("--json", "markets"))["source"] == "look")
+    assert result_of(home.here("--json", "markets"))["source"] == "store"
+    beat = _beat(home)
+    assert beat is not None
+    missed = beat.beat_at - timedelta(minutes=1)
+    home.in_the_books(lambda tx: tx.beat(WATCH, beat.status, missed, {}))
+    assert result_of(home.here("--json", "markets"))["source"] == "look"
     again = home.zoe("markets", "--for", "3s")
     assert "messages were heard" in again.out
