@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from zoe_tools.core import run_entries as entries_module
 from zoe_tools.core.order_desk import Desk
 from zoe_tools.core.reprice import collared, rounded
 from zoe_tools.domain.order import Side
-from zoe_tools.engine import following as following_module
+from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.gate import carry as carry_module
 from zoe_tools.gate import gate as gate_module
 from zoe_tools.gate import recover as recover_module
@@ -23,7 +23,6 @@ from zoe_tools.gate.send import Answer, Reply
 
 carry: Any = carry_module
 entries: Any = entries_module
-following: Any = following_module
 gate: Any = gate_module
 order_desk: Any = order_desk_module
 recover: Any = recover_module
@@ -55,8 +54,16 @@ def missed_fills_are_not_asked_for() -> None:
     async def none(*_: object) -> tuple[()]:
         return ()
 
+    record = gate.Gate.record_reports
+
+    async def of_now(
+        self: object, reports: Sequence[ExecutionReport], read: Callable[..., object]
+    ) -> object:
+        told = [replace(each, fill=None) if each.is_snapshot else each for each in reports]
+        return await record(self, told, read)
+
     _put(recover, "_fills_at", none)
-    _put(following, "ExecutionsSnapshot", type(None))
+    _put(gate.Gate, "record_reports", of_now)
 
 
 def limits_are_not_asked() -> None:
