@@ -38,6 +38,11 @@ def is_protective(step: VenueStep) -> bool:
             return True
 
 
+def is_stop_move(step: VenueStep) -> bool:
+    """Whether it changes a stop that rests."""
+    return isinstance(step, AmendOrder) and is_protective(step)
+
+
 def deadline_for(
     step: VenueStep, policy: Policy, *, now: datetime, nearest_s: float, is_first: bool
 ) -> datetime:

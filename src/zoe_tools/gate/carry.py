@@ -20,6 +20,7 @@ from zoe_tools.core.proof import (
     deadline_for,
     fills_may_wait,
     is_protective,
+    is_stop_move,
     rule_for,
 )
 from zoe_tools.core.risk import Refusal, adds_risk
@@ -307,7 +308,7 @@ class Carrier:
         Or over by the venue's clock, where twice does no harm; what else was sent is looked for.
         """
         if reply.is_late:
-            return isinstance(step, AmendOrder) and is_protective(step)
+            return is_stop_move(step)
         if reply.answer is not Answer.NOT_SENT:
             return False
         left_s = (entry.intent.deadline - self.clock.now()).total_seconds()
@@ -340,8 +341,7 @@ class Carrier:
 
     async def _refused(self, step: VenueStep, entry: Entry, reply: Reply) -> StepOutcome:
         """A definite no. Whether an order to be cancelled, or a stop, is gone is looked up."""
-        is_move = isinstance(step, AmendOrder) and is_protective(step)
-        if isinstance(step, CancelOrder) or (is_move and not reply.is_passing):
+        if isinstance(step, CancelOrder) or (is_stop_move(step) and not reply.is_passing):
             found = await self.looks.at_once(step, entry)
             if isinstance(found, Reply) or found.verdict is Verdict.DONE:
                 return await self._found(step, entry, found, reply.code)
