@@ -27,7 +27,7 @@ from zoe_tools.domain.identifiers import (
     VenueOrderId,
 )
 from zoe_tools.domain.intent_group import IntentGroup
-from zoe_tools.domain.intent_lifecycle import steps_to
+from zoe_tools.domain.intent_lifecycle import IllegalTransition, steps_to
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.observation import Lease
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, Side
@@ -350,14 +350,28 @@ def resolve_intent(
     """
     intent = transaction.intent(intent_id)
     steps = () if intent is None else steps_to(intent.state, state)
-    for step in steps:
-        transaction.advance_intent(
+    try:
+        for step in steps:
+            transaction.advance_intent(
+                intent_id,
+                step,
+                at=at,
+                evidence=evidence,
+                proof=proof if step is state else ProofKind.NONE,
+                venue_order_id=venue_order_id if step is state else None,
+            )
+    except IllegalTransition:
+        if transaction.intent(intent_id) == intent:
+            raise
+        # On a server another process said its word since we read: what is left is judged by that.
+        return resolve_intent(
+            transaction,
             intent_id,
-            step,
+            state,
             at=at,
             evidence=evidence,
-            proof=proof if step is state else ProofKind.NONE,
-            venue_order_id=venue_order_id if step is state else None,
+            proof=proof,
+            venue_order_id=venue_order_id,
         )
     if steps and state is IntentState.CONFIRMED and intent is not None:
         _note_repricing(transaction, intent, at)
