@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from builders import BTC, d, make_venue_order
 from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.stream import ExecutionsSnapshot
@@ -241,6 +242,37 @@ def test_trades_are_read_once_for_a_gap_and_again_where_nobody_could(tmp_path: P
         calls = [method for method, _ in rig.venue.calls]
         assert calls.count("fills") == 2
         assert calls.count("orders") >= VANISHED_LOOKS
+
+    run_loop(tmp_path, story)
+
+
+def test_several_gaps_while_the_records_are_slow_are_asked_for_once(tmp_path: Path) -> None:
+    """A wire that comes and goes must not make each fill wait for as many readings of trades."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter(rests=True)
+        await rig.pass_time(2)
+        real = rig.venue.fills
+
+        async def slow(**span: Any) -> tuple[Fill, ...]:
+            await rig.clock.sleep(LAG_S)
+            return await real(**span)
+
+        rig.venue.fills = slow  # type: ignore[method-assign]
+        rig.venue.calls.clear()
+        for _ in range(4):
+            rig.go_down("private")
+            rig.come_up("private")
+            await rig.pass_time(0.1)
+        await rig.pass_time(LAG_S)
+        behind = [rig.loop.following.is_behind]  # the first was asked for before the others came
+        await rig.pass_time(LAG_S)
+        behind.append(rig.loop.following.is_behind)
+        assert behind == [True, False]
+        await rig.pass_time(4 * LAG_S)
+        calls = [method for method, _ in rig.venue.calls]
+        assert (calls.count("orders"), calls.count("fills")) == (2, 2)
 
     run_loop(tmp_path, story)
 

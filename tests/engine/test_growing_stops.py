@@ -13,7 +13,7 @@ import pytest
 from builders import BTC, d
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.order import OrderAmendment, Side
-from zoe_tools.errors import VenueRejected
+from zoe_tools.errors import VenueRejected, VenueUnavailable
 from zoe_tools.observe.log import event_of
 
 
@@ -85,6 +85,33 @@ def test_an_orderly_end_waits_for_a_stop_that_could_not_grow_at_once(tmp_path: P
     (stop,) = rig.resting(Side.SELL)
     assert stop.quantity == d("0.00015")
     assert rig.writes.count("amend") == 3
+
+
+@pytest.mark.parametrize("has_stop", [True, False])
+def test_what_was_bought_is_covered_though_no_records_tell_what_else_was(
+    tmp_path: Path,
+    has_stop: bool,  # noqa: FBT001 - a table
+) -> None:
+    """The wire goes right after a fill, the records are silent, and the entry may buy more."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await entered(rig)
+        if has_stop:
+            await bought(rig, 0.05, 5)
+        (entry,) = rig.resting(Side.BUY)
+        for question in ("orders", "open_orders", "closed_orders", "fills"):
+            rig.venue.cue(question, VenueUnavailable("down"), times=20)
+        rig.fill(entry, "0.0002")
+        rig.go_down("private")
+        rig.is_deaf = True
+        await rig.pass_time(3)
+        assert rig.loop.following.is_behind
+        assert rig.writes[2:] == (["amend"] if has_stop else [])
+        (stop,) = rig.resting(Side.SELL)
+        assert stop.quantity == (d("0.0003") if has_stop else d("0.0002"))
+
+    run_loop(tmp_path, story)
 
 
 @pytest.mark.parametrize("is_sent", [False, True])

@@ -33,6 +33,7 @@ from zoe_tools.engine.statuses import Source, StatusWatch
 from zoe_tools.engine.view import LiveView
 from zoe_tools.engine.wallets import StreamedWallets
 from zoe_tools.errors import VenueError
+from zoe_tools.gate.recover import Heard, Recovery
 from zoe_tools.store.store import Transaction
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +52,27 @@ VANISHED_LOOKS = 8
 
 VANISHED_AFTER_S = 1.0
 """An order that is younger may be missing from a list that was on its way when it was placed."""
+
+
+class Missed:
+    """What was missed, counted; and how much of it the venue's records have told since."""
+
+    def __init__(self) -> None:
+        self.noted = 0
+        self._told = 0
+
+    def note(self) -> None:
+        """Something happened that nobody told."""
+        self.noted += 1
+
+    def told(self, asked: int) -> None:
+        """The records told all that had been `noted` when they were asked, by that count."""
+        self._told = max(self._told, asked)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something that the records have not told."""
+        return self._told < self.noted
 
 
 class _Told(NamedTuple):
@@ -79,8 +101,8 @@ class Following:
         self._heard = heard
         self.wallets = StreamedWallets()
         self.statuses = StatusWatch(parts.catalogue, trust_s=parts.cadence.instruments_s)
-        self._is_behind = False
-        self._missed = 0
+        self.missed = Missed()
+        self._asking = 0
         self._was_up = False
         self._inbox: asyncio.Queue[_Told | None] = asyncio.Queue(WAITING)
         self._ahead: list[_Told | None] = []
@@ -92,11 +114,7 @@ class Following:
     @property
     def is_behind(self) -> bool:
         """Whether the venue may have done what is not booked."""
-        return self._is_behind or self._missed > 0 or bool(self._vanished)
-
-    @is_behind.setter
-    def is_behind(self, is_behind: bool) -> None:
-        self._is_behind = is_behind
+        return self.missed.is_open or bool(self._vanished)
 
     @property
     def is_booking(self) -> bool:
@@ -131,7 +149,8 @@ class Following:
                 misses = bool(channel)
             case _:
                 misses = False
-        self._missed += misses
+        if misses:
+            self.missed.note()
         return _Told(event, now, misses)
 
     def _has_followed(self, event: StreamEvent) -> None:
@@ -154,12 +173,14 @@ class Following:
         await self._to_ask.put(None)
 
     async def _ask_for_ever(self) -> None:
-        """Beside the booking: records that are slow keep no fill waiting that a stream tells."""
+        """Beside the booking: records that are slow keep no fill waiting that a stream tells.
+
+        What several gaps kept from us is asked once.
+        """
         while (missed_at := await self._to_ask.get()) is not None:
-            self.is_behind = True
-            self._missed -= 1
-            await self._ask_records(missed_at)
-            self._heard(None)
+            if self.missed.is_open:
+                await self._ask_records(missed_at)
+                self._heard(None)
             await self._ask_of_vanished()
 
     async def _ask_of_vanished(self) -> None:
@@ -195,16 +216,17 @@ class Following:
 
         A venue that does not answer, or not with all trades, is asked again by the chase.
         """
-        self.is_behind = True
+        self.missed.note()
         await self._ask_records(now)
 
     async def chase_unresolved(self) -> None:
         """Ask the venue's records about what was missed, what is open, and what no wire tells.
 
-        What was missed keeps all new risk back, an open intent that on its own instrument.
+        What was missed keeps all new risk back, an open intent that on its own instrument. Calls
+        are few: who asks already is not overtaken but for an intent, which may hold up a stop.
         """
         is_deaf = self._was_up and not self._view.is_private_up
-        if self._books.unresolved or self.is_behind or is_deaf:
+        if self._books.unresolved or ((self.is_behind or is_deaf) and not self._asking):
             await self._ask_records(self._clock.now())
             self._heard(None)
 
@@ -278,7 +300,7 @@ class Following:
         } - listed
         if gone:
             self._vanished |= gone
-            self._missed += 1
+            self.missed.note()
             await self._to_ask.put(told.at)
 
     def _tell_fill(self, fill: Fill, now: datetime, *, is_ours: bool) -> None:
@@ -305,12 +327,27 @@ class Following:
     async def _ask_records(self, now: datetime) -> None:
         """Trades where something was missed: other looks are many, and a stop's needs the calls."""
         try:
-            recovery = await self._parts.gate.recover(
-                patient=False,
-                heard=self._hear_of_records,
-                reads_trades=self._is_behind or self._missed > 0,
-            )
-            self.is_behind = recovery.lacks_fills
+            await self.recover(heard=self._hear_of_records)
         except VenueError as error:
             _LOG.warning("The venue's records cannot be read: %s", error.message)
         await self._books.refresh(now)
+
+    async def recover(self, heard: Heard | None = None) -> Recovery:
+        """What the records tell, booked; all that had been missed when it began is known then.
+
+        Raises:
+            VenueUnavailable: the venue's records cannot be read.
+        """
+        reads_trades, asked = self.missed.is_open, self.missed.noted
+        self._asking += 1
+        try:
+            recovery = await self._parts.gate.recover(
+                patient=False, heard=heard, reads_trades=reads_trades
+            )
+        finally:
+            self._asking -= 1
+        if recovery.lacks_fills:
+            self.missed.note()
+        else:
+            self.missed.told(asked)
+        return recovery

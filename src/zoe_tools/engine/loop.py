@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
-from zoe_tools.core.lanes import Lane, about, entered_by, lane_again, lanes_of, stopped_by
+from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.run import plan_run, wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.core.untold import known_whole
+from zoe_tools.core.untold import Known, known_of, narrowed
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
@@ -142,7 +142,7 @@ class TradingLoop:
 
     def _note_outage(self) -> None:
         if self._outage.begins():
-            self.following.is_behind = True
+            self.following.missed.note()
 
     def _heard(self, event: StreamEvent | None = None) -> None:
         """What an event of the stream, or a word of the venue's records, calls for."""
@@ -280,8 +280,8 @@ class TradingLoop:
         if not self._is_stopping:
             self._later.wake_at(self.watch.grows_at)
             self._later.wake_at(self.lanes.rests_until(now))
-        whole = None if self._may_act else self._known_whole
-        if whole is not None and not whole:
+        known = self._known
+        if known is not None and known.is_empty:
             return
         snapshot, plan = self._plan(now, entry)
         plan = sealed(plan, snapshot)  # once, for all lanes
@@ -290,9 +290,7 @@ class TradingLoop:
         self._tell_notes(now, plan)
         bare = stopped_by(plan, self.watch.bare)
         self._parts.gate.hurry.ask(bare & self.lanes.without_stop)
-        untold = frozenset() if whole is None else frozenset(map(about, plan.steps)) - whole
-        resting = self.lanes.resting(now) | untold
-        lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=resting)
+        lanes = lanes_of(plan, at_work=self.lanes.at_work, resting=self.lanes.resting(now))
         self._settle_entry(entry, plan, lanes)
         if lanes:
             self._noted.clear()
@@ -304,7 +302,7 @@ class TradingLoop:
             self.watch.planned(lane.plan)
             work = self._carry_out(snapshot, lane, entry)
             self.lanes.begin(lane.symbol, work, stops=lane.symbol in bare)
-        if whole is None:
+        if known is None:
             self._doubts.look_after(now, snapshot)
 
     def _settle_entry(
@@ -329,13 +327,15 @@ class TradingLoop:
         return self.view.is_live or not self.following.is_behind
 
     @property
-    def _known_whole(self) -> frozenset[Symbol]:
-        """Where a position may be looked after though the records have not told yet."""
+    def _known(self) -> Known | None:
+        """What may be done though the records have not told yet; None: they have."""
+        if self._may_act:
+            return None
         if self._parts.gate.is_store_away:
-            return frozenset()  # the copy of the books may lack an order
+            return known_of((), (), (), ())  # the copy of the books may lack an order
         books = self.books
         orders = (*books.orders, *books.recent_orders)
-        return known_whole(books.positions, orders, books.unresolved, books.fills)
+        return known_of(books.positions, orders, books.unresolved, books.fills)
 
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         """At most one entry a turn, and none while anything is under way, or is to be booked.
@@ -463,7 +463,8 @@ class TradingLoop:
             urgent=self.leaving.urgent,
             growing={} if self._is_stopping else self.watch.growing,
         )
-        return self._outage.narrowed(plan)
+        known = self._known
+        return self._outage.narrowed(plan if known is None else narrowed(plan, known))
 
     @property
     def instruments(self) -> Mapping[Symbol, Instrument]:

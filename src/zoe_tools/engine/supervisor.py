@@ -152,6 +152,7 @@ async def _look_around(
     the turns. Nor are records that are slow: what is returned goes on asking them, while the
     streams come up and tell the same.
     """
+    loop.following.missed.note()
     await disarm_predecessors(parts)
     await begin_registry(parts, loop)
     await boot.enter(Phase.SYNCING)
@@ -161,13 +162,10 @@ async def _look_around(
         for each in done:
             each.result()
     except VenueError as error:
-        loop.following.is_behind = True
         loop.stand(RECORDS, (f"What happened meanwhile cannot be asked: {error.message}",))
     except BaseException:
         asking.cancel()
         raise
-    if not asking.done():
-        loop.following.is_behind = True
     await loop.books.refresh(parts.clock.now())
     return None if asking.done() else asking
 
@@ -175,8 +173,7 @@ async def _look_around(
 async def _ask_records(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
     if not parts.is_shadow:
         await parts.gate.doubt_predecessors()
-    found = await parts.gate.recover(patient=False)
-    loop.following.is_behind = found.lacks_fills
+    found = await loop.following.recover()
     boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
 
 
