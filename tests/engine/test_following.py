@@ -36,10 +36,12 @@ class SlowRunner(InlineRunner):
         self._slow = store
         self._clock = clock
         self.takes_s = 0.0
+        self.urgent = 0
 
     @override
     async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
+        self.urgent += is_urgent
         await self._clock.sleep(self.takes_s)
         return await self._slow.run(work, is_urgent=is_urgent)
 
@@ -108,6 +110,24 @@ def test_reports_that_wait_are_booked_together(tmp_path: Path) -> None:
         await rig.pass_time(0.3)
         assert len(rig.narrator.notes) == 10
         assert loop.books.version - before == 2
+
+    with_a_slow_store(tmp_path, story)
+
+
+def test_many_reports_that_wait_are_booked_in_parts(tmp_path: Path) -> None:
+    """The loop hears nothing while it works through one; the books are read after the last."""
+
+    async def story(rig: LoopRig, loop: TradingLoop, store: SlowRunner, theirs: VenueOrder) -> None:
+        store.takes_s = 0.1
+        rig.fill(theirs, "0.001")
+        await rig.pass_time(0.05)
+        before, urgent = loop.books.version, store.urgent
+        for _ in range(120):
+            rig.fill(theirs, "0.001")
+        await rig.pass_time(1)
+        assert len(rig.narrator.notes) == 121
+        assert loop.books.version - before == 2
+        assert store.urgent - urgent == 3
 
     with_a_slow_store(tmp_path, story)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
-from builders import PAPER
+from builders import NOON, PAPER
 from fakes import fresh_store
 from zoe_tools.runtime.writer_thread import WriterThread
-from zoe_tools.store.store import Transaction
+from zoe_tools.store.store import Store, Transaction
 
 
 def test_what_is_urgent_goes_before_what_waits_already(tmp_path: Path) -> None:
@@ -59,3 +61,140 @@ def test_what_fails_is_its_asker_s_and_nobody_else_s(tmp_path: Path) -> None:
         return found
 
     assert asyncio.run(story()) == 1
+
+
+@contextmanager
+def commits_of(store: Store) -> Iterator[list[str]]:
+    """The names of the threads that commit while this is open."""
+    seen: list[str] = []
+
+    def note(_: object) -> None:
+        seen.append(threading.current_thread().name)
+
+    engine = store._transactions.engine
+    event.listen(engine, "commit", note)
+    yield seen
+    event.remove(engine, "commit", note)
+
+
+def writing(key: str) -> Callable[[Transaction], str]:
+    """Work that writes a row, and tells its thread."""
+
+    def work(transaction: Transaction) -> str:
+        transaction.set_config(key, "written", NOON)
+        return threading.current_thread().name
+
+    return work
+
+
+def written(store: Store, *keys: str) -> list[bool]:
+    """Which of the rows are there."""
+    with store.transaction() as transaction:
+        return [transaction.config_value(each) is not None for each in keys]
+
+
+def test_what_is_urgent_is_done_where_it_is_asked_for_and_committed_in_the_thread(
+    tmp_path: Path,
+) -> None:
+    """The loop waits for no disk; what writes nothing leaves it nothing to wait for."""
+    store = fresh_store(tmp_path, PAPER)
+
+    async def story() -> tuple[str, str, str]:
+        runner = WriterThread(store)
+        told = (
+            await runner.run(writing("a"), is_urgent=True),
+            await runner.run(lambda _: threading.current_thread().name, is_urgent=True),
+            await runner.run(writing("b")),
+        )
+        await runner.close()
+        return told
+
+    with commits_of(store) as commits:
+        places = asyncio.run(story())
+
+    here = threading.current_thread().name
+    assert places[:2] == (here, here)
+    assert places[2].startswith("zoe-store")
+    assert [each.startswith("zoe-store") for each in commits] == [True, False, True]
+    assert written(store, "a", "b") == [True, True]
+
+
+def test_urgent_work_that_came_meanwhile_is_kept_by_one_commit(tmp_path: Path) -> None:
+    """The first does not wait for the others; they wait for its commit, and share the next."""
+    store = fresh_store(tmp_path, PAPER)
+
+    async def story() -> None:
+        runner = WriterThread(store)
+        await asyncio.gather(
+            *(runner.run(writing(each), is_urgent=True) for each in ("a", "b", "c", "d"))
+        )
+        await runner.close()
+
+    with commits_of(store) as commits:
+        asyncio.run(story())
+
+    assert len(commits) == 2
+    assert written(store, "a", "b", "c", "d") == [True] * 4
+
+
+def test_one_that_fails_takes_nothing_of_the_others_with_it(tmp_path: Path) -> None:
+    """What it did itself is undone."""
+    store = fresh_store(tmp_path, PAPER)
+
+    def fail(transaction: Transaction) -> str:
+        transaction.set_config("bad", "never", NOON)
+        raise KeyError("a bug")
+
+    async def story() -> list[str | BaseException]:
+        runner = WriterThread(store)
+        asked = (writing("a"), writing("b"), fail, writing("c"))
+        found = await asyncio.gather(
+            *(runner.run(each, is_urgent=True) for each in asked), return_exceptions=True
+        )
+        with pytest.raises(KeyError):
+            await runner.run(fail, is_urgent=True)
+        await runner.close()
+        return found
+
+    told = asyncio.run(story())
+
+    assert [isinstance(each, KeyError) for each in told] == [False, False, True, False]
+    assert written(store, "a", "b", "c", "bad") == [True, True, True, False]
+
+
+def test_the_loop_does_not_wait_for_another_process_s_lock(tmp_path: Path) -> None:
+    """The thread does."""
+    store, other = fresh_store(tmp_path, PAPER), fresh_store(tmp_path, PAPER)
+
+    async def story() -> str:
+        runner = WriterThread(store)
+        with other.transaction() as transaction:
+            transaction.set_config("theirs", "first", NOON)
+            asked = asyncio.create_task(runner.run(writing("a"), is_urgent=True))
+            await asyncio.sleep(0)
+            assert not asked.done()
+        place = await asked
+        await runner.close()
+        return place
+
+    place = asyncio.run(story())
+
+    assert place.startswith("zoe-store")
+    assert written(other, "a", "theirs") == [True, True]
+    other.close()
+
+
+def test_work_that_waits_is_done_before_the_store_is_closed(tmp_path: Path) -> None:
+    """Whoever closes it waits for all of it."""
+    store = fresh_store(tmp_path, PAPER)
+
+    async def story() -> None:
+        runner = WriterThread(store)
+        asked = [asyncio.create_task(runner.run(writing(each))) for each in ("a", "b", "c")]
+        await asyncio.sleep(0)
+        await runner.close()
+        await asyncio.gather(*asked)
+
+    asyncio.run(story())
+
+    assert written(fresh_store(tmp_path, PAPER), "a", "b", "c") == [True] * 3

@@ -346,6 +346,8 @@ def test_what_anybody_writes_is_another_mark_and_reading_is_none(url: str) -> No
     ours, theirs = opened(url), opened(url)
     seen = [mark(ours), mark(ours)]
     with ours.transaction() as transaction:
+        transaction.set_config("note", "first", NOON)
+        in_between = transaction.change_mark()
         transaction.set_config("note", "ours", NOON)
         after_a_write = transaction.change_mark()
     seen += [mark(ours), mark(ours)]
@@ -358,6 +360,7 @@ def test_what_anybody_writes_is_another_mark_and_reading_is_none(url: str) -> No
     if "sqlite" in url:
         assert [seen.index(each) for each in seen] == [0, 0, 2, 2, 4, 4]
         assert after_a_write == seen[2]
+        assert in_between not in seen
     else:
         assert set(seen) == {None}
 

@@ -58,6 +58,9 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
+_AT_ONCE = 50
+"""Reports in one transaction: the loop hears nothing while it works through them."""
+
 _CLOCK_S = 2.0
 """How long a stop waits for the venue's time: it is measured for sales, and cancels wait for it."""
 
@@ -360,10 +363,14 @@ class Gate:
     async def record_reports(
         self, reports: Sequence[ExecutionReport], read: Callable[[Transaction], T]
     ) -> tuple[tuple[bool, ...], T]:
-        """Book rows that came together, all in one transaction, and `read` there what they made.
+        """Book rows that came together, in one transaction if they are few, and `read` there too.
 
         Which of them are of our orders; see `record_report` for the rest.
         """
+        if len(reports) > _AT_ONCE:
+            first, _ = await self.record_reports(reports[:_AT_ONCE], lambda _: None)
+            others, found = await self.record_reports(reports[_AT_ONCE:], read)
+            return first + others, found
 
         def book(transaction: Transaction) -> tuple[tuple[bool, ...], T]:
             booked = [

@@ -1,30 +1,52 @@
-"""The store behind one writer thread: the loop goes on while SQLite waits for the disk.
+"""The store behind one thread, in which the loop does not wait for the disk.
 
-What an order waits for goes first. Never used under virtual time, where the work runs inline.
+What an order waits for goes first, and is worked through where it is asked for, as long as nobody
+has the store: two threads that take turns at each statement need several times as long. The disk
+is waited for in the thread. What came meanwhile is kept together, by one commit. Never used under
+virtual time, where the work runs inline.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import count
-from queue import PriorityQueue
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from zoe_tools.errors import StoreUnavailable
-from zoe_tools.store.store import Store, Transaction
+from zoe_tools.store.store import Store, Transaction, WouldWait
 
 T = TypeVar("T")
 
-_Job = tuple[bool, int, "Future[Any]", Callable[[Transaction], Any]]
-"""Whether it may wait, its number, where its result is told, and what is to be done."""
+TOGETHER = 16
+"""Pieces of urgent work in one transaction: the first of them waits for the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A piece of work, and where its result is told."""
+
+    work: Callable[[Transaction], Any]
+    told: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of a job: its result, or why there is none."""
+
+    job: _Job
+    result: Any = None
+    error: BaseException | None = None
 
 
 class WriterThread:
-    """A `StoreRunner`: one thread, one transaction each.
+    """A `StoreRunner` of one event loop.
 
     What is urgent keeps the order of its calls, and so does what is not.
     """
@@ -32,33 +54,123 @@ class WriterThread:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zoe-store")
-        self._jobs: PriorityQueue[_Job] = PriorityQueue()
-        self._numbers = count()
+        self._urgent: deque[_Job] = deque()
+        self._ordinary: deque[_Job] = deque()
+        self._under_way: asyncio.Future[None] | None = None
 
     async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
-        future: Future[T] = Future()
-        self._jobs.put((not is_urgent, next(self._numbers), future, work))
-        self._executor.submit(self._do_first)
-        return await asyncio.wrap_future(future)
+        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        (self._urgent if is_urgent else self._ordinary).append(_Job(work, told))
+        self._go_on()
+        return await told
 
-    def _do_first(self) -> None:
-        """Of what waits, not of what was asked first: there is a call of this for each."""
-        _, _, future, work = self._jobs.get()
-        if not future.set_running_or_notify_cancel():
-            return
+    def _go_on(self) -> None:
+        """Begin what comes first, unless something is under way: whose end goes on."""
+        while self._under_way is None:
+            urgent = _next(self._urgent, TOGETHER)
+            if urgent:
+                self._do_here(urgent)
+                continue
+            jobs = _next(self._ordinary, 1)
+            if not jobs:
+                return
+            self._hand_over(partial(_each_by_itself, self._store, jobs))
+
+    def _do_here(self, jobs: Sequence[_Job]) -> None:
+        """All of them in one transaction, which is committed in the thread if it wrote anything.
+
+        Where one fails, what it did is undone, and the others are done again, each for itself.
+        """
         try:
-            with self._store.transaction() as transaction:
-                result = work(transaction)
-        except BaseException as error:  # noqa: BLE001 - it is the asker's
-            future.set_exception(error)
+            with ExitStack() as stack:
+                transaction = stack.enter_context(self._store.transaction(at_once=True))
+                ended = [_Ended(each, result=each.work(transaction)) for each in jobs]
+                transaction.conclude()
+                commit = stack.pop_all().close if transaction.has_changed else None
+        except WouldWait:
+            self._hand_over(partial(_each_by_itself, self._store, jobs))
+        except Exception as error:  # noqa: BLE001 - it is the asker's
+            if len(jobs) == 1:
+                _tell((_Ended(jobs[0], error=error),))
+            else:
+                self._hand_over(partial(_each_by_itself, self._store, jobs))
         else:
-            future.set_result(result)
+            if commit is None:
+                _tell(ended)
+            else:
+                self._hand_over(partial(_committed, commit, ended))
+
+    def _hand_over(self, call: Callable[[], Sequence[_Ended]]) -> None:
+        """Have the thread do it; then tell the askers, and go on."""
+        running = asyncio.get_running_loop()
+        self._under_way = running.create_future()
+
+        def do() -> None:
+            ended = call()
+            with suppress(RuntimeError):  # nobody is there any more to be told
+                running.call_soon_threadsafe(self._is_over, ended)
+
+        self._executor.submit(do)
+
+    def _is_over(self, ended: Sequence[_Ended]) -> None:
+        over, self._under_way = self._under_way, None
+        if over is not None and not over.done():
+            over.set_result(None)
+        try:
+            _tell(ended)
+        finally:
+            self._go_on()
 
     async def close(self) -> None:
         """See `StoreRunner`."""
+        while self._under_way is not None:
+            await self._under_way
         await asyncio.get_running_loop().run_in_executor(self._executor, self._store.close)
         self._executor.shutdown()
+
+
+def _next(jobs: deque[_Job], most: int) -> list[_Job]:
+    """The first of them that somebody waits for still, so many at most."""
+    found: list[_Job] = []
+    while jobs and len(found) < most:
+        job = jobs.popleft()
+        if not job.told.done():
+            found.append(job)
+    return found
+
+
+def _each_by_itself(store: Store, jobs: Sequence[_Job]) -> Sequence[_Ended]:
+    """One transaction each."""
+    ended = []
+    for job in jobs:
+        try:
+            with store.transaction() as transaction:
+                result = job.work(transaction)
+        except BaseException as error:  # noqa: BLE001 - it is the asker's
+            ended.append(_Ended(job, error=error))
+        else:
+            ended.append(_Ended(job, result=result))
+    return ended
+
+
+def _committed(commit: Callable[[], None], ended: Sequence[_Ended]) -> Sequence[_Ended]:
+    """The results, once they are on the disk; else why none of them is."""
+    try:
+        commit()
+    except BaseException as error:  # noqa: BLE001 - it is the askers'
+        return [_Ended(each.job, error=error) for each in ended]
+    return ended
+
+
+def _tell(ended: Sequence[_Ended]) -> None:
+    for each in ended:
+        if each.job.told.done():
+            continue  # nobody waits for it any more
+        if each.error is None:
+            each.job.told.set_result(each.result)
+        else:
+            each.job.told.set_exception(each.error)
 
 
 class ReaderThread(WriterThread):

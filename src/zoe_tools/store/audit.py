@@ -35,6 +35,7 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store.accounts import store_epoch
 from zoe_tools.store.audit_books import books_state
+from zoe_tools.store.database import unmarked
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import AUDIT_CHECKPOINTS, AUDIT_HEADS, AUDIT_LOG, AUDIT_SIGNATURES
 
@@ -81,7 +82,7 @@ class _Head:
 class Log:
     """One transaction's view of the account's log, and what it adds to it as it commits.
 
-    `flush` is called once, last, by the store itself.
+    `flush` is called last, by the store itself.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Log:
         self._signer = signer
         self._notes: list[_Note] = []
         self._must_sign = False
+        self._is_flushed = False
+        self._head: SignedHead | None = None
         self.has_news = False
         self.is_signed = False
         self.can_sign = True
@@ -130,6 +133,8 @@ class Log:
         facts: Mapping[str, object],
     ) -> None:
         """One more row; without a time it has that of the row before it in the transaction."""
+        if self._is_flushed:
+            raise ValueError(f"{kind.value}: the transaction is concluded")
         when = instant(at) if at else self._notes[-1].at if self._notes else ""
         if not when:
             raise ValueError(f"{kind.value}: the first row of a transaction needs its time")
@@ -137,9 +142,16 @@ class Log:
         self._notes.append(_Note(at=when, kind=kind, subjects=told, payload=payload_of(facts)))
 
     def flush(self) -> SignedHead | None:
-        """Link the rows to the log; returns the head, if it is signed with them."""
-        if not self._notes and not self._must_sign:
-            return None
+        """Link the rows to the log; returns the head, if it is signed with them. Once is enough."""
+        if self._is_flushed:
+            return self._head
+        self._is_flushed = True
+        if self._notes or self._must_sign:
+            with unmarked(self._connection):
+                self._head = self._flushed()
+        return self._head
+
+    def _flushed(self) -> SignedHead | None:
         is_sqlite = self._connection.dialect.name == "sqlite"
         before = self._head_of_sqlite() if is_sqlite else self._locked_head()
         fresh = self._linked(before)

@@ -39,7 +39,8 @@ LOCK_RETRY_S = 0.002
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 _DATA_VERSION = Spelled(text("PRAGMA data_version"))
-_CHANGED, _BEGUN_AT = "zoe: commits that changed", "zoe: changes when it began"
+_UNDONE, _BEGUN_AT = "zoe: transactions undone", "zoe: changes when it began"
+_HAS_BEGUN, _LOGGED = "zoe: the write lock is taken", "zoe: changes of the log alone"
 """What is kept with a connection to SQLite."""
 
 _SQLITE_REASONS = (
@@ -54,6 +55,10 @@ _SQLITE_REASONS = (
     ("disk i/o", "the disk failed", "See whether it is full or failing, then run it again."),
     ("no such table", "a table is missing", "Restore the last backup; keep the damaged file."),
 )
+
+
+class WouldWait(Exception):
+    """Somebody else writes at the moment, or might."""
 
 
 def parse_url(text: str) -> URL:
@@ -161,6 +166,8 @@ def _begin_to_write(connection: Connection, timeout_ms: int) -> None:
     SQLite's own waiting sleeps for up to a tenth of a second between two looks, and would for long
     not meet one of the short gaps that a bulk writer leaves.
     """
+    if connection.info.pop(_HAS_BEGUN, False):
+        return
     driver: Any = connection.connection.dbapi_connection
     give_up_at = time.monotonic() + timeout_ms / 1000
     while time.monotonic() < give_up_at:
@@ -286,9 +293,15 @@ class Transactions:
         self._kept: Connection | None = None
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """A connection in a transaction: committed when the block ends, else rolled back."""
+    def begin(self, *, at_once: bool = False) -> Iterator[Connection]:
+        """A connection in a transaction: committed when the block ends, else rolled back.
+
+        Raises:
+            WouldWait: it should begin `at_once`, and cannot.
+        """
         if self.engine.dialect.name != "sqlite":
+            if at_once:
+                raise WouldWait
             with self.engine.begin() as connection:
                 yield connection
             return
@@ -296,15 +309,17 @@ class Transactions:
             self._kept = self.engine.connect()
         kept, notes = self._kept, self._kept.info
         driver: Any = kept.connection.driver_connection
+        if at_once:
+            _take_lock(driver)
+            notes[_HAS_BEGUN] = True
         notes[_BEGUN_AT] = driver.total_changes
         try:
             with kept.begin():
                 yield kept
         except BaseException:
-            notes[_CHANGED] = notes.get(_CHANGED, 0) + 2  # a mark told meanwhile is nobody's
+            notes[_UNDONE] = notes.get(_UNDONE, 0) + 1  # a mark told meanwhile is nobody's
             self._give_back()
             raise
-        notes[_CHANGED] = notes.get(_CHANGED, 0) + _has_changed(kept)
         notes[_BEGUN_AT] = driver.total_changes
 
     def close(self) -> None:
@@ -318,17 +333,44 @@ class Transactions:
             kept.close()
 
 
+def _take_lock(driver: Any) -> None:
+    """SQLite's write lock, if it is free."""
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise WouldWait from error  # who waits is told what is wrong
+
+
 def change_mark(connection: Connection) -> object:
-    """See `Transaction.change_mark`: SQLite counts the commits of others, and we count ours."""
+    """See `Transaction.change_mark`: SQLite counts the commits of others, and our changes.
+
+    What was undone stays counted: it is told apart by how often that happened.
+    """
     if connection.dialect.name != "sqlite":
         return None
     (others,) = _DATA_VERSION.on_sqlite(connection, {}).fetchone()
-    ours = connection.info.get(_CHANGED, 0) + _has_changed(connection)
-    return connection.connection.driver_connection, others, ours
+    driver: Any = connection.connection.driver_connection
+    ours = driver.total_changes - connection.info.get(_LOGGED, 0)
+    return driver, others, ours, connection.info.get(_UNDONE, 0)
 
 
-def _has_changed(connection: Connection) -> bool:
-    """Whether the transaction has changed anything yet."""
+@contextmanager
+def unmarked(connection: Connection) -> Iterator[None]:
+    """What is changed here leaves the change mark as it is: the log tells only what is there."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    before = driver.total_changes
+    yield
+    logged = driver.total_changes - before
+    connection.info[_LOGGED] = connection.info.get(_LOGGED, 0) + logged
+
+
+def has_changed(connection: Connection) -> bool:
+    """Whether the transaction has changed anything yet; a server does not tell."""
+    if connection.dialect.name != "sqlite":
+        return True
     driver: Any = connection.connection.driver_connection
     return bool(driver.total_changes != connection.info.get(_BEGUN_AT, 0))
 

@@ -40,7 +40,7 @@ class Observing:
     def change_mark(self) -> object:
         """Another one once anybody has changed anything in the database; None: it has no such mark.
 
-        Of this transaction's own changes it knows that there are some: ask after the last one.
+        This transaction's own changes count, too; what the audit log is told as it ends does not.
         A server has none that is cheaper to ask for than what one wants to know.
         """
         return database.change_mark(self._connection)

@@ -19,7 +19,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord, ProofKind
 from zoe_tools.domain.ledger import Balance, LedgerEntry
-from zoe_tools.domain.observation import BalanceSnapshot, Lease
+from zoe_tools.domain.observation import BalanceSnapshot
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.story import Case, Subject
 from zoe_tools.domain.trading_state import TradingState
@@ -34,20 +34,29 @@ from zoe_tools.store import (
     fills,
     fingerprint,
     journal,
-    leases,
     lookup,
     orders,
     schema,
     settings,
 )
-from zoe_tools.store.database import Synchronous, Transactions, engine_for, translated_errors
+from zoe_tools.store.database import (
+    Synchronous,
+    Transactions,
+    WouldWait,
+    engine_for,
+    has_changed,
+    translated_errors,
+)
+from zoe_tools.store.leasing import Leasing
 from zoe_tools.store.ledger import LedgerBook
 from zoe_tools.store.prune import Retention
 from zoe_tools.store.registry import Registry
 from zoe_tools.store.results import Results
 
+__all__ = ["Store", "Transaction", "WouldWait"]
 
-class Transaction(Registry, Results):
+
+class Transaction(Registry, Results, Leasing):
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
 
     def __init__(
@@ -294,59 +303,6 @@ class Transaction(Registry, Results):
             self._connection, self.account_id, symbol, timeframe, since=since, until=until
         )
 
-    # --- leases ----------------------------------------------------------------------------------
-
-    def lease_time(self, now: datetime) -> datetime:
-        """The time that leases are reckoned in: a shared database's own clock, else `now`."""
-        if not self._shares_clock:
-            return now
-        return leases.database_time(self._connection) or now
-
-    def acquire_lease(
-        self, holder: str, host: str, pid: int, now: datetime, ttl_s: float, machine: str = ""
-    ) -> Lease:
-        """Take the account's lease, or see who has it: compare the answer's `holder`."""
-        place, at = (self._connection, self.account_id), self.lease_time(now)
-        return leases.acquire(*place, holder, host, pid, at, ttl_s, machine=machine)
-
-    def renew_lease(self, holder: str, now: datetime, ttl_s: float) -> bool:
-        """Keep the lease for `ttl_s` seconds from now; False if somebody else has it."""
-        at = self.lease_time(now)
-        return leases.renew(self._connection, self.account_id, holder, at, ttl_s)
-
-    def release_lease(self, holder: str) -> bool:
-        """Give the lease back; False if it was not this holder's."""
-        return leases.release(self._connection, self.account_id, holder)
-
-    def lease(self, *, pinned: bool = False) -> Lease | None:
-        """The lease as it stands, expired or not; None when nobody took it or it was given back.
-
-        `pinned`: nobody can take it over before this transaction ends.
-        """
-        return leases.lease(self._connection, self.account_id, pinned=pinned)
-
-    def is_loop_near(self, now: datetime) -> bool:
-        """Whether a loop of any account works with this database, and must not wait for it."""
-        return leases.is_any_held(self._connection, self.lease_time(now))
-
-    def acquire_trade_lock(
-        self, symbol: Symbol, holder: str, host: str, pid: int, now: datetime, ttl_s: float
-    ) -> Lease:
-        """Take the lock of an instrument, or see who has it: compare the answer's `holder`."""
-        at = self.lease_time(now)
-        return leases.acquire_lock(
-            self._connection, self.account_id, symbol, holder, host, pid, at, ttl_s
-        )
-
-    def release_trade_lock(self, symbol: Symbol, holder: str, now: datetime) -> bool:
-        """End the lock of an instrument now; False if it was not this holder's, or is over."""
-        at = self.lease_time(now)
-        return leases.release_lock(self._connection, self.account_id, symbol, holder, at)
-
-    def trade_lock(self, symbol: Symbol, *, pinned: bool = False) -> Lease | None:
-        """The lock of an instrument as it was last taken, over or not. `pinned` as for `lease`."""
-        return leases.lock(self._connection, self.account_id, symbol, pinned=pinned)
-
     # --- the audit log ---------------------------------------------------------------------------
 
     @property
@@ -366,6 +322,17 @@ class Transaction(Registry, Results):
     def case_of(self, subject: Subject) -> Case:
         """All that books and log hold on it."""
         return lookup.case_of(self._connection, self._account, subject)
+
+    # --- its end ---------------------------------------------------------------------------------
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it has changed anything yet; on a server that is not known, and said to be so."""
+        return has_changed(self._connection)
+
+    def conclude(self) -> None:
+        """Nothing more is changed here: all that is left is to commit, in whatever thread."""
+        self._audit.flush()
 
     # --- proof -----------------------------------------------------------------------------------
 
@@ -459,17 +426,21 @@ class Store:
         return self._account
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, at_once: bool = False) -> Iterator[Transaction]:
         """One unit of work: committed when the block ends, rolled back when it raises.
 
         Raises:
             StoreUnavailable: locked, full, gone or damaged; nothing of the block was kept.
+            WouldWait: it should begin `at_once`, and cannot; a server's never can.
         """
         if self._is_busy:
             raise RuntimeError("A transaction is under way already: they do not nest.")
         self._is_busy = True
         try:
-            with translated_errors(self._url), self._transactions.begin() as connection:
+            with (
+                translated_errors(self._url),
+                self._transactions.begin(at_once=at_once) as connection,
+            ):
                 log = audit.Log(connection, self._account.account_id, self._signer)
                 yield Transaction(connection, self._account, log, shares_clock=self._shares_clock)
                 signed = log.flush()
