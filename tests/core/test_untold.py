@@ -23,7 +23,7 @@ from builders import (
 from zoe_tools.core.untold import known_of, narrowed
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType
 from zoe_tools.domain.plan import AmendOrder, CancelOrder, SetTargets, Step
 
@@ -151,7 +151,13 @@ ALL = (GROWS, SHRINKS, MOVES, REPRICES, CANCELS, CANCELS_STOP, PLACES, ENTERS, B
             id="a target rests beside it",
         ),
         pytest.param(
-            (WORKING, RESTING), (make_intent(symbol=BTC, purpose="stop"),), (), id="it is changed"
+            (WORKING, RESTING), (make_intent(symbol=BTC, purpose="stop"),), (), id="one was sent"
+        ),
+        pytest.param(
+            (WORKING, RESTING),
+            (make_intent(symbol=BTC, purpose="stop", kind=IntentKind.AMEND),),
+            (GROWS,),
+            id="whether it has grown is in doubt",
         ),
         pytest.param(
             (WORKING, RESTING),

@@ -17,8 +17,8 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.stream import ExecutionsSnapshot
-from zoe_tools.engine.following import VANISHED_AFTER_S, VANISHED_LOOKS
 from zoe_tools.engine.loop import TradingLoop
+from zoe_tools.engine.records import VANISHED_AFTER_S, VANISHED_LOOKS
 from zoe_tools.errors import VenueUnavailable
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import InlineRunner, StoreRunner

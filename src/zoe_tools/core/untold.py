@@ -11,7 +11,7 @@ from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
-from zoe_tools.domain.journal import Intent, OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import AmendOrder, PlaceOrder, Plan, Step
@@ -74,13 +74,20 @@ def known_of(
     held = {each.symbol for each in positions}
     entries = {each.symbol for each in open_ones if each.purpose == "entry"}
     others = [each for each in open_ones if each.purpose != "entry"]
-    in_doubt = {each.symbol for each in unknown if each.purpose != "entry"}
+    in_doubt = {
+        each.symbol for each in unknown if each.purpose != "entry" and not _changes_stop(each)
+    }
     unsold = frozenset(held - in_doubt - {each.symbol for each in others})
     return Known(
         whole=unsold - entries - {each.symbol for each in unknown},
         unsold=unsold,
         stops=dict(_alone(each for each in others if each.symbol in held - in_doubt)),
     )
+
+
+def _changes_stop(intent: Intent) -> bool:
+    """Whether it leaves the stop where it is, with one quantity or another: it may go again."""
+    return intent.purpose == "stop" and intent.kind is IntentKind.AMEND
 
 
 def narrowed(plan: Plan, known: Known) -> Plan:

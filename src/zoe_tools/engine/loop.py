@@ -137,12 +137,12 @@ class TradingLoop:
         """Where the store was away and is back: have it told, catch up, and trade again."""
         self._note_outage()
         if await self._outage.ends(check):
-            await self.following.catch_up(self._clock.now())
+            await self.following.records.catch_up(self._clock.now())
             self.wake()
 
     def _note_outage(self) -> None:
         if self._outage.begins():
-            self.following.missed.note()
+            self.following.records.missed.note()
 
     def _heard(self, event: StreamEvent | None = None) -> None:
         """What an event of the stream, or a word of the venue's records, calls for."""
@@ -367,7 +367,7 @@ class TradingLoop:
         await self._through_the_gate(snapshot, lane, decisions)
         if self._parts.gate.is_store_away:
             # What was under way when the store went may have filled before the copy knew of it.
-            await self.following.catch_up(self._clock.now())
+            await self.following.records.catch_up(self._clock.now())
         await self.books.refresh(self._clock.now())
 
     async def _through_the_gate(

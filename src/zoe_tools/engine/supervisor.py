@@ -152,7 +152,7 @@ async def _look_around(
     the turns. Nor are records that are slow: what is returned goes on asking them, while the
     streams come up and tell the same.
     """
-    loop.following.missed.note()
+    loop.following.records.missed.note()
     await disarm_predecessors(parts)
     await begin_registry(parts, loop)
     await boot.enter(Phase.SYNCING)
@@ -173,7 +173,7 @@ async def _look_around(
 async def _ask_records(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
     if not parts.is_shadow:
         await parts.gate.doubt_predecessors()
-    found = await loop.following.recover()
+    found = await loop.following.records.recover()
     boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
 
 
@@ -399,7 +399,7 @@ async def _slept(clock: Clock, seconds: float) -> bool:
 async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
     """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
     while True:
-        await loop.following.chase_unresolved()
+        await loop.following.records.chase()
         await parts.clock.sleep(parts.cadence.health_s)
 
 

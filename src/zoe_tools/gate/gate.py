@@ -48,7 +48,15 @@ from zoe_tools.gate.recheck import (
     demand_timely,
     demand_unchanged,
 )
-from zoe_tools.gate.recover import Heard, Recovery, doubt_sent, recover
+from zoe_tools.gate.recover import (
+    Heard,
+    Recovery,
+    Which,
+    doubt_sent,
+    everything,
+    recover,
+    resolve,
+)
 from zoe_tools.gate.standing import standing_of, with_books
 from zoe_tools.ports import Approver, Clock, Pricing, Venue
 from zoe_tools.store.runner import StoreRunner
@@ -399,7 +407,12 @@ class Gate:
         await self._store.run(lambda tx: doubt_sent(tx, command, now))
 
     async def recover(
-        self, *, patient: bool = True, heard: Heard | None = None, reads_trades: bool = True
+        self,
+        *,
+        patient: bool = True,
+        heard: Heard | None = None,
+        reads_trades: bool = True,
+        which: Which = everything,
     ) -> Recovery:
         """Resolve every open intent against the venue and book what was missed; see `recover`.
 
@@ -410,15 +423,35 @@ class Gate:
             StoreError: the store cannot be read, or, in a loop, written.
             VenueError: the venue's records cannot be read.
         """
-        await self._keeper.merge()
-        try:
-            found = await recover(
+        return await self._recovered(
+            lambda: recover(
                 self._carrier,
                 self._store,
                 patient=patient,
                 heard=heard,
                 reads_trades=reads_trades,
+                which=which,
             )
+        )
+
+    async def resolve(self, which: Which) -> Recovery:
+        """What became of open intents, as `recover` finds out, and nothing else is asked.
+
+        Raises:
+            StoreError: the store cannot be read, or, in a loop, written.
+            VenueError: the venue's records cannot be read.
+        """
+
+        async def looked() -> Recovery:
+            found = await resolve(self._carrier, self._store, patient=False, which=which)
+            return Recovery(resolutions=found)
+
+        return await self._recovered(looked)
+
+    async def _recovered(self, look: Callable[[], Awaitable[Recovery]]) -> Recovery:
+        await self._keeper.merge()
+        try:
+            found = await look()
             if not self._keeper.is_gone:  # what a copy was told is no news for the log
                 await self._order_log.recovered(found)
         except StoreUnavailable as error:

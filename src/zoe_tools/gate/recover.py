@@ -45,6 +45,15 @@ _SENDER_GONE = "who sent it is gone, and heard no answer"
 Heard = Callable[[], Awaitable[None]]
 """Is told that the books have changed, while there is more to be read."""
 
+Which = Callable[[Intent], bool]
+"""Whether an intent is to be looked for."""
+
+
+def everything(_: Intent) -> bool:
+    """All of them."""
+    return True
+
+
 LOOK_BACK = RECENT * 6
 """Of orders that were made so long before the newest one it is asked whether their fills add up."""
 
@@ -85,6 +94,7 @@ async def recover(
     patient: bool = True,
     heard: Heard | None = None,
     reads_trades: bool = True,
+    which: Which = everything,
 ) -> Recovery:
     """Bring the journal, the orders, the fills and the positions up to date.
 
@@ -93,19 +103,12 @@ async def recover(
     an intent is resolved, and when orders ended of which no execution is missing: more may be long
     in coming. Calls are few, and who waits for his stop needs them: what was seen of an order is
     not asked again. Who has read the trades lately need not (`reads_trades`), but where an order
-    shows more than is booked of it.
+    shows more than is booked of it; `which` intents are looked for is the caller's.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    intents = await store.run(lambda tx: tx.unresolved_intents())
-    # Asked one by one: what is in flight changes while the venue is looked at.
-    resolutions = [
-        await _resolve(carrier, store, intent, patient=patient)
-        for intent in intents
-        if intent.intent_id not in carrier.in_flight
-    ]
-    _tell_unknown(resolutions, carrier.clock.now())
+    resolutions = await resolve(carrier, store, patient=patient, which=which)
     if heard is not None and any(each.state.is_terminal for each in resolutions):
         await heard()
     working = await store.run(_unfinished)
@@ -123,12 +126,31 @@ async def recover(
         lambda tx: _book(tx, working, seen, fills, now, lags_s=lags_s)
     )
     return Recovery(
-        resolutions=tuple(resolutions),
+        resolutions=resolutions,
         orders_updated=moved,
         fills_booked=fresh,
         notes=notes,
         lacks_fills=await store.run(lambda tx: _lacks_fills(tx, now)),
     )
+
+
+async def resolve(
+    carrier: Carrier, store: StoreRunner, *, patient: bool, which: Which = everything
+) -> tuple[Resolution, ...]:
+    """Look for what became of open intents; of a place that nobody shows that takes four calls.
+
+    Raises:
+        VenueUnavailable: the venue's records cannot be read.
+    """
+    intents = await store.run(lambda tx: tx.unresolved_intents())
+    # Asked one by one: what is in flight changes while the venue is looked at.
+    resolutions = [
+        await _resolve(carrier, store, intent, patient=patient)
+        for intent in intents
+        if intent.intent_id not in carrier.in_flight and which(intent)
+    ]
+    _tell_unknown(resolutions, carrier.clock.now())
+    return tuple(resolutions)
 
 
 def doubt_sent(transaction: Transaction, command: str, now: datetime) -> None:

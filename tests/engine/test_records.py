@@ -1,0 +1,83 @@
+"""What was missed is asked before entries that nobody has seen, and these less and less often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import ETH, NOON, make_intent
+from loop_rig import LoopRig, run_loop
+from zoe_tools.domain.identifiers import IntentId
+from zoe_tools.domain.journal import IntentKind
+from zoe_tools.domain.policy import Policy
+from zoe_tools.engine.records import EntryLooks, Missed
+from zoe_tools.errors import OutcomeUnknown
+
+POLICY = Policy(visibility_lag_s=60.0)
+ENTRY = make_intent(deadline=NOON + timedelta(seconds=5))
+
+
+def looks_at(*seconds: float) -> list[float]:
+    """Of these moments after noon, those in which an entry sent at noon is looked for."""
+    looks = EntryLooks()
+    return [each for each in seconds if looks.due((ENTRY,), NOON + timedelta(seconds=each), POLICY)]
+
+
+def test_an_entry_in_doubt_is_looked_for_less_often_until_its_silence_counts() -> None:
+    """At once, then after a quarter of its age, eight seconds at most; from 65 s on each time."""
+    found = looks_at(*range(1, 70))
+    assert found == [1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 35, 43, 51, 59, 65, 66, 67, 68, 69]
+
+
+@pytest.mark.parametrize("purpose", ["stop", "exit", "flatten", "take_profit"])
+def test_what_a_position_waits_for_is_no_entry_s(purpose: str) -> None:
+    """It is looked for each second, by the recovery itself."""
+    intent = make_intent(purpose=purpose, kind=IntentKind.CANCEL)
+    assert not EntryLooks().due((intent,), NOON, POLICY)
+
+
+def test_one_that_is_found_is_forgotten() -> None:
+    """And another one of its own begins anew."""
+    looks = EntryLooks()
+    other = make_intent(intent_id=IntentId("I2"))
+    later = NOON + timedelta(seconds=30)
+    assert looks.due((ENTRY, other), later, POLICY) == {"I1", "I2"}
+    assert looks.due((other,), later, POLICY) == frozenset()
+    assert looks.due((ENTRY, other), later, POLICY) == {"I1"}
+
+
+def test_what_was_missed_meanwhile_is_not_told_by_an_older_question() -> None:
+    """Only all that had been noted when the records were asked."""
+    missed = Missed()
+    missed.note()
+    asked = missed.noted
+    missed.note()
+    missed.told(asked)
+    assert missed.is_open
+    missed.told(missed.noted)
+    missed.told(asked)
+    assert not missed.is_open
+
+
+def test_what_was_missed_is_asked_before_an_entry_that_nobody_has_seen(tmp_path: Path) -> None:
+    """Four calls each second for that would use up the counter, and a stop waits for the others."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        rig.venue.cue("place", OutcomeUnknown("lost"))
+        await rig.enter(ETH)
+        await rig.pass_time(20)
+        (lost,) = await rig.read(lambda tx: tx.unresolved_intents())
+        assert (lost.symbol, lost.purpose) == (ETH, "entry")
+
+        rig.venue.calls.clear()
+        rig.go_down("private")
+        rig.come_up("private")
+        await rig.pass_time(8)
+        calls = [method for method, _ in rig.venue.calls]
+        assert calls[:2] == ["orders", "fills"]
+        assert 0 < calls.count("closed_orders") <= 2
+
+    run_loop(tmp_path, story)
