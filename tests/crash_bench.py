@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
 
-import httpx
-
 import crash_plans
 from builders import BTC, ETH
 from crash_exchange import CrashExchange
@@ -290,7 +288,6 @@ class Desk:
             api_secret=SECRET,
             clock=self.clock,
             coordination=NonceSource(self.clock),
-            transport=httpx.AsyncHTTPTransport(verify=False),  # no certificates to be loaded
             timeout_s=PATIENCE_S if points else LONG_PATIENCE_S,
             unlimited=True,
         )

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import kraken_answers as kraken
 from zoe_tools import __version__
 from zoe_tools.errors import OutcomeUnknown, VenueUnavailable
-from zoe_tools.kraken import wire
+from zoe_tools.kraken import rest, wire
 from zoe_tools.kraken.nonce import NonceSource
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.ports import Clock
@@ -70,11 +77,16 @@ def _message(body: bytes) -> bytes:
 
 
 def client_of(
-    port: int, clock: Clock, coordination: NonceSource, timeout_s: float = 10.0
+    port: int,
+    clock: Clock,
+    coordination: NonceSource,
+    timeout_s: float = 10.0,
+    *,
+    scheme: str = "http",
 ) -> RestClient:
     """A client of the venue that listens there."""
     return RestClient(
-        f"http://127.0.0.1:{port}",
+        f"{scheme}://127.0.0.1:{port}",
         api_key="the-key",
         api_secret=kraken.SECRET,
         clock=clock,
@@ -244,6 +256,71 @@ def test_nobody_there_means_that_nothing_left() -> None:
 
     with pytest.raises(VenueUnavailable, match="No connection"):
         talk(Venue([]), use)
+
+
+# --- whom it trusts ------------------------------------------------------------------------------
+
+
+def certificate_of_nobody(folder: Path) -> ssl.SSLContext:
+    """A server's: it says 127.0.0.1, is as new as can be, and no authority vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2199, 1, 1, tzinfo=UTC))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path = folder / "venue.pem"
+    path.write_bytes(
+        key.private_bytes(pem, form, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    )
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(path)
+    return served
+
+
+def test_a_venue_that_no_authority_vouches_for_hears_nothing(tmp_path: Path) -> None:
+    """Not a byte of a signed call reaches it."""
+    venue = Venue([TOKEN])
+    clock = VirtualClock(kraken.EPOCH)
+
+    async def run() -> None:
+        served = certificate_of_nobody(tmp_path)
+        async with await asyncio.start_server(venue.serve, "127.0.0.1", 0, ssl=served) as server:
+            port: int = server.sockets[0].getsockname()[1]
+            client = client_of(port, clock, NonceSource(clock), scheme="https")
+            try:
+                await sign(client)
+            finally:
+                await client.aclose()
+
+    with pytest.raises(VenueUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        asyncio.run(run())
+    assert venue.heads == []
+
+
+def test_a_process_reads_the_authorities_once_and_for_tls_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To read them takes longer than a call, and a paper exchange asks for no TLS."""
+    read: list[object] = []
+    rest._authorities.cache_clear()
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *told: read.append(told))
+    clock = VirtualClock(kraken.EPOCH)
+    try:
+        talk(Venue([STATUS]), look)
+        assert read == []
+        for _ in range(2):
+            with pytest.raises(VenueUnavailable):
+                asyncio.run(sign(client_of(1, clock, NonceSource(clock), scheme="https")))
+        assert len(read) == 1
+    finally:
+        rest._authorities.cache_clear()
 
 
 class _Searched:

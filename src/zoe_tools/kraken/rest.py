@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -394,11 +396,24 @@ class RestClient:
         if self._wire is None or self._wires_loop is not loop:
             self._wires_loop = loop
             self._wire = self._transport or httpx.AsyncHTTPTransport(
+                verify=_certificates(self._base_url),
                 http2=False,
                 trust_env=False,
                 limits=httpx.Limits(max_connections=8, keepalive_expiry=30.0),
             )
         return self._wire
+
+
+def _certificates(base_url: str) -> ssl.SSLContext:
+    """Whom to trust. A venue that is asked without TLS, as one of this machine, needs nobody."""
+    is_plain = base_url.startswith("http:")
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else _authorities()
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """All known ones: to read them takes longer than a call, so a process reads them once."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _checked_url(base_url: str) -> str:
