@@ -10,19 +10,21 @@ import pytest
 from builders import ETH, NOON, make_intent
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.identifiers import IntentId
-from zoe_tools.domain.journal import IntentKind
+from zoe_tools.domain.journal import Intent, IntentKind
 from zoe_tools.domain.policy import Policy
-from zoe_tools.engine.records import EntryLooks, Missed
+from zoe_tools.engine.records import Missed, UnseenLooks
 from zoe_tools.errors import OutcomeUnknown
 
 POLICY = Policy(visibility_lag_s=60.0)
 ENTRY = make_intent(deadline=NOON + timedelta(seconds=5))
 
 
-def looks_at(*seconds: float) -> list[float]:
-    """Of these moments after noon, those in which an entry sent at noon is looked for."""
-    looks = EntryLooks()
-    return [each for each in seconds if looks.due((ENTRY,), NOON + timedelta(seconds=each), POLICY)]
+def looks_at(*seconds: float, intent: Intent = ENTRY) -> list[float]:
+    """Of these moments after noon, those in which an order sent at noon is looked for."""
+    looks = UnseenLooks()
+    return [
+        each for each in seconds if looks.due((intent,), NOON + timedelta(seconds=each), POLICY)
+    ]
 
 
 def test_an_entry_in_doubt_is_looked_for_less_often_until_its_silence_counts() -> None:
@@ -31,16 +33,22 @@ def test_an_entry_in_doubt_is_looked_for_less_often_until_its_silence_counts() -
     assert found == [1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 35, 43, 51, 59, 65, 66, 67, 68, 69]
 
 
-@pytest.mark.parametrize("purpose", ["stop", "exit", "flatten", "take_profit"])
-def test_what_a_position_waits_for_is_no_entry_s(purpose: str) -> None:
-    """It is looked for each second, by the recovery itself."""
-    intent = make_intent(purpose=purpose, kind=IntentKind.CANCEL)
-    assert not EntryLooks().due((intent,), NOON, POLICY)
+def test_what_a_position_waits_for_is_looked_for_twice_as_often_in_the_end() -> None:
+    """Every four seconds."""
+    sale = make_intent(deadline=NOON + timedelta(seconds=5), purpose="exit")
+    found = looks_at(*range(40, 60), intent=sale)
+    assert found == [40, 44, 48, 52, 56]
+
+
+@pytest.mark.parametrize("kind", [IntentKind.CANCEL, IntentKind.AMEND])
+def test_what_one_call_tells_is_no_order_that_nobody_has_seen(kind: IntentKind) -> None:
+    """It is looked at each second, with all the others."""
+    assert not UnseenLooks().due((make_intent(kind=kind),), NOON, POLICY)
 
 
 def test_one_that_is_found_is_forgotten() -> None:
     """And another one of its own begins anew."""
-    looks = EntryLooks()
+    looks = UnseenLooks()
     other = make_intent(intent_id=IntentId("I2"))
     later = NOON + timedelta(seconds=30)
     assert looks.due((ENTRY, other), later, POLICY) == {"I1", "I2"}

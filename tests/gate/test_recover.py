@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from builders import (
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import AccountId, ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import AccountId, ClientOrderId, IntentId, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.plan import Plan
@@ -31,6 +32,7 @@ from zoe_tools.errors import VenueUnavailable
 from zoe_tools.gate.journal import Author, Entry, client_order_id_of, intent_id_of, journal, mark
 from zoe_tools.gate.recover import Recovery
 from zoe_tools.runtime.clocks import VirtualClock
+from zoe_tools.store.store import Transaction
 
 RESTING = make_request(limit_price=d("59000.0"))
 MARKETABLE = make_request(limit_price=d("60000.1"))
@@ -280,6 +282,44 @@ def test_of_a_long_history_only_what_may_be_missed_is_looked_through(
         assert [f"{method} {what}".strip() for method, what in desk.venue.calls] == asked
 
     at_the_desk(tmp_path, story)
+
+
+def test_one_question_tells_of_all_orders_that_have_a_name(tmp_path: Path) -> None:
+    """Of three cancels in doubt; an order that nobody has seen is looked for after them."""
+    unseen = make_order(venue_order_id=None, status=OrderStatus.UNKNOWN, intent_id=IntentId("I1"))
+    cancels = [
+        make_intent(
+            intent_id=IntentId(f"I-{each}"),
+            kind=IntentKind.CANCEL,
+            state=IntentState.UNKNOWN,
+            venue_order_id=VenueOrderId(f"O-{each}"),
+            client_order_id=None,
+        )
+        for each in "aab"
+    ]
+
+    def write(transaction: Transaction) -> None:
+        transaction.record_order(unseen)
+        transaction.record_intent(make_intent(state=IntentState.UNKNOWN))
+        for number, each in enumerate(cancels):
+            own = replace(each, intent_id=IntentId(f"{each.intent_id}{number}"))
+            transaction.record_intent(own)
+
+    async def story(desk: Desk) -> None:
+        for name in {each.venue_order_id for each in cancels}:
+            assert name is not None
+            theirs = make_venue_order(venue_order_id=name, client_order_id=None)
+            desk.venue.book_of_orders[name] = theirs
+        await desk.read(write)
+        await desk.gate().recover(patient=False, reads_trades=False)
+        asked = [f"{method} {what}".strip() for method, what in desk.venue.calls]
+        assert [each.partition(" ")[0] for each in asked] == SEARCHED
+        assert asked[0] == "orders O-a,O-b"
+
+    at_the_desk(tmp_path, story)
+
+
+SEARCHED = ["orders", "open_orders", "closed_orders", "fills"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Asks the venue's records what no stream told, beside the streams, and has it booked.
 
 Calls are few where the counter is full, and a stop may wait for them: what several gaps kept from
-the loop is asked once, executions come before entries that nobody has seen, and these are looked
-for less often the longer nobody sees them.
+the loop is asked once, one call tells of all orders that have a name, executions come before orders
+that nobody has seen, and these are looked for less often the longer nobody sees them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoe_tools.domain.stream import ExecutionsSnapshot
 from zoe_tools.engine.books import Books
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.errors import VenueError
-from zoe_tools.gate.recover import Heard, Recovery
+from zoe_tools.gate.recover import Heard, Recovery, Which, is_unseen
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,9 +36,10 @@ VANISHED_AFTER_S = 1.0
 """An order that is younger may be missing from a list that was on its way when it was placed."""
 
 PAUSE_PART = 4
-"""The next look for an entry in doubt waits for one part in so many of its age."""
+"""The next look for an order that nobody has seen waits for one part in so many of its age."""
 
-LONGEST_PAUSE_S = 8.0
+LONGEST_PAUSE_S, LONGEST_OF_SALES_S = 8.0, 4.0
+"""Of an entry, and of what a position may wait for."""
 
 
 class Missed:
@@ -62,19 +63,19 @@ class Missed:
         return self._told < self.noted
 
 
-class EntryLooks:
-    """When each entry in doubt was looked for."""
+class UnseenLooks:
+    """When each order that may have been placed, and that nobody has seen, was looked for."""
 
     def __init__(self) -> None:
         self._looked_at: dict[IntentId, datetime] = {}
 
     def due(self, intents: Iterable[Intent], now: datetime, policy: Policy) -> frozenset[IntentId]:
         """Those to be looked for now, which are noted; each time, once their silence counts."""
-        open_ones = {each.intent_id: each for each in intents if is_entry(each)}
-        self._looked_at = {name: at for name, at in self._looked_at.items() if name in open_ones}
+        unseen = {each.intent_id: each for each in intents if is_unseen(each)}
+        self._looked_at = {name: at for name, at in self._looked_at.items() if name in unseen}
         due = frozenset(
             name
-            for name, each in open_ones.items()
+            for name, each in unseen.items()
             if now >= silence_counts_from(each, policy) or self._is_due(each, now)
         )
         self._looked_at.update(dict.fromkeys(due, now))
@@ -83,18 +84,14 @@ class EntryLooks:
     def _is_due(self, intent: Intent, now: datetime) -> bool:
         looked_at = self._looked_at.get(intent.intent_id)
         age_s = (now - intent.created_at).total_seconds()
-        pause = timedelta(seconds=min(LONGEST_PAUSE_S, age_s / PAUSE_PART))
+        longest_s = LONGEST_PAUSE_S if intent.purpose == "entry" else LONGEST_OF_SALES_S
+        pause = timedelta(seconds=min(longest_s, age_s / PAUSE_PART))
         return looked_at is None or now >= looked_at + pause
 
 
-def is_entry(intent: Intent) -> bool:
-    """Whether nothing that is held waits for it: what it buys the streams tell."""
-    return intent.purpose == "entry"
-
-
-def is_pressing(intent: Intent) -> bool:
-    """Whether a stop or a sale may wait for it."""
-    return not is_entry(intent)
+def is_named(intent: Intent) -> bool:
+    """Whether one call tells of it, and of all the others."""
+    return not is_unseen(intent)
 
 
 class Records:
@@ -116,7 +113,7 @@ class Records:
         self._is_deaf = is_deaf
         self.missed = Missed()
         self._vanished: frozenset[VenueOrderId] = frozenset()
-        self._entries = EntryLooks()
+        self._unseen = UnseenLooks()
         self._questions: asyncio.Queue[datetime | None] = asyncio.Queue(WAITING)
         self._asking = 0
 
@@ -183,24 +180,25 @@ class Records:
         """Ask the venue's records about what was missed, what is open, and what no wire tells.
 
         What was missed keeps all new risk back, an open intent that on its own instrument. Who asks
-        already is not overtaken but for an intent for which a stop may wait.
+        already is not overtaken but for what one call tells.
         """
-        now = self._clock.now()
-        is_missing = (self.is_behind or self._is_deaf()) and not self._asking
-        if is_missing or any(map(is_pressing, self._books.unresolved)):
+        now, unresolved = self._clock.now(), self._books.unresolved
+        if (self.is_behind or self._is_deaf()) and not self._asking:
             await self._ask(now)
             self._heard()
-        due = self._entries.due(self._books.unresolved, now, self._policy)
+        elif any(map(is_named, unresolved)):
+            await self._look_for(is_named)
+        due = self._unseen.due(unresolved, now, self._policy)
         if due:
-            await self._look_for(due)
-            self._heard()
+            await self._look_for(lambda each: each.intent_id in due)
 
-    async def _look_for(self, entries: frozenset[IntentId]) -> None:
+    async def _look_for(self, which: Which) -> None:
         try:
-            await self._gate.resolve(lambda each: each.intent_id in entries)
+            await self._gate.resolve(which)
         except VenueError as error:
             _LOG.warning(UNREADABLE, error.message)
         await self._books.refresh(self._clock.now())
+        self._heard()
 
     async def _ask(self, now: datetime) -> None:
         try:
@@ -226,7 +224,7 @@ class Records:
         self._asking += 1
         try:
             recovery = await self._gate.recover(
-                patient=False, heard=heard, reads_trades=reads_trades, which=is_pressing
+                patient=False, heard=heard, reads_trades=reads_trades, which=is_named
             )
         finally:
             self._asking -= 1

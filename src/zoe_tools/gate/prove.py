@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from zoe_tools.core.proof import (
@@ -72,10 +73,17 @@ class Prover:
             await self.clock.sleep(wait_s)
         raise AssertionError("waiting does not end by itself")
 
-    async def resolve(self, entry: Entry, *, patient: bool) -> Judgement:
+    async def resolve(
+        self,
+        entry: Entry,
+        *,
+        patient: bool,
+        known: Mapping[VenueOrderId, VenueOrder | None] = MappingProxyType({}),
+    ) -> Judgement:
         """After a lost answer: what the venue's records prove.
 
-        Impatient, it does not wait for the deadline and the visibility lag to pass.
+        Impatient, it does not wait for the deadline and the visibility lag to pass. The first look
+        at an order that was just looked at, and so is `known`, costs no call.
         """
         silent = late = 0
         since = silence_counts_from(entry.intent, self.policy)
@@ -83,8 +91,9 @@ class Prover:
             is_late = self.clock.now() >= since
             counts = is_late and await self._is_late_there(since)
             judgement = await self._look(
-                entry.intent, entry.record, silent_looks=silent + 1 if counts else 0
+                entry.intent, entry.record, silent_looks=silent + 1 if counts else 0, known=known
             )
+            known = {}
             if judgement.verdict is not Verdict.UNKNOWN:
                 return judgement
             silent += counts and judgement.is_answered
@@ -127,12 +136,17 @@ class Prover:
             return False
 
     async def _look(
-        self, intent: Intent, record: OrderRecord | None, *, silent_looks: int
+        self,
+        intent: Intent,
+        record: OrderRecord | None,
+        *,
+        silent_looks: int,
+        known: Mapping[VenueOrderId, VenueOrder | None] = MappingProxyType({}),
     ) -> Judgement:
         try:
             if intent.kind is IntentKind.PLACE and record is not None:
                 return await self._look_for_place(intent, record, silent_looks)
-            order = await self._order(intent.venue_order_id)
+            order = await self._order(intent.venue_order_id, known)
         except VenueError as error:
             evidence = f"could not look: {error.message}"
             return Judgement(verdict=Verdict.UNKNOWN, evidence=evidence, is_answered=False)
@@ -162,9 +176,13 @@ class Prover:
             )
         return judge_place(intent, record, orders=orders, fills=fills, silent_looks=silent_looks)
 
-    async def _order(self, venue_order_id: VenueOrderId | None) -> VenueOrder | None:
-        if venue_order_id is None:
-            return None
+    async def _order(
+        self,
+        venue_order_id: VenueOrderId | None,
+        known: Mapping[VenueOrderId, VenueOrder | None] = MappingProxyType({}),
+    ) -> VenueOrder | None:
+        if venue_order_id is None or venue_order_id in known:
+            return None if venue_order_id is None else known[venue_order_id]
         found = await self.venue.orders((venue_order_id,))
         return found[0] if found else None
 

@@ -12,16 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from zoe_tools.core.accounting import in_time_order
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentState, OrderRecord, ProofKind
+from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.snapshot import RECENT
+from zoe_tools.errors import VenueError
 from zoe_tools.gate.books import (
     book_missed_fill,
     book_proved,
@@ -47,6 +49,10 @@ Heard = Callable[[], Awaitable[None]]
 
 Which = Callable[[Intent], bool]
 """Whether an intent is to be looked for."""
+
+
+_Known = Mapping[VenueOrderId, VenueOrder | None]
+"""Orders that were just looked at; None: the venue did not show it."""
 
 
 def everything(_: Intent) -> bool:
@@ -108,11 +114,16 @@ async def recover(
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    resolutions = await resolve(carrier, store, patient=patient, which=which)
+    known: dict[VenueOrderId, VenueOrder | None] = {}
+    with suppress(VenueError):  # asked again, and told, below
+        known = await _orders_at(carrier.venue, await store.run(_to_look_at))
+    resolutions = await resolve(carrier, store, patient=patient, which=which, known=known)
     if heard is not None and any(each.state.is_terminal for each in resolutions):
         await heard()
     working = await store.run(_unfinished)
-    seen = await _orders_at(carrier.venue, working, resolutions)
+    known |= {each.order.venue_order_id: each.order for each in resolutions if each.order}
+    found = await _orders_at(carrier.venue, _names_of(working), known)
+    seen = tuple(each for each in found.values() if each is not None)
     now, lags_s = carrier.clock.now(), carrier.policy.visibility_lag_s
     if heard is not None:
         ended = await store.run(lambda tx: _book_ended(tx, working, seen, now, lags_s=lags_s))
@@ -135,9 +146,16 @@ async def recover(
 
 
 async def resolve(
-    carrier: Carrier, store: StoreRunner, *, patient: bool, which: Which = everything
+    carrier: Carrier,
+    store: StoreRunner,
+    *,
+    patient: bool,
+    which: Which = everything,
+    known: _Known = MappingProxyType({}),
 ) -> tuple[Resolution, ...]:
-    """Look for what became of open intents; of a place that nobody shows that takes four calls.
+    """Look for what became of open intents: first of those about orders that have a name.
+
+    Of a place that nobody shows that takes four calls; of an order that is `known`, none.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
@@ -145,8 +163,8 @@ async def resolve(
     intents = await store.run(lambda tx: tx.unresolved_intents())
     # Asked one by one: what is in flight changes while the venue is looked at.
     resolutions = [
-        await _resolve(carrier, store, intent, patient=patient)
-        for intent in intents
+        await _resolve(carrier, store, intent, known, patient=patient)
+        for intent in sorted(intents, key=is_unseen)
         if intent.intent_id not in carrier.in_flight and which(intent)
     ]
     _tell_unknown(resolutions, carrier.clock.now())
@@ -177,13 +195,23 @@ def _tell_unknown(resolutions: Sequence[Resolution], now: datetime) -> None:
             )
 
 
+def is_unseen(intent: Intent) -> bool:
+    """Whether it asks for an order that the venue has not been seen to have."""
+    return intent.kind is IntentKind.PLACE
+
+
 async def _resolve(
-    carrier: Carrier, store: StoreRunner, intent: Intent, *, patient: bool
+    carrier: Carrier,
+    store: StoreRunner,
+    intent: Intent,
+    known: _Known,
+    *,
+    patient: bool,
 ) -> Resolution:
     entry = await store.run(lambda tx: entry_of(tx, intent))
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
-    judgement = await carrier.prover.resolve(entry, patient=patient and not never_sent)
+    judgement = await carrier.prover.resolve(entry, patient=patient and not never_sent, known=known)
     state, proof, evidence = _ending(intent, judgement)
     fills: tuple[Fill, ...] = ()
     if judgement.verdict is Verdict.DONE and judgement.order is not None:
@@ -280,15 +308,25 @@ def _is_short(order: OrderRecord, booked: Mapping[VenueOrderId, Decimal]) -> boo
     )
 
 
+def _to_look_at(transaction: Transaction) -> list[VenueOrderId]:
+    """Orders of which a change is in doubt, and those at work with them; none without the first."""
+    changed = [each for each in transaction.unresolved_intents() if not is_unseen(each)]
+    names = [each.venue_order_id for each in changed if each.venue_order_id is not None]
+    return list(dict.fromkeys([*names, *_names_of(_unfinished(transaction))])) if names else []
+
+
+def _names_of(orders: Iterable[OrderRecord]) -> list[VenueOrderId]:
+    return [each.venue_order_id for each in orders if each.venue_order_id is not None]
+
+
 async def _orders_at(
-    venue: Venue, working: Sequence[OrderRecord], resolutions: Sequence[Resolution]
-) -> tuple[VenueOrder, ...]:
-    """What the venue's records say of our working orders, some of which were just looked at."""
-    known = {each.order.venue_order_id: each.order for each in resolutions if each.order}
-    ids = [each.venue_order_id for each in working if each.venue_order_id is not None]
-    unknown = [each for each in ids if each not in known]
+    venue: Venue, names: Sequence[VenueOrderId], known: _Known = MappingProxyType({})
+) -> dict[VenueOrderId, VenueOrder | None]:
+    """What the venue's records say of these orders, some of which were just looked at."""
+    unknown = [each for each in names if each not in known]
     seen = await venue.orders(unknown) if unknown else ()
-    return (*(known[each] for each in ids if each in known), *seen)
+    found = {each.venue_order_id: each for each in seen}
+    return {each: known[each] if each in known else found.get(each) for each in names}
 
 
 def _shows_more(

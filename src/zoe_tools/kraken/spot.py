@@ -226,8 +226,7 @@ class KrakenSpot(OrderEntry):
     async def _query(self, ids: Sequence[VenueOrderId]) -> dict[str, wire.OrderRow]:
         """One unknown id may fail the whole question, so a refused question is asked in halves.
 
-        One order that is asked for by itself goes before other reads: a stop or a sale waits for
-        what became of it.
+        It goes before other reads: a stop or a sale waits for what became of an order.
         """
         try:
             return await self._rest.private(
@@ -235,7 +234,7 @@ class KrakenSpot(OrderEntry):
                 {"txid": ",".join(ids)},
                 dict[str, wire.OrderRow],
                 is_write=False,
-                is_urgent=len(ids) == 1,
+                is_urgent=True,
             )
         except VenueRejected as error:
             if not is_gone(error.code):
