@@ -147,7 +147,7 @@ class Log:
             return self._head
         self._is_flushed = True
         if self._notes or self._must_sign:
-            with unmarked(self._connection):
+            with unmarked(self._connection, AUDIT_LOG.name):
                 self._head = self._flushed()
         return self._head
 

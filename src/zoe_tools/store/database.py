@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
-from zoe_tools.store.spelled import Spelled
+from zoe_tools.store import unchanged
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -38,7 +38,6 @@ WAL_RETRY_MS = 10
 LOCK_RETRY_S = 0.002
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
-_DATA_VERSION = Spelled(text("PRAGMA data_version"))
 _UNDONE, _BEGUN_AT = "zoe: transactions undone", "zoe: changes when it began"
 _HAS_BEGUN, _LOGGED = "zoe: the write lock is taken", "zoe: changes of the log alone"
 """What is kept with a connection to SQLite."""
@@ -154,9 +153,12 @@ def _sqlite_engine(
             connection.exec_driver_sql("BEGIN")
         else:
             _begin_to_write(connection, timeout_ms)
+            unchanged.begun(connection)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
+    if not read_only:
+        unchanged.listen(engine)
     return engine
 
 
@@ -348,21 +350,35 @@ def change_mark(connection: Connection) -> object:
     """
     if connection.dialect.name != "sqlite":
         return None
-    (others,) = _DATA_VERSION.on_sqlite(connection, {}).fetchone()
     driver: Any = connection.connection.driver_connection
+    others = data_version(connection)
     ours = driver.total_changes - connection.info.get(_LOGGED, 0)
     return driver, others, ours, connection.info.get(_UNDONE, 0)
 
 
+def data_version(connection: Connection) -> int:
+    """What SQLite counts of the commits of others; it stays while this one has the write lock."""
+    known = unchanged.unchanged(connection)
+    if known is not None:
+        return known.others
+    driver: Any = connection.connection.driver_connection
+    (others,) = driver.execute("PRAGMA data_version").fetchone()
+    return int(others)
+
+
 @contextmanager
-def unmarked(connection: Connection) -> Iterator[None]:
-    """What is changed here leaves the change mark as it is: the log tells only what is there."""
+def unmarked(connection: Connection, table: str) -> Iterator[None]:
+    """What is changed of a table here leaves the change mark as it is: the log tells what is so."""
     if connection.dialect.name != "sqlite":
         yield
         return
     driver: Any = connection.connection.driver_connection
-    before = driver.total_changes
+    before, known = driver.total_changes, unchanged.unchanged(connection)
+    if known is not None:
+        known.writes(driver)
     yield
+    if known is not None:
+        known.wrote(table, driver)
     logged = driver.total_changes - before
     connection.info[_LOGGED] = connection.info.get(_LOGGED, 0) + logged
 

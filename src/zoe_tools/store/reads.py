@@ -8,12 +8,13 @@ frozen, so that they can be shared.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Table
 
 from zoe_tools.store.spelled import BARE, Spelled
+from zoe_tools.store.unchanged import unchanged
 
 T = TypeVar("T")
 
@@ -44,6 +45,19 @@ class Reader(Generic[T]):
         """
         if connection.dialect.name != "sqlite":
             return tuple(self._make(row) for row in connection.execute(query.statement, named))
+        known = unchanged(connection)
+        if known is None:
+            return self._read_all(connection, query, named)
+        driver, asked = connection.connection.driver_connection, (self, query, *named.items())
+        found = known.answer(asked, query.tables, driver)
+        if found is None:
+            found = self._read_all(connection, query, named)
+            known.keep(asked, query.tables, found)
+        return found
+
+    def _read_all(
+        self, connection: Connection, query: Query, named: Mapping[str, Any]
+    ) -> tuple[T, ...]:
         rows = query.on_sqlite(connection, named).fetchall()
         return tuple([self._value_of(row) for row in rows])
 

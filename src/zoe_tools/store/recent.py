@@ -13,12 +13,13 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.money import ONE, ZERO
+from zoe_tools.store.database import data_version
 from zoe_tools.store.reads import Query, Reader
 
 T = TypeVar("T")
@@ -93,8 +94,7 @@ class Recent(Generic[T]):
     def _up_to_date(self, connection: Connection, owner: AccountId, since: datetime) -> _Kept[T]:
         """All of that time and later, with what was written since."""
         kept = self._kept(connection, owner)
-        driver: Any = connection.connection.driver_connection
-        (version,) = driver.execute("PRAGMA data_version").fetchone()
+        version = data_version(connection)
         if version != kept.version or not kept.reaches(since):
             begin = kept.begin_for(since)
             found = self._reader.all(connection, self._of_time, owner=owner, since=begin)

@@ -11,9 +11,12 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.sql.visitors import iterate
+
+from zoe_tools.store.unchanged import unchanged
 
 BARE = sqlite.dialect()
 
@@ -34,6 +37,8 @@ class Spelled:
         self.statement = statement
         self._sql = ""
         self._parameters: tuple[_Parameter, ...] = ()
+        self.tables: tuple[str, ...] = ()
+        """Of which it reads, or which it writes; known once it is spelled out."""
 
     def on_sqlite(self, connection: Connection, named: Mapping[str, Any]) -> sqlite3.Cursor:
         """Carry it out past SQLAlchemy.
@@ -67,6 +72,7 @@ class Spelled:
             for name in compiled.positiontup or ()
         )
         self._sql = str(compiled)
+        self.tables = tables_of(self.statement)
 
 
 class Write(Spelled):
@@ -79,7 +85,7 @@ class Write(Spelled):
             IntegrityError, OperationalError: SQLAlchemy's, on both databases.
         """
         if connection.dialect.name == "sqlite":
-            return self.on_sqlite(connection, named).rowcount
+            return self._noted(connection, named)
         options = {"preserve_rowcount": True}
         return connection.execute(self.statement, dict(named), execution_options=options).rowcount
 
@@ -89,10 +95,30 @@ class Write(Spelled):
             connection.execute(self.statement, [dict(each) for each in rows])
             return
         for each in rows:
-            self.on_sqlite(connection, each)
+            self._noted(connection, each)
+
+    def _noted(self, connection: Connection, named: Mapping[str, Any]) -> int:
+        """Carry it out, and have the connection know which table has changed."""
+        known = unchanged(connection)
+        if known is None:
+            return self.on_sqlite(connection, named).rowcount
+        driver: Any = connection.connection.driver_connection
+        known.writes(driver)
+        count = self.on_sqlite(connection, named).rowcount
+        if count:
+            known.wrote(self.tables[0], driver)
+        return count
 
 
 def spelling_of(kind: Any) -> Callable[[Any], Any] | None:
     """How a value of a column's type is told to SQLite; None: as it is."""
     found: Callable[[Any], Any] | None = kind.dialect_impl(BARE).bind_processor(BARE)
     return found
+
+
+def tables_of(statement: Any) -> tuple[str, ...]:
+    """The tables that a statement names; what a write changes comes first."""
+    changed = getattr(statement, "table", None)
+    first = () if changed is None else (changed.name,)
+    named = (each.name for each in iterate(statement) if isinstance(each, Table))
+    return tuple(dict.fromkeys((*first, *named)))
