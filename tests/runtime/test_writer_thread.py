@@ -137,6 +137,36 @@ def test_urgent_work_that_came_meanwhile_is_kept_by_one_commit(tmp_path: Path) -
     assert written(store, "a", "b", "c", "d") == [True] * 4
 
 
+def test_who_was_told_goes_on_before_more_is_begun(tmp_path: Path) -> None:
+    """An order that is journaled goes out first, by whatever tasks it takes."""
+    done: list[str] = []
+    store, may_commit = fresh_store(tmp_path, PAPER), threading.Event()
+    event.listen(store._transactions.engine, "commit", lambda _: may_commit.wait(timeout=10))
+
+    def second(_: Transaction) -> None:
+        done.append("second begun")
+
+    async def story() -> None:
+        runner = WriterThread(store)
+
+        async def send() -> None:
+            await asyncio.create_task(runner.run(writing("a"), is_urgent=True))
+            done.append("first sent")
+
+        first = asyncio.create_task(send())
+        for _ in range(3):
+            await asyncio.sleep(0)  # its work is done, and waits for its commit
+        waiting = asyncio.create_task(runner.run(second, is_urgent=True))
+        await asyncio.sleep(0)
+        may_commit.set()
+        await asyncio.gather(first, waiting)
+        await runner.close()
+
+    asyncio.run(story())
+
+    assert done == ["first sent", "second begun"]
+
+
 def test_one_that_fails_takes_nothing_of_the_others_with_it(tmp_path: Path) -> None:
     """What it did itself is undone."""
     store = fresh_store(tmp_path, PAPER)

@@ -24,8 +24,11 @@ from zoe_tools.store.store import Store, Transaction, WouldWait
 
 T = TypeVar("T")
 
-TOGETHER = 16
+TOGETHER = 8
 """Pieces of urgent work in one transaction: the first of them waits for the last."""
+
+TOLD_FIRST = 4
+"""Turns of the event loop that who was told has before more is begun: its order goes out first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class WriterThread:
         self._urgent: deque[_Job] = deque()
         self._ordinary: deque[_Job] = deque()
         self._under_way: asyncio.Future[None] | None = None
+        """Until what is in the thread, or was told just now, is over."""
 
     async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
@@ -114,13 +118,18 @@ class WriterThread:
         self._executor.submit(do)
 
     def _is_over(self, ended: Sequence[_Ended]) -> None:
+        _tell(ended)
+        self._pause(TOLD_FIRST if self._urgent else 0)
+
+    def _pause(self, turns: int) -> None:
+        """Go on after so many turns of the event loop."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._pause, turns - 1)
+            return
         over, self._under_way = self._under_way, None
         if over is not None and not over.done():
             over.set_result(None)
-        try:
-            _tell(ended)
-        finally:
-            self._go_on()
+        self._go_on()
 
     async def close(self) -> None:
         """See `StoreRunner`."""
