@@ -227,7 +227,7 @@ def registry_of(transaction: Transaction) -> Known:
     for event in transaction.price_events():
         stories.setdefault(event.position_id, []).append(event)
     rows = transaction.positions(active_only=True)
-    pairs = [(row, as_told(row, stories.get(row.position_id, ()))) for row in rows]
+    pairs = [(row, _as_told(row, stories.get(row.position_id, []))) for row in rows]
     return Known(
         positions=tuple(told for _, told in pairs),
         retold=tuple((row, told) for row, told in pairs if row != told),
@@ -235,6 +235,22 @@ def registry_of(transaction: Transaction) -> Known:
             name for name, events in stories.items() if stop_was_lowered(events)
         ),
     )
+
+
+_MOST_TOLD = 200
+_TOLD: dict[PositionId, tuple[Position, list[PositionEvent], Position]] = {}
+"""Each position as its story told it last; a loop asks after every fill, and of all of them."""
+
+
+def _as_told(row: Position, story: list[PositionEvent]) -> Position:
+    known = _TOLD.get(row.position_id)
+    if known is not None and known[0] == row and known[1] == story:
+        return known[2]
+    if len(_TOLD) >= _MOST_TOLD:
+        _TOLD.clear()
+    told = as_told(row, story)
+    _TOLD[row.position_id] = row, story, told
+    return told
 
 
 def _reconciled_at(transaction: Transaction) -> datetime | None:

@@ -7,11 +7,17 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
 from builders import NOON, d, make_intent, make_order, make_position, make_request, place
 from fakes import Desk, at_the_desk
+from zoe_tools import gather
+from zoe_tools.core.position_rows import as_told
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.order import OrderStatus
-from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.position import Position, PositionStatus
+from zoe_tools.domain.position_event import STOP_PRICE_SET, PositionEvent, event_of
 from zoe_tools.domain.trading_state import KillLevel, KillReason, TradingState
 from zoe_tools.engine.books import Books
 from zoe_tools.store.store import Transaction
@@ -152,5 +158,45 @@ def test_the_switch_takes_over_what_was_latched_for_margin(tmp_path: Path) -> No
 
         state = books.trading_state
         assert (state.level, state.cause) == (KillLevel.REDUCE_ONLY, KillReason.MANUAL)
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_a_story_tells_is_worked_out_once_for_each_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the row or of the story; a row that was changed by hand is told, and not believed."""
+    worked_out: list[Position] = []
+
+    def count(row: Position, story: list[PositionEvent]) -> Position:
+        worked_out.append(row)
+        return as_told(row, story)
+
+    monkeypatch.setattr(gather, "as_told", count)
+    monkeypatch.setattr(gather, "_TOLD", {})
+
+    def change_by_hand(transaction: Transaction) -> None:
+        transaction._connection.execute(text("UPDATE crypto_positions SET stop_price = '1'"))
+
+    async def story(desk: Desk) -> None:
+        first = make_position(stop_price=d("57000"))
+        second = make_position(stop_price=d("58000"), updated_at=NOON + timedelta(seconds=1))
+        told = []
+        await desk.read(lambda tx: tx.record_position(first))
+        told += [await desk.read(gather.registry_of) for _ in range(3)]
+        await desk.read(change_by_hand)
+        told += [await desk.read(gather.registry_of) for _ in range(2)]
+        await desk.read(lambda tx: tx.restore_position(first, at=NOON))
+        await desk.read(lambda tx: tx.record_position(second))
+        told += [await desk.read(gather.registry_of) for _ in range(2)]
+        statuses, later = (second.status, second.status), NOON + timedelta(seconds=2)
+        raised = event_of(second.position_id, STOP_PRICE_SET, later, statuses, {"after": "59000"})
+        await desk.read(lambda tx: tx.append_position_event(raised))
+        told += [await desk.read(gather.registry_of) for _ in range(2)]
+
+        stops = [str(each.positions[0].stop_price) for each in told]
+        assert stops == ["57000"] * 5 + ["58000"] * 2 + ["59000"] * 2
+        assert [len(each.retold) for each in told] == [0, 0, 0, 1, 1, 0, 0, 1, 1]
+        assert len(worked_out) == 4
 
     at_the_desk(tmp_path, story)

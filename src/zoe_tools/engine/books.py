@@ -101,7 +101,7 @@ class Books:
         self._closed: list[Position] = []
         self.fills: tuple[Fill, ...] = ()
 
-    async def refresh(self, now: datetime) -> None:
+    async def refresh(self, now: datetime, *, is_urgent: bool = False) -> None:
         """Read everything again, unless all of it was read since anybody changed anything."""
 
         def read(transaction: Transaction) -> Read:
@@ -109,7 +109,7 @@ class Books:
             is_known = last is not None and last.day == now.date()
             return last if last is not None and is_known else self.read(transaction, now)
 
-        self.take(await self._store.run(read))
+        self.take(await self._store.run(read, is_urgent=is_urgent))
 
     async def refresh_trading_state(self, now: datetime) -> bool:
         """Read what people set: kill state, limits, targets, and latch what the switch demands.
@@ -128,7 +128,7 @@ class Books:
             state, policy = _latched_state(transaction, now), self._policy(transaction)
             return mark, (state, policy, compared, transaction.targets())
 
-        mark, told = await self._store.run(read)
+        mark, told = await self._store.run(read, is_urgent=True)  # mostly nobody changed anything
         if told is None:
             return False
         self._state_read_at = mark  # only what has arrived here was seen

@@ -368,7 +368,7 @@ class TradingLoop:
         if self._parts.gate.is_store_away:
             # What was under way when the store went may have filled before the copy knew of it.
             await self.following.records.catch_up(self._clock.now())
-        await self.books.refresh(self._clock.now())
+        await self.books.refresh(self._clock.now(), is_urgent=True)  # its lane may be needed
 
     async def _through_the_gate(
         self, snapshot: Snapshot, lane: Lane, decisions: tuple[Decision, ...]
