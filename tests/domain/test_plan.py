@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zoe_tools.domain import plan as plans
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Timeframe
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
@@ -134,6 +135,32 @@ def test_the_order_of_the_steps_is_part_of_the_plan() -> None:
     halt = SetTradingState(level=KillLevel.PAUSE_ENTRIES, reason="kill")
 
     assert plan_of(stop_order(), halt).plan_hash != plan_of(halt, stop_order()).plan_hash
+
+
+def test_a_hash_that_was_told_is_told_again_and_of_no_other_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many plans come and go; one that writes into the store may be large: it is let go."""
+    monkeypatch.setattr(plans, "_HASHES", {})
+    spelled: list[Plan] = []
+    spell = plans.canonical_json
+
+    def count(plan: Plan) -> str:
+        spelled.append(plan)
+        return spell(plan)
+
+    monkeypatch.setattr(plans, "canonical_json", count)
+    halt = SetTradingState(level=KillLevel.PAUSE_ENTRIES, reason="kill")
+    hashes = {plan_of(stop_order(str(each))).plan_hash for each in range(1, 201)}
+    kept, large = plan_of(stop_order()), plan_of(halt)
+    first, again = kept.plan_hash, kept.plan_hash
+
+    assert len(hashes) == 200
+    assert first == again
+    assert len(spelled) == 201
+    assert len(large.plan_hash) == 64
+    assert len(plans._HASHES) <= plans._MOST_HASHES
+    assert all(plan is not large for plan, _ in plans._HASHES.values())
 
 
 def test_the_hash_is_a_sha256_in_hex() -> None:

@@ -129,10 +129,11 @@ def wants_exit(
     stored: Sequence[TakeProfitLevel] = (),
 ) -> bool:
     """Whether the managed target, of a ladder the last one, is reached; levels `stored` decide."""
+    if quote.bid < target_price_for(position, instrument, policy):
+        return False
     levels = levels_of(position, stored, instrument, policy, at=quote.as_of)
-    if (levels[-1].mode if levels else mode_in_force(policy)) is TargetMode.RESTING:
-        return False  # the venue sells there
-    return quote.bid >= target_price_for(position, instrument, policy)
+    # Where the last one rests the venue sells.
+    return (levels[-1].mode if levels else mode_in_force(policy)) is not TargetMode.RESTING
 
 
 def _tend(world: World, position: Position) -> Iterator[Step]:

@@ -36,14 +36,16 @@ def stale_parts(
     is none.
     """
     parts = (
-        ("no quote", heard.quote_at, policy.market_stale_s, timedelta(0)),
-        ("no trade", heard.trade_at, policy.trades_stale_s, timedelta(0)),
-        ("no candle", heard.candle_at, policy.candle_stale_s, candle_length),
+        ("no quote", heard.quote_at, policy.market_stale_s, 0.0),
+        ("no trade", heard.trade_at, policy.trades_stale_s, 0.0),
+        ("no candle", heard.candle_at, policy.candle_stale_s, candle_length.total_seconds()),
     )
     return tuple(
-        f"{what} for {(limit_s + own.total_seconds()):.0f} s"
-        for what, at, limit_s, own in parts
-        if limit_s and now - (at or since) > timedelta(seconds=limit_s) + own
+        [
+            f"{what} for {(limit_s + own_s):.0f} s"
+            for what, at, limit_s, own_s in parts
+            if limit_s and (now - (at or since)).total_seconds() > limit_s + own_s
+        ]
     )
 
 

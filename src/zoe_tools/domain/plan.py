@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
+from functools import cache
 
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -312,6 +313,13 @@ StoreStep = (
 )
 Step = VenueStep | StoreStep
 
+_MOST_HASHES = 50
+_HASHES: dict[int, tuple[Plan, str]] = {}
+"""The last plans with their hashes, by the address each has while it is kept here.
+
+None that writes into the store: that may be candles by the thousand.
+"""
+
 Arguments = tuple[tuple[str, str], ...]
 """Options of a command as name and text, e.g. `(("adopt", "BTC/USD=0.5"),)`; a name may repeat."""
 
@@ -343,7 +351,15 @@ class Plan:
     @property
     def plan_hash(self) -> str:
         """SHA-256 of the canonical JSON, of what is done and not of what it costs just now."""
-        return hashlib.sha256(canonical_json(self.without_costs()).encode()).hexdigest()
+        known = _HASHES.get(id(self))
+        if known is not None:
+            return known[1]
+        told = hashlib.sha256(canonical_json(self.without_costs()).encode()).hexdigest()
+        if all(isinstance(step, VenueStep) for step in self.steps):
+            if len(_HASHES) >= _MOST_HASHES:
+                _HASHES.clear()
+            _HASHES[id(self)] = self, told
+        return told
 
     def without_costs(self) -> Plan:
         """The plan as its hash knows it, and as it is saved: without what it costs just now."""
@@ -394,9 +410,11 @@ def jsonable(value: object) -> object:
     Raises:
         TypeError: a float, or a type with no canonical spelling.
     """
+    if type(value) is str or value is None:  # most of them
+        return value
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str | int):
         return value
     if isinstance(value, Decimal):
         return plain(value)
@@ -407,6 +425,11 @@ def jsonable(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): jsonable(each) for key, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        named = {each.name: jsonable(getattr(value, each.name)) for each in fields(value)}
+        named = {name: jsonable(getattr(value, name)) for name in _names_of(type(value))}
         return {"kind": type(value).__name__, **named}
     raise TypeError(f"{type(value).__name__} has no canonical spelling")
+
+
+@cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))

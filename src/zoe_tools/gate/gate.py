@@ -227,23 +227,22 @@ class Gate:
             StoreError: the journal cannot be written; nothing more was sent.
         """
         plan = sealed(plan, snapshot)
-        refusals = veto(plan, snapshot)
         looks = () if regather is None else reads_in(snapshot)
         shown = await self._priced(plan, looks)
         self._approver.show_plan(shown)
         if not execute or plan.is_empty:
             return Receipt(
                 plan=shown,
-                refusals=refusals,
+                refusals=veto(plan, snapshot),
                 is_executed=execute,
                 store_trouble=self._keeper.trouble if execute else "",
             )
         demand_consent(plan, live_consent=self._live_consent)
-        fresh = plan
+        fresh, seen = plan, snapshot
         if regather is not None:
             seen, fresh = await regather()
             fresh = sealed(fresh, seen)
-            refusals = veto(fresh, seen)
+        refusals = veto(fresh, seen)
         demand_unchanged(plan, fresh, now=self._clock.now())
         await self._measure_clock(fresh)
         told = shown if fresh is plan else await self._priced(fresh, ())
