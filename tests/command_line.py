@@ -12,6 +12,7 @@ from typing import Any
 
 from builders import NOON
 from published import offences
+from templates import put_migrated
 from zoe_tools.cli import main
 from zoe_tools.config import load_settings
 from zoe_tools.store.store import Store, Transaction
@@ -57,6 +58,8 @@ def zoe(line: str, environ: Mapping[str, str] | None = None, *, home: Path | Non
 
 def migrated(home: Path) -> Path:
     """The home with a live account's `zoe init` behind it."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    put_migrated(home / "zoe.db")
     assert zoe("init", LIVE_KEYS, home=home).code == 0
     return home
 

@@ -19,6 +19,7 @@ from clock_jumps import waiting_in_no_time
 from postgres_server import PostgresServer
 from spellings import spelled_once
 from zoe_tools.observe.redaction import REDACTOR
+from zoe_tools.store import schema
 
 _LONG = (
     "e2e/test_store_gone.py",
@@ -148,4 +149,19 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a new, empty database."""
     with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: PostgresServer) -> str:
+    """The name of a database at the newest migration, to be copied."""
+    name = postgres_server.create_database()
+    schema.upgrade(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def migrated_url(postgres_server: PostgresServer, migrated_database: str) -> Iterator[str]:
+    """The URL of a new database without a row, at the newest migration."""
+    with postgres_server.database(migrated_database) as url:
         yield url

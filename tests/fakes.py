@@ -27,6 +27,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import builders
+from templates import put_migrated
 from zoe_tools.commands.invocation import GlobalOptions, Invocation
 from zoe_tools.config import Settings
 from zoe_tools.domain.account import Account, KeyInfo
@@ -60,7 +61,6 @@ from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store.runner import InlineRunner, StoreRunner
-from zoe_tools.store.schema import upgrade
 from zoe_tools.store.store import Store, Transaction
 
 T = TypeVar("T")
@@ -483,18 +483,11 @@ class FakeVenue:
         return order
 
 
-_TEMPLATE: list[bytes] = []
-
-
 def fresh_store(folder: Path, account: Account = builders.PAPER) -> Store:
     """A real SQLite store in the folder, migrated; the epoch is always the same."""
     path = folder / "zoe.db"
     url = f"sqlite:///{path}"
-    if not _TEMPLATE:
-        upgrade(url)
-        _TEMPLATE.append(path.read_bytes())
-    elif not path.exists():
-        path.write_bytes(_TEMPLATE[0])
+    put_migrated(path)
     return Store.open(url, account, clock_now=builders.NOON, synchronous="OFF", epoch_seed="tests")
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from command_line import Ran
 from nursery import Running, nursery
+from templates import put_migrated
 from zoe_tools.cli import main
 from zoe_tools.domain.account import Account, fingerprint_of
 from zoe_tools.domain.plan import canonical_json
@@ -87,6 +88,12 @@ class Home:
         out, err = io.StringIO(), io.StringIO()
         code = main(words, self.surroundings(environ), out=out, err=err)
         return Ran(code=code, out=out.getvalue(), err=err.getvalue())
+
+    def init(self) -> None:
+        """`zoe init`; a database of the home's own is migrated already."""
+        if "DATABASE_URL" not in self.environ:
+            put_migrated(self.folder / "zoe.db")
+        assert self.here("init").code == 0
 
     def serve(self, *options: str) -> None:
         """Have the exchange run; until `stop_exchange`."""

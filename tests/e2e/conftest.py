@@ -25,6 +25,6 @@ def home(tmp_path: Path) -> Iterator[Home]:
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     made = Home(folder=folder)
-    assert made.here("init").code == 0
+    made.init()
     yield made
     made.stop_exchange()

@@ -83,7 +83,7 @@ def interrupt_and_resume(home: Home, file: Path, *, count: int, seconds: float) 
     """The whole story."""
     home.fund({"USD": "10000", "BTC": "2", "ETH": "10", "SOL": "100"})
     home.serve("--speed", "30")
-    assert home.here("init").code == 0
+    home.init()
     saved(home, file)
     killed_after(home, file, count, seconds)
     resumed_twice_at_once(home, file)
@@ -119,10 +119,10 @@ def test_two_processes_resume_a_killed_plan_and_place_nothing_twice(
 
 
 def test_two_hosts_resume_a_killed_plan_over_one_postgresql(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, migrated_url: str
 ) -> None:
     """Where both of them can see at once that a step is free."""
-    home = Home(folder=tmp_path / "home", environ={"DATABASE_URL": postgres_url})
+    home = Home(folder=tmp_path / "home", environ={"DATABASE_URL": migrated_url})
     try:
         interrupt_and_resume(home, tmp_path / "a.plan", count=1, seconds=0.0)
     finally:

@@ -83,7 +83,7 @@ def test_stops_go_out_and_wait_for_nobody(
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     home = Home(folder=folder)
-    assert home.here("init").code == 0
+    home.init()
     with (
         served(folder, "--speed", "10", funds=FUNDS, limits="--tier pro"),
         Crowd.member(home, "guard", EVERY_S) as guard,
@@ -106,7 +106,7 @@ def test_stops_go_out_while_postgresql_is_away(tmp_path: Path) -> None:
             environ={"DATABASE_URL": server.url(server.create_database())},
         )
         home.folder.mkdir(mode=0o700)
-        assert home.here("init").code == 0
+        home.init()
         with (
             served(home.folder, "--speed", "10", funds=FUNDS, limits="--tier pro"),
             Crowd.member(home, "guard", EVERY_S) as guard,

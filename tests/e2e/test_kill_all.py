@@ -43,7 +43,7 @@ class TwoAccounts:
             "KRAKEN_WS_PRIVATE_URL": endpoint.ws_private_url,
         }
         self.live = replace(self.home, environ={"EDGE_FACTORY_MODE": "live", **keys})
-        assert self.home.here("init").code == 0
+        self.home.init()
         assert self.home.here(*ADOPT).code == 0
         assert self.live.here(*ADOPT, environ=CONSENT).code == 0
 
@@ -182,7 +182,7 @@ def test_without_a_store_every_account_s_entries_are_cancelled(both: TwoAccounts
 def test_no_exchange_is_started_only_to_stop_it(tmp_path: Path) -> None:
     """What has nothing is latched, and that is all; a dry run says that it would be."""
     home = Home(folder=tmp_path)
-    assert home.here("init").code == 0
+    home.init()
     dry, done = home.here("kill"), home.here("kill", "--execute")
 
     assert (dry.code, done.code) == (3, 0)

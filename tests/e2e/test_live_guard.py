@@ -75,7 +75,7 @@ def live_venue(folder: Path, *, speed: str) -> Iterator[Live]:
                 "QUOTE_STALE_SECONDS": str(10 * int(speed)),
             },
         )
-        assert home.here("init").code == 0
+        home.init()
         yield Live(home=home, venue=venue)
     finally:
         venue.stop_exchange()

@@ -38,7 +38,7 @@ def test_a_lost_answer_is_settled_by_the_venues_records(
     """Exit 6 at first; a look exits 3 and settles nothing; with --execute the evidence is told."""
     home.fund({"USD": "10000", "BTC": "2"})
     home.serve("--speed", "60")
-    assert home.here("init").code == 0
+    home.init()
     arm(home, fault, "AddOrder", times="2")
     for read in READS:
         arm(home, "empty-answer", read, times="0")

@@ -66,9 +66,9 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     folder.mkdir(mode=0o700)
     environ = {}
     if request.param == "postgresql":
-        environ["DATABASE_URL"] = str(request.getfixturevalue("postgres_url"))
+        environ["DATABASE_URL"] = str(request.getfixturevalue("migrated_url"))
     made = Home(folder=folder, environ=environ)
-    assert made.here("init").code == 0
+    made.init()
     yield made
     made.stop_exchange()
 
@@ -197,7 +197,7 @@ def test_what_each_command_takes_of_the_calls_by_the_exchanges_own_count(tmp_pat
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     home = Home(folder=folder)
-    assert home.here("init").code == 0
+    home.init()
     taken = {}
     with served(folder, funds=FUNDS):
         for words in POINTS:

@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(folder=folder)
     home.fund({"USD": "50000", "BTC": "2.5"})
     home.serve()
-    assert home.here("init").code == 0
+    home.init()
     yield home
     home.stop_exchange()
 

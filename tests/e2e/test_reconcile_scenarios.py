@@ -21,7 +21,6 @@ from zoe_tools.domain.identifiers import FillId
 from zoe_tools.domain.journal import IntentState
 from zoe_tools.domain.order import OrderAmendment, OrderType, Side
 from zoe_tools.gate.journal import Author, journal, mark
-from zoe_tools.store.schema import upgrade
 
 Diverge = Callable[[World], Awaitable[None]]
 
@@ -609,11 +608,10 @@ def test_a_divergence_is_found_classified_and_mended_or_left_alone(
     check(CASES[name], course(courses, name))
 
 
-def test_on_postgresql_the_same_is_found_and_mended(tmp_path: Path, postgres_url: str) -> None:
+def test_on_postgresql_the_same_is_found_and_mended(tmp_path: Path, migrated_url: str) -> None:
     """Several accounts in one database, each with several classes at once."""
-    upgrade(postgres_url)
     stories = {name: story_of(CASES[name]) for name in ON_POSTGRESQL}
-    told = told_by(tmp_path, stories, postgres_url)
+    told = told_by(tmp_path, stories, migrated_url)
 
     for name in ON_POSTGRESQL:
         found = course(told, name)

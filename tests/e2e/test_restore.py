@@ -53,7 +53,7 @@ def test_a_backup_is_put_back_by_the_runbook(home: Home) -> None:
     """Rows were lost since; the venue went on meanwhile."""
     home.fund({"USD": "10000", "BTC": "2", "ETH": "10"})
     home.serve("--speed", "10")
-    assert home.here("init").code == 0
+    home.init()
     assert home.here("audit", "init").code == 0
     adopt(home, "BTC/USD=0.5")
     backup = home.folder.parent / "zoe.backup"

@@ -97,7 +97,7 @@ def outage(home: Home, request: pytest.FixtureRequest) -> Iterator[Outage]:
     try:
         home.fund(FUNDS)
         home.serve("--speed", "10")
-        assert home.here("init").code == 0
+        home.init()
         yield Outage(home, fault, server)
     finally:
         home.stop_exchange()

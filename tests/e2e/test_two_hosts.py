@@ -37,14 +37,14 @@ def venue(tmp_path: Path) -> Iterator[Home]:
 
 
 @pytest.fixture
-def hosts(venue: Home, tmp_path: Path, postgres_url: str) -> tuple[Home, Home]:
+def hosts(venue: Home, tmp_path: Path, migrated_url: str) -> tuple[Home, Home]:
     """Two homes with one key and one database, and nothing else in common."""
     endpoint = read_endpoint(venue.folder / "paper")
     assert endpoint is not None
     environ = {
         "EDGE_FACTORY_MODE": "live",
         "KRAKEN_TIER": "pro",
-        "DATABASE_URL": postgres_url,
+        "DATABASE_URL": migrated_url,
         "KRAKEN_API_KEY": venue.keys.api_key,
         "KRAKEN_API_SECRET": venue.keys.api_secret,
         "KRAKEN_BASE_URL": endpoint.rest_url,
@@ -54,7 +54,7 @@ def hosts(venue: Home, tmp_path: Path, postgres_url: str) -> tuple[Home, Home]:
     homes = [Home(folder=tmp_path / name, environ=environ) for name in ("one", "two")]
     for home in homes:
         home.folder.mkdir(mode=0o700)
-        assert home.here("init").code == 0
+        home.init()
     return homes[0], homes[1]
 
 

@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     made = Home(folder=folder)
     made.fund({"USD": "10000", "BTC": "2.5"})
     made.serve()
-    assert made.here("init").code == 0
+    made.init()
     yield made
     made.stop_exchange()
 

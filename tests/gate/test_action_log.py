@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from builders import NOON, PAPER, make_candle, make_position, plan_with
+from templates import put_migrated
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.plan import AdoptPosition, OutcomeState, Step, StepOutcome, WriteCandles
 from zoe_tools.gate.action_log import note_action
 from zoe_tools.gate.journal import Author
-from zoe_tools.store import schema
 from zoe_tools.store.store import Store
 
 AUTHOR = Author(account=PAPER, command="sync-positions", operator="me", host="desk")
@@ -39,7 +39,7 @@ def test_what_was_done_is_told_and_nothing_else(
 ) -> None:
     """A step that was skipped changed nothing; candles would bury the rest."""
     url = f"sqlite:///{tmp_path / 'zoe.db'}"
-    schema.upgrade(url)
+    put_migrated(tmp_path / "zoe.db")
     plan = plan_with(step)
     outcome = StepOutcome(step=step, state=state, evidence="")
     with closing(Store.open(url, PAPER, clock_now=NOON)) as store:

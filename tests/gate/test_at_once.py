@@ -13,7 +13,6 @@ from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.policy import Policy
 from zoe_tools.gate.fence import Withheld
 from zoe_tools.gate.journal import Author, journal
-from zoe_tools.store import schema
 from zoe_tools.store.store import Store, Transaction
 
 SALE = make_request(
@@ -40,13 +39,12 @@ def take(transaction: Transaction, request: OrderRequest, command: str) -> None:
 
 @pytest.mark.parametrize("request_", [SALE, make_stop_request()], ids=["a sale", "a stop"])
 def test_of_two_that_reduce_at_once_only_one_does(
-    request_: OrderRequest, postgres_url: str
+    request_: OrderRequest, migrated_url: str
 ) -> None:
     """Neither saw the other's order when it looked: the coins of somebody else would have gone."""
-    schema.upgrade(postgres_url)
     refused: list[Withheld] = []
 
-    with opened(postgres_url) as ours, opened(postgres_url) as theirs:
+    with opened(migrated_url) as ours, opened(migrated_url) as theirs:
         with ours.transaction() as transaction:
             transaction.record_position(make_position())
 

@@ -13,13 +13,13 @@ from sqlalchemy import create_engine, text
 from typing_extensions import override
 
 from builders import ETH, NOON, PAPER, d, make_fill, make_order, make_position
+from templates import put_migrated
 from zoe_tools.core.registry_audit import as_executed, contradicting
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.position import PositionStatus, RawPosition
 from zoe_tools.domain.position_event import events_between
 from zoe_tools.gate.registry_watch import audit_stored, repair_stored
 from zoe_tools.observe.log import JsonLines
-from zoe_tools.store.schema import upgrade
 from zoe_tools.store.store import Store
 
 
@@ -27,7 +27,7 @@ from zoe_tools.store.store import Store
 def url(tmp_path: Path) -> str:
     """A store with a position in BTC and one in ETH."""
     url = f"sqlite:///{tmp_path / 'zoe.db'}"
-    upgrade(url)
+    put_migrated(tmp_path / "zoe.db")
     store = Store.open(url, PAPER, clock_now=NOON)
     with store.transaction() as books:
         books.record_position(make_position())

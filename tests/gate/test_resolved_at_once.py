@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from builders import NOON, PAPER, make_intent
+from templates import put_migrated
 from zoe_tools.domain.identifiers import IntentId, VenueOrderId
 from zoe_tools.domain.intent_lifecycle import IllegalTransition
 from zoe_tools.domain.journal import Intent, IntentState, ProofKind
 from zoe_tools.gate.journal import resolve_intent
-from zoe_tools.store import schema
 from zoe_tools.store.store import Store, Transaction
 
 SENT, UNKNOWN = IntentState.SENT, IntentState.UNKNOWN
@@ -71,13 +71,12 @@ def test_whoever_is_second_goes_by_what_the_first_one_said(
     ours: IntentState,
     theirs: IntentState,
     stands: str,
-    postgres_url: str,
+    migrated_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is known for good stays, the same again is no news, and neither process ends by it."""
-    schema.upgrade(postgres_url)
-    one = Store.open(postgres_url, PAPER, clock_now=NOON)
-    two = Store.open(postgres_url, PAPER, clock_now=NOON)
+    one = Store.open(migrated_url, PAPER, clock_now=NOON)
+    two = Store.open(migrated_url, PAPER, clock_now=NOON)
     try:
         with one.transaction() as transaction:
             transaction.record_intent(INTENT)
@@ -99,7 +98,7 @@ def test_a_step_that_no_table_knows_is_still_a_bug(
 ) -> None:
     """Nobody else was there: it is told, and not tried for ever."""
     url = f"sqlite:///{tmp_path / 'books.db'}"
-    schema.upgrade(url)
+    put_migrated(tmp_path / "books.db")
     store = Store.open(url, PAPER, clock_now=NOON)
     try:
         with store.transaction() as transaction:

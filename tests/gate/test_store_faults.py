@@ -13,6 +13,7 @@ import pytest
 from builders import BTC, PAPER, d, make_request, make_stop_request, place, plan_with
 from fakes import FakeVenue, RecordingApprover
 from postgres_server import PostgresServer
+from templates import put_migrated
 from zoe_tools.domain.journal import Intent, IntentState
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, Plan, Step
@@ -201,9 +202,9 @@ class Fault:
 @pytest.fixture
 def sqlite_home(tmp_path: Path) -> str:
     """A migrated SQLite file."""
-    url = f"sqlite:///{tmp_path / 'zoe.db'}"
-    schema.upgrade(url)
-    return url
+    path = tmp_path / "zoe.db"
+    put_migrated(path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

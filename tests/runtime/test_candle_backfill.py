@@ -20,7 +20,6 @@ from zoe_tools.errors import PlanRefused, StoreUnavailable, VenueMisbehaved
 from zoe_tools.runtime.candle_backfill import TradesReading
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
-from zoe_tools.store import schema
 from zoe_tools.store.runner import InlineRunner
 from zoe_tools.store.store import Store
 
@@ -256,9 +255,8 @@ def test_the_memory_of_a_long_reading_is_that_of_a_page(tmp_path: Path) -> None:
     at_the_desk(tmp_path, story)
 
 
-def test_a_reading_is_gone_on_with_on_postgresql_too(postgres_url: str) -> None:
+def test_a_reading_is_gone_on_with_on_postgresql_too(migrated_url: str) -> None:
     """Broken off after each page; the candles are those of the trades."""
-    schema.upgrade(postgres_url)
 
     class Gone(Exception):
         """The process is."""
@@ -287,7 +285,7 @@ def test_a_reading_is_gone_on_with_on_postgresql_too(postgres_url: str) -> None:
                 continue
             return runs
 
-    with closing(Store.open(postgres_url, PAPER, clock_now=NOON)) as store:
+    with closing(Store.open(migrated_url, PAPER, clock_now=NOON)) as store:
         runs = run_virtual(story(InlineRunner(store)))
         with store.transaction() as transaction:
             stored = transaction.candles(BTC, H1)

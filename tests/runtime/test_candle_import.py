@@ -26,6 +26,7 @@ import kraken_answers as kraken
 from builders import BTC, ETH, NOON, PAPER, d
 from candle_rows import told
 from fakes import fresh_store
+from templates import put_migrated
 from zoe_tools.core.candle_gaps import Cause, Series, gaps_of
 from zoe_tools.core.candle_import import LENGTHS
 from zoe_tools.domain.candle import Source, Span, Timeframe, moment_at
@@ -39,7 +40,6 @@ from zoe_tools.runtime.candle_import import TableTold, import_tables, tables_of
 from zoe_tools.runtime.candle_slices import CandleSlices
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
-from zoe_tools.store import schema
 from zoe_tools.store.bulk import FIRST_ROWS
 from zoe_tools.store.runner import InlineRunner, StoreRunner
 from zoe_tools.store.store import Store, Transaction
@@ -71,8 +71,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
         opened = fresh_store(tmp_path)
     else:
-        url = request.getfixturevalue("postgres_url")
-        schema.upgrade(url)
+        url = request.getfixturevalue("migrated_url")
         opened = Store.open(url, PAPER, clock_now=NOON)
     with closing(opened):
         yield opened
@@ -342,8 +341,9 @@ def test_a_process_that_is_killed_leaves_nothing_that_a_second_import_does_not_c
         expected = everything(straight)
     url = f"sqlite:///{tmp_path / 'killed.db'}"
     if base == "postgresql":
-        url = str(request.getfixturevalue("postgres_url"))
-    schema.upgrade(url)
+        url = str(request.getfixturevalue("migrated_url"))
+    else:
+        put_migrated(tmp_path / "killed.db")
     for commits in (2, 7):
         child = subprocess.Popen(
             [sys.executable, import_child.__file__, url, path],

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from builders import LIVE, NOON, PAPER, snapshot_with
+from templates import put_migrated
 from zoe_tools.core.resume import resume_blockers
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import AuditKind
 from zoe_tools.domain.trading_state import RESTORED, KillLevel, TradingState
 from zoe_tools.runtime.store_witness import StoreWitness, look_for_restore
-from zoe_tools.store import schema
 from zoe_tools.store.store import Store
 
 LATER = NOON + timedelta(hours=1)
@@ -26,7 +26,7 @@ LATER = NOON + timedelta(hours=1)
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home with a store."""
-    schema.upgrade(url_in(tmp_path))
+    put_migrated(tmp_path / "zoe.db")
     return tmp_path
 
 
@@ -185,7 +185,7 @@ def test_another_store_is_another_story(home: Path) -> None:
     (home / "zoe.db").unlink()
     for leftover in home.glob("zoe.db-*"):
         leftover.unlink()
-    schema.upgrade(url_in(home))
+    put_migrated(home / "zoe.db")
     with opened(home) as (store, reason):
         assert (reason, state_of(store).level) == ("", KillLevel.NONE)
 

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import builders
-from postgres_server import PostgresServer
+from templates import put_migrated
 from zoe_tools.store import schema
 from zoe_tools.store.accounts import register
 from zoe_tools.store.database import engine_for
 from zoe_tools.store.store import Store
 
 DIALECTS = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file at head, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "zoe.db"
-    schema.upgrade(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def migrated_database(postgres_server: PostgresServer) -> str:
-    """The name of a PostgreSQL database at head, to be copied."""
-    name = postgres_server.create_database()
-    schema.upgrade(postgres_server.url(name))
-    return name
 
 
 @pytest.fixture(params=DIALECTS)
@@ -56,22 +39,18 @@ def url_at_0005(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite file."""
     path = tmp_path / "zoe.db"
-    shutil.copyfile(migrated_file, path)
+    put_migrated(path)
     return f"sqlite:///{path}"
 
 
 @pytest.fixture(params=DIALECTS)
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
+def url(request: pytest.FixtureRequest) -> str:
     """A migrated database."""
-    if request.param == "sqlite":
-        yield str(request.getfixturevalue("sqlite_url"))
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    with server.database(request.getfixturevalue("migrated_database")) as url:
-        yield url
+    name = "sqlite_url" if request.param == "sqlite" else "migrated_url"
+    return str(request.getfixturevalue(name))
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from builders import BTC, ETH, NOON, PAPER, d, make_candle
 from candle_rows import AT, frame, told
 from zoe_tools.domain.candle import MOST_DIFFERING, Candle, Source, Span, Timeframe
 from zoe_tools.errors import StoreError, StoreUnavailable
-from zoe_tools.store import schema
 from zoe_tools.store.store import Store
 
 M1 = Timeframe.M1
@@ -166,11 +165,10 @@ def test_differences_are_counted_and_the_first_few_told(store: Store) -> None:
     assert (done + done).changed == 18
 
 
-def test_two_who_write_the_same_instrument_take_turns(postgres_url: str) -> None:
+def test_two_who_write_the_same_instrument_take_turns(migrated_url: str) -> None:
     """Else of two that see nothing there the last one wins; others are not held up."""
-    schema.upgrade(postgres_url)
     first, second = (
-        Store.open(postgres_url, PAPER, clock_now=NOON, busy_timeout_s=0.3) for _ in range(2)
+        Store.open(migrated_url, PAPER, clock_now=NOON, busy_timeout_s=0.3) for _ in range(2)
     )
     other_minute, bulk = frame("7 10 12 9 11 - 3 4"), Source.BULK_CANDLES
     candle = replace(make_candle(), timeframe=M1, opened_at=NOON + timedelta(minutes=9))

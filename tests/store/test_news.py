@@ -10,7 +10,6 @@ import pytest
 
 import builders
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.store import schema
 from zoe_tools.store.news import StateNews
 from zoe_tools.store.store import Store
 
@@ -18,10 +17,9 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def postgres_store(postgres_url: str) -> Iterator[Store]:
+def postgres_store(migrated_url: str) -> Iterator[Store]:
     """A store on PostgreSQL."""
-    schema.upgrade(postgres_url)
-    store = Store.open(postgres_url, builders.PAPER, clock_now=builders.NOON)
+    store = Store.open(migrated_url, builders.PAPER, clock_now=builders.NOON)
     yield store
     store.close()
 
@@ -33,23 +31,23 @@ def flip(url: str) -> None:
 
 
 @pytest.mark.usefixtures("postgres_store")
-def test_the_runbooks_sql_is_heard(postgres_url: str) -> None:
+def test_the_runbooks_sql_is_heard(migrated_url: str) -> None:
     """Once for each change; nothing before it."""
     heard = threading.Event()
-    with StateNews(postgres_url, heard.set) as news:
+    with StateNews(migrated_url, heard.set) as news:
         assert news.is_listening.wait(PATIENCE_S)
         assert not heard.is_set()
-        flip(postgres_url)
+        flip(migrated_url)
         assert heard.wait(PATIENCE_S)
 
 
 def test_a_latched_level_is_heard_once_it_is_committed(
-    postgres_store: Store, postgres_url: str
+    postgres_store: Store, migrated_url: str
 ) -> None:
     """What is rolled back is no news."""
     heard = threading.Semaphore(0)
     state = TradingState(level=KillLevel.REDUCE_ONLY, reason="t", changed_at=builders.NOON)
-    with StateNews(postgres_url, heard.release) as news:
+    with StateNews(migrated_url, heard.release) as news:
         assert news.is_listening.wait(PATIENCE_S)
         with postgres_store.transaction() as transaction:
             transaction.set_trading_state(state)
@@ -58,19 +56,19 @@ def test_a_latched_level_is_heard_once_it_is_committed(
 
 @pytest.mark.usefixtures("postgres_store")
 def test_a_connection_that_is_lost_is_made_anew(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server ended it; what comes later is heard all the same."""
     monkeypatch.setattr("zoe_tools.store.news.MAKE_ANEW_S", 0.01)
     heard = threading.Event()
-    with StateNews(postgres_url, heard.set) as news:
+    with StateNews(migrated_url, heard.set) as news:
         assert news.is_listening.wait(PATIENCE_S)
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
             )
         while not heard.wait(0.05):
-            flip(postgres_url)
+            flip(migrated_url)
 
 
 @pytest.mark.parametrize(

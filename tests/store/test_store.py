@@ -321,11 +321,10 @@ def test_readers_are_not_held_up_by_a_writer(sqlite_url: str) -> None:
     reader.close()
 
 
-def test_a_row_held_locked_on_the_server_says_so(postgres_url: str) -> None:
+def test_a_row_held_locked_on_the_server_says_so(migrated_url: str) -> None:
     """The wait for a lock is bounded."""
-    schema.upgrade(postgres_url)
-    store = opened(postgres_url)
-    with somebody_else(postgres_url) as prompt:
+    store = opened(migrated_url)
+    with somebody_else(migrated_url) as prompt:
         prompt.execute(text("SELECT * FROM config FOR UPDATE"))
         with (
             pytest.raises(StoreUnavailable, match="lock timeout"),
@@ -405,16 +404,15 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(sqlite_url: str) -> None:
     store.close()
 
 
-def test_a_server_that_drops_the_connection_is_met_again(postgres_url: str) -> None:
+def test_a_server_that_drops_the_connection_is_met_again(migrated_url: str) -> None:
     """The transaction it broke is lost whole; the next one finds the way back."""
-    schema.upgrade(postgres_url)
-    store = opened(postgres_url)
+    store = opened(migrated_url)
 
     def work_on_a_lost_connection() -> None:
         with store.transaction() as transaction:
             transaction.record_position(make_position())
             pid = transaction._connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-            with somebody_else(postgres_url) as prompt:
+            with somebody_else(migrated_url) as prompt:
                 prompt.execute(text(f"SELECT pg_terminate_backend({pid})"))
             transaction.record_fill(make_fill())
 
