@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
 from zoe_tools.domain.identifiers import AccountId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentStatus, MarginTerms
@@ -33,7 +42,9 @@ from zoe_tools.store.market_watch_tables import (
     MARKET_SPARKLINES,
 )
 from zoe_tools.store.observations import ENTER
+from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.rows import insert_new, parts_of, upsert
+from zoe_tools.store.spelled import Write
 from zoe_tools.store.tables import CANDIDATE_SCANS
 
 FOCUS, SCOUT = "focus", "scout"
@@ -217,19 +228,7 @@ class MarketWatchBook:
 
     def claims(self) -> tuple[FocusClaim, ...]:
         """Every reason for focus, expired or not, by pair and reason."""
-        table = MARKET_FOCUS
-        rows = self._connection.execute(
-            select(table).where(self._mine(table)).order_by(table.c.symbol, table.c.reason)
-        )
-        return tuple(
-            FocusClaim(
-                symbol=row.symbol,
-                reason=FocusReason(row.reason),
-                since=row.since,
-                expires_at=row.expires_at,
-            )
-            for row in rows
-        )
+        return _CLAIMS.all(self._connection, _ALL_CLAIMS, owner=self._account_id)
 
     def claim(self, claim: FocusClaim) -> None:
         """One more reason, or a new end of one that is there."""
@@ -258,18 +257,13 @@ class MarketWatchBook:
 
     def candidates(self, since: datetime) -> frozenset[Symbol]:
         """The instruments that the strategy wanted to enter since then, whatever came of it."""
-        table = CANDIDATE_SCANS
-        rows = self._connection.execute(
-            select(table.c.symbol)
-            .where(self._mine(table), table.c.decided_at >= since, table.c.kind == ENTER)
-            .distinct()
+        return frozenset(
+            _CANDIDATES.all(self._connection, _WANTED, owner=self._account_id, since=since)
         )
-        return frozenset(Symbol(each.symbol) for each in rows)
 
     def forget_claims(self, now: datetime) -> None:
         """Take out every reason whose time is over; whatever has a new end by now stays."""
-        table = MARKET_FOCUS
-        self._connection.execute(delete(table).where(self._mine(table), table.c.expires_at <= now))
+        _FORGET.run(self._connection, {"owner": self._account_id, "now": now})
 
     # --- movers and curves -----------------------------------------------------------------------
 
@@ -353,6 +347,44 @@ class MarketWatchBook:
 
     def _mine(self, table: Table) -> ColumnElement[bool]:
         return table.c.account_id == self._account_id
+
+
+# --- what is asked at each look, spelled once ----------------------------------------------------
+
+
+def _claim(row: Any) -> FocusClaim:
+    return FocusClaim(
+        symbol=row.symbol,
+        reason=FocusReason(row.reason),
+        since=row.since,
+        expires_at=row.expires_at,
+    )
+
+
+def _owned(table: Table) -> ColumnElement[bool]:
+    return table.c.account_id == bindparam("owner")
+
+
+_CLAIMS = Reader(MARKET_FOCUS, _claim)
+_ALL_CLAIMS = Query(
+    select(MARKET_FOCUS)
+    .where(_owned(MARKET_FOCUS))
+    .order_by(MARKET_FOCUS.c.symbol, MARKET_FOCUS.c.reason)
+)
+_FORGET = Write(
+    delete(MARKET_FOCUS).where(_owned(MARKET_FOCUS), MARKET_FOCUS.c.expires_at <= bindparam("now"))
+)
+_ENTERED = (
+    select(CANDIDATE_SCANS.c.symbol)
+    .where(
+        _owned(CANDIDATE_SCANS),
+        CANDIDATE_SCANS.c.decided_at >= bindparam("since"),
+        CANDIDATE_SCANS.c.kind == ENTER,
+    )
+    .distinct()
+)
+_CANDIDATES = Reader(_ENTERED.subquery(), lambda row: Symbol(row.symbol))
+_WANTED = Query(_ENTERED)
 
 
 def _margin(row: RowMapping) -> MarginTerms | None:

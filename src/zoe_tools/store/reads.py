@@ -11,7 +11,7 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, FromClause
 
 from zoe_tools.store.spelled import BARE, Spelled
 from zoe_tools.store.unchanged import unchanged
@@ -23,13 +23,13 @@ REMEMBERED = 2_000
 
 
 class Query(Spelled):
-    """A select of all columns of one table."""
+    """A select of all columns of one table, or of one that is put together."""
 
 
 class Reader(Generic[T]):
     """Reads one table; `make` gets a row whose columns have the names of the table's keys."""
 
-    def __init__(self, table: Table, make: Callable[[Any], T]) -> None:
+    def __init__(self, table: FromClause, make: Callable[[Any], T]) -> None:
         columns = [*table.columns]
         self._make = make
         self._row = namedtuple("_row", [each.key for each in columns])  # type: ignore[misc]  # noqa: PYI024 - made of a table
