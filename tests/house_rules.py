@@ -7,6 +7,7 @@ bad sample and see it caught.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,10 +32,16 @@ _MACHINE = (
 )
 
 
+@functools.lru_cache(maxsize=700)
+def nodes_of(source: str) -> tuple[ast.AST, ...]:
+    """A module's syntax, the module first: to find its nodes takes longer than to judge them."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def long_functions(source: str) -> list[str]:
     """Functions longer than the house allows, with their length."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
@@ -51,7 +58,7 @@ def long_module(source: str) -> list[str]:
 def unfinished(source: str) -> list[str]:
     """Marks of work left undone, and errors swallowed whole."""
     found = [match.group(0) for match in _UNFINISHED.finditer(source)]
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.ExceptHandler):
             if node.type is None:
                 found.append(f"line {node.lineno}: except without a type")
@@ -67,7 +74,7 @@ def _does_nothing(handler: ast.ExceptHandler) -> bool:
 def waits(source: str) -> list[str]:
     """Coroutines, and imports of asyncio."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.AsyncFunctionDef):
             found.append(f"line {node.lineno}: async def {node.name}")
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -91,7 +98,7 @@ def loop_starts(source: str) -> list[str]:
     starters = {"asyncio.run", "asyncio.Runner", "asyncio.new_event_loop", "anyio.run"}
     return [
         f"line {node.lineno}: {name}"
-        for node in ast.walk(ast.parse(source))
+        for node in nodes_of(source)
         if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in starters
     ]
 
@@ -99,7 +106,7 @@ def loop_starts(source: str) -> list[str]:
 def prints(source: str) -> list[str]:
     """Calls of print, and writes to the standard streams."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called == "print" or called in {"sys.stdout.write", "sys.stderr.write"}:

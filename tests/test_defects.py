@@ -8,11 +8,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import zoe_tools
+from house_rules import nodes_of
 
 TESTS = Path(__file__).parent
 SOURCE = Path(zoe_tools.__file__).parent
@@ -73,28 +74,34 @@ class Module:
     """A module, and which of the names in it are enums."""
 
     name: str
-    tree: ast.Module
+    nodes: tuple[ast.AST, ...]
     enums: dict[str, EnumClass]
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        """The statements that are in nothing else."""
+        assert isinstance(self.nodes[0], ast.Module)
+        return self.nodes[0].body
 
 
 @cache
 def modules() -> tuple[Module, ...]:
     """Every module of the package."""
-    trees = {
-        ".".join(("zoe_tools", *path.relative_to(SOURCE).with_suffix("").parts)): ast.parse(
+    found = {
+        ".".join(("zoe_tools", *path.relative_to(SOURCE).with_suffix("").parts)): nodes_of(
             path.read_text("utf-8")
         )
         for path in sorted(SOURCE.rglob("*.py"))
     }
-    made = {name: dict(_enums_in(tree)) for name, tree in trees.items()}
+    whole = [Module(name=name, nodes=nodes, enums={}) for name, nodes in found.items()]
+    made = {each.name: dict(_enums_in(each)) for each in whole}
     return tuple(
-        Module(name=name, tree=tree, enums=made[name] | dict(_imported(tree, made)))
-        for name, tree in trees.items()
+        replace(each, enums=made[each.name] | dict(_imported(each, made))) for each in whole
     )
 
 
-def _enums_in(tree: ast.Module) -> Iterator[tuple[str, EnumClass]]:
-    for node in tree.body:
+def _enums_in(module: Module) -> Iterator[tuple[str, EnumClass]]:
+    for node in module.body:
         if isinstance(node, ast.ClassDef) and any(
             isinstance(base, ast.Name) and base.id.endswith("Enum") for base in node.bases
         ):
@@ -111,9 +118,9 @@ def _enums_in(tree: ast.Module) -> Iterator[tuple[str, EnumClass]]:
 
 
 def _imported(
-    tree: ast.Module, made: dict[str, dict[str, EnumClass]]
+    module: Module, made: dict[str, dict[str, EnumClass]]
 ) -> Iterator[tuple[str, EnumClass]]:
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom):
             for each in node.names:
                 found = made.get(node.module or "", {}).get(each.name)
@@ -136,7 +143,7 @@ def test_defect_13_every_member_that_a_handler_names_exists() -> None:
     named = [
         (module, found)
         for module in modules()
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if (found := _member(module, node)) is not None
     ]
     strange = [
@@ -153,7 +160,7 @@ def test_defect_13_every_member_has_its_case() -> None:
     """A match over an enum that has no case for the rest names them all."""
     whole, lacking = 0, []
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not isinstance(node, ast.Match):
                 continue
             told = [_told_by(module, case) for case in node.cases]
@@ -184,12 +191,12 @@ def test_defect_13_every_member_has_its_row_where_a_table_is_asked_without_a_def
     """`TABLE[member]` on a table that lacks it ends a loop in the very case it was made for."""
     whole, lacking = 0, []
     for module in modules():
-        for node in module.tree.body:
+        for node in module.body:
             told = _table(module, node)
             if told is None:
                 continue
             name, enum, rows = told
-            if not _is_asked_blindly(module.tree, name):
+            if not _is_asked_blindly(module, name):
                 continue
             whole += 1
             if missing := module.enums[enum].members - rows:
@@ -216,17 +223,17 @@ def _table(module: Module, node: ast.stmt) -> tuple[str, str, set[str]] | None:
     return name, enums.pop(), {attr for _, attr in members}
 
 
-def _is_asked_blindly(tree: ast.Module, name: str) -> bool:
+def _is_asked_blindly(module: Module, name: str) -> bool:
     """Whether a row is taken by its member, and nobody is ready for its absence."""
     caught = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in module.nodes
         if isinstance(node, ast.Try)
         and any("KeyError" in ast.unparse(each.type) for each in node.handlers if each.type)
         for inner in ast.walk(node)
     }
     is_asked, is_looked_for = False, False
-    for node in ast.walk(tree):
+    for node in module.nodes:
         match node:
             case ast.Subscript(value=ast.Name(id=found), ctx=ast.Load()) if found == name:
                 is_asked |= id(node) not in caught

@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from house_rules import nodes_of
 from zoe_tools import errors
 from zoe_tools.core.audit_verify import Flaw
 from zoe_tools.core.check_tp_coverage import Coverage
@@ -32,7 +33,7 @@ def error_classes(root: type[ZoeError] = ZoeError) -> Iterator[type[ZoeError]]:
 def spoken_codes(source: str) -> set[str]:
     """Codes in a module: `code="..."`, and the first of a pair that is returned or yielded."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         match node:
             case ast.keyword(arg="code", value=value):
                 found |= {each for each in _strings(value) if _CODE.fullmatch(each)}
