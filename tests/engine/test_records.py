@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from builders import ETH, NOON, make_intent
-from loop_rig import LoopRig, run_loop
+from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.identifiers import IntentId
 from zoe_tools.domain.journal import Intent, IntentKind
 from zoe_tools.domain.policy import Policy
@@ -89,3 +90,29 @@ def test_what_was_missed_is_asked_before_an_entry_that_nobody_has_seen(tmp_path:
         assert 0 < calls.count("closed_orders") <= 2
 
     run_loop(tmp_path, story)
+
+
+def test_while_no_wire_tells_of_fills_the_records_are_asked_every_two_seconds(
+    tmp_path: Path,
+) -> None:
+    """From the moment when it went, whenever the chase asked last; else what works is not asked."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        await rig.enter()
+        await rig.pass_time(12)
+        looks = []
+        for is_deaf in (False, True):
+            rig.venue.calls.clear()
+            if is_deaf:
+                rig.go_down("private")
+            await rig.pass_time(10.5)
+            looks.append([method for method, _ in rig.venue.calls].count("orders"))
+        assert looks == [0, 6]
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)

@@ -29,6 +29,9 @@ UNREADABLE = "The venue's records cannot be read: %s"
 WAITING = 1_000
 """Questions that may wait before who asks them waits."""
 
+HASTE_S, TICK_S = 2.0, 1.0
+"""The pause of the chase while no wire tells of fills, and between two looks whether one does."""
+
 VANISHED_LOOKS = 8
 """How often, each second, the records are asked about orders that the stream's list lacks."""
 
@@ -122,6 +125,11 @@ class Records:
         """Whether the venue may have done what is not booked."""
         return self.missed.is_open or bool(self._vanished)
 
+    @property
+    def tells_alone(self) -> bool:
+        """Whether nobody else would tell of a fill, or of one that was missed."""
+        return self.is_behind or self._is_deaf()
+
     async def ask(self, missed_at: datetime | None) -> None:
         """Have it asked about a miss that was noted; None: about no other one."""
         await self._questions.put(missed_at)
@@ -176,6 +184,15 @@ class Records:
         self.missed.note()
         await self._ask(now)
 
+    async def chase_for_ever(self, pause_s: float) -> None:
+        """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
+        while True:
+            await self.chase()
+            waited_s = 0.0
+            while waited_s < (HASTE_S if self.tells_alone else pause_s):
+                await self._clock.sleep(TICK_S)
+                waited_s += TICK_S
+
     async def chase(self) -> None:
         """Ask the venue's records about what was missed, what is open, and what no wire tells.
 
@@ -183,7 +200,7 @@ class Records:
         already is not overtaken but for what one call tells.
         """
         now, unresolved = self._clock.now(), self._books.unresolved
-        if (self.is_behind or self._is_deaf()) and not self._asking:
+        if self.tells_alone and not self._asking:
             await self._ask(now)
             self._heard()
         elif any(map(is_named, unresolved)):

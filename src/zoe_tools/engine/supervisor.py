@@ -346,7 +346,7 @@ def _polls(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None, No
         watch_invariants(loop, parts),
         *([] if parts.alarm is None else [watch_alarm(parts.alarm, loop, parts)]),
         *_dead_man(loop, parts),
-        _chase(loop, parts),
+        loop.following.records.chase_for_ever(parts.cadence.health_s),
         _poll_trading_state(loop, parts),
         _poll_instruments(loop, parts),
         _poll_key(loop, parts),
@@ -394,13 +394,6 @@ async def _until_flow(worth: WorthWatch, parts: LoopParts) -> None:
 async def _slept(clock: Clock, seconds: float) -> bool:
     await clock.sleep(seconds)
     return True
-
-
-async def _chase(loop: TradingLoop, parts: LoopParts) -> None:
-    """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
-    while True:
-        await loop.following.records.chase()
-        await parts.clock.sleep(parts.cadence.health_s)
 
 
 async def _poll_trading_state(loop: TradingLoop, parts: LoopParts) -> None:
