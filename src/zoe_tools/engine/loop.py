@@ -30,6 +30,8 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import (
+    BalancesSnapshot,
+    BalanceUpdate,
     BookUpdate,
     CandleUpdate,
     OrdersBookUpdate,
@@ -156,6 +158,8 @@ class TradingLoop:
                     self._pace.price(symbol)  # safe mode may be over there
             case BookUpdate() | OrdersBookUpdate() | CandleUpdate():
                 pass  # nothing is decided by them
+            case BalancesSnapshot() | BalanceUpdate() if self.following.is_booking:
+                pass  # what moved them is booked now, and a turn follows on that
             case _:
                 self.keeper.notice()
                 self.deciding.notice()

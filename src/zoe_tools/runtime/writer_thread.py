@@ -28,7 +28,7 @@ TOGETHER = 8
 """Pieces of urgent work in one transaction: the first of them waits for the last."""
 
 TOLD_FIRST = 4
-"""Turns of the event loop that who was told has before more is begun: its order goes out first."""
+"""Turns of the event loop that who was told has before many others begin: its order goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class WriterThread:
 
     def _is_over(self, ended: Sequence[_Ended]) -> None:
         _tell(ended)
-        self._pause(TOLD_FIRST if self._urgent else 0)
+        self._pause(TOLD_FIRST if len(self._urgent) > 1 else 0)
 
     def _pause(self, turns: int) -> None:
         """Go on after so many turns of the event loop."""
