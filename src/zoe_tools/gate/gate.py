@@ -155,6 +155,7 @@ class Gate:
     async def prepare(self, seed: Callable[[Transaction], None]) -> None:
         """Be ready to go on without the store; `seed` writes what the caller knows of its books."""
         await self._keeper.prepare()
+        await self._store.run(lambda tx: tx.make_ready())
         self._keeper.arm(seed)
 
     @property

@@ -52,6 +52,7 @@ from zoe_tools.store.ledger import LedgerBook
 from zoe_tools.store.prune import Retention
 from zoe_tools.store.registry import Registry
 from zoe_tools.store.results import Results
+from zoe_tools.store.spelled import spell_all
 
 __all__ = ["Store", "Transaction", "WouldWait"]
 
@@ -323,7 +324,12 @@ class Transaction(Registry, Results, Leasing):
         """All that books and log hold on it."""
         return lookup.case_of(self._connection, self._account, subject)
 
-    # --- its end ---------------------------------------------------------------------------------
+    # --- its beginning and its end ---------------------------------------------------------------
+
+    def make_ready(self) -> None:
+        """Do beforehand what the first order would wait for; see `spelled`."""
+        if self._connection.dialect.name == "sqlite":
+            spell_all()
 
     @property
     def has_changed(self) -> bool:
