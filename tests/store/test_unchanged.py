@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from builders import NOON, PAPER, d, make_order, make_position
 from fakes import fresh_store
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.position import Position
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.store import unchanged
 from zoe_tools.store.memory import store_in_memory
 from zoe_tools.store.store import Store, Transaction
@@ -146,6 +148,35 @@ def test_what_was_taken_back_is_not_remembered(tmp_path: Path) -> None:
     store.close()
 
     assert seen == ["none", "none"]
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: what was written before it was never there."""
+    store, is_full = fresh_store(tmp_path, PAPER), [True]
+    engine = store._transactions.engine
+    commit = engine.dialect.do_commit
+
+    def fail(connection: Any) -> None:
+        if is_full.pop():
+            raise sqlite3.OperationalError("database or disk is full")
+        commit(connection)
+
+    def write() -> None:
+        with store.transaction() as transaction:
+            transaction.record_position(make_position())
+            assert quantity_in(transaction) != "none"
+
+    monkeypatch.setattr(engine.dialect, "do_commit", fail)
+    with pytest.raises(StoreUnavailable):
+        write()
+    monkeypatch.setattr(engine.dialect, "do_commit", commit)
+    with store.transaction() as transaction:
+        seen = quantity_in(transaction)
+    store.close()
+
+    assert seen == "none"
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -322,6 +322,7 @@ class Transactions:
             notes[_UNDONE] = notes.get(_UNDONE, 0) + 1  # a mark told meanwhile is nobody's
             self._give_back()
             raise
+        unchanged.committed(kept)
         notes[_BEGUN_AT] = driver.total_changes
 
     def close(self) -> None:

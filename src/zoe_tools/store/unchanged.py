@@ -40,7 +40,7 @@ class Unchanged:
         self._look(driver)
 
     def end(self) -> None:
-        """It was committed."""
+        """It is committed, on the disk; a commit that fails, as of a full disk, is none."""
         self._is_open = False
 
     def forget(self) -> None:
@@ -93,18 +93,19 @@ def begun(connection: Connection) -> None:
     known.begin(connection.connection.driver_connection)
 
 
-def listen(engine: Engine) -> None:
-    """Have the connections of an engine note what is committed, and what is taken back."""
+def committed(connection: Connection) -> None:
+    """To be called when its transaction is: SQLAlchemy's own event comes before that."""
+    known = unchanged(connection)
+    if known is not None:
+        known.end()
 
-    def end(connection: Connection) -> None:
-        known = unchanged(connection)
-        if known is not None:
-            known.end()
+
+def listen(engine: Engine) -> None:
+    """Have the connections of an engine note what is taken back of a transaction."""
 
     def forget(connection: Connection, *_: object) -> None:
         known = unchanged(connection)
         if known is not None:
             known.forget()
 
-    event.listen(engine, "commit", end)
     event.listen(engine, "rollback_savepoint", forget)
