@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, table, text
+from sqlalchemy import Connection, Pool, event, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 from builders import (
@@ -67,6 +67,21 @@ def test_opening_registers_the_account_once(url: str) -> None:
     with store.transaction() as transaction:
         assert transaction.accounts() == (LIVE, PAPER)
     store.close()
+
+
+def test_a_server_is_met_once(migrated_url: str) -> None:
+    """Each connection is several ways to a server and back; every command opens a store."""
+    met: list[object] = []
+
+    def note(connection: object, _: object) -> None:
+        met.append(connection)
+
+    event.listen(Pool, "connect", note)
+    try:
+        opened(migrated_url).close()
+    finally:
+        event.remove(Pool, "connect", note)
+    assert len(met) == 1
 
 
 def test_a_store_keeps_its_epoch_and_no_two_have_the_same(tmp_path: Path) -> None:

@@ -117,7 +117,10 @@ def upgrade(url: str) -> Upgrade:
     """
     parsed = parse_url(url)
     # Opening an SQLite file for writing changes its header; what is not ours is not even opened.
-    _demand_ours(status(url), display(parsed))
+    found = status(url)
+    _demand_ours(found, display(parsed))
+    if found.is_current:  # it stays so, and Alembic is not loaded to say it
+        return Upgrade(found.current, HEAD_REVISION)
     engine = engine_for(url, busy_timeout_s=UPGRADE_TIMEOUT_S, has_statement_timeout=False)
     try:
         with translated_errors(parsed):
@@ -152,17 +155,14 @@ def _upgrade(engine: Engine) -> Upgrade:
 
 def _status_of(connection: Connection) -> SchemaStatus:
     inspector = inspect(connection)
-    names = [*inspector.get_table_names(), *inspector.get_view_names()]
-    current = None
-    if VERSION_TABLE in names:
+    if inspector.has_table(VERSION_TABLE):
         current = connection.execute(
             select(column("version_num")).select_from(table(VERSION_TABLE))
         ).scalar()
+        return SchemaStatus(current=current, head=HEAD_REVISION, is_foreign=False, is_empty=False)
+    is_empty = not (inspector.get_table_names() or inspector.get_view_names())
     return SchemaStatus(
-        current=current,
-        head=HEAD_REVISION,
-        is_foreign=bool(names) and VERSION_TABLE not in names,
-        is_empty=not names,
+        current=None, head=HEAD_REVISION, is_foreign=not is_empty, is_empty=is_empty
     )
 
 

@@ -45,6 +45,8 @@ from zoe_tools.store.database import (
     WouldWait,
     engine_for,
     has_changed,
+    parse_url,
+    sqlite_path,
     translated_errors,
 )
 from zoe_tools.store.leasing import Leasing
@@ -394,7 +396,9 @@ class Store:
             SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
             ConfigError: the URL is none.
         """
-        schema.demand_current(url)
+        is_file = sqlite_path(parse_url(url)) is not None
+        if is_file or read_only:  # to open a file for writing changes it, whosever it is
+            schema.demand_current(url)
         engine = engine_for(
             url, synchronous=synchronous, read_only=read_only, busy_timeout_s=busy_timeout_s
         )
@@ -402,6 +406,8 @@ class Store:
         if not read_only:
             try:
                 with translated_errors(engine.url), engine.begin() as connection:
+                    if not is_file:
+                        schema.demand_current_in(connection)
                     accounts.register(connection, account, clock_now, epoch_seed)
                     is_signed = audit.begin(connection, account.account_id, clock_now)
             except BaseException:
