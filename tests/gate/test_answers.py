@@ -535,6 +535,28 @@ def test_a_stop_that_was_cancelled_is_seen_within_a_second_of_the_records_showin
     at_the_desk(tmp_path, story, balances=BALANCES)
 
 
+def test_an_entry_that_was_cancelled_is_asked_for_less_and_less_often(tmp_path: Path) -> None:
+    """Nothing stands without its stop meanwhile, and a full counter keeps others' stops waiting."""
+
+    async def story(desk: Desk) -> None:
+        entry = place(make_request(limit_price=d("59000")))
+        await desk.do(entry)
+        (resting,) = desk.venue.resting
+        asked: list[float] = []
+        began, real = desk.clock.now(), desk.venue.orders
+
+        async def lagging(names: Any) -> tuple[VenueOrder, ...]:
+            asked.append((desk.clock.now() - began).total_seconds())
+            return await real(names) if asked[-1] >= 2 * LAG_S else (resting,)
+
+        desk.venue.orders = lagging  # type: ignore[method-assign, assignment] # as it was before
+        _, outcome = await seconds_of(desk, replace(cancel_of(resting), purpose="entry"))
+        assert outcome.state is OutcomeState.DONE
+        assert [round(each, 1) for each in asked] == [0, 0.1, 0.3, 0.8, 1.8, 3.8, 7.8, 11.8]
+
+    at_the_desk(tmp_path, story)
+
+
 def test_an_entry_that_nobody_tells_of_is_waited_for_until_it_is_dead(tmp_path: Path) -> None:
     """And is unknown then; it is not sent again."""
 

@@ -214,7 +214,8 @@ def _is_working(entry: Entry, order: VenueOrder | None) -> bool:
 
 
 def _waits(intent: Intent) -> Iterator[float]:
-    is_pressing = intent.purpose == "stop" or intent.kind is IntentKind.CANCEL
+    frees_coins = intent.kind is IntentKind.CANCEL and intent.purpose != "entry"
+    is_pressing = intent.purpose == "stop" or frees_coins
     yield from _PRESSING_WAITS_S if is_pressing else _FIRST_WAITS_S
     while True:
         yield _WAIT_S
