@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from zoe_tools.domain.identifiers import AccountId, GroupId
 from zoe_tools.domain.intent_group import GroupEnd, IntentGroup, Style
@@ -60,21 +60,12 @@ class GroupBook:
     def since(self, since: datetime | None) -> tuple[IntentGroup, ...]:
         """Those begun at `since` or later, oldest first."""
         if since is None:
-            return self._select()
-        return self._select(INTENT_GROUPS.c.created_at >= since)
+            return _READER.all(self._connection, _ALL, owner=self._account_id)
+        return _READER.all(self._connection, _SINCE, owner=self._account_id, since=since)
 
     def orders_of(self, group_ids: Collection[GroupId]) -> tuple[OrderRecord, ...]:
         """All orders of these groups, oldest first."""
         return orders.orders_of_groups(self._connection, self._account_id, group_ids)
-
-    def _select(self, *conditions: ColumnElement[bool]) -> tuple[IntentGroup, ...]:
-        table = INTENT_GROUPS
-        statement = (
-            select(table)
-            .where(table.c.account_id == self._account_id, *conditions)
-            .order_by(table.c.created_at, table.c.group_id)
-        )
-        return tuple(_group_of(row) for row in self._connection.execute(statement))
 
 
 def _group_of(row: Row[Any]) -> IntentGroup:
@@ -104,6 +95,13 @@ _ACTIVE = Query(
         INTENT_GROUPS.c.account_id == bindparam("owner"), INTENT_GROUPS.c.ended_at.is_(None)
     )
 )
+_BY_AGE = (
+    select(INTENT_GROUPS)
+    .where(INTENT_GROUPS.c.account_id == bindparam("owner"))
+    .order_by(INTENT_GROUPS.c.created_at, INTENT_GROUPS.c.group_id)
+)
+_ALL = Query(_BY_AGE)
+_SINCE = Query(_BY_AGE.where(INTENT_GROUPS.c.created_at >= bindparam("since")))
 _READER = Reader(INTENT_GROUPS, _group_of)
 _ONE = Query(
     select(INTENT_GROUPS).where(
