@@ -47,6 +47,7 @@ def bench_tick_to_order(tmp_path: Path) -> None:
     every = sorted(took for each in told["reactions"].values() for took in each)
     for kind, took in told["reactions"].items():
         _say(kind, sorted(took))
+    _say("those with no other beside them", sorted(told["alone"]))
     _say("tick to order", every)
     sys.stdout.write(f"\n{told['frames']:.0f} frames/s, {told['cpu']:.1%} of a core")
 

@@ -2,8 +2,8 @@
 
 Run as `python loop_child.py HOME SECONDS TRADED FOLLOWED`, beside an exchange that is served from
 HOME; SECONDS are the venue's, the others instruments, separated by commas. Prints one JSON line:
-`frames` a second, `cpu` of a core, and `reactions`, milliseconds by kind from the frame received to
-the bytes written that answer it.
+`frames` a second, `cpu` of a core, `reactions`, milliseconds by kind from the frame received to
+the bytes written that answer it, and `alone`, those of them beside which no other went on.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ class Reactions:
 
     def __init__(self) -> None:
         self.found: dict[str, list[float]] = defaultdict(list)
+        self._spans: list[tuple[float, float]] = []
         self._bought: dict[str, float] = {}
         self._target: dict[str, Decimal] = {}
         self._reached: dict[str, float] = {}
@@ -138,10 +139,20 @@ class Reactions:
     def _note(self, kind: str, since: float | None, at: float) -> None:
         if since is not None:
             self.found[kind].append((at - since) * 1000)
+            self._spans.append((since, at))
+
+    def alone(self) -> list[float]:
+        """Milliseconds of those that no other one overlaps."""
+        spans = self._spans
+        return [
+            (at - since) * 1000
+            for since, at in spans
+            if sum(begun < at and since < over for begun, over in spans) == 1
+        ]
 
 
-def reactions(recorder: Recorder) -> dict[str, list[float]]:
-    """Milliseconds from what was heard to what was sent, by kind.
+def reactions(recorder: Recorder) -> Reactions:
+    """From what was heard to what was sent, by kind.
 
     `stop`: from a fill to its stop; `exit`: from a tick at the target to the cancel of the stop;
     `sale`: from the word that the stop is gone to the order that sells.
@@ -152,7 +163,7 @@ def reactions(recorder: Recorder) -> dict[str, list[float]]:
     for at, is_ours, data in sorted(told, key=lambda each: each[0]):
         frame = json.loads(data, parse_float=Decimal)
         (pairing.went if is_ours else pairing.came)(at, frame)
-    return pairing.found
+    return pairing
 
 
 def main() -> None:
@@ -174,11 +185,12 @@ def main() -> None:
     order = RunOrder(strategy=Restless(frozenset(traded.split(","))), duration_s=seconds)
     run_live(settings, order, RecordingNarrator())
     began, ended = recorder.came[0], recorder.came[-1]
-    took = ended[0] - began[0]
+    took, found = ended[0] - began[0], reactions(recorder)
     told = {
         "frames": len(recorder.came) / took,
         "cpu": (ended[1] - began[1]) / took,
-        "reactions": reactions(recorder),
+        "reactions": found.found,
+        "alone": found.alone(),
     }
     sys.stdout.write(json.dumps(told) + "\n")
 
