@@ -86,7 +86,7 @@ def test_the_gate_refuses_what_is_planned_all_the_same(tmp_path: Path) -> None:
         assert rig.loop is not None
         await rig.close_candle(BTC)
         entry = Decision(symbol=BTC, action="enter", reason="scripted")
-        snapshot, plan = rig.loop._plan(rig.clock.now(), (entry,))
+        snapshot, plan = rig.loop.planner.of_all(rig.clock.now(), rig.loop.key, (entry,))
         assert (len(plan.steps), veto(plan, snapshot)) == (1, ())
         silent = replace(snapshot, held_back=((BTC, "no quote for 60 s"),))
         assert [each.code for each in veto(plan, silent)] == ["SAFE_MODE"]

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
 from zoe_tools.core.position_invariants import covered, is_dust
 from zoe_tools.core.position_orders import leaves
-from zoe_tools.core.run import plan_run, wants_exit
+from zoe_tools.core.run import wants_exit
 from zoe_tools.core.run_report import LoopTally
-from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
-from zoe_tools.core.untold import Known, known_of, narrowed
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.invariants import SafetyState
@@ -56,6 +53,7 @@ from zoe_tools.engine.outage import Outage, demand_journal
 from zoe_tools.engine.pace import Pace
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.picture import Picture
+from zoe_tools.engine.planner import Planner
 from zoe_tools.engine.protection import ALARM_CYCLES, ProtectionWatch
 from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
@@ -96,7 +94,6 @@ class TradingLoop:
         self.keeper = CandleKeeper(parts, self.view.candle_book, self._heard)
         self.standing = Standing(parts.clock, parts.narrator)
         self.key = parts.key
-        self._picture = Picture(parts, self.view, self.books, self.following, self.safe_mode)
         self.safety = SafetyState.ACTIVE
         may_rest = parts.policy.allow_targets_without_stop
         self.watch = ProtectionWatch(self._alarm_s, targets_may_hold=may_rest)
@@ -112,8 +109,18 @@ class TradingLoop:
         self._held_back: frozenset[Symbol] = frozenset()
         self.lanes = Lanes(parts.clock, parts.cadence.cycle_s, self.wake)
         self._doubts = Doubts(parts, self.books, self.lanes)
-        self._is_stopping = False
         self._outage = Outage(parts.gate, parts.clock, parts.narrator)
+        self.planner = Planner(
+            gate=parts.gate,
+            view=self.view,
+            books=self.books,
+            records=self.following.records,
+            picture=Picture(parts, self.view, self.books, self.following, self.safe_mode),
+            standing=self.standing,
+            outage=self._outage,
+            leaving=self.leaving,
+            watch=self.watch,
+        )
         self._started_at = parts.clock.now()
 
     @property
@@ -186,7 +193,7 @@ class TradingLoop:
                     priced = await self._pace.next()
                     if priced is None or any(self._is_called_for(symbol) for symbol in priced):
                         await self._turn()
-            self._is_stopping = True
+            self.planner.is_stopping = True
             self.deciding.end()
             await self._settle()
         self.watch.finish(self._clock.now())
@@ -227,19 +234,14 @@ class TradingLoop:
             + self._parts.cadence.cycle_s * SETTLE_TURNS
         )
 
-    @property
-    def _only_reduces(self) -> bool:
-        is_sound = self.books.is_sound and not self._parts.gate.is_store_away
-        return self.standing.only_protects or not (is_sound and self.view.is_live)
-
     def _is_called_for(self, symbol: Symbol) -> bool:
         """Whether a turn would do anything about the instrument at the price it has now."""
         now = self._clock.now()
         is_shut = symbol in self.lanes.at_work | self.lanes.resting(now)
-        if is_shut or not self._may_act:
+        if is_shut or not self.planner.may_act:
             return False  # a turn comes when that is over
-        seen = self._picture.of_one(now, self.key, symbol)
-        return self._is_to_leave(seen, now) or not self._decided(seen, ()).is_empty
+        seen, plan = self.planner.of_one(now, self.key, symbol)
+        return self._is_to_leave(seen, now) or not plan.is_empty
 
     def _is_to_leave(self, seen: Snapshot, now: datetime) -> bool:
         """Whether a position reached its target that nobody has seen leaving yet."""
@@ -281,13 +283,13 @@ class TradingLoop:
         self.watch.fills.look(
             now, self.books.fills, self._listed, self.books.orders, self._instruments
         )
-        if not self._is_stopping:
+        if not self.planner.is_stopping:
             self._later.wake_at(self.watch.grows_at)
             self._later.wake_at(self.lanes.rests_until(now))
-        known = self._known
+        known = self.planner.known
         if known is not None and known.is_empty:
             return
-        snapshot, plan = self._plan(now, entry)
+        snapshot, plan = self.planner.of_all(now, self.key, entry)
         plan = sealed(plan, snapshot)  # once, for all lanes
         self._held_back = frozenset(symbol for symbol, _ in snapshot.held_back)
         self._parts.work.done("protection", now)
@@ -322,36 +324,17 @@ class TradingLoop:
         if over and self._entries_wanted:
             self.wake()
 
-    @property
-    def _may_act(self) -> bool:
-        """With a wire down or not up yet, too, if the records told what it would have.
-
-        Stops cannot wait for it. REST is there, and what is held is ours; nothing new is risked.
-        """
-        return self.view.is_live or not self.following.is_behind
-
-    @property
-    def _known(self) -> Known | None:
-        """What may be done though the records have not told yet; None: they have."""
-        if self._may_act:
-            return None
-        if self._parts.gate.is_store_away:
-            return known_of((), (), (), ())  # the copy of the books may lack an order
-        books = self.books
-        orders = (*books.orders, *books.recent_orders)
-        return known_of(books.positions, orders, books.unresolved, books.fills)
-
     def _next_entry(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
         """At most one entry a turn, and none while anything is under way, or is to be booked.
 
         What it fills is protected before the next one is sent.
         """
         self._entries_wanted.note(now, decisions)
-        if self.following.is_behind or self._only_reduces:
+        if self.following.is_behind or self.planner.only_reduces:
             self._outage.withholds(self._entries_wanted.symbols)
             self._entries_wanted.clear()
         is_free = not (self.lanes.at_work or self.following.is_booking)
-        if not (is_free and self._may_act and self.is_compared):
+        if not (is_free and self.planner.may_act and self.is_compared):
             return ()
         return self._entries_wanted.first(now, self.lanes.resting(now))
 
@@ -380,10 +363,9 @@ class TradingLoop:
         async def regather() -> tuple[Snapshot, Plan]:
             now = self._clock.now()
             if lane.adds_risk:
-                seen, plan = self._plan(now, decisions)
+                seen, plan = self.planner.of_all(now, self.key, decisions)
             else:
-                seen = self._picture.of_one(now, self.key, lane.symbol)
-                plan = self._decided(seen, ())
+                seen, plan = self.planner.of_one(now, self.key, lane.symbol)
             at_work, resting = self.lanes.at_work, self.lanes.resting(now)
             return seen, lane_again(plan, lane, at_work=at_work, resting=resting)
 
@@ -425,7 +407,7 @@ class TradingLoop:
             held, quotes, self._instruments, self._parts.policy, self.books.targets
         )
         self.leaving.note_ages(held, self.books.policy, now)
-        self.leaving.note_books(held, self.books.groups, is_stopping=self._is_stopping)
+        self.leaving.note_books(held, self.books.groups, is_stopping=self.planner.is_stopping)
 
     def _sold_out(self) -> frozenset[PositionId]:
         """What a kill switch sells, here or by its own command."""
@@ -448,27 +430,6 @@ class TradingLoop:
             for position in self._listed
             if not is_dust(position, self._instruments[position.symbol])
         )
-
-    # --- the snapshot of a turn ------------------------------------------------------------------
-
-    def _plan(self, now: datetime, decisions: tuple[Decision, ...]) -> tuple[Snapshot, Plan]:
-        snapshot = self._picture.of_all(now, self.key)
-        return snapshot, self._decided(snapshot, decisions)
-
-    def _decided(self, snapshot: Snapshot, decisions: tuple[Decision, ...]) -> Plan:
-        if not self._parts.gate.has_room_to_spare:
-            # The journal's last room is for stops and sales: a long outage would use it up.
-            snapshot = replace(snapshot, policy=without_moves(snapshot.policy))
-        plan = plan_run(
-            snapshot,
-            decisions,
-            self.leaving.exiting,
-            is_stopping=self._is_stopping or self._only_reduces,
-            urgent=self.leaving.urgent,
-            growing={} if self._is_stopping else self.watch.growing,
-        )
-        known = self._known
-        return self._outage.narrowed(plan if known is None else narrowed(plan, known))
 
     @property
     def instruments(self) -> Mapping[Symbol, Instrument]:
