@@ -39,7 +39,7 @@ GROWING = tuple(
         ORDER_INTENTS,
     )
 )
-MEANT_TO_READ_ALL = frozenset({"fills._ALL", "orders._ALL"})
+MEANT_TO_READ_ALL = frozenset({"fills._ALL", "groups._ALL", "orders._ALL"})
 
 
 def _queries() -> Iterator[tuple[str, Query]]:
