@@ -185,13 +185,17 @@ class Records:
         await self._ask(now)
 
     async def chase_for_ever(self, pause_s: float) -> None:
-        """Beside the beat: a venue that is slow to answer must not cost the loop its lease."""
+        """Beside the beat: a venue that is slow to answer must not cost the loop its lease.
+
+        Where the pause is long, as in a replay of years, nobody looks each second meanwhile.
+        """
+        tick_s = max(TICK_S, pause_s / 5)
         while True:
             await self.chase()
             waited_s = 0.0
             while waited_s < (HASTE_S if self.tells_alone else pause_s):
-                await self._clock.sleep(TICK_S)
-                waited_s += TICK_S
+                await self._clock.sleep(tick_s)
+                waited_s += tick_s
 
     async def chase(self) -> None:
         """Ask the venue's records about what was missed, what is open, and what no wire tells.
