@@ -192,6 +192,74 @@ def test_one_that_fails_takes_nothing_of_the_others_with_it(tmp_path: Path) -> N
     assert written(store, "a", "b", "c", "bad") == [True, True, True, False]
 
 
+def is_in_the_thread() -> bool:
+    """Whether work is done where the loop goes on meanwhile."""
+    return threading.current_thread().name.startswith("zoe-store")
+
+
+def fail(_: Transaction) -> str:
+    """What is done beside it is done again, each for itself."""
+    raise KeyError("a bug")
+
+
+def test_each_is_told_as_soon_as_his_work_is_kept(tmp_path: Path) -> None:
+    """Who is told late takes the store for gone, and journals elsewhere what is on the disk."""
+    store, is_told = fresh_store(tmp_path, PAPER), threading.Event()
+    seen: list[bool] = []
+
+    def second(_: Transaction) -> str:
+        if is_in_the_thread():
+            seen.append(is_told.wait(timeout=5))
+        return "second"
+
+    async def story() -> None:
+        runner = WriterThread(store)
+
+        async def first() -> str:
+            place = await runner.run(writing("a"), is_urgent=True)
+            is_told.set()
+            return place
+
+        asked = [asyncio.create_task(runner.run(writing("before")))]
+        asked.append(asyncio.create_task(first()))
+        asked += [asyncio.create_task(runner.run(each, is_urgent=True)) for each in (second, fail)]
+        await asyncio.gather(*asked, return_exceptions=True)
+        await runner.close()
+
+    asyncio.run(story())
+
+    assert seen == [True]
+
+
+def test_what_is_given_up_while_it_waits_in_the_thread_is_not_done(tmp_path: Path) -> None:
+    """Its asker went elsewhere."""
+    store, may_go_on = fresh_store(tmp_path, PAPER), threading.Event()
+
+    async def story() -> None:
+        runner, has_begun = WriterThread(store), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def first(_: Transaction) -> str:
+            if is_in_the_thread():
+                loop.call_soon_threadsafe(has_begun.set)
+                may_go_on.wait(timeout=5)
+            return "first"
+
+        works = (first, writing("given up"), writing("b"), fail)
+        asked = [asyncio.create_task(runner.run(writing("before")))]
+        asked += [asyncio.create_task(runner.run(each, is_urgent=True)) for each in works]
+        await has_begun.wait()
+        asked[2].cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await asyncio.gather(*asked, return_exceptions=True)
+        await runner.close()
+
+    asyncio.run(story())
+
+    assert written(store, "given up", "b") == [False, True]
+
+
 def test_the_loop_does_not_wait_for_another_process_s_lock(tmp_path: Path) -> None:
     """The thread does."""
     store, other = fresh_store(tmp_path, PAPER), fresh_store(tmp_path, PAPER)

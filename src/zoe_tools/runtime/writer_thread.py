@@ -57,6 +57,8 @@ class WriterThread:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zoe-store")
+        self._alone: deque[_Job] = deque()
+        """Urgent, and to be done in the thread, each in a transaction of its own."""
         self._urgent: deque[_Job] = deque()
         self._ordinary: deque[_Job] = deque()
         self._under_way: asyncio.Future[None] | None = None
@@ -72,19 +74,21 @@ class WriterThread:
     def _go_on(self) -> None:
         """Begin what comes first, unless something is under way: whose end goes on."""
         while self._under_way is None:
-            urgent = _next(self._urgent, TOGETHER)
+            alone = _next(self._alone, 1)
+            urgent = () if alone else _next(self._urgent, TOGETHER)
             if urgent:
                 self._do_here(urgent)
                 continue
-            jobs = _next(self._ordinary, 1)
+            jobs = alone or _next(self._ordinary, 1)
             if not jobs:
                 return
-            self._hand_over(partial(_each_by_itself, self._store, jobs))
+            self._hand_over(partial(_by_itself, self._store, jobs[0]))
 
     def _do_here(self, jobs: Sequence[_Job]) -> None:
         """All of them in one transaction, which is committed in the thread if it wrote anything.
 
-        Where one fails, what it did is undone, and the others are done again, each for itself.
+        Where one fails, what it did is undone, and the others are done again, each for itself. So
+        they are where somebody else writes: who is told late takes the store for gone.
         """
         try:
             with ExitStack() as stack:
@@ -93,12 +97,12 @@ class WriterThread:
                 transaction.conclude()
                 commit = stack.pop_all().close if transaction.has_changed else None
         except WouldWait:
-            self._hand_over(partial(_each_by_itself, self._store, jobs))
+            self._alone.extend(jobs)
         except Exception as error:  # noqa: BLE001 - it is the asker's
             if len(jobs) == 1:
                 _tell((_Ended(jobs[0], error=error),))
             else:
-                self._hand_over(partial(_each_by_itself, self._store, jobs))
+                self._alone.extend(jobs)
         else:
             if commit is None:
                 _tell(ended)
@@ -119,7 +123,7 @@ class WriterThread:
 
     def _is_over(self, ended: Sequence[_Ended]) -> None:
         _tell(ended)
-        self._pause(TOLD_FIRST if len(self._urgent) > 1 else 0)
+        self._pause(TOLD_FIRST if len(self._urgent) > 1 and not self._alone else 0)
 
     def _pause(self, turns: int) -> None:
         """Go on after so many turns of the event loop."""
@@ -149,18 +153,14 @@ def _next(jobs: deque[_Job], most: int) -> list[_Job]:
     return found
 
 
-def _each_by_itself(store: Store, jobs: Sequence[_Job]) -> Sequence[_Ended]:
-    """One transaction each."""
-    ended = []
-    for job in jobs:
-        try:
-            with store.transaction() as transaction:
-                result = job.work(transaction)
-        except BaseException as error:  # noqa: BLE001 - it is the asker's
-            ended.append(_Ended(job, error=error))
-        else:
-            ended.append(_Ended(job, result=result))
-    return ended
+def _by_itself(store: Store, job: _Job) -> Sequence[_Ended]:
+    """In one transaction."""
+    try:
+        with store.transaction() as transaction:
+            result = job.work(transaction)
+    except BaseException as error:  # noqa: BLE001 - it is the asker's
+        return (_Ended(job, error=error),)
+    return (_Ended(job, result=result),)
 
 
 def _committed(commit: Callable[[], None], ended: Sequence[_Ended]) -> Sequence[_Ended]:
