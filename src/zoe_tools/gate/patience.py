@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from zoe_tools.errors import StoreUnavailable
@@ -25,7 +26,10 @@ class _AbandonedError(Exception):
 
 
 class _Work(Generic[T]):
-    """A piece of work that can be abandoned until it is about to commit."""
+    """A piece of work that can be abandoned until it is about to commit.
+
+    Where what it shared a commit with failed it is done again: not if it was abandoned by then.
+    """
 
     def __init__(self, work: Callable[[Transaction], T]) -> None:
         self._work = work
@@ -34,8 +38,10 @@ class _Work(Generic[T]):
         self.has_begun = False
 
     def __call__(self, transaction: Transaction) -> T:
-        if self._is_abandoned:
-            raise _AbandonedError
+        with self._lock:
+            self._is_committing = False
+            if self._is_abandoned:
+                raise _AbandonedError
         self.has_begun = True
         result = self._work(transaction)
         with self._lock:
@@ -47,8 +53,8 @@ class _Work(Generic[T]):
     def abandon(self) -> bool:
         """Whether it is sure now that nothing of it will be kept."""
         with self._lock:
-            self._is_abandoned = not self._is_committing
-            return self._is_abandoned
+            self._is_abandoned = True
+            return not self._is_committing
 
 
 class Patience:
@@ -77,7 +83,8 @@ class Patience:
         if not done and not piece.abandon():
             done, _ = await asyncio.wait({running}, timeout=_COMMIT_S)
         if done:
-            return running.result()
+            with suppress(_AbandonedError):
+                return running.result()
         running.cancel()  # what has not reached the store yet shall not wait for it, either
         raise StoreUnavailable(f"The store does not answer within {self._patience_s} s.")
 
