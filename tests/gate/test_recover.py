@@ -412,6 +412,36 @@ def test_a_chase_asks_once_about_an_order_and_reads_trades_where_some_are_missin
     assert heard[0]
 
 
+def test_what_was_seen_before_a_long_wait_is_asked_again(tmp_path: Path) -> None:
+    """A place that nobody shows is waited for; meanwhile the stop beside it is over."""
+    stop = make_order(purpose="stop", status=OrderStatus.OPEN)
+    doubt = make_intent(kind=IntentKind.CANCEL, venue_order_id=stop.venue_order_id, purpose="stop")
+
+    async def story(desk: Desk) -> None:
+        await crash_during(desk, desk.plan(place(RESTING)), reached="sent")
+        shown = make_venue_order()
+        assert shown.venue_order_id == stop.venue_order_id
+        desk.venue.book_of_orders[shown.venue_order_id] = shown
+        await desk.read(lambda tx: tx.record_order(stop))
+        await desk.read(lambda tx: tx.record_intent(doubt))
+        real = desk.venue.open_orders
+
+        async def open_orders(
+            client_order_id: ClientOrderId | None = None,
+        ) -> tuple[VenueOrder, ...]:
+            over = make_venue_order(status=OrderStatus.CANCELED, closed_at=desk.clock.now())
+            desk.venue.book_of_orders[over.venue_order_id] = over
+            return await real(client_order_id)
+
+        desk.venue.open_orders = open_orders  # type: ignore[method-assign] # the stop ends in between
+        await desk.gate().recover()
+        after = await desk.read(lambda tx: tx.order(stop.client_order_id))
+        assert after is not None
+        assert after.status is OrderStatus.CANCELED
+
+    at_the_desk(tmp_path, story)
+
+
 def test_who_was_told_of_an_end_need_not_wait_for_orders_that_cannot_be_read(
     tmp_path: Path,
 ) -> None:

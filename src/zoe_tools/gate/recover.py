@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -53,6 +53,22 @@ Which = Callable[[Intent], bool]
 
 _Known = Mapping[VenueOrderId, VenueOrder | None]
 """Orders that were just looked at; None: the venue did not show it."""
+
+KNOWN_FOR_S = 5.0
+"""How long a look at many orders stands for one at each: to resolve an intent may take minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one call told of many orders, and when it was asked."""
+
+    orders: _Known
+    at: datetime
+
+    def by(self, now: datetime) -> _Known:
+        """What of it is known still."""
+        is_fresh = now - self.at <= timedelta(seconds=KNOWN_FOR_S)
+        return self.orders if is_fresh else MappingProxyType({})
 
 
 def everything(_: Intent) -> bool:
@@ -114,14 +130,16 @@ async def recover(
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    known: dict[VenueOrderId, VenueOrder | None] = {}
+    looked = _Looked({}, carrier.clock.now())
     with suppress(VenueError):  # asked again, and told, below
-        known = await _orders_at(carrier.venue, await store.run(_to_look_at))
-    resolutions = await resolve(carrier, store, patient=patient, which=which, known=known)
+        names = await store.run(_to_look_at)
+        looked = replace(looked, orders=await _orders_at(carrier.venue, names))
+    resolutions = await resolve(carrier, store, patient=patient, which=which, looked=looked)
     if heard is not None and any(each.state.is_terminal for each in resolutions):
         await heard()
     working = await store.run(_unfinished)
-    known |= {each.order.venue_order_id: each.order for each in resolutions if each.order}
+    shown = {each.order.venue_order_id: each.order for each in resolutions if each.order}
+    known = replace(looked, orders={**looked.orders, **shown}).by(carrier.clock.now())
     found = await _orders_at(carrier.venue, _names_of(working), known)
     seen = tuple(each for each in found.values() if each is not None)
     now, lags_s = carrier.clock.now(), carrier.policy.visibility_lag_s
@@ -151,11 +169,11 @@ async def resolve(
     *,
     patient: bool,
     which: Which = everything,
-    known: _Known = MappingProxyType({}),
+    looked: _Looked | None = None,
 ) -> tuple[Resolution, ...]:
     """Look for what became of open intents: first of those about orders that have a name.
 
-    Of a place that nobody shows that takes four calls; of an order that is `known`, none.
+    Of a place that nobody shows that takes four calls; of an order just `looked` at, none.
 
     Raises:
         VenueUnavailable: the venue's records cannot be read.
@@ -163,7 +181,7 @@ async def resolve(
     intents = await store.run(lambda tx: tx.unresolved_intents())
     # Asked one by one: what is in flight changes while the venue is looked at.
     resolutions = [
-        await _resolve(carrier, store, intent, known, patient=patient)
+        await _resolve(carrier, store, intent, looked, patient=patient)
         for intent in sorted(intents, key=is_unseen)
         if intent.intent_id not in carrier.in_flight and which(intent)
     ]
@@ -204,11 +222,12 @@ async def _resolve(
     carrier: Carrier,
     store: StoreRunner,
     intent: Intent,
-    known: _Known,
+    looked: _Looked | None,
     *,
     patient: bool,
 ) -> Resolution:
     entry = await store.run(lambda tx: entry_of(tx, intent))
+    known: _Known = MappingProxyType({}) if looked is None else looked.by(carrier.clock.now())
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
     judgement = await carrier.prover.resolve(entry, patient=patient and not never_sent, known=known)
