@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -410,6 +411,26 @@ def test_a_chase_asks_once_about_an_order_and_reads_trades_where_some_are_missin
 
     at_the_desk(tmp_path, story)
     assert heard[0]
+
+
+def test_one_call_resolves_all_changes_that_are_in_doubt(tmp_path: Path) -> None:
+    """Where nothing else is asked, too: each call counts."""
+    names = (VenueOrderId("O-one"), VenueOrderId("O-two"))
+
+    async def story(desk: Desk) -> None:
+        for name in names:
+            over = make_venue_order(venue_order_id=name, status=OrderStatus.CANCELED)
+            desk.venue.book_of_orders[name] = over
+            cancel: dict[str, Any] = {"kind": IntentKind.CANCEL, "purpose": "stop"}
+            doubt = make_intent(intent_id=IntentId(name), venue_order_id=name, **cancel)
+            await desk.read(lambda tx, doubt=doubt: tx.record_intent(doubt))  # type: ignore[misc]
+        desk.venue.calls.clear()
+        found = await desk.gate().resolve(lambda _: True)
+
+        assert [each.state for each in found.resolutions] == [IntentState.CONFIRMED] * 2
+        assert [method for method, _ in desk.venue.calls] == ["orders"]
+
+    at_the_desk(tmp_path, story)
 
 
 def test_what_was_seen_before_a_long_wait_is_asked_again(tmp_path: Path) -> None:

@@ -130,10 +130,7 @@ async def recover(
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    looked = _Looked({}, carrier.clock.now())
-    with suppress(VenueError):  # asked again, and told, below
-        names = await store.run(_to_look_at)
-        looked = replace(looked, orders=await _orders_at(carrier.venue, names))
+    looked = await _look(carrier, await store.run(_to_look_at))
     resolutions = await resolve(carrier, store, patient=patient, which=which, looked=looked)
     if heard is not None and any(each.state.is_terminal for each in resolutions):
         await heard()
@@ -179,6 +176,11 @@ async def resolve(
         VenueUnavailable: the venue's records cannot be read.
     """
     intents = await store.run(lambda tx: tx.unresolved_intents())
+    if looked is None:
+        open_ones = (each for each in intents if each.intent_id not in carrier.in_flight)
+        named = [each for each in open_ones if which(each) and not is_unseen(each)]
+        names = {each.venue_order_id for each in named if each.venue_order_id is not None}
+        looked = await _look(carrier, sorted(names)) if len(names) > 1 else None
     # Asked one by one: what is in flight changes while the venue is looked at.
     resolutions = [
         await _resolve(carrier, store, intent, looked, patient=patient)
@@ -336,6 +338,14 @@ def _to_look_at(transaction: Transaction) -> list[VenueOrderId]:
 
 def _names_of(orders: Iterable[OrderRecord]) -> list[VenueOrderId]:
     return [each.venue_order_id for each in orders if each.venue_order_id is not None]
+
+
+async def _look(carrier: Carrier, names: Sequence[VenueOrderId]) -> _Looked:
+    """One call about all of them; where it fails each is asked for again, and that is told."""
+    at = carrier.clock.now()
+    with suppress(VenueError):
+        return _Looked(await _orders_at(carrier.venue, names), at)
+    return _Looked({}, at)
 
 
 async def _orders_at(
