@@ -76,8 +76,8 @@ class Spelled:
             _Parameter(name, compiled.params.get(name), spelling_of(compiled.binds[name].type))
             for name in compiled.positiontup or ()
         )
-        self._sql = str(compiled)
         self.tables = tables_of(self.statement)
+        self._sql = str(compiled)  # last: who finds it spelled, in another thread, uses it
 
 
 class Write(Spelled):
