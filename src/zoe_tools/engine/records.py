@@ -125,11 +125,6 @@ class Records:
         """Whether the venue may have done what is not booked."""
         return self.missed.is_open or bool(self._vanished)
 
-    @property
-    def tells_alone(self) -> bool:
-        """Whether nobody else would tell of a fill, or of one that was missed."""
-        return self.is_behind or self._is_deaf()
-
     async def ask(self, missed_at: datetime | None) -> None:
         """Have it asked about a miss that was noted; None: about no other one."""
         await self._questions.put(missed_at)
@@ -187,13 +182,14 @@ class Records:
     async def chase_for_ever(self, pause_s: float) -> None:
         """Beside the beat: a venue that is slow to answer must not cost the loop its lease.
 
-        Where the pause is long, as in a replay of years, nobody looks each second meanwhile.
+        Quicker while no wire tells of fills, and not where trades alone are late: these cost more
+        calls. Where the pause is long, as in a replay, nobody looks each second meanwhile.
         """
         tick_s = max(TICK_S, pause_s / 5)
         while True:
             await self.chase()
             waited_s = 0.0
-            while waited_s < (HASTE_S if self.tells_alone else pause_s):
+            while waited_s < (HASTE_S if self._is_deaf() else pause_s):
                 await self._clock.sleep(tick_s)
                 waited_s += tick_s
 
@@ -204,7 +200,7 @@ class Records:
         already is not overtaken but for what one call tells.
         """
         now, unresolved = self._clock.now(), self._books.unresolved
-        if self.tells_alone and not self._asking:
+        if (self.is_behind or self._is_deaf()) and not self._asking:
             await self._ask(now)
             self._heard()
         elif any(map(is_named, unresolved)):
