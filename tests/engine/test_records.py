@@ -34,6 +34,11 @@ def test_an_entry_in_doubt_is_looked_for_less_often_until_its_silence_counts() -
     assert found == [1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 35, 43, 51, 59, 65, 66, 67, 68, 69]
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_from_looking() -> None:
+    """It is looked for at once, and then as before."""
+    assert looks_at(30, 10, 11, 12, 13, 14) == [30, 10, 14]
+
+
 def test_what_a_position_waits_for_is_looked_for_twice_as_often_in_the_end() -> None:
     """Every four seconds."""
     sale = make_intent(deadline=NOON + timedelta(seconds=5), purpose="exit")

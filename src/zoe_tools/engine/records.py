@@ -89,7 +89,8 @@ class UnseenLooks:
         age_s = (now - intent.created_at).total_seconds()
         longest_s = LONGEST_PAUSE_S if intent.purpose == "entry" else LONGEST_OF_SALES_S
         pause = timedelta(seconds=min(longest_s, age_s / PAUSE_PART))
-        return looked_at is None or now >= looked_at + pause
+        # A clock that was set back would else silence it for as long.
+        return looked_at is None or not timedelta(0) <= now - looked_at < pause
 
 
 def is_named(intent: Intent) -> bool:
