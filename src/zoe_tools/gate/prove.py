@@ -181,8 +181,10 @@ class Prover:
         venue_order_id: VenueOrderId | None,
         known: Mapping[VenueOrderId, VenueOrder | None] = MappingProxyType({}),
     ) -> VenueOrder | None:
-        if venue_order_id is None or venue_order_id in known:
-            return None if venue_order_id is None else known[venue_order_id]
+        if venue_order_id is None:
+            return None
+        if venue_order_id in known:
+            return known[venue_order_id]
         found = await self.venue.orders((venue_order_id,))
         return found[0] if found else None
 
