@@ -32,9 +32,6 @@ from zoe_tools.runtime.paper_process import (
     reset_paper,
 )
 
-# The exchange is meant to outlive who started it; here that is the test's own process.
-pytestmark = pytest.mark.filterwarnings(r"ignore:subprocess \d+ is still running:ResourceWarning")
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:

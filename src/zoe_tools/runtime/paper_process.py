@@ -48,6 +48,9 @@ _IDLE_TIMEOUT_S = "600"
 _LIMITS = {"--tier", "--no-limits"}
 _LOG = "serve.log"
 
+_OUTLIVING_US: set[subprocess.Popen[bytes]] = set()
+"""Exchanges that were started on demand: a handle that is dropped would be reported as a leak."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperVenue:
@@ -203,7 +206,12 @@ def hosting_paper(home: Path, options: tuple[str, ...]) -> Iterator[None]:
 
 
 def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
-    return _listening(home, _spawn(home, options))
+    for each in tuple(_OUTLIVING_US):
+        if each.poll() is not None:
+            _OUTLIVING_US.discard(each)
+    process = _spawn(home, options)
+    _OUTLIVING_US.add(process)
+    return _listening(home, process)
 
 
 def _spawn(home: Path, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
