@@ -38,10 +38,14 @@ class Ran:
 
     @property
     def envelope(self) -> dict[str, Any]:
-        """Stdout as the one JSON object it must be, and as its published schema says."""
+        """Stdout as the one JSON object it must be, and as its published schema says.
+
+        What it says of the exit code is the exit code: who reads the one may forget the other.
+        """
         loaded: dict[str, Any] = json.loads(self.out)
         found = offences(loaded)
         assert not found, found
+        assert loaded["exit_code"] == self.code, (loaded["exit_code"], self.code)
         return loaded
 
 

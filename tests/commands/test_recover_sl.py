@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -215,6 +216,10 @@ def test_a_position_whose_row_is_gone_is_no_reason_to_say_nothing_to_do(tmp_path
         code, text = await recover(desk, execute=False)
         assert code == 3
         assert "zoe reconcile --execute" in " ".join(text.split())
+
+        context, invocation, out = command_io(desk, "recover-sl", json=True)
+        assert await _recover(context, invocation, execute=False) == 3
+        assert json.loads(out.getvalue())["exit_code"] == 3
 
     at_the_desk(tmp_path, story)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,10 @@ def test_defect_19_what_targets_cannot_mend_is_no_success(tmp_path: Path) -> Non
         code, text = await repair(desk, execute=True)
         assert code == 3
         assert "no loop runs" in text
+
+        context, invocation, out = command_io(desk, "repair-tp", json=True)
+        assert await _repair(context, invocation, execute=True) == 3
+        assert json.loads(out.getvalue())["exit_code"] == 3
 
     at_the_desk(tmp_path, story, policy=ALLOWED)
 

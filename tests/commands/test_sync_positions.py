@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -115,6 +116,10 @@ def test_a_balance_below_what_is_managed_is_a_finding(tmp_path: Path) -> None:
         assert code == 3
         assert "zoe manages 0.0004" in text
         assert len(await desk.read(lambda tx: tx.positions(open_only=True))) == 1
+
+        context, invocation, out = command_io(desk, "sync-positions", json=True)
+        assert await _sync(context, invocation, execute=True) == 3
+        assert json.loads(out.getvalue())["exit_code"] == 3
 
     at_the_desk(tmp_path, story)
 

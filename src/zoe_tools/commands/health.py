@@ -37,6 +37,7 @@ def health(ctx: typer.Context) -> int:
         facts = await context.store.run(lambda tx: _read(tx, context, settings))
         answer = assess_health(facts)
         printer.account(context.account, answer.line)
+        code = 0 if answer.is_healthy else _FINDINGS
         printer.result(
             {
                 "is_healthy": answer.is_healthy,
@@ -50,9 +51,10 @@ def health(ctx: typer.Context) -> int:
                 "beat_age_s": answer.beat_age_s,
                 "stage_ages_s": dict(answer.stage_ages_s),
                 "as_of": facts.now,
-            }
+            },
+            exit_code=code,
         )
-        return 0 if answer.is_healthy else _FINDINGS
+        return code
 
     return run_with_context(settings, work, needs_venue=False)
 

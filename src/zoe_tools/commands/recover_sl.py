@@ -96,5 +96,5 @@ async def _recover(
         receipt = replace(receipt, outcomes=(*receipt.outcomes, *restored.outcomes))
     if told := await countdown_warning(context.store, context.clock.now()):
         invocation.printer().warn(told)
-    code = approver.finish(receipt, saved=kept.keep(plan))
-    return code or (_FINDINGS if left_without_a_stop(snapshot) else 0)
+    left = _FINDINGS if left_without_a_stop(snapshot) else 0
+    return approver.finish(receipt, saved=kept.keep(plan), left=left)

@@ -128,10 +128,8 @@ async def _repair(
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    code = approver.finish(receipt, saved=kept.keep(plan))
-    if code != 0:
-        return code
-    return _FINDINGS if await _is_something_left(context, snapshot, plan) else 0
+    is_left = not receipt.exit_code and await _is_something_left(context, snapshot, plan)
+    return approver.finish(receipt, saved=kept.keep(plan), left=_FINDINGS if is_left else 0)
 
 
 async def _is_something_left(context: Context, snapshot: Snapshot, plan: Plan) -> bool:

@@ -131,8 +131,8 @@ async def _sync(
     snapshot, plan = await look()
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
-    code = approver.finish(receipt, saved=kept.keep(plan))
-    return code or (_FINDINGS if _lacking(snapshot) and await _is_lasting(look) else 0)
+    is_short = not receipt.exit_code and _lacking(snapshot) and await _is_lasting(look)
+    return approver.finish(receipt, saved=kept.keep(plan), left=_FINDINGS if is_short else 0)
 
 
 def _lacking(snapshot: Snapshot) -> bool:

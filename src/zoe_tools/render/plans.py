@@ -93,13 +93,15 @@ class PlanPrinter:
             f"{lead}{styled}  ", told + code, lead_width=len(lead) + len(state.ljust(8)) + 2
         )
 
-    def finish(self, receipt: Receipt, *, saved: str = "") -> int:
+    def finish(self, receipt: Receipt, *, saved: str = "", left: int = 0) -> int:
         """Refusals, the last word, and the JSON envelope; returns the exit code.
 
-        `saved` is a sentence about the file that the plan was kept in, if it was.
+        `saved` is a sentence about the file that the plan was kept in, if it was. `left` is the
+        code of what the plan leaves as it is, where the plan itself has nothing to say.
         """
-        self._printer.result(self.close(receipt, saved=saved), exit_code=receipt.exit_code)
-        return receipt.exit_code
+        code = receipt.exit_code or left
+        self._printer.result(self.close(receipt, saved=saved), exit_code=code)
+        return code
 
     def close(self, receipt: Receipt, *, saved: str = "") -> dict[str, object]:
         """Refusals and the last word; returns what the envelope says of the plan."""
