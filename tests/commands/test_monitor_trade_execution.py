@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,30 @@ def test_followed_it_looks_again_until_it_is_interrupted(
 
     assert len(looks) == 3
     assert ran.code == 130
+
+
+def test_to_follow_is_no_answer_in_json(tmp_path: Path) -> None:
+    """One object is what a program reads: refused before the first one, not at the second."""
+    migrated(tmp_path)
+    ran = zoe("--json monitor-trade-execution --follow", home=tmp_path)
+
+    assert ran.code == 2
+    assert "--follow" in ran.envelope["error"]["message"]
+
+
+def test_what_was_decided_is_not_cut_within_a_word(tmp_path: Path) -> None:
+    """Where the terminal is narrow: `take` and `profit` below each other."""
+
+    async def story(desk: Desk) -> None:
+        group = replace(make_group(ending=GroupEnd.FILLED, ended_at=NOON), purpose="take_profit")
+        order = make_order(group_id=group.group_id, status=OrderStatus.FILLED)
+        await desk.store.run(lambda tx: tx.groups.record(group))
+        await desk.store.run(lambda tx: tx.record_order(order))
+        context, invocation, out = command_io(desk, "monitor-trade-execution")
+        printer = invocation.printer()
+        printer.width = 72
+        await _look(context, printer, Policy())
+
+        assert {"take", "profit"} <= set(out.getvalue().split())
+
+    at_the_desk(tmp_path, story)

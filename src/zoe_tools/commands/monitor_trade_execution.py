@@ -22,6 +22,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import NOT_GATHERED
 from zoe_tools.domain.words import counted
+from zoe_tools.errors import ConfigError
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.store.store import Transaction
@@ -56,6 +57,11 @@ def monitor_trade_execution(
       zoe monitor-trade-execution --follow
     """
     invocation: Invocation = ctx.obj
+    if follow and invocation.options.json:
+        raise ConfigError(
+            "--follow is for a person who watches; --json answers with one object.",
+            hint="Leave --follow out, and run it as often as you want to know.",
+        )
     settings = invocation.settings(lenient=True)
     policy = settings.policy()
 
@@ -139,10 +145,11 @@ def _show_groups(printer: Printer, costs: Sequence[TradeCost]) -> None:
 
 
 def _row(cost: TradeCost, *, is_narrow: bool) -> tuple[str, ...]:
+    what = cost.purpose.replace("_", " ")  # where there is no room it is folded between words
     told = (
         f"{cost.decided_at:%m-%d %H:%M:%S}",
         cost.symbol,
-        cost.purpose if is_narrow else f"{cost.purpose} {cost.style.value}",
+        what if is_narrow else f"{what} {cost.style.value}",
         number(cost.filled_quantity),
         "-" if cost.slippage_bps is None else f"{cost.slippage_bps:f}",
         "-" if cost.last_fill_s is None else f"{cost.last_fill_s:f}",
