@@ -63,11 +63,16 @@ async def set_up(desk: Desk) -> None:
 
 
 async def kill(
-    desk: Desk, level: KillLevel, *, execute: bool = True, consent: bool = False
+    desk: Desk,
+    level: KillLevel,
+    *,
+    execute: bool = True,
+    consent: bool = False,
+    reason: str = "drill",
 ) -> tuple[int, str]:
     """Run the command; its exit code and what it printed."""
     context, invocation, out = command_io(desk, "kill", live_consent=consent)
-    order = Order(level=level, reason="drill", execute=execute)
+    order = Order(level=level, reason=reason, execute=execute)
     code = await _kill(context, invocation, order)
     return code, out.getvalue()
 
@@ -88,10 +93,30 @@ def test_a_dry_run_stops_nothing_and_says_so(tmp_path: Path) -> None:
         assert code == 3
         assert text.splitlines()[-2:] == [
             "NOTHING HAS BEEN STOPPED",
-            "To carry it out: zoe kill --level cancel-open --execute",
+            "To carry it out: zoe kill --level cancel-open --reason drill --execute",
         ]
         assert desk.venue.writes == []
         assert await desk.read(lambda tx: tx.business_fingerprint()) == before
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        ("fills don't match; rm x", """--reason 'fills don'"'"'t match; rm x' --execute"""),
+        ("ordered by the operator", "--level reduce-only --execute"),
+    ],
+)
+def test_the_line_that_stops_keeps_the_reason(tmp_path: Path, reason: str, line: str) -> None:
+    """What was typed for the record is in it, as a shell takes it; what was not, is not."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        _, text = await kill(desk, KillLevel.REDUCE_ONLY, execute=False, reason=reason)
+
+        assert text.splitlines()[-1].startswith("To carry it out: zoe kill --level reduce-only ")
+        assert text.splitlines()[-1].endswith(line)
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

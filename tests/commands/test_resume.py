@@ -88,7 +88,8 @@ def test_an_instrument_is_re_armed_by_its_name_alone(tmp_path: Path) -> None:
 
         again = command_io(desk, "resume")
         assert await _resume(*again[:2], "fixed", instrument="eth/usd", execute=False) == 3
-        assert "zoe resume --instrument ETH/USD --execute" in again[2].getvalue()
+        line = "zoe resume --instrument ETH/USD --reason fixed --execute"
+        assert again[2].getvalue().splitlines()[-1] == f"To carry it out: {line}"
         assert await _resume(*again[:2], "fixed", instrument="eth/usd", execute=True) == 0
         assert await level(desk, ETH) is KillLevel.NONE
         with pytest.raises(UnknownInstrument):

@@ -15,10 +15,12 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    NO_REASON,
     ForceOption,
     OutOption,
     ValidForOption,
     keeping,
+    reason_words,
     value_of,
 )
 from zoe_tools.config import Settings
@@ -107,7 +109,7 @@ def kill(
     ctx: typer.Context,
     *,
     level: _Level = "cancel-open",
-    reason: _Reason = "ordered by the operator",
+    reason: _Reason = NO_REASON,
     instrument: _Instrument = None,
     execute: _Execute = False,
     rehearse: _Rehearse = False,
@@ -230,7 +232,7 @@ async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
 
 def _line(order: Order) -> str:
     scope = f"--instrument {order.instrument} " if order.instrument else ""
-    return f"zoe kill {scope}--level {order.level.label} --execute"
+    return f"zoe kill {scope}--level {order.level.label} {reason_words(order.reason)}--execute"
 
 
 async def _kill_account(

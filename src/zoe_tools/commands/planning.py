@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -55,6 +56,8 @@ ValidForOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Write over FILE if it is there.")]
 
 DEFAULT_LIFE = "1h"
+NO_REASON = "ordered by the operator"
+"""What the record says where the operator gave none."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -119,6 +122,11 @@ def keeping(out: str, valid_for: str, *, force: bool, execute: bool) -> Keeping:
     path = Path(out)
     demand_free(path, may_overwrite=force)
     return Keeping(path=path, lifetime=_life(valid_for), may_overwrite=force)
+
+
+def reason_words(reason: str) -> str:
+    """The option, for a line that does later what is shown now; nothing where none was given."""
+    return "" if reason == NO_REASON else f"--reason {shlex.quote(reason)} "
 
 
 def values_of(arguments: Arguments, name: str) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
+    NO_REASON,
     ForceOption,
     OutOption,
     ValidForOption,
     keeping,
+    reason_words,
     value_of,
 )
 from zoe_tools.core.resume import plan_resume
@@ -41,7 +43,7 @@ def resume(
     *,
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
-    ] = "ordered by the operator",
+    ] = NO_REASON,
     instrument: Annotated[
         str | None,
         typer.Option(
@@ -126,8 +128,8 @@ async def _resume(
     symbol = await instrument_named(context, instrument, stopped) if instrument else None
     look = planner(context, (("reason", reason), *((("instrument", symbol),) if symbol else ())))
     invocation.printer().account(context.account)
-    scope = f" --instrument {symbol}" if symbol else ""
-    line = kept.invitation(f"zoe resume{scope} --execute")
+    scope = f"--instrument {symbol} " if symbol else ""
+    line = kept.invitation(f"zoe resume {scope}{reason_words(reason)}--execute")
     approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
     if execute:
