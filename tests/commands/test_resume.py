@@ -17,7 +17,7 @@ from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
 from zoe_tools.domain.trading_state import KillLevel, KillReason
-from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument
+from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument, VenueUnavailable
 from zoe_tools.gate.recheck import demand_unchanged
 from zoe_tools.kraken.wire_account import TradeBalanceRow
 from zoe_tools.runtime.cause_facts import cause_facts
@@ -48,6 +48,19 @@ def test_a_dry_run_leaves_the_latch_and_execute_re_arms(tmp_path: Path) -> None:
         assert await level(desk) is KillLevel.FLATTEN
         assert await resume(desk, execute=True) == 0
         assert await level(desk) is KillLevel.NONE
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_venue_that_cannot_be_read_is_no_list_to_clear(tmp_path: Path) -> None:
+    """Exit 5, dry as well: nobody could look, and to try again is all that can be done."""
+
+    async def story(desk: Desk) -> None:
+        await desk.do(SetTradingState(level=KillLevel.FLATTEN, reason="drill"), command="kill")
+        desk.venue.cue("balances", VenueUnavailable("down"), times=5)
+        with pytest.raises(VenueUnavailable, match=r"stays at flatten: The balances are missing"):
+            await resume(desk, execute=False)
+        assert await level(desk) is KillLevel.FLATTEN
 
     at_the_desk(tmp_path, story)
 

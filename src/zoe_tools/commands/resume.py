@@ -22,9 +22,9 @@ from zoe_tools.core.resume import plan_resume
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Arguments, Plan
-from zoe_tools.domain.snapshot import Snapshot
+from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.errors import PlanRefused
+from zoe_tools.errors import PlanRefused, VenueUnavailable
 from zoe_tools.gate.gate import Regather
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
@@ -138,10 +138,10 @@ async def _resume(
     state = snapshot.trading_state.of(symbol)
     if state.level is not KillLevel.NONE and plan.is_empty:
         where = "Trading" if symbol is None else f"Trading in {symbol}"
-        raise PlanRefused(
-            f"{where} stays at {state.level.label}: " + " ".join(plan.notes),
-            hint="Clear the list, then run `zoe resume` again.",
-        )
+        told = f"{where} stays at {state.level.label}: " + " ".join(plan.notes)
+        if _is_unread(snapshot):
+            raise VenueUnavailable(told)
+        raise PlanRefused(told, hint="Clear the list, then run `zoe resume` again.")
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
     code = approver.finish(receipt, saved=kept.keep(plan))
@@ -149,6 +149,12 @@ async def _resume(
         if name != symbol:
             invocation.printer().say(f"{name} stays at {each.level.label}.")
     return code
+
+
+def _is_unread(snapshot: Snapshot) -> bool:
+    """Whether the list is not clean because nobody could look."""
+    asked = (snapshot.venue_mode, snapshot.open_orders, snapshot.balances)
+    return any(isinstance(each, Missing) for each in asked)
 
 
 async def _stopped(context: Context) -> tuple[Symbol, ...]:
