@@ -74,7 +74,11 @@ def test_an_instrument_that_is_stopped_for_itself_is_shown_beside_the_account(
     assert [(each["symbol"], each["level"]) for each in told["instruments"]] == [
         ("BTC/USD", "flatten")
     ]
-    assert "HALTED at flatten: odd prints" in zoe("status", LIVE_KEYS, home=home).out
+    way_back = "`zoe resume --instrument BTC/USD` is the way back"
+    assert way_back in shown.out
+    on_screen = " ".join(zoe("status", LIVE_KEYS, home=home).out.split())
+    assert "HALTED at flatten: odd prints" in on_screen
+    assert way_back in on_screen
     screen = zoe("status --json", LIVE_KEYS, home=home).envelope["result"]
     assert screen["stopped_instruments"][0]["symbol"] == "BTC/USD"
     assert "BTC/USD halted at flatten: odd prints" in zoe("health", LIVE_KEYS, home=home).out

@@ -93,7 +93,7 @@ def test_an_instrument_is_re_armed_by_its_name_alone(tmp_path: Path) -> None:
             await desk.do(halt, command="kill")
         context, invocation, out = command_io(desk, "resume")
         assert await _resume(context, invocation, "fixed", execute=True) == 0
-        assert "ETH/USD stays at reduce-only." in out.getvalue()
+        assert "ETH/USD stays at reduce-only: `zoe resume --instrument ETH/USD`" in out.getvalue()
         assert (await level(desk), await level(desk, ETH)) == (
             KillLevel.NONE,
             KillLevel.REDUCE_ONLY,

@@ -72,6 +72,7 @@ def _show(invocation: Invocation, state: TradingState) -> None:
                 ("reason", each.reason or "-"),
                 ("since", each.changed_at),
                 ("by", each.changed_by or "-"),
+                ("new risk", f"stopped; `zoe resume --instrument {name}` is the way back"),
             ),
         )
 

@@ -147,7 +147,9 @@ async def _resume(
     code = approver.finish(receipt, saved=kept.keep(plan))
     for name, each in snapshot.trading_state.stopped:
         if name != symbol:
-            invocation.printer().say(f"{name} stays at {each.level.label}.")
+            invocation.printer().say(
+                f"{name} stays at {each.level.label}: `zoe resume --instrument {name}` re-arms it."
+            )
     return code
 
 

@@ -150,7 +150,7 @@ def _show(printer: Printer, settings: Settings, screen: _Screen) -> None:
 def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
     return [
         ("trading", _trading(screen.trading_state, screen.now)),
-        *((name, _trading(each, screen.now)) for name, each in screen.trading_state.stopped),
+        *((name, _trading(each, screen.now, name)) for name, each in screen.trading_state.stopped),
         ("loop", _loop(settings, screen)),
         *_work(screen),
         ("positions", f"{len(screen.positions)} open"),
@@ -161,12 +161,13 @@ def _summary(settings: Settings, screen: _Screen) -> list[tuple[str, str]]:
     ]
 
 
-def _trading(state: TradingState, now: datetime) -> str:
+def _trading(state: TradingState, now: datetime, symbol: str = "") -> str:
     if state.may_enter:
         return "armed"
     since = f", {age(state.changed_at, now)} ago" if state.changed_at else ""
     why = f": {state.reason}" if state.reason else ""
-    return f"HALTED at {state.level.label}{why}{since}; `zoe resume` is the way back"
+    scope = f" --instrument {symbol}" if symbol else ""
+    return f"HALTED at {state.level.label}{why}{since}; `zoe resume{scope}` is the way back"
 
 
 def _is_running(screen: _Screen) -> bool:
