@@ -650,6 +650,21 @@ def test_a_rehearsal_measures_a_flattening_and_touches_nothing_of_ours(
     assert not (tmp_path / "home" / "zoe.db").exists()
 
 
+def test_a_rehearsal_that_was_not_flat_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 3: no outcome of anybody's is unknown, and there is nothing to reconcile."""
+    monkeypatch.setattr(
+        rehearsal,
+        "rehearse_kill",
+        lambda: replace(rehearse_kill(positions=1, orders=1), is_flat=False, exit_code=6),
+    )
+
+    ran = command_line("kill --rehearse --json", home=tmp_path / "home")
+
+    assert (ran.code, ran.envelope["result"]["is_flat"]) == (3, False)
+
+
 def test_a_rehearsal_is_not_mistaken_for_a_kill() -> None:
     """Whoever means it must not believe that it was done."""
     assert command_line("kill --rehearse --execute").code == 2

@@ -169,7 +169,7 @@ def _rehearse(invocation: Invocation, *, is_meant: bool) -> int:
     printer = invocation.printer()
     told = rehearse_kill()
     show_rehearsal(printer, told)
-    code = 0 if told.is_flat and not told.exit_code else _UNPROVED
+    code = 0 if told.is_flat and not told.exit_code else _FINDINGS
     printer.result(told, exit_code=code)
     return code
 
