@@ -46,6 +46,7 @@ def test_positions_are_listed_with_their_result_and_what_is_not_zoe_s(tmp_path: 
         assert code == 0
         for word in ("BTC/USD", "0.0004", "61000", "protected", "%)", "58800", "0.5", "0 s old"):
             assert word in text
+        assert "with their fees, results before that of a sale." in " ".join(text.split())
         assert desk.venue.writes == []
         assert await desk.read(lambda tx: tx.business_fingerprint()) == before
 
@@ -96,6 +97,7 @@ def test_a_venue_that_is_away_leaves_the_books_to_speak_alone(tmp_path: Path) ->
         assert code == 5
         assert "BTC/USD" in text
         assert "held at the venue" not in text
+        assert "The venue could not be asked" in text
 
     at_the_desk(tmp_path, story)
 

@@ -124,7 +124,8 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
     code = _exit_code(answer, snapshot)
     if isinstance(snapshot.balances, Missing):
         printer.warn(
-            f"The venue was not asked, these are zoe's books alone: {snapshot.balances.reason}."
+            "The venue could not be asked, these are zoe's books alone:"
+            f" {snapshot.balances.reason}."
         )
     _show(printer, answer)
     printer.result(
@@ -230,7 +231,11 @@ def _show_lines(printer: Printer, answer: _Answer) -> None:
     quoted = [each.quoted_at for each in answer.lines if each.quoted_at is not None]
     if quoted:
         printer.line()
-        printer.line(f"Bids are {age(min(quoted), answer.as_of)} old at most; results before fees.")
+        printer.wrapped(
+            "",
+            f"Bids are {age(min(quoted), answer.as_of)} old at most. Costs are with their fees,"
+            " results before that of a sale.",
+        )
 
 
 def _told_through(line: PositionLine) -> str:
