@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders import LIVE, NOON, PAPER
+from lock_holder import holder
 from zoe_tools.domain.observation import Lease
 from zoe_tools.errors import AccountBusy, ConfigError
 from zoe_tools.runtime import loop_lock
@@ -25,17 +22,6 @@ from zoe_tools.runtime.loop_lock import (
     this_machine,
 )
 
-HOLD = """
-import sys
-from pathlib import Path
-from zoe_tools.domain.account import Account
-from zoe_tools.runtime.loop_lock import hold_account
-account = Account(venue="kraken", mode="paper", fingerprint=sys.argv[2])
-with hold_account(Path(sys.argv[1]), account):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
 LEASE = Lease(
     holder="run-1",
     host=os.uname().nodename,
@@ -46,27 +32,6 @@ LEASE = Lease(
     expires_at=NOON + timedelta(seconds=30),
     machine=this_machine(),
 )
-
-
-@contextmanager
-def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the paper account's lock until its input ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(home), PAPER.fingerprint],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == "held\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait(timeout=30)
-        process.stdin.close()
-        process.stdout.close()
 
 
 def test_a_second_process_is_refused_and_told_the_first_one_s_pid(tmp_path: Path) -> None:

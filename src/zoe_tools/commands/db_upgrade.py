@@ -13,6 +13,7 @@ from zoe_tools.runtime.auditing import books_of
 from zoe_tools.runtime.context import Context
 from zoe_tools.runtime.gates import author_of
 from zoe_tools.runtime.known_accounts import run_with_books
+from zoe_tools.runtime.unheard_loops import demand_no_loop_without_database
 from zoe_tools.store import schema
 
 
@@ -29,6 +30,7 @@ def db_upgrade(ctx: typer.Context) -> None:
     settings = invocation.settings_of_store()
     printer = invocation.printer()
     invocation.announce(settings)
+    demand_no_loop_without_database(settings.home, settings.database_url)
     before, after = schema.upgrade(settings.database_url)
     if before == after:
         printer.line(f"The database is at migration {after} already.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import typer
@@ -13,6 +14,7 @@ from zoe_tools.domain.observation import Lease
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.loop_lock import is_running, is_silent
+from zoe_tools.runtime.unheard_loops import told_unheard, unheard_loop
 from zoe_tools.store.store import Transaction
 
 _FINDINGS = 3
@@ -36,6 +38,9 @@ def health(ctx: typer.Context) -> int:
     async def work(context: Context) -> int:
         facts = await context.store.run(lambda tx: _read(tx, context, settings))
         answer = assess_health(facts)
+        if not facts.is_running and facts.silent is None and (pid := await unheard_loop(context)):
+            others = (each for each in answer.findings if not each.startswith("no loop runs"))
+            answer = replace(answer, findings=(told_unheard(pid), *others))
         printer.account(context.account, answer.line)
         code = 0 if answer.is_healthy else _FINDINGS
         printer.result(

@@ -10,6 +10,7 @@ import typer
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import env_template
 from zoe_tools.runtime.context import account_of
+from zoe_tools.runtime.unheard_loops import demand_no_loop_without_database
 from zoe_tools.store import schema
 
 
@@ -26,6 +27,7 @@ def init(ctx: typer.Context) -> None:
     settings = invocation.settings(lenient=True)
     printer = invocation.printer()
     home = settings.home
+    demand_no_loop_without_database(home, settings.database_url)
     made_home = _make_folder(home)
     made_env = _make_template(home / ".env")
     before, after = schema.upgrade(settings.database_url)

@@ -7,6 +7,7 @@ settled at its venue, and none of them keeps the others from being stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -65,6 +66,7 @@ from zoe_tools.runtime.known_accounts import (
     run_with_books,
 )
 from zoe_tools.runtime.plan_files import with_arguments
+from zoe_tools.runtime.unheard_loops import PATIENCE_S, holder_of, told_unheard, unheard_loop
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
 _NOT_SOLD = (
@@ -271,6 +273,9 @@ async def _kill_account(
         printer.warn(told)
     if stopped.receipt.is_verified is False:
         printer.warn(f"{context.account.title}: {_unproved(stopped.silence)}")
+    if pid := await unheard_loop(context, patience_s=PATIENCE_S):
+        printer.warn(told_unheard(pid))
+        return replace(stopped.receipt, is_verified=False)
     return stopped.receipt
 
 
@@ -435,6 +440,8 @@ async def _cancel_blindly(
         return _STORE_GONE, {}
     symbol = await symbol_of(context, order, warn=printer.warn, say=printer.say)
     printer.line("Without the store no loop can be told: one that runs goes on.")
+    if pid := holder_of(context.home, context.account):
+        printer.warn(f"One runs here: `kill -USR1 {pid}` stops its entries, `kill {pid}` ends it.")
     printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
     result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)
     if order.level is KillLevel.FLATTEN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,6 +33,7 @@ from zoe_tools.runtime.audit_home import AuditHome
 from zoe_tools.runtime.context import Context, run_with_context
 from zoe_tools.runtime.countdowns import left_armed_until
 from zoe_tools.runtime.loop_lock import is_running, is_silent
+from zoe_tools.runtime.unheard_loops import told_unheard, unheard_loop
 from zoe_tools.store.store import Transaction
 
 _LOT = Decimal("0.00000001")
@@ -62,6 +63,8 @@ class _Screen:
     left_armed_until: datetime | None
     open_findings: tuple[Discrepancy, ...]
     reconciliation: ReconciliationState
+    unheard: str = ""
+    """The pid of a loop of this host that this store hears nothing of."""
 
 
 def status(ctx: typer.Context) -> int:
@@ -84,6 +87,9 @@ def status(ctx: typer.Context) -> int:
         printer.account(context.account)
         if complaint := AuditHome(settings.home).complaint():
             printer.warn(complaint)
+        if not is_silent(screen.lease, screen.lease_now) and (pid := await unheard_loop(context)):
+            printer.warn(told_unheard(pid))
+            screen = replace(screen, unheard=pid)
         _show(printer, settings, screen)
         return 0
 
@@ -176,6 +182,8 @@ def _is_running(screen: _Screen) -> bool:
 
 def _loop(settings: Settings, screen: _Screen) -> str:
     lease = screen.lease
+    if screen.unheard:
+        return f"pid {screen.unheard} runs here, and THIS STORE HEARS NOTHING OF IT"
     if settings.loop_mode == "disabled":
         return "disabled by EDGE_FACTORY_MODE"
     if lease is None:
