@@ -150,11 +150,15 @@ class Coordination(Protocol):
         """As `change`, in its turn, without waiting for it: what is so never holds anything up."""
         ...
 
+    def known(self) -> bytes | None:
+        """The note as this process saw it last, without asking; None: it has not seen it yet."""
+        ...
+
 
 class Pricing(Protocol):
     """Knows what the venue's limits make of a plan."""
 
-    async def priced(
+    def priced(
         self,
         plan: Plan,
         *,
@@ -164,8 +168,8 @@ class Pricing(Protocol):
         """The plan with the rate-limit cost of each step and of all, and how long it will wait.
 
         `looks` are made before the first step, `proofs` after each; answers are taken to come at
-        once and to be good. Where the venue has no limits, or they cannot be told, the plan comes
-        back as it is. Nothing is charged.
+        once and to be good. Where the venue has no limits, or none are known, the plan comes back
+        as it is. Told from memory: nobody is asked, nothing is charged, and no step waits for it.
         """
         ...
 

@@ -31,7 +31,7 @@ class Counting:
         self._desk = desk
         self.orders_sent: list[int] = []
 
-    async def priced(
+    def priced(
         self,
         plan: Plan,
         *,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,9 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import make_stop_request, place, plan_with
 from kraken_answers import EPOCH
+from zoe_tools.domain.rate_cost import VenueRead
 from zoe_tools.errors import StoreUnavailable, VenueUnavailable
+from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.coordination import ANSWER_S, SharedCoordination
+from zoe_tools.kraken.limits import CALL, TIERS
 from zoe_tools.kraken.nonce import HASTE_S, LEASE_S, SILENCE_S, NonceSlot, NonceSource
 from zoe_tools.ports import ORDINARY, Claim, Coordination, SharedNote, Urgency
 from zoe_tools.runtime.clocks import VirtualClock
@@ -269,6 +274,35 @@ def test_a_step_that_somebody_was_quicker_than_is_made_again(desk: Desk) -> None
         return own.read("budget").text
 
     assert run_virtual(run()) == b"theirs+ours"
+
+
+def test_a_plan_is_priced_by_what_was_seen_last_and_nobody_is_asked(desk: Desk) -> None:
+    """Notes that hang keep no stop waiting to be told what it costs; before any look it is not."""
+
+    async def run() -> list[Decimal | None]:
+        lanes, clock = InlineLanes(), VirtualClock(EPOCH)
+        keys = desk.process(lanes=lanes)
+        budgets = Budgets(keys, clock, TIERS["starter"])
+        stop, looks = plan_with(place(make_stop_request())), [VenueRead.FILLS] * 2
+        costs: list[Decimal | None] = []
+
+        def waits() -> None:
+            cost = budgets.priced(stop, looks=looks, proofs=lambda _: ()).rate_cost
+            costs.append(None if cost is None else cost.wait_s)
+
+        waits()
+        for _ in range(6):
+            await budgets.take_call(2 * CALL)
+        waits()
+        lanes.hangs = True
+        waits()
+        return costs
+
+    before, known, hanging = run_virtual(run())
+
+    assert before is None
+    assert known == hanging
+    assert (known or 0) > 1
 
 
 @pytest.mark.parametrize("left", [b"", b"\x00\x00", b'{"last": 1, "hol', b"[]", b"\xff\n"])

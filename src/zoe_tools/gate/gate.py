@@ -229,7 +229,7 @@ class Gate:
         """
         plan = sealed(plan, snapshot)
         looks = () if regather is None else reads_in(snapshot)
-        shown = await self._priced(plan, looks)
+        shown = self._priced(plan, looks)
         self._approver.show_plan(shown)
         if not execute or plan.is_empty:
             return Receipt(
@@ -246,7 +246,7 @@ class Gate:
         refusals = veto(fresh, seen)
         demand_unchanged(plan, fresh, now=self._clock.now())
         await self._measure_clock(fresh)
-        told = shown if fresh is plan else await self._priced(fresh, ())
+        told = shown if fresh is plan else self._priced(fresh, ())
         await self._keeper.prepare()
         outcomes = await self._carrier.carry(fresh, refusals)
         return self._receipt(told, outcomes, refusals)
@@ -260,7 +260,7 @@ class Gate:
                 async with asyncio.timeout(_CLOCK_S if self._looks_again else None):
                     await self._venue.server_time()
 
-    async def _priced(self, plan: Plan, looks: Sequence[VenueRead]) -> Plan:
+    def _priced(self, plan: Plan, looks: Sequence[VenueRead]) -> Plan:
         """What the plan will cost at the venue's limits; carried out is the plan as it was made."""
         if self._pricing is None or plan.is_empty:
             return plan
@@ -270,7 +270,7 @@ class Gate:
                 return ()
             return reads_to_prove(step, looks_again=self._looks_again)
 
-        return await self._pricing.priced(plan, looks=looks, proofs=proofs)
+        return self._pricing.priced(plan, looks=looks, proofs=proofs)
 
     async def apply(
         self,
@@ -306,7 +306,7 @@ class Gate:
         if resume:
             standing = with_books(standing, plan, fresh)
         settled = frozenset(standing.settled)
-        shown = await self._priced(plan, reads_in(snapshot))
+        shown = self._priced(plan, reads_in(snapshot))
         self._approver.show_plan(shown)
         demand_unchanged(
             plan, fresh, now=self._clock.now(), tolerance_pct=tolerance_pct, settled=settled

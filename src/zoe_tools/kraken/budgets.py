@@ -6,7 +6,6 @@ mean, transactions.py how the pairs' are charged (kraken-spot section 3).
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import TypeVar
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.plan import Plan, VenueStep
 from zoe_tools.domain.rate_cost import VenueRead
-from zoe_tools.errors import VenueThrottled, ZoeError
+from zoe_tools.errors import VenueThrottled
 from zoe_tools.kraken import budget_note, limits, prices
 from zoe_tools.kraken.budget_note import LONGEST_BACKOFF_S, MICROSECONDS, Note, Waiting
 from zoe_tools.kraken.errors import LOCKOUT_S, RATE_LIMIT
@@ -29,7 +28,6 @@ from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 T = TypeVar("T")
 
-_LOG = logging.getLogger(__name__)
 _FREE_REFUSALS = 5
 _LATE_S = 5.0
 """Who waits for room and is so late to ask again has lost his place."""
@@ -71,7 +69,7 @@ class Budgets:
             return None
         return await self._look(lambda note, _: self._counters(note, tier), self._reads)
 
-    async def priced(
+    def priced(
         self,
         plan: Plan,
         *,
@@ -79,27 +77,19 @@ class Budgets:
         proofs: Callable[[VenueStep], Sequence[VenueRead]],
     ) -> Plan:
         """See `ports.Pricing`."""
-        tier, now = self._tier, self._clock.now()
-        if tier is None:
+        tier, now, known = self._tier, self._clock.now(), self._coordination.known()
+        if tier is None or known is None:
             return plan
-
-        def view(note: Note, now: datetime) -> Standing:
-            silent_until = max(note.paused_until, note.backs_off_until)
-            return Standing(
-                tier=tier,
-                counters=self._counters(note, tier),
-                ages_s={
-                    VenueOrderId(each): budget_note.age_s(row, now)
-                    for each, row in note.orders.items()
-                },
-                silent_us=max(0, silent_until - limits.microseconds_of(now)),
-            )
-
-        try:
-            standing = await self._look(view, self._reads)
-        except ZoeError as error:
-            _LOG.warning("what the plan costs cannot be told: %s", error.message)
-            return plan
+        note = budget_note.note_at(known, now)
+        silent_until = max(note.paused_until, note.backs_off_until)
+        standing = Standing(
+            tier=tier,
+            counters=self._counters(note, tier),
+            ages_s={
+                VenueOrderId(each): budget_note.age_s(row, now) for each, row in note.orders.items()
+            },
+            silent_us=max(0, silent_until - limits.microseconds_of(now)),
+        )
         return prices.priced(plan, looks=looks, proofs=proofs, standing=standing, now=now)
 
     def new_place(self) -> str:

@@ -75,7 +75,7 @@ class SharedCoordination:
         self._calls = 0
         self._last_nonce = 0
         self._name = f"{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(8)}"
-        self._own_budget = b""
+        self._own_budget: bytes | None = None
         self._is_alone = False
 
     @asynccontextmanager
@@ -113,7 +113,7 @@ class SharedCoordination:
             self._own_budget, result = await self._step(BUDGET, self._kept(step), claim)
         except StoreError as error:
             self._goes_alone(claim, error)
-            self._own_budget, result = step(self._own_budget, self._clock.now())
+            self._own_budget, result = step(self._own_budget or b"", self._clock.now())
         return result
 
     def post(self, step: NoteStep[object]) -> None:
@@ -123,9 +123,13 @@ class SharedCoordination:
             try:
                 self._own_budget, _ = self._swapped(BUDGET, self._kept(step))
             except StoreError:
-                self._own_budget, _ = step(self._own_budget, self._clock.now())
+                self._own_budget, _ = step(self._own_budget or b"", self._clock.now())
 
         self._lanes.post(work, is_urgent=False)
+
+    def known(self) -> bytes | None:
+        """See `ports.Coordination.known`."""
+        return self._own_budget
 
     def _kept(self, step: NoteStep[T]) -> Callable[[bytes, float], tuple[bytes, tuple[bytes, T]]]:
         """A step that also says what the note is then, for the time when nobody can be reached."""

@@ -168,6 +168,10 @@ class NonceSource:
         """See `ports.Coordination.post`."""
         self._change(step)
 
+    def known(self) -> bytes | None:
+        """See `ports.Coordination.known`."""
+        return self._note
+
     def _change(self, step: NoteStep[T]) -> T:
         self._note, result = step(self._note, self._clock.now())
         return result

@@ -216,7 +216,6 @@ def _gate_of(plan: RunPlan, venue: KrakenSpot, policy: Policy, sightings: Sighti
         proof=sightings.proof,
         countdown=None if plan.is_shadow else venue.cancel_all_after,
         emergency=plan.emergency,
-        pricing=plan.wires.rest.budgets,
     )
 
 
