@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from builders import LIVE, PAPER, make_request, place
+import pytest
+from typing_extensions import override
+
+from builders import LIVE, NOON, PAPER, make_request, place
 from fakes import Desk, at_the_desk, fresh_store
 from zoe_tools.domain.audit import AuditKind
-from zoe_tools.domain.identifiers import VenueOrderId
+from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, KillReason, TradingState
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.journal import Author, Entry, entry_without_store
 from zoe_tools.store.emergency_file import EmergencyFile
@@ -88,6 +94,122 @@ def test_what_was_ordered_meanwhile_is_told_once(tmp_path: Path) -> None:
             }
         ]
 
+    at_the_desk(tmp_path, story)
+
+
+def fill_up(journal: EmergencyJournal) -> int:
+    """Write until not a byte more goes in; returns how many records that took."""
+    author = Author(account=PAPER, command="kill", operator="ann", host="desk")
+    written, size = 0, 4000
+    while size:
+        try:
+            journal.order(author, {"x": "y" * size}, (), at=NOON + timedelta(seconds=written))
+            written += 1
+        except StoreUnavailable:
+            size -= 1
+    return written
+
+
+RESUMED = TradingState(level=KillLevel.NONE, reason="resumed", changed_at=NOON, changed_by="ann")
+
+
+def test_a_full_file_is_merged_once(tmp_path: Path) -> None:
+    """To the last byte full, it is empty after the merge, and who resumed stays resumed."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        journal = EmergencyJournal(file, PAPER)
+        journal.prepare()
+        journal.latch(KillLevel.REDUCE_ONLY, "fire", by="ann", at=NOON)
+        written = fill_up(journal)
+        assert await journal.merge(desk.store) == written + 1
+        assert (file.is_empty(), journal.is_waiting()) == (True, False)
+        assert (await desk.read(lambda tx: tx.trading_state())).level is KillLevel.REDUCE_ONLY
+
+        await desk.store.run(lambda tx: tx.set_trading_state(RESUMED))
+        assert await journal.merge(desk.store) == 0
+        assert (await desk.read(lambda tx: tx.trading_state())).level is KillLevel.NONE
+
+    at_the_desk(tmp_path, story)
+
+
+def test_a_full_file_in_which_another_account_waits_notes_what_is_merged(tmp_path: Path) -> None:
+    """The note has room of its own; the last account's merge empties the file."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        ours, theirs = EmergencyJournal(file, PAPER), EmergencyJournal(file, LIVE)
+        ours.prepare()
+        theirs.latch(KillLevel.REDUCE_ONLY, "theirs", by="ann", at=NOON)
+        ours.latch(KillLevel.REDUCE_ONLY, "fire", by="ann", at=NOON)
+        fill_up(ours)
+        await ours.merge(desk.store)
+        assert (ours.is_waiting(), theirs.is_waiting()) == (False, True)
+        (tmp_path / "live").mkdir()
+        assert await theirs.merge(InlineRunner(fresh_store(tmp_path / "live", LIVE))) == 1
+        assert file.is_empty()
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("symbol", [None, "BTC/USD"])
+def test_a_kill_that_was_merged_once_is_not_latched_after_a_resume(
+    tmp_path: Path, symbol: Symbol | None
+) -> None:
+    """Not even where the file could not be told that it was merged."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        journal = EmergencyJournal(file, PAPER)
+        journal.prepare()
+        journal.latch(KillLevel.REDUCE_ONLY, "fire", by="ann", at=NOON, symbol=symbol)
+        content = file.path.read_bytes()
+        await journal.merge(desk.store)
+        state = await desk.read(lambda tx: tx.trading_state().of(symbol))
+        assert (state.level, state.reason) == (KillLevel.REDUCE_ONLY, "fire")
+        await desk.store.run(lambda tx: tx.set_trading_state(RESUMED, symbol))
+        file.path.write_bytes(content)
+        await journal.merge(desk.store)
+        state = await desk.read(lambda tx: tx.trading_state().of(symbol))
+        assert state.level is KillLevel.NONE
+
+        journal.latch(
+            KillLevel.REDUCE_ONLY, "fire", by="ann", at=NOON + timedelta(seconds=1), symbol=symbol
+        )
+        await journal.merge(desk.store)
+        state = await desk.read(lambda tx: tx.trading_state().of(symbol))
+        assert state.level is KillLevel.REDUCE_ONLY
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_comes_while_two_merge_the_same_is_not_forgotten(tmp_path: Path) -> None:
+    """A loop and a command merge beside each other; the slower one ends only what it told."""
+
+    class Overtaken(InlineRunner):
+        """Before its answer somebody else has merged, and the store has gone again."""
+
+        @override
+        async def run(self, work: Any, *, is_urgent: bool = False) -> Any:
+            told = await super().run(work, is_urgent=is_urgent)
+            if file.path.read_bytes() == content:
+                file.settle(lambda _: None)
+                journal.latch(KillLevel.REDUCE_ONLY, "again", by="bob", at=NOON)
+            return told
+
+    file = EmergencyFile(tmp_path)
+    journal = EmergencyJournal(file, PAPER)
+    journal.prepare()
+    journal.latch(KillLevel.CANCEL_OPEN, "fire", by="ann", at=NOON)
+    content = file.path.read_bytes()
+
+    async def story(desk: Desk) -> None:
+        await journal.merge(Overtaken(fresh_store(tmp_path / "other")))
+        assert journal.is_waiting()
+        await journal.merge(desk.store)
+        assert (await desk.read(lambda tx: tx.trading_state())).reason == "again"
+
+    (tmp_path / "other").mkdir()
     at_the_desk(tmp_path, story)
 
 

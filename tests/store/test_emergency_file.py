@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoe_tools.errors import StoreUnavailable
-from zoe_tools.store.emergency_file import SIZE, EmergencyFile
+from zoe_tools.store.emergency_file import RESERVE, SIZE, EmergencyFile
 
 RECORDS = (b"first", b"the second one", b"third")
 
@@ -22,15 +22,11 @@ def file_with(folder: Path, *records: bytes) -> EmergencyFile:
 
 
 def records_in(file: EmergencyFile, *, forget: bool = False) -> tuple[bytes, ...]:
-    """What it holds."""
-    found: list[bytes] = []
-
-    def take(records: tuple[bytes, ...]) -> bool:
-        found.extend(records)
-        return forget
-
-    file.drain(take)
-    return tuple(found)
+    """What it holds, or held until it was forgotten."""
+    found = file.records()
+    if forget:
+        file.settle(lambda _: None)
+    return found
 
 
 def test_its_room_is_taken_before_it_is_needed(tmp_path: Path) -> None:
@@ -76,6 +72,25 @@ def test_a_full_file_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is full, too"):
         file.append(big)
     assert records_in(file) == (big, big)
+
+
+def test_a_full_file_has_room_for_a_note(tmp_path: Path) -> None:
+    """What ends records finds the reserve; a record never does."""
+    file = file_with(tmp_path, b"x" * (SIZE - RESERVE - 8 - 8))
+    with pytest.raises(StoreUnavailable, match="is full, too"):
+        file.append(b"y")
+    file.settle(lambda _: b"a note")
+    assert records_in(file)[1:] == (b"a note",)
+
+
+def test_a_note_that_says_nothing_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    """Neither a record more nor one less; of an empty file nobody is asked."""
+    file = file_with(tmp_path)
+    file.settle(lambda records: pytest.fail(f"asked about {records}"))
+    for each in RECORDS:
+        file.append(each)
+    file.settle(lambda records: b"".join(records[:0]))
+    assert records_in(file) == RECORDS
 
 
 def test_a_file_that_was_never_made_refuses(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ once, however often it is merged. Entries never come here: they are refused.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ class EmergencyJournal:
         """A loop's copy of the books knows what was placed; a command sees the old books only."""
         if intent.kind is not IntentKind.PLACE or intent.position_id is None:
             return
-        waiting = self._waiting()[1]
+        waiting = self._waiting()
         over = {
             each.advanced.intent_id
             for each in waiting
@@ -240,7 +241,7 @@ class EmergencyJournal:
         Raises:
             StoreUnavailable: the file cannot be read.
         """
-        return not self._file.is_empty() and bool(self._waiting()[1])
+        return not self._file.is_empty() and bool(self._waiting())
 
     async def merge(self, store: StoreRunner) -> int:
         """Tell the store what it missed; returns how many records that were.
@@ -250,35 +251,35 @@ class EmergencyJournal:
         """
         if self._file.is_empty():
             return 0
-        told = self._waiting()
-        if not told[1]:
+        left = self._waiting()
+        if not left:
             return 0
-        done, left = told
         await store.run(lambda tx: _merge(tx, left))
-        self._forget(done + len(left))
+        self._forget(left)
         event(_LOG, MERGED, "warning", records=len(left))
         return len(left)
 
-    def _waiting(self) -> tuple[int, list[_Record]]:
-        """How many of ours are merged already, and the others."""
-        found: list[_Record] = []
+    def _waiting(self) -> list[_Record]:
+        """Ours that are not merged yet."""
+        return _unmerged(_decoded(self._file.records()), self._account_id)[1]
 
-        def look(records: tuple[bytes, ...]) -> bool:
-            found.extend(_decoded(records))
-            return False
+    def _forget(self, merged: list[_Record]) -> None:
+        """Empty the file once nobody's records wait in it; until then note what is merged.
 
-        self._file.drain(look)
-        return _unmerged(found, self._account_id)
+        Another process may have done so since, and others may wait there now: those stay.
+        """
 
-    def _forget(self, merged: int) -> None:
-        """Note what is merged, and empty the file once nobody's records wait in it."""
-        self._append(merged=merged)
-
-        def nothing_waits(records: tuple[bytes, ...]) -> bool:
+        def note_of(records: tuple[bytes, ...]) -> bytes | None:
             decoded = _decoded(records)
-            return not any(_unmerged(decoded, each.account)[1] for each in decoded)
+            done, left = _unmerged(decoded, self._account_id)
+            count = len(merged) if left[: len(merged)] == merged else 0
+            note = _Record(account=self._account_id, merged=done + count)
+            told = [*decoded, note] if count else decoded
+            if not any(_unmerged(told, each.account)[1] for each in decoded):
+                return None
+            return msgspec.json.encode(note) if count else b""
 
-        self._file.drain(nothing_waits)
+        self._file.settle(note_of)
 
     def _reflect(self, write: Callable[[Transaction], None]) -> None:
         if self.mirror is not None:
@@ -369,8 +370,17 @@ def _order(transaction: Transaction, told: _Ordered) -> None:
 
 
 def _latch(transaction: Transaction, told: _Latched) -> None:
-    """Never lower; what is margin's own becomes this one's, and does not pass by itself."""
+    """Never lower; what is margin's own becomes this one's, and does not pass by itself.
+
+    Once: whoever has resumed since knew of it, whatever became of the file.
+    """
+    name = f"latch-{hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]}"
+    if any(True for _ in transaction.audit.rows((name,))):
+        return
     state, level = transaction.trading_state().of(told.symbol), KillLevel(told.level)
+    facts = {"level": level.label, "reason": told.reason, "by": told.by}
+    source = {"symbol": told.symbol or "", "source": "emergency journal"}
+    transaction.audit.act(told.at, "latch", {**facts, **source}, (name,))
     if level > state.level or takes_over(state, told.reason):
         level = max(level, state.level)
         transaction.set_trading_state(

@@ -22,6 +22,9 @@ NAME = "emergency.jnl"
 SIZE = 256 * 1024
 """Room for some two hundred orders."""
 
+RESERVE = 4 * 1024
+"""What is kept of it for notes that end records: however full it is, they can be forgotten."""
+
 _HEAD = struct.Struct(">II")
 _END = bytes(_HEAD.size)
 _TURN_S = 1.0
@@ -53,27 +56,46 @@ class EmergencyFile:
             StoreUnavailable: the file is full, was never made, or cannot be written.
         """
         with self._held() as descriptor:
-            at = sum(_HEAD.size + len(each) for each in _records(os.pread(descriptor, SIZE, 0)))
-            told = _HEAD.pack(len(record), zlib.crc32(record)) + record + _END
-            if at + len(told) > SIZE:
-                raise StoreUnavailable(f"{self.path} is full, too.")
-            os.pwrite(descriptor, told, at)
-            os.fdatasync(descriptor)
+            self._put(descriptor, record, tuple(_records(os.pread(descriptor, SIZE, 0))), RESERVE)
 
-    def drain(self, take: Callable[[tuple[bytes, ...]], bool]) -> None:
-        """Hand all records to `take`, and forget them if it says so; nobody appends meanwhile.
+    def records(self) -> tuple[bytes, ...]:
+        """All that were appended since the file was emptied; of a file that is not there, none.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        if not self.path.exists():
+            return ()
+        with self._held() as descriptor:
+            return tuple(_records(os.pread(descriptor, SIZE, 0)))
+
+    def settle(self, note_of: Callable[[tuple[bytes, ...]], bytes | None]) -> None:
+        """Ask what follows from all records: a note behind them, or None: they are forgotten.
+
+        Nobody appends meanwhile. Empty bytes leave the file as it is.
 
         Raises:
             StoreUnavailable: the file cannot be read or written.
-            Exception: whatever `take` raises; the records stay.
+            Exception: whatever `note_of` raises; the records stay.
         """
         if not self.path.exists():
             return
         with self._held() as descriptor:
             records = tuple(_records(os.pread(descriptor, SIZE, 0)))
-            if records and take(records):
+            note = note_of(records) if records else b""
+            if note is None:
                 os.pwrite(descriptor, _END, 0)
                 os.fdatasync(descriptor)
+            elif note:
+                self._put(descriptor, note, records, 0)
+
+    def _put(self, descriptor: int, record: bytes, before: tuple[bytes, ...], reserve: int) -> None:
+        at = sum(_HEAD.size + len(each) for each in before)
+        told = _HEAD.pack(len(record), zlib.crc32(record)) + record + _END
+        if at + len(told) > SIZE - reserve:
+            raise StoreUnavailable(f"{self.path} is full, too.")
+        os.pwrite(descriptor, told, at)
+        os.fdatasync(descriptor)
 
     def is_half_full(self) -> bool:
         """Whether half of the room is taken; of a file that cannot be read nobody knows."""
