@@ -147,6 +147,20 @@ def test_cancel_open_cancels_the_entry_and_spares_the_stop(tmp_path: Path) -> No
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 
 
+def test_a_lower_level_than_the_one_in_force_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Nothing goes down by a kill: whoever meant it so must read that it did not."""
+
+    async def story(desk: Desk) -> None:
+        await kill(desk, KillLevel.REDUCE_ONLY)
+        code, text = await kill(desk, KillLevel.PAUSE_ENTRIES)
+        assert (code, (await state(desk)).level) == (0, KillLevel.REDUCE_ONLY)
+        assert "reduce-only stays in force: a level only rises." in text
+        assert "stays in force" not in (await kill(desk, KillLevel.REDUCE_ONLY))[1]
+        assert "stays in force" not in (await kill(desk, KillLevel.FLATTEN))[1]
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
 def test_what_the_last_round_did_is_proved_by_one_more_look(tmp_path: Path) -> None:
     """A venue that could not be read until then is no reason to leave the result unproved."""
 

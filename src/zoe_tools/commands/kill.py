@@ -40,6 +40,7 @@ from zoe_tools.gate.gate import Regather
 from zoe_tools.gate.progress import HANGING_S
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gate.stopping import needs_of
+from zoe_tools.gather import effective_trading_state
 from zoe_tools.ports import Urgency
 from zoe_tools.render.emergency import show_emergency
 from zoe_tools.render.plans import PlanPrinter
@@ -269,6 +270,9 @@ async def _kill_account(
         stopped = await stop_at_venue(
             context, gate, order, symbol, tell=partial(printer.wrapped, ""), say=printer.say
         )
+    state = (await context.store.run(effective_trading_state)).of(symbol)
+    if state.level > order.level:
+        printer.wrapped("", f"{state.level.label} stays in force: a level only rises.")
     if told := await countdown_warning(context.store, context.clock.now()):
         printer.warn(told)
     if stopped.receipt.is_verified is False:
