@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from chaos_excuses import excuses, uncovered_s
+from chaos_limits import groups_overrun, limits_passed
 from chaos_world import CRASHED, MONEY, Chronicle, Trial
 from crash_judge import Facts
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.money import ZERO, round_half_up
 from zoe_tools.domain.order import Side
-from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.values.events import LedgerEvent, OrderEvent
 from zoe_tools.paper.values.ledger import TradeView
 from zoe_tools.paper.values.order import OrderView
@@ -67,7 +67,8 @@ def judged(trial: Trial, chronicle: Chronicle, facts: Facts) -> Iterator[str]:
     yield from _no_lost_fills(trades, facts)
     yield from late_fills(chronicle)
     yield from _books_are_the_exchange(chronicle, orders, facts)
-    yield from _limits_hold(trial, chronicle)
+    yield from limits_passed(trial, chronicle)
+    yield from groups_overrun(chronicle, facts.groups, facts.orders)
     yield from (f"audit: {each.message}" for each in facts.audit.findings)
 
 
@@ -149,31 +150,3 @@ def _moved(fill: Fill) -> Decimal:
     cost = round_half_up(fill.cost, _LEDGER_DECIMALS)
     fee = round_half_up(fill.fee, _LEDGER_DECIMALS)
     return (-cost if fill.side is Side.BUY else cost) - fee
-
-
-def _limits_hold(trial: Trial, chronicle: Chronicle) -> Iterator[str]:
-    policy = trial.policy
-    held: dict[str, Decimal] = {}
-    working: dict[str, OrderView] = {}
-    for each in chronicle.events:
-        if isinstance(each, LedgerEvent) and each.row.asset != "USD":
-            held[each.row.asset] = each.row.balance
-        if not isinstance(each, OrderEvent) or each.order.side != "buy":
-            continue
-        order = each.order
-        if each.kind in ("new", "amended") and order.limit_price is not None:
-            asked = order.limit_price * order.quantity
-            if asked > policy.max_notional_per_trade:
-                yield f"order {order.order_id} asked for {asked}"
-        if order.status in OPEN:
-            working[order.order_id] = order
-        else:
-            working.pop(order.order_id, None)
-        assets = {each.symbol.partition("/")[0] for each in working.values()}
-        assets |= {
-            asset
-            for asset, quantity in held.items()
-            if quantity >= spec_named(f"{asset}/USD").ordermin
-        }
-        if len(assets) > policy.max_open_positions:
-            yield f"{len(assets)} positions at {each.at}"

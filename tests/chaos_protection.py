@@ -12,7 +12,11 @@ from chaos_world import Chronicle
 from zoe_tools.domain.money import ZERO
 from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.paper.values.events import LedgerEvent, OrderEvent
+from zoe_tools.paper.values.order import OrderView
 from zoe_tools.paper.values.times import NS
+
+_NEAR = Decimal("1.01")
+"""Stop and target stand closer than that; a sale beyond it waits for a market that may not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +52,15 @@ def gaps(chronicle: Chronicle) -> tuple[Gap, ...]:
     return tuple(found)
 
 
+def _is_a_way_out(order: OrderView, paid: Decimal) -> bool:
+    """Whether it ends the position: a stop, or a sale near what was last traded for."""
+    limit = order.limit_price
+    return order.status in OPEN and (limit is None or limit <= paid * _NEAR)
+
+
 def _naked(chronicle: Chronicle, symbol: str) -> Iterator[tuple[int, int]]:
     spec, base = spec_named(symbol), symbol.partition("/")[0]
-    held, sells = ZERO, dict[str, Decimal]()
+    held, sells, paid = ZERO, dict[str, Decimal](), ZERO
     began: int | None = None
     at = 0
     for each in chronicle.events:
@@ -58,10 +68,9 @@ def _naked(chronicle: Chronicle, symbol: str) -> Iterator[tuple[int, int]]:
             held = each.row.balance
         elif isinstance(each, OrderEvent) and each.order.symbol == symbol:
             order = each.order
+            paid = paid if each.trade is None else each.trade.price
             if order.side == "sell":
-                sells[order.order_id] = (
-                    order.quantity - order.filled if order.status in OPEN else ZERO
-                )
+                sells[order.order_id] = order.remaining if _is_a_way_out(order, paid) else ZERO
         else:
             continue
         at = each.at

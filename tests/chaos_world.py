@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -74,6 +74,16 @@ POLICY = Policy(
     invariants=InvariantLimits(api_errors_crit=d("60"), drawdown_crit_pct=None),
 )
 """Many small orders that live briefly; what faults cost in calls and in money stops nothing."""
+
+TIGHT = replace(
+    POLICY,
+    max_open_positions=2,
+    max_orders_per_minute=10,
+    max_unexecuted_notional=d("500"),
+    max_position_notional=d("405"),
+    max_exposure_notional=d("700"),
+)
+"""Less than three instruments want, at every moment: what holds here, holds where it matters."""
 
 STARTS_AT = ns_of(kraken.EPOCH)
 API_KEY = "chaos-key"

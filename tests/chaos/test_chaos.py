@@ -21,7 +21,10 @@ SECONDS = Trial(seed=1, hours=0.03, bustle=BUSY, deaths=1, blows_of_each=0)
 
 
 def test_after_nine_minutes_the_books_are_the_exchange_s() -> None:
-    """No order twice, no fill lost, no limit exceeded, all protected, all reconciled."""
+    """No order twice, no fill lost, no limit exceeded, all protected, all reconciled.
+
+    More is wanted at each moment than its limits allow: two positions of three, and not two orders.
+    """
     verdict = tried(MINUTES)
 
     assert verdict.violations == ()
