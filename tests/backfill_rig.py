@@ -210,6 +210,13 @@ class StruckRunner:
         await asyncio.sleep(0)  # where a real one waits for its thread
         return done
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        self._moments.pass_one()
+        done = await self._inner.read(work, is_urgent=is_urgent)
+        await asyncio.sleep(0)
+        return done
+
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._inner.close()

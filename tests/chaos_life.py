@@ -85,6 +85,13 @@ class MortalStore:
         self._life.pass_by()
         return result
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        self._life.pass_by()
+        result = await self._store.read(work, is_urgent=is_urgent)
+        self._life.pass_by()
+        return result
+
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._store.close()

@@ -214,6 +214,12 @@ class FailingRunner:
             raise StoreUnavailable("The test took the store away.")
         return await self._store.run(work, is_urgent=is_urgent)
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        if self.is_away:
+            raise StoreUnavailable("The test took the store away.")
+        return await self._store.read(work, is_urgent=is_urgent)
+
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._store.close()

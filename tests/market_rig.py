@@ -96,6 +96,13 @@ class FlakyStore(InlineRunner):
             await story()
         return done
 
+    @override
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        if self.is_away:
+            raise StoreUnavailable("The disk is full.")
+        return await super().read(work, is_urgent=is_urgent)
+
 
 class MarketRig:
     """Make it inside a running loop."""

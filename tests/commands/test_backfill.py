@@ -48,6 +48,10 @@ class Killed:
                 raise Died
         return await self._store.run(work, is_urgent=is_urgent)
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        return await self._store.read(work, is_urgent=is_urgent)
+
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._store.close()

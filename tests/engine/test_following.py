@@ -46,6 +46,12 @@ class SlowRunner(InlineRunner):
         return await self._slow.run(work, is_urgent=is_urgent)
 
     @override
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        await self._clock.sleep(self.takes_s)
+        return await self._slow.read(work, is_urgent=is_urgent)
+
+    @override
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._slow.close()

@@ -44,6 +44,10 @@ class _DoneAgain:
         self.again = again
         return await asyncio.shield(again)
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        return await self.run(work, is_urgent=is_urgent)
+
     async def close(self) -> None:
         """See `StoreRunner`."""
 

@@ -38,6 +38,10 @@ class InterruptedRunner:
             await between()
         return result
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        return await self._inner.read(work, is_urgent=is_urgent)
+
     async def close(self) -> None:
         """The desk closes its own."""
 
@@ -133,6 +137,9 @@ def test_nobody_ever_finds_an_intent_that_is_journaled_alone(tmp_path: Path) -> 
                 result = await desk.store.run(work, is_urgent=is_urgent)
                 seen.update(each.state for each in await desk.read(lambda tx: tx.intents()))
                 return result
+
+            async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+                return await desk.store.read(work, is_urgent=is_urgent)
 
             async def close(self) -> None:
                 """The desk closes its own."""

@@ -294,6 +294,10 @@ class Dies:
 
         return await self._runner.run(cut)
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        return await self._runner.read(work, is_urgent=is_urgent)
+
     async def close(self) -> None:
         """See `StoreRunner`."""
         await self._runner.close()

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from builders import NOON, PAPER
 from fakes import fresh_store
 from zoe_tools.runtime.writer_thread import WriterThread
-from zoe_tools.store.store import Store, Transaction
+from zoe_tools.store.store import Store, Transaction, WrittenWhileReading
 
 
 def test_what_is_urgent_goes_before_what_waits_already(tmp_path: Path) -> None:
@@ -296,3 +296,57 @@ def test_work_that_waits_is_done_before_the_store_is_closed(tmp_path: Path) -> N
     asyncio.run(story())
 
     assert written(fresh_store(tmp_path, PAPER), "a", "b", "c") == [True] * 3
+
+
+def test_a_look_waits_for_nothing_that_is_being_written_nor_for_who_locks(tmp_path: Path) -> None:
+    """Neither in this process nor in another one; what was committed before it sees."""
+    store, other = fresh_store(tmp_path, PAPER), fresh_store(tmp_path, PAPER)
+    may_end = threading.Event()
+
+    def slow(transaction: Transaction) -> None:
+        transaction.set_config("slow", "half", NOON)
+        assert may_end.wait(60)
+
+    async def story() -> list[tuple[str | None, str | None]]:
+        runner = WriterThread(store)
+        await runner.run(writing("before"))
+        asked = asyncio.create_task(runner.run(slow))
+        await asyncio.sleep(0)
+        seen = [await runner.read(told)]
+        may_end.set()
+        await asked
+        with other.transaction() as transaction:
+            transaction.set_config("slow", "theirs", NOON)
+            seen += [await runner.read(told), await runner.read(told, is_urgent=True)]
+        await runner.close()
+        return seen
+
+    def told(books: Transaction) -> tuple[str | None, str | None]:
+        return books.config_value("before"), books.config_value("slow")
+
+    seen = asyncio.run(story())
+    other.close()
+
+    assert seen == [("written", None), ("written", "half"), ("written", "half")]
+
+
+def test_an_urgent_look_is_done_where_it_is_asked_for(tmp_path: Path) -> None:
+    """A long one that nobody's order waits for is not."""
+    store = fresh_store(tmp_path, PAPER)
+
+    async def story() -> list[str]:
+        runner = WriterThread(store)
+        places = [
+            await runner.read(lambda _: threading.current_thread().name, is_urgent=is_urgent)
+            for is_urgent in (True, False)
+        ]
+        with pytest.raises(WrittenWhileReading):
+            await runner.read(writing("a"), is_urgent=True)
+        await runner.close()
+        return places
+
+    here, there = asyncio.run(story())
+
+    assert here == threading.main_thread().name
+    assert there.startswith("zoe-looks")
+    assert written(fresh_store(tmp_path, PAPER), "a") == [False]

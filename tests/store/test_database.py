@@ -8,12 +8,12 @@ from sqlalchemy import text
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.store import database, schema
 from zoe_tools.store.database import (
-    Transactions,
     display,
     engine_for,
     parse_url,
     translated_errors,
 )
+from zoe_tools.store.transactions import Transactions
 
 
 @pytest.mark.parametrize(

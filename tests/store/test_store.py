@@ -439,7 +439,7 @@ def test_a_server_that_drops_the_connection_is_met_again(migrated_url: str) -> N
 
 
 def complaint_of_an_ordinary_user(url: str) -> str:
-    """What opening the store says in a process that is not root, whom no mode would stop."""
+    """What a write says, or the opening, in a process that is not root, whom no mode would stop."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -449,7 +449,8 @@ def complaint_of_an_ordinary_user(url: str) -> str:
                 os.setgroups([])
                 os.setgid(nobody.pw_gid)
                 os.setuid(nobody.pw_uid)
-            opened(url)
+            with opened(url).transaction() as transaction:
+                transaction.set_config("key", "value", NOON)
         except StoreUnavailable as error:
             os.write(writing, error.message.encode())
         finally:

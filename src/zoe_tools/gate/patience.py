@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -73,7 +73,19 @@ class Patience:
             StoreUnavailable: it takes longer; nothing of it is kept.
         """
         piece = _Work(work)
-        running = asyncio.ensure_future(self._store.run(piece, is_urgent=is_urgent))
+        return await self._waited(piece, self._store.run(piece, is_urgent=is_urgent))
+
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """Work that only reads, within patience.
+
+        Raises:
+            StoreUnavailable: it takes longer.
+        """
+        piece = _Work(work)
+        return await self._waited(piece, self._store.read(piece, is_urgent=is_urgent))
+
+    async def _waited(self, piece: _Work[T], asked: Coroutine[Any, Any, T]) -> T:
+        running = asyncio.ensure_future(asked)
         # Kept, and asked how it ended: whoever waits for it may be cancelled.
         self._under_way.add(running)
         running.add_done_callback(self._forget)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from zoe_tools.domain.account import Account
@@ -67,6 +68,17 @@ class SpareStore:
                 self.leave(error)
         return self.tell(work)
 
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`; a store that others lock can be read all the same, and is not away."""
+        if self._seed is None:
+            return await self.store.read(work, is_urgent=is_urgent)
+        if self._copy is None:
+            try:
+                return await self._patience.read(work, is_urgent=is_urgent)
+            except StoreUnavailable as error:
+                self.leave(error)
+        return self._of_copy(lambda copy: copy.reading(), work)
+
     def leave(self, error: StoreUnavailable) -> bool:
         """The store is away: the copy stands in from here on; False if there can be none."""
         if self._copy is not None:
@@ -86,9 +98,16 @@ class SpareStore:
         Raises:
             RuntimeError: there is none; a bug.
         """
+        return self._of_copy(lambda copy: copy.transaction(), work)
+
+    def _of_copy(
+        self,
+        begin: Callable[[Store], AbstractContextManager[Transaction]],
+        work: Callable[[Transaction], T],
+    ) -> T:
         if self._copy is None:
             raise RuntimeError("the store is not away: there is no copy of it")
-        with self._copy.transaction() as transaction:
+        with begin(self._copy) as transaction:
             return work(transaction)
 
     def reflect(self, work: Callable[[Transaction], None]) -> None:

@@ -2,7 +2,8 @@
 
 What an order waits for goes first, and is worked through where it is asked for, as long as nobody
 has the store: two threads that take turns at each statement need several times as long. The disk
-is waited for in the thread. What came meanwhile is kept together, by one commit. Never used under
+is waited for in the thread. What came meanwhile is kept together, by one commit. Looks have a
+thread and a connection of their own: a long one keeps no order from being written. Never used under
 virtual time, where the work runs inline.
 """
 
@@ -12,7 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ class _Job:
 
     work: Callable[[Transaction], Any]
     told: asyncio.Future[Any]
+    is_look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,22 @@ class WriterThread:
         self._ordinary: deque[_Job] = deque()
         self._under_way: asyncio.Future[None] | None = None
         """Until what is in the thread, or was told just now, is over."""
+        self._looker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zoe-looks")
 
     async def run(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
         """See `StoreRunner`."""
         told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         (self._urgent if is_urgent else self._ordinary).append(_Job(work, told))
+        self._go_on()
+        return await told
+
+    async def read(self, work: Callable[[Transaction], T], *, is_urgent: bool = False) -> T:
+        """See `StoreRunner`."""
+        running = asyncio.get_running_loop()
+        if not is_urgent:
+            return await running.run_in_executor(self._looker, _looked, self._store, work)
+        told: asyncio.Future[T] = running.create_future()
+        self._urgent.append(_Job(work, told, is_look=True))
         self._go_on()
         return await told
 
@@ -87,12 +100,15 @@ class WriterThread:
     def _do_here(self, jobs: Sequence[_Job]) -> None:
         """All of them in one transaction, which is committed in the thread if it wrote anything.
 
+        Where all of them only look it is none: nobody who writes keeps them waiting.
+
         Where one fails, what it did is undone, and the others are done again, each for itself. So
         they are where somebody else writes: who is told late takes the store for gone.
         """
         try:
             with ExitStack() as stack:
-                transaction = stack.enter_context(self._store.transaction(at_once=True))
+                begin = _beginning(self._store, is_look=all(each.is_look for each in jobs))
+                transaction = stack.enter_context(begin(at_once=True))
                 ended = [_Ended(each, result=each.work(transaction)) for each in jobs]
                 transaction.conclude()
                 commit = stack.pop_all().close if transaction.has_changed else None
@@ -139,7 +155,10 @@ class WriterThread:
         """See `StoreRunner`."""
         while self._under_way is not None:
             await self._under_way
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._store.close)
+        running = asyncio.get_running_loop()
+        await running.run_in_executor(self._looker, int)  # what is looked for is found first
+        self._looker.shutdown()
+        await running.run_in_executor(self._executor, self._store.close)
         self._executor.shutdown()
 
 
@@ -153,10 +172,22 @@ def _next(jobs: deque[_Job], most: int) -> list[_Job]:
     return found
 
 
+def _beginning(
+    store: Store, *, is_look: bool
+) -> Callable[..., AbstractContextManager[Transaction]]:
+    """How to begin it by the connection that writes."""
+    return store.recalling if is_look else store.transaction
+
+
+def _looked(store: Store, work: Callable[[Transaction], T]) -> T:
+    with store.reading() as books:
+        return work(books)
+
+
 def _by_itself(store: Store, job: _Job) -> Sequence[_Ended]:
-    """In one transaction."""
+    """In one transaction, or one look."""
     try:
-        with store.transaction() as transaction:
+        with _beginning(store, is_look=job.is_look)() as transaction:
             result = job.work(transaction)
     except BaseException as error:  # noqa: BLE001 - it is the asker's
         return (_Ended(job, error=error),)

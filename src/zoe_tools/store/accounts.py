@@ -34,6 +34,13 @@ def register(
     insert_new(connection, ACCOUNTS, values)
 
 
+def is_registered(connection: Connection, account: Account) -> bool:
+    """Whether the store has a name, and knows the account."""
+    known = select(ACCOUNTS.c.account_id).where(ACCOUNTS.c.account_id == account.account_id)
+    named = select(STORE_META.c.store_epoch)
+    return all(connection.execute(each).first() is not None for each in (named, known))
+
+
 def store_epoch(connection: Connection) -> str:
     """The store's name.
 

@@ -35,9 +35,9 @@ from zoe_tools.errors import ConfigError
 from zoe_tools.ports import HeadSigner
 from zoe_tools.store.accounts import store_epoch
 from zoe_tools.store.audit_books import books_state
-from zoe_tools.store.database import unmarked
 from zoe_tools.store.rows import insert_new
 from zoe_tools.store.tables import AUDIT_CHECKPOINTS, AUDIT_HEADS, AUDIT_LOG, AUDIT_SIGNATURES
+from zoe_tools.store.transactions import unmarked
 
 _LOG = logging.getLogger(__name__)
 
@@ -328,14 +328,20 @@ def _sign(connection: Connection, head: AuditHead, signer: HeadSigner) -> Signed
     return signed
 
 
+def is_head_signed(connection: Connection, account_id: AccountId) -> bool | None:
+    """Whether the account's head is signed; None: there is none."""
+    known = _head_row(connection, account_id)
+    return None if known is None else bool(known.signed_seq == known.seq)
+
+
 def begin(connection: Connection, account_id: AccountId, now: datetime) -> bool:
     """Begin the account's log, if it has none: one row that names store and account.
 
     Returns whether the head is signed.
     """
-    known = _head_row(connection, account_id)
-    if known is not None:
-        return bool(known.signed_seq == known.seq)
+    is_signed = is_head_signed(connection, account_id)
+    if is_signed is not None:
+        return is_signed
     rows = select(AUDIT_LOG.c.seq).where(AUDIT_LOG.c.account_id == account_id).limit(1)
     if connection.execute(rows).first() is not None:
         return False  # the head row was taken away: the next row that is written says so

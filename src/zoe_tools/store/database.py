@@ -28,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.store import unchanged
+from zoe_tools.store.transactions import ONE_STATE, begin_on_sqlite
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -35,12 +36,14 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 """On a server, a statement that takes longer has met something that will not pass by waiting."""
 WAL_RETRY_MS = 10
-LOCK_RETRY_S = 0.002
+READ_AT_MOST_S = 60.0
+"""One look at the books takes no longer: as long as it lasts, SQLite's log cannot be emptied."""
+_LOOK_EVERY_STEPS = 100_000
+"""So many steps of SQLite's machine, about a millisecond, between two looks at the time."""
+LOG_AT_MOST_BYTES = 64 * 1024 * 1024
+"""What the log has grown to behind a long look is given back down to this."""
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _BUGS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
-_UNDONE, _BEGUN_AT = "zoe: transactions undone", "zoe: changes when it began"
-_HAS_BEGUN, _LOGGED = "zoe: the write lock is taken", "zoe: changes of the log alone"
-"""What is kept with a connection to SQLite."""
 
 _SQLITE_REASONS = (
     ("locked", "another process holds it locked", "Wait for the other zoe to finish, then retry."),
@@ -52,12 +55,9 @@ _SQLITE_REASONS = (
     ("disk image", "the file is damaged", "Restore the last backup; keep the damaged file."),
     ("unable to open", "it cannot be opened", "Check that the folder exists and may be written."),
     ("disk i/o", "the disk failed", "See whether it is full or failing, then run it again."),
+    ("interrupted", "one look at it took too long", "Retry when the machine has less to do."),
     ("no such table", "a table is missing", "Restore the last backup; keep the damaged file."),
 )
-
-
-class WouldWait(Exception):
-    """Somebody else writes at the moment, or might."""
 
 
 def parse_url(text: str) -> URL:
@@ -107,10 +107,12 @@ def engine_for(
     read_only: bool = False,
     busy_timeout_s: float = 5.0,
     has_statement_timeout: bool = True,
+    read_at_most_s: float | None = None,
 ) -> Engine:
     """An engine with one connection; the database is not touched yet.
 
-    A migration, which may rewrite a large table, has no `has_statement_timeout`.
+    A migration, which may rewrite a large table, has no `has_statement_timeout`. `read_at_most_s`
+    ends a look at an SQLite file that lasts longer, at its next statement; a server has its own.
 
     On SQLite a transaction that may write takes the write lock when it begins, so that it can
     never lose a race in its middle; readers in other processes are not held up by it (WAL).
@@ -118,7 +120,10 @@ def engine_for(
     url = parse_url(text)
     timeout_ms = int(busy_timeout_s * 1000)
     if url.drivername == "sqlite":
-        return _sqlite_engine(url, synchronous, timeout_ms, read_only=read_only)
+        engine = _sqlite_engine(url, synchronous, timeout_ms, read_only=read_only)
+        if read_at_most_s is not None:
+            _end_long_looks(engine, read_at_most_s)
+        return engine
     return _postgres_engine(
         url, timeout_ms, read_only=read_only, has_statement_timeout=has_statement_timeout
     )
@@ -144,6 +149,7 @@ def _sqlite_engine(
             cursor.execute("PRAGMA query_only=ON")
         else:
             enter_wal(cursor, timeout_ms)
+            cursor.execute(f"PRAGMA journal_size_limit={LOG_AT_MOST_BYTES}")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
@@ -152,8 +158,7 @@ def _sqlite_engine(
         if read_only:
             connection.exec_driver_sql("BEGIN")
         else:
-            _begin_to_write(connection, timeout_ms)
-            unchanged.begun(connection)
+            begin_on_sqlite(connection, timeout_ms)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
@@ -162,26 +167,18 @@ def _sqlite_engine(
     return engine
 
 
-def _begin_to_write(connection: Connection, timeout_ms: int) -> None:
-    """Take the write lock, looking for it every other millisecond.
+def _end_long_looks(engine: Engine, most_s: float) -> None:
+    """A look that lasts longer fails; the log is emptied when it is over, and not before."""
+    until = [0.0]
 
-    SQLite's own waiting sleeps for up to a tenth of a second between two looks, and would for long
-    not meet one of the short gaps that a bulk writer leaves.
-    """
-    if connection.info.pop(_HAS_BEGUN, False):
-        return
-    driver: Any = connection.connection.dbapi_connection
-    give_up_at = time.monotonic() + timeout_ms / 1000
-    while time.monotonic() < give_up_at:
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                break
-            time.sleep(LOCK_RETRY_S)
-        else:
-            return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as SQLAlchemy does
+    def watch(connection: Any, _record: Any) -> None:
+        connection.set_progress_handler(lambda: time.monotonic() > until[0], _LOOK_EVERY_STEPS)
+
+    def begin(_connection: Connection) -> None:
+        until[0] = time.monotonic() + most_s
+
+    event.listen(engine, "connect", watch)
+    event.listen(engine, "begin", begin)
 
 
 def looking_engine(text: str, *, busy_timeout_s: float = 5.0) -> Engine:
@@ -277,119 +274,9 @@ def _postgres_engine(
         begin += f"; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
     if read_only:
         # One state of the books for the whole transaction, as SQLite's readers have it anyway.
-        begin += "; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        begin += f"; {ONE_STATE}"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
-
-
-class Transactions:
-    """Begins an engine's transactions, one at a time.
-
-    SQLite's connection is kept from one to the next: to take it out of the pool and put it back
-    costs as much as an intent does. One in which something went wrong is given back, though. A
-    server's goes through the pool each time, which finds out whether it still stands.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._kept: Connection | None = None
-
-    @contextmanager
-    def begin(self, *, at_once: bool = False) -> Iterator[Connection]:
-        """A connection in a transaction: committed when the block ends, else rolled back.
-
-        Raises:
-            WouldWait: it should begin `at_once`, and cannot.
-        """
-        if self.engine.dialect.name != "sqlite":
-            if at_once:
-                raise WouldWait
-            with self.engine.begin() as connection:
-                yield connection
-            return
-        if self._kept is None:
-            self._kept = self.engine.connect()
-        kept, notes = self._kept, self._kept.info
-        driver: Any = kept.connection.driver_connection
-        if at_once:
-            _take_lock(driver)
-            notes[_HAS_BEGUN] = True
-        notes[_BEGUN_AT] = driver.total_changes
-        try:
-            with kept.begin():
-                yield kept
-        except BaseException:
-            notes[_UNDONE] = notes.get(_UNDONE, 0) + 1  # a mark told meanwhile is nobody's
-            self._give_back()
-            raise
-        unchanged.committed(kept)
-        notes[_BEGUN_AT] = driver.total_changes
-
-    def close(self) -> None:
-        """Let go of the database; idempotent."""
-        self._give_back()
-        self.engine.dispose()
-
-    def _give_back(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.close()
-
-
-def _take_lock(driver: Any) -> None:
-    """SQLite's write lock, if it is free."""
-    try:
-        driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        raise WouldWait from error  # who waits is told what is wrong
-
-
-def change_mark(connection: Connection) -> object:
-    """See `Transaction.change_mark`: SQLite counts the commits of others, and our changes.
-
-    What was undone stays counted: it is told apart by how often that happened.
-    """
-    if connection.dialect.name != "sqlite":
-        return None
-    driver: Any = connection.connection.driver_connection
-    others = data_version(connection)
-    ours = driver.total_changes - connection.info.get(_LOGGED, 0)
-    return driver, others, ours, connection.info.get(_UNDONE, 0)
-
-
-def data_version(connection: Connection) -> int:
-    """What SQLite counts of the commits of others; it stays while this one has the write lock."""
-    known = unchanged.unchanged(connection)
-    if known is not None:
-        return known.others
-    driver: Any = connection.connection.driver_connection
-    (others,) = driver.execute("PRAGMA data_version").fetchone()
-    return int(others)
-
-
-@contextmanager
-def unmarked(connection: Connection, table: str) -> Iterator[None]:
-    """What is changed of a table here leaves the change mark as it is: the log tells what is so."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    driver: Any = connection.connection.driver_connection
-    before, known = driver.total_changes, unchanged.unchanged(connection)
-    if known is not None:
-        known.writes(driver)
-    yield
-    if known is not None:
-        known.wrote(table, driver)
-    logged = driver.total_changes - before
-    connection.info[_LOGGED] = connection.info.get(_LOGGED, 0) + logged
-
-
-def has_changed(connection: Connection) -> bool:
-    """Whether the transaction has changed anything yet; a server does not tell."""
-    if connection.dialect.name != "sqlite":
-        return True
-    driver: Any = connection.connection.driver_connection
-    return bool(driver.total_changes != connection.info.get(_BEGUN_AT, 0))
 
 
 @contextmanager

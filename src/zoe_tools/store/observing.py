@@ -18,7 +18,7 @@ from zoe_tools.domain.observation import (
     Details,
     Heartbeat,
 )
-from zoe_tools.store import audit, candles, database, observations
+from zoe_tools.store import audit, candles, observations, transactions
 from zoe_tools.store.discrepancies import ReconciliationBook
 from zoe_tools.store.market_book import MarketBook
 
@@ -43,7 +43,7 @@ class Observing:
         This transaction's own changes count, too; what the audit log is told as it ends does not.
         A server has none that is cheaper to ask for than what one wants to know.
         """
-        return database.change_mark(self._connection)
+        return transactions.change_mark(self._connection)
 
     def beat(self, component: str, status: str, at: datetime, details: Details) -> None:
         """Note a component's sign of work; `status` is ok, warning, error or down."""

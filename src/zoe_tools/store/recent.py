@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 
 from zoe_tools.domain.identifiers import AccountId
 from zoe_tools.domain.money import ONE, ZERO
-from zoe_tools.store.database import data_version
 from zoe_tools.store.reads import Query, Reader
+from zoe_tools.store.transactions import data_version
 
 T = TypeVar("T")
 

@@ -1,352 +1,35 @@
 """The store's only public door: open it for one account, and work in transactions.
 
-Domain values go in and come out; rows stay in this folder. A transaction commits whole or not at
-all. Nothing here reads a clock: times are handed in.
+A transaction commits whole or not at all. Who only reads asks for a look (`Store.reading`): it
+takes no lock, sees one state of the books, and cannot write. Nothing here reads a clock: times are
+handed in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
+from functools import partial
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.candle import Candle, Timeframe
-from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import ClientOrderId, IntentId, PositionId, Symbol, VenueOrderId
-from zoe_tools.domain.journal import Intent, IntentState, OrderEvent, OrderRecord, ProofKind
-from zoe_tools.domain.ledger import Balance, LedgerEntry
-from zoe_tools.domain.observation import BalanceSnapshot
-from zoe_tools.domain.order import OrderPurpose
-from zoe_tools.domain.story import Case, Subject
-from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.ports import HeadSigner, HeadWitness
-from zoe_tools.store import (
-    accounts,
-    audit,
-    audit_notes,
-    balances,
-    candles,
-    fills,
-    fingerprint,
-    journal,
-    lookup,
-    orders,
-    schema,
-    settings,
-)
+from zoe_tools.store import accounts, audit, schema
 from zoe_tools.store.database import (
+    READ_AT_MOST_S,
     Synchronous,
-    Transactions,
-    WouldWait,
     engine_for,
-    has_changed,
     parse_url,
     sqlite_path,
     translated_errors,
 )
-from zoe_tools.store.leasing import Leasing
-from zoe_tools.store.ledger import LedgerBook
-from zoe_tools.store.prune import Retention
-from zoe_tools.store.registry import Registry
-from zoe_tools.store.results import Results
-from zoe_tools.store.spelled import spell_all
+from zoe_tools.store.transaction import Transaction
+from zoe_tools.store.transactions import Transactions, WouldWait, WrittenWhileReading
 
-__all__ = ["Store", "Transaction", "WouldWait"]
-
-
-class Transaction(Registry, Results, Leasing):
-    """One unit of work on one account's books. Made by `Store.transaction`, used inside it only."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        account: Account,
-        log: audit.Log,
-        *,
-        shares_clock: bool = False,
-    ) -> None:
-        super().__init__(connection, account)
-        self._audit = log
-        self._shares_clock = shares_clock
-
-    # --- the store, the accounts, the switches ---------------------------------------------------
-
-    def store_epoch(self) -> str:
-        """A random name of this very store: new at every create and restore."""
-        return accounts.store_epoch(self._connection)
-
-    def renew_epoch(self, at: datetime) -> str:
-        """Give this store a new name: what was sent under the old one is not told as its own."""
-        return accounts.renew_epoch(self._connection, at)
-
-    def accounts(self) -> tuple[Account, ...]:
-        """Every account registered in this store."""
-        return accounts.registered(self._connection)
-
-    def config_value(self, key: str) -> str | None:
-        """One global row of `config`; None if there is no such row."""
-        return settings.config_value(self._connection, key)
-
-    def set_config(self, key: str, value: str, at: datetime, **who: str) -> None:
-        """Write one global row of `config`; `who` names the operator and the host."""
-        before = settings.config_value(self._connection, key)
-        settings.set_config(self._connection, key, value, at)
-        audit_notes.config(self._audit, key, (before, value), at, who)
-
-    def limits(self) -> dict[str, str]:
-        """The account's limits that were tightened in the store, setting -> text."""
-        return settings.limits(self._connection, self.account_id)
-
-    def kill_switch(self) -> bool:
-        """Whether the operator's global switch stops new risk: anything but `false` does."""
-        return settings.kill_switch(self._connection)
-
-    def trading_state(self) -> TradingState:
-        """The account's latched state; armed if it was never set."""
-        return settings.trading_state(self._connection, self.account_id)
-
-    def set_trading_state(self, state: TradingState, symbol: Symbol | None = None) -> None:
-        """Latch the account's state. `changed_at` must be set."""
-        settings.set_trading_state(self._connection, self.account_id, state, symbol)
-        audit_notes.trading_state(self._audit, state, symbol)
-
-    # --- the journal -----------------------------------------------------------------------------
-
-    def record_intent(self, intent: Intent) -> None:
-        """Write a new intent. A second one with the same id is a bug and raises."""
-        journal.record_intent(self._connection, self.account_id, intent)
-        audit_notes.intent(self._audit, intent)
-
-    def advance_intent(
-        self,
-        intent_id: IntentId,
-        state: IntentState,
-        *,
-        at: datetime,
-        evidence: str,
-        proof: ProofKind = ProofKind.NONE,
-        venue_order_id: VenueOrderId | None = None,
-        client_order_id: ClientOrderId | None = None,
-    ) -> None:
-        """Move an intent to its next state; ids that are None stay as they are.
-
-        Raises:
-            IllegalTransition: a bug; there is no such step, no such intent, or this `proof` cannot
-                be one of that state.
-        """
-        journal.advance_intent(
-            self._connection,
-            self.account_id,
-            intent_id,
-            state,
-            at=at,
-            evidence=evidence,
-            proof=proof,
-            venue_order_id=venue_order_id,
-            client_order_id=client_order_id,
-        )
-        ids = (intent_id, venue_order_id, client_order_id)
-        audit_notes.intent_state(self._audit, ids, state, at, (evidence, proof))
-
-    def extend_intent(self, intent_id: IntentId, deadline: datetime) -> None:
-        """Give an intent that is sent again its new deadline; one that is later stays."""
-        journal.extend_intent(self._connection, self.account_id, intent_id, deadline)
-        audit_notes.intent_deadline(self._audit, intent_id, deadline)
-
-    def intent(self, intent_id: IntentId) -> Intent | None:
-        """One intent."""
-        return journal.intent(self._connection, self.account_id, intent_id)
-
-    def unresolved_intents(self) -> tuple[Intent, ...]:
-        """Intents whose outcome is open, oldest first."""
-        return journal.unresolved_intents(self._connection, self.account_id)
-
-    def intents(self, since: datetime | None = None) -> tuple[Intent, ...]:
-        """All intents created at `since` or later, oldest first."""
-        return journal.intents(self._connection, self.account_id, since)
-
-    def refusals(self, since: datetime) -> tuple[Intent, ...]:
-        """What the venue said a definite no to, to place or to amend, since then."""
-        return journal.refusals(self._connection, self.account_id, since)
-
-    # --- orders ----------------------------------------------------------------------------------
-
-    def record_order(self, order: OrderRecord) -> None:
-        """Insert the order, or bring its row to this projection (`created_at` stays)."""
-        orders.record_order(self._connection, self.account_id, order)
-
-    def append_order_event(self, event: OrderEvent) -> bool:
-        """Append to the log; False if an event with this key is there already."""
-        is_new = orders.append_event(self._connection, self.account_id, event)
-        if is_new:
-            audit_notes.order_event(self._audit, event)
-        return is_new
-
-    def order_events(self, client_order_id: ClientOrderId) -> tuple[OrderEvent, ...]:
-        """One order's log, in the order it was written."""
-        return orders.events(self._connection, self.account_id, client_order_id)
-
-    def orders(
-        self, *, open_only: bool = False, since: datetime | None = None
-    ) -> tuple[OrderRecord, ...]:
-        """Orders made at `since` or later, oldest first; `open_only`: that may still change."""
-        return orders.orders(self._connection, self.account_id, open_only=open_only, since=since)
-
-    def orders_of_position(self, position_id: PositionId) -> tuple[OrderRecord, ...]:
-        """All orders of a position, over or not; oldest first."""
-        return orders.orders_of_position(self._connection, self.account_id, position_id)
-
-    def order(self, client_order_id: ClientOrderId) -> OrderRecord | None:
-        """The order with our id."""
-        return orders.order(self._connection, self.account_id, client_order_id)
-
-    def order_by_venue_id(self, venue_order_id: VenueOrderId) -> OrderRecord | None:
-        """The order with the venue's id."""
-        return orders.order_by_venue_id(self._connection, self.account_id, venue_order_id)
-
-    def daily_notional(self, day: date) -> Decimal:
-        """Money the UTC day's entry orders put at stake, in quote; see `orders.daily_notional`."""
-        return orders.daily_notional(self._connection, self.account_id, day)
-
-    # --- fills, ledger, balances ------------------------------------------------------
-
-    def record_fill(
-        self,
-        fill: Fill,
-        *,
-        client_order_id: ClientOrderId | None = None,
-        position_id: PositionId | None = None,
-        purpose: OrderPurpose | None = None,
-    ) -> bool:
-        """Book a fill; False if it is booked already. `client_order_id` defaults to the fill's."""
-        is_new = fills.record_fill(
-            self._connection,
-            self.account_id,
-            fill,
-            client_order_id=client_order_id,
-            position_id=position_id,
-            purpose=purpose,
-        )
-        if is_new:
-            ours = client_order_id or fill.client_order_id
-            audit_notes.booked_fill(self._audit, fill, (ours, position_id), purpose)
-        return is_new
-
-    def fills(
-        self, since: datetime | None = None, *, venue_order_id: VenueOrderId | None = None
-    ) -> tuple[Fill, ...]:
-        """Fills at `since` or later (of one order, if named), oldest first."""
-        return fills.fills(
-            self._connection, self.account_id, since=since, venue_order_id=venue_order_id
-        )
-
-    def fills_of_position(self, position_id: PositionId) -> tuple[Fill, ...]:
-        """The fills booked for a position, or for one of its orders; oldest first."""
-        return fills.fills_of_position(self._connection, self.account_id, position_id)
-
-    @property
-    def ledger_book(self) -> LedgerBook:
-        """The venue's ledger and the journal: what writes them, and reads them in pages."""
-        return LedgerBook(self._connection, self.account_id, self._audit)
-
-    def ledger(self, since: datetime | None = None) -> tuple[LedgerEntry, ...]:
-        """Ledger rows at `since` or later, oldest first."""
-        return fills.ledger(self._connection, self.account_id, since)
-
-    def record_balances(
-        self,
-        held: Sequence[Balance],
-        *,
-        at: datetime,
-        source: str,
-        quote: str = "USD",
-        marks: Mapping[str, Decimal] | None = None,
-    ) -> None:
-        """Keep what the venue holds: a cash row for `quote`, a holdings row for each other asset.
-
-        `marks` are prices in `quote` by asset; an asset without one has no value, rather than zero.
-        """
-        balances.record_balances(
-            self._connection,
-            self.account_id,
-            held,
-            at=at,
-            source=source,
-            quote=quote,
-            marks=marks or {},
-        )
-
-    def latest_balances(self) -> BalanceSnapshot | None:
-        """The balances last recorded; None if there are none."""
-        return balances.latest_balances(self._connection, self.account_id)
-
-    # --- candles ---------------------------------------------------------------------------------
-
-    def write_candles(self, fresh: Sequence[Candle], source: str) -> int:
-        """Store candles; returns how many rows changed. A re-run changes nothing.
-
-        A finished candle is never replaced by a running one.
-        """
-        return candles.write_candles(self._connection, self.account_id, fresh, source)
-
-    def candles(
-        self,
-        symbol: Symbol,
-        timeframe: Timeframe,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> tuple[Candle, ...]:
-        """Candles opened in [since, until), oldest first."""
-        return candles.candles(
-            self._connection, self.account_id, symbol, timeframe, since=since, until=until
-        )
-
-    # --- the audit log ---------------------------------------------------------------------------
-
-    @property
-    def audit(self) -> audit.Log:
-        """The account's log of everything that changes here; see `store/audit.py`."""
-        return self._audit
-
-    @property
-    def retention(self) -> Retention:
-        """What is old and needed by nobody, and its removal."""
-        return Retention(self._connection, self.account_id, self._audit)
-
-    def find(self, text: str) -> tuple[Subject, ...]:
-        """What of this account an id, or the beginning of one, names."""
-        return lookup.find(self._connection, self.account_id, text)
-
-    def case_of(self, subject: Subject) -> Case:
-        """All that books and log hold on it."""
-        return lookup.case_of(self._connection, self._account, subject)
-
-    # --- its beginning and its end ---------------------------------------------------------------
-
-    def make_ready(self) -> None:
-        """Do beforehand what the first order would wait for; see `spelled`."""
-        if self._connection.dialect.name == "sqlite":
-            spell_all()
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether it has changed anything yet; on a server that is not known, and said to be so."""
-        return has_changed(self._connection)
-
-    def conclude(self) -> None:
-        """Nothing more is changed here: all that is left is to commit, in whatever thread."""
-        self._audit.flush()
-
-    # --- proof -----------------------------------------------------------------------------------
-
-    def business_fingerprint(self) -> str:
-        """SHA-256 over all rows of all business tables of all accounts, observations left out."""
-        return fingerprint.business_fingerprint(self._connection)
+__all__ = ["Store", "Transaction", "WouldWait", "WrittenWhileReading"]
 
 
 class Store:
@@ -360,9 +43,11 @@ class Store:
         shares_clock: bool = False,
         signer: HeadSigner | None = None,
         witness: HeadWitness | None = None,
+        looks: Engine | None = None,
     ) -> None:
         self._url = engine.url
         self._transactions = Transactions(engine)
+        self._looks = None if looks is None else Transactions(looks, only_looks=True)
         self._account = account
         self._shares_clock = shares_clock
         self._signer = signer
@@ -399,23 +84,39 @@ class Store:
         is_file = sqlite_path(parse_url(url)) is not None
         if is_file or read_only:  # to open a file for writing changes it, whosever it is
             schema.demand_current(url)
-        engine = engine_for(
-            url, synchronous=synchronous, read_only=read_only, busy_timeout_s=busy_timeout_s
+        open_engine = partial(
+            engine_for, url, synchronous=synchronous, busy_timeout_s=busy_timeout_s
         )
-        is_signed = True
+        engine = open_engine(read_only=read_only)
+        looks = open_engine(read_only=True, read_at_most_s=READ_AT_MOST_S)
+        store = cls(
+            engine, account, shares_clock=shares_clock, signer=signer, witness=witness, looks=looks
+        )
         if not read_only:
             try:
-                with translated_errors(engine.url), engine.begin() as connection:
-                    if not is_file:
-                        schema.demand_current_in(connection)
-                    accounts.register(connection, account, clock_now, epoch_seed)
-                    is_signed = audit.begin(connection, account.account_id, clock_now)
+                store._is_signed = store._enter(clock_now, epoch_seed, is_checked=is_file)
             except BaseException:
-                engine.dispose()
+                store._let_go()
                 raise
-        store = cls(engine, account, shares_clock=shares_clock, signer=signer, witness=witness)
-        store._is_signed = is_signed
         return store
+
+    def _enter(self, now: datetime, epoch_seed: str | None, *, is_checked: bool) -> bool:
+        """Make the account known, unless it is; whether the head of its audit log is signed.
+
+        Who only wants to look at books that are there writes nothing.
+        """
+        # A server is met once: its one connection here can do both.
+        source = self._source_of_looks if is_checked else self._transactions
+        with translated_errors(self._url), source.look() as connection:
+            if not is_checked:
+                schema.demand_current_in(connection)
+            if accounts.is_registered(connection, self._account):
+                is_signed = audit.is_head_signed(connection, self._account.account_id)
+                if is_signed is not None:
+                    return is_signed
+        with translated_errors(self._url), self._transactions.begin() as connection:
+            accounts.register(connection, self._account, now, epoch_seed)
+            return audit.begin(connection, self._account.account_id, now)
 
     @classmethod
     def remembered(cls, url: str) -> tuple[Account, ...]:
@@ -445,9 +146,7 @@ class Store:
             StoreUnavailable: locked, full, gone or damaged; nothing of the block was kept.
             WouldWait: it should begin `at_once`, and cannot; a server's never can.
         """
-        if self._is_busy:
-            raise RuntimeError("A transaction is under way already: they do not nest.")
-        self._is_busy = True
+        self._take()
         try:
             with (
                 translated_errors(self._url),
@@ -465,6 +164,51 @@ class Store:
         if log.newest is not None and self._witness is not None:
             self._witness.saw(*log.newest)
 
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One state of the books, by a connection of its own: nobody waits for it, it for nobody.
+
+        It may be used beside a transaction, by another thread.
+
+        Raises:
+            StoreUnavailable: gone or damaged, or it takes too long.
+            WrittenWhileReading: a bug; the block writes.
+        """
+        with self._looking(self._source_of_looks, at_once=False) as books:
+            yield books
+
+    @contextmanager
+    def recalling(self, *, at_once: bool = False) -> Iterator[Transaction]:
+        """The same by the connection that writes, which knows what it has read; one at a time.
+
+        Raises:
+            StoreUnavailable, WrittenWhileReading: as `reading`.
+            WouldWait: as `transaction`.
+        """
+        self._take()
+        try:
+            with self._looking(self._transactions, at_once=at_once) as books:
+                yield books
+        finally:
+            self._is_busy = False
+
+    @contextmanager
+    def _looking(self, source: Transactions, *, at_once: bool) -> Iterator[Transaction]:
+        with translated_errors(self._url), source.look(at_once=at_once) as connection:
+            log = audit.Log(connection, self._account.account_id)
+            yield Transaction(connection, self._account, log, shares_clock=self._shares_clock)
+            log.flush()
+
+    @property
+    def _source_of_looks(self) -> Transactions:
+        """A store in memory has but one connection."""
+        return self._transactions if self._looks is None else self._looks
+
+    def _take(self) -> None:
+        if self._is_busy:
+            raise RuntimeError("A transaction is under way already: they do not nest.")
+        self._is_busy = True
+
     def close(self) -> None:
         """Sign the log's head, where that is still to do, and let go of the database; idempotent.
 
@@ -476,4 +220,10 @@ class Store:
                 transaction.audit.sign()
         if self._witness is not None:
             self._witness.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The connection that writes goes last: it is the one that may empty the log."""
+        if self._looks is not None:
+            self._looks.close()
         self._transactions.close()
