@@ -379,7 +379,7 @@ def test_records_that_cannot_be_read_after_a_gap_are_asked_for_again(tmp_path: P
 
 
 def test_trades_that_are_shown_late_after_a_gap_are_asked_for_again(tmp_path: Path) -> None:
-    """The order tells that it filled: the position is booked and protected as soon as it can be."""
+    """The order tells that it filled: it is protected at once, and booked as soon as it can be."""
 
     async def story(rig: LoopRig) -> None:
         await rig.enter(rests=True)
@@ -391,11 +391,14 @@ def test_trades_that_are_shown_late_after_a_gap_are_asked_for_again(tmp_path: Pa
         shown, rig.venue.executions = rig.venue.executions, []
         rig.come_up("private")
         await rig.pass_time(3)
-        assert rig.resting(Side.SELL) == []
+        assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
+        assert await rig.read(lambda tx: tx.positions(open_only=True)) == ()
         rig.venue.executions = shown
         await rig.pass_time(8)
 
         assert [each.quantity for each in rig.resting(Side.SELL)] == [ENTRY]
+        assert len(await rig.read(lambda tx: tx.positions(open_only=True))) == 1
+        assert rig.writes == ["place", "place"]
 
     run_loop(tmp_path, story)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderAmendment, OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import AmendOrder, PlaceOrder
+from zoe_tools.domain.plan import AmendOrder, PlaceOrder, PositionStill
 from zoe_tools.domain.position import PositionStatus
 from zoe_tools.gate.books import Sighting, book_missed_fill, record_execution
 from zoe_tools.gate.fence import Withheld
@@ -148,3 +149,85 @@ def test_an_execution_that_is_shown_late_is_booked_once_whoever_tells_it(tmp_pat
         demand_preconditions(tx, sale("exit", "0.6"), NOON + timedelta(seconds=5))
         with pytest.raises(Withheld):
             demand_preconditions(tx, sale("exit", "0.61"), NOON + timedelta(seconds=5))
+
+
+COMING = make_order(
+    client_order_id=ClientOrderId("C3"),
+    venue_order_id=None,
+    status=OrderStatus.PENDING_NEW,
+    quantity=d("1"),
+)
+OWN = PositionId("P-C3")
+
+
+def of_entry(purpose: Any, quantity: str, *, counts_on: str) -> PlaceOrder:
+    """A new order for the entry's own position, planned while that held so much."""
+    request = make_request(side=Side.SELL, quantity=d(quantity), purpose=purpose)
+    still = PositionStill(position_id=OWN, quantity=d(counts_on))
+    return place(request, position_id=OWN, preconditions=(still,))
+
+
+@pytest.mark.parametrize("status", [OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED])
+@pytest.mark.parametrize("is_seen_before", [True, False])
+def test_an_entry_whose_trades_are_not_shown_yet_stays_alive(
+    tmp_path: Path, status: OrderStatus, *, is_seen_before: bool
+) -> None:
+    """It is never noted as cancelled; its trades make it a held one."""
+    with fresh_store(tmp_path).transaction() as tx:
+        if is_seen_before:
+            told(tx, COMING, OrderStatus.OPEN, "0")
+        told(tx, COMING, status, "0.6")
+        position = tx.position(OWN)
+        assert position is not None
+        assert (position.status, position.quantity) == (PositionStatus.PENDING, d("0"))
+
+        fill = replace(BOUGHT, venue_order_id=VenueOrderId("O-C3"), quantity=d("0.6"))
+        told(tx, COMING, status, "0.6", fill)
+        position = tx.position(OWN)
+        assert position is not None
+        assert (position.status, position.quantity) == (PositionStatus.OPEN, d("0.6"))
+
+
+@pytest.mark.parametrize(
+    ("booked", "step", "told_no"),
+    [
+        ("", of_entry("stop", "1", counts_on="1"), ""),
+        ("0.4", of_entry("stop", "1", counts_on="1"), ""),
+        ("0.4", of_entry("stop", "1", counts_on="0.4"), ""),
+        ("0.4", of_entry("stop", "1.1", counts_on="0.4"), "own executions leave 1"),
+        ("", of_entry("stop", "1", counts_on="1.1"), "the position holds 1,"),
+        ("", of_entry("exit", "1", counts_on="1"), "the position holds 0,"),
+        ("0.4", of_entry("exit", "0.4", counts_on="0.4"), ""),
+        ("0.4", of_entry("exit", "1", counts_on="0.4"), "being sold already"),
+    ],
+)
+def test_a_stop_may_hold_what_was_bought_and_a_sale_only_what_is_booked(
+    tmp_path: Path, booked: str, step: PlaceOrder, told_no: str
+) -> None:
+    """By what the entry's events tell, before its trades do."""
+    with fresh_store(tmp_path).transaction() as tx:
+        told(tx, COMING, OrderStatus.OPEN, "0")
+        if booked:
+            fill = replace(BOUGHT, venue_order_id=VenueOrderId("O-C3"), quantity=d(booked))
+            told(tx, COMING, OrderStatus.PARTIALLY_FILLED, booked, fill)
+        told(tx, COMING, OrderStatus.FILLED, "1")
+        if not told_no:
+            demand_preconditions(tx, step, NOON + timedelta(seconds=5))
+            return
+        with pytest.raises(Withheld, match=told_no):
+            demand_preconditions(tx, step, NOON + timedelta(seconds=5))
+
+
+def test_a_row_that_says_more_than_its_events_lets_no_stop_grow(tmp_path: Path) -> None:
+    """It was changed by hand: beyond what its own executions leave, coins are not zoe's."""
+    with fresh_store(tmp_path).transaction() as tx:
+        fill = replace(BOUGHT, venue_order_id=VenueOrderId("O-C3"), quantity=d("0.4"))
+        told(tx, COMING, OrderStatus.PARTIALLY_FILLED, "0.4", fill)
+        row = tx.order(ClientOrderId("C3"))
+        assert row is not None
+        tx.record_order(replace(row, filled_quantity=d("1"), status=OrderStatus.FILLED))
+
+        with pytest.raises(Withheld, match=r"the position holds 0\.4"):
+            demand_preconditions(
+                tx, of_entry("stop", "1", counts_on="1"), NOON + timedelta(seconds=5)
+            )

@@ -33,6 +33,7 @@ def concerning(snapshot: Snapshot, symbol: Symbol) -> Snapshot:
     return replace(
         snapshot,
         positions=positions,
+        unbooked=tuple(each for each in snapshot.unbooked if each[0] in names),
         orders=tuple(each for each in snapshot.orders if each.symbol == symbol),
         recent_orders=tuple(each for each in snapshot.recent_orders if each.symbol == symbol),
         groups=tuple(each for each in snapshot.groups if each.symbol == symbol),

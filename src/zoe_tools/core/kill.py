@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.order_desk import takes_market
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.reprice import collared, ladder_of, rounded
@@ -317,17 +318,14 @@ def _gone_from_venue(snapshot: Snapshot, position: Position) -> VenueOrderId | N
 def _selling_already(snapshot: Snapshot, position: Position) -> Decimal:
     """What our orders will take of the position: sells at work, and sold without a trade shown."""
     found = {each.client_order_id: each for each in (*snapshot.recent_orders, *snapshot.orders)}
-    booked: dict[VenueOrderId, Decimal] = {}
-    for fill in snapshot.recorded_fills:
-        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
+    booked = booked_of(snapshot.recorded_fills)
     taken = ZERO
     for each in found.values():
         if each.position_id != position.position_id or each.side is not Side.SELL:
             continue
         if each.purpose == "flatten" and not each.status.is_terminal:
             taken += each.remaining_quantity
-        if each.venue_order_id is not None:
-            taken += max(each.filled_quantity - booked.get(each.venue_order_id, ZERO), ZERO)
+        taken += unbooked(each, booked)
     return taken
 
 

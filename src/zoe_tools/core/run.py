@@ -8,10 +8,12 @@ left) because the snapshot then shows no stop.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
+from zoe_tools.core.executed import as_booked, is_over
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, leaves, left_in, place_exit
 from zoe_tools.core.protection import (
     UNLISTED,
@@ -148,6 +150,7 @@ def _tend(world: World, position: Position) -> Iterator[Step]:
         or (not exits and _is_stopped(world, position, instrument, working))
     )
     held = world.held(position, instrument, working)
+    booked = as_booked(position, world.snapshot)
     is_begun = world.floor.exit_of(position) is not None
     why = LEAVING if is_left or is_begun else "" if exits else reason_to_leave(held)
     if exits:
@@ -156,11 +159,22 @@ def _tend(world: World, position: Position) -> Iterator[Step]:
             yield from protect(held)
     elif why and (held.stops and not takes_sales(world.snapshot, instrument)):
         yield from protect(held)  # what it would be sold by is refused: the stop is better
+    elif why and not _can_be_sold(held, booked):
+        yield from protect(held)
     elif why:
-        yield from _leave(world, held, working, why)
+        yield from _leave(world, replace(held, position=booked), working, why)
     else:
         yield from protect(held)
-        yield from _take_profit(world, position, instrument, working)
+        if booked is position:
+            yield from _take_profit(world, position, instrument, working)
+
+
+def _can_be_sold(held: Held, booked: Position) -> bool:
+    """Whether enough is booked of it; the rest is sold once its entry's trades are shown."""
+    if booked is held.position:
+        return True
+    quantity = held.instrument.floor_quantity(booked.quantity)
+    return held.instrument.is_tradable_quantity(quantity, price=booked.average_cost)
 
 
 def _is_urgent(world: World, held: Held, why: str) -> bool:
@@ -299,10 +313,10 @@ def _due(
 
 def _of_no_position(world: World) -> Iterator[OrderRecord]:
     """Stops and targets at work of positions that hold nothing, as far as anybody knows."""
-    held = {each.position_id for each in world.snapshot.positions}
     for order in world.snapshot.orders:
-        is_left = order.position_id is not None and order.position_id not in held
-        if order.purpose in ("stop", "take_profit") and is_left and can_be_canceled(order):
+        if order.purpose not in ("stop", "take_profit") or not can_be_canceled(order):
+            continue
+        if order.position_id is not None and is_over(order.position_id, world.snapshot):
             yield order
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from zoe_tools.core.accounting import base_of
+from zoe_tools.core.executed import is_over
 from zoe_tools.core.order_desk import (
     Desk,
     cancel_of,
@@ -249,9 +250,10 @@ def _others_coins(snapshot: Snapshot, position: Position) -> Decimal:
 
 def ended_exits(floor: Floor) -> Iterator[EndGroup]:
     """Exit groups whose position is over."""
-    held = {each.position_id for each in floor.snapshot.positions}
     for group in floor.snapshot.groups:
-        if group.purpose != "entry" and group.position_id not in held:
+        if group.purpose == "entry":
+            continue
+        if group.position_id is None or is_over(group.position_id, floor.snapshot):
             step = end_of(floor.desk(group), GroupEnd.NOT_HELD)
             if step is not None:
                 yield step

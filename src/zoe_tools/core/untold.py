@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.lanes import about
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.risk import adds_risk
@@ -97,18 +98,8 @@ def narrowed(plan: Plan, known: Known) -> Plan:
 
 def _open_of(orders: Iterable[OrderRecord], fills: Iterable[Fill]) -> list[OrderRecord]:
     """Those that are not over, or whose executions are not all booked."""
-    booked: dict[VenueOrderId, Decimal] = {}
-    for fill in fills:
-        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
-    return [
-        each
-        for each in orders
-        if not each.status.is_terminal
-        or (
-            each.venue_order_id is not None
-            and each.filled_quantity > booked.get(each.venue_order_id, ZERO)
-        )
-    ]
+    booked = booked_of(fills)
+    return [each for each in orders if not each.status.is_terminal or unbooked(each, booked)]
 
 
 def _alone(orders: Iterable[OrderRecord]) -> Iterator[tuple[VenueOrderId, Decimal]]:

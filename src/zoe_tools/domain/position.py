@@ -26,7 +26,7 @@ class PositionStatus(StrEnum):
     """Where a position stands; which may follow which stands in `domain/position_lifecycle.py`."""
 
     PENDING = "pending"
-    """Its entry order works at the venue, and nothing has filled."""
+    """Its entry order works at the venue, or its trades are yet to be shown; none is booked."""
 
     OPEN = "open"
     """It holds something that no stop of its own protects."""

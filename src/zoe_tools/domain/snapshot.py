@@ -110,6 +110,10 @@ class Snapshot:
     key: Reading[KeyInfo] | Missing = NOT_GATHERED
     positions: tuple[Position, ...] = ()
     """With prices as their own stories tell them: no row is believed that was changed by hand."""
+    unbooked: tuple[tuple[PositionId, Decimal], ...] = ()
+    """How much in `positions` was bought by the word of orders whose trades are not booked yet."""
+    may_lack: bool = False
+    """Whether the venue may have executed what neither orders nor trades in the books tell."""
     retold: tuple[tuple[Position, Position], ...] = ()
     """Rows of positions that their own stories contradict; each with what the story makes of it."""
     positions_gone: tuple[GonePosition, ...] = ()

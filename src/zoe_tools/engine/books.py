@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.config.tightening import tightened
+from zoe_tools.core.executed import as_executed
 from zoe_tools.core.kill import takes_over
 from zoe_tools.core.position_rows import levels_changed, prices_changed
+from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.core.reconcile_store import changed_by_hand
 from zoe_tools.domain.discrepancy import NEVER_COMPARED, ReconciliationState
 from zoe_tools.domain.fill import Fill
@@ -45,6 +47,7 @@ class Read:
 
     active: tuple[Position, ...]
     positions: tuple[Position, ...]
+    unbooked: tuple[tuple[PositionId, Decimal], ...]
     closed: tuple[Position | None, ...]
     stops_lowered: frozenset[PositionId]
     retold: tuple[tuple[Position, Position], ...]
@@ -74,6 +77,8 @@ class Books:
         self._configured = policy
         self.policy = policy
         self.positions: tuple[Position, ...] = ()
+        """What is held, as the venue executed it: of an entry also what no trade tells yet."""
+        self.unbooked: tuple[tuple[PositionId, Decimal], ...] = ()
         self.targets: tuple[TakeProfitLevel, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
         self.given_up: frozenset[PositionId] = frozenset()
@@ -184,9 +189,12 @@ class Books:
         gone = _names(self.positions) - _names(read.positions)
         self.endings += len(gone)
         self._closed.extend(
-            each for each in read.closed if each is not None and each.position_id in gone
+            each
+            for each in read.closed
+            if each is not None and each.position_id in gone and not each.status.is_active
         )
         self._active, self.positions = read.active, read.positions
+        self.unbooked = read.unbooked
         self.stops_lowered, self.given_up = read.stops_lowered, read.given_up
         self.targets, self.orders, self.groups = read.targets, read.orders, read.groups
         self.recent_orders, self.refusals = read.recent_orders, read.refusals
@@ -199,16 +207,19 @@ class Books:
     def read(self, transaction: Transaction, now: datetime) -> Read:
         """All of it, as it stands in the store; `take` it in the loop's own thread."""
         known = registry_of(transaction)
-        positions = tuple(each for each in known.positions if each.status.holds)
-        gone = _names(self.positions) - _names(positions)
         working = transaction.orders(open_only=True)
         orders = (*working, *_stops_not_told_over(transaction, known.positions, working))
         groups = transaction.groups.active()
         recent = _recent_in(transaction, groups, now)
+        fills = _fills_in(transaction, (*orders, *recent))
+        executed = as_executed(known.positions, (*recent, *orders), fills)
+        positions = tuple(each for each in executed.positions if each.status.holds)
+        gone = _names(self.positions) - _names(positions)
         targets, targets_retold = transaction.targets_and_retold()
         self._last = Read(
             active=known.positions,
             positions=positions,
+            unbooked=executed.unbooked,
             closed=tuple(transaction.position(each) for each in sorted(gone)),
             stops_lowered=known.stops_lowered,
             retold=known.retold,
@@ -219,7 +230,7 @@ class Books:
             groups=groups,
             recent_orders=recent,
             refusals=transaction.refusals(now - RECENT),
-            fills=_fills_in(transaction, (*orders, *recent)),
+            fills=fills,
             unresolved=transaction.unresolved_intents(),
             day=now.date(),
             daily_notional=transaction.daily_notional(now.date()),
@@ -297,9 +308,11 @@ def _given_up_in(
 
 
 def _fills_in(transaction: Transaction, orders: Iterable[OrderRecord]) -> tuple[Fill, ...]:
-    """All of those orders above, so that a copy of the books takes none of them for news."""
+    """All of those orders above, so that none of them is taken for news, or for not booked."""
     filled = [each.created_at for each in orders if each.filled_quantity > ZERO]
-    return transaction.fills(since=min(filled)) if filled else ()
+    if not filled:
+        return ()
+    return transaction.fills(since=min(filled) - timedelta(seconds=CLOCK_TOLERANCE_S))
 
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:

@@ -82,10 +82,16 @@ class Leaving:
                 )
 
     def note_books(
-        self, held: Iterable[Position], groups: Iterable[IntentGroup], *, is_stopping: bool
+        self,
+        held: Iterable[Position],
+        groups: Iterable[IntentGroup],
+        *,
+        is_stopping: bool,
+        may_lack: bool = False,
     ) -> None:
         """Who has an exit that was begun, and who holds nothing tradable any more.
 
+        Of books that may lack executions (`may_lack`) nothing is said to be over.
         What is on its way out when the loop is to end goes out in a hurry.
         """
         names = {each.position_id for each in held}
@@ -94,7 +100,8 @@ class Leaving:
                 self._exiting.add(group.position_id)
                 if group.style is Style.PANIC:
                     self._urgent.add(group.position_id)
-        self._exiting &= names
+        if not may_lack:
+            self._exiting &= names
         if is_stopping:
             self._urgent |= self._exiting
-        self._urgent &= names
+        self._urgent &= self._exiting

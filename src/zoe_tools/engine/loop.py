@@ -407,7 +407,12 @@ class TradingLoop:
             held, quotes, self._instruments, self._parts.policy, self.books.targets
         )
         self.leaving.note_ages(held, self.books.policy, now)
-        self.leaving.note_books(held, self.books.groups, is_stopping=self.planner.is_stopping)
+        self.leaving.note_books(
+            held,
+            self.books.groups,
+            is_stopping=self.planner.is_stopping,
+            may_lack=self.following.records.is_behind,
+        )
 
     def _sold_out(self) -> frozenset[PositionId]:
         """What a kill switch sells, here or by its own command."""

@@ -78,6 +78,7 @@ class Picture:
         return replace(
             known,
             taken_at=now,
+            may_lack=self._following.records.is_behind,
             venue_mode=Reading(self._view.mode, now, "status stream"),
             balances=balances,
             quotes=Reading(quotes, now, "ticker stream"),
@@ -110,6 +111,7 @@ class Picture:
             reconciliation=books.reconciliation,
             catalogue=Reading(catalogue.joined_by(others), self._started_at, "AssetPairs"),
             positions=books.positions,
+            unbooked=books.unbooked,
             stops_lowered=books.stops_lowered,
             refusals=books.refusals,
             groups=books.groups,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from zoe_tools.core.accounting import begun_by, entry_position_id, next_standing, with_stop
+from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.position_orders import leaves
 from zoe_tools.core.take_profit import as_taken
 from zoe_tools.domain.identifiers import PositionId, Symbol
@@ -75,11 +76,15 @@ def note_levels(transaction: Transaction, position_id: PositionId, at: datetime)
 
 
 def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
-    """A working entry is a pending position; one that ended unfilled is a cancelled one."""
+    """A working entry is a pending position; one that ended unfilled is a cancelled one.
+
+    One that executed and whose trades are not shown yet is alive: they make it a held one.
+    """
     own = transaction.position(entry_position_id(record))
     if own is None:
         is_working = record.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
-        if is_working and active_in(transaction, record.symbol) is None:
+        is_alive = is_working or is_short(transaction, record)
+        if is_alive and active_in(transaction, record.symbol) is None:
             keep(transaction, begun_by(record))
         return
     if own.status.holds or own.status.is_terminal:
@@ -87,7 +92,7 @@ def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
     status = PositionStatus.PENDING
     if record.status is OrderStatus.CANCEL_PENDING:
         status = PositionStatus.CANCEL_PENDING
-    elif record.status.is_terminal:
+    elif record.status.is_terminal and not is_short(transaction, record):
         status = PositionStatus.CANCELLED
     if status is not own.status:
         closed_at = record.updated_at if status.is_terminal else None
@@ -95,6 +100,14 @@ def _note_entry(transaction: Transaction, record: OrderRecord) -> None:
             transaction,
             replace(own, status=status, closed_at=closed_at, updated_at=record.updated_at),
         )
+
+
+def is_short(transaction: Transaction, record: OrderRecord) -> bool:
+    """Whether the order has executed more than the books have trades of."""
+    if record.venue_order_id is None or record.filled_quantity == ZERO:
+        return False
+    fills = transaction.fills(venue_order_id=record.venue_order_id)
+    return unbooked(record, booked_of(fills)) > ZERO
 
 
 def _note_exit(transaction: Transaction, record: OrderRecord) -> None:

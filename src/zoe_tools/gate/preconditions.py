@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from zoe_tools.core.accounting import entry_position_id
+from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.core.risk import adds_risk
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import AmendOrder, OrderStillOpen, PlaceOrder, PositionStill, VenueStep
 from zoe_tools.domain.policy import Policy
+from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.fence import Withheld
 from zoe_tools.store.store import Transaction
@@ -28,17 +33,17 @@ def demand_preconditions(transaction: Transaction, step: VenueStep, now: datetim
     for condition in step.preconditions:
         match condition:
             case PositionStill():
-                _demand_position(transaction, condition)
+                _demand_position(transaction, condition, step, now)
             # A cancel passes: whatever has traded meanwhile, the rest of the order is not wanted.
             case OrderStillOpen():
                 if isinstance(step, AmendOrder):
                     _demand_order(transaction, condition)
     if isinstance(step, PlaceOrder | AmendOrder) and not adds_risk(step):
         _demand_room(transaction, step, now)
-        _demand_backed(transaction, step)
+        _demand_backed(transaction, step, now)
 
 
-def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder) -> None:
+def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder, now: datetime) -> None:
     """A row can be changed by hand: beyond what its own executions leave, coins are not zoe's.
 
     What was adopted is in no execution; that is the row's word alone, and so is a position that
@@ -57,6 +62,8 @@ def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder) -> N
         for each in transaction.reconciliation.adjustments()
         if each.position_id == position.position_id
     )
+    if wanted > max(left, ZERO) and _is_stop(step):
+        left += _bought_unbooked(transaction, position.position_id, now)
     if wanted > max(left, ZERO):
         raise Withheld(
             f"the position's own executions leave {short(max(left, ZERO))}, its row says"
@@ -73,9 +80,20 @@ def _sold_by(transaction: Transaction, step: PlaceOrder | AmendOrder) -> Decimal
     return (step.amendment.quantity or filled) - filled
 
 
-def _demand_position(transaction: Transaction, condition: PositionStill) -> None:
+def _is_stop(step: VenueStep) -> bool:
+    """A stop holds what was executed, a sale takes only what is booked."""
+    if isinstance(step, PlaceOrder):
+        return step.request.purpose == "stop"
+    return isinstance(step, AmendOrder) and step.purpose == "stop"
+
+
+def _demand_position(
+    transaction: Transaction, condition: PositionStill, step: VenueStep, now: datetime
+) -> None:
     position = transaction.position(condition.position_id)
     held = position.quantity if position is not None else ZERO
+    if held < condition.quantity and _is_stop(step):
+        held += _bought_unbooked(transaction, condition.position_id, now)
     if held != condition.quantity:
         raise Withheld(
             f"the position holds {short(held)}, the plan counted on {short(condition.quantity)}"
@@ -135,8 +153,41 @@ def _unbooked(transaction: Transaction, order: OrderRecord, now: datetime) -> De
     is_old = order.status.is_terminal and order.updated_at < now - RECENT
     if order.venue_order_id is None or order.filled_quantity == ZERO or is_old:
         return ZERO
-    fills = transaction.fills(venue_order_id=order.venue_order_id)
-    return max(order.filled_quantity - sum((each.quantity for each in fills), ZERO), ZERO)
+    return unbooked(order, booked_of(transaction.fills(venue_order_id=order.venue_order_id)))
+
+
+def _bought_unbooked(transaction: Transaction, position_id: PositionId, now: datetime) -> Decimal:
+    """What entries have bought for the position by their own events, and no trade tells yet.
+
+    Asked only where a step counts on more than is booked: the books are short for a moment.
+    """
+    position = transaction.position(position_id)
+    found = {
+        each.client_order_id: each
+        for each in (
+            *transaction.orders(open_only=True),
+            *transaction.orders(since=now - RECENT),
+            *transaction.orders_of_position(position_id),
+        )
+        if each.side is Side.BUY and _is_for(each, position_id, position)
+    }
+    return sum(
+        (_unbooked(transaction, _as_told(transaction, each), now) for each in found.values()), ZERO
+    )
+
+
+def _is_for(order: OrderRecord, position_id: PositionId, position: Position | None) -> bool:
+    """Whether an entry's trades will be booked on the position: on its own, or on what there is."""
+    if order.position_id is not None or position is None or not position.status.is_active:
+        return entry_position_id(order) == position_id
+    return order.symbol == position.symbol
+
+
+def _as_told(transaction: Transaction, order: OrderRecord) -> OrderRecord:
+    """The order with no more executed than its own events tell: a row can be changed by hand."""
+    events = transaction.order_events(order.client_order_id)
+    told = max((each.filled_quantity or ZERO for each in events), default=ZERO)
+    return replace(order, filled_quantity=min(order.filled_quantity, told))
 
 
 def demand_no_other_stop(

@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from zoe_tools.core.accounting import in_time_order
+from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S, Judgement, Verdict
 from zoe_tools.domain.fill import Fill
@@ -300,7 +301,7 @@ def _unfinished(transaction: Transaction) -> tuple[OrderRecord, ...]:
     orders = _at_stake(transaction)
     booked = _booked(transaction, orders)
     return tuple(
-        order for order in orders if not order.status.is_terminal or _is_short(order, booked)
+        order for order in orders if not order.status.is_terminal or unbooked(order, booked)
     )
 
 
@@ -308,7 +309,7 @@ def _lacks_fills(transaction: Transaction, now: datetime) -> bool:
     """Whether trades of the last hour are yet to be shown."""
     orders = [order for order in _at_stake(transaction) if order.updated_at > now - RECENT]
     booked = _booked(transaction, orders)
-    return any(_is_short(order, booked) for order in orders)
+    return any(unbooked(order, booked) for order in orders)
 
 
 def _booked(transaction: Transaction, orders: Iterable[OrderRecord]) -> dict[VenueOrderId, Decimal]:
@@ -317,16 +318,7 @@ def _booked(transaction: Transaction, orders: Iterable[OrderRecord]) -> dict[Ven
         for order in orders
         if order.venue_order_id is not None and order.filled_quantity > ZERO
     }
-    booked: dict[VenueOrderId, Decimal] = {}
-    for fill in transaction.reconciliation.fills_of_orders(filled):
-        booked[fill.venue_order_id] = booked.get(fill.venue_order_id, ZERO) + fill.quantity
-    return booked
-
-
-def _is_short(order: OrderRecord, booked: Mapping[VenueOrderId, Decimal]) -> bool:
-    return order.venue_order_id is not None and order.filled_quantity > booked.get(
-        order.venue_order_id, ZERO
-    )
+    return booked_of(transaction.reconciliation.fills_of_orders(filled))
 
 
 def _to_look_at(transaction: Transaction) -> list[VenueOrderId]:
@@ -363,7 +355,7 @@ def _shows_more(
 ) -> bool:
     """Whether an order has filled more, by the books or by the records, than is booked of it."""
     booked = _booked(transaction, working)
-    return any(_is_short(each, booked) for each in working) or any(
+    return any(unbooked(each, booked) for each in working) or any(
         each.filled_quantity > booked.get(each.venue_order_id, ZERO) for each in seen
     )
 
