@@ -121,13 +121,14 @@ def test_impossible_speeds_are_refused(text: str) -> None:
 def test_bad_words_get_a_sentence_and_exit_2(
     tmp_path: Path, words: tuple[str, ...], told: str
 ) -> None:
-    """And no traceback."""
+    """And no traceback, and no folder of a run that never was."""
     base = ["run", "--market-data", str(candles(tmp_path)), "--speed", "max"]
     answer = zoe(" ".join([*base, *words]), {}, home=tmp_path / "home")
 
     assert answer.code == 2
     assert told in answer.err
     assert "Traceback" not in answer.err
+    assert list((tmp_path / "home").glob("runs/*")) == []
 
 
 def test_words_of_a_replay_want_a_market(tmp_path: Path) -> None:

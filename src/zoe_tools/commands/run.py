@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -100,7 +101,7 @@ def run(
             market_data=market_data,
             strategy=strategy,
             seed=seed,
-            home=new_run_home(settings.home, started=wall_time(), name=market_data.stem),
+            home=settings.home,
             since=_moment("--from", from_),
             until=_moment("--to", to),
             curve=curve,
@@ -130,15 +131,24 @@ def _disabled(printer: Printer) -> int:
 def _replay(
     invocation: Invocation, settings: Settings, order: ReplayOrder, speed: str
 ) -> tuple[RunResult, Audit | None]:
+    """In a folder of its own; what is refused leaves none."""
     if speed != "max":
         raise ConfigError(
             "A recorded market is replayed with --speed max.",
             hint="To watch one at another speed: zoe paper serve --market-data FILE --speed N",
         )
+    strategy_named(order.strategy, settings)
+    folder = new_run_home(settings.home, started=wall_time(), name=order.market_data.stem)
+    order = replace(order, home=folder)
     # The loop over a venue's wires does not load an exchange.
     from zoe_tools.runtime.replay import replay  # noqa: PLC0415 - as said
 
-    result = replay(settings, order, RunPrinter(invocation.printer()))
+    try:
+        result = replay(settings, order, RunPrinter(invocation.printer()))
+    except ConfigError:
+        with contextlib.suppress(OSError):  # one that has begun is not empty, and stays
+            folder.rmdir()
+        raise
     return result, audit_blocking(order.home, invocation.environ, is_replay=True)
 
 
