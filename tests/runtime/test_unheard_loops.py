@@ -17,6 +17,7 @@ from zoe_tools.config import load_settings
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.runtime.clocks import SystemClock
+from zoe_tools.runtime.context import account_of
 from zoe_tools.runtime.killing import Order
 from zoe_tools.runtime.loop_lock import hold_account
 from zoe_tools.runtime.unheard_loops import PATIENCE_S, holder_of, holders, unheard_loop
@@ -107,6 +108,19 @@ def test_without_a_store_a_kill_names_the_loop_that_goes_on(tmp_path: Path) -> N
         assert f"`kill -USR1 {process.pid}` stops its entries" in out.getvalue()
 
     at_the_desk(tmp_path, story)
+
+
+def test_without_a_store_and_a_venue_the_loop_is_named_as_well(tmp_path: Path) -> None:
+    """It is all that is left to be stopped, and by nothing but a signal."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "zoe.db").write_text("no database")
+    account = account_of(load_settings({}, home=home))
+    with holder(home, account) as process:
+        ran = zoe("kill --execute", home=home)
+
+    assert ran.code == 6
+    assert f"`kill -USR1 {process.pid}` stops its entries" in ran.err
 
 
 def test_health_and_status_tell_an_unheard_loop(tmp_path: Path) -> None:

@@ -417,6 +417,10 @@ def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], ord
     return code
 
 
+def _told_holder(pid: str) -> str:
+    return f"One runs here: `kill -USR1 {pid}` stops its entries, `kill {pid}` ends it."
+
+
 def _nobody_asked(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
     """Neither books nor a venue: nothing can be done from here, and that has to be said."""
     printer = invocation.printer()
@@ -426,6 +430,11 @@ def _nobody_asked(invocation: Invocation, reachable: Sequence[KnownAccount], ord
     told.append(
         "No level is latched and no order is cancelled; a loop that runs goes on. End it, cancel at"
         " the venue, and see whether ZOE_HOME and DATABASE_URL name what you mean."
+    )
+    told.extend(
+        _told_holder(pid)
+        for each in reachable
+        if each.settings and (pid := holder_of(each.settings.home, each.account))
     )
     printer.line(printer.styled(_NOTHING, "bold"))
     for each in told:
@@ -445,7 +454,7 @@ async def _cancel_blindly(
     symbol = await symbol_of(context, order, warn=printer.warn, say=printer.say)
     printer.line("Without the store no loop can be told: one that runs goes on.")
     if pid := holder_of(context.home, context.account):
-        printer.warn(f"One runs here: `kill -USR1 {pid}` stops its entries, `kill {pid}` ends it.")
+        printer.warn(_told_holder(pid))
     printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
     result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)
     if order.level is KillLevel.FLATTEN:
