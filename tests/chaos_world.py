@@ -93,6 +93,9 @@ SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
 RESTART_S = 3.0
 """How long after a death the next engine begins: what a supervisor of processes takes."""
 
+PROOF_S = 10.0
+"""How long it takes to prove that an engine's account is ready: it protects meanwhile."""
+
 DEATH_COMES_WITHIN_S = 300.0
 """So long at most is waited for the step that is to be the last."""
 
@@ -321,12 +324,18 @@ class ChaosWorld:
             run_id=run_id,
             seed=self.trial.seed,
             compares=True,
+            readiness=self._proof,
         )
         try:
             await run_engine(plan, stop)
         finally:
             await sockets.close(1006)
             await rest.aclose()
+
+    async def _proof(self) -> tuple[str, ...]:
+        """Slow, and clean: what the books lack is judged from outside."""
+        await self.clock.sleep(PROOF_S)
+        return ()
 
 
 class _Silent(RecordingNarrator):

@@ -53,7 +53,8 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.margin_watch import MarginWatch
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Readiness, supervise
+from zoe_tools.engine.starting import Readiness
+from zoe_tools.engine.supervisor import supervise
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate

@@ -15,7 +15,8 @@ from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.plan import OutcomeState
-from zoe_tools.engine.supervisor import RECORDS, START_TIMEOUT_S, _weightiest
+from zoe_tools.engine.starting import RECORDS, START_TIMEOUT_S
+from zoe_tools.engine.supervisor import _weightiest
 from zoe_tools.errors import (
     AccountBusy,
     OutcomeUnknown,

@@ -9,7 +9,7 @@ is. Nothing here changes a plan.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoe_tools.core.accounting import book, order_of, quote_of
 from zoe_tools.core.margin_rule import MARGIN_RULE
@@ -93,6 +93,11 @@ def adds_risk(step: Step) -> bool:
             return purpose == "entry"
         case _:
             return False
+
+
+def without_risk(plan: Plan) -> Plan:
+    """What is left of a plan where nothing may make the exposure larger."""
+    return replace(plan, steps=tuple(each for each in plan.steps if not adds_risk(each)))
 
 
 def keeps_back(symbol: Symbol, snapshot: Snapshot) -> bool:

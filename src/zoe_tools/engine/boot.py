@@ -1,8 +1,9 @@
 """The start of a loop, phase by phase: each with its time, in the log and in `boot_audit`.
 
 INITIALIZING (the own books), SYNCING (what the venue did meanwhile), RECONCILING (is the account
-ready, do both wires speak), then READY, or FAILED: no entries, while protection, cancels and exits
-run and what went wrong is asked again.
+ready, do both wires speak), then READY, or FAILED: no entries, and what went wrong is asked again.
+From RECONCILING on turns are taken: protection, cancels and exits run, and the service manager is
+told that the loop is up.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class BootLog:
         )
 
     def _tell(self, phase: Phase, before: Phase, took_ms: int) -> None:
-        if phase in {Phase.READY, Phase.FAILED}:
+        if phase is Phase.RECONCILING:
             self._parts.service.tell("READY=1")
         elif phase is Phase.STOPPING:
             self._parts.service.tell("STOPPING=1")

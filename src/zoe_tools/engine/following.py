@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from zoe_tools.domain.fill import Fill
@@ -40,6 +40,9 @@ _LOG = logging.getLogger(__name__)
 REPORTS = (ExecutionReport, ExecutionsSnapshot)
 BOOKED = (*REPORTS, InstrumentsUpdate, StreamUp, StreamDown, Gap)
 """What asks for the store or for the venue's records; quotes and prints do not wait for it."""
+
+AWAITED_S = 10.0
+"""How long a start waits for the private wire before the records are asked in its place."""
 
 WAITING = 1_000
 """Events that may wait to be booked before the reader of the feed waits."""
@@ -73,14 +76,18 @@ class Following:
         self.statuses = StatusWatch(parts.catalogue, trust_s=parts.cadence.instruments_s)
         self.records = Records(parts, books, lambda: heard(None), self._is_deaf)
         self._was_up = False
+        self._awaited_since = parts.clock.now()
         self._inbox: asyncio.Queue[_Told | None] = asyncio.Queue(WAITING)
         self._ahead: list[_Told | None] = []
         self._is_booking = False
         self._down: set[str] = set()
 
     def _is_deaf(self) -> bool:
-        """Whether the private wire was there and is not."""
-        return self._was_up and not self._view.is_private_up
+        """Whether the private wire was there and is not, or does not come up."""
+        if self._view.is_private_up:
+            return False
+        awaited = self._clock.now() - self._awaited_since
+        return self._was_up or awaited > timedelta(seconds=AWAITED_S)
 
     @property
     def is_behind(self) -> bool:

@@ -120,6 +120,7 @@ class TradingLoop:
             outage=self._outage,
             leaving=self.leaving,
             watch=self.watch,
+            work=parts.work,
         )
         self._started_at = parts.clock.now()
 
@@ -221,7 +222,7 @@ class TradingLoop:
 
     @property
     def is_compared(self) -> bool:
-        """Whether books and venue were compared since the start; no decision is entered before."""
+        """Whether books and venue were compared since the start."""
         return not self._parts.compares or "reconcile" in self._parts.work.done_at
 
     @property
@@ -334,7 +335,7 @@ class TradingLoop:
             self._outage.withholds(self._entries_wanted.symbols)
             self._entries_wanted.clear()
         is_free = not (self.lanes.at_work or self.following.is_booking)
-        if not (is_free and self.planner.may_act and self.is_compared):
+        if not (is_free and self.planner.may_act and self.planner.is_ready):
             return ()
         return self._entries_wanted.first(now, self.lanes.resting(now))
 

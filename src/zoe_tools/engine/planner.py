@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from zoe_tools.core.risk import without_risk
 from zoe_tools.core.run import plan_run
 from zoe_tools.core.stop_moves import without_moves
 from zoe_tools.core.strategy.protocol import Decision
@@ -24,6 +25,7 @@ from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.records import Records
 from zoe_tools.engine.standing import Standing
 from zoe_tools.engine.view import LiveView
+from zoe_tools.engine.work import Phase, WorkLog
 from zoe_tools.gate.gate import Gate
 
 
@@ -40,6 +42,7 @@ class Planner:
     outage: Outage
     leaving: Leaving
     watch: ProtectionWatch
+    work: WorkLog
     is_stopping: bool = False
 
     def of_all(
@@ -59,6 +62,14 @@ class Planner:
         Stops cannot wait for it. REST is there, and what is held is ours; nothing new is risked.
         """
         return self.view.is_live or not self.records.is_behind
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the start is over, and went well; until then no order that buys is sent.
+
+        Entries that work already are left alone: they were made by a loop that was ready.
+        """
+        return self.work.phase is Phase.READY
 
     @property
     def only_reduces(self) -> bool:
@@ -91,4 +102,5 @@ class Planner:
             growing={} if self.is_stopping else self.watch.growing,
         )
         known = self.known
-        return seen, self.outage.narrowed(plan if known is None else narrowed(plan, known))
+        plan = self.outage.narrowed(plan if known is None else narrowed(plan, known))
+        return seen, plan if self.is_ready else without_risk(plan)

@@ -1,11 +1,9 @@
-"""The life of a run: take the account, recover, start the tasks, stop in order.
+"""The life of a run: take the account, look around, start the tasks, stop in order.
 
-Start-up: the lease (one loop an account), a countdown that was left armed at the venue is disarmed,
-then phase by phase: the own books are audited, every intent whose outcome is open is resolved
-against the venue, the account must be ready. From then on turns protect what is held; once both
-wires are up and the books compared, there is trading. A start that fails trades nothing: what is
-held is protected, and where nothing is held the run ends. A task that fails ends the run, and the
-lease is given back on every way out.
+One loop an account: the lease comes first, and is given back on every way out. Then `starting`
+looks around, and from there on turns protect what is held, while the start is completed beside
+them. A start that fails trades nothing: what is held is protected, by REST where the streams are
+not there, and where nothing is held the run ends. A task that fails ends the run.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from datetime import timedelta
 from functools import partial
 
 from zoe_tools.core.run_report import LoopTally
@@ -23,24 +20,19 @@ from zoe_tools.engine.alarm import watch_alarm
 from zoe_tools.engine.beating import beat_for_ever
 from zoe_tools.engine.boot import BootLog
 from zoe_tools.engine.breaker_watch import watch_breaker
-from zoe_tools.engine.dead_man import DeadMan, disarm_predecessors
+from zoe_tools.engine.dead_man import DeadMan
 from zoe_tools.engine.desk_watch import DeskWatch
 from zoe_tools.engine.invariants import watch_invariants
 from zoe_tools.engine.leasing import LEASE_BEATS, Holder, IsGone, renew_lease, take_account
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.reconciling import compare_for_ever
-from zoe_tools.engine.registry import begin_registry, watch_registry
+from zoe_tools.engine.registry import watch_registry
+from zoe_tools.engine.starting import Readiness, Start
 from zoe_tools.engine.summary import summarise_for_ever
 from zoe_tools.engine.work import Phase
 from zoe_tools.engine.worth_watch import WorthWatch
-from zoe_tools.errors import (
-    PlanRefused,
-    StoreUnavailable,
-    VenueError,
-    VenueUnavailable,
-    ZoeError,
-)
+from zoe_tools.errors import StoreUnavailable, VenueError, ZoeError
 from zoe_tools.gate.kill_events import tell_kills
 from zoe_tools.ports import Clock
 from zoe_tools.store.store import Transaction
@@ -53,29 +45,8 @@ _SETTLED_S = 1.0
 _FLOWS_APART_S = 10.0
 """However many deposits come, the worth is looked at no more often."""
 
-START_TIMEOUT_S = 60.0
-"""Seconds in which both wires must come up; the machine's own, however fast the venue's go."""
-
 Watcher = Callable[[TradingLoop], Awaitable[None]]
 """Something that looks on while the loop runs, e.g. the live display."""
-
-Readiness = Callable[[], Awaitable[tuple[str, ...]]]
-"""Why new risk would be wrong now, a sentence each; empty when the account is ready."""
-
-READINESS = "readiness"
-"""The watch that asks pre-flight and reconciliation at the start."""
-
-RECORDS = "records"
-"""The watch that asks what happened at the venue while no loop ran."""
-
-RECORDS_PATIENCE_S = 1.0
-"""How long a start waits for the records alone, in the loop's seconds."""
-
-COMPARED_WITHIN_S = 30.0
-"""Venue seconds until a start that cannot hold its books against the venue is called failed."""
-
-ASK_AGAIN_S = 60.0
-"""How long, in the venue's seconds, a loop that only protects waits before it asks again."""
 
 Farewell = Callable[[], Awaitable[None]]
 """What is done after the last turn, while the streams are still followed and booked."""
@@ -99,7 +70,7 @@ async def supervise(
     Raises:
         AccountBusy: another loop holds the account.
         PlanRefused: the account is not ready, and there is nothing to protect.
-        VenueUnavailable: the streams did not come up in time.
+        VenueUnavailable: the streams did not come up in time, and there is nothing to protect.
         ZoeError: what ended a task; of several, that which must be dealt with first.
     """
     lease = await take_account(parts, holder, is_gone, stop if is_standby else None)
@@ -110,23 +81,22 @@ async def supervise(
     parts.gate.trade_under(lease)
     loop = TradingLoop(parts)
     boot = BootLog(parts, holder, loop)
+    start = Start(loop=loop, parts=parts, boot=boot, stop=stop, readiness=readiness)
     ended: BaseException | None = None
-    catching_up: asyncio.Task[None] | None = None
     await boot.enter(Phase.INITIALIZING)
     try:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(beat_for_ever(loop, parts, holder))
-            catching_up = await _look_around(parts, loop, boot)
+            await start.look_around()
             await parts.gate.prepare(partial(_write_copy, loop, parts, holder))
             await boot.enter(Phase.RECONCILING)
-            await _ask_readiness(loop, readiness)
             keeper.cancel()
         helpers = [*_beside(loop, parts, holder), *_polls(loop, parts), _note_stop(stop, boot)]
-        helpers += _of_the_start(loop, parts, boot, readiness, catching_up)
+        helpers += start.tasks()
         if watcher is not None:
             helpers.append(_look_on(watcher, loop))
         end = partial(_end_at_home, loop, parts, holder, farewell)
-        await _run_tasks(loop, parts, stop, helpers, boot, end)
+        await _run_tasks(loop, parts, stop, helpers, end)
         return loop, loop.tally()
     except ExceptionGroup as group:
         ended = _weightiest(group)
@@ -135,56 +105,10 @@ async def supervise(
         ended = error
         raise
     finally:
-        if catching_up is not None:
-            catching_up.cancel()
+        start.let_go()
         await parts.feed.close()
         await boot.end(ended)
         await parts.store.run(lambda tx: tx.release_lease(holder.run_id))
-
-
-async def _look_around(
-    parts: LoopParts, loop: TradingLoop, boot: BootLog
-) -> asyncio.Task[None] | None:
-    """Disarm what may go off, audit what is stored before it is repaired, and ask the venue.
-
-    The venue is asked only of what was open: where it cannot be, there is something to protect.
-    Silence is not waited out, as a position may stand without a stop: the chase does that, beside
-    the turns. Nor are records that are slow: what is returned goes on asking them, while the
-    streams come up and tell the same.
-    """
-    loop.following.records.missed.note()
-    await disarm_predecessors(parts)
-    await begin_registry(parts, loop)
-    await boot.enter(Phase.SYNCING)
-    asking = asyncio.create_task(_ask_records(parts, loop, boot))
-    try:
-        done, _ = await asyncio.wait({asking}, timeout=RECORDS_PATIENCE_S)
-        for each in done:
-            each.result()
-    except VenueError as error:
-        loop.stand(RECORDS, (f"What happened meanwhile cannot be asked: {error.message}",))
-    except BaseException:
-        asking.cancel()
-        raise
-    await loop.books.refresh(parts.clock.now())
-    return None if asking.done() else asking
-
-
-async def _ask_records(parts: LoopParts, loop: TradingLoop, boot: BootLog) -> None:
-    if not parts.is_shadow:
-        await parts.gate.doubt_predecessors()
-    found = await loop.following.records.recover()
-    boot.diffs = len(found.resolutions) + found.orders_updated + found.fills_booked
-
-
-async def _catch_up(parts: LoopParts, loop: TradingLoop, asking: asyncio.Task[None]) -> None:
-    """The records that were slow at the start; where they fail, the chase asks them again."""
-    try:
-        await asking
-    except VenueError as error:
-        _LOG.warning("What happened meanwhile cannot be asked yet: %s", error.message)
-    await loop.books.refresh(parts.clock.now())
-    loop.wake()
 
 
 _WEIGHTS = (1, 6, 7, 5, 4)
@@ -214,96 +138,17 @@ async def _run_tasks(
     parts: LoopParts,
     stop: asyncio.Event,
     beside: Sequence[Coroutine[None, None, None]],
-    boot: BootLog,
     farewell: Farewell,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         follower = group.create_task(loop.follow())
         helpers = [group.create_task(each) for each in beside]
-        helpers.append(group.create_task(_get_ready(loop, parts, stop, boot)))
         await loop.turn_until(stop)
         await farewell()
         for helper in helpers:
             helper.cancel()
         await parts.feed.close()
         await follower
-
-
-async def _ask_readiness(loop: TradingLoop, readiness: Readiness | None) -> None:
-    if readiness is None:
-        return
-    reasons = await readiness()
-    if reasons and not (loop.books.positions or loop.books.orders):
-        raise PlanRefused(
-            "The account is not ready to be traded: " + "; ".join(reasons) + ".",
-            hint="Run `zoe pre-flight` and `zoe reconcile`, and mend what they find.",
-        )
-    loop.stand(READINESS, reasons)
-
-
-async def _await_readiness(loop: TradingLoop, parts: LoopParts, readiness: Readiness) -> None:
-    """What keeps the loop from trading may pass: a maintenance, a stop it has just placed."""
-    while loop.standing.of(READINESS):
-        await parts.clock.sleep(ASK_AGAIN_S)
-        loop.stand(READINESS, await readiness())
-
-
-def _of_the_start(
-    loop: TradingLoop,
-    parts: LoopParts,
-    boot: BootLog,
-    readiness: Readiness | None,
-    catching_up: asyncio.Task[None] | None,
-) -> Iterator[Coroutine[None, None, None]]:
-    """What the start left to be done beside the turns."""
-    if _is_amiss(loop):
-        yield _mend(loop, parts, boot, readiness)
-    if catching_up is not None:
-        yield _catch_up(parts, loop, catching_up)
-
-
-def _is_amiss(loop: TradingLoop) -> bool:
-    """Whether the start could not be ended well, by what holds entries back since."""
-    return bool(loop.standing.of(READINESS) or loop.standing.of(RECORDS))
-
-
-async def _mend(
-    loop: TradingLoop, parts: LoopParts, boot: BootLog, readiness: Readiness | None
-) -> None:
-    """Once nothing is amiss any more, the start that failed is over."""
-    while loop.standing.of(RECORDS):
-        await parts.clock.sleep(parts.cadence.health_s)
-        if not loop.following.is_behind:
-            loop.stand(RECORDS, ())
-    if readiness is not None:
-        await _await_readiness(loop, parts, readiness)
-    while not loop.is_compared:
-        await parts.clock.sleep(parts.cadence.health_s)
-    if parts.work.phase is Phase.FAILED:
-        await boot.enter(Phase.READY)
-
-
-async def _get_ready(
-    loop: TradingLoop, parts: LoopParts, stop: asyncio.Event, boot: BootLog
-) -> None:
-    """Ready is who hears the venue and has held its books against it.
-
-    Turns are taken meanwhile: what is held is protected, by what the records told.
-    """
-    await _until_live(loop, parts, stop)
-    if stop.is_set():
-        return
-    reasons = loop.standing.of(READINESS) + loop.standing.of(RECORDS)
-    if reasons:
-        await boot.enter(Phase.FAILED, "; ".join(reasons))
-        return
-    give_up_at = parts.clock.now() + timedelta(seconds=COMPARED_WITHIN_S)
-    while not loop.is_compared:
-        if parts.clock.now() > give_up_at and parts.work.phase is Phase.RECONCILING:
-            await boot.enter(Phase.FAILED, "Books and venue cannot be compared.")
-        await parts.clock.sleep(parts.cadence.cycle_s / 10)
-    if parts.work.phase is not Phase.STOPPING:
-        await boot.enter(Phase.READY)
 
 
 async def _note_stop(stop: asyncio.Event, boot: BootLog) -> None:
@@ -315,16 +160,6 @@ async def _note_stop(stop: asyncio.Event, boot: BootLog) -> None:
 async def _look_on(watcher: Watcher, loop: TradingLoop) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await watcher(loop)
-
-
-async def _until_live(loop: TradingLoop, parts: LoopParts, stop: asyncio.Event) -> None:
-    """Until the streams tell the market, or until nothing is left that would need them."""
-    loop_time = asyncio.get_running_loop().time
-    give_up_at = loop_time() + max(START_TIMEOUT_S, parts.cadence.cycle_s * LEASE_BEATS)
-    while not loop.view.is_live and not (stop.is_set() and loop.is_settled):
-        if loop_time() > give_up_at:
-            raise VenueUnavailable("The venue's streams did not come up.")
-        await parts.clock.sleep(parts.cadence.cycle_s / 10)
 
 
 def _beside(

@@ -8,15 +8,20 @@ from __future__ import annotations
 from zoe_tools.domain.invariants import SafetyState
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
+from zoe_tools.engine.work import Phase
 
 LONGEST = 400
 """Characters of reasons that a heartbeat carries; the log has all of them."""
+
+_STARTING = frozenset({Phase.INITIALIZING, Phase.SYNCING, Phase.RECONCILING})
 
 
 def reasons_against_entries(loop: TradingLoop, parts: LoopParts) -> tuple[str, ...]:
     """Everything that keeps entries back now, a phrase each; empty: the strategy may enter."""
     state, compared = loop.books.trading_state, loop.books.reconciliation
     found = [] if state.may_enter else [f"halted at {state.level.label}: {state.reason or '-'}"]
+    if parts.work.phase in _STARTING:
+        found.append("the start is not over")
     if parts.gate.is_store_away:
         found.append("the store is away")
     if not loop.view.is_live:
@@ -46,7 +51,8 @@ def mode_of(loop: TradingLoop, parts: LoopParts) -> str:
     """What the loop does at the moment: `shadow`, `protect-only` or `trading`."""
     if parts.is_shadow:
         return "shadow"
-    return "protect-only" if loop.standing.only_protects else "trading"
+    is_starting = parts.work.phase in {*_STARTING, Phase.FAILED}
+    return "protect-only" if is_starting or loop.standing.only_protects else "trading"
 
 
 def shortened(reasons: tuple[str, ...]) -> str:

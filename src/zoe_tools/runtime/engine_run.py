@@ -28,7 +28,8 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.margin_watch import MarginWatch
 from zoe_tools.engine.parts import LoopParts, NoServiceManager
 from zoe_tools.engine.sightings import Sightings
-from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher, supervise
+from zoe_tools.engine.starting import Readiness
+from zoe_tools.engine.supervisor import Farewell, Watcher, supervise
 from zoe_tools.engine.tracing import TraceRules
 from zoe_tools.engine.worth_watch import OverheardFeed, WorthWatch
 from zoe_tools.errors import VenueError

@@ -22,7 +22,8 @@ from zoe_tools.domain.cadence import Cadence
 from zoe_tools.engine.alarm import StandbyAlarm
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import NoServiceManager
-from zoe_tools.engine.supervisor import Farewell, Readiness, Watcher
+from zoe_tools.engine.starting import Readiness
+from zoe_tools.engine.supervisor import Farewell, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.spare import SpareStore
