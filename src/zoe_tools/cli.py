@@ -7,6 +7,7 @@ docstring (a test compares), so that `zoe --help` imports no command.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
@@ -15,7 +16,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -28,6 +29,7 @@ from zoe_tools.config import default_home, home_of, process_environment
 from zoe_tools.domain.words import one_line
 from zoe_tools.errors import ConfigError, Interrupted, StoreUnavailable, ZoeError
 from zoe_tools.observe import log
+from zoe_tools.observe.outlet import EDGE, Outlet
 from zoe_tools.render.printer import USUAL, Printer
 
 if TYPE_CHECKING:
@@ -133,14 +135,23 @@ def main(
     # What was typed in another encoding, or with a line break, must not fail at the books.
     args = [one_line(each) for each in (sys.argv[1:] if argv is None else argv)]
     environment = process_environment() if environ is None else environ
-    door = _Door(args, environment, out or _stream(sys.stdout), err or _stream(sys.stderr))
-    return door.run()
+    door = _Door(
+        args,
+        environment,
+        out or _stream(sys.stdout, "stdout"),
+        err or _stream(sys.stderr, "stderr"),
+    )
+    # What the libraries warn of waits for no reader, either.
+    with contextlib.redirect_stderr(door.err):
+        return door.run()
 
 
-def _stream(stream: TextIO | None) -> TextIO:
+def _stream(stream: TextIO | None, name: str) -> TextIO:
     """A stream that was closed before we began (`>&-`, some supervisors) swallows what it gets."""
     # Typed as never None, and None all the same.
-    return Path(os.devnull).open("w", encoding="utf-8") if stream is None else stream
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    return cast("TextIO", Outlet(stream, name))
 
 
 class _Door:
@@ -192,9 +203,13 @@ class _Door:
         except Exception as error:  # noqa: BLE001 - the door: a bug is reported, not thrown at the user
             code = self._bug(error)
         finally:
-            log.tear_down()
-        if self.printer.lost and code != _BUG:
-            self.printer.error(ConfigError(f"Output was lost: {self.printer.lost}."))
+            lost = ""
+            with contextlib.suppress(KeyboardInterrupt):  # who cannot wait has seen enough
+                log.tear_down()
+                lost = EDGE.end()
+        lost = self.printer.lost or lost
+        if lost and code != _BUG:
+            self.printer.error(ConfigError(f"Output was lost: {lost}."))
             return code or _USAGE
         return code
 

@@ -456,6 +456,19 @@ class ServiceManager(Protocol):
         ...
 
 
+class Output(Protocol):
+    """Where a loop's lines go, as far as somebody takes them."""
+
+    def trouble(self) -> str:
+        """What keeps lines from being told at the moment, a phrase; empty: nothing does."""
+        ...
+
+    @property
+    def lines_lost(self) -> int:
+        """How many were not shown so far."""
+        ...
+
+
 class Notifier(Protocol):
     """Tells somebody who may be asleep."""
 

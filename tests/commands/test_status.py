@@ -202,13 +202,24 @@ def test_signs_of_life_carry_their_age(home: Path) -> None:
     assert " ago" in out
 
 
-def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("nobody reads stdout: 512 lines are not shown",) * 2,
+        ("", "512 lines were not shown"),
+    ],
+)
+def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(
+    home: Path, output: str, expected: str
+) -> None:
     """From its heartbeat; of one that is gone nothing of it counts."""
     details: Details = {
         "phase": "READY",
         "state": "DEGRADED",
         "queue_events": 3,
         "why": "safe mode",
+        "output": output,
+        "lines_lost": 512,
         "turn_at": NOON.isoformat(),
         "unprotected_positions": 1,
         "unprotected_ms": 3250,
@@ -223,6 +234,7 @@ def test_a_loop_that_runs_tells_its_work_and_why_it_enters_nothing(home: Path) -
     lines = [" ".join(line.split()) for line in status(home).out.splitlines()]
     assert "state READY DEGRADED, 3 events waiting" in lines
     assert "no entries safe mode" in lines
+    assert f"output {expected}" in lines
     assert "1 WITHOUT A COVERING STOP; 2 fills, half of them within 10 ms" in " ".join(lines)
     assert "the slowest 42 ms; 3.25 s unprotected in all" in " ".join(lines)
     assert any(line.startswith("last work turn ") for line in lines)

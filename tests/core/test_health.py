@@ -72,6 +72,7 @@ def test_a_loop_that_works_is_healthy_in_one_line() -> None:
         (beat(phase="SYNCING"), "the start has come to SYNCING"),
         (beat(turn_at=(NOON - timedelta(seconds=121)).isoformat()), "no turn for 121 s"),
         (beat(why="safe mode"), "no entries: safe mode"),
+        (beat(output="nobody reads stdout", lines_lost=7), "nobody reads stdout"),
         (replace(WELL, unresolved=2), "2 unknown outcomes: run zoe reconcile --execute"),
         (
             replace(WELL, reconciliation=replace(NEVER_COMPARED, is_degraded=True, reason="cash")),

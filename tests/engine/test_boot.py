@@ -17,7 +17,7 @@ from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot
 from loop_rig import LoopRig, run_loop, with_rig
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
-from zoe_tools.domain.observation import Boot
+from zoe_tools.domain.observation import Boot, Details
 from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.engine import summary
@@ -355,6 +355,44 @@ def test_pending_entries_survive_a_restart(tmp_path: Path) -> None:
         assert rig.writes.count("place") == 1
 
     with_rig(tmp_path, story)
+
+
+class Unread:
+    """An output that nobody takes for so many beats."""
+
+    def __init__(self, beats: int) -> None:
+        self._beats = beats
+        self.lines_lost = 0
+
+    def trouble(self) -> str:
+        """See `Output`."""
+        self._beats -= 1
+        self.lines_lost += 1
+        return "nobody reads stdout" if self._beats >= 0 else ""
+
+
+def test_an_output_that_nobody_takes_is_told_once_and_in_each_beat(
+    tmp_path: Path, told: Told
+) -> None:
+    """In the log, which is a place of its own; what was not shown stays told."""
+
+    async def story(rig: LoopRig) -> list[Details]:
+        make = rig._parts
+        rig._parts = lambda: replace(make(), output=Unread(4))  # type: ignore[method-assign]
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.clock.sleep(8)
+        beats = [(await rig.read(lambda tx: tx.heartbeats()))[0].details]
+        await rig.clock.sleep(30)
+        beats.append((await rig.read(lambda tx: tx.heartbeats()))[0].details)
+        rig.stop.set()
+        await running
+        return beats
+
+    first, second = with_rig(tmp_path, story)
+    assert [each["reason"] for each in told("OUTPUT_HELD_UP")] == ["nobody reads stdout"]
+    assert (first["output"], second["output"]) == ("nobody reads stdout", "")
+    assert int(second["lines_lost"]) > int(first["lines_lost"]) > 0
 
 
 # --- the summary of each minute ------------------------------------------------------------------

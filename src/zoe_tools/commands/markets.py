@@ -14,6 +14,7 @@ from zoe_tools.commands.invocation import Invocation
 from zoe_tools.core.markets import MarketOrder, MarketView, counted, market_lines
 from zoe_tools.domain.market_watch import MarketState
 from zoe_tools.errors import ConfigError
+from zoe_tools.observe.outlet import EDGE
 from zoe_tools.render.markets import (
     STYLES,
     columns,
@@ -84,6 +85,7 @@ def markets(
     settings = invocation.settings()
     printer = invocation.printer()
     if not (once or invocation.options.json):
+        EDGE.unblock()  # a screen that was stopped stops no watch
         return run_with_context(settings, lambda context: _watch(context, printer, wanted, seconds))
     if seconds is not None:
         raise ConfigError("--for is about watching; --once and --json look once.")

@@ -15,6 +15,7 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.errors import ConfigError, UnknownInstrument
 from zoe_tools.kraken.book import DEPTHS
+from zoe_tools.observe.outlet import EDGE
 from zoe_tools.paper.markets.pair_specs import spec_named
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.context import Context, run_with_context
@@ -75,6 +76,7 @@ def markets_record(
     order = partial(_order, folder, depth, size * _MIB, _span("--every", every))
     settings = invocation.settings()
     names = tuple(each.strip() for each in symbols.split(",") if each.strip()) or settings.symbols
+    EDGE.unblock()  # what is not recorded now never will be
     return run_with_context(
         settings,
         lambda context: _record(context, invocation.printer(), names, order, seconds),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.observe.outlet import EDGE
 from zoe_tools.runtime.paper_serving import ServeOrder, faults_in, quirks_of, serve_paper
 
 _IDLE_S = 0.0
@@ -97,4 +98,5 @@ def paper_serve(
         faults=faults_in(faults) if faults is not None else (),
         quirks=quirks_of(quirks),
     )
+    EDGE.unblock()  # an exchange waits for nobody who reads of it
     return serve_paper(settings, order, invocation.printer())

@@ -20,6 +20,7 @@ from zoe_tools.config import Settings
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.domain.plan import canonical_json
 from zoe_tools.errors import ConfigError
+from zoe_tools.observe.outlet import EDGE
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
@@ -88,7 +89,7 @@ def run(
       zoe run --market-data ETHUSD_60.csv --speed max --from 2019-03-01 --to 2019-06-01
       I_UNDERSTAND_LIVE=1 zoe --account live run
     """
-    invocation: Invocation = ctx.obj
+    invocation = _unheld(ctx.obj, market_data)
     settings = invocation.settings(DUPLICATE_WINDOW_SECONDS="0" if allow_duplicates else "")
     printer = invocation.printer()
     if settings.loop_mode == "disabled":
@@ -120,6 +121,13 @@ def run(
         )
         result, found = _trade(invocation, settings, order, speed)
     return _finish(invocation, result, found, report)
+
+
+def _unheld(invocation: Invocation, market_data: Path | None) -> Invocation:
+    """A loop waits for nobody who reads what it prints: something may be held."""
+    if market_data is None:
+        EDGE.unblock()
+    return invocation
 
 
 def _disabled(printer: Printer) -> int:

@@ -212,9 +212,16 @@ def _work(screen: _Screen) -> list[tuple[str, str]]:
     ]
     if "protected_fills" in told:
         rows.append(("protection", _protection(told)))
+    if told.get("output") or told.get("lines_lost"):
+        rows.append(("output", _output(told)))
     if told.get("safe_mode"):
         rows.append(("safe mode", str(told["safe_mode"])))
     return [*rows, ("no entries", str(told["why"]))] if told["why"] else rows
+
+
+def _output(told: Details) -> str:
+    """Whether somebody reads what the loop prints and logs."""
+    return str(told["output"]) or f"{told['lines_lost']} lines were not shown"
 
 
 def _protection(told: Details) -> str:

@@ -164,6 +164,9 @@ def _of_running(facts: HealthFacts, details: Details, ages: dict[str, int]) -> I
     turned = ages.get("turn")
     if turned is not None and turned > (period * STUCK_BEATS).total_seconds():
         yield f"no turn for {turned} s"
+    held_up = _text(details, "output")
+    if held_up:
+        yield held_up
     why = _text(details, "why")
     if why and facts.trading_state.may_enter:
         yield f"no entries: {why}"

@@ -6,6 +6,7 @@ manager is told to be patient only while turns are taken.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from zoe_tools.core.health import LOOP, STUCK_BEATS
@@ -15,7 +16,10 @@ from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.vitals import mode_of, reasons_against_entries, shortened, system_state
 from zoe_tools.engine.work import STAGES, Phase
+from zoe_tools.observe.log import event
 from zoe_tools.store.store import Transaction
+
+_LOG = logging.getLogger(__name__)
 
 
 async def beat_for_ever(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
@@ -35,6 +39,7 @@ async def beat(loop: TradingLoop, parts: LoopParts, holder: Holder) -> None:
         AccountBusy: another loop took the lease.
     """
     now = parts.clock.now()
+    _note_output(parts)
     details = _details(loop, parts, holder)
     status = "ok" if loop.view.is_live else "warning"
 
@@ -57,6 +62,14 @@ def _tell_service(loop: TradingLoop, parts: LoopParts, now: datetime) -> None:
     why = shortened(reasons_against_entries(loop, parts))
     told = f"{parts.work.phase.value} {system_state(loop, parts)}, {len(loop.books.positions)} open"
     parts.service.tell(f"STATUS={told}; no entries: {why}" if why else f"STATUS={told}")
+
+
+def _note_output(parts: LoopParts) -> None:
+    """The log is a place of its own: it tells of a terminal, a pipe or a journal that is stuck."""
+    told, before = parts.output.trouble(), parts.work.held_up
+    parts.work.held_up = told
+    if told and not before:
+        event(_LOG, "OUTPUT_HELD_UP", "warning", reason=told)
 
 
 def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:
@@ -85,6 +98,8 @@ def _details(loop: TradingLoop, parts: LoopParts, holder: Holder) -> Details:
         "last_event_at": _told(loop.view.last_event_at),
         "queue_events": backlog.waiting,
         "queue_room": backlog.room,
+        "output": work.held_up,
+        "lines_lost": parts.output.lines_lost,
         "beat_ms": round(parts.cadence.health_s * 1000),
         **stages,
         **wires,

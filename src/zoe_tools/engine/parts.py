@@ -23,7 +23,7 @@ from zoe_tools.gate.gate import Gate
 from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.kraken.breaker import CircuitBreaker
 from zoe_tools.kraken.server_time import ServerTime
-from zoe_tools.ports import Clock, Feed, Narrator, ServiceManager, Venue
+from zoe_tools.ports import Clock, Feed, Narrator, Output, ServiceManager, Venue
 from zoe_tools.store.runner import StoreRunner
 
 
@@ -32,6 +32,16 @@ class NoServiceManager:
 
     def tell(self, state: str) -> None:
         """See `ServiceManager`."""
+
+
+class NoOutput:
+    """Whose lines are always taken."""
+
+    lines_lost = 0
+
+    def trouble(self) -> str:
+        """See `Output`."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,7 @@ class LoopParts:
     news: asyncio.Event | None = None
     """Set by whoever hears that the trading state was changed; None where nobody can."""
     service: ServiceManager = field(default_factory=NoServiceManager)
+    output: Output = field(default_factory=NoOutput)
     symbol_rest: timedelta = timedelta(0)
     """How long an instrument rests after a trade, as the strategy is told."""
     work: WorkLog = field(default_factory=WorkLog)

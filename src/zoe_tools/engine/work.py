@@ -52,6 +52,8 @@ class WorkLog:
         self.heard_at: dict[Wire, datetime] = {}
         self.breaker: Breaker | None = None
         self.last_turn_ms = 0
+        self.held_up = ""
+        """What keeps the loop's lines from being told, as of its last beat."""
         self._slowest_ms = 0
 
     def done(self, stage: Stage, at: datetime) -> None:

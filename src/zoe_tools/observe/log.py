@@ -1,7 +1,7 @@
 """The log: one JSON object a line in ZOE_HOME/logs/zoe.log, rotated, secrets masked.
 
 The file is opened with the first line written, so that a command that has nothing to say leaves
-nothing behind. A log that cannot be written never stops a command.
+nothing behind. A log that cannot be written never stops a command, and no loop waits for it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ from typing_extensions import override
 
 from zoe_tools.domain.money import plain
 from zoe_tools.observe.events import event_in
+from zoe_tools.observe.outlet import EDGE, LAST_S, Spool
 from zoe_tools.observe.redaction import REDACTOR
 
 if TYPE_CHECKING:
@@ -104,26 +106,50 @@ class PlainLines(logging.Formatter):
 
 
 class _FileWhenNeeded(logging.Handler):
-    """Opens the rotating file with the first record."""
+    """Opens the rotating file with the first record.
+
+    A command gives up a file that fails; a loop tries again, beside its turns.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
         self._file: RotatingFileHandler | None = None
+        self._spool: Spool | None = None
         self._is_broken = False
+        self.setFormatter(JsonLines())
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        if self._is_broken:
-            return
+        line = f"{self.format(record)}\n".encode()
+        if EDGE.is_unblocked:
+            self._spool = EDGE.spool(self._path.name, self._put, _gap)
+            self._spool.write(line)
+        elif not self._is_broken:
+            with contextlib.suppress(OSError):
+                self._put(line)
+
+    def _put(self, lines: bytes) -> int:
         try:
             if self._file is None:
                 self._file = self._open()
-            self._file.emit(record)
+            self._file.emit(logging.makeLogRecord({"msg": lines.decode().removesuffix("\n")}))
         except OSError as error:
-            self._is_broken = True
+            self._close()  # what it could not take would be written twice
+            if not self._is_broken:
+                self._is_broken = True
+                with contextlib.suppress(OSError):
+                    sys.stderr.write(f"warning: no log in {self._path}: {error.strerror}.\n")
+            raise
+        self._is_broken = False
+        return len(lines)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            # What a full disk could not take is lost already; the command's own end is not.
             with contextlib.suppress(OSError):
-                sys.stderr.write(f"warning: no log in {self._path}: {error.strerror}.\n")
+                self._file.close()
+            self._file = None
 
     def _open(self) -> RotatingFileHandler:
         from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - slow to import
@@ -138,19 +164,24 @@ class _FileWhenNeeded(logging.Handler):
         folder = self._path.parent
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        handler = RaisingHandler(
+        return RaisingHandler(
             self._path, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
         )
-        handler.setFormatter(JsonLines())
-        return handler
 
     @override
     def close(self) -> None:
-        if self._file is not None:
-            # What a full disk could not take is lost already; the command's own end is not.
-            with contextlib.suppress(OSError):
-                self._file.close()
+        if self._spool is not None:
+            self._spool.end(time.monotonic() + LAST_S)
+        if self._spool is None or self._spool.is_done:
+            self._close()
         super().close()
+
+
+def _gap(lines: int, why: str) -> str:
+    """The line that stands for those that are missing."""
+    record = logging.makeLogRecord({"name": __name__, "levelname": "WARNING"})
+    vars(record).update({_EVENT: "LINES_LOST", _FIELDS: {"lines": lines, "reason": why}})
+    return JsonLines().format(record)
 
 
 def set_up(home: Path, *, verbosity: int = 0, stderr: TextIO | None = None) -> None:

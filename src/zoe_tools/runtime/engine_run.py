@@ -26,7 +26,7 @@ from zoe_tools.engine.funding_watch import FundingWatch
 from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.margin_watch import MarginWatch
-from zoe_tools.engine.parts import LoopParts, NoServiceManager
+from zoe_tools.engine.parts import LoopParts, NoOutput, NoServiceManager
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.starting import Readiness
 from zoe_tools.engine.supervisor import Farewell, Watcher, supervise
@@ -38,7 +38,7 @@ from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.journal import Author
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.spot import KrakenSpot
-from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, ServiceManager
+from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, Output, ServiceManager
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.store.runner import StoreRunner
@@ -76,6 +76,7 @@ class RunPlan:
     asker: Asker = field(default_factory=InlineAsker)
     trace: TraceRules = field(default_factory=TraceRules)
     service: ServiceManager = field(default_factory=NoServiceManager)
+    output: Output = field(default_factory=NoOutput)
     symbol_rest: timedelta = timedelta(0)
     funding: FundingSource | None = None
     funding_poll_s: float = 300.0
@@ -192,6 +193,7 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         dead_man_s=plan.dead_man_s,
         trace=plan.trace,
         service=plan.service,
+        output=plan.output,
         symbol_rest=plan.symbol_rest,
         funding=_funding(plan),
         breaker=plan.wires.rest.breaker,

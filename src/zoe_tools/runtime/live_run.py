@@ -27,6 +27,7 @@ from zoe_tools.engine.supervisor import Farewell, Watcher
 from zoe_tools.errors import ConfigError, ConsentMissing
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.spare import SpareStore
+from zoe_tools.observe.outlet import EDGE
 from zoe_tools.ports import Clock, Narrator, Urgency
 from zoe_tools.runtime.auditor import Audit
 from zoe_tools.runtime.cadences import cadence_at
@@ -148,6 +149,7 @@ async def _run(
         emergency=emergency_journal(context),
         asker=thread,
         service=service,
+        output=EDGE,
         symbol_rest=timedelta(hours=context.settings.edge_factory_symbol_cooldown),
         funding=source,
         dead_man_s=context.settings.dead_man_seconds,
