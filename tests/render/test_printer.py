@@ -148,6 +148,16 @@ def test_what_somebody_else_wrote_clears_no_screen() -> None:
     assert streams.out.getvalue() == "a [2Jb c d\x1b[31me\nf\n"
 
 
+def test_a_curve_is_a_curve_in_every_encoding() -> None:
+    """A line of question marks would say nothing: the blocks become what comes nearest."""
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding="ascii", errors="strict")
+    Printer(out=out, err=out, command="run").line("curve ▁▂▃▄▅▆▇█ ░│┤└┬─ é")
+    out.flush()
+
+    assert written.getvalue() == b"curve _.,-~=+# :||++- ?\n"
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_sign_that_the_terminal_lacks_never_stops_the_work(encoding: str) -> None:
     """A kill prints before it latches: it must come to that."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # rich is slow to import
     from rich.table import Table
 
 Rows = Iterable[Sequence[object]]
+_PLAIN = str.maketrans("▁▂▃▄▅▆▇█░│┤└┬─", "_.,-~=+#:||++-")
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 NARROWEST, USUAL, WIDEST = 60, 80, 140
 _BETWEEN = 3
@@ -315,12 +316,15 @@ def _is_number(word: str) -> bool:
 
 
 def _put(stream: TextIO, text: str) -> None:
-    """What the terminal's encoding has no sign for is told as a question mark."""
+    """What the terminal's encoding has no sign for is told as a question mark.
+
+    What draws a curve or a chart becomes what comes nearest: all question marks would draw nothing.
+    """
     try:
         stream.write(text)
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.write(text.translate(_PLAIN).encode(encoding, "replace").decode(encoding))
 
 
 def _forget(stream: TextIO) -> None:
