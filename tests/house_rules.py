@@ -19,6 +19,19 @@ NEVER_WAITS = ("cli", "config", "core", "domain", "errors", "observe", "render",
 """Packages and modules below `zoe_tools` without asyncio and without coroutines."""
 STORE_RUNNER = "store/runner.py"
 """The one exception: the port through which those who do wait reach the store."""
+LOOKS = ("reading", "recalling")
+"""How a look at the store is begun; a transaction is begun by `transaction`."""
+MAY_BEGIN_TO_WRITE = (
+    "store/runner.py",
+    "store/store.py",
+    "store/bulk.py",
+    "runtime/writer_thread.py",
+    "runtime/readiness.py",
+    "runtime/auditing.py",
+    "gate/spare.py",
+)
+"""The runners, the store itself, a pre-flight's trial, a store that is opened for reading, and the
+copy in memory; who else writes hands its work to a runner, and who reads asks for a look."""
 PURE_VENUE_PARTS = ("signing", "limits", "errors", "wire", "codec", "book")
 MAY_PRINT = ("render/", "cli.py", "__main__.py", "observe/log.py")
 """The log is among them for one sentence: that there is no log."""
@@ -91,6 +104,33 @@ def public_coroutines(source: str) -> list[str]:
         for node in ast.parse(source).body
         if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
+
+
+def held_over_waits(source: str) -> list[str]:
+    """Transactions and looks that last over an await: over a call of the venue, say."""
+    waits = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+    return [
+        f"line {block.lineno}"
+        for block in nodes_of(source)
+        if isinstance(block, ast.With) and _opened_in(block) & {"transaction", *LOOKS}
+        if any(isinstance(node, waits) for node in ast.walk(block))
+    ]
+
+
+def writing_doors(source: str) -> list[str]:
+    """Places that begin a transaction of the store themselves."""
+    return [
+        f"line {block.lineno}"
+        for block in nodes_of(source)
+        if isinstance(block, ast.With) and "transaction" in _opened_in(block)
+    ]
+
+
+def _opened_in(block: ast.With) -> set[str]:
+    """The last names of what is called in the head of a `with`."""
+    calls = (node for item in block.items for node in ast.walk(item.context_expr))
+    heads = (node.func for node in calls if isinstance(node, ast.Call))
+    return {head.attr for head in heads if isinstance(head, ast.Attribute)}
 
 
 def loop_starts(source: str) -> list[str]:

@@ -55,6 +55,7 @@ SHARED = {"invocation", "listing", "planning", "backfill_files"}
 """Modules of `commands/` that are no command: what all, all planning ones or all lists share, and
 what `backfill` does with files."""
 
+WRITERS = house.MAY_BEGIN_TO_WRITE
 MODULES = sorted(SOURCE.rglob("*.py"))
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
@@ -156,6 +157,18 @@ def test_a_command_keeps_its_coroutine_to_itself() -> None:
     commands = [path for path in MODULES if inside(path).startswith("commands/")]
 
     assert offences(house.public_coroutines, commands) == []
+
+
+def test_no_transaction_lasts_over_an_await() -> None:
+    """Who holds the write lock over a call of the venue keeps every loop from its store."""
+    assert offences(house.held_over_waits, MODULES) == []
+
+
+def test_only_the_runners_begin_to_write() -> None:
+    """Whoever only reads asks for a look, which takes no lock."""
+    others = [each for each in MODULES if each.relative_to(SOURCE).as_posix() not in WRITERS]
+
+    assert offences(house.writing_doors, others) == []
 
 
 def test_event_loops_start_in_the_runtime_alone() -> None:
@@ -479,6 +492,12 @@ BAD_SAMPLES: list[tuple[Callable[[str], list[str]], str]] = [
     (house.waits, "def f():\n    import asyncio\n"),
     (house.waits, "from asyncio import sleep\n"),
     (house.public_coroutines, "async def run():\n    await g()\n"),
+    (house.held_over_waits, "async def f():\n  with a.b.transaction() as c:\n    await d()\n"),
+    (
+        house.held_over_waits,
+        "async def f():\n  with a.reading():\n    async for b in c:\n      d\n",
+    ),
+    (house.writing_doors, "with closing(a), a.transaction(at_once=True) as b:\n    b.c()\n"),
     (house.loop_starts, "asyncio.run(main())\n"),
     (house.prints, "def f():\n    print('x')\n"),
     (house.prints, "sys.stdout.write('x')\n"),
@@ -503,6 +522,8 @@ GOOD_SAMPLES: list[tuple[Callable[[str], list[str]], str]] = [
     (house.long_module, "x = 1\n" * 500),
     (house.unfinished, "try:\n    f()\nexcept OSError:\n    pass\n"),
     (house.waits, "def f(coroutine):\n    return coroutine\n"),
+    (house.held_over_waits, "async def f():\n  with a.transaction() as b:\n    b.c()\n  await d\n"),
+    (house.writing_doors, "with a.reading() as b:\n    b.c()\n"),
     (house.public_coroutines, "async def _run():\n    await g()\n"),
     (house.prints, "console.print('x')\n"),
     (house.unexplained_noqa, "x = 1  # noqa: E501 - a table reads better whole\n"),

@@ -209,7 +209,7 @@ async def gather_store(
             worth=transaction.latest_equity(),
         )
 
-    return await store.run(read)
+    return await store.read(read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

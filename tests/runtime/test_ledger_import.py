@@ -115,10 +115,19 @@ class Breaking(InlineRunner):
     @override
     async def run(self, work: Callable[[Transaction], Any], *, is_urgent: bool = False) -> Any:
         """See `StoreRunner`."""
+        self._count()
+        return await super().run(work, is_urgent=is_urgent)
+
+    @override
+    async def read(self, work: Callable[[Transaction], Any], *, is_urgent: bool = False) -> Any:
+        """See `StoreRunner`."""
+        self._count()
+        return await super().read(work, is_urgent=is_urgent)
+
+    def _count(self) -> None:
         self._left -= 1
         if not self._left:
             raise StoreUnavailable("The disk is full.")
-        return await super().run(work, is_urgent=is_urgent)
 
 
 async def sums(store: InlineRunner) -> dict[str, dict[str, Any]]:

@@ -165,7 +165,7 @@ def _looking(context: Context, arguments: Arguments, heard: list[tuple[Candle, .
         instrument = (await context.venue.catalogue()).resolve(value_of(arguments, "symbol"))
         snapshot = await context.look(frozenset())
         first = expected_starts(timeframe, snapshot.taken_at)[0]
-        stored, from_trades = await context.store.run(
+        stored, from_trades = await context.store.read(
             partial(stored_of, instrument.symbol, timeframe, first)
         )
         fetched = await context.venue.candles(instrument.symbol, timeframe)
@@ -232,7 +232,7 @@ async def _request(
         raise ConfigError(f"--from {since} is not before --to {until or 'now'}.")
     wanted = [each.strip() for each in names.split(",") if each.strip()]
     if not wanted:
-        wanted = sorted(await context.store.run(lambda books: books.followed()))
+        wanted = sorted(await context.store.read(lambda books: books.followed()))
     if not wanted:
         raise ConfigError(
             "The store has candles of no instrument yet: name those that you want.",

@@ -55,7 +55,7 @@ def check_tp_coverage(ctx: typer.Context) -> int:
 
 async def _check(context: Context, printer: Printer) -> int:
     snapshot = await look_by_id(context, _NEEDS)
-    loop_is_running = await context.store.run(
+    loop_is_running = await context.store.read(
         lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
     )
     rows = assess(snapshot, loop_is_running=loop_is_running)

@@ -69,7 +69,7 @@ def rows_in_store(settings: Settings) -> dict[str, str]:
     told: list[dict[str, str]] = []
 
     async def work(context: Context) -> int:
-        told.append(await context.store.run(lambda transaction: transaction.limits()))
+        told.append(await context.store.read(lambda transaction: transaction.limits()))
         return 0
 
     is_paper = settings.mode == "paper"

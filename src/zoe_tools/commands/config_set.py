@@ -75,7 +75,7 @@ async def _set(
     printer = invocation.printer()
     printer.account(context.account)
     settings = context.settings
-    rows = await context.store.run(lambda transaction: transaction.limits())
+    rows = await context.store.read(lambda transaction: transaction.limits())
     after = {**rows, wish.name: wish.text}
     _demand_tighter(settings, wish, after)
     policy = settings.policy()

@@ -58,7 +58,7 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
     printer.account(context.account)
     now = context.clock.now()
     before = now - age
-    found = await context.store.run(lambda books: books.retention.look(before))
+    found = await context.store.read(lambda books: books.retention.look(before))
     found = replace(found, marks=await _thin_marks(context, before, is_done=False))
     _show(printer, found)
     is_done = execute and not found.is_empty
@@ -84,10 +84,10 @@ async def _prune(context: Context, invocation: Invocation, age: timedelta, *, ex
 async def _thin_marks(context: Context, before: datetime, *, is_done: bool) -> int:
     """Go through the prices day by day, each in a transaction of its own; returns how many go."""
     gone = 0
-    day = await context.store.run(lambda books: books.retention.first_mark())
+    day = await context.store.read(lambda books: books.retention.first_mark())
     while day is not None and day <= before.date():
         thin = partial(_thin_day, day, before, is_done=is_done)
-        gone += await context.store.run(thin)
+        gone += await (context.store.run(thin) if is_done else context.store.read(thin))
         if is_done:
             await context.clock.sleep(GAP_S)
         day += timedelta(days=1)

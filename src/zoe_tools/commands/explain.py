@@ -119,7 +119,7 @@ def _case(invocation: Invocation, text: str) -> Case:
     for account in books_of(settings, account_of(settings) if is_named else None):
         now = SystemClock().now()
         store = Store.open(settings.database_url, account, clock_now=now, read_only=True)
-        with closing(store), store.transaction() as books:
+        with closing(store), store.reading() as books:
             found = books.find(text)
             if len(found) > 1:
                 told = ", ".join(f"{each.kind.value} {each.id}" for each in found[:_MOST_SHOWN])

@@ -60,7 +60,7 @@ async def _fills(
     now = context.clock.now()
     first = since_of(since, now)
     only = symbol_of(symbol, NOT_GATHERED)
-    booked = await context.store.run(lambda transaction: transaction.fills(first))
+    booked = await context.store.read(lambda transaction: transaction.fills(first))
     chosen = tuple(each for each in reversed(booked) if only in (None, each.symbol))
     sums = sums_of(chosen)
     _show(printer, chosen, sums, first, only)

@@ -36,7 +36,7 @@ def health(ctx: typer.Context) -> int:
     printer = invocation.printer()
 
     async def work(context: Context) -> int:
-        facts = await context.store.run(lambda tx: _read(tx, context, settings))
+        facts = await context.store.read(lambda tx: _read(tx, context, settings))
         answer = assess_health(facts)
         if not facts.is_running and facts.silent is None and (pid := await unheard_loop(context)):
             others = (each for each in answer.findings if not each.startswith("no loop runs"))

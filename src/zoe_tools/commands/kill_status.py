@@ -49,7 +49,7 @@ async def _status(context: Context, invocation: Invocation) -> int:
 
 
 async def _state(context: Context) -> TradingState:
-    return await context.store.run(effective_trading_state)
+    return await context.store.read(effective_trading_state)
 
 
 def _show(invocation: Invocation, state: TradingState) -> None:

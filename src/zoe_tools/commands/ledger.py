@@ -102,7 +102,7 @@ async def _ledger(
     first = since_of(since, now)
     rows: tuple[LedgerEntry, ...] = ()
     for name in meanings_of(asset):
-        rows = await context.store.run(partial(_rows, first, name, kind.lower()))
+        rows = await context.store.read(partial(_rows, first, name, kind.lower()))
         if rows:
             break
     if as_csv:

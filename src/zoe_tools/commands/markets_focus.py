@@ -82,7 +82,7 @@ async def _focus(
     printer.account(context.account)
     now = context.clock.now()
     ends_at = _end_of(until, now)
-    claims, listings = await context.store.run(
+    claims, listings = await context.store.read(
         lambda tx: (tx.market.watch.claims(), tx.market.watch.listings())
     )
     changes = focus_changes(
@@ -95,7 +95,7 @@ async def _focus(
     is_done = execute and bool(changes)
     if is_done:
         await context.store.run(lambda tx: _write(tx, changes))
-        claims = await context.store.run(lambda tx: tx.market.watch.claims())
+        claims = await context.store.read(lambda tx: tx.market.watch.claims())
     focus = Focus(claims).at(now)
     _show(printer, focus, changes, is_done=is_done, asked=bool(add or remove))
     code = _FINDINGS if changes and not is_done else 0

@@ -87,7 +87,7 @@ async def _history(
     begin, end = since_of(since, now, option="--from"), since_of(until, now, option="--to")
     if begin is not None and begin >= (end or now):
         raise ConfigError(f"--from {since} is not before --to {until or 'now'}.")
-    stored = await context.store.run(lambda books: books.market.bounds(symbol, timeframe))
+    stored = await context.store.read(lambda books: books.market.bounds(symbol, timeframe))
     room = max(1, printer.width - _BESIDE)
     span = Span(0, 0)
     if stored is not None:
@@ -115,7 +115,7 @@ async def _read(
     at, page = moment_at(span.since), timeframe.length * _PAGE_CANDLES
     while at < moment_at(span.until):
         until = min(at + page, moment_at(span.until))
-        found = await context.store.run(partial(_page, symbol, timeframe, at, until))
+        found = await context.store.read(partial(_page, symbol, timeframe, at, until))
         columns.add(found)
         if keeps:
             told += found

@@ -83,7 +83,7 @@ async def _look(
     """One report; returns the exit code."""
     now = context.clock.now()
     first, only = since_of(since, now), symbol_of(symbol, NOT_GATHERED)
-    facts = await context.store.run(lambda tx: facts_in(tx, now, first, policy))
+    facts = await context.store.read(lambda tx: facts_in(tx, now, first, policy))
     report, costs = assess_execution(narrowed(facts, only))
     _show(printer, report, costs, first, only)
     code = _FINDINGS if report.findings else 0

@@ -113,7 +113,7 @@ async def _pnl(context: Context, invocation: Invocation, ask: Ask) -> int:
         printer.warn(f"Prices and balances are those that were stored: {seen.why}.")
     if seen.unheard:
         printer.warn(f"No point of the equity curve was made: {seen.unheard}")
-    given = await context.store.run(
+    given = await context.store.read(
         lambda tx: pnl_input(
             tx,
             now=seen.at,

@@ -116,7 +116,7 @@ async def _pnl_basis(
     printer = invocation.printer()
     printer.account(context.account)
     now = context.clock.now()
-    given = await context.store.run(lambda tx: pnl_input(tx, now=now, balances=None))
+    given = await context.store.read(lambda tx: pnl_input(tx, now=now, balances=None))
     rows = what_came_in(given.records, given.marks, given.currency)
     if not told.ledger_id:
         return _list(printer, rows)

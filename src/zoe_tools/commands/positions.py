@@ -100,7 +100,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
     first = since_of(asked.since, context.clock.now())
     snapshot = await context.look(_NEEDS)
     everything = asked.everything or bool(asked.position_id)
-    registry, audit = await context.store.run(
+    registry, audit = await context.store.read(
         lambda tx: (
             tx.positions(active_only=not everything),
             audit_registry(tx.raw_positions(), phase="on_demand", key_of=_keys(snapshot)),
@@ -109,7 +109,7 @@ async def _positions(context: Context, printer: Printer, asked: _Asked) -> int:
     story = None
     if asked.position_id:
         chosen = _named(registry, asked.position_id)
-        story = await context.store.run(lambda tx: _story(tx, chosen))
+        story = await context.store.read(lambda tx: _story(tx, chosen))
         registry = (chosen,)
     only = symbol_of(asked.symbol, snapshot.catalogue)
     answer = _Answer(

@@ -126,7 +126,7 @@ def planner(context: Context, arguments: Arguments = ()) -> Regather:
     async def look() -> tuple[Snapshot, Plan]:
         if arguments:
             snapshot, _ = await reconcile_once(context)
-            active = await context.store.run(lambda tx: tx.reconciliation.active())
+            active = await context.store.read(lambda tx: tx.reconciliation.active())
             return snapshot, plan_statement(snapshot, _statement(arguments), active)
         snapshot, result = await reconcile_twice(context)
         return snapshot, _plan(snapshot, result)
@@ -174,7 +174,10 @@ async def _reconcile(
 async def _audit(context: Context, printer: Printer) -> None:
     """The registry as it is stored, before anything is repaired."""
     now = context.clock.now()
-    found = await context.store.run(lambda tx: audit_stored(tx, phase="reconcile", now=now))
+    over = await context.store.read(lambda tx: tx.raw_positions(is_over=True))
+    found = await context.store.run(
+        lambda tx: audit_stored(tx, phase="reconcile", now=now, over=over)
+    )
     for violation in found.violations:
         printer.warn(f"The registry contradicts itself: {violation}")
 

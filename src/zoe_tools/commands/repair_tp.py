@@ -105,7 +105,7 @@ def _demand_leave(context: Context, mode: TargetMode) -> None:
 
 
 async def _loop_runs(context: Context, snapshot: Snapshot) -> bool:
-    return await context.store.run(
+    return await context.store.read(
         lambda tx: is_running(tx.lease(), tx.lease_time(snapshot.taken_at))
     )
 

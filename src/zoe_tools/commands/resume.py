@@ -99,7 +99,7 @@ def _name_others(invocation: Invocation, own: Account) -> None:
 
 
 async def _state_of(context: Context) -> TradingState:
-    return await context.store.run(effective_trading_state)
+    return await context.store.read(effective_trading_state)
 
 
 def planner(context: Context, arguments: Arguments = ()) -> Regather:
@@ -160,5 +160,5 @@ def _is_unread(snapshot: Snapshot) -> bool:
 
 
 async def _stopped(context: Context) -> tuple[Symbol, ...]:
-    state = await context.store.run(effective_trading_state)
+    state = await context.store.read(effective_trading_state)
     return tuple(name for name, _ in state.stopped)

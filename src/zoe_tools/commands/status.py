@@ -83,7 +83,7 @@ def status(ctx: typer.Context) -> int:
 
     async def work(context: Context) -> int:
         now = context.clock.now()
-        screen = await context.store.run(lambda transaction: _read(transaction, now))
+        screen = await context.store.read(lambda transaction: _read(transaction, now))
         printer.account(context.account)
         if complaint := AuditHome(settings.home).complaint():
             printer.warn(complaint)

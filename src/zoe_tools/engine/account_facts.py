@@ -48,7 +48,7 @@ class AccountFacts:
         # The copy that stands in for the store knows of no closed trade.
         known = self._books.endings, self._parts.gate.is_store_away
         if self._read_at != known:
-            self._closed = await self._parts.store.run(lambda tx: tx.closed_positions(KEPT))
+            self._closed = await self._parts.store.read(lambda tx: tx.closed_positions(KEPT))
             self._read_at = known
         held = self._books.positions
         return AccountView(

@@ -59,7 +59,7 @@ class StandbyAlarm:
         if self.is_shadow:
             return "SIGUSR1: this is a shadow, and the account is not its own to stop."
         try:
-            state = await self.store.run(effective_trading_state)
+            state = await self.store.read(effective_trading_state)
             level = _next_level(state.level)
             await latch_level(
                 store=self.store,

@@ -6,10 +6,11 @@ The store is the truth; this is what the turns read without waiting.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
 from zoe_tools.core.executed import as_executed
@@ -37,6 +38,8 @@ _LOG = logging.getLogger(__name__)
 
 _USUAL = Policy()
 
+
+T = TypeVar("T")
 
 _Set = tuple[TradingState, Policy, ReconciliationState, tuple[TakeProfitLevel, ...]]
 
@@ -114,7 +117,14 @@ class Books:
             is_known = last is not None and last.day == now.date()
             return last if last is not None and is_known else self.read(transaction, now)
 
-        self.take(await self._store.run(read, is_urgent=is_urgent))
+        self.take(await self._looked(read) if is_urgent else await self._store.run(read))
+
+    async def _looked(self, read: Callable[[Transaction], T]) -> T:
+        """What stands in the books; only where a switch is to be latched that is written."""
+        try:
+            return await self._store.read(read, is_urgent=True)
+        except _ToBeLatchedError:
+            return await self._store.run(read, is_urgent=True)
 
     async def refresh_trading_state(self, now: datetime) -> bool:
         """Read what people set: kill state, limits, targets, and latch what the switch demands.
@@ -133,7 +143,7 @@ class Books:
             state, policy = _latched_state(transaction, now), self._policy(transaction)
             return mark, (state, policy, compared, transaction.targets())
 
-        mark, told = await self._store.run(read, is_urgent=True)  # mostly nobody changed anything
+        mark, told = await self._looked(read)  # mostly nobody changed anything
         if told is None:
             return False
         self._state_read_at = mark  # only what has arrived here was seen
@@ -253,6 +263,10 @@ class Books:
         self._retold = said
 
 
+class _ToBeLatchedError(Exception):
+    """A look met a switch that nobody has latched yet."""
+
+
 def _names(positions: Iterable[Position]) -> set[PositionId]:
     return {each.position_id for each in positions}
 
@@ -321,6 +335,8 @@ def _latched_state(transaction: Transaction, now: datetime) -> TradingState:
         return transaction.trading_state()
     state, reason = transaction.trading_state(), "kill_switch was set in the table config"
     if state.level < KillLevel.REDUCE_ONLY or takes_over(state, reason):
+        if transaction.is_look:
+            raise _ToBeLatchedError
         transaction.set_trading_state(
             TradingState(
                 level=max(KillLevel.REDUCE_ONLY, state.level),

@@ -69,7 +69,7 @@ class DeskWatch:
         return due
 
     async def _guard_slippage(self, now: datetime) -> None:
-        mean = await self._parts.store.run(lambda tx: _mean_slippage(tx, now))
+        mean = await self._parts.store.read(lambda tx: _mean_slippage(tx, now))
         most = self._loop.books.policy.max_average_slippage_bps
         is_far = mean is not None and mean > most
         why = f"the last fills slipped {short(mean or most)} bps on average, {short(most)} at most"

@@ -116,7 +116,7 @@ async def _take_back(
     if loop.books.unresolved or loop.watch.naked or loop.books.reconciliation.pauses_account:
         return
     try:
-        before = await parts.store.run(acted_at)
+        before = await parts.store.read(acted_at)
         if still_holds(state, measured, found, parts.policy.invariants, acted_at=before, now=now):
             return
         snapshot = await gather_store(
@@ -134,7 +134,7 @@ async def _take_back(
 
 async def _measured(loop: TradingLoop, parts: LoopParts, blind_s: float) -> Measured:
     now = parts.clock.now()
-    point = await parts.store.run(lambda transaction: transaction.latest_equity())
+    point = await parts.store.read(lambda transaction: transaction.latest_equity())
     worths = [
         each.quantity
         * (

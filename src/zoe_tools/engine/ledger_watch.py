@@ -58,7 +58,7 @@ class LedgerWatch:
         """
         parts = self._parts
         now = parts.clock.now()
-        cursor = await parts.store.run(lambda tx: tx.ledger_book.cursor(VENUE_LEDGER))
+        cursor = await parts.store.read(lambda tx: tx.ledger_book.cursor(VENUE_LEDGER))
         begun = cursor if cursor is not None and not cursor.details else None
         since = (now if begun is None else begun.newest_at) - LEDGER_OVERLAP
         page = await parts.venue.newest_ledger(since=since)

@@ -133,7 +133,7 @@ async def _look(
         fills=rows.fills,
         streamed_balances=told,
     )
-    books = await parts.store.run(lambda tx: _books(tx, empty, listed.value))
+    books = await parts.store.read(lambda tx: _books(tx, empty, listed.value))
     if isinstance(books.fills, Reading):
         ours = {each.venue_order_id for each in books.orders}
         ledger.forget([each for each in books.fills.value if each.venue_order_id not in ours])

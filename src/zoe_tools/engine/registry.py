@@ -20,10 +20,11 @@ async def begin_registry(parts: LoopParts, loop: TradingLoop) -> None:
 
     What is still wrong then keeps all new risk back. In shadow nothing is repaired.
     """
+    over = await _rows_over(parts)
 
     def work(transaction: Transaction) -> RegistryAudit:
         now, key_of = parts.clock.now(), _keys(parts)
-        report = audit_stored(transaction, phase="startup", now=now, key_of=key_of)
+        report = audit_stored(transaction, phase="startup", now=now, key_of=key_of, over=over)
         if not report.violations or parts.is_shadow:
             return report
         repair_stored(transaction, now=now, key_of=key_of)
@@ -40,16 +41,23 @@ async def watch_registry(parts: LoopParts, loop: TradingLoop) -> None:
 
 
 async def _audit(parts: LoopParts) -> RegistryAudit:
-    """Of however many rows: what is over is read in pages, with the store free between them."""
-    over: list[RawPosition] = []
-    while page := await parts.store.run(partial(_page, after=over[-1].position_id if over else "")):
-        over += page
+    over = await _rows_over(parts)
 
     def work(transaction: Transaction) -> RegistryAudit:
         now, key_of = parts.clock.now(), _keys(parts)
         return audit_stored(transaction, phase="runtime", now=now, key_of=key_of, over=over)
 
     return await parts.store.run(work)
+
+
+async def _rows_over(parts: LoopParts) -> list[RawPosition]:
+    """However many: in pages, each a look of its own."""
+    over: list[RawPosition] = []
+    while page := await parts.store.read(
+        partial(_page, after=over[-1].position_id if over else "")
+    ):
+        over += page
+    return over
 
 
 def _page(transaction: Transaction, *, after: str) -> tuple[RawPosition, ...]:

@@ -116,7 +116,7 @@ class WorthWatch:
         recent = [each for each in quotes if abs(now - each.as_of) <= STALE_AFTER]
         marks = (*marks_of_quotes(recent, "stream"), *await self._missing(recent, balances))
         is_whole = bool(balances) and await self._caught_up()
-        base = await self._store.run(lambda transaction: transaction.latest_equity())
+        base = await self._store.read(lambda transaction: transaction.latest_equity())
         news = self._news_since(base)
 
         has_flow = any(is_flow(movement_of(each)) for each in news)
@@ -166,9 +166,9 @@ class WorthWatch:
             return True
         now = self._clock.now()
         try:
-            since = await self._store.run(lambda transaction: unheard_since(transaction, now))
+            since = await self._store.read(lambda transaction: unheard_since(transaction, now))
             rows = await self._venue.ledger(since=since) if since else ()
-            booked = await self._store.run(_booked_since_the_last_point)
+            booked = await self._store.read(_booked_since_the_last_point)
         except VenueError as error:
             if error.message != self._complaint:
                 _LOG.warning("No point of the equity curve is made: %s", error.message)

@@ -295,7 +295,7 @@ class Gate:
         if execute:
             await self.recover()
         account_id = self._account.account_id
-        standing = await self._store.run(lambda tx: standing_of(tx, plan, account_id))
+        standing = await self._store.read(lambda tx: standing_of(tx, plan, account_id))
         if standing.is_begun and not resume:
             raise PlanRefused(
                 "This plan was carried out before, or in part: the journal knows"

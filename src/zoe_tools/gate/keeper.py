@@ -106,7 +106,7 @@ class Keeper:
             return
         try:
             self.emergency.prepare()
-            self.emergency.store_epoch = await self._store.run(lambda tx: tx.store_epoch())
+            self.emergency.store_epoch = await self._store.read(lambda tx: tx.store_epoch())
         except StoreError as error:
             _LOG.error("There is no emergency journal: %s", error.message)
 

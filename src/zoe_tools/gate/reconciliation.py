@@ -139,7 +139,7 @@ async def completed(
     Raises:
         StoreError: the books cannot be read.
     """
-    seen = await store.run(lambda tx: _with_rows(tx, snapshot))
+    seen = await store.read(lambda tx: _with_rows(tx, snapshot))
     return await asked_by_name(seen, venue=venue, clock=clock)
 
 

@@ -131,11 +131,11 @@ async def recover(
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    looked = await _look(carrier, await store.run(_to_look_at))
+    looked = await _look(carrier, await store.read(_to_look_at))
     resolutions = await resolve(carrier, store, patient=patient, which=which, looked=looked)
     if heard is not None and any(each.state.is_terminal for each in resolutions):
         await heard()
-    working = await store.run(_unfinished)
+    working = await store.read(_unfinished)
     shown = {each.order.venue_order_id: each.order for each in resolutions if each.order}
     known = replace(looked, orders={**looked.orders, **shown}).by(carrier.clock.now())
     found = await _orders_at(carrier.venue, _names_of(working), known)
@@ -146,7 +146,7 @@ async def recover(
         if ended:
             await heard()
     fills: tuple[Fill, ...] = ()
-    if reads_trades or await store.run(lambda tx: _shows_more(tx, working, seen)):
+    if reads_trades or await store.read(lambda tx: _shows_more(tx, working, seen)):
         fills = await _fills_at(store, carrier.venue, working, seen)
     now = carrier.clock.now()
     moved, fresh, notes = await store.run(
@@ -157,7 +157,7 @@ async def recover(
         orders_updated=moved,
         fills_booked=fresh,
         notes=notes,
-        lacks_fills=await store.run(lambda tx: _lacks_fills(tx, now)),
+        lacks_fills=await store.read(lambda tx: _lacks_fills(tx, now)),
     )
 
 
@@ -176,7 +176,7 @@ async def resolve(
     Raises:
         VenueUnavailable: the venue's records cannot be read.
     """
-    intents = await store.run(lambda tx: tx.unresolved_intents())
+    intents = await store.read(lambda tx: tx.unresolved_intents())
     if looked is None:
         open_ones = (each for each in intents if each.intent_id not in carrier.in_flight)
         named = [each for each in open_ones if which(each) and not is_unseen(each)]
@@ -229,7 +229,7 @@ async def _resolve(
     *,
     patient: bool,
 ) -> Resolution:
-    entry = await store.run(lambda tx: entry_of(tx, intent))
+    entry = await store.read(lambda tx: entry_of(tx, intent))
     known: _Known = MappingProxyType({}) if looked is None else looked.by(carrier.clock.now())
     # What was journaled and never marked as sent left no byte: one look is enough.
     never_sent = intent.state is IntentState.JOURNALED
@@ -367,7 +367,7 @@ async def _fills_at(
     seen: Sequence[VenueOrder],
 ) -> tuple[Fill, ...]:
     """The venue's fills since our oldest doubtful order; asked after the orders, so none lacks."""
-    since = await store.run(lambda tx: _doubtful_since(tx, working, seen))
+    since = await store.read(lambda tx: _doubtful_since(tx, working, seen))
     if since is None:
         return ()
     since -= timedelta(seconds=CLOCK_TOLERANCE_S)

@@ -82,7 +82,7 @@ class TradesReading:
             StoreError: the store cannot be written.
         """
         self._begins_at = None
-        reading = await self._store.run(partial(self._begun, span, timeframes))
+        reading = await self._store.read(partial(self._begun, span, timeframes))
         progress = _Progress(self._instrument.symbol, reading, self._clock, self._say, expected)
         while True:
             page, last = await self._page(reading)

@@ -110,7 +110,7 @@ async def _pages(
     """Each page is a transaction of its own, so that nobody waits for the whole."""
     is_more = True
     while is_more:
-        page = await store.run(partial(_page, symbol, timeframe, wanted))
+        page = await store.read(partial(_page, symbol, timeframe, wanted))
         is_more = page.height == PAGE_ROWS
         if page.height:
             yield page

@@ -176,7 +176,7 @@ async def _plan(
         and series.since <= each.opened_at
         and each.opened_at + timeframe.length <= series.until
     )
-    stored, from_trades = await context.store.run(
+    stored, from_trades = await context.store.read(
         partial(stored_of, instrument.symbol, timeframe, series.ohlc_since)
     )
     plan = plan_backfill(

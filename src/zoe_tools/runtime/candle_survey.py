@@ -53,7 +53,7 @@ async def needs_of(
         StoreError: the store cannot be read.
         VenueError: the venue cannot.
     """
-    found = await store.run(partial(_found, instrument, request, now))
+    found = await store.read(partial(_found, instrument, request, now))
     reads = spans_to_read(found.old)
     to_count = (*((found.rest,) if found.rest else ()), *reads)
     trades = 0

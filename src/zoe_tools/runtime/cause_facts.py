@@ -56,7 +56,7 @@ async def _skew(context: Context) -> Decimal | Missing:
 async def _deaf_s(context: Context) -> int | None:
     """Seconds since a running loop, one of whose wires is down, heard anything; None: all is up."""
     now = context.clock.now()
-    lease, beats = await context.store.run(
+    lease, beats = await context.store.read(
         lambda tx: ((tx.lease(), tx.lease_time(now)), tx.heartbeats())
     )
     beat = next((each for each in beats if each.component == LOOP), None)

@@ -27,7 +27,7 @@ from zoe_tools.ports import Clock, Urgency
 from zoe_tools.runtime.audit_home import signer_of
 from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
-from zoe_tools.runtime.store_witness import StoreWitness, look_for_restore
+from zoe_tools.runtime.store_witness import StoreWitness, is_where_it_was, look_for_restore
 from zoe_tools.runtime.writer_thread import ReaderThread, WriterThread
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Store
@@ -151,7 +151,8 @@ async def _opened_store(
         return ReaderThread(reader, error)
     runner = WriterThread(store)
     try:
-        await runner.run(lambda tx: look_for_restore(tx, witness, now))
+        if not await runner.read(lambda tx: is_where_it_was(tx, witness)):
+            await runner.run(lambda tx: look_for_restore(tx, witness, now))
     except BaseException:
         await runner.close()
         raise

@@ -32,7 +32,7 @@ async def countdown_warning(store: StoreRunner, now: datetime) -> str:
     Where the store cannot be asked there is none either: what was done before stays done.
     """
     try:
-        until = await store.run(lambda transaction: left_armed_until(transaction, now))
+        until = await store.read(lambda transaction: left_armed_until(transaction, now))
     except StoreError:
         return ""
     if until is None or until <= now:

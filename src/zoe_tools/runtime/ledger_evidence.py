@@ -52,7 +52,7 @@ async def examined(
     left = [name for name, entry in sought.items() if entry is None]
     for start in range(0, len(left), _LOOK_UP_ROWS):
         names = left[start : start + _LOOK_UP_ROWS]
-        sought.update(await store.run(lambda books, at=names: books.ledger_book.known(at)))  # type: ignore[misc]
+        sought.update(await store.read(lambda books, at=names: books.ledger_book.known(at)))  # type: ignore[misc]
     rows = {name: entry for name, entry in sought.items() if entry is not None}
     return [_examined(path, catalogue, rows) for path in files]
 

@@ -193,7 +193,7 @@ async def preview_file(
     count, chain, seen = Count(until=now and now + _AHEAD), _FileChain(), set[int]()
     suspects: set[str] = set()
     lines = ledger_lines(path, catalogue)
-    is_first = await store.run(lambda books: books.ledger_book.is_empty())
+    is_first = await store.read(lambda books: books.ledger_book.is_empty())
     with passing_rows():
         while part := tuple(islice(lines, _LOOK_UP_ROWS)):
             fresh: dict[str, tuple[int, LedgerEntry]] = {}
@@ -233,7 +233,7 @@ async def preview_file(
 
 
 async def _known(store: StoreRunner, names: Sequence[str]) -> dict[str, LedgerEntry]:
-    return await store.run(lambda books: books.ledger_book.known(names))
+    return await store.read(lambda books: books.ledger_book.known(names))
 
 
 class _FileChain:
@@ -416,7 +416,7 @@ async def prove_books(
     with passing_rows():
         number: int | None = 0
         while number is not None:
-            lines, number = await store.run(partial(_journal_page, number))
+            lines, number = await store.read(partial(_journal_page, number))
             sums.add(lines)
     return prove(chains.ends(), sums.held, held, catalogue)
 
@@ -429,7 +429,7 @@ async def chained_books(store: StoreRunner, more: Iterable[LedgerEntry] = ()) ->
     is_last = False
     with passing_rows():
         while not is_last:
-            rows, after = await store.run(partial(_chain_page, after))
+            rows, after = await store.read(partial(_chain_page, after))
             for row in rows:
                 while coming and coming[0].second < row.second:
                     chains.add(coming.popleft())

@@ -111,7 +111,7 @@ async def import_pages(context: Context, operator: str) -> Preview:
 
 async def cursor_of(context: Context) -> LedgerCursor:
     """How far the venue's ledger is in the books."""
-    known = await context.store.run(lambda books: books.ledger_book.cursor(SOURCE))
+    known = await context.store.read(lambda books: books.ledger_book.cursor(SOURCE))
     return known or LedgerCursor(source=SOURCE, newest_at=_NEVER, details={})
 
 
@@ -120,7 +120,7 @@ async def _seen(
 ) -> dict[str, LedgerEntry]:
     """Count a page; returns those of its rows that are in the books."""
     names = [entry.ledger_id for entry in stretch.values]
-    known = await context.store.run(lambda books: books.ledger_book.known(names))
+    known = await context.store.read(lambda books: books.ledger_book.known(names))
     for entry in stretch.values:
         count.rows_read += 1
         count.see(entry)

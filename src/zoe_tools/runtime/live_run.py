@@ -196,7 +196,7 @@ def _readiness(context: Context, order: RunOrder) -> Readiness | None:
 
 
 async def _refuse_shadow_over_positions(context: Context) -> None:
-    held = await context.store.run(lambda transaction: transaction.positions(open_only=True))
+    held = await context.store.read(lambda transaction: transaction.positions(open_only=True))
     if held:
         raise ConfigError(
             f"{len(held)} managed positions are open, and a shadow run would not look after them.",

@@ -78,7 +78,7 @@ def new_watch(context: Context, store: StoreRunner | None) -> MarketWatch:
 async def kept_view(context: Context) -> MarketView:
     """What the store keeps, and whether somebody brings it up to date."""
     now = context.clock.now()
-    return await context.store.run(lambda tx: _kept(tx, now))
+    return await context.store.read(lambda tx: _kept(tx, now))
 
 
 async def one_look(context: Context) -> MarketView:

@@ -340,7 +340,7 @@ class MarketWatch:
     async def _remember(self, now: datetime) -> None:
         """What a watch before this one has kept: claims, curves, and what moved."""
         store, rest = self._parts.store, self._order.movers.rest
-        kept = Kept() if store is None else await store.run(lambda tx: kept_in(tx, now, rest))
+        kept = Kept() if store is None else await store.read(lambda tx: kept_in(tx, now, rest))
         self.focus = Focus(kept.claims.claims)
         self._kept_claims = self._own_claims()
         self.focus = self._claimed(kept.claims, now)

@@ -70,7 +70,7 @@ async def disagreements(context: Context) -> tuple[str, ...]:
         snapshot, found = await reconcile_twice(context)
     except VenueError as error:
         return (f"reconcile: {error.message}",)
-    known = await context.store.run(lambda transaction: transaction.reconciliation.active())
+    known = await context.store.read(lambda transaction: transaction.reconciliation.active())
     settled = {(each.kind, each.subject) for each in known if not each.is_open}
     return tuple(
         f"reconcile: {each.kind.value} {each.subject}: {each.evidence}"
@@ -187,7 +187,7 @@ def _ask_store(url: str, account: Account, now: datetime) -> StoreFacts | Unread
     try:
         store = Store.open(url, account, clock_now=now)
         try:
-            with store.transaction() as transaction:
+            with store.reading() as transaction:
                 facts = _read_store(transaction, schema.status(url).head, now)
             _try_to_write(store, now)
         finally:

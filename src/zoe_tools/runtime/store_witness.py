@@ -107,6 +107,21 @@ def look_for_restore(transaction: Transaction, witness: StoreWitness, now: datet
     return reason
 
 
+def is_where_it_was(transaction: Transaction, witness: StoreWitness) -> bool:
+    """The same comparison as a look: False if the store went back, and has to be told so."""
+    if _gone_back(transaction, witness.remembered()):
+        return False
+    _keep_marks(transaction, witness)
+    return True
+
+
+def _keep_marks(transaction: Transaction, witness: StoreWitness) -> None:
+    witness.store_epoch = transaction.store_epoch()
+    head = transaction.audit.head()
+    if head is not None:
+        witness.saw(head.seq, head.hash)
+
+
 def _gone_back(transaction: Transaction, mark: Mark | None) -> str:
     if mark is None:
         return ""

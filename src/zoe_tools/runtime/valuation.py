@@ -65,7 +65,7 @@ async def look_at_worth(context: Context) -> Seen:
         return replace(seen, why=error.message.rstrip("."))
     seen = replace(seen, at=context.clock.now(), marks=marks_of_quotes(quotes, "ticker"))
     try:
-        since = await context.store.run(lambda tx: unheard_since(tx, seen.at))
+        since = await context.store.read(lambda tx: unheard_since(tx, seen.at))
         entries = await context.venue.ledger(since=since) if since else ()
     except VenueError as error:
         return replace(seen, unheard=f"{error.message} {error.hint}".strip())

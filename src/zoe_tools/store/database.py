@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from zoe_tools.errors import ConfigError, StoreUnavailable
 from zoe_tools.store import unchanged
-from zoe_tools.store.transactions import ONE_STATE, begin_on_sqlite
+from zoe_tools.store.transactions import AS_LOOK, ONE_STATE, begin_on_sqlite
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 
@@ -275,7 +275,12 @@ def _postgres_engine(
     if read_only:
         # One state of the books for the whole transaction, as SQLite's readers have it anyway.
         begin += f"; {ONE_STATE}"
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+
+    def begun(connection: Connection) -> None:
+        is_look = connection.get_execution_options().get(AS_LOOK, False)
+        connection.exec_driver_sql(f"{begin}; {ONE_STATE}" if is_look else begin)
+
+    event.listen(engine, "begin", begun)
     return engine
 
 

@@ -54,6 +54,7 @@ class Store:
         self._witness = witness
         self._is_busy = False
         self._is_signed = True
+        self._has_written = False
 
     @classmethod
     def open(
@@ -158,6 +159,7 @@ class Store:
         finally:
             self._is_busy = False
         self._is_signed = log.is_signed if log.has_news else self._is_signed
+        self._has_written |= log.has_news
         self._signer = self._signer if log.can_sign else None  # it was told once, that is enough
         if signed is not None and self._signer is not None:
             self._signer.keep(signed)
@@ -196,7 +198,9 @@ class Store:
     def _looking(self, source: Transactions, *, at_once: bool) -> Iterator[Transaction]:
         with translated_errors(self._url), source.look(at_once=at_once) as connection:
             log = audit.Log(connection, self._account.account_id)
-            yield Transaction(connection, self._account, log, shares_clock=self._shares_clock)
+            yield Transaction(
+                connection, self._account, log, shares_clock=self._shares_clock, is_look=True
+            )
             log.flush()
 
     @property
@@ -212,9 +216,9 @@ class Store:
     def close(self) -> None:
         """Sign the log's head, where that is still to do, and let go of the database; idempotent.
 
-        What cannot be signed now is signed by the next command.
+        What cannot be signed now is signed by the next one who writes: who only read signs nothing.
         """
-        if self._signer is not None and not self._is_signed:
+        if self._signer is not None and not self._is_signed and self._has_written:
             self._is_signed = True
             with suppress(StoreUnavailable), self.transaction() as transaction:
                 transaction.audit.sign()

@@ -57,8 +57,11 @@ class Transaction(Registry, Results, Leasing):
         log: audit.Log,
         *,
         shares_clock: bool = False,
+        is_look: bool = False,
     ) -> None:
         super().__init__(connection, account)
+        self.is_look = is_look
+        """Whether nothing can be written."""
         self._audit = log
         self._shares_clock = shares_clock
 

@@ -18,6 +18,8 @@ from zoe_tools.store import unchanged
 
 ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 """What a server is told of a look."""
+AS_LOOK = "zoe_is_look"
+"""The option by which a server's transaction is begun as a look, on the way that it begins by."""
 LOCK_RETRY_S = 0.002
 _UNDONE, _BEGUN_AT = "zoe: transactions undone", "zoe: changes when it began"
 _HAS_BEGUN, _LOGGED = "zoe: it is begun already", "zoe: changes of the log alone"
@@ -81,9 +83,7 @@ class Transactions:
         if self.engine.dialect.name != "sqlite":
             if at_once:
                 raise WouldWait
-            with self.engine.begin() as connection:
-                if is_look:
-                    connection.exec_driver_sql(ONE_STATE)
+            with self.engine.execution_options(**{AS_LOOK: is_look}).begin() as connection:
                 yield connection
             return
         if self._kept is None:
