@@ -162,6 +162,11 @@ def test_an_account_that_is_not_ready_is_not_traded(live: Live) -> None:
     assert live.orders() == ()
 
 
+def said_by(home: Home) -> str:
+    """What the loop that was started has printed so far."""
+    return (home.folder.parent / f"{home.folder.name}.started").read_text()
+
+
 def test_a_position_is_protected_though_the_account_is_not_ready(live: Live) -> None:
     """Its missing stop is put back; no entry is made; the report says why."""
     words = ("sync-positions", "--adopt", "BTC/USD=0.01", "--execute")
@@ -172,9 +177,11 @@ def test_a_position_is_protected_though_the_account_is_not_ready(live: Live) -> 
     known = stops_of(live.home)
     with live.home.started("run", "--strategy", "hold", environ=CONSENT) as loop:
         wait_until(lambda: loop.poll() is not None or bool(stops_of(live.home) - known))
+        # The account is proved beside the turns: its reasons may be told after the stop.
+        wait_until(lambda: loop.poll() is not None or "pre-flight: " in said_by(live.home))
         loop.terminate()
         code = loop.wait(timeout=PATIENCE_S)
-    told = (live.home.folder.parent / f"{live.home.folder.name}.started").read_text()
+    told = said_by(live.home)
 
     assert code == 0, told
     assert "protect  pre-flight: trading, kill state" in told

@@ -9,8 +9,19 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
-from zoe_tools.kraken.pages import PAGE_ROWS, HistoryPage, Page, PageCursor, each_page, read_pages
+from zoe_tools.errors import VenueUnavailable
+from zoe_tools.kraken.pages import (
+    OVERLAP,
+    PAGE_ROWS,
+    HistoryPage,
+    KeptRows,
+    Page,
+    PageCursor,
+    each_page,
+    read_pages,
+)
 
 START = 1_767_600_000
 
@@ -31,8 +42,8 @@ class Ledger:
         newest = self.times[-1] if self.times else Decimal(START)
         # Within the second of the newest row: the pinned end cannot keep them out.
         self.times += [newest] * coming
-        end = Decimal(asked.get("end", "1e12"))
-        wanted = [(str(n), at) for n, at in enumerate(self.times) if at <= end][::-1]
+        start, end = Decimal(asked.get("start", "0")), Decimal(asked.get("end", "1e12"))
+        wanted = [(str(n), at) for n, at in enumerate(self.times) if start < at <= end][::-1]
         offset = int(asked.get("ofs", "0"))
         rows = dict(wanted[offset : offset + PAGE_ROWS])
         return rows, Decimal(len(wanted)) if self.is_counted else None
@@ -109,3 +120,74 @@ def test_an_uncounted_history_ends_too() -> None:
 
     assert len(whole(ledger)) == 130
     assert [each.get("ofs") for each in ledger.asked] == [None, "50", "100"]
+
+
+# --- read once, and then what came since ---------------------------------------------------------
+
+
+class Failing(Ledger):
+    """The same; these pages, counted from one, are not answered."""
+
+    fails_at: tuple[int, ...] = ()
+
+    @override
+    async def page(self, asked: dict[str, str]) -> Page[Decimal]:
+        """As above."""
+        if len(self.asked) + 1 in self.fails_at:
+            self.asked.append(asked)
+            raise VenueUnavailable("down")
+        return await super().page(asked)
+
+
+def read_on(ledger: Ledger, kept: KeptRows[Decimal]) -> dict[str, Decimal]:
+    """All rows, of which some were kept."""
+    return asyncio.run(kept.read(ledger.page, {}, own_time))
+
+
+def test_a_history_that_was_read_is_asked_for_what_came_since() -> None:
+    """The second reading asks from an hour before the newest row on; it finds what a whole does."""
+    ledger, kept = Ledger(0, []), KeptRows[Decimal]()
+    hours = OVERLAP.total_seconds() * 10
+    ledger.times = [Decimal(START + int(hours * n / 500)) for n in range(500)]
+    assert read_on(ledger, kept) == whole(ledger)
+    ledger.times += [ledger.times[-1] + n for n in range(60)]
+    ledger.asked.clear()
+
+    found = read_on(ledger, kept)
+
+    assert len(ledger.asked) == 3
+    assert found == whole(ledger)
+
+
+@given(st.integers(0, 400), st.sets(st.integers(1, 12), max_size=6), st.integers(0, 130))
+def test_a_reading_that_broke_off_is_gone_on_with_and_misses_nothing(
+    size: int, fails_at: set[int], arriving: int
+) -> None:
+    """Whichever pages fail, of the history or of the news: in the end it is what a whole finds."""
+    ledger, kept = Failing(size, []), KeptRows[Decimal]()
+    ledger.fails_at = tuple(fails_at)
+    failed = 0
+    while not (found := _tried(ledger, kept)):
+        failed += 1
+        newest = ledger.times[-1] if ledger.times else Decimal(START)
+        ledger.times += [newest + n // 3 for n in range(arriving)]
+    ledger.fails_at = ()
+
+    assert found == [whole(ledger)]
+    assert failed <= len(fails_at)
+
+
+def _tried(ledger: Ledger, kept: KeptRows[Decimal]) -> list[dict[str, Decimal]]:
+    try:
+        return [read_on(ledger, kept)]
+    except VenueUnavailable:
+        return []
+
+
+def test_a_history_that_was_empty_is_read_again() -> None:
+    """Nothing was kept of it, and there may be rows now."""
+    ledger, kept = Ledger(0, []), KeptRows[Decimal]()
+    assert read_on(ledger, kept) == {}
+    ledger.times = [Decimal(START)]
+
+    assert len(read_on(ledger, kept)) == 1

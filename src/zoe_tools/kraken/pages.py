@@ -8,10 +8,10 @@ busy account cannot keep the reader from reaching the bottom (kraken-spot sectio
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from zoe_tools.kraken.codec import seconds_of
 
@@ -102,3 +102,47 @@ async def read_pages(
     async for page in each_page(fetch, params, time_of_row):
         rows.update((key, row) for key, row in page.rows.items() if key not in rows)
     return rows
+
+
+OVERLAP = timedelta(hours=1)
+"""How far before the newest row that was kept the next reading begins: records may come late."""
+
+
+@dataclass(slots=True)
+class KeptRows(Generic[R]):
+    """What was read of a whole history, so that reading it again costs what came since.
+
+    An interrupted reading is gone on with where it broke off. A row that the venue adds to a past
+    more than `OVERLAP` before its newest row is not seen: for one run at a time, not for a disk.
+    """
+
+    rows: dict[str, R] = field(default_factory=dict)
+    cursor: PageCursor | None = None
+    is_whole: bool = False
+
+    async def read(
+        self,
+        fetch: Callable[[dict[str, str]], Awaitable[Page[R]]],
+        params: Mapping[str, str],
+        time_of_row: Callable[[R], Decimal],
+    ) -> dict[str, R]:
+        """All rows up to now, by id, as `read_pages` of the same parameters finds them."""
+        is_first = not (self.rows or self.is_whole)
+        if not self.is_whole:
+            async for page in each_page(fetch, params, time_of_row, self.cursor):
+                self.rows.update((key, row) for key, row in page.rows.items())
+                self.cursor, self.is_whole = page.cursor, page.cursor is None
+        if not is_first:
+            news = await read_pages(fetch, {**params, **self._after(time_of_row)}, time_of_row)
+            self.rows.update(news)  # all of them at once: what lies between them is known then
+        return dict(self.rows)
+
+    def _after(self, time_of_row: Callable[[R], Decimal]) -> dict[str, str]:
+        if not self.rows:
+            return {}
+        newest = max(time_of_row(row) for row in self.rows.values())
+        return {"start": str(int(newest) - int(OVERLAP.total_seconds()))}
+
+
+KeptHistories = dict[str, KeptRows[Any]]
+"""By the venue's method; whoever reads whole histories again and again hands it in."""

@@ -8,8 +8,9 @@ says. Source: kraken-spot sections 2 and 5 to 8.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.candle import Candle, Timeframe
@@ -26,7 +27,14 @@ from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.order_answers import is_gone
 from zoe_tools.kraken.order_entry import OrderEntry
 from zoe_tools.kraken.order_wire import OrderWire
-from zoe_tools.kraken.pages import PAGE_ROWS, Page, range_params, read_pages
+from zoe_tools.kraken.pages import (
+    PAGE_ROWS,
+    KeptHistories,
+    KeptRows,
+    Page,
+    range_params,
+    read_pages,
+)
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.ports import Clock
@@ -42,7 +50,8 @@ class KrakenSpot(OrderEntry):
     """Implements `ports.Venue`: reads here, by REST; writes as `order_entry.OrderEntry` has them.
 
     Orders go by `orders` while it is up, by REST otherwise. `time` is what others have measured of
-    the venue's clock, and go on measuring.
+    the venue's clock, and go on measuring. `kept`: histories that were read whole, or in part, and
+    are read on.
     """
 
     def __init__(
@@ -52,11 +61,13 @@ class KrakenSpot(OrderEntry):
         *,
         orders: OrderWire | None = None,
         time: ServerTime | None = None,
+        kept: KeptHistories | None = None,
     ) -> None:
         super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders, time=time)
         self._catalogue: InstrumentCatalogue | None = None
         self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
         self._single = AccountReads(rest, self._known)
+        self._kept = kept
         self._reading: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     # public
@@ -199,7 +210,8 @@ class KrakenSpot(OrderEntry):
         """
         catalogue = await self._known()
         params = {"closetime": "close", **range_params(since, until)}
-        params |= _asked_for(client_order_id, userref)
+        named = _asked_for(client_order_id, userref)
+        is_all = not named and since is None and until is None
 
         async def page(asked: dict[str, str]) -> Page[wire.OrderRow]:
             answer = await self._rest.private(
@@ -207,7 +219,8 @@ class KrakenSpot(OrderEntry):
             )
             return answer.closed, answer.count
 
-        rows = await read_pages(page, params, lambda row: row.closetm or row.opentm)
+        read = self._reader("ClosedOrders", is_all=is_all)
+        rows = await read(page, params | named, lambda row: row.closetm or row.opentm)
         with codec.understanding("ClosedOrders"):
             found = _named(_orders(rows, catalogue), client_order_id, userref)
         dated = [(each.closed_at or each.opened_at, each) for each in found]
@@ -261,7 +274,8 @@ class KrakenSpot(OrderEntry):
             )
             return answer.trades, answer.count
 
-        rows = await read_pages(page, params, lambda row: row.time)
+        read = self._reader("TradesHistory", is_all=since is None and until is None)
+        rows = await read(page, params, lambda row: row.time)
         with codec.understanding("TradesHistory"):
             found = [codec.fill_of(key, row, catalogue) for key, row in rows.items()]
         found.sort(key=lambda each: each.filled_at, reverse=True)
@@ -277,11 +291,18 @@ class KrakenSpot(OrderEntry):
             answer = await self._rest.private("Ledgers", asked, wire.Ledgers, is_write=False)
             return answer.ledger, answer.count
 
-        rows = await read_pages(page, range_params(since, until), lambda row: row.time)
+        read = self._reader("Ledgers", is_all=since is None and until is None)
+        rows = await read(page, range_params(since, until), lambda row: row.time)
         with codec.understanding("Ledgers"):
             found = [codec.ledger_entry_of(key, row, catalogue) for key, row in rows.items()]
         found.sort(key=lambda each: each.booked_at, reverse=True)
         return tuple(each for each in found if _is_within(each.booked_at, since, until))
+
+    def _reader(self, method: str, *, is_all: bool) -> Callable[..., Awaitable[dict[str, Any]]]:
+        """How the pages of a history are read: a whole one goes on from what was kept of it."""
+        if self._kept is None or not is_all:
+            return read_pages
+        return self._kept.setdefault(method, KeptRows()).read
 
     async def newest_ledger(self, *, since: datetime) -> LedgerPage:
         """One page of the account's ledger since then: its newest rows."""

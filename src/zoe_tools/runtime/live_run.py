@@ -36,7 +36,7 @@ from zoe_tools.runtime.duplex import connect_socket
 from zoe_tools.runtime.engine_run import RunPlan, run_engine, standby_alarm
 from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.loop_lock import AccountLock
-from zoe_tools.runtime.readiness import reasons_against_entries
+from zoe_tools.runtime.proving import Proof
 from zoe_tools.runtime.service_manager import SystemdSocket
 from zoe_tools.runtime.strategies import funding_source
 from zoe_tools.runtime.strategy_thread import StrategyThread
@@ -192,7 +192,7 @@ def _readiness(context: Context, order: RunOrder) -> Readiness | None:
     """Real money waits for a clean pre-flight and clean books; a shadow and paper risk none."""
     if context.account.mode != "live" or order.is_shadow:
         return None
-    return partial(reasons_against_entries, context)
+    return Proof(context.settings).ask
 
 
 async def _refuse_shadow_over_positions(context: Context) -> None:
