@@ -45,13 +45,14 @@ from zoe_tools.core.take_profit import (
     open_levels,
     uses_levels,
 )
+from zoe_tools.core.unsold import Unsold, tried_beside
 from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
 from zoe_tools.domain.order import OrderStatus
-from zoe_tools.domain.plan import PlaceOrder, Plan, Step
+from zoe_tools.domain.plan import EndGroup, PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import Snapshot
@@ -63,6 +64,7 @@ LEAVING = "the position is being left"
 
 
 _NONE_GROWS: Mapping[PositionId, datetime] = MappingProxyType({})
+_ALL_ARE_SOLD: Mapping[PositionId, Unsold] = MappingProxyType({})
 
 
 def plan_run(
@@ -73,19 +75,25 @@ def plan_run(
     is_stopping: bool = False,
     urgent: frozenset[PositionId] = frozenset(),
     growing: Mapping[PositionId, datetime] = _NONE_GROWS,
+    unsold: Mapping[PositionId, Unsold] = _ALL_ARE_SOLD,
 ) -> Plan:
     """What to do now; `is_stopping` cancels working entries and makes no new ones.
 
     `snapshot.orders` holds our working orders, `snapshot.positions` the open positions.
-    `exiting` names the positions that are on their way out; their stops are not put back. Those of
-    them that are `urgent` are sold in panic. Stops of those that are `growing`, since then, may
-    wait for a moment until they grow.
+    `exiting` names the positions that are on their way out; their stops are not put back, but of
+    those whose sales came to nothing (`unsold`). Those that are `urgent` are sold in panic. Stops
+    of those that are `growing`, since then, may wait for a moment until they grow.
 
     Raises:
         VenueUnavailable: the instruments are missing from the snapshot.
     """
     world = world_of(
-        snapshot, exiting=exiting, urgent=urgent, is_stopping=is_stopping, growing=growing
+        snapshot,
+        exiting=exiting,
+        urgent=urgent,
+        is_stopping=is_stopping,
+        growing=growing,
+        unsold=unsold,
     )
     steps: list[Step] = []
     for position in snapshot.positions:
@@ -162,7 +170,7 @@ def _tend(world: World, position: Position) -> Iterator[Step]:
     elif why and not _can_be_sold(held, booked):
         yield from protect(held)
     elif why:
-        yield from _leave(world, replace(held, position=booked), working, why)
+        yield from _left(world, held, booked, why)
     else:
         yield from protect(held)
         if booked is position:
@@ -189,17 +197,37 @@ def _is_urgent(world: World, held: Held, why: str) -> bool:
     )
 
 
-def _leave(world: World, held: Held, working: list[OrderRecord], why: str) -> Iterator[Step]:
+def _left(world: World, held: Held, booked: Position, why: str) -> Iterator[Step]:
+    """The sale; where sales came to nothing, the stop until the next try is due."""
+    unsold, sold = world.unsold.get(booked.position_id), replace(held, position=booked)
+    if unsold is None:
+        yield from _leave(world, sold, why)
+        return
+    if not unsold.is_due(world.snapshot.taken_at, is_bare=not held.stops):
+        yield from protect(held)
+        return
+    sale = _sale(world, sold, why)
+    part = tuple(tried_beside(sold, sale)) if isinstance(sale, PlaceOrder) else ()
+    yield from part or _leave(world, sold, why)
+
+
+def _leave(world: World, held: Held, why: str) -> Iterator[Step]:
     """On spot the resting stop holds the asset: cancel, see it gone, then sell what is left."""
-    position, instrument, quote = held.position, held.instrument, held.quote
-    if working:
-        for order in filter(can_be_canceled, working):
+    if held.working:
+        for order in filter(can_be_canceled, held.working):
             yield from cancelled(order, why)
         return
+    step = _sale(world, held, why)
+    if step is not None:
+        yield step
+
+
+def _sale(world: World, held: Held, why: str) -> PlaceOrder | EndGroup | None:
+    position, instrument, quote = held.position, held.instrument, held.quote
     has_profit = quote is not None and wants_exit(
         position, quote, instrument, world.policy, world.snapshot.targets
     )
-    step = sell(
+    return sell(
         world.floor,
         position,
         instrument,
@@ -207,8 +235,6 @@ def _leave(world: World, held: Held, working: list[OrderRecord], why: str) -> It
         reason=why,
         is_urgent=_is_urgent(world, held, why),
     )
-    if step is not None:
-        yield step
 
 
 # --- targets -------------------------------------------------------------------------------------

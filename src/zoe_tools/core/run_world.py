@@ -8,6 +8,7 @@ from datetime import datetime
 
 from zoe_tools.core.protection import Held
 from zoe_tools.core.run_desk import Floor
+from zoe_tools.core.unsold import Unsold
 from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.instrument import Instrument, InstrumentCatalogue
 from zoe_tools.domain.journal import OrderRecord
@@ -31,6 +32,8 @@ class World:
     """What the order desk sees of it."""
     growing: Mapping[PositionId, datetime]
     """Since when stops have been too small that may gather what else is bought."""
+    unsold: Mapping[PositionId, Unsold]
+    """Whose sales came to nothing."""
 
     @property
     def policy(self) -> Policy:
@@ -73,6 +76,7 @@ def world_of(
     urgent: frozenset[PositionId],
     is_stopping: bool,
     growing: Mapping[PositionId, datetime],
+    unsold: Mapping[PositionId, Unsold],
 ) -> World:
     """Unpack a snapshot.
 
@@ -102,4 +106,5 @@ def world_of(
         urgent=urgent,
         floor=floor,
         growing=growing,
+        unsold=unsold,
     )

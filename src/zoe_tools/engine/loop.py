@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 
 from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
@@ -57,6 +58,7 @@ from zoe_tools.engine.planner import Planner
 from zoe_tools.engine.protection import ALARM_CYCLES, ProtectionWatch
 from zoe_tools.engine.safe_mode import SafeMode
 from zoe_tools.engine.standing import Standing
+from zoe_tools.engine.unsold import UnsoldWatch
 from zoe_tools.engine.view import LiveView
 from zoe_tools.errors import PlanStale
 from zoe_tools.store.store import Transaction
@@ -120,6 +122,7 @@ class TradingLoop:
             outage=self._outage,
             leaving=self.leaving,
             watch=self.watch,
+            unsold=UnsoldWatch(),
             work=parts.work,
         )
         self._started_at = parts.clock.now()
@@ -238,11 +241,16 @@ class TradingLoop:
     def _is_called_for(self, symbol: Symbol) -> bool:
         """Whether a turn would do anything about the instrument at the price it has now."""
         now = self._clock.now()
-        is_shut = symbol in self.lanes.at_work | self.lanes.resting(now)
-        if is_shut or not self.planner.may_act:
+        if symbol in self._shut(now):
             return False  # a turn comes when that is over
         seen, plan = self.planner.of_one(now, self.key, symbol)
         return self._is_to_leave(seen, now) or not plan.is_empty
+
+    def _shut(self, now: datetime) -> frozenset[Symbol]:
+        """Where nothing can begin now."""
+        if not self.planner.may_act:
+            return frozenset(self._instruments)
+        return self.lanes.at_work | self.lanes.resting(now)
 
     def _is_to_leave(self, seen: Snapshot, now: datetime) -> bool:
         """Whether a position reached its target that nobody has seen leaving yet."""
@@ -272,13 +280,22 @@ class TradingLoop:
         decisions = self.deciding.take()
         self._note_exits(now, decisions)
         entry = self._next_entry(now, decisions)
+        exiting, unsold = self.leaving.exiting | self._sold_out(), self.planner.unsold
+        unsold.look(
+            now,
+            [each for each in self._held() if each.position_id in exiting],
+            chain(self.books.recent_orders, self.books.orders),
+            self._instruments,
+            shut=self._shut(now),
+        )
         self.watch.look(
             now,
             self._listed,
             self.books.orders,
             self._instruments,
-            self.leaving.exiting | self._sold_out(),
+            exiting,
             self.lanes.at_work,
+            unsold=unsold.names,
         )
         self._outage.look(now, self.watch)
         self.watch.fills.look(
@@ -307,6 +324,7 @@ class TradingLoop:
         for lane in lanes:
             tell_alarms(lane.plan)
             self.watch.planned(lane.plan)
+            unsold.begun(now, lane.plan)
             work = self._carry_out(snapshot, lane, entry)
             self.lanes.begin(lane.symbol, work, stops=lane.symbol in bare)
         if known is None:

@@ -24,6 +24,7 @@ from zoe_tools.engine.picture import Key, Picture
 from zoe_tools.engine.protection import ProtectionWatch
 from zoe_tools.engine.records import Records
 from zoe_tools.engine.standing import Standing
+from zoe_tools.engine.unsold import UnsoldWatch
 from zoe_tools.engine.view import LiveView
 from zoe_tools.engine.work import Phase, WorkLog
 from zoe_tools.gate.gate import Gate
@@ -42,6 +43,7 @@ class Planner:
     outage: Outage
     leaving: Leaving
     watch: ProtectionWatch
+    unsold: UnsoldWatch
     work: WorkLog
     is_stopping: bool = False
 
@@ -99,6 +101,7 @@ class Planner:
             self.leaving.exiting,
             is_stopping=self.is_stopping or self.only_reduces,
             urgent=self.leaving.urgent,
+            unsold=self.unsold.found,
             growing={} if self.is_stopping else self.watch.growing,
         )
         known = self.known

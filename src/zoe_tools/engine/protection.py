@@ -24,7 +24,7 @@ from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
 
-CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing", "targets")
+CAUSES = ("found", "growing", "leaving", "lost", "opening", "replacing", "targets", "unsold")
 
 _HEALED = frozenset({"found", "lost"})
 """Nobody here brought these about: their end is told."""
@@ -53,8 +53,9 @@ class ProtectionWatch:
 
     `opening`: a fill has no stop yet; `growing`: it has one that is too small; `replacing`: the
     loop took its stop away for another one; `lost`: somebody else did; `found`: it had none when
-    the loop began; `leaving`: its sale is on its way; `targets`: they hold all of it at the venue,
-    as an operator allowed, and the loop minds its stop.
+    the loop began; `leaving`: its sale is on its way; `unsold`: that sale comes to nothing;
+    `targets`: they hold all of it at the venue, as an operator allowed, and the loop minds its
+    stop.
     """
 
     def __init__(self, alarm_s: float, *, targets_may_hold: bool = False) -> None:
@@ -138,10 +139,12 @@ class ProtectionWatch:
         instruments: Mapping[Symbol, Instrument],
         exiting: frozenset[PositionId],
         at_work: frozenset[Symbol] = frozenset(),
+        unsold: frozenset[PositionId] = frozenset(),
     ) -> None:
         """Take note of what is covered now.
 
         `at_work`: where something is under way; a stop that rests there may be about to go.
+        `unsold`: of those on their way out who is not, as sales come to nothing.
         """
         naked = set()
         for position in positions:
@@ -155,7 +158,8 @@ class ProtectionWatch:
                         self._replaced.discard(name)
             else:
                 naked.add(name)
-                gap = self._note(now, position, self._cause(position, orders, exiting))
+                cause = "unsold" if name in unsold else self._cause(position, orders, exiting)
+                gap = self._note(now, position, cause)
                 stops = resting_stops(position, orders)
                 gap.grows_at = None
                 if gap.cause == "growing" and stops:
