@@ -45,6 +45,7 @@ EVENTS: tuple[str, ...] = (
     "REGISTRY_AUDIT_REPORT",
     "REPEATED_REJECTIONS",
     "STARTUP",
+    "START_WAITS",
     "SAFE_MODE_ENTERED",
     "SAFE_MODE_LEFT",
     "SELF_HEAL",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from zoe_tools.core.run_report import RunResult, summarise
 from zoe_tools.core.strategy.protocol import Strategy
@@ -41,6 +42,7 @@ from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, Output, ServiceManager
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
 from zoe_tools.runtime.venue import Wires, make_feed
+from zoe_tools.runtime.waiting_start import once_it_answers
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
@@ -111,7 +113,15 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
     Raises:
         ZoeError: whatever ended the run early; the journal is whole.
     """
-    parts = await _assemble(plan)
+    parts = await once_it_answers(
+        partial(_assemble, plan),
+        store=plan.store,
+        clock=plan.clock,
+        narrator=plan.narrator,
+        service=plan.service,
+        alarm=None if plan.alarm is None else standby_alarm(plan, plan.alarm),
+        stop=stop,
+    )
     holder = Holder(
         run_id=plan.run_id, host=platform.node(), pid=os.getpid(), machine=this_machine()
     )
