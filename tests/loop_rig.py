@@ -55,6 +55,7 @@ from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.sightings import Sightings
 from zoe_tools.engine.starting import Readiness
 from zoe_tools.engine.supervisor import supervise
+from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.gate import Gate
@@ -288,6 +289,7 @@ class LoopRig:
         self.dead_man_s = 60
         self.api_errors: ApiErrors | None = None
         self.margin: MarginWatch | None = None
+        self.worth: WorthWatch | None = None
         self.venue = ToldVenue(self.clock)
         self.venue.on_change = self.tell_orders
         self.feed = ScriptedFeed()
@@ -536,6 +538,7 @@ class LoopRig:
             dead_man_s=self.dead_man_s,
             api_errors=self.api_errors,
             margin=self.margin,
+            worth=self.worth,
         )
 
 

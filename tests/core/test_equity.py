@@ -11,10 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOON, d, make_catalogue
-from zoe_tools.core.equity import advanced, assess_equity, by_asset, curve_of, point_of
+from zoe_tools.core.equity import (
+    OUTDATED_PCT,
+    advanced,
+    assess_equity,
+    by_asset,
+    curve_of,
+    outdated_in,
+    point_of,
+)
+from zoe_tools.core.invariants import violations_of
 from zoe_tools.core.lot_history import Flow
 from zoe_tools.core.marks import MarkBook
 from zoe_tools.domain.equity import EquityPoint, Mark
+from zoe_tools.domain.invariants import InvariantLimits, Measured
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.margin import MarginStanding
 
@@ -205,6 +215,108 @@ def test_what_never_has_a_price_stops_no_curve() -> None:
     points = [point("1000", 0, "KFEE"), point("900", 1, "KFEE")]
 
     assert indices(points) == [FLAT, (d("0.9"), d("10"))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "index"),
+    [
+        ((), ("KFEE",), "0.9"),  # it came, and was nothing
+        (("KFEE",), ("KFEE",), "0.9"),  # more of it came
+        (("KFEE",), (), "0.9"),  # it went
+        ((), ("KFEE", "SOL"), "1"),  # the price of another one was lost at the same time
+        ((), (), "1"),  # it has a price by now: what came cannot be told from what was won
+    ],
+)
+def test_what_never_had_a_price_hides_no_loss_as_it_comes_and_goes(
+    before: tuple[str, ...], after: tuple[str, ...], index: str
+) -> None:
+    """It is nothing before and after: what all else lost is told."""
+    moved = replace(flow(None, 0.5), asset="KFEE")
+    first, second = point("1000", 0, *before), point("900", 1, *after)
+
+    assert advanced(first, second, [moved]).return_index == d(index)
+
+
+def test_a_price_that_is_found_is_no_gain_and_hides_no_loss() -> None:
+    """What fell by more than the found price brought has fallen."""
+    risen = advanced(point("1000", 0, "SOL"), point("1500", 1), [])
+    fallen = advanced(point("1000", 0, "SOL"), point("800", 1), [])
+
+    assert (risen.return_index, risen.is_estimated) == (d("1"), True)
+    assert (fallen.return_index, fallen.drawdown_pct) == (d("0.8"), d("20"))
+
+
+AMOUNTS = st.dictionaries(
+    st.sampled_from(["BTC", "ETH", "SOL", "KFEE"]), st.integers(1, 50), min_size=1
+)
+PRICES = st.dictionaries(st.sampled_from(["BTC", "ETH", "SOL", "KFEE"]), st.integers(1, 50))
+FLOOR = InvariantLimits(equity_floor=d("500"))
+
+
+@given(st.integers(0, 1000), AMOUNTS, PRICES, st.sets(st.sampled_from(["BTC", "ETH", "SOL"])))
+def test_a_price_that_is_dropped_raises_no_equity_and_silences_no_breach(
+    cash: int, amounts: dict[str, int], prices: dict[str, int], dropped: set[str]
+) -> None:
+    """Of less is known then; what is below the floor with all prices is so without some."""
+    balances = held(USD=str(cash), **{name: str(each) for name, each in amounts.items()})
+
+    def gross(names: set[str]) -> Decimal:
+        marks = MarkBook([mark(name, str(prices[name])) for name in sorted(names)])
+        return assess_equity(balances, marks, at=NOON, currency="USD").gross
+
+    known, left = gross(set(prices)), gross(set(prices) - dropped)
+    broken = violations_of(Measured(equity=known), FLOOR)
+
+    assert left <= known
+    assert len(violations_of(Measured(equity=left), FLOOR)) >= len(broken)
+
+
+@given(st.lists(st.tuples(st.integers(1, 2000), st.booleans()), min_size=2, max_size=8))
+def test_what_never_had_a_price_is_nothing_in_peak_and_equity_alike(
+    walk: list[tuple[int, bool]],
+) -> None:
+    """Whether it is held or not, and whenever it came: no drawdown is smaller by it."""
+    bare = worthless = None
+    was_held = False
+    for hours, (gross, is_held) in enumerate(walk):
+        come = [replace(flow(None, hours - 0.5), asset="KFEE")] if is_held != was_held else []
+        bare = advanced(bare, point(str(gross), hours), [])
+        names = ("KFEE",) if is_held else ()
+        worthless = advanced(worthless, point(str(gross), hours, *names), come)
+        was_held = is_held
+
+    assert bare is not None
+    assert worthless is not None
+    assert worthless.drawdown_pct >= bare.drawdown_pct - d("1E-6")
+
+
+@pytest.mark.parametrize(
+    ("cash", "minutes", "assets", "matters"),
+    [
+        ("0", 15, (), False),
+        ("1000", 16, ("SOL",), True),
+        ("3233", 16, ("SOL",), True),
+        ("3234", 16, ("SOL",), False),
+    ],
+)
+def test_what_has_an_old_price_alone_is_told_with_its_share(
+    cash: str,
+    minutes: int,
+    assets: tuple[str, ...],
+    matters: bool,  # noqa: FBT001 - a scenario's column
+) -> None:
+    """The last price is used; of how much of the account that is true decides whether it counts."""
+    marks = MarkBook([mark("SOL", "100"), mark("BTC", "7", at=NOON + timedelta(minutes=minutes))])
+    at = NOON + timedelta(minutes=minutes)
+    balances = held(USD=cash, SOL="1", BTC="0.001", KFEE="5")
+    equity = assess_equity(balances, marks, at=at, currency="USD")
+    found = outdated_in(equity)
+
+    assert equity.gross == d(cash) + d("100.007")
+    assert (() if found is None else found.assets) == assets
+    assert found is None or (found.oldest, found.worth) == (NOON, d("100"))
+    assert (found is not None and found.matters) == matters
+    assert d("3") == OUTDATED_PCT
 
 
 def test_a_flow_without_a_worth_leaves_the_index_where_it_was() -> None:

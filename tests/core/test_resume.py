@@ -168,7 +168,7 @@ BROKEN = "invariant_violation: drawdown_pct 15 is beyond 15"
     [
         (BROKEN, {"worth": point("0.85")}, NOTHING, "drawdown_pct is 15, and 15 is critical"),
         (BROKEN, {"worth": point("0.86")}, NOTHING, ""),
-        (BROKEN, {"worth": point("0.4", lacks=("BTC",))}, NOTHING, ""),
+        (BROKEN, {"worth": point("0.4", lacks=("KFEE",))}, NOTHING, "drawdown_pct is 60"),
         (BROKEN, {}, NOTHING, ""),
         ("my own word", {"worth": point("0.4")}, NOTHING, ""),
         ("api_error: 10 calls", {}, TRIPPED, "circuit breaker is open"),

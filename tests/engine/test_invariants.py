@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from builders import BTC, ETH, d
+from builders import BTC, ETH, d, make_catalogue
 from loop_rig import LoopRig, run_loop
+from zoe_tools.core.equity import Outdated, advanced
+from zoe_tools.core.lot_history import Flow
 from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.identifiers import Symbol
-from zoe_tools.domain.invariants import SafetyState
+from zoe_tools.domain.invariants import InvariantLimits, SafetyState
 from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.engine.invariants import INVARIANTS
+from zoe_tools.engine.price_doubts import PRICES
+from zoe_tools.engine.worth_watch import WorthWatch
 from zoe_tools.errors import OutcomeUnknown, VenueError
 from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.store.store import Transaction
@@ -32,28 +37,29 @@ async def worth(rig: LoopRig, gross: str, *, flow: str = "0", lacks: tuple[str, 
     """The next point of the equity curve, as the watch of the worth would make it."""
 
     def write(transaction: Transaction) -> None:
+        now = rig.clock.now()
         base = transaction.latest_equity()
-        start = base.gross if base is not None else d(gross)
-        kept = (d(gross) - d(flow)) / start
-        index = kept if base is None else base.return_index * kept
-        peak = max(index, Decimal(1) if base is None else base.peak_index)
-        transaction.record_equity(
-            EquityPoint(
-                taken_at=rig.clock.now(),
-                currency="USD",
-                gross=d(gross),
-                net=d(gross),
-                cash=d(gross),
-                holdings=d("0"),
-                flow=d(flow),
-                return_index=index,
-                peak_index=peak,
-                lacks=lacks,
-            )
+        point = EquityPoint(
+            taken_at=now,
+            currency="USD",
+            gross=d(gross),
+            net=d(gross),
+            cash=d(gross),
+            holdings=d("0"),
+            lacks=lacks,
         )
+        came = Flow(
+            ledger_id="L", at=now, asset="USD", quantity=d(flow), value=d(flow), is_estimated=False
+        )
+        transaction.record_equity(advanced(base, point, [came] if came.quantity else []))
 
     await rig.read(write)
     await rig.pass_time(LOOKED_S)
+
+
+def told_of_prices(rig: LoopRig) -> list[str]:
+    """What was said of prices, in order."""
+    return [note for _, note in rig.narrator.notes if "price" in note and "held" in note]
 
 
 def held(rig: LoopRig) -> list[Symbol]:
@@ -127,23 +133,90 @@ def test_vector_5_a_withdrawal_is_no_drawdown(tmp_path: Path) -> None:
     run_loop(tmp_path, story)
 
 
-def test_a_point_that_lacks_a_price_halts_nobody(tmp_path: Path) -> None:
-    """Less than all is no equity; that nothing is judged any more is told, and when it is again."""
+def test_a_point_that_lost_a_price_halts_nobody(tmp_path: Path) -> None:
+    """The store has no price of it any more: that is no loss, and it is told, as is its end."""
 
     async def story(rig: LoopRig) -> None:
-        def told() -> list[str]:
-            return [note for _, note in rig.narrator.notes if note.startswith("Equity")]
-
         await worth(rig, "1000")
         await worth(rig, "400", lacks=("BTC",))
         assert level(rig) is KillLevel.NONE
         await worth(rig, "400", lacks=("BTC",))
-        (lost,) = told()
-        assert lost.startswith("Equity and drawdown are not judged: no price is known of BTC")
+        (lost,) = told_of_prices(rig)
+        assert lost.startswith("No price was ever known of BTC, which is held")
         await worth(rig, "1000")
-        assert told() == [lost, "Equity and drawdown are judged again."]
+        assert told_of_prices(rig) == [lost, "All that is held has a price."]
+        assert level(rig) is KillLevel.NONE
 
     run_loop(tmp_path, story)
+
+
+def test_what_never_had_a_price_switches_no_limit_off(tmp_path: Path) -> None:
+    """Fee credits lie on the account all the time: the drawdown of all else halts as ever."""
+
+    async def story(rig: LoopRig) -> None:
+        await worth(rig, "1000", lacks=("KFEE",))
+        await worth(rig, "900", lacks=("KFEE",))
+        assert level(rig) is KillLevel.NONE
+        await worth(rig, "840", lacks=("KFEE",))
+        assert level(rig) is KillLevel.CANCEL_OPEN
+        assert safety(rig) is SafetyState.HALTED
+        assert len(told_of_prices(rig)) == 1
+
+    run_loop(tmp_path, story)
+
+
+def test_the_floor_holds_beside_what_never_had_a_price(tmp_path: Path) -> None:
+    """It counts as nothing: whoever set a floor meant what is known."""
+
+    async def story(rig: LoopRig) -> None:
+        await worth(rig, "1000", lacks=("KFEE",))
+        assert level(rig) is KillLevel.NONE
+        await worth(rig, "940", lacks=("KFEE",))
+        assert level(rig) is KillLevel.CANCEL_OPEN
+
+    run_loop(tmp_path, story, policy=Policy(invariants=InvariantLimits(equity_floor=d("950"))))
+
+
+@pytest.mark.parametrize(("share", "waits"), [("3", False), ("3.1", True)])
+def test_entries_wait_while_too_much_has_an_old_price_and_exits_do_not(
+    tmp_path: Path,
+    share: str,
+    waits: bool,  # noqa: FBT001 - a scenario's column
+) -> None:
+    """What it is worth now is a guess; the last price counts, and its age is told once."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        assert rig.worth is not None
+        await rig.enter()
+        rig.worth.outdated = Outdated(
+            assets=("SOL",),
+            oldest=rig.clock.now() - timedelta(minutes=20),
+            worth=d("10"),
+            share_pct=d(share),
+        )
+        await rig.pass_time(2 * LOOKED_S)
+        assert bool(rig.loop.standing.of(PRICES)) == waits
+        (note,) = told_of_prices(rig)
+        assert note.startswith("The price of SOL, which is held, is 20 min old")
+        rig.strategy.wanted[ETH] = "enter"
+        await rig.close_candle(ETH)
+        assert (ETH in held(rig)) is not waits
+        assert [each.order_type for each in rig.resting(Side.SELL)][:1] == [OrderType.STOP_LOSS]
+        rig.strategy.wanted[BTC] = "exit"
+        await rig.close_candle(BTC)
+        assert BTC not in held(rig)
+
+        rig.worth.outdated = None
+        await rig.pass_time(LOOKED_S)
+        assert rig.loop.standing.of(PRICES) == ()
+        assert told_of_prices(rig)[1:] == ["All prices of what is held are of now again."]
+        assert level(rig) is KillLevel.NONE
+
+    def with_worth(rig: LoopRig) -> None:
+        rig.worth = WorthWatch(rig.venue, rig.store, rig.clock, make_catalogue())
+
+    run_loop(tmp_path, story, prepare=with_worth)
 
 
 def test_two_warnings_keep_entries_back_until_one_is_over(tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ def test_what_is_held_and_not_traded_is_asked_for(tmp_path: Path) -> None:
         old = (await desk.look())[-1]
 
         assert (old.gross, old.lacks, old.is_estimated) == (point.gross, (), True)
+        assert desk.watch is not None
+        assert desk.watch.outdated is not None
+        assert (desk.watch.outdated.assets, desk.watch.outdated.matters) == (("ETH",), True)
+        assert desk.watch.outdated.oldest == point.taken_at
+        await desk.look()
+        assert desk.watch.outdated is None
 
     watched(tmp_path, story, USD="1000", ETH="1")
 

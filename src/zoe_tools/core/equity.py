@@ -1,7 +1,8 @@
 """What the account is worth, and how that grew by itself: flows from outside left out.
 
 Gross is cash and marked assets; net is gross less liabilities and the fees of leaving everything.
-An asset without a price is in no sum, and is named; it is never put in at its cost.
+An asset that never had a price is in no sum, and is named; it is never put in at its cost. One that
+had a price once is worth the last of them, and how old that is is told.
 
 Returns are time-weighted over the points of the curve. Between two points the flows weigh as long
 as they were there (modified Dietz), so that neither a deposit nor a withdrawal is a result.
@@ -30,6 +31,9 @@ EXIT_FEE_PCT = Decimal("0.40")
 
 MUCH = Decimal("0.1")
 """A flow of more than this part of what was there makes the result of a long stretch a guess."""
+
+OUTDATED_PCT = Decimal(3)
+"""Of gross equity: where more of it has old prices, they could hide a loss that counts."""
 
 AT_ONCE = timedelta(minutes=1)
 """So much later than it was booked a row may be heard of on the private wire."""
@@ -132,6 +136,39 @@ def _held(asset: str, quantity: Decimal, marks: MarkBook, at: datetime, currency
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """What is held and has no price but an old one; `oldest` is the oldest of them."""
+
+    assets: tuple[str, ...]
+    oldest: datetime
+    worth: Decimal
+    share_pct: Decimal
+
+    @property
+    def matters(self) -> bool:
+        """Whether what it was worth last is too much of the account to be guessed at."""
+        return self.share_pct > OUTDATED_PCT
+
+
+def outdated_in(equity: Equity) -> Outdated | None:
+    """What of the equity is reckoned at old prices; None where all are of now, or never were."""
+    old = [
+        (each.asset, each.marked_at, abs(each.value))
+        for each in equity.holdings
+        if each.is_stale and each.marked_at is not None and each.value
+    ]
+    if not old:
+        return None
+    worth = sum((value for _, _, value in old), ZERO)
+    return Outdated(
+        assets=tuple(asset for asset, _, _ in old),
+        oldest=min(at for _, at, _ in old),
+        worth=worth,
+        share_pct=worth * HUNDRED / equity.gross if equity.gross > ZERO else HUNDRED,
+    )
+
+
 def _doubts(holdings: Sequence[Holding], at: datetime) -> Iterator[str]:
     for each in holdings:
         if each.marked_at is None:
@@ -176,15 +213,20 @@ def point_of(equity: Equity) -> EquityPoint:
 def advanced(base: EquityPoint | None, point: EquityPoint, flows: Sequence[Flow]) -> EquityPoint:
     """The point with its index and its peak, after `base`, the one before.
 
-    `flows` are those between the two. Where one of the two lacks a price that the other has, they
-    say nothing of the result: the index stays where it was, as it does where a flow has no worth.
+    `flows` are those between the two. What never had a price is nothing in both, also where it
+    comes or goes. Where a price was lost the index stays where it was, as it does where a flow has
+    no worth of what is in the sums. Where one was found it may fall, and does not rise by that.
     """
     flow = sum((each.value for each in flows if each.value is not None), ZERO)
     if base is None:
         return replace(point, flow=ZERO)
-    is_blind = any(each.value is None for each in flows)
-    is_silent = is_blind or point.lacks != base.lacks
+    before, lacks = frozenset(base.lacks), frozenset(point.lacks)
+    worthless = {each.asset for each in flows if each.value is None} & (before | lacks)
+    is_blind = any(each.value is None and each.asset not in worthless for each in flows)
+    is_silent = is_blind or bool(lacks - before - worthless)
     growth = ONE if is_silent else _growth(base, point, flows, flow)
+    if before - lacks:
+        growth = min(ONE, growth)
     index = in_units(base.return_index * growth)
     return replace(
         point,
@@ -195,6 +237,7 @@ def advanced(base: EquityPoint | None, point: EquityPoint, flows: Sequence[Flow]
         peak_index=max(base.peak_index, index),
         is_estimated=point.is_estimated
         or is_silent
+        or lacks != before
         or any(each.is_estimated for each in flows)
         or (growth != ONE and _is_rough(base, point, flows)),
     )

@@ -162,10 +162,9 @@ def _cause_blockers(snapshot: Snapshot, facts: CauseFacts) -> Iterator[str]:
 
 def _worth(snapshot: Snapshot) -> Measured:
     point = snapshot.worth
-    is_judged = point is not None and not (point.lacks or point.is_blind)
     return Measured(
-        drawdown_pct=point.drawdown_pct if point is not None and is_judged else None,
-        equity=point.gross if point is not None and is_judged else None,
+        drawdown_pct=None if point is None else point.drawdown_pct,
+        equity=None if point is None else point.gross,
         positions=len(held_in(snapshot)),
     )
 

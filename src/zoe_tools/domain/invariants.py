@@ -59,8 +59,8 @@ class Measured:
     `rejects` and `api_errors` are of the last minute; `candle_age_s` is by how much the most
     overdue candle is overdue; `blind_s` how long the streams have been down, `naked_s` how long a
     position has stood without a stop, `unreconciled_s` how long the comparison with the venue has
-    been critical. `margin_pct` is margin in use, of equity. `unpriced` is what is held and has no
-    price: with any of it there is no telling what all is worth.
+    been critical. `margin_pct` is margin in use, of equity. `unpriced` is what is held and never
+    had a price: it counts as nothing, in `equity` and in the peak behind `drawdown_pct` alike.
     """
 
     drawdown_pct: Decimal | None = None

@@ -21,7 +21,6 @@ from zoe_tools.core.invariants import (
 )
 from zoe_tools.core.margin_rule import is_margins, still_holds
 from zoe_tools.domain.discrepancy import Level
-from zoe_tools.domain.equity import EquityPoint
 from zoe_tools.domain.invariants import Measured, SafetyState, Violation
 from zoe_tools.domain.money import HUNDRED, ZERO, round_half_up, short
 from zoe_tools.domain.order import OrderStatus
@@ -29,6 +28,7 @@ from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.engine.latching import latch_for
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
+from zoe_tools.engine.price_doubts import PriceDoubts
 from zoe_tools.errors import StoreError
 from zoe_tools.gate.margin_rearm import acted_at, take_back
 from zoe_tools.gather import gather_store
@@ -46,7 +46,7 @@ _MINUTE_S = 60.0
 async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
     """Look every few seconds, until cancelled."""
     told: frozenset[str] = frozenset()
-    unpriced: tuple[str, ...] = ()
+    doubts = PriceDoubts()
     live_at = parts.clock.now()
     while True:
         await parts.clock.sleep(parts.cadence.health_s)
@@ -57,9 +57,7 @@ async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
         measured = await _measured(loop, parts, (now - live_at).total_seconds())
         found = violations_of(measured, parts.policy.invariants)
         told = _tell(found, told)
-        if measured.unpriced != unpriced:
-            unpriced = measured.unpriced
-            parts.narrator.show_note(now, _told_unpriced(unpriced))
+        doubts.heed(loop, parts, measured.unpriced)
         loop.safety = state_of(found)
         is_in_the_way = loop.safety is not SafetyState.ACTIVE
         loop.stand(INVARIANTS, tuple(map(sentence_of, found)) if is_in_the_way else ())
@@ -82,13 +80,6 @@ def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
                 cause=each.cause.value,
             )
     return frozenset(sentence_of(each) for each in found)
-
-
-def _told_unpriced(assets: tuple[str, ...]) -> str:
-    if not assets:
-        return "Equity and drawdown are judged again."
-    some = ", ".join(assets)
-    return f"Equity and drawdown are not judged: no price is known of {some}, which is held."
 
 
 async def _latch(loop: TradingLoop, parts: LoopParts, found: tuple[Violation, ...]) -> None:
@@ -144,10 +135,10 @@ async def _measured(loop: TradingLoop, parts: LoopParts, blind_s: float) -> Meas
         )
         for each in loop.books.positions
     ]
-    equity = _believed(point)
+    equity = None if point is None else point.gross
     largest = None if not worths or not equity else max(worths) * HUNDRED / equity
     return Measured(
-        drawdown_pct=None if equity is None or point is None else point.drawdown_pct,
+        drawdown_pct=None if point is None else point.drawdown_pct,
         equity=equity,
         open_notional=sum(worths, ZERO),
         positions=len(loop.books.positions),
@@ -162,13 +153,6 @@ async def _measured(loop: TradingLoop, parts: LoopParts, blind_s: float) -> Meas
         margin_pct=None if parts.margin is None else parts.margin.used_pct(now),
         unpriced=() if point is None else point.lacks,
     )
-
-
-def _believed(point: EquityPoint | None) -> Decimal | None:
-    """Gross equity; None where something held has no price: less than all is no equity."""
-    if point is None or point.lacks or point.is_blind:
-        return None
-    return point.gross
 
 
 def _rejects(loop: TradingLoop, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Watches what the account is worth while the loop runs: prices, and a point of the curve.
 
-Both are observations, and nothing is decided by them here. What came from outside or went there is
+All are observations, and nothing is decided by them here. What came from outside or went there is
 heard on the private wire; after a start or a gap the venue's ledger is asked for it, because what
 left the account would look like a loss.
 """
@@ -12,7 +12,16 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
-from zoe_tools.core.equity import advanced, assess_equity, by_asset, flows_between, point_of
+from zoe_tools.core.equity import (
+    Equity,
+    Outdated,
+    advanced,
+    assess_equity,
+    by_asset,
+    flows_between,
+    outdated_in,
+    point_of,
+)
 from zoe_tools.core.ledger_kinds import is_flow, movement_of
 from zoe_tools.core.lot_events import flows_in
 from zoe_tools.core.marks import LONGEST, STALE_AFTER, MarkBook, marks_of_quotes, valuing_pairs
@@ -89,6 +98,8 @@ class WorthWatch:
         self._is_behind = True
         self._complaint = ""
         self.flowed = asyncio.Event()
+        self.outdated: Outdated | None = None
+        """What had no price but an old one when it was looked at last."""
 
     def hear(self, event: StreamEvent) -> None:
         """Note a ledger row; after what may have hidden one, the venue's ledger is asked."""
@@ -121,11 +132,14 @@ class WorthWatch:
 
         has_flow = any(is_flow(movement_of(each)) for each in news)
 
-        def work(transaction: Transaction) -> EquityPoint | None:
+        def work(transaction: Transaction) -> tuple[Equity, EquityPoint | None]:
             transaction.record_marks(marks, always=has_flow)
-            return self._add_point(transaction, base, marks, balances, news) if is_whole else None
+            book = MarkBook([*_prices_of(transaction, news), *marks])
+            equity = assess_equity(balances, book, at=now, currency=CURRENCY)
+            return equity, _add_point(transaction, base, equity, book, news) if is_whole else None
 
-        point = await self._store.run(work)
+        equity, point = await self._store.run(work)
+        self.outdated = outdated_in(equity)
         if point is not None:
             self._last, self._counted = point.taken_at, frozenset(each.ledger_id for each in news)
 
@@ -178,21 +192,18 @@ class WorthWatch:
         self._is_behind = False
         return True
 
-    def _add_point(
-        self,
-        transaction: Transaction,
-        base: EquityPoint | None,
-        marks: Sequence[Mark],
-        balances: Sequence[Balance],
-        news: Sequence[LedgerEntry],
-    ) -> EquityPoint:
-        now = self._clock.now()
-        book = MarkBook([*_prices_of(transaction, news), *marks])
-        equity = assess_equity(balances, book, at=now, currency=CURRENCY)
-        flows = flows_between(flows_in(news, book, CURRENCY), None, now)
-        point = advanced(base, point_of(equity), flows)
-        transaction.record_equity(point)
-        return point
+
+def _add_point(
+    transaction: Transaction,
+    base: EquityPoint | None,
+    equity: Equity,
+    book: MarkBook,
+    news: Sequence[LedgerEntry],
+) -> EquityPoint:
+    flows = flows_between(flows_in(news, book, CURRENCY), None, equity.as_of)
+    point = advanced(base, point_of(equity), flows)
+    transaction.record_equity(point)
+    return point
 
 
 def _prices_of(transaction: Transaction, news: Sequence[LedgerEntry]) -> tuple[Mark, ...]:
