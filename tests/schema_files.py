@@ -33,6 +33,7 @@ from zoe_tools.core.control_drill import Proof
 from zoe_tools.core.escalation import REPORT_FIELDS
 from zoe_tools.core.explain import Line
 from zoe_tools.core.ledger import AssetProof
+from zoe_tools.core.left_behind import LeftBehind
 from zoe_tools.core.markets import MarketLine
 from zoe_tools.core.markets_focus import FocusChange
 from zoe_tools.core.markets_history import History
@@ -233,6 +234,7 @@ RESULTS: dict[str, Result] = {
                 {
                     **bare(RunResult),
                     "checksums": an_object(bare(ChecksumTally)),
+                    "left": an_object(bare(LeftBehind)),
                     "performance": either(
                         an_object(
                             {**bare(Performance), "curve": rows(an_object(bare(CurvePoint)))}

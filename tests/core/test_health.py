@@ -100,6 +100,19 @@ def test_a_loop_that_works_is_healthy_in_one_line() -> None:
             "no loop runs; the last one ended in order 25 min ago",
         ),
         (
+            replace(
+                STOPPED,
+                last_boot=replace(
+                    BOOT, finished_at=NOON, status="unsettled", details={"reason": "1 BTC: NO STOP"}
+                ),
+            ),
+            "no loop runs; the last one was stopped and left something 0 s ago: 1 BTC: NO STOP",
+        ),
+        (
+            replace(STOPPED, last_boot=replace(BOOT, finished_at=NOON, status="halted")),
+            "no loop runs; the last one ended in order 0 s ago",
+        ),
+        (
             replace(STOPPED, is_wanted=False, naked=1),
             "1 positions without a stop, and nobody looks after them",
         ),

@@ -18,6 +18,7 @@ from builders import (
     place,
     plan_with,
 )
+from zoe_tools.core.left_behind import LeftBehind
 from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.core.run_report import LoopTally, RunResult, summarise
 from zoe_tools.domain.order import OrderType, Side
@@ -263,3 +264,16 @@ def test_how_far_a_loop_has_come_is_a_line_and_what_is_soon_over_is_none() -> No
         ),
         "stop entries are cancelled; stops stay at the venue",
     ]
+
+
+def test_what_a_stop_left_undone_is_a_row_of_the_report() -> None:
+    """Between what was ordered and what came of it; a stop that is done has no such row."""
+    left = LeftBehind(orders=("entry buy 1 BTC/USD is open (O1)",), bare=("1 ETH/USD has NO STOP",))
+    printer, out = printed()
+    show_result(printer, result(left=left), 0)
+    told = " ".join(out.getvalue().split())
+
+    assert "left undone entry buy 1 BTC/USD is open (O1); 1 ETH/USD has NO STOP" in told
+    printer, out = printed()
+    show_result(printer, result(), 0)
+    assert "left undone" not in out.getvalue()

@@ -17,9 +17,10 @@ import typer
 from zoe_tools import __version__
 from zoe_tools.commands.invocation import Invocation
 from zoe_tools.config import Settings
+from zoe_tools.core.left_behind import NOTHING, LeftBehind
 from zoe_tools.core.run_report import RunResult
 from zoe_tools.domain.plan import canonical_json
-from zoe_tools.errors import ConfigError
+from zoe_tools.errors import ConfigError, OutcomeUnknown, VenueError
 from zoe_tools.observe.outlet import EDGE
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.runs import RunPrinter, show_result
@@ -233,8 +234,13 @@ def _trade(
 def _finish(
     invocation: Invocation, result: RunResult, found: Audit | None, report: Path | None
 ) -> int:
-    """Show the report; 3 when the auditor found something."""
+    """Show the report; 3 when the auditor found something.
+
+    Raises:
+        VenueError: the stop left something undone; the end of a recorded market leaves what it may.
+    """
     printer = invocation.printer()
+    left = NOTHING if result.performance is not None else result.left
     discrepancies = found.discrepancies if found is not None else None
     told = {
         **asdict(result),
@@ -251,14 +257,26 @@ def _finish(
             "host": platform.node(),
         },
     }
-    code = _FINDINGS if discrepancies else 0
+    code = left.exit_code or (_FINDINGS if discrepancies else 0)
     show_result(printer, result, discrepancies)
     for finding in found.findings if found is not None else ():
         printer.wrapped("  - ", " ".join(str(finding[name]) for name in ("kind", "evidence")))
     printer.result(answer, exit_code=code)
     if report is not None:
         _write(report, canonical_json(answer))
+    if not left.is_empty:
+        raise _unsettled(printer, left)
     return code
+
+
+def _unsettled(printer: Printer, left: LeftBehind) -> VenueError:
+    """The last words of a run that is over and not done."""
+    by_hand = ", then ".join(f"`{printer.to_run(each)}`" for each in left.by_hand)
+    kind = OutcomeUnknown if left.is_unproved else VenueError
+    return kind(
+        f"The loop has ended, and left undone: {left.what}.",
+        hint=f"Start it again, and it does what is left; or by hand: {by_hand}.",
+    )
 
 
 def _write(path: Path, text: str) -> None:

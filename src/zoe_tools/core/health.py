@@ -30,6 +30,8 @@ UNKNOWN = "UNKNOWN"
 
 _PHASES = {"FAILED": "the start FAILED", "STOPPING": "it is stopping"}
 
+_ENDINGS = {"error": "ended with an error", "unsettled": "was stopped and left something"}
+
 STAGES = ("turn", "protection", "follow", "decide", "reconcile", "worth")
 
 
@@ -178,8 +180,9 @@ def _ended(facts: HealthFacts) -> str:
         return "; none ever did"
     if boot.finished_at is None:
         return "; the last one was killed"
-    how = "ended in order" if boot.status == "ok" else "ended with an error"
-    return f"; the last one {how} {lasted(_age_s(facts.now, boot.finished_at))} ago"
+    how = _ENDINGS.get(boot.status, "ended in order")
+    told = f"; the last one {how} {lasted(_age_s(facts.now, boot.finished_at))} ago"
+    return f"{told}: {_text(boot.details, 'reason')}" if boot.status == "unsettled" else told
 
 
 def ages_of(details: Details, now: datetime) -> tuple[tuple[str, int], ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from zoe_tools.core.left_behind import NOTHING, LeftBehind
 from zoe_tools.core.performance import Performance
 from zoe_tools.core.protection_times import ProtectionTimes
 from zoe_tools.domain.fill import Fill
@@ -40,6 +41,7 @@ class LoopTally:
     positions_with_stop: int
     checksums: ChecksumTally
     fill_to_protected: ProtectionTimes = NONE_MEASURED
+    left: LeftBehind = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class RunResult:
     fills_by_time: Mapping[str, int]
     """How many took up to which time."""
     checksums: ChecksumTally
+    left: LeftBehind = NOTHING
+    """What the orderly stop did not come to."""
     performance: Performance | None = None
     """Of a replay alone: what its trading came to."""
 
@@ -124,6 +128,7 @@ def summarise(
         fill_to_protected=tally.fill_to_protected.told(),
         fills_by_time=tally.fill_to_protected.by_bound(),
         checksums=tally.checksums,
+        left=tally.left,
     )
 
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import logging
 
+from zoe_tools.core.left_behind import NOTHING, LeftBehind
 from zoe_tools.domain.observation import Details
 from zoe_tools.engine.leasing import Holder
 from zoe_tools.engine.loop import TradingLoop
 from zoe_tools.engine.parts import LoopParts
 from zoe_tools.engine.work import Phase
-from zoe_tools.errors import ZoeError
+from zoe_tools.errors import StoreUnavailable, ZoeError
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
 
 RUNNING, OK, SAFE_MODE, HALTED, ERROR = "running", "ok", "safe_mode", "halted", "error"
 """What a row of `boot_audit` says: still starting; started; started to protect alone; started
-under a kill level; ended by an error."""
+under a kill level; ended by an error; `UNSETTLED`: told to stop, and something was left undone."""
+
+UNSETTLED = "unsettled"
 
 _POLICY = {OK: "normal", SAFE_MODE: "safe_mode", HALTED: "halt"}
 
@@ -57,20 +60,40 @@ class BootLog:
 
     async def end(self, error: BaseException | None) -> None:
         """The run is over, in order or by an error."""
+        # A store that is away at the end is one that the stop was not told to, either.
+        is_stop = error is None or isinstance(error, StoreUnavailable)
+        left = self._loop.left if is_stop else NOTHING
         if error is not None:
             self._status = ERROR
             self._reason = _said(error)
-        await self._write(is_over=True)
+        elif not left.is_empty:
+            self._status, self._reason = UNSETTLED, left.what
         if self._parts.trace.is_logged:
-            code = error.exit_code if isinstance(error, ZoeError) else int(error is not None)
+            self._tell_end(error, left)
+        await self._write(is_over=True)
+
+    def _tell_end(self, error: BaseException | None, left: LeftBehind) -> None:
+        if not left.is_empty:
+            self._parts.service.tell(f"STATUS=ended, and left: {left.what}")
             event(
                 _LOG,
-                "LOOP_ENDED",
-                "info" if error is None else "error",
+                "STOP_UNSETTLED",
+                "critical",
                 run_id=self._holder.run_id,
-                exit_code=code,
-                reason=_said(error),
+                orders="; ".join(left.orders),
+                bare="; ".join(left.bare),
+                is_unproved=left.is_unproved,
+                by_hand=", then ".join(left.by_hand),
             )
+        code = error.exit_code if isinstance(error, ZoeError) else int(error is not None)
+        event(
+            _LOG,
+            "LOOP_ENDED",
+            "info" if error is None and left.is_empty else "error",
+            run_id=self._holder.run_id,
+            exit_code=code or left.exit_code,
+            reason=_said(error) or left.what,
+        )
 
     def _status_in(self, phase: Phase) -> str:
         if phase in {Phase.INITIALIZING, Phase.SYNCING, Phase.RECONCILING}:

@@ -14,8 +14,8 @@ from itertools import chain
 
 from zoe_tools.core.glance import at_stake
 from zoe_tools.core.lanes import Lane, entered_by, lane_again, lanes_of, stopped_by
-from zoe_tools.core.position_invariants import covered, is_dust
-from zoe_tools.core.position_orders import leaves
+from zoe_tools.core.left_behind import NOTHING, LeftBehind, left_behind
+from zoe_tools.core.position_invariants import is_dust
 from zoe_tools.core.run import wants_exit
 from zoe_tools.core.run_report import LoopTally
 from zoe_tools.core.strategy.protocol import Decision
@@ -214,14 +214,15 @@ class TradingLoop:
     @property
     def is_settled(self) -> bool:
         """Whether the loop may go: nothing is under way, no entry or exit works, all is stopped."""
-        if self.lanes.at_work:
-            return False
-        at_work = (each.purpose == "entry" or leaves(each) for each in self.books.orders)
-        return not any(at_work) and all(
-            covered(each, self.books.orders)
-            >= self._instruments[each.symbol].floor_quantity(each.quantity)
-            for each in self._held()
-        )
+        return not self.lanes.at_work and self.left.is_empty
+
+    @property
+    def left(self) -> LeftBehind:
+        """What an orderly stop has still to do; a shadow does nothing."""
+        if self._parts.is_shadow:
+            return NOTHING
+        books = self.books
+        return left_behind(self._held(), books.orders, self._instruments, books.unresolved)
 
     @property
     def is_compared(self) -> bool:
@@ -482,4 +483,5 @@ class TradingLoop:
             positions_with_stop=self.watch.positions_with_stop,
             fill_to_protected=self.watch.fills.times,
             checksums=self._parts.feed.checksums,
+            left=self.left,
         )

@@ -317,8 +317,10 @@ async def _end_at_home(
     """
     await loop.return_to_store(partial(renew_lease, parts, holder, parts.clock.now()))
     if parts.gate.is_store_away:
+        left = f" Left undone: {loop.left.what}." if loop.left.what else ""
         raise StoreUnavailable(
-            "The run ended while its store was away; what it did waits in the emergency journal.",
+            "The run ended while its store was away; what it did waits in the emergency journal."
+            f"{left}",
             hint="Bring the store back; the next command with --execute books it.",
         )
     if farewell is not None:

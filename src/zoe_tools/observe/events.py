@@ -49,6 +49,7 @@ EVENTS: tuple[str, ...] = (
     "SAFE_MODE_ENTERED",
     "SAFE_MODE_LEFT",
     "SELF_HEAL",
+    "STOP_UNSETTLED",
     "STORE_AWAY",
     "STORE_BACK",
     "STORE_RESTORED",

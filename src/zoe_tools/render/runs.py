@@ -163,6 +163,8 @@ def _orders(result: RunResult) -> Rows:
     ]
     if result.would_be_orders:
         rows.append(("would-be orders", f"{result.would_be_orders}, not sent"))
+    if not result.left.is_empty:
+        rows.append(("left undone", result.left.what))
     return tuple(rows)
 
 
