@@ -75,11 +75,14 @@ def filled(books: Transaction, number: int, at: datetime = NOON) -> None:
 
 
 def killed(books: Transaction, at: datetime = NOON) -> None:
-    """The operator stops entries."""
-    state = TradingState(
-        level=KillLevel.PAUSE_ENTRIES, reason="test", changed_at=at, changed_by="operator"
-    )
-    books.set_trading_state(state)
+    """The operator stops entries, or, where they are stopped already, arms them again."""
+    before = books.trading_state()
+    level = KillLevel.PAUSE_ENTRIES if before.may_enter else KillLevel.NONE
+    state = TradingState(level=level, reason="test", changed_at=at, changed_by="operator")
+    if before.may_enter:
+        books.latch(state)
+    else:
+        assert books.rearm(state, before, None) is None
 
 
 def write_days(url: str, signer: HeadSigner | None, days: int, account: Account = PAPER) -> None:

@@ -39,6 +39,7 @@ from zoe_tools.domain.snapshot import (
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     CONFIG_SWITCH_TOO,
+    SWITCHED,
     KillLevel,
     TradingState,
 )
@@ -184,11 +185,13 @@ async def gather_store(
     now = clock.now()
 
     def read(transaction: Transaction) -> Snapshot:
+        times_stopped = transaction.times_stopped()  # before the state: see there
         orders, known = transaction.orders(), registry_of(transaction)
         return Snapshot(
             taken_at=now,
             account=account,
             policy=tightened(policy, transaction.limits()),
+            times_stopped=times_stopped,
             trading_state=effective_trading_state(transaction),
             positions=known.positions,
             retold=known.retold,
@@ -281,7 +284,7 @@ def effective_trading_state(transaction: Transaction) -> TradingState:
         return replace(state, changed_by=CONFIG_SWITCH_TOO)
     return TradingState(
         level=KillLevel.REDUCE_ONLY,
-        reason="kill_switch is set in the table config",
+        reason=SWITCHED,
         changed_at=state.changed_at,
         changed_by=CONFIG_SWITCH,
         stopped=state.stopped,

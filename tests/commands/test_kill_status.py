@@ -37,7 +37,7 @@ def test_a_latched_level_is_shown_with_its_reason(tmp_path: Path) -> None:
     store = store_of(home)
     state = TradingState(level=KillLevel.CANCEL_OPEN, reason="fat finger", changed_at=NOON)
     with store.transaction() as transaction:
-        transaction.set_trading_state(state)
+        transaction.latch(state)
     store.close()
     shown = zoe("kill status", LIVE_KEYS, home=home)
 
@@ -63,7 +63,7 @@ def test_an_instrument_that_is_stopped_for_itself_is_shown_beside_the_account(
     """By status, health and pre-flight, too; the account may enter all the others."""
     home = migrated(tmp_path)
     state = TradingState(level=KillLevel.FLATTEN, reason="odd prints", changed_at=NOON)
-    write(home, lambda books: books.set_trading_state(state, BTC))
+    write(home, lambda books: books.latch(state, BTC))
     shown = zoe("kill status", LIVE_KEYS, home=home)
     told = zoe("kill status --json", LIVE_KEYS, home=home).envelope["result"]
 

@@ -14,11 +14,13 @@ from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.resume import _resume, planner
 from zoe_tools.core.resume import CauseFacts
 from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument, VenueUnavailable
 from zoe_tools.gate.recheck import demand_unchanged
+from zoe_tools.gate.store_steps import apply_store_step
 from zoe_tools.kraken.wire_account import TradeBalanceRow
 from zoe_tools.runtime.cause_facts import cause_facts
 
@@ -131,6 +133,38 @@ def test_what_was_stopped_again_is_not_re_armed_by_the_plan_for_the_first_time(
             demand_unchanged(saved, fresh, now=desk.clock.now())
 
     at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("rises_to", list(KillLevel)[1:])
+def test_a_kill_that_comes_while_the_venue_is_looked_at_stands(
+    tmp_path: Path, rises_to: KillLevel
+) -> None:
+    """Exit 4: what is armed is what was looked at, and this one nobody has looked at."""
+
+    async def story(desk: Desk) -> tuple[PlanStale, KillLevel]:
+        paused = SetTradingState(level=KillLevel.PAUSE_ENTRIES, reason="lunch")
+        await desk.do(paused, command="kill")
+        balances, looks = desk.venue.balances, []
+
+        async def watched() -> tuple[Balance, ...]:
+            looks.append(desk.clock.now())
+            if len(looks) == 2:
+                order = SetTradingState(level=rises_to, reason="strange fills")
+                now = desk.clock.now()
+                await desk.read(lambda tx: apply_store_step(tx, order, now=now, changed_by="bob"))
+            return await balances()
+
+        desk.venue.balances = watched  # type: ignore[method-assign]
+        with pytest.raises(PlanStale) as refused:
+            await resume(desk, execute=True)
+        return refused.value, await level(desk)
+
+    refused, stands = at_the_desk(tmp_path, story)
+
+    assert stands is rises_to
+    assert refused.exit_code == 4
+    assert f"stays at {rises_to.label}: " in refused.message
+    assert "zoe kill status" in refused.hint
 
 
 def test_the_runbook_s_switch_has_to_be_set_to_false_first(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_price_that_was_meant_is_told_as_no_stop(
 def test_a_latched_kill_shows_level_and_reason(home: Path) -> None:
     """Also the runbooks' global switch."""
     state = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
-    write(home, lambda t: t.set_trading_state(state))
+    write(home, lambda t: t.latch(state))
     assert "HALTED at cancel-open: drill" in status(home).out
 
     write(home, lambda t: t.set_config("kill_switch", "true", NOON))

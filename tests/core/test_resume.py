@@ -67,6 +67,7 @@ def test_an_instrument_is_re_armed_by_its_own_list() -> None:
         before=KillLevel.FLATTEN,
         symbol=ETH,
         stopped_at=NOON,
+        times_stopped=0,
     )
 
     assert plan_resume(naked, "fixed", symbol=ETH).steps == (wanted,)
@@ -109,6 +110,7 @@ def test_a_clean_list_re_arms_and_an_armed_account_has_nothing_to_do() -> None:
             reason="fixed",
             before=clean.trading_state.level,
             stopped_at=NOON,
+            times_stopped=0,
         ),
     )
     assert plan_resume(world(open_orders=RESTING), "fixed").is_empty

@@ -7,6 +7,7 @@ import logging
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from builders import BTC, PAPER, d
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.cadence import Cadence
 from zoe_tools.domain.discrepancy import Level, ReconciliationState
-from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.invariants import InvariantLimits
 from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.order import OrderRequest
@@ -88,12 +89,10 @@ def refuse_stops(rig: LoopRig) -> asyncio.Event:
     taken, is_refused = rig.venue.place, asyncio.Event()
     is_refused.set()
 
-    async def place(
-        request: OrderRequest, *, client_order_id: ClientOrderId, deadline: datetime
-    ) -> VenueOrderId:
+    async def place(request: OrderRequest, **named: Any) -> VenueOrderId:
         if request.order_type.is_stop and is_refused.is_set():
             raise VenueRejected("No stops today.", code="EOrder:Invalid order")
-        return await taken(request, client_order_id=client_order_id, deadline=deadline)
+        return await taken(request, **named)
 
     rig.venue.place = place  # type: ignore[method-assign]
     return is_refused
@@ -205,7 +204,7 @@ def test_a_kill_that_the_books_read_first_is_told_all_the_same(
         halted = TradingState(
             level=KillLevel.REDUCE_ONLY, reason="by hand", changed_at=rig.clock.now()
         )
-        await rig.read(lambda tx: tx.set_trading_state(halted))
+        await rig.read(lambda tx: tx.latch(halted))
         assert rig.loop is not None
         await rig.loop.books.refresh(rig.clock.now())
         await rig.pass_time(1)
@@ -220,9 +219,9 @@ def test_the_scope_of_a_kill_is_told(tmp_path: Path, caplog: pytest.LogCaptureFi
 
     async def story(rig: LoopRig) -> None:
         halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="r", changed_at=rig.clock.now())
-        await rig.read(lambda tx: tx.set_trading_state(halted, BTC))
+        await rig.read(lambda tx: tx.latch(halted, BTC))
         await rig.pass_time(1)
-        await rig.read(lambda tx: tx.set_trading_state(halted))
+        await rig.read(lambda tx: tx.latch(halted))
         await rig.pass_time(1)
         await rig.read(lambda tx: tx.set_config("kill_switch", "true", rig.clock.now()))
         await rig.pass_time(1)

@@ -99,7 +99,7 @@ def test_a_changed_trading_state_is_noticed_once(tmp_path: Path) -> None:
         await books.refresh(NOON)
         killed = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="lunch", changed_at=NOON)
         assert not await books.refresh_trading_state(NOON)
-        await desk.read(lambda tx: tx.set_trading_state(killed))
+        await desk.read(lambda tx: tx.latch(killed))
 
         assert await books.refresh_trading_state(NOON)
         assert books.trading_state.level is KillLevel.PAUSE_ENTRIES
@@ -129,7 +129,7 @@ def test_the_switch_lowers_no_harder_level(tmp_path: Path) -> None:
 
     async def story(desk: Desk) -> None:
         killed = TradingState(level=KillLevel.FLATTEN, reason="fire", changed_at=NOON)
-        await desk.read(lambda tx: tx.set_trading_state(killed))
+        await desk.read(lambda tx: tx.latch(killed))
         await desk.read(lambda tx: tx.set_config("kill_switch", "true", NOON))
         books = Books(desk.store)
         await books.refresh(NOON)
@@ -150,7 +150,7 @@ def test_the_switch_takes_over_what_was_latched_for_margin(tmp_path: Path) -> No
     async def story(desk: Desk) -> None:
         reason = KillReason.MARGIN_CRITICAL.worded("93 %")
         margins = TradingState(level=KillLevel.REDUCE_ONLY, reason=reason, changed_at=NOON)
-        await desk.read(lambda tx: tx.set_trading_state(margins))
+        await desk.read(lambda tx: tx.latch(margins))
         books = Books(desk.store)
         for value in ("true", "false"):
             await desk.read(partial(switched, value))

@@ -108,7 +108,7 @@ def test_a_start_under_a_kill_level_is_noted_as_halted(tmp_path: Path) -> None:
 
     async def story(rig: LoopRig) -> Boot:
         state = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="drill", changed_at=NOON)
-        await rig.read(lambda tx: tx.set_trading_state(state))
+        await rig.read(lambda tx: tx.latch(state))
         rig.come_up()
         running = asyncio.create_task(rig.supervised())
         await rig.clock.sleep(2)
@@ -405,7 +405,7 @@ def test_each_minute_is_summed_up_also_while_halted(tmp_path: Path, told: Told) 
         await rig.enter()
         await rig.pass_time(60)
         state = TradingState(level=KillLevel.PAUSE_ENTRIES, reason="drill", changed_at=NOON)
-        await rig.read(lambda tx: tx.set_trading_state(state))
+        await rig.read(lambda tx: tx.latch(state))
         await rig.pass_time(60)
 
     run_loop(tmp_path, story)

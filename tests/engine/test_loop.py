@@ -457,7 +457,7 @@ def test_defect_11_a_kill_level_set_by_another_process_is_noticed_within_a_secon
         await rig.enter(ETH, rests=True)
         assert sides(rig.venue.resting) == [("sell", "stop-loss"), ("buy", "limit")]
         killed = TradingState(level=level, reason="test", changed_at=rig.clock.now())
-        await rig.read(lambda tx: tx.set_trading_state(killed))
+        await rig.read(lambda tx: tx.latch(killed))
         rig.quote()
         await rig.pass_time(1)
         if level is KillLevel.FLATTEN:
@@ -497,13 +497,13 @@ def test_an_instrument_s_kill_stops_it_and_no_other(tmp_path: Path) -> None:
         await rig.enter(ETH)
         held = rig.venue.totals["ETH"]
         halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
-        await rig.read(lambda tx: tx.set_trading_state(halted, ETH))
+        await rig.read(lambda tx: tx.latch(halted, ETH))
         await rig.pass_time(1)
         assert rig.venue.totals["ETH"] == held > 0
         assert sides(rig.resting(Side.SELL)) == [("sell", "stop-loss")]
 
         harder = replace(halted, level=KillLevel.FLATTEN)
-        await rig.read(lambda tx: tx.set_trading_state(harder, ETH))
+        await rig.read(lambda tx: tx.latch(harder, ETH))
         rig.quote(ETH)
         await rig.pass_time(10)
         assert rig.venue.totals["ETH"] == 0
@@ -523,7 +523,7 @@ def test_a_stopped_instrument_s_working_entry_is_cancelled(tmp_path: Path) -> No
         await rig.close_candle(BTC, ETH, runs_away=True)
         assert {each.symbol for each in rig.resting(Side.BUY)} == {BTC, ETH}
         halted = TradingState(level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=NOON)
-        await rig.read(lambda tx: tx.set_trading_state(halted, ETH))
+        await rig.read(lambda tx: tx.latch(halted, ETH))
         await rig.pass_time(2)
         assert {each.symbol for each in rig.resting(Side.BUY)} == {BTC}
 
@@ -739,7 +739,7 @@ def test_a_market_without_buyers_keeps_no_position_from_its_stop_or_its_sale(
         sell_out = TradingState(
             level=KillLevel.FLATTEN, reason="drill", changed_at=rig.clock.now(), changed_by="test"
         )
-        await rig.read(lambda tx: tx.set_trading_state(sell_out))
+        await rig.read(lambda tx: tx.latch(sell_out))
         await rig.pass_time(3)
         assert rig.venue.totals["BTC"] == 0
 

@@ -57,7 +57,7 @@ def test_what_is_not_followed_is_sold_where_all_is_to_be(tmp_path: Path) -> None
         flatten = TradingState(
             level=KillLevel.FLATTEN, reason="drill", changed_at=rig.clock.now(), changed_by="test"
         )
-        await rig.read(lambda tx: tx.set_trading_state(flatten))
+        await rig.read(lambda tx: tx.latch(flatten))
         await rig.pass_time(10)
         assert rig.writes == ["place", "cancel", "place"]
         assert rig.venue.totals["SOL"] == 0

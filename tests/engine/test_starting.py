@@ -141,7 +141,7 @@ def test_a_kill_is_heeded_during_the_proof(tmp_path: Path) -> None:
         state = TradingState(
             level=KillLevel.CANCEL_OPEN, reason="drill", changed_at=rig.clock.now()
         )
-        await rig.read(lambda tx: tx.set_trading_state(state))
+        await rig.read(lambda tx: tx.latch(state))
         await rig.pass_time(1)
         assert rig.resting(Side.BUY) == []
         assert (await phase_of(rig))[0] == "RECONCILING"

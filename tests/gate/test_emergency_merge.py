@@ -126,7 +126,7 @@ def test_a_full_file_is_merged_once(tmp_path: Path) -> None:
         assert (file.is_empty(), journal.is_waiting()) == (True, False)
         assert (await desk.read(lambda tx: tx.trading_state())).level is KillLevel.REDUCE_ONLY
 
-        await desk.store.run(lambda tx: tx.set_trading_state(RESUMED))
+        await desk.store.run(lambda tx: tx.rearm(RESUMED, tx.trading_state(), None))
         assert await journal.merge(desk.store) == 0
         assert (await desk.read(lambda tx: tx.trading_state())).level is KillLevel.NONE
 
@@ -167,7 +167,9 @@ def test_a_kill_that_was_merged_once_is_not_latched_after_a_resume(
         await journal.merge(desk.store)
         state = await desk.read(lambda tx: tx.trading_state().of(symbol))
         assert (state.level, state.reason) == (KillLevel.REDUCE_ONLY, "fire")
-        await desk.store.run(lambda tx: tx.set_trading_state(RESUMED, symbol))
+        await desk.store.run(
+            lambda tx: tx.rearm(RESUMED, tx.trading_state().of(symbol), None, symbol)
+        )
         file.path.write_bytes(content)
         await journal.merge(desk.store)
         state = await desk.read(lambda tx: tx.trading_state().of(symbol))
@@ -258,7 +260,7 @@ def test_a_kill_that_was_noted_takes_over_what_was_latched_for_margin(tmp_path: 
             changed_at=now,
             changed_by="run",
         )
-        await desk.store.run(lambda tx: tx.set_trading_state(margins))
+        await desk.store.run(lambda tx: tx.latch(margins))
         journal.latch(KillLevel.CANCEL_OPEN, "strange fills", by="ann", at=now)
         await journal.merge(desk.store)
         state = await desk.read(lambda tx: tx.trading_state())

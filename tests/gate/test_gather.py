@@ -206,7 +206,7 @@ def test_the_switch_only_raises_a_latched_level(
 
     async def story(desk: Desk) -> None:
         state = TradingState(level=latched, reason="drill", changed_at=desk.clock.now())
-        await desk.read(lambda tx: tx.set_trading_state(state))
+        await desk.read(lambda tx: tx.latch(state))
         await desk.read(lambda tx: tx.set_config("kill_switch", "true", desk.clock.now()))
         found = (await desk.look()).trading_state
 

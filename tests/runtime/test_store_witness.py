@@ -168,9 +168,7 @@ def test_a_higher_level_stays(home: Path) -> None:
     """A kill is not softened by a restore."""
     work(home)
     with opened(home) as (store, _), store.transaction() as transaction:
-        transaction.set_trading_state(
-            TradingState(level=KillLevel.REDUCE_ONLY, reason="kill", changed_at=NOON)
-        )
+        transaction.latch(TradingState(level=KillLevel.REDUCE_ONLY, reason="kill", changed_at=NOON))
     kept = keep(home)
     work(home, rows=3)
     put_back(home, kept)

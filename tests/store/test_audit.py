@@ -491,7 +491,7 @@ def test_an_instrument_that_was_re_armed_by_hand_is_not_what_the_log_told(
     write_days(url, home.signer(), 1)
     stopped = TradingState(level=KillLevel.REDUCE_ONLY, reason="r", changed_at=NOON)
     with closing(opened(url, home.signer())) as store, store.transaction() as books:
-        books.set_trading_state(stopped, BTC)
+        books.latch(stopped, BTC)
     assert report_on(url, home).findings == ()
     with owner_of(url) as connection:
         sql("UPDATE instrument_states SET level = 'none' WHERE @ours")(connection)

@@ -101,8 +101,8 @@ SLICES = itertools.count()
 
 BUSINESS: dict[str, Work] = {
     "config": lambda t: t.set_config("kill_switch", "true", NOON),
-    "trading_states": lambda t: t.set_trading_state(HALTED),
-    "instrument_states": lambda t: t.set_trading_state(HALTED, BTC),
+    "trading_states": lambda t: t.latch(HALTED),
+    "instrument_states": lambda t: t.latch(HALTED, BTC),
     "order_intents": lambda t: t.record_intent(make_intent(intent_id=IntentId("I2"))),
     "order_intents advanced": lambda t: t.advance_intent(
         IntentId("I1"), IntentState.UNKNOWN, at=NOON, evidence=""

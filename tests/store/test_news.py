@@ -50,7 +50,7 @@ def test_a_latched_level_is_heard_once_it_is_committed(
     with StateNews(migrated_url, heard.release) as news:
         assert news.is_listening.wait(PATIENCE_S)
         with postgres_store.transaction() as transaction:
-            transaction.set_trading_state(state)
+            transaction.latch(state)
         assert heard.acquire(timeout=PATIENCE_S)
 
 

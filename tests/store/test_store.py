@@ -173,7 +173,7 @@ def test_accounts_do_not_see_each_others_rows(url: str, store: Store) -> None:
         transaction.record_fill(make_fill())
         book_ledger(transaction, make_ledger_entry())
         transaction.record_position(make_position())
-        transaction.set_trading_state(HALTED)
+        transaction.latch(HALTED)
     with other.transaction() as transaction:
         assert (transaction.orders(), transaction.fills()) == ((), ())
         assert (transaction.ledger(), transaction.positions()) == ((), ())
@@ -226,9 +226,9 @@ def test_the_trading_state_is_latched(url: str, store: Store) -> None:
     """Armed until set; a level that an operator misspelt in SQL is reduce-only."""
     with store.transaction() as transaction:
         assert transaction.trading_state() == ARMED
-        transaction.set_trading_state(HALTED)
+        transaction.latch(HALTED)
         assert transaction.trading_state() == HALTED
-        transaction.set_trading_state(replace(HALTED, level=KillLevel.NONE))
+        assert transaction.rearm(replace(HALTED, level=KillLevel.NONE), HALTED, 1) is None
         assert transaction.trading_state().may_enter
     with somebody_else(url) as prompt:
         prompt.execute(text("UPDATE trading_states SET level = 'flaten'"))
@@ -239,11 +239,11 @@ def test_the_trading_state_is_latched(url: str, store: Store) -> None:
 def test_an_instrument_is_stopped_for_itself(url: str, store: Store) -> None:
     """Beside the account's state, and latched as that is; what was re-armed is not told of."""
     with store.transaction() as transaction:
-        transaction.set_trading_state(HALTED, BTC)
-        transaction.set_trading_state(HALTED, ETH)
+        transaction.latch(HALTED, BTC)
+        transaction.latch(HALTED, ETH)
         state = transaction.trading_state()
         assert (state.may_enter, state.of(BTC), state.in_force(ETH)) == (True, HALTED, HALTED)
-        transaction.set_trading_state(replace(HALTED, level=KillLevel.NONE), ETH)
+        assert transaction.rearm(replace(HALTED, level=KillLevel.NONE), HALTED, 1, ETH) is None
         assert transaction.trading_state().stopped == ((BTC, HALTED),)
     with somebody_else(url) as prompt:
         prompt.execute(

@@ -322,7 +322,7 @@ def _kill_all(
 
 def _latch(
     known: KnownAccount, settings: Settings, order: Order, invocation: Invocation
-) -> Snapshot:
+) -> Snapshot | None:
     environ = invocation.environ
     return run_with_books(
         known.account, settings, lambda context: latch_in_books(context, known, order, environ)
@@ -330,12 +330,12 @@ def _latch(
 
 
 def _settle(
-    invocation: Invocation, known: KnownAccount, books: Snapshot, order: Order
+    invocation: Invocation, known: KnownAccount, books: Snapshot | None, order: Order
 ) -> tuple[int, Answer]:
     """One account among several: its exit code, and what the envelope says of it."""
     printer = invocation.printer()
     approver = PlanPrinter(printer, invitation="")
-    is_flat = not (books.positions or books.unresolved_intents or _working(books))
+    is_flat = books is not None and _is_flat(books)
     if known.settings is None or (is_flat and not is_up(known)):
         return _latch_only(printer, approver, known, books, order, is_flat=is_flat)
     answers: list[Answer] = []
@@ -358,7 +358,7 @@ def _latch_only(
     printer: Printer,
     approver: PlanPrinter,
     known: KnownAccount,
-    books: Snapshot,
+    books: Snapshot | None,
     order: Order,
     *,
     is_flat: bool,
@@ -367,8 +367,9 @@ def _latch_only(
     told = "Its exchange does not run, and its books hold nothing."
     if known.settings is None:
         told = "Its key is not here: its venue is not asked."
-        told += "" if is_flat else " Its books hold positions or orders: look there."
-    if order.execute:
+        what = "cannot be read" if books is None else "hold positions or orders"
+        told += "" if is_flat else f" Its books {what}: look there."
+    if order.execute or books is None:
         printer.line(told)
         return (0 if is_flat else _UNPROVED), {"note": told}
     plan = plan_latch(books, order.level, order.reason)
@@ -377,8 +378,9 @@ def _latch_only(
     return (0 if plan.is_empty else _FINDINGS), {"plan": plan, "note": told}
 
 
-def _working(books: Snapshot) -> bool:
-    return any(not order.status.is_terminal for order in books.orders)
+def _is_flat(books: Snapshot) -> bool:
+    is_working = any(not order.status.is_terminal for order in books.orders)
+    return not (books.positions or books.unresolved_intents or is_working)
 
 
 # --- without a store -----------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import Arguments, Plan
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel, TradingState
-from zoe_tools.errors import PlanRefused, VenueUnavailable
+from zoe_tools.errors import PlanRefused, PlanStale, VenueUnavailable
 from zoe_tools.gate.gate import Regather
+from zoe_tools.gate.store_steps import STOPPED_AGAIN
 from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.cause_facts import cause_facts
@@ -144,6 +145,12 @@ async def _resume(
         raise PlanRefused(told, hint="Clear the list, then run `zoe resume` again.")
     plan = kept.lasting(plan)
     receipt = await gate.carry_out(plan, snapshot=snapshot, execute=execute, regather=look)
+    for outcome in receipt.outcomes:
+        if outcome.code == STOPPED_AGAIN:
+            raise PlanStale(
+                f"Nothing is armed: {outcome.evidence}.",
+                hint="See `zoe kill status`; if it may be armed after all, run `zoe resume` again.",
+            )
     code = approver.finish(receipt, saved=kept.keep(plan))
     for name, each in snapshot.trading_state.stopped:
         if name != symbol:

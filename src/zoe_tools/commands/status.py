@@ -24,7 +24,7 @@ from zoe_tools.domain.discrepancy import (
 )
 from zoe_tools.domain.journal import Intent, OrderRecord
 from zoe_tools.domain.money import ZERO, round_half_up, short
-from zoe_tools.domain.observation import COUNTDOWN, Details, Heartbeat, Lease
+from zoe_tools.domain.observation import COUNTDOWN, KILL_ORDERS, Details, Heartbeat, Lease
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gather import countdown_at_stake, effective_trading_state
@@ -39,7 +39,7 @@ from zoe_tools.store.store import Transaction
 _LOT = Decimal("0.00000001")
 """Less is no venue's to hold."""
 
-_NO_SIGN = {COUNTDOWN, MARGIN_RULE}
+_NO_SIGN = {COUNTDOWN, KILL_ORDERS, MARGIN_RULE}
 """What is remembered among the heartbeats, and is no sign of life."""
 
 _DIGITS = 8

@@ -35,8 +35,7 @@ from zoe_tools.domain.snapshot import Missing, Snapshot, quote_in, value_of
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     KillLevel,
-    KillReason,
-    TradingState,
+    takes_over,
 )
 
 SOLD_ALREADY, NOT_YET = "are being sold already", "cannot be sold yet"
@@ -49,15 +48,6 @@ TOO_SMALL = "is below the venue's minimum and cannot be sold"
 def is_unfinished(plan: Plan) -> bool:
     """Whether a plan without steps is no proof: somebody sells, or something was missing."""
     return any(word in note for note in plan.notes for word in (SOLD_ALREADY, NOT_YET))
-
-
-def takes_over(state: TradingState, reason: str) -> bool:
-    """Whether a kill for this reason becomes that of a level that is in force as high already.
-
-    What is margin's may pass by itself: it does not stand for any other cause.
-    """
-    is_margins = state.cause is KillReason.MARGIN_CRITICAL
-    return is_margins and KillReason.of(reason) is not KillReason.MARGIN_CRITICAL
 
 
 def plan_latch(

@@ -66,11 +66,18 @@ def lately(acted_at: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:
 
 def plan_take_back(snapshot: Snapshot, reason: str) -> Plan:
     """Arm the account again."""
-    before = snapshot.trading_state.level
+    state = snapshot.trading_state
+    step = SetTradingState(
+        level=KillLevel.NONE,
+        reason=reason,
+        before=state.level,
+        stopped_at=state.changed_at,
+        times_stopped=dict(snapshot.times_stopped).get(None, 0),
+    )
     return Plan(
         command=MARGIN_RULE,
         account=snapshot.account,
         created_at=snapshot.taken_at,
         expires_at=snapshot.taken_at + timedelta(seconds=snapshot.policy.plan_lifetime_s),
-        steps=(SetTradingState(level=KillLevel.NONE, reason=reason, before=before),),
+        steps=(step,),
     )

@@ -70,6 +70,7 @@ def plan_resume(
         before=state.level,
         symbol=symbol,
         stopped_at=state.changed_at,
+        times_stopped=dict(snapshot.times_stopped).get(symbol, 0),
     )
     return Plan(
         command="resume",

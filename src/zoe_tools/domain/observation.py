@@ -19,6 +19,10 @@ COUNTDOWN = "countdown"
 """The name under which it is remembered whether the dead man's countdown may be armed."""
 
 
+KILL_ORDERS = "kill orders"
+"""The name under which it is counted how often each scope was ordered to stop."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """The last sign of work of one component; the reader judges its age."""

@@ -284,7 +284,8 @@ class SetTradingState:
     """Latch a kill level, or re-arm; `before` is the level there is, where that is known.
 
     Of the whole account, or of one instrument alone. `stopped_at`: since when what is re-armed was
-    stopped; what was stopped again later is another matter.
+    stopped, and `times_stopped`: how often somebody had ordered that by then, where it is known;
+    what was stopped again later is another matter.
     """
 
     level: KillLevel
@@ -292,6 +293,7 @@ class SetTradingState:
     before: KillLevel | None = None
     symbol: Symbol | None = None
     stopped_at: datetime | None = None
+    times_stopped: int | None = None
     preconditions: tuple[Precondition, ...] = ()
 
 

@@ -99,6 +99,8 @@ class Snapshot:
     account: Account
     policy: Policy
     trading_state: TradingState = ARMED
+    times_stopped: tuple[tuple[Symbol | None, int], ...] = ()
+    """How often it was ordered to stop, by instrument; None is the account."""
     venue_mode: Reading[VenueMode] | Missing = NOT_GATHERED
     catalogue: Reading[InstrumentCatalogue] | Missing = NOT_GATHERED
     balances: Reading[tuple[Balance, ...]] | Missing = NOT_GATHERED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
@@ -110,10 +110,50 @@ class TradingState:
         return KillReason.of(self.reason)
 
 
+def takes_over(state: TradingState, reason: str) -> bool:
+    """Whether a kill for this reason becomes that of a level that is in force as high already.
+
+    What is margin's may pass by itself: it does not stand for any other cause.
+    """
+    is_margins = state.cause is KillReason.MARGIN_CRITICAL
+    return is_margins and KillReason.of(reason) is not KillReason.MARGIN_CRITICAL
+
+
+def raised(stands: TradingState, wanted: TradingState) -> TradingState:
+    """What is latched of two: the higher level, with who wanted it, since when and why.
+
+    Two causes outlast a higher level, as their own condition for arming again is part of them: that
+    the store was restored, and what was latched for anything else, where margin raises it. With
+    margin alone it would pass by itself, and the other order with it.
+    """
+    if wanted.level is KillLevel.NONE:
+        raise ValueError("nothing is stopped by level none")
+    is_stopped = stands.level is not KillLevel.NONE
+    both = replace(
+        wanted,
+        level=max(stands.level, wanted.level),
+        reason=f"{stands.reason}; then {wanted.reason}",
+        stopped=stands.stopped,
+    )
+    if is_stopped and wanted.changed_by == RESTORED:
+        return both
+    if wanted.level > stands.level:
+        if is_stopped and stands.changed_by == RESTORED:
+            return replace(both, changed_by=RESTORED)
+        is_over_another = is_stopped and takes_over(wanted, stands.reason)
+        return both if is_over_another else replace(wanted, stopped=stands.stopped)
+    if takes_over(stands, wanted.reason):
+        return replace(both, reason=wanted.reason)
+    return stands
+
+
 ARMED = TradingState(level=KillLevel.NONE, reason="", changed_at=None)
 
 CONFIG_SWITCH = "config"
 """Who changed a state that only the row `kill_switch` of the table `config` demands."""
+
+SWITCHED = "kill_switch is set in the table config"
+"""Why, in words, where only that row demands it."""
 
 CONFIG_SWITCH_TOO = "latched, and config"
 """Who changed a state that is latched, while that row stands in the way of lowering it as well."""

@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
 from zoe_tools.core.executed import as_executed
-from zoe_tools.core.kill import takes_over
 from zoe_tools.core.position_rows import levels_changed, prices_changed
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -29,7 +28,13 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.domain.take_profit import TakeProfitLevel
-from zoe_tools.domain.trading_state import ARMED, LATCHED_SWITCH, KillLevel, TradingState
+from zoe_tools.domain.trading_state import (
+    ARMED,
+    LATCHED_SWITCH,
+    KillLevel,
+    TradingState,
+    takes_over,
+)
 from zoe_tools.gather import effective_trading_state, registry_of
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
@@ -164,10 +169,12 @@ class Books:
 
     def write_into(self, transaction: Transaction) -> None:
         """Write what is known here into an empty store, which stands in for the real one."""
-        if self.trading_state.changed_at is not None:
-            transaction.set_trading_state(self.trading_state)
+        if self.trading_state.changed_at is not None and self.trading_state.may_enter:
+            transaction.rearm(self.trading_state, ARMED, None)
+        elif self.trading_state.changed_at is not None:
+            transaction.latch(self.trading_state)
         for symbol, state in self.trading_state.stopped:
-            transaction.set_trading_state(state, symbol)
+            transaction.latch(state, symbol)
         for position in self._active:
             transaction.copy_position(position)
         for position_id in {each.position_id for each in self.targets}:
@@ -337,9 +344,9 @@ def _latched_state(transaction: Transaction, now: datetime) -> TradingState:
     if state.level < KillLevel.REDUCE_ONLY or takes_over(state, reason):
         if transaction.is_look:
             raise _ToBeLatchedError
-        transaction.set_trading_state(
+        transaction.latch(
             TradingState(
-                level=max(KillLevel.REDUCE_ONLY, state.level),
+                level=KillLevel.REDUCE_ONLY,
                 reason=reason,
                 changed_at=now,
                 changed_by=LATCHED_SWITCH,

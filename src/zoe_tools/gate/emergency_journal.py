@@ -14,7 +14,6 @@ from datetime import datetime
 
 import msgspec
 
-from zoe_tools.core.kill import takes_over
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, Symbol, VenueOrderId
@@ -377,13 +376,9 @@ def _latch(transaction: Transaction, told: _Latched) -> None:
     name = f"latch-{hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]}"
     if any(True for _ in transaction.audit.rows((name,))):
         return
-    state, level = transaction.trading_state().of(told.symbol), KillLevel(told.level)
+    level = KillLevel(told.level)
     facts = {"level": level.label, "reason": told.reason, "by": told.by}
     source = {"symbol": told.symbol or "", "source": "emergency journal"}
     transaction.audit.act(told.at, "latch", {**facts, **source}, (name,))
-    if level > state.level or takes_over(state, told.reason):
-        level = max(level, state.level)
-        transaction.set_trading_state(
-            TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by),
-            told.symbol,
-        )
+    wanted = TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by)
+    transaction.latch(wanted, told.symbol)

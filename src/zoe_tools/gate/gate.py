@@ -39,6 +39,7 @@ from zoe_tools.gate.fence import Fence, LeaseMemory
 from zoe_tools.gate.hurry import Hurry
 from zoe_tools.gate.journal import Author
 from zoe_tools.gate.keeper import Keeper
+from zoe_tools.gate.latch import Latch
 from zoe_tools.gate.looks import Proof, looks_of
 from zoe_tools.gate.order_log import OrderLog
 from zoe_tools.gate.receipt import Receipt
@@ -250,6 +251,13 @@ class Gate:
         await self._keeper.prepare()
         outcomes = await self._carrier.carry(fresh, refusals)
         return self._receipt(told, outcomes, refusals)
+
+    def tell_latch(self, latch: Latch) -> Receipt:
+        """Show what was latched: it is done by then, in a transaction of its own."""
+        self._approver.show_plan(latch.plan)
+        for each in latch.outcomes:
+            self._approver.show_outcome(each)
+        return Receipt(plan=latch.plan, outcomes=latch.outcomes, is_executed=True)
 
     async def _measure_clock(self, plan: Plan) -> None:
         """Deadlines are told by the venue's clock; the loop's streams measure it all the time."""

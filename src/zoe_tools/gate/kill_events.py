@@ -8,18 +8,10 @@ from collections.abc import Sequence
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillScope, TradingState
 from zoe_tools.observe.log import event
 
 _LOG = logging.getLogger(__name__)
-
-
-def tell_kill_of(books: Snapshot, state: TradingState, symbol: Symbol | None = None) -> None:
-    """`KILL_SWITCH_ACTIVATED`, if the level is higher than in the books; of a `symbol` alone."""
-    working = tuple(each for each in books.orders if not each.status.is_terminal)
-    before = books.trading_state.of(symbol)
-    _tell(state, before=before, positions=books.positions, orders=working, symbol=symbol)
 
 
 def tell_kills(
@@ -31,7 +23,7 @@ def tell_kills(
 ) -> None:
     """One for the account, and one for each instrument, whose level is higher than `before`."""
     for symbol in (None, *(name for name, _ in state.stopped)):
-        _tell(
+        tell_kill(
             state.of(symbol),
             before=before.of(symbol),
             positions=positions,
@@ -40,14 +32,18 @@ def tell_kills(
         )
 
 
-def _tell(
+def tell_kill(
     state: TradingState,
     *,
     before: TradingState,
-    positions: Sequence[Position],
-    orders: Sequence[OrderRecord],
+    positions: Sequence[Position] | None,
+    orders: Sequence[OrderRecord] | None,
     symbol: Symbol | None,
 ) -> None:
+    """`KILL_SWITCH_ACTIVATED`, if the level is higher than `before`; of a `symbol` alone.
+
+    What is not known of positions and orders is left out.
+    """
     if state.level <= before.level:
         return
     scope = {"scope": state.scope.value}
@@ -63,6 +59,18 @@ def _tell(
         cause=state.cause.value,
         reason=state.reason,
         by=state.changed_by,
-        open_positions=sum(symbol in (None, each.symbol) for each in positions),
-        open_orders=sum(symbol in (None, each.symbol) for each in orders),
+        **_counts(positions, orders, symbol),
     )
+
+
+def _counts(
+    positions: Sequence[Position] | None,
+    orders: Sequence[OrderRecord] | None,
+    symbol: Symbol | None,
+) -> dict[str, int]:
+    known = {"open_positions": positions, "open_orders": orders}
+    return {
+        name: sum(symbol in (None, each.symbol) for each in found)
+        for name, found in known.items()
+        if found is not None
+    }

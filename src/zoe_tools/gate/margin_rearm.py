@@ -10,7 +10,7 @@ from datetime import datetime
 
 from zoe_tools.core.margin_rule import MARGIN_RULE, is_margins, lately, plan_take_back
 from zoe_tools.core.risk import veto
-from zoe_tools.domain.plan import SetTradingState
+from zoe_tools.domain.plan import OutcomeState, SetTradingState
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.gate.action_log import note_action
@@ -45,11 +45,13 @@ async def take_back(
     def write(transaction: Transaction) -> int:
         if not is_margins(transaction.trading_state(), author.command):
             return 0  # a person was quicker
+        steps = [step for step in plan.steps if isinstance(step, SetTradingState)]
+        done = apply_store_steps(transaction, steps, now=now, changed_by=MARGIN_RULE)
+        if any(each.state is not OutcomeState.DONE for each in done):
+            return 0  # it was stopped once more since this was planned
         times = (*lately(acted_at(transaction), now), now)
         told = " ".join(each.isoformat() for each in times)
         transaction.beat(MARGIN_RULE, "ok", now, {"acted_at": told})
-        steps = [step for step in plan.steps if isinstance(step, SetTradingState)]
-        done = apply_store_steps(transaction, steps, now=now, changed_by=MARGIN_RULE)
         note_action(transaction, done, author=author, plan=plan, now=now)
         return len(times)
 

@@ -11,19 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, plan_kill, plan_latch
+from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, plan_kill
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel
-from zoe_tools.errors import StoreError, StoreUnavailable, VenueError
+from zoe_tools.errors import VenueError
 from zoe_tools.gate.gate import Gate
-from zoe_tools.gate.kill_events import tell_kill_of
+from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.progress import HANGING_S, SILENCE_S, Progress
 from zoe_tools.gate.receipt import Receipt, together
-from zoe_tools.gather import Need, effective_trading_state, gather_store
+from zoe_tools.gather import Need
 from zoe_tools.ports import Clock
 from zoe_tools.store.runner import StoreRunner
 
@@ -83,32 +83,34 @@ class Stopper:
         Raises:
             StoreError: the level cannot be latched; nothing was asked of the venue.
         """
-        latched, snapshot = await self._latched(level, reason)
+        latched = await self._latched(level, reason)
         if level is KillLevel.PAUSE_ENTRIES:
             return Stopped(receipt=together([latched], is_verified=True))
         async with self.progress.telling():
-            if snapshot.unresolved_intents:
+            if await self.store.read(lambda tx: tx.unresolved_intents()):
                 # Looked up once: to wait for what may still show up would keep the cancels.
                 self.progress.now("looking up what was sent before")
                 await self._look_up(SILENCE_S)
             return await self._settled([latched], level, reason)
 
-    async def _latched(self, level: KillLevel, reason: str) -> tuple[Receipt, Snapshot]:
-        snapshot = await gather_store(
-            store=self.store, clock=self.clock, account=self.account, policy=self.policy
+    async def _latched(self, level: KillLevel, reason: str) -> Receipt:
+        latch = await latch_level(
+            store=self.store,
+            clock=self.clock,
+            account=self.account,
+            policy=self.policy,
+            level=level,
+            reason=reason,
+            author=self.gate.author,
+            symbol=self.symbol,
+            is_drill=self.is_drill,
         )
-        latch = plan_latch(snapshot, level, reason, self.symbol)
-        receipt = await self.gate.carry_out(latch, snapshot=snapshot, execute=True)
-        if self.gate.is_store_away or receipt.exit_code == StoreError.exit_code:
-            raise StoreUnavailable("The level cannot be latched there.")
-        if not self.is_drill:
-            state = (await self.store.run(effective_trading_state)).of(self.symbol)
-            tell_kill_of(snapshot, state, self.symbol)
+        receipt = self.gate.tell_latch(latch)
         there = "" if self.symbol is None else f" {self.symbol}"
         self.tell(f"Latched: {level.label}; no loop of this store enters{there}.")
         if level is not KillLevel.PAUSE_ENTRIES:
             self.tell(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
-        return receipt, snapshot
+        return receipt
 
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
         """Until there is nothing left, nobody answers, or nothing has moved for too long."""
@@ -127,8 +129,7 @@ class Stopper:
                 self._tell_proved(level, plan[1])
                 return Stopped(receipt=together(receipts, is_verified=True))
             if self.clock.now() - moved_at > self._patience:
-                if any(NOT_YET in note for note in plan[1].notes):
-                    self.tell(LATER)
+                self._tell_later(plan[1])
                 break
             if not plan[1].is_empty:
                 self.progress.now("carrying out what is to be done; each step is shown")
@@ -151,6 +152,10 @@ class Stopper:
         for note in plan.notes:
             if TOO_SMALL in note:
                 self.tell(note)
+
+    def _tell_later(self, plan: Plan) -> None:
+        if any(NOT_YET in note for note in plan.notes):
+            self.tell(LATER)
 
     def _tell_unfinished(self, plan: Plan, told: set[str]) -> None:
         """What keeps a position from being sold: each reason once."""

@@ -40,7 +40,7 @@ from zoe_tools.domain.position import Position, PositionStatus
 from zoe_tools.domain.position_event import as_retold, retold
 from zoe_tools.domain.position_lifecycle import PositionRuleBroken
 from zoe_tools.domain.take_profit import TakeProfitLevel
-from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.domain.trading_state import KillLevel, TradingState
 from zoe_tools.gate.books import book_missed_fill, record_execution, sighting_of_order
 from zoe_tools.gate.group_books import end_group
 from zoe_tools.gate.journal import resolve_intent
@@ -77,16 +77,44 @@ def apply_store_step(
             count = transaction.write_candles(candles, source)
             note_looked(transaction, step)
             evidence = f"{count} candle rows changed"
-        case SetTradingState(level=level, reason=reason):
-            state = TradingState(level=level, reason=reason, changed_at=now, changed_by=changed_by)
-            transaction.set_trading_state(state, step.symbol)
-            where = "" if step.symbol is None else f" of {step.symbol}"
-            evidence = f"trading state{where} is {level.label}"
+        case SetTradingState():
+            return _to_trading_state(transaction, step, now, changed_by)
     if missing:
         return StepOutcome(
             step=step, state=OutcomeState.SKIPPED, evidence=missing, code="PRECONDITION"
         )
     return StepOutcome(step=step, state=OutcomeState.DONE, evidence=f"store: {evidence}")
+
+
+STOPPED_AGAIN = "STOPPED_AGAIN"
+"""The code of a state that was not armed again: what stands is not what was looked at."""
+
+
+def _to_trading_state(
+    transaction: Transaction, step: SetTradingState, now: datetime, changed_by: str
+) -> StepOutcome:
+    """Raise it to the higher of what stands and what is wanted, or arm what was looked at."""
+    wanted = TradingState(
+        level=step.level, reason=step.reason, changed_at=now, changed_by=changed_by
+    )
+    where = "" if step.symbol is None else f" of {step.symbol}"
+    if step.level is not KillLevel.NONE:
+        stands = transaction.latch(wanted, step.symbol)
+        evidence = f"store: trading state{where} is {stands.level.label}"
+        return StepOutcome(step=step, state=OutcomeState.DONE, evidence=evidence)
+    before = KillLevel.NONE if step.before is None else step.before
+    seen = TradingState(level=before, reason="", changed_at=step.stopped_at)
+    in_the_way = transaction.rearm(wanted, seen, step.times_stopped, step.symbol)
+    if in_the_way is None:
+        evidence = f"store: trading state{where} is {step.level.label}"
+        return StepOutcome(step=step, state=OutcomeState.DONE, evidence=evidence)
+    return StepOutcome(
+        step=step,
+        state=OutcomeState.DENIED,
+        code=STOPPED_AGAIN,
+        evidence=f"trading{where} was stopped again since this was planned, and stays at"
+        f" {in_the_way.level.label}: {in_the_way.reason or 'no reason given'}",
+    )
 
 
 def note_looked(transaction: Transaction, step: WriteCandles) -> None:

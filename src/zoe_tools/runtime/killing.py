@@ -6,13 +6,14 @@ What is shown of it, and the code it ends with, is the command's.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
-from zoe_tools.errors import ConsentMissing, VenueError
+from zoe_tools.errors import ConsentMissing, StoreError, VenueError
 from zoe_tools.gate.consent import CONSENT_LINE
 from zoe_tools.gate.emergency import EmergencyKill, EmergencyResult
 from zoe_tools.gate.gate import Gate
@@ -26,6 +27,8 @@ from zoe_tools.runtime.instrument_names import in_the_books, instrument_named, i
 from zoe_tools.runtime.known_accounts import KnownAccount
 from zoe_tools.runtime.paper_process import is_paper_running
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping
+
+_LOG = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -91,20 +94,32 @@ async def stop_at_venue(
 
 async def latch_in_books(
     context: Context, known: KnownAccount, order: Order, environ: Mapping[str, str]
-) -> Snapshot:
-    """The books of the account; when it is meant, it is latched."""
+) -> Snapshot | None:
+    """The books of the account, latched first when it is meant; None: they cannot be read.
+
+    Raises:
+        StoreError: nothing is latched, or, where it is not meant, nothing can be read.
+    """
     store, clock, policy = context.store, context.clock, context.policy
-    if not order.execute:
+    if order.execute:
+        await latch_level(
+            store=store,
+            clock=clock,
+            account=known.account,
+            policy=policy,
+            level=allowed_level(order, known),
+            reason=order.reason,
+            author=author_of(context, command="kill", environ=environ),
+        )
+    try:
         return await gather_store(store=store, clock=clock, account=known.account, policy=policy)
-    return await latch_level(
-        store=store,
-        clock=clock,
-        account=known.account,
-        policy=policy,
-        level=allowed_level(order, known),
-        reason=order.reason,
-        author=author_of(context, command="kill", environ=environ),
-    )
+    except StoreError as error:
+        if not order.execute:
+            raise
+        _LOG.error(
+            "%s is latched; its books cannot be read: %s", known.account.title, error.message
+        )
+        return None
 
 
 async def stop_without_books(

@@ -140,12 +140,10 @@ def _gone_back(transaction: Transaction, mark: Mark | None) -> str:
 
 
 def _stop_new_risk(transaction: Transaction, reason: str, now: datetime) -> None:
-    before = transaction.trading_state()
-    transaction.set_trading_state(
+    """At least new risk; what stood there before is told with it, and its level stays."""
+    what = f"{reason}: run `zoe reconcile --execute`, then `zoe resume`"
+    transaction.latch(
         TradingState(
-            level=max(before.level, KillLevel.PAUSE_ENTRIES),
-            reason=f"{reason}: run `zoe reconcile --execute`, then `zoe resume`",
-            changed_at=now,
-            changed_by=RESTORED,
+            level=KillLevel.PAUSE_ENTRIES, reason=what, changed_at=now, changed_by=RESTORED
         )
     )

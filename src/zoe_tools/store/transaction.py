@@ -21,7 +21,6 @@ from zoe_tools.domain.ledger import Balance, LedgerEntry
 from zoe_tools.domain.observation import BalanceSnapshot
 from zoe_tools.domain.order import OrderPurpose
 from zoe_tools.domain.story import Case, Subject
-from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.store import (
     accounts,
     audit,
@@ -41,10 +40,11 @@ from zoe_tools.store.prune import Retention
 from zoe_tools.store.registry import Registry
 from zoe_tools.store.results import Results
 from zoe_tools.store.spelled import spell_all
+from zoe_tools.store.stopping import Stopping
 from zoe_tools.store.transactions import has_changed
 
 
-class Transaction(Registry, Results, Leasing):
+class Transaction(Registry, Results, Leasing, Stopping):
     """One unit of work on one account's books. Made by `Store.transaction`, used inside it only.
 
     Made by `Store.reading` or `Store.recalling` it reads alone: the database refuses what writes.
@@ -92,19 +92,6 @@ class Transaction(Registry, Results, Leasing):
     def limits(self) -> dict[str, str]:
         """The account's limits that were tightened in the store, setting -> text."""
         return settings.limits(self._connection, self.account_id)
-
-    def kill_switch(self) -> bool:
-        """Whether the operator's global switch stops new risk: anything but `false` does."""
-        return settings.kill_switch(self._connection)
-
-    def trading_state(self) -> TradingState:
-        """The account's latched state; armed if it was never set."""
-        return settings.trading_state(self._connection, self.account_id)
-
-    def set_trading_state(self, state: TradingState, symbol: Symbol | None = None) -> None:
-        """Latch the account's state. `changed_at` must be set."""
-        settings.set_trading_state(self._connection, self.account_id, state, symbol)
-        audit_notes.trading_state(self._audit, state, symbol)
 
     # --- the journal -----------------------------------------------------------------------------
 
