@@ -56,8 +56,8 @@ def no_commit_before_the_send() -> None:
             except _TakenBack:
                 return made[0]
 
-    async def send_and_journal(venue: Any, step: Any, entry: Entry) -> Any:
-        reply = await send(venue, step, entry)
+    async def send_and_journal(venue: Any, step: Any, entry: Entry, _: Any) -> Any:
+        reply = await send(venue, step, entry)  # without a keeper: there is nothing to ask yet
 
         def both(transaction: Transaction) -> None:
             transaction.record_intent(entry.intent)
@@ -86,11 +86,10 @@ def random_client_id() -> None:
     """A new client id for each send, drawn as it leaves."""
     send = carry.send
 
-    async def renamed(venue: Any, step: Any, entry: Entry) -> Any:
+    async def renamed(venue: Any, step: Any, entry: Entry, keeper: Any) -> Any:
         name = ClientOrderId(str(uuid.uuid4()))
-        return await send(
-            venue, step, replace(entry, intent=replace(entry.intent, client_order_id=name))
-        )
+        intent = replace(entry.intent, client_order_id=name)
+        return await send(venue, step, replace(entry, intent=intent), keeper)
 
     _put(carry, "send", renamed)
 

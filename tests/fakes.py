@@ -10,8 +10,8 @@ Faults are cued by method name and used up one by one:
     venue.cue("place", VenueRejected("no", code="EOrder:Insufficient funds"))
     venue.cue("orders", VenueUnavailable("down"), times=3)
 `venue.lists_nothing` leaves the list of open orders empty. `venue.blind_s` hides an order from all
-reads for so long after it was placed, `before_place` runs when an order arrives, `mangle` changes
-what the venue makes of it.
+reads for so long after it was placed, `wait_for_room` runs before an order is sent, `before_place`
+when it arrives, `mangle` changes what the venue makes of it.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ from zoe_tools.domain.plan import Plan, Step, StepOutcome
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.stream import InstrumentsUpdate
-from zoe_tools.errors import OutcomeUnknown, VenueRejected
+from zoe_tools.errors import OutcomeUnknown, VenueRejected, VenueUnavailable
 from zoe_tools.gate.countdown import SetCountdown
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.looks import Proof
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gather import EVERYTHING, Need, gather
-from zoe_tools.ports import Clock, Pricing
+from zoe_tools.ports import Clock, Pricing, Still
 from zoe_tools.render.printer import Printer
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.context import Context
@@ -105,6 +105,7 @@ class FakeVenue:
         self.blind_s = 0.0
         self.lists_nothing = False
         self.before_place: Callable[[], Awaitable[None]] | None = None
+        self.wait_for_room: Callable[[], Awaitable[None]] | None = None
         self.mangle: Callable[[VenueOrder], VenueOrder] | None = None
         self.book_of_orders: dict[VenueOrderId, VenueOrder] = {}
         self.executions: list[Fill] = []
@@ -341,9 +342,18 @@ class FakeVenue:
     nearest_deadline_s = 0.5
 
     async def place(
-        self, request: OrderRequest, *, client_order_id: ClientOrderId, deadline: datetime
+        self,
+        request: OrderRequest,
+        *,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+        still: Still | None = None,
     ) -> VenueOrderId:
         """Rest or fill the order."""
+        if self.wait_for_room is not None:
+            await self.wait_for_room()
+            if still is not None and (reason := await still()):
+                raise VenueUnavailable(f"Nothing was sent: {reason}.")
         if self.before_place is not None:
             await self.before_place()
         lost = self._enter("place", client_order_id, write=True)

@@ -62,6 +62,7 @@ from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.spare import SpareStore
 from zoe_tools.kraken.api_errors import ApiErrors
 from zoe_tools.kraken.breaker import CircuitBreaker
+from zoe_tools.ports import Still
 from zoe_tools.runtime.clocks import VirtualClock
 from zoe_tools.runtime.virtual_loop import run_virtual
 from zoe_tools.store.emergency_file import EmergencyFile
@@ -157,13 +158,19 @@ class ToldVenue(FakeVenue):
 
     @override
     async def place(
-        self, request: OrderRequest, *, client_order_id: ClientOrderId, deadline: datetime
+        self,
+        request: OrderRequest,
+        *,
+        client_order_id: ClientOrderId,
+        deadline: datetime,
+        still: Still | None = None,
     ) -> VenueOrderId:
         try:
             return await super().place(
                 request,
                 client_order_id=client_order_id,
                 deadline=deadline,
+                still=still,
             )
         finally:
             self.on_change()

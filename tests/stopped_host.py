@@ -27,6 +27,7 @@ from zoe_tools.domain.order import OrderRequest, OrderType, Side
 from zoe_tools.domain.plan import PlaceOrder, Plan, VenueStep
 from zoe_tools.gate import carry
 from zoe_tools.gate.journal import Entry
+from zoe_tools.gate.keeper import Keeper
 from zoe_tools.gate.receipt import Receipt
 from zoe_tools.gate.send import Reply, send
 from zoe_tools.gather import EVERYTHING
@@ -54,11 +55,11 @@ _HAS_STOPPED: list[bool] = []
 _hand_over = httpx.AsyncHTTPTransport.handle_async_request
 
 
-async def _send_and_tell(venue: Venue, step: VenueStep, entry: Entry) -> Reply:
+async def _send_and_tell(venue: Venue, step: VenueStep, entry: Entry, keeper: Keeper) -> Reply:
     """To prove what became of it is the other host's job: this one ends with the answer."""
     if sys.argv[1] == "gate":
         os.kill(os.getpid(), signal.SIGSTOP)
-    reply = await send(venue, step, entry)
+    reply = await send(venue, step, entry, keeper)
     sys.stdout.write(json.dumps({"answer": reply.answer, "code": reply.code}))
     sys.stdout.flush()
     os._exit(0)

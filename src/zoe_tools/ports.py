@@ -6,7 +6,7 @@ virtual clocks. Nothing here knows how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -232,6 +232,10 @@ class HeadWitness(Protocol):
         ...
 
 
+Still = Callable[[], Awaitable[str]]
+"""Why what was asked for is not wanted any more; empty while it is."""
+
+
 class Venue(Protocol):
     """The venue as commands and loop see it: domain values in, domain values out.
 
@@ -344,8 +348,12 @@ class Venue(Protocol):
         *,
         client_order_id: ClientOrderId,
         deadline: datetime,
+        still: Still | None = None,
     ) -> VenueOrderId:
-        """Place one order; returns the venue's id. Acceptance is not a fill."""
+        """Place one order; returns the venue's id. Acceptance is not a fill.
+
+        `still` is asked where it had to wait; if it may not go any more, it is not sent.
+        """
         ...
 
     async def validate(self, request: OrderRequest) -> str:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+import builders
 from builders import NOON, PAPER, make_intent, make_order, make_position
 from templates import put_migrated
 from zoe_tools.core.resume import plan_resume
@@ -34,9 +35,11 @@ from zoe_tools.domain.trading_state import (
     raised,
 )
 from zoe_tools.engine.books import Books
-from zoe_tools.gate.journal import Author
+from zoe_tools.gate.fence import Withheld
+from zoe_tools.gate.journal import Author, Entry, journal
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.margin_rearm import take_back
+from zoe_tools.gate.preconditions import HALTED
 from zoe_tools.gate.store_steps import STOPPED_AGAIN, apply_store_steps
 from zoe_tools.gather import effective_trading_state, gather_store
 from zoe_tools.runtime.clocks import VirtualClock
@@ -326,6 +329,56 @@ def test_a_kill_is_latched_whatever_else_the_books_hold(
     asyncio.run(kill(InlineRunner(stores[0]), KillLevel.FLATTEN, "ann"))
 
     assert state_in(stores[0]).level is KillLevel.FLATTEN
+
+
+# --- what is journaled beside it -----------------------------------------------------------------
+
+
+def journaled(transaction: Transaction) -> Entry:
+    """An entry that nobody has refused yet."""
+    plan = builders.plan_with(builders.place(), created_at=NOON)
+    return journal(transaction, plan, 0, author=author(), policy=Policy(), now=NOON)
+
+
+def entered(store: Store, before_commit: Callable[[], None] = lambda: None) -> bool:
+    """Whether a loop's entry came into the journal."""
+    try:
+        asyncio.run(Held(store, before_commit).run(journaled))
+    except Withheld as refused:
+        return refused.code != HALTED
+    return True
+
+
+@pytest.mark.parametrize("first", ["kill", "entry"])
+def test_an_entry_is_in_the_books_when_a_kill_is_latched_or_never(
+    url: str, stores: tuple[Store, Store], first: str
+) -> None:
+    """The kill's proof reads the books after it: what it does not find there cannot come."""
+    one, other = stores
+    is_kill_first = first == "kill"
+    found: list[object] = []
+
+    def stop() -> None:
+        asyncio.run(kill(InlineRunner(other), KillLevel.CANCEL_OPEN, "ann"))
+        with other.transaction() as transaction:
+            found.append(len(transaction.unresolved_intents()))
+
+    def enter() -> None:
+        found.append(entered(other))
+
+    second = threading.Thread(target=enter if is_kill_first else stop)
+
+    def meanwhile() -> None:
+        second.start()
+        until_it_waits(url, second)
+
+    if is_kill_first:
+        asyncio.run(kill(Held(one, meanwhile), KillLevel.CANCEL_OPEN, "ann"))
+    else:
+        assert entered(one, meanwhile)
+    second.join(PATIENCE_S)
+
+    assert found == [False if is_kill_first else 1]
 
 
 # --- what is latched of two ----------------------------------------------------------------------

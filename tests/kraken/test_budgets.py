@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import kraken_answers as kraken
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.order import OrderName
-from zoe_tools.errors import VenueThrottled
+from zoe_tools.errors import VenueThrottled, VenueUnavailable
 from zoe_tools.kraken import budget_note, limits, wire
 from zoe_tools.kraken.budgets import Budgets
 from zoe_tools.kraken.limits import CALL, TIERS
@@ -98,6 +99,35 @@ def test_an_entry_that_would_come_too_late_is_refused_before_it_is_sent() -> Non
         return raised.value
 
     assert with_budgets(use).retry_after_s == 11.0
+
+
+@pytest.mark.parametrize(
+    ("charged", "reason", "is_sent"), [(0, "halted", True), (41, "halted", False), (41, "", True)]
+)
+def test_an_entry_that_waited_for_room_is_asked_for_once_more_before_the_wire(
+    charged: int, reason: str, *, is_sent: bool
+) -> None:
+    """Trading may be stopped by then. What is not sent costs nothing; else nobody is asked."""
+
+    async def use(budgets: Budgets, clock: VirtualClock) -> tuple[bool, int, float]:
+        asked, sent = 0, False
+
+        async def still() -> str:
+            nonlocal asked
+            asked += 1
+            return reason
+
+        for _ in range(charged):
+            await add(budgets, is_urgent=True)
+        with suppress(VenueUnavailable):
+            async with budgets.transactions.adding(BTC, ["it"], is_urgent=False, still=still):
+                sent = True
+        return sent, asked, await level(budgets, clock)
+
+    sent, asked, full = with_budgets(use)
+
+    assert (sent, asked) == (is_sent, int(charged > 0))
+    assert full == pytest.approx(39 + sent if charged else 1, abs=0.01)
 
 
 def test_a_repricing_waits_for_no_room() -> None:

@@ -19,7 +19,7 @@ from zoe_tools.core.reprice import collared, ladder_of, rounded
 from zoe_tools.core.run_desk import CLOSED_TO_SALES, TAKES_NO_SALE
 from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
@@ -112,6 +112,15 @@ def remaining_risk(
     """The open orders that could still add risk; with a `symbol` those of that instrument."""
     return tuple(
         each for each in open_orders if each.side is Side.BUY and symbol in (None, each.symbol)
+    )
+
+
+def may_still_buy(snapshot: Snapshot, symbol: Symbol | None = None) -> tuple[Intent, ...]:
+    """The orders to buy of which the books do not know yet whether they reached the venue."""
+    return tuple(
+        each
+        for each in snapshot.unresolved_intents
+        if each.kind is IntentKind.PLACE and each.side is Side.BUY and symbol in (None, each.symbol)
     )
 
 

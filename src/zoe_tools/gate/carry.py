@@ -277,7 +277,7 @@ class Carrier:
         due_at = answer_due_at(step, self.policy, now=now, nearest_s=nearest_s, deadline=deadline)
 
         return await self.looks.answers.of(
-            send(self.venue, step, entry),
+            send(self.venue, step, entry, self.keeper),
             due_at=due_at,
             every_s=self.policy.stop_deadline_s,
             heard=lambda: self.looks.heard(step, entry),

@@ -48,7 +48,11 @@ from zoe_tools.gate.fence import (
     take_lock,
 )
 from zoe_tools.gate.group_books import demand_group_room, note_cancel, note_on_group
-from zoe_tools.gate.preconditions import demand_no_other_stop, demand_preconditions
+from zoe_tools.gate.preconditions import (
+    demand_may_enter,
+    demand_no_other_stop,
+    demand_preconditions,
+)
 from zoe_tools.store.journal import AlreadyJournaled
 from zoe_tools.store.store import Transaction
 
@@ -149,8 +153,8 @@ def journal(
     Raises:
         StopMayRest: a stop would be the second one of its position, as far as the books know.
         Withheld: a precondition no longer holds, another order already does the step's work,
-            this very attempt at this very step was made before, the loop lost its lease, or
-            another process trades the instrument.
+            this very attempt at this very step was made before, the loop lost its lease,
+            another process trades the instrument, or trading is stopped and it adds risk.
     """
     step, looked_at = _venue_step(plan, index), planned_at or plan.created_at
     if isinstance(step, PlaceOrder) and not adds_risk(step):
@@ -177,11 +181,14 @@ def journal(
         now=now,
         life=deadline - now,
     )
-    if not isinstance(step, PlaceOrder):
+    if isinstance(step, PlaceOrder):
+        entry = _placed(transaction, step, intent, lock)
+    else:
         _write(transaction, intent)
         note_cancel(transaction, step)
-        return Entry(intent=intent, lock=lock)
-    return _placed(transaction, step, intent, lock)
+        entry = Entry(intent=intent, lock=lock)
+    demand_may_enter(transaction, step)
+    return entry
 
 
 def _placed(

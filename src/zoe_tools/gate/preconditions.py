@@ -10,16 +10,27 @@ from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.core.risk import adds_risk
-from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.identifiers import PositionId, Symbol
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side
-from zoe_tools.domain.plan import AmendOrder, OrderStillOpen, PlaceOrder, PositionStill, VenueStep
+from zoe_tools.domain.plan import (
+    AmendOrder,
+    CancelOrder,
+    OrderStillOpen,
+    PlaceOrder,
+    PositionStill,
+    VenueStep,
+)
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.fence import Withheld
+from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.store import Transaction
+
+HALTED = "HALTED"
+"""The code of what would add risk while trading is stopped."""
 
 _LEAVING = frozenset({"exit", "flatten", "take_profit"})
 
@@ -41,6 +52,40 @@ def demand_preconditions(transaction: Transaction, step: VenueStep, now: datetim
     if isinstance(step, PlaceOrder | AmendOrder) and not adds_risk(step):
         _demand_room(transaction, step, now)
         _demand_backed(transaction, step, now)
+
+
+def demand_may_enter(transaction: Transaction, step: VenueStep) -> None:
+    """What adds risk is journaled only where the state allows it as the transaction ends.
+
+    On a server a kill waits for this transaction, or this one for the kill: its proof finds the
+    intent in the books, or there is none. To be asked last: what is locked here, others wait for.
+
+    Raises:
+        Withheld: trading is stopped.
+    """
+    if adds_risk(step):
+        transaction.audit.lock()
+        if told := why_halted(transaction, step):
+            raise Withheld(told, code=HALTED)
+
+
+def why_halted(transaction: Transaction, step: VenueStep) -> str:
+    """Why nothing may be entered in the step's instrument now; empty where it may."""
+    symbol = _symbol_of(step)
+    state = effective_trading_state(transaction).in_force(symbol)
+    if state.may_enter:
+        return ""
+    return f"trading is at {state.level.label}: {state.reason or 'no reason given'}"
+
+
+def _symbol_of(step: VenueStep) -> Symbol:
+    match step:
+        case PlaceOrder(request=request):
+            return request.symbol
+        case AmendOrder(amendment=change):
+            return change.symbol
+        case CancelOrder(symbol=symbol):
+            return symbol
 
 
 def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder, now: datetime) -> None:

@@ -6,14 +6,16 @@ What was done is proved by looking again: a plan to stop that has nothing left t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, plan_kill
+from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, may_still_buy, plan_kill
+from zoe_tools.core.proof import silence_counts_from
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.identifiers import Symbol
+from zoe_tools.domain.identifiers import IntentId, Symbol
+from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.plan import CancelOrder, OutcomeState, PlaceOrder, Plan
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Snapshot
@@ -44,6 +46,9 @@ LATER = (
     "What is not sold yet, a running loop sells once the venue takes it; where none runs, run this"
     " again then."
 )
+
+_SENT_S, _LATE = 0.25, timedelta(seconds=1)
+"""How often the books are asked for the end of an order that was sent before, and until when."""
 
 _PAUSES_S = (1.0, 1.0, 2.0, 3.0, 5.0)
 _SPARE_S = 30.0
@@ -116,6 +121,7 @@ class Stopper:
         """Until there is nothing left, nobody answers, or nothing has moved for too long."""
         heard_at, moved_at, idle = _loop_time(), self.clock.now(), 0
         told: set[str] = set()
+        looked_for: set[IntentId] = set()
         for _ in range(ROUNDS):
             plan = await self._next(level, reason)
             if isinstance(plan, str):
@@ -126,8 +132,10 @@ class Stopper:
             if not isinstance(plan[0].open_orders, Missing):
                 heard_at = _loop_time()
             if plan[1].is_empty and not is_unfinished(plan[1]):
-                self._tell_proved(level, plan[1])
-                return Stopped(receipt=together(receipts, is_verified=True))
+                is_proved = await self._proof(level, plan, looked_for)
+                if is_proved is None:
+                    continue
+                return Stopped(receipt=together(receipts, is_verified=is_proved))
             if self.clock.now() - moved_at > self._patience:
                 self._tell_later(plan[1])
                 break
@@ -143,6 +151,50 @@ class Stopper:
             await self._wait(idle)
             idle += 1
         return Stopped(receipt=together(receipts, is_verified=False))
+
+    async def _proof(
+        self, level: KillLevel, plan: tuple[Snapshot, Plan], looked_for: set[IntentId]
+    ) -> bool | None:
+        """Whether the venue as it was seen is the proof; None: look once more, and then judge.
+
+        It was seen after the books: what they still call under way need not have been there yet.
+        """
+        sent = may_still_buy(plan[0], self.symbol)
+        if not sent:
+            self._tell_proved(level, plan[1])
+            return True
+        if all(each.intent_id in looked_for for each in sent):
+            self._tell_sent(sent)
+            return False
+        await self._end_of(sent)
+        looked_for.update(each.intent_id for each in sent)
+        return None
+
+    async def _end_of(self, sent: Sequence[Intent]) -> None:
+        """Until the books know what became of these, or they are too late; then they are looked up.
+
+        They were journaled before the level was latched, and after their deadline the venue takes
+        none of them any more.
+        """
+        self.progress.now("waiting for the end of orders that were sent before the latch")
+        names = {each.intent_id for each in sent}
+        until = max(each.deadline for each in sent) + _LATE
+        while self.clock.now() < until:
+            open_ones = await self.store.read(lambda tx: tx.unresolved_intents())
+            if not names & {each.intent_id for each in open_ones}:
+                return
+            await self.clock.sleep(_SENT_S)
+        await self._look_up(HANGING_S)
+
+    def _tell_sent(self, sent: Sequence[Intent]) -> None:
+        """What keeps it from being proved, and from when on the venue's silence tells."""
+        for each in sent:
+            known_at = silence_counts_from(each, self.policy)
+            self.tell(
+                f"Not proved: an order to buy {each.symbol} was sent before the latch, and whether"
+                f" the venue has it is not known (intent {each.intent_id}). After"
+                f" {known_at:%H:%M:%S} UTC its records tell: run this again then."
+            )
 
     def _tell_proved(self, level: KillLevel, plan: Plan) -> None:
         there = "" if self.symbol is None else f" {self.symbol}"

@@ -42,7 +42,7 @@ from zoe_tools.kraken.prices import is_urgent_change, is_urgent_order
 from zoe_tools.kraken.rest import RestClient
 from zoe_tools.kraken.server_time import ServerTime
 from zoe_tools.kraken.stream_requests import NEAREST_BY_SOCKET_S
-from zoe_tools.ports import Claim, Clock, Urgency
+from zoe_tools.ports import Claim, Clock, Still, Urgency
 
 T = TypeVar("T")
 
@@ -115,10 +115,12 @@ class OrderEntry:
         *,
         client_order_id: ClientOrderId | None,
         deadline: datetime,
+        still: Still | None = None,
     ) -> VenueOrderId:
         """Place one order; returns the venue's id. Acceptance is not a fill (section 8.1).
 
-        `client_order_id` is None for an order whose terms have a `userref`, and for no other.
+        `client_order_id` is None for an order whose terms have a `userref`, and for no other. What
+        had to wait for room is not sent if it is not `still` wanted.
 
         Raises:
             OutcomeUnknown: among the rest of `ports.Venue`'s writes, an answer without its one id.
@@ -145,7 +147,7 @@ class OrderEntry:
 
         called = called_of(client_order_id, request)
         async with self._transactions.adding(
-            request.symbol, [called], is_urgent=is_urgent, deadline=deadline
+            request.symbol, [called], is_urgent=is_urgent, deadline=deadline, still=still
         ):
             placed = await self._by_either_wire(
                 lambda socket: socket.place(request, client_order_id, deadline, instrument),

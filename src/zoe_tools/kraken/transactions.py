@@ -19,12 +19,14 @@ from zoe_tools.kraken import budget_note, limits, overheard
 from zoe_tools.kraken.budget_note import Note, Row
 from zoe_tools.kraken.limits import ACCOUNT_WIDE, CALL, Tier, Transaction
 from zoe_tools.kraken.overheard import Overheard
-from zoe_tools.ports import Claim, Clock, Coordination, Urgency
+from zoe_tools.ports import Claim, Clock, Coordination, Still, Urgency
 
 LONGEST_WAIT_S = 10.0
 """A call that would have to wait longer for a pause or a pair's counter is given up."""
 CHANGE_WAIT_S = 0.5
 """One that changes what works may be made again, and its instrument may need a stop meanwhile."""
+_A_MOMENT = timedelta(seconds=0.1)
+"""Who took no longer to come to the wire did not wait."""
 
 _NO_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order", "zoe:not-sent")
 """Refusals of what is charged to no pair, because there is no such order or no such request."""
@@ -97,6 +99,7 @@ class Transactions:
         is_urgent: bool,
         deadline: datetime | None = None,
         is_batch: bool = False,
+        still: Still | None = None,
     ) -> AbstractAsyncContextManager[object]:
         """New orders of a pair, by client ids or user references; see `_charged` for the rest."""
         cost = limits.batch_cost(len(called)) if is_batch else limits.engine_cost("add")
@@ -105,7 +108,7 @@ class Transactions:
             note.expects(called, now)
             return Bill(whole={symbol: cost}, fixed={symbol: cost})
 
-        return self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline)
+        return self._charged(billing, symbol, is_urgent=is_urgent, deadline=deadline, still=still)
 
     @asynccontextmanager
     async def changing(
@@ -223,6 +226,7 @@ class Transactions:
         is_urgent: bool,
         deadline: datetime | None = None,
         longest_s: float = LONGEST_WAIT_S,
+        still: Still | None = None,
     ) -> AsyncIterator[_Charge]:
         """Charge what is done inside, once there is room; give back what the venue did not charge.
 
@@ -230,8 +234,9 @@ class Transactions:
 
         Raises:
             VenueThrottled: room comes after the deadline, or too late; nothing was sent.
+            VenueUnavailable: it waited, and is not `still` wanted; nothing was sent.
         """
-        charge = _Charge()
+        charge, asked_at = _Charge(), self._clock.now()
         if self._tier is not None and is_urgent:
             self._post_charge(charge, billing, self._tier)
         elif self._tier is not None:
@@ -239,6 +244,8 @@ class Transactions:
             latest = give_up_at if deadline is None else min(deadline, give_up_at)
             await self._charge_with_room(charge, billing, self._tier, symbol, latest)
         try:
+            if still is not None and self._clock.now() - asked_at > _A_MOMENT:
+                await _demand(still)
             yield charge
         except VenueRejected as error:
             is_free = error.code.startswith(_NO_ORDER)
@@ -317,6 +324,11 @@ class Transactions:
                 note.own.pop(f"over {order_id}", None)
 
         self._coordination.post(budget_note.stepped(step))
+
+
+async def _demand(still: Still) -> None:
+    if reason := await still():
+        raise VenueUnavailable(f"Nothing was sent: {reason}.")
 
 
 def _put_down(note: Note, now: datetime, billing: Billing, tier: Tier) -> Bill:
