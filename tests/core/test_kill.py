@@ -13,6 +13,7 @@ from builders import (
     NOON,
     d,
     make_catalogue,
+    make_fill,
     make_instrument,
     make_order,
     make_position,
@@ -310,6 +311,40 @@ def test_a_position_whose_stop_may_have_fired_unseen_is_not_sold_again() -> None
     assert kinds(plan) == [SetTradingState]
     assert "0.0004 cannot be sold yet: its order O-stop rests at the venue no more" in plan.notes[0]
     assert is_unfinished(plan)
+
+
+@pytest.mark.parametrize(
+    ("booked", "ids", "sales"),
+    [("0", [], []), ("0.0003", ["O-stop"], ["0.0003"]), ("0.0004", ["O-stop"], ["0.0004"])],
+)
+def test_what_was_executed_and_is_not_booked_keeps_its_stop(
+    booked: str, ids: list[str], sales: list[str]
+) -> None:
+    """It cannot be sold before its trades are shown, and stays protected until then."""
+    bought = make_order(
+        venue_order_id=VenueOrderId("O-in"),
+        status=OrderStatus.FILLED,
+        filled_quantity=d("0.0004"),
+        position_id=PositionId("P1"),
+    )
+    fills = () if booked == "0" else (make_fill(venue_order_id=VenueOrderId("O-in")),)
+    snapshot = world(
+        open_orders=(STOP,),
+        orders=(bought, OUR_STOP),
+        recent_orders=(bought, OUR_STOP),
+        recorded_fills=tuple(replace(each, quantity=d(booked)) for each in fills),
+        positions=(replace(HELD, quantity=d(booked)),) if fills else (),
+    )
+    plan = plan_kill(snapshot, KillLevel.FLATTEN, "r")
+
+    assert cancelled(plan) == ids
+    placed = [each.request.quantity for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert placed == [d(each) for each in sales]
+    assert is_unfinished(plan) is (booked != "0.0004")
+    if booked != "0.0004":
+        assert "cannot be sold yet: the venue shows no trade" in plan.notes[0]
+    other = plan_kill(snapshot, KillLevel.FLATTEN, "r", Symbol("ETH/USD"))
+    assert not any("no trade" in each for each in other.notes)
 
 
 STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=NOON)

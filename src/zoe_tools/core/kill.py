@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from zoe_tools.core.executed import booked_of, unbooked
+from zoe_tools.core.executed import as_executed, booked_of, unbooked
 from zoe_tools.core.order_desk import takes_market
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.reprice import collared, ladder_of, rounded
@@ -135,6 +135,7 @@ def narrowed(snapshot: Snapshot, symbol: Symbol) -> Snapshot:
         open_orders=open_orders,
         positions=tuple(each for each in snapshot.positions if each.symbol == symbol),
         orders=tuple(each for each in snapshot.orders if each.symbol == symbol),
+        recent_orders=tuple(each for each in snapshot.recent_orders if each.symbol == symbol),
         unresolved_intents=tuple(
             each for each in snapshot.unresolved_intents if each.symbol == symbol
         ),
@@ -216,9 +217,13 @@ def _sold_out(
     if isinstance(snapshot.catalogue, Missing):
         why = f"{NOT_YET}: the instruments are missing: {snapshot.catalogue.reason}."
         return (), tuple(f"{each.symbol}: {short(each.quantity)} {why}" for each in held)
-    symbols = {each.symbol for each in held}
+    coming = _coming(snapshot)
+    symbols = {each.symbol for each in held} | coming.keys()
     steps: list[Step] = [each for each in ways if each.symbol not in symbols]
-    notes: list[str] = []
+    notes = [
+        f"{symbol}: {short(quantity)} {NOT_YET}: the venue shows no trade of what was bought."
+        for symbol, quantity in coming.items()
+    ]
     for position in held:
         if why := _is_shut(snapshot, position):
             notes.append(f"{position.symbol}: {short(position.quantity)} {NOT_YET}: {why}.")
@@ -230,6 +235,13 @@ def _sold_out(
         else:
             steps.append(sale)
     return tuple(steps), tuple(notes)
+
+
+def _coming(snapshot: Snapshot) -> dict[Symbol, Decimal]:
+    """What entries have bought of late and no trade tells yet: its stop stays until one does."""
+    executed = as_executed(snapshot.positions, snapshot.recent_orders, snapshot.recorded_fills)
+    names = {each.position_id: each.symbol for each in executed.positions}
+    return {names[name]: quantity for name, quantity in executed.unbooked}
 
 
 def _known_buys(snapshot: Snapshot) -> Iterator[CancelOrder]:
