@@ -31,8 +31,9 @@ from zoe_tools.domain.position import Position
 from zoe_tools.domain.position_lifecycle import is_loosened
 
 WAY_OUT = (
-    "zoe run sells such a position at once, at market; zoe kill --level flatten --execute sells all"
-    " that zoe manages"
+    "zoe run sells such a position at once, by a limit below the bid and, if that does not fill"
+    " within half of ORDER_TTL_SECONDS_EXIT, at market; zoe kill --level flatten --execute sells"
+    " all that zoe manages, at market"
 )
 """Out of a position without a stop that the market is through the price of."""
 
