@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from builders import NOON
 from zoe_tools.domain.alert import Alert, NotDelivered
 from zoe_tools.observe import log
 from zoe_tools.observe.alert_exec import AlertExec
@@ -118,6 +119,22 @@ def test_the_same_is_told_once_within_the_window_also_after_a_restart(tmp_path: 
     assert [each.entity for each in told.alerts] == ["BTC/USD", "ETH/USD", "BTC/USD"]
     kept = (tmp_path / "logs" / "alerts.log").read_text().splitlines()
     assert [json.loads(line)["entity"] for line in kept] == ["BTC/USD", "ETH/USD", "BTC/USD"]
+
+
+def test_a_second_stop_of_trading_is_another_alert(tmp_path: Path) -> None:
+    """The loop and the command both tell of the first one: it is the same."""
+    told = Told()
+    listen(tmp_path, told)
+    for stopped_at in ("2026-01-05T03:00:00+00:00", "2026-01-05T03:00:00+00:00", NOON):
+        log.event(
+            LOGGER, "KILL_SWITCH_ACTIVATED", "critical", level="flatten", stopped_at=stopped_at
+        )
+    log.tear_down()
+
+    assert [each.entity for each in told.alerts] == [
+        "flatten since 2026-01-05T03:00:00+00:00",
+        f"flatten since {NOON.isoformat()}",
+    ]
 
 
 def test_a_sentence_whose_figures_move_is_the_same_alert(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def tell_kill(
         cause=state.cause.value,
         reason=state.reason,
         by=state.changed_by,
+        stopped_at=state.changed_at,
         **_counts(positions, orders, symbol),
     )
 

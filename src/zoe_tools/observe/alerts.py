@@ -12,6 +12,7 @@ import queue
 import re
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +78,16 @@ def alert_of(record: logging.LogRecord) -> Alert | None:
         at=datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         event=name,
         severity=record.levelname.lower(),
-        entity=next((_named(key, told[key]) for key in ENTITIES if told.get(key)), ""),
+        entity=_entity(told),
         fields=told,
     )
+
+
+def _entity(told: Mapping[str, object]) -> str:
+    """A stop of trading is not the one before it, though it is of the same level."""
+    about = next((_named(key, told[key]) for key in ENTITIES if told.get(key)), "")
+    since = told.get("stopped_at")
+    return f"{about} since {since}" if since else about
 
 
 def _named(key: str, value: object) -> str:
