@@ -346,11 +346,29 @@ def test_a_running_loop_keeps_points_and_outlives_its_store(tmp_path: Path) -> N
         return points
 
     points = run_virtual(main())
-    assert [each.gross for each in points] == [d("1000")] * 2 + [d("900")] + [d("700")] * 2
-    assert drawdowns(points) == [0] * 5
+    assert [each.gross for each in points] == [d("1000")] * 3 + [d("900")] + [d("700")] * 2
+    assert drawdowns(points) == [0] * 6
     assert sum(each.flow for each in points) == d("-300")
     # Not at the next look of five minutes: the withdrawal itself made the loop look.
-    assert timedelta(seconds=50) < points[2].taken_at - points[1].taken_at < timedelta(seconds=60)
+    assert timedelta(seconds=50) < points[3].taken_at - points[2].taken_at < timedelta(seconds=60)
+
+
+def test_a_loop_that_runs_for_half_a_minute_keeps_a_point(tmp_path: Path) -> None:
+    """One that is begun again and again measures what it loses all the same."""
+
+    async def main() -> tuple[EquityPoint, ...]:
+        rig = WorthRig(tmp_path, policy=Policy(), is_shadow=False)
+        rig.come_up()
+        rig.quote()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(30)
+        rig.stop.set()
+        await running
+        points = await rig.read(lambda tx: tx.equity_points())
+        await rig.store.close()
+        return points
+
+    assert [each.gross for each in run_virtual(main())] == [d("1000")]
 
 
 def test_rows_that_nobody_looks_at_are_bounded_and_asked_for_again(

@@ -201,13 +201,16 @@ def _dead_man(loop: TradingLoop, parts: LoopParts) -> list[Coroutine[None, None,
 
 
 async def _watch_worth(worth: WorthWatch, loop: TradingLoop, parts: LoopParts) -> None:
-    """Not while the store is away: what its copy is told of flows would be forgotten with it."""
+    """First soon after the start: a loop that never runs for long is measured, too.
+
+    Not while the store is away: what its copy is told of flows would be forgotten with it.
+    """
     while True:
         await parts.clock.sleep(_FLOWS_APART_S)
-        await _until_flow(worth, parts)
         if not parts.gate.is_store_away:
             await worth.look(tuple(loop.view.quotes.values()), loop.totals())
             parts.work.done("worth", parts.clock.now())
+        await _until_flow(worth, parts)
 
 
 async def _until_flow(worth: WorthWatch, parts: LoopParts) -> None:
