@@ -167,6 +167,18 @@ def test_an_alert_that_fails_is_tried_again_and_then_told_as_failed(tmp_path: Pa
     assert all(each.event != "ALERT_FAILED" for each in told.alerts)
 
 
+def test_an_alert_that_fails_while_a_process_ends_is_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not a bare line on the terminal of a command that took no second."""
+    listen(tmp_path, Told(failures=99))
+    log.event(LOGGER, "STORE_AWAY", "error", reason="disk")
+    log.tear_down()
+
+    assert "ALERT_FAILED" in log.log_file(tmp_path).read_text()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_notifier_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
     """What does not fit is dropped, and counted; whoever logs goes on."""
     gate = threading.Event()

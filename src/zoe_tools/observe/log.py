@@ -204,9 +204,12 @@ def is_set_up() -> bool:
 
 
 def tear_down() -> None:
-    """Close what `set_up` opened; idempotent."""
+    """Close what `set_up` opened; idempotent.
+
+    The last one first: what alerts have to say when they end still has a file to go to.
+    """
     root = logging.getLogger(ROOT)
-    for handler in list(root.handlers):
+    for handler in reversed(root.handlers[:]):
         root.removeHandler(handler)
         handler.close()
     root.propagate = True
