@@ -15,6 +15,7 @@ from zoe_tools.domain.account import KeyInfo
 from zoe_tools.domain.observation import Heartbeat, Lease
 from zoe_tools.domain.order import OrderType, Side
 from zoe_tools.domain.plan import OutcomeState
+from zoe_tools.domain.snapshot import Reading
 from zoe_tools.engine.starting import RECORDS, START_TIMEOUT_S
 from zoe_tools.engine.supervisor import _weightiest
 from zoe_tools.errors import (
@@ -203,6 +204,25 @@ def test_a_key_that_is_given_more_rights_while_the_loop_runs_enters_nothing(
         assert (bought, denied) == ([BTC], ["KEY_SCOPE"])
 
     run_loop(tmp_path, story)
+
+
+def test_a_key_that_nobody_knows_yet_is_asked_about_again_soon(tmp_path: Path) -> None:
+    """Nothing is entered until then: five minutes, as of a key that is known, would be long."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.venue.cue("key_info", VenueUnavailable("down"))
+        rig.come_up()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(6)
+        assert rig.loop is not None
+        known = [isinstance(rig.loop.key, Reading)]
+        await rig.pass_time(5)
+        known.append(isinstance(rig.loop.key, Reading))
+        assert known == [False, True]
+        rig.stop.set()
+        await running
+
+    with_rig(tmp_path, story)
 
 
 def test_a_loop_whose_lease_was_taken_stops_itself(tmp_path: Path) -> None:

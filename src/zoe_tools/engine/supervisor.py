@@ -282,9 +282,14 @@ async def _poll_instruments(loop: TradingLoop, parts: LoopParts) -> None:
 
 
 async def _poll_key(loop: TradingLoop, parts: LoopParts) -> None:
-    """What the key may do can be changed at the venue at any time; nobody tells."""
+    """What the key may do can be changed at the venue at any time; nobody tells.
+
+    Until it is known at all, it is asked often: nothing is entered meanwhile.
+    """
+    cadence = parts.cadence
     while True:
-        await parts.clock.sleep(parts.cadence.instruments_s)
+        is_known = isinstance(loop.key, Reading)
+        await parts.clock.sleep(cadence.instruments_s if is_known else cadence.health_s)
         try:
             told = await parts.venue.key_info()
         except VenueError as error:

@@ -46,6 +46,9 @@ from zoe_tools.runtime.waiting_start import once_it_answers
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
+KEY_PATIENCE_S = 1.0
+"""How long a start waits for what the key may do, in the loop's seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
@@ -239,11 +242,17 @@ def _funding(plan: RunPlan) -> FundingWatch | None:
 
 
 async def _key_of(venue: KrakenSpot, clock: Clock) -> Reading[KeyInfo] | Missing:
-    """What the key may do; it is asked once, and where nobody says, nothing new is risked."""
+    """What the key may do; where nobody says, nothing new is risked, and the loop asks again soon.
+
+    What is held waits for the loop: it is no matter of the key, and not kept by a slow answer.
+    """
     try:
-        return Reading(await venue.key_info(), clock.now(), "GetApiKeyInfo")
+        async with asyncio.timeout(KEY_PATIENCE_S):
+            return Reading(await venue.key_info(), clock.now(), "GetApiKeyInfo")
     except VenueError as error:
         return Missing(error.message.rstrip("."))
+    except TimeoutError:
+        return Missing(f"GetApiKeyInfo has not answered within {KEY_PATIENCE_S:g} s")
 
 
 def marks_of(loop: TradingLoop) -> dict[Symbol, Decimal]:
