@@ -24,7 +24,6 @@ from zoe_tools.core.order_desk import (
     Desk,
     desk_of,
     entry_style,
-    is_escalated,
     opening_of,
     renew_entry,
     room_for,
@@ -33,6 +32,7 @@ from zoe_tools.core.order_desk import (
     tend_entry,
     tend_exit,
 )
+from zoe_tools.core.run import is_escalated
 from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
 from zoe_tools.domain.intent_group import GroupEnd, Style
@@ -48,6 +48,9 @@ WORKED = make_quote(bid=d("100.00"), ask=d("100.20"))
 WIDE = make_quote(bid=d("99.70"), ask=d("100.30"))
 GROUP = make_group(target_quantity=d("10"), worst_price=d("101"))
 SALE = make_group(purpose="exit", side=Side.SELL, target_quantity=d("10"), ttl_s=d("30"))
+
+
+CENT_UP = CENT.tick_size
 
 
 def entry(**changes: Any) -> OrderRecord:
@@ -371,8 +374,24 @@ def test_an_exit_whose_market_is_through_the_stop_does_not_wait() -> None:
     assert price_of(left(sale(**young), is_urgent=True)) == "95.10"
     assert price_of(left(sale(**young, replace_count=4), is_urgent=True)) == "nothing"
     panic = replace(SALE, style=Style.PANIC)
-    assert price_of(left(sale(**young), is_urgent=True, group=panic)) == "nothing"
+    near = {**young, "limit_price": WORKED.bid}
+    assert price_of(left(sale(**near), is_urgent=True, group=panic)) == "nothing"
     assert price_of(left(sale(), group=panic)) == "cancel and go on"
+
+
+@pytest.mark.parametrize("is_urgent", [True, False])
+def test_a_panic_that_the_market_leaves_behind_does_not_wait_either(*, is_urgent: bool) -> None:
+    """Once to the edge of the collar; what that leaves goes to the market in its time."""
+    panic = replace(SALE, style=Style.PANIC)
+    young = {"next_action_at": NOON + timedelta(seconds=9), "limit_price": WORKED.bid + CENT_UP}
+
+    assert price_of(left(sale(**young), is_urgent=is_urgent, group=panic)) == "95.10"
+    again = sale(**young, replace_count=1)
+    assert price_of(left(again, is_urgent=is_urgent, group=panic)) == "nothing"
+    over = sale(**{**young, "next_action_at": NOON, "replace_count": 1})
+    assert price_of(left(over, is_urgent=is_urgent, group=panic)) == "cancel and go on"
+    unpriced = left(sale(**young), is_urgent=is_urgent, group=panic, quote=None)
+    assert price_of(unpriced) == "nothing"
 
 
 def test_a_sale_stays_a_limit_where_the_venue_takes_nothing_else() -> None:

@@ -19,6 +19,7 @@ from zoe_tools.core.reprice import (
     collared,
     crossed,
     first_price,
+    is_left_behind,
     ladder_of,
     next_price,
     rounded,
@@ -359,10 +360,13 @@ def tend_exit(
     if order.order_type is not OrderType.LIMIT:
         return None
     used = attempts_used(order, desk.now)
+    is_left = used is None and is_left_behind(desk.group.style, order, desk.quote)
     is_last = order.replace_count > desk.ladder.max_attempts or desk.group.style is Style.PANIC
-    if used is None and (is_last or not is_urgent):
+    if used is None and not is_left and (is_last or not is_urgent):
         return None
-    sale = _next_sale(desk, order, used, is_urgent=is_urgent)
+    sale = _Sale(attempt=1, limit=_edge(desk))
+    if not is_left:
+        sale = _next_sale(desk, order, used, is_urgent=is_urgent)
     if sale.limit is None:
         return cancel_of(order, f"{sale.attempt} attempts did not fill it: it goes to the market")
     if sale.limit == order.limit_price:
@@ -413,13 +417,6 @@ def exit_ticket(style: Style, quantity: Decimal, quote: Quote | None, policy: Po
         arrival_bid=None if quote is None else quote.bid,
         arrival_ask=None if quote is None else quote.ask,
     )
-
-
-def is_escalated(step: PlaceOrder) -> bool:
-    """Whether a sale goes to the market because its limits did not fill."""
-    ticket = step.ticket
-    is_market = step.request.order_type is OrderType.MARKET
-    return is_market and ticket is not None and ticket.attempt > 0
 
 
 def _next_sale(desk: Desk, order: OrderRecord, used: int | None, *, is_urgent: bool) -> _Sale:

@@ -81,6 +81,13 @@ def first_price(style: Style, side: Side, quote: Quote) -> Decimal:
     return quote.bid * (1 - _NEAR)
 
 
+def is_left_behind(style: Style, order: OrderRecord, quote: Quote | None) -> bool:
+    """Whether the bid fell below the limit that a sale in panic began with: it waits no more."""
+    if style is not Style.PANIC or order.replace_count or quote is None:
+        return False
+    return order.limit_price is not None and quote.bid < order.limit_price
+
+
 def next_price(
     side: Side, limit: Decimal, quote: Quote, *, attempt: int, ladder: Ladder
 ) -> Decimal:

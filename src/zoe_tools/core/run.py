@@ -51,7 +51,7 @@ from zoe_tools.domain.instrument import Instrument
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.market import Quote
 from zoe_tools.domain.money import HUNDRED, ZERO
-from zoe_tools.domain.order import OrderStatus
+from zoe_tools.domain.order import OrderStatus, OrderType
 from zoe_tools.domain.plan import EndGroup, PlaceOrder, Plan, Step
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
@@ -120,6 +120,13 @@ def plan_run(
 def is_alarming(step: PlaceOrder) -> bool:
     """Whether a position is sold that nobody wanted to leave: no stop holds it any more."""
     return step.request.purpose == "exit" and step.reason != LEAVING
+
+
+def is_escalated(step: PlaceOrder) -> bool:
+    """Whether a sale goes to the market because its limits did not fill."""
+    ticket = step.ticket
+    is_market = step.request.order_type is OrderType.MARKET
+    return is_market and ticket is not None and ticket.attempt > 0
 
 
 def target_price_for(position: Position, instrument: Instrument, policy: Policy) -> Decimal:

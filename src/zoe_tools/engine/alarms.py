@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from zoe_tools.core.order_desk import is_escalated
-from zoe_tools.core.run import is_alarming
+from zoe_tools.core.run import is_alarming, is_escalated
 from zoe_tools.domain.plan import PlaceOrder, Plan
 from zoe_tools.observe.log import event
 
