@@ -56,6 +56,9 @@ def no_commit_before_the_send() -> None:
             except _TakenBack:
                 return made[0]
 
+        async def read(self, work: Callable[[Transaction], Any], **told: Any) -> Any:
+            return await store[0].read(work, **told)
+
     async def send_and_journal(venue: Any, step: Any, entry: Entry, _: Any) -> Any:
         reply = await send(venue, step, entry)  # without a keeper: there is nothing to ask yet
 

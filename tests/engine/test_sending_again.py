@@ -73,21 +73,21 @@ def test_a_store_that_goes_while_a_doubtful_stop_is_looked_after_ends_no_run(
 
     async def story(rig: LoopRig) -> None:
         await a_position_with_a_doubtful_stop(rig)
-        run = rig.disk.run
+        read = rig.disk.read
 
         async def gone(work: Any, *, is_urgent: bool = False) -> Any:
             asked = getattr(work, "_work", work)
             if "send_again" in getattr(asked, "__qualname__", ""):
                 rig.disk.is_away = True
-            return await run(work, is_urgent=is_urgent)
+            return await read(work, is_urgent=is_urgent)
 
-        monkeypatch.setattr(rig.disk, "run", gone)
+        monkeypatch.setattr(rig.disk, "read", gone)
         await rig.pass_time(5)
         assert rig.disk.is_away
         assert rig.loop is not None
         before = rig.loop.cycles
         rig.disk.is_away = False
-        monkeypatch.setattr(rig.disk, "run", run)
+        monkeypatch.setattr(rig.disk, "read", read)
         await rig.pass_time(5)
         assert rig.loop.cycles > before
 

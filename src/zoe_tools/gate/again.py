@@ -26,9 +26,7 @@ async def send_again(carrier: Carrier, intent: Intent) -> StepOutcome | None:
         return None
     carrier.in_flight.add(intent.intent_id)
     try:
-        found = await carrier.keeper.run(
-            lambda tx: _wanted(tx, intent, carrier), instead=lambda _: None
-        )
+        found = await carrier.keeper.read(lambda tx: _wanted(tx, intent, carrier), without=None)
         if found is None:
             return None
         step, entry = found

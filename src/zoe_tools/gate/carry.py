@@ -442,9 +442,7 @@ class Carrier:
     async def _known(self, venue_order_id: VenueOrderId | None) -> OrderRecord | None:
         if venue_order_id is None:
             return None
-        return await self.keeper.run(
-            lambda tx: tx.order_by_venue_id(venue_order_id), instead=lambda _: None
-        )
+        return await self.keeper.read(lambda tx: tx.order_by_venue_id(venue_order_id), without=None)
 
     async def _book(self, entry: Entry, order: VenueOrder, evidence: str) -> None:
         """The proved order, its fills and the intent's end, in one transaction."""

@@ -90,6 +90,21 @@ class Keeper:
                 self.lose(error)
         return instead(self.emergency)
 
+    async def read(self, work: Callable[[Transaction], T], *, without: T) -> T:
+        """Look in the store, which nobody who writes delays; if it is gone, `without`.
+
+        Raises:
+            StoreError: there is no emergency file either: a command's look.
+        """
+        if self.emergency is None:
+            return await self._store.read(work, is_urgent=True)
+        if not self.is_gone:
+            try:
+                return await self._patience.read(work, is_urgent=True)
+            except StoreUnavailable as error:
+                self.lose(error)
+        return without
+
     async def _in_store(self, work: Callable[[Transaction], T]) -> T:
         """A loop's turns cannot wait as long as a command does: there are stops to look after."""
         if self._spare is None:

@@ -75,15 +75,15 @@ class Looks:
 
         async def told() -> str | None:
             evidence = await proof(entry.intent, name)
-            return evidence or await self.keeper.run(
-                lambda tx: ended_by_now(tx, entry.intent), instead=lambda _: None
+            return evidence or await self.keeper.read(
+                lambda tx: ended_by_now(tx, entry.intent), without=None
             )
 
         return await self.answers.sooner(self.prover.confirm(entry), told)
 
     async def heard(self, step: VenueStep, entry: Entry) -> Reply | None:
         """What the books have heard of the step by another way than the answer."""
-        return await self.keeper.run(lambda tx: heard_of(tx, step, entry), instead=lambda _: None)
+        return await self.keeper.read(lambda tx: heard_of(tx, step, entry), without=None)
 
     async def after_silence(
         self, step: VenueStep, entry: Entry, *, is_dead: bool
@@ -139,7 +139,7 @@ class Looks:
             return sum((each.quantity for each in fills), ZERO) >= order.filled_quantity
 
         async def told() -> tuple[Fill, ...] | None:
-            is_booked = await self.keeper.run(has_all, instead=lambda _: False)
+            is_booked = await self.keeper.read(has_all, without=False)
             return () if is_booked or self.clock.now() >= due_at else None
 
         return await self.answers.sooner(looking, told)
