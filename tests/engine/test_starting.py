@@ -24,7 +24,7 @@ from zoe_tools.engine.starting import (
     STREAMS,
     Readiness,
 )
-from zoe_tools.errors import StoreUnavailable
+from zoe_tools.errors import StoreUnavailable, VenueUnavailable
 
 PROOF_S = 120.0
 
@@ -126,6 +126,31 @@ def test_a_stop_of_the_run_is_heeded_during_the_proof(tmp_path: Path) -> None:
         rig.stop.set()
         assert await took_s(rig, running) < 3
         assert stops(rig) == [OrderType.STOP_LOSS]
+
+    with_rig(tmp_path, story)
+
+
+def test_a_stop_of_the_run_ends_the_proof_at_once(tmp_path: Path) -> None:
+    """While entries are still cancelled: the venue's calls are for those."""
+    ended: list[datetime] = []
+
+    async def story(rig: LoopRig) -> None:
+        async def readiness() -> tuple[str, ...]:
+            try:
+                await rig.clock.sleep(PROOF_S)
+            finally:
+                ended.append(rig.clock.now())
+            return ()
+
+        await leave_behind(rig, rests=True)
+        running = begin(rig, readiness)
+        await rig.pass_time(5)
+        for _ in range(3):
+            rig.venue.cue("cancel", VenueUnavailable("down"))
+        told_at = rig.clock.now()
+        rig.stop.set()
+        assert await took_s(rig, running) > 1
+        assert ended == [told_at]
 
     with_rig(tmp_path, story)
 
