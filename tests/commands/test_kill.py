@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from builders import (
     BTC,
@@ -47,6 +48,7 @@ from zoe_tools.runtime import rehearsal
 from zoe_tools.runtime.gates import open_gate
 from zoe_tools.runtime.killing import NAME_S, Order
 from zoe_tools.runtime.rehearsal import rehearse_kill
+from zoe_tools.store.database import engine_for
 
 HOLDINGS = {"USD": Decimal(1000), "BTC": Decimal("2.5")}
 """Half a bitcoin will be managed, two were bought elsewhere."""
@@ -375,6 +377,29 @@ def test_flatten_sells_what_is_managed_and_leaves_two_bitcoins_alone(tmp_path: P
         assert desk.venue.totals["BTC"] == d("2.0")
         assert position is not None
         assert (position.quantity, position.status.value) == (d("0"), "closed")
+
+    at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize("what", ["status = 'cancelled'", "side = 'long'", "order_type = 'stopp'"])
+def test_rows_that_were_changed_by_hand_to_what_is_no_word_keep_nothing_from_being_sold(
+    tmp_path: Path, what: str
+) -> None:
+    """Every order's: what they are follows from their events, their purposes and their prices."""
+
+    async def story(desk: Desk) -> None:
+        await set_up(desk)
+        engine = engine_for(f"sqlite:///{tmp_path / 'zoe.db'}")
+        with engine.begin() as connection:
+            changed = connection.execute(text(f"UPDATE crypto_orders SET {what}"))  # noqa: S608
+            assert changed.rowcount == 2
+        engine.dispose()
+        code, told = await kill(desk, KillLevel.FLATTEN)
+
+        assert code == 0
+        assert "Proved at the venue" in told
+        assert desk.venue.totals["BTC"] == d("2.0")
+        assert desk.venue.resting == []
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
 

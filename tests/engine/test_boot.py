@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from builders import BTC, ETH, NOON, d, make_request, place, plan_with, snapshot_with
-from loop_rig import LoopRig, run_loop, with_rig
+from loop_rig import LoopRig, ScriptedFeed, run_loop, sides, with_rig
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.observation import Boot, Details
@@ -474,3 +475,35 @@ def test_the_operator_hears_how_far_the_loop_has_come(tmp_path: Path) -> None:
         "READY",
         "STOPPING",
     ]
+
+
+@pytest.mark.parametrize("purpose", ["entry", "stop"])
+def test_a_row_that_holds_no_word_keeps_no_loop_from_starting(tmp_path: Path, purpose: str) -> None:
+    """What it holds stays protected, by the one stop that rests."""
+
+    async def story(rig: LoopRig) -> None:
+        rig.come_up()
+        rig.quote()
+        running = asyncio.create_task(rig.supervised())
+        await rig.pass_time(1)
+        await rig.enter()
+        with sqlite3.connect(tmp_path / "zoe.db") as by_hand:
+            wrong = "UPDATE crypto_orders SET status = 'cancelled' WHERE purpose = ?"
+            assert by_hand.execute(wrong, (purpose,)).rowcount == 1
+        by_hand.close()
+        await rig.pass_time(10)
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running})
+        rig.feed = ScriptedFeed()
+        rig.come_up()
+        rig.quote()
+        again = asyncio.create_task(rig.supervised(run_id="run-2", is_gone=lambda _lease: True))
+        await rig.pass_time(10)
+
+        assert not again.done()
+        assert sides(rig.venue.resting) == [("sell", "stop-loss")]
+        rig.stop.set()
+        await again
+
+    with_rig(tmp_path, story)

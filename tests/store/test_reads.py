@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from builders import NOON, d, make_order
+from builders import NOON, d, make_intent, make_order
 from zoe_tools.domain.identifiers import ClientOrderId
 from zoe_tools.domain.order import OrderStatus
 from zoe_tools.errors import StoreError
@@ -47,13 +47,13 @@ def test_a_row_that_somebody_changed_by_hand_is_read_anew(store: Store) -> None:
 
 def test_a_row_that_cannot_be_read_says_so_each_time(store: Store) -> None:
     """What was never made is not remembered."""
-    change = text("UPDATE crypto_orders SET status = 'nonsense'")
+    change = text("UPDATE order_intents SET kind = 'nonsense'")
     with store.transaction() as transaction:
-        transaction.record_order(ORDER)
+        transaction.record_intent(make_intent())
         transaction._connection.execute(change)
         for _ in range(2):
             with pytest.raises(StoreError, match="nonsense"):
-                transaction.orders()
+                transaction.intents()
 
 
 def test_what_is_remembered_is_bounded(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,8 @@ from zoe_tools.domain.identifiers import (
 )
 from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
-from zoe_tools.domain.order import OrderStatus, OrderType, Side
+from zoe_tools.domain.order import OrderStatus
+from zoe_tools.store import unread_orders
 from zoe_tools.store.reads import Query, Reader
 from zoe_tools.store.recent import Recent
 from zoe_tools.store.rows import insert_new, parts_of, upsert
@@ -29,6 +30,12 @@ _OPEN = tuple(status.value for status in OrderStatus if not status.is_terminal)
 _IS_OPEN = or_(*(CRYPTO_ORDERS.c.status == each for each in _OPEN))
 _OF_ACCOUNT = select(CRYPTO_ORDERS).where(CRYPTO_ORDERS.c.account_id == bindparam("owner"))
 """In no order: asked for the oldest first, SQLite reads all there ever were, along their times."""
+_WORDS = frozenset(status.value for status in OrderStatus)
+_STATUS_OF = (
+    select(CRYPTO_ORDERS.c.status)
+    .where(CRYPTO_ORDERS.c.account_id == bindparam("owner"))
+    .where(CRYPTO_ORDERS.c.client_order_id == bindparam("name"))
+)
 _BY_AGE = _OF_ACCOUNT.order_by(CRYPTO_ORDERS.c.created_at, CRYPTO_ORDERS.c.client_order_id)
 _IS_SINCE = CRYPTO_ORDERS.c.created_at >= bindparam("since")
 _ALL, _SINCE = Query(_BY_AGE), Query(_BY_AGE.where(_IS_SINCE))
@@ -142,11 +149,33 @@ def orders(
 ) -> tuple[OrderRecord, ...]:
     """Orders, oldest first."""
     if open_only:
-        found = _READER.all(connection, _WORKING, owner=account_id)
+        found = (
+            *_READER.all(connection, _WORKING, owner=account_id),
+            *_working_unread(connection, account_id),
+        )
         return tuple(sorted((each for each in found if _is_since(each, since)), key=_age))
     if since is None:
-        return _READER.all(connection, _ALL, owner=account_id)
-    return _RECENT.since(connection, account_id, since)
+        return _told(connection, account_id, _READER.all(connection, _ALL, owner=account_id))
+    return _told(connection, account_id, _RECENT.since(connection, account_id, since))
+
+
+def _told(
+    connection: Connection, account_id: AccountId, found: tuple[OrderRecord, ...]
+) -> tuple[OrderRecord, ...]:
+    """The same; what cannot be read of a status is told by the order's events."""
+    if not unread_orders.unread():
+        return found
+    return unread_orders.by_events(found, lambda name: events(connection, account_id, name))
+
+
+def _working_unread(connection: Connection, account_id: AccountId) -> Iterator[OrderRecord]:
+    """Orders at work that no question for statuses finds: somebody met their rows before."""
+    for name in sorted(unread_orders.unread()):
+        row = connection.execute(_STATUS_OF, {"owner": account_id, "name": name}).first()
+        if row is not None and row.status not in _WORDS:
+            found = order(connection, account_id, name)
+            if found is not None and not found.status.is_terminal:
+                yield found
 
 
 def newest_orders(
@@ -154,7 +183,9 @@ def newest_orders(
 ) -> tuple[OrderRecord, ...]:
     """Orders that were made within so long of the last one, oldest first."""
     last = connection.execute(_NEWEST, {"owner": account_id}).scalar()
-    return () if last is None else _RECENT.since(connection, account_id, last - within)
+    if last is None:
+        return ()
+    return _told(connection, account_id, _RECENT.since(connection, account_id, last - within))
 
 
 def orders_of_position(
@@ -162,26 +193,27 @@ def orders_of_position(
 ) -> tuple[OrderRecord, ...]:
     """One position's orders, oldest first."""
     found = _READER.all(connection, _OF_POSITION, owner=account_id, position=position_id)
-    return tuple(sorted(found, key=_age))
+    return tuple(sorted(_told(connection, account_id, found), key=_age))
 
 
 def orders_of_groups(
     connection: Connection, account_id: AccountId, group_ids: Collection[GroupId]
 ) -> tuple[OrderRecord, ...]:
     """All orders of these intent groups, oldest first."""
-    found = [
+    found = tuple(
         order
         for group_id in group_ids
         for order in _READER.all(connection, _OF_GROUP, owner=account_id, group=group_id)
-    ]
-    return tuple(sorted(found, key=_age))
+    )
+    return tuple(sorted(_told(connection, account_id, found), key=_age))
 
 
 def order(
     connection: Connection, account_id: AccountId, client_order_id: ClientOrderId
 ) -> OrderRecord | None:
     """The order with our id."""
-    return _READER.first(connection, _BY_NAME, owner=account_id, name=client_order_id)
+    found = _READER.all(connection, _BY_NAME, owner=account_id, name=client_order_id)
+    return next(iter(_told(connection, account_id, found)), None)
 
 
 def order_by_venue_id(
@@ -189,7 +221,7 @@ def order_by_venue_id(
 ) -> OrderRecord | None:
     """The order with the venue's id."""
     found = _READER.all(connection, _BY_VENUE_NAME, owner=account_id, name=venue_order_id)
-    return min(found, key=_age, default=None)
+    return min(_told(connection, account_id, found), key=_age, default=None)
 
 
 def orders_shown(
@@ -238,7 +270,8 @@ def _select(
     connection: Connection, account_id: AccountId, *conditions: ColumnElement[bool]
 ) -> tuple[OrderRecord, ...]:
     rows = connection.execute(_OF_ACCOUNT.where(*conditions), {"owner": account_id})
-    return tuple(sorted((_order_of(row) for row in rows), key=_age))
+    found = tuple(_order_of(row) for row in rows)
+    return tuple(sorted(_told(connection, account_id, found), key=_age))
 
 
 def _age(order: OrderRecord) -> tuple[datetime, ClientOrderId]:
@@ -256,10 +289,10 @@ def _order_of(row: Row[Any]) -> OrderRecord:
         venue_order_id=row.venue_order_id,
         intent_id=row.intent_id,
         symbol=row.symbol,
-        side=word(Side, row.side),
-        order_type=word(OrderType, row.order_type),
+        side=unread_orders.side_of(row),
+        order_type=unread_orders.type_of(row),
         purpose=row.purpose,
-        status=word(OrderStatus, row.status),
+        status=unread_orders.status_of(row),
         quantity=row.quantity,
         created_at=row.created_at,
         updated_at=row.updated_at,
