@@ -234,6 +234,22 @@ def test_a_printer_goes_on_over_a_full_pipe(pipe: tuple[int, TextIO]) -> None:
     assert len(os.read(read, 65536)) <= 4096
 
 
+def test_a_log_that_is_opened_anew_is_written_on(tmp_path: Path) -> None:
+    """Settings are read again in the midst of a command: the file goes on, line after line."""
+    EDGE.unblock()
+    try:
+        for number in range(3):
+            log.set_up(tmp_path)
+            LOGGER.info("line %s", number)
+        log.tear_down()
+    finally:
+        EDGE.end()
+        log.tear_down()
+    lines = [json.loads(each) for each in log.log_file(tmp_path).read_text().splitlines()]
+
+    assert [each["message"] for each in lines] == ["line 0", "line 1", "line 2"]
+
+
 def test_the_log_file_is_written_beside_and_tells_its_gap(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,7 +63,8 @@ class Spool:
         self._size = 0
         self._missing = 0
         self._began: float | None = None
-        self._is_over = False
+        self.is_over = False
+        """Whether nothing more is taken."""
         self._trouble = ""
         self._why = _UNREAD
         self._thread: threading.Thread | None = None
@@ -76,7 +77,7 @@ class Spool:
     def write(self, text: bytes) -> None:
         """Have it told; never waits."""
         with self._turn:
-            if self._is_over:
+            if self.is_over:
                 return
             self._waiting.append(text)
             self._size += len(text)
@@ -93,7 +94,7 @@ class Spool:
     def trouble(self, held_up_s: float) -> str:
         """What keeps it from being told for so long; empty: nothing does."""
         with self._turn:
-            if self._is_over or self._began is None:
+            if self.is_over or self._began is None:
                 return ""
             if self._trouble:
                 return f"{self._name} cannot be written ({self._trouble})"
@@ -105,10 +106,10 @@ class Spool:
         with self._turn:
             while self._waiting or self._began is not None:
                 rest_s = until - time.monotonic()
-                if rest_s <= 0 or self._is_over:
+                if rest_s <= 0 or self.is_over:
                     break
                 self._turn.wait(rest_s)
-            self.is_done = not (self._is_over or self._waiting or self._began is not None)
+            self.is_done = not (self.is_over or self._waiting or self._began is not None)
             self.lost = self.lost or self._trouble
             self._give_up()
 
@@ -122,8 +123,8 @@ class Spool:
         with self._turn:
             self._began = None
             self._turn.notify_all()
-            self._turn.wait_for(lambda: self._waiting or self._is_over)
-            if self._is_over:
+            self._turn.wait_for(lambda: self._waiting or self.is_over)
+            if self.is_over:
                 return None
             self._began = time.monotonic()
             text = self._waiting.popleft()
@@ -134,7 +135,7 @@ class Spool:
 
     def _tell(self, text: bytes) -> None:
         """All of it, however often it has to be tried."""
-        while text and not self._is_over:
+        while text and not self.is_over:
             try:
                 text = text[self._put(text) :]
             except OSError as error:
@@ -152,12 +153,12 @@ class Spool:
                 self._give_up()
                 return False
             self._trouble = self._why = told
-            return not self._turn.wait_for(lambda: self._is_over, self._again_s)
+            return not self._turn.wait_for(lambda: self.is_over, self._again_s)
 
     def _give_up(self) -> None:
         while self._waiting:
             self._drop()
-        self._is_over = True
+        self.is_over = True
         self._turn.notify_all()
 
     def _drop(self) -> None:
@@ -178,6 +179,7 @@ class Edge:
         self._again_s = again_s
         self._last_s = last_s
         self._spools: dict[object, Spool] = {}
+        self._lost_before = 0
         self.is_unblocked = False
 
     def unblock(self) -> None:
@@ -189,7 +191,8 @@ class Edge:
     ) -> Spool:
         """The place of that key, or name: what goes to the same one keeps its order."""
         made = self._spools.get(key or name)
-        if made is None:
+        if made is None or made.is_over:
+            self._lost_before += made.lines_lost if made is not None else 0
             made = Spool(name, put, gap, can_hang_up=can_hang_up, again_s=self._again_s)
             self._spools[key or name] = made
         return made
@@ -205,7 +208,7 @@ class Edge:
     @property
     def lines_lost(self) -> int:
         """How many lines were not shown so far."""
-        return sum(each.lines_lost for each in self._spools.values())
+        return self._lost_before + sum(each.lines_lost for each in tuple(self._spools.values()))
 
     def end(self) -> str:
         """Wait a few seconds for what is still to be told; returns why something was lost.
@@ -214,6 +217,7 @@ class Edge:
         """
         until = time.monotonic() + self._last_s
         spools, self._spools = tuple(self._spools.values()), {}
+        self._lost_before = 0
         for each in spools:
             each.end(until)
         self.is_unblocked = False
