@@ -16,7 +16,7 @@ from zoe_tools.domain.identifiers import Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentState, ProofKind
 from zoe_tools.domain.trading_state import KillLevel, KillReason, TradingState
 from zoe_tools.errors import StoreUnavailable
-from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.gate.emergency_journal import MANY_NAMES, EmergencyJournal
 from zoe_tools.gate.journal import Author, Entry, entry_without_store
 from zoe_tools.store.emergency_file import EmergencyFile
 from zoe_tools.store.runner import InlineRunner
@@ -93,6 +93,32 @@ def test_what_was_ordered_meanwhile_is_told_once(tmp_path: Path) -> None:
                 "source": "emergency journal",
             }
         ]
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("count", [1, MANY_NAMES + 10])
+def test_a_merge_looks_for_what_it_told_by_name(tmp_path: Path, count: int) -> None:
+    """The log may be long, and everybody waits: its rows are named, and found by the database."""
+
+    async def story(desk: Desk) -> None:
+        file = EmergencyFile(tmp_path)
+        journal = EmergencyJournal(file, PAPER)
+        journal.prepare()
+        author = Author(account=PAPER, command="run", operator="ann", host="desk")
+        for number in range(count):
+            at = NOON + timedelta(seconds=number)
+            journal.order(author, {"countdown_s": "0"}, (), at=at)
+        content = file.path.read_bytes()
+        await journal.merge(desk.store)
+        file.path.write_bytes(content)
+        await journal.merge(desk.store)
+        names = await desk.read(
+            lambda tx: [each.subjects for each in tx.audit.rows() if each.kind == AuditKind.ACTION]
+        )
+
+        assert len(names) == len(set(names)) == count
+        assert {each.rpartition("-")[0] for each in names} == {"emergency"}
 
     at_the_desk(tmp_path, story)
 

@@ -15,7 +15,6 @@ from datetime import datetime
 import msgspec
 
 from zoe_tools.domain.account import Account
-from zoe_tools.domain.audit import instant
 from zoe_tools.domain.identifiers import AccountId, IntentId, Symbol, VenueOrderId
 from zoe_tools.domain.intent_group import IntentGroup
 from zoe_tools.domain.journal import Intent, IntentKind, IntentState, OrderRecord, ProofKind
@@ -40,6 +39,9 @@ _UNSAID = {
 
 MERGED = "EMERGENCY_JOURNAL_MERGED"
 USED = "EMERGENCY_JOURNAL_USED"
+
+MANY_NAMES = 50
+"""Of so many ids the database itself looks for the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,11 +303,35 @@ def _unmerged(records: list[_Record], account_id: AccountId) -> tuple[int, list[
 
 def _merge(transaction: Transaction, records: list[_Record]) -> None:
     begun: dict[IntentId, Entry] = {}
+    old = _told_before(transaction, records)
     for record in records:
         if record.begun is not None:
             entry = _entry_of(record.begun)
             begun[entry.intent.intent_id] = entry
-        _tell(transaction, record, begun)
+        if _name_of(record) not in old:
+            _tell(transaction, record, begun)
+
+
+def _told_before(transaction: Transaction, records: list[_Record]) -> frozenset[str]:
+    """Which of them the audit log names: they were merged, whatever became of the file.
+
+    A log is long, and this holds up everybody who writes: it is looked through for all at once.
+    """
+    names = [name for name in map(_name_of, records) if name]
+    rows = (
+        row
+        for first in range(0, len(names), MANY_NAMES)
+        for row in transaction.audit.rows(names[first : first + MANY_NAMES])
+    )
+    return frozenset(name for row in rows for name in row.subjects.split())
+
+
+def _name_of(record: _Record) -> str:
+    """What the audit log calls a level or an order; of what has an id of its own nothing."""
+    told = record.latched or record.ordered
+    if told is None:
+        return ""
+    return f"emergency-{hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]}"
 
 
 def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry]) -> None:
@@ -314,9 +340,9 @@ def _tell(transaction: Transaction, record: _Record, begun: dict[IntentId, Entry
     if record.prolonged is not None:
         transaction.extend_intent(record.prolonged.intent_id, record.prolonged.deadline)
     if record.latched is not None:
-        _latch(transaction, record.latched)
+        _latch(transaction, record.latched, _name_of(record))
     if record.ordered is not None:
-        _order(transaction, record.ordered)
+        _order(transaction, record.ordered, _name_of(record))
     if record.advanced is not None:
         _advance(transaction, record.advanced, begun)
 
@@ -358,24 +384,16 @@ def _entry_in(transaction: Transaction, intent: Intent) -> Entry:
     return Entry(intent=intent, record=None if name is None else transaction.order(name))
 
 
-def _order(transaction: Transaction, told: _Ordered) -> None:
+def _order(transaction: Transaction, told: _Ordered, name: str) -> None:
     facts = {**told.facts, "source": "emergency journal"}
-    is_there = any(
-        row.at == instant(told.at) and row.facts == {"what": told.what, **facts}
-        for row in transaction.audit.rows(told.subjects)
-    )
-    if not is_there:
-        transaction.audit.act(told.at, told.what, facts, told.subjects)
+    transaction.audit.act(told.at, told.what, facts, (*told.subjects, name))
 
 
-def _latch(transaction: Transaction, told: _Latched) -> None:
+def _latch(transaction: Transaction, told: _Latched, name: str) -> None:
     """Never lower; what is margin's own becomes this one's, and does not pass by itself.
 
-    Once: whoever has resumed since knew of it, whatever became of the file.
+    Once: whoever has resumed since knew of it.
     """
-    name = f"latch-{hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]}"
-    if any(True for _ in transaction.audit.rows((name,))):
-        return
     level = KillLevel(told.level)
     facts = {"level": level.label, "reason": told.reason, "by": told.by}
     source = {"symbol": told.symbol or "", "source": "emergency journal"}
