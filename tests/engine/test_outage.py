@@ -9,6 +9,7 @@ import pytest
 
 from builders import BTC, ETH, LIVE, NOON, d, make_request, place, plan_with
 from loop_rig import LoopRig, run_loop
+from templates import put_migrated
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.journal import IntentKind, IntentState
 from zoe_tools.domain.order import OrderPurpose, OrderStatus, OrderType, Side
@@ -458,3 +459,37 @@ def test_past_its_lease_a_loop_still_cancels_its_entries(tmp_path: Path) -> None
         await rig.pass_time(3)
 
     run_loop(tmp_path, story, has_spare=True, prepare=share)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "another in its place"])
+def test_a_loop_does_not_trade_on_in_a_file_that_nobody_else_sees(
+    tmp_path: Path, *, is_replaced: bool
+) -> None:
+    """No entry; the lost stop is put back by the emergency journal; the old file ends it."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        path, aside = tmp_path / "zoe.db", tmp_path / "aside.db"
+        path.rename(aside)
+        if is_replaced:
+            put_migrated(path)
+        await rig.pass_time(3)
+        assert notes(rig) == [BEGUN]
+        assert any("while it was open" in note for _, note in rig.narrator.notes)
+        before = len(rig.writes)
+        await rig.enter(ETH)
+        assert rig.writes[before:] == []
+        (stop,) = rig.resting(Side.SELL)
+        rig.venue.end(stop.venue_order_id, OrderStatus.CANCELED)
+        rig.tell_orders()
+        await rig.pass_time(3)
+        assert rig.writes[before:] == ["place"]
+        assert not EmergencyFile(tmp_path).is_empty()
+        await rig.pass_time(60)
+        assert notes(rig) == [BEGUN]
+        aside.replace(path)
+        await rig.pass_time(3)
+        assert notes(rig) == [BEGUN, OVER]
+        await demand_equal_books(rig)
+
+    run_loop(tmp_path, story, has_spare=True)

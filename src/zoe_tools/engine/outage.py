@@ -49,6 +49,7 @@ class Outage:
             return False
         self.is_on = True
         self._narrator.show_note(self._clock.now(), BEGUN)
+        self._narrator.show_note(self._clock.now(), self._gate.store_trouble)
         return True
 
     def withholds(self, symbols: Iterable[Symbol]) -> None:

@@ -190,6 +190,11 @@ class Gate:
         return self._keeper.is_gone
 
     @property
+    def store_trouble(self) -> str:
+        """Why it is away, and what to do about it; empty while it is not."""
+        return self._keeper.trouble
+
+    @property
     def has_room_to_spare(self) -> bool:
         """Whether what could as well be left may be journaled: with a store always."""
         emergency = self._keeper.emergency

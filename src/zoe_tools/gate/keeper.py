@@ -51,7 +51,10 @@ class Keeper:
     @property
     def trouble(self) -> str:
         """Why the store is gone; empty while it is not."""
-        return (self._trouble or "The store is gone.") if self.is_gone else ""
+        if not self.is_gone:
+            return ""
+        of_spare = self._spare.trouble if self._spare is not None else ""
+        return of_spare or self._trouble or "The store is gone."
 
     @property
     def may_go_without(self) -> bool:

@@ -44,6 +44,8 @@ class SpareStore:
         self._patience = Patience(store, PATIENCE_S, more_s=_MORE_S)
         self._seed: Callable[[Transaction], None] | None = None
         self._copy: Store | None = None
+        self.trouble = ""
+        """Why the store was left, and what to do about it; empty before the first time."""
 
     @property
     def is_away(self) -> bool:
@@ -89,6 +91,7 @@ class SpareStore:
         with copy.transaction() as transaction:
             self._seed(transaction)
         self._copy = copy
+        self.trouble = f"{error.message} {error.hint}".strip()
         event(_LOG, AWAY, "error", reason=error.message)
         return True
 

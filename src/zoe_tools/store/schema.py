@@ -99,7 +99,8 @@ def _demand_head(found: SchemaStatus, place: str) -> None:
         return
     if found.is_empty:
         raise SchemaOutdated(
-            f"There is no store at {place} yet.", hint="Run `zoe init` or `zoe db upgrade`."
+            f"There is no store at {place} yet.",
+            hint="Run `zoe init` or `zoe db upgrade`; if there was one, put it back instead.",
         )
     raise SchemaOutdated(
         f"The store at {place} is at migration {found.current or 'none'}, "

@@ -26,6 +26,7 @@ from zoe_tools.store.database import (
     sqlite_path,
     translated_errors,
 )
+from zoe_tools.store.open_file import OpenFile
 from zoe_tools.store.transaction import Transaction
 from zoe_tools.store.transactions import Transactions, WouldWait, WrittenWhileReading
 
@@ -52,6 +53,8 @@ class Store:
         self._shares_clock = shares_clock
         self._signer = signer
         self._witness = witness
+        self._file: OpenFile | None = None
+        """Where its file is asked for; a server's store and one in memory have none."""
         self._is_busy = False
         self._is_signed = True
         self._has_written = False
@@ -82,7 +85,8 @@ class Store:
             SchemaOutdated, ForeignDatabase, StoreUnavailable: each with what to do about it.
             ConfigError: the URL is none.
         """
-        is_file = sqlite_path(parse_url(url)) is not None
+        path = sqlite_path(parse_url(url))
+        is_file = path is not None
         if is_file or read_only:  # to open a file for writing changes it, whosever it is
             schema.demand_current(url)
         open_engine = partial(
@@ -93,12 +97,13 @@ class Store:
         store = cls(
             engine, account, shares_clock=shares_clock, signer=signer, witness=witness, looks=looks
         )
-        if not read_only:
-            try:
+        try:
+            if not read_only:
                 store._is_signed = store._enter(clock_now, epoch_seed, is_checked=is_file)
-            except BaseException:
-                store._let_go()
-                raise
+            store._file = None if path is None else OpenFile(path)
+        except BaseException:
+            store._let_go()
+            raise
         return store
 
     def _enter(self, now: datetime, epoch_seed: str | None, *, is_checked: bool) -> bool:
@@ -144,11 +149,12 @@ class Store:
         """One unit of work: committed when the block ends, rolled back when it raises.
 
         Raises:
-            StoreUnavailable: locked, full, gone or damaged; nothing of the block was kept.
+            StoreUnavailable: locked, full, gone, moved or damaged; nothing of the block was kept.
             WouldWait: it should begin `at_once`, and cannot; a server's never can.
         """
         self._take()
         try:
+            self._demand_file()
             with (
                 translated_errors(self._url),
                 self._transactions.begin(at_once=at_once) as connection,
@@ -173,7 +179,7 @@ class Store:
         It may be used beside a transaction, by another thread.
 
         Raises:
-            StoreUnavailable: gone or damaged, or it takes too long.
+            StoreUnavailable: gone, moved or damaged, or it takes too long.
             WrittenWhileReading: a bug; the block writes.
         """
         with self._looking(self._source_of_looks, at_once=False) as books:
@@ -196,6 +202,7 @@ class Store:
 
     @contextmanager
     def _looking(self, source: Transactions, *, at_once: bool) -> Iterator[Transaction]:
+        self._demand_file()
         with translated_errors(self._url), source.look(at_once=at_once) as connection:
             log = audit.Log(connection, self._account.account_id)
             yield Transaction(
@@ -207,6 +214,10 @@ class Store:
     def _source_of_looks(self) -> Transactions:
         """A store in memory has but one connection."""
         return self._transactions if self._looks is None else self._looks
+
+    def _demand_file(self) -> None:
+        if self._file is not None:
+            self._file.demand_same()
 
     def _take(self) -> None:
         if self._is_busy:
