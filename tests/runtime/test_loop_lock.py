@@ -20,7 +20,9 @@ from zoe_tools.runtime.loop_lock import (
     is_running,
     is_silent,
     this_machine,
+    this_process,
 )
+from zoe_tools.runtime.unheard_loops import holder_of
 
 LEASE = Lease(
     holder="run-1",
@@ -91,6 +93,40 @@ def test_a_lease_of_a_dead_process_of_this_host_is_no_running_loop(tmp_path: Pat
 
         assert before == (False, True)
         assert (is_gone(lease), is_running(lease, NOON)) == (True, False)
+
+
+def test_a_killed_process_that_nobody_reaped_is_gone(tmp_path: Path) -> None:
+    """Its parent has not asked how it ended; the kernel keeps its number, and nothing else."""
+    with holder(tmp_path) as process:
+        lease = replace(LEASE, pid=process.pid)
+        late = LEASE.expires_at
+        assert not is_gone(lease)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays
+
+        assert is_gone(lease)
+        assert (is_running(lease, NOON), is_silent(lease, late)) == (False, False)
+        assert holder_of(tmp_path, PAPER) == ""
+
+
+def test_a_number_that_another_process_has_by_now_is_no_loop(tmp_path: Path) -> None:
+    """It is told by when that one began; a lease that does not say so is believed."""
+    with holder(tmp_path) as process:
+        lease = replace(LEASE, pid=process.pid)
+        begun = loop_lock._told_of(process.pid)
+        assert begun is not None
+        assert not is_gone(replace(lease, machine=f"{this_machine()} {begun[1]}"))
+        assert is_gone(replace(lease, machine=f"{this_machine()} {int(begun[1]) - 1}"))
+        assert not is_gone(lease)
+
+
+def test_a_process_notes_where_and_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system tells of others than us, only where; and the lease stays as it was."""
+    here, begun = this_process().rsplit(" ", 1)
+    assert (here, begun.isdecimal()) == (this_machine(), True)
+    monkeypatch.setattr(loop_lock, "_PROCESSES", Path("/nowhere"))
+    assert this_process() == this_machine()
+    assert not is_gone(replace(LEASE, pid=os.getppid(), machine=f"{here} 1"))
 
 
 @pytest.mark.parametrize(

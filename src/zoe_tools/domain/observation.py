@@ -37,7 +37,8 @@ class Heartbeat:
 class Lease:
     """Who may run the account's trading loop, until when; `token` grows with every new holder.
 
-    `machine` says where its `pid` means that process and no other; empty if that is not known.
+    `machine` says where and from when its `pid` means that process and no other; empty if that is
+    not known.
     """
 
     holder: str

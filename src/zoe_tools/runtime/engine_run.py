@@ -40,7 +40,7 @@ from zoe_tools.gate.journal import Author
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, Output, ServiceManager
-from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_machine
+from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_process
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.runtime.waiting_start import once_it_answers
 from zoe_tools.store.runner import StoreRunner
@@ -126,7 +126,7 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
         stop=stop,
     )
     holder = Holder(
-        run_id=plan.run_id, host=platform.node(), pid=os.getpid(), machine=this_machine()
+        run_id=plan.run_id, host=platform.node(), pid=os.getpid(), machine=this_process()
     )
     loop, tally = await supervise(
         parts,

@@ -23,6 +23,11 @@ PROCESS = secrets.token_hex(4)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
+_PROCESSES = Path("/proc")
+_ENDED = ("Z", "X", "x")
+"""The states of a process that is over, and that nobody has asked how it ended."""
+_STATE, _BEGUN = 0, 19
+"""Where the kernel tells them, counted from behind the name: proc(5), fields 3 and 22."""
 
 
 class AccountLock:
@@ -110,9 +115,21 @@ def this_machine() -> str:
         return ""
 
 
+def this_process() -> str:
+    """The machine, and when this process began by the kernel's count: no other one has both.
+
+    A number of a process is given again to another one; when it began tells the two apart.
+    """
+    here, told = this_machine(), _told_of(os.getpid())
+    return f"{here} {told[1]}" if here and told is not None else here
+
+
 def is_gone(lease: Lease) -> bool:
-    """Whether the holder ran where we run, and its process is no more."""
-    if not lease.machine or lease.machine != this_machine() or lease.pid == os.getpid():
+    """Whether the holder ran where we run, and its process is no more, or only waits for its end.
+
+    A lease of a zoe that did not note when its process began is taken for any process's.
+    """
+    if not _is_of_here(lease) or lease.pid == os.getpid():
         return False
     try:
         os.kill(lease.pid, 0)
@@ -120,7 +137,38 @@ def is_gone(lease: Lease) -> bool:
         return True
     except PermissionError:
         pass
-    return False
+    told = _told_of(lease.pid)
+    if told is None:
+        return False
+    state, begun = told
+    return state in _ENDED or _begun_of(lease) not in ("", begun)
+
+
+def _is_of_here(lease: Lease) -> bool:
+    here = this_machine()
+    return bool(here) and lease.machine.split()[:2] == here.split()
+
+
+def _begun_of(lease: Lease) -> str:
+    """When the process of a lease began; empty where that is not noted."""
+    return next(iter(lease.machine.split()[2:]), "")
+
+
+def _told_of(pid: int) -> tuple[str, str] | None:
+    """State and beginning of a process; None where the system does not tell, or not of ours."""
+    own, same = _stat(os.getpid()), _stat("self")
+    if own is None or same is None or own[1] != same[1]:
+        return None  # it tells of the processes of another namespace
+    return own if pid == os.getpid() else _stat(pid)
+
+
+def _stat(process: int | str) -> tuple[str, str] | None:
+    try:
+        told = (_PROCESSES / str(process) / "stat").read_text("utf-8", "replace")
+        fields = told.rpartition(")")[2].split()  # its name may hold anything
+        return fields[_STATE], fields[_BEGUN]
+    except (OSError, IndexError):
+        return None
 
 
 def is_running(lease: Lease | None, now: datetime) -> bool:
@@ -130,6 +178,6 @@ def is_running(lease: Lease | None, now: datetime) -> bool:
 
 def is_silent(lease: Lease | None, now: datetime) -> bool:
     """Whether the lease ran out and its holder's process lives here: it hangs, or cannot write."""
-    if lease is None or lease.expires_at > now or not lease.machine:
+    if lease is None or lease.expires_at > now:
         return False
-    return lease.machine == this_machine() and not is_gone(lease)
+    return _is_of_here(lease) and not is_gone(lease)
