@@ -270,7 +270,7 @@ async def _kill_account(
         stopped = await stop_at_venue(
             context, gate, order, symbol, tell=partial(printer.wrapped, ""), say=printer.say
         )
-    state = (await context.store.run(effective_trading_state)).of(symbol)
+    state = (await context.store.read(effective_trading_state)).of(symbol)
     if state.level > order.level:
         printer.wrapped("", f"{state.level.label} stays in force: a level only rises.")
     if told := await countdown_warning(context.store, context.clock.now()):

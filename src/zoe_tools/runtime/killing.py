@@ -152,7 +152,7 @@ async def symbol_of(context: Context, order: Order, *, warn: Say, say: Say) -> S
         return None
     known: frozenset[Symbol] = frozenset()
     if context.opened_store is not None:
-        known = await context.store.run(in_the_books)
+        known = await context.store.read(in_the_books)
     try:
         if not is_known(order.instrument, known):
             say(
