@@ -25,7 +25,7 @@ from zoe_tools.observe.outlet import EDGE
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.runs import RunPrinter, show_result
 from zoe_tools.runtime.auditor import Audit, audit_blocking
-from zoe_tools.runtime.context import account_of
+from zoe_tools.runtime.context import account_of, demand_books
 from zoe_tools.runtime.live_run import RunOrder, run_live
 from zoe_tools.runtime.paper_process import request_paper
 from zoe_tools.runtime.replay_order import ReplayOrder
@@ -224,6 +224,8 @@ def _moment(name: str, text: str) -> datetime | None:
 def _trade(
     invocation: Invocation, settings: Settings, order: RunOrder, speed: str
 ) -> tuple[RunResult, Audit | None]:
+    if settings.mode == "paper":
+        demand_books(settings)
     request_paper(settings, speed=_speed(speed) if speed else None, seed=order.seed)
     audit = partial(audit_blocking, settings.home, invocation.environ, is_replay=False)
     invocation.printer().account(account_of(settings))

@@ -29,6 +29,7 @@ from zoe_tools.runtime.cadences import policy_at
 from zoe_tools.runtime.clocks import SystemClock
 from zoe_tools.runtime.store_witness import StoreWitness, is_where_it_was, look_for_restore
 from zoe_tools.runtime.writer_thread import ReaderThread, WriterThread
+from zoe_tools.store import schema
 from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Store
 
@@ -102,6 +103,16 @@ def account_of(settings: Settings) -> Account:
     return Account(venue="kraken", mode="paper", fingerprint=fingerprint_of(keys.api_key))
 
 
+def demand_books(settings: Settings) -> None:
+    """Before anything is made: a mistyped home gets neither key nor exchange.
+
+    Raises:
+        SchemaOutdated: the file of the books is not there; a server is not asked.
+        ConfigError: the address of the database is none.
+    """
+    schema.demand_there(settings.database_url)
+
+
 def run_with_context(
     settings: Settings,
     work: Callable[[Context], Awaitable[int]],
@@ -172,6 +183,8 @@ async def open_context(
     Raises:
         ConfigError, VenueUnavailable, StoreError: what is needed cannot be opened.
     """
+    if needs_store:
+        demand_books(settings)
     account = account_of(settings)
     async with AsyncExitStack() as stack:
         clock: Clock = SystemClock()

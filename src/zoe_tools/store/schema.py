@@ -84,6 +84,18 @@ def demand_current(url: str) -> None:
     _demand_head(status(url), display(parse_url(url)))
 
 
+def demand_there(url: str) -> None:
+    """Nothing, unless the books would be in a file that is not there: a server is not asked.
+
+    Raises:
+        SchemaOutdated: there is no such file.
+        ConfigError: the URL is none.
+    """
+    path = sqlite_path(parse_url(url))
+    if path is not None and not path.exists():
+        demand_current(url)
+
+
 def demand_current_in(connection: Connection) -> None:
     """The same of a database that is open.
 
