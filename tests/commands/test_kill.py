@@ -958,3 +958,28 @@ def test_what_was_sold_is_not_sold_again_while_its_trades_are_not_shown(tmp_path
         assert await desk.read(lambda tx: tx.positions(open_only=True)) == ()
 
     at_the_desk(tmp_path, story, balances=HOLDINGS)
+
+
+@pytest.mark.parametrize("line", ["kill --execute", "kill"])
+def test_a_misspelt_mode_stops_nothing_and_says_so(tmp_path: Path, line: str) -> None:
+    """With the way past it, which is not offered to who has gone it already."""
+    ran = command_line(line, {"EDGE_FACTORY_MODE": "papper"}, home=tmp_path)
+
+    assert ran.code == 2
+    assert "'papper' is not one of" in ran.err
+    assert "NOTHING HAS BEEN STOPPED" in ran.err
+    assert "zoe --account live kill --execute" in ran.err
+    past = command_line(f"--account paper {line}", {"EDGE_FACTORY_MODE": "papper"}, home=tmp_path)
+    assert "papper" not in past.err
+
+
+@pytest.mark.parametrize("line", ["kill --level flat --execute", "--account none kill --execute"])
+def test_a_kill_that_was_not_understood_says_that_it_stopped_nothing(
+    tmp_path: Path, line: str
+) -> None:
+    """Whatever was wrong with it."""
+    ran = command_line(line, {}, home=tmp_path)
+
+    assert ran.code == 2
+    assert "NOTHING HAS BEEN STOPPED" in ran.err
+    assert "EDGE_FACTORY_MODE" not in ran.err

@@ -6,7 +6,8 @@ settled at its venue, and none of them keeps the others from being stopped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -70,6 +71,7 @@ from zoe_tools.runtime.plan_files import with_arguments
 from zoe_tools.runtime.unheard_loops import PATIENCE_S, holder_of, told_unheard, unheard_loop
 
 _NOTHING = "NOTHING HAS BEEN STOPPED"
+_PAST_MODE = "`zoe --account live kill --execute`, and with --account paper"
 _NOT_SOLD = (
     "Nothing has been sold: what zoe manages is in the books that are gone. What is noted for them"
     " is reduce-only; flatten again once the store is back."
@@ -135,15 +137,16 @@ def kill(
     invocation: Invocation = ctx.obj
     if rehearse:
         return _rehearse(invocation, is_meant=execute or bool(out))
-    kept = keeping(out, valid_for, force=force, execute=execute)
-    order = Order(
-        level=_level(level),
-        reason=reason,
-        execute=execute,
-        kept=kept,
-        instrument=demand_name(instrument),
-    )
-    named = invocation.named_settings()
+    with _nothing_stopped_by_errors(invocation):
+        kept = keeping(out, valid_for, force=force, execute=execute)
+        order = Order(
+            level=_level(level),
+            reason=reason,
+            execute=execute,
+            kept=kept,
+            instrument=demand_name(instrument),
+        )
+        named = invocation.named_settings()
     try:
         known = known_accounts(named) if len(named) > 1 else reachable_accounts(named)
         if len(known) == 1 and is_up(known[0]):
@@ -160,6 +163,18 @@ def kill(
         invocation.printer().warn(f"The store is gone, no loop can be told: {error.message}")
         return _kill_blindly(invocation, reachable_accounts(named), order)
     return _nothing_known(invocation, named[0])
+
+
+@contextmanager
+def _nothing_stopped_by_errors(invocation: Invocation) -> Iterator[None]:
+    """Whatever is wrong with words or settings: that it stopped nothing is said with it."""
+    try:
+        yield
+    except ConfigError as error:
+        error.message += f" {_NOTHING}."
+        if "EDGE_FACTORY_MODE" in error.message and not invocation.options.account:
+            error.hint = f"Name the account to stop it all the same: {_PAST_MODE}. {error.hint}"
+        raise
 
 
 def _rehearse(invocation: Invocation, *, is_meant: bool) -> int:

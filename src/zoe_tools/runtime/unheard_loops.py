@@ -1,9 +1,9 @@
 """Loops of this host that the store at hand hears nothing of, and that cannot be told by it.
 
 The lock of a loop is in ZOE_HOME, its lease is in the store. Where somebody holds the one and
-nobody renews the other, a loop has only just begun, hangs, or works on a database that was moved,
-deleted or put back under it: SQLite goes on in a file that has no name any more. This module looks,
-and must not take or change anything.
+nobody renews the other, a loop has only just begun, hangs, or is without the database that it
+opened, because that was moved, deleted or replaced. This module looks, and must not take or change
+anything.
 """
 
 from __future__ import annotations
