@@ -176,6 +176,12 @@ TRADING = {
         an_object(symbol=text, level=level, reason=text, since=a(datetime | None), by=text)
     ),
 }
+STOPPED = {
+    **TRADING,
+    "waiting": rows(
+        an_object(symbol=maybe_text, level=level, reason=text, since=a(datetime | None), by=text)
+    ),
+}
 A_KEY = {
     **dict.fromkeys(("name", "account_id", "account", "tier", "api_key"), text),
     **dict.fromkeys(("valid_until", "query_from", "query_to", "last_used", "locked_until"), text),
@@ -411,7 +417,7 @@ RESULTS: dict[str, Result] = {
     "apply": planned,
     "kill": either(planned, an_object(accounts=rows(killed)), a(Rehearsal)),
     "kill status": either(
-        an_object(TRADING), an_object(accounts=rows(an_object(TRADING, account=text)))
+        an_object(STOPPED), an_object(accounts=rows(an_object(STOPPED, account=text)))
     ),
     "resume": planned,
     "breaker": an_object(breaker=a(Breaker), is_executed=flag),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from builders import BTC, NOON
+import pytest
+
+from builders import BTC, NOON, PAPER
 from command_line import LIVE_KEYS, migrated, write, zoe
 from zoe_tools.config import load_settings
 from zoe_tools.domain.trading_state import KillLevel, TradingState
+from zoe_tools.gate.emergency_journal import EmergencyJournal
+from zoe_tools.store import emergency_file
+from zoe_tools.store.emergency_file import EmergencyFile
 from zoe_tools.store.store import Store
 
 
@@ -94,3 +100,46 @@ def test_the_runbooks_switch_reads_as_reduce_only(tmp_path: Path) -> None:
 
     assert "reduce-only" in shown.out
     assert "global" in shown.out
+
+
+def test_a_level_that_waits_for_the_store_is_no_allowance(tmp_path: Path) -> None:
+    """It is ordered, and latched by whoever comes next; one of an instrument stops only that."""
+    home = migrated(tmp_path)
+    account = load_settings(LIVE_KEYS, home=home).live_account
+    assert account is not None
+    journal = EmergencyJournal(EmergencyFile(home), account)
+    journal.prepare()
+    journal.latch(KillLevel.FLATTEN, "odd prints", by="kill", at=NOON, symbol=BTC)
+    of_one = zoe("kill status --json", LIVE_KEYS, home=home).envelope["result"]
+    journal.latch(KillLevel.CANCEL_OPEN, "store was away", by="kill", at=NOON)
+    told = zoe("kill status --json", LIVE_KEYS, home=home).envelope["result"]
+    shown = zoe("kill status", LIVE_KEYS, home=home)
+
+    assert (of_one["level"], of_one["may_enter"]) == ("none", True)
+    assert (told["level"], told["may_enter"]) == ("none", False)
+    assert [(each["symbol"], each["level"]) for each in told["waiting"]] == [
+        ("BTC/USD", "flatten"),
+        (None, "cancel-open"),
+    ]
+    assert "allowed" not in shown.out
+    assert "to be stopped" in shown.out
+    assert "store was away" in shown.out
+
+
+def test_a_journal_that_cannot_be_read_is_told_beside_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the store has is shown all the same, and nothing is called allowed."""
+    home = migrated(tmp_path)
+    journal = EmergencyJournal(EmergencyFile(home), PAPER)
+    journal.prepare()
+    journal.latch(KillLevel.CANCEL_OPEN, "another account's", by="kill", at=NOON)
+    monkeypatch.setattr(emergency_file, "_TURN_S", 0.0)
+    before = zoe("kill status", LIVE_KEYS, home=home)
+    with (home / emergency_file.NAME).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        shown = zoe("kill status", LIVE_KEYS, home=home)
+
+    assert "allowed" in before.out
+    assert (shown.code, "What waits in emergency.jnl is not known" in shown.err) == (0, True)
+    assert "allowed" not in shown.out

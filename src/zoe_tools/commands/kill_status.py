@@ -1,14 +1,21 @@
-"""`zoe kill status`: the latched level, why, and since when. Reads the store alone."""
+"""`zoe kill status`: the latched level, why, and since when; what waits to be latched."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.domain.identifiers import Symbol
 from zoe_tools.domain.trading_state import TradingState
+from zoe_tools.errors import StoreUnavailable
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.runtime.context import Context, run_with_context
+from zoe_tools.runtime.gates import emergency_journal
 from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
+
+_WAITS = "the loop, or the next command with --execute, latches it"
 
 
 def kill_status(ctx: typer.Context) -> int:
@@ -31,28 +38,59 @@ def kill_status(ctx: typer.Context) -> int:
         )
     answers = []
     for each in known:
-        state = run_with_books(each.account, each.settings or named[-1], _state)
+        found = run_with_books(each.account, each.settings or named[-1], _look)
         invocation.printer().account(each.account)
-        _show(invocation, state)
+        _show(invocation, found)
         invocation.printer().line()
-        answers.append({"account": each.account.account_id, **_told(state)})
+        answers.append({"account": each.account.account_id, **_told(found)})
     invocation.printer().result({"accounts": answers})
     return 0
 
 
 async def _status(context: Context, invocation: Invocation) -> int:
-    state = await _state(context)
+    found = await _look(context)
     invocation.printer().account(context.account)
-    _show(invocation, state)
-    invocation.printer().result(_told(state))
+    _show(invocation, found)
+    invocation.printer().result(_told(found))
     return 0
 
 
-async def _state(context: Context) -> TradingState:
-    return await context.store.read(effective_trading_state)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the store has, and what waits in the emergency journal for it."""
+
+    state: TradingState
+    waiting: tuple[tuple[Symbol | None, TradingState], ...] = ()
+    trouble: str = ""
+
+    @property
+    def may_enter(self) -> bool:
+        """A level that waits for the store counts: whoever ordered it means it."""
+        is_meant = not self.trouble and all(symbol is not None for symbol, _ in self.waiting)
+        return self.state.may_enter and is_meant
+
+    @property
+    def new_risk(self) -> str:
+        """In words."""
+        if not self.state.may_enter:
+            return "stopped; `zoe resume` is the way back"
+        if self.trouble:
+            return "not known: a level may wait in emergency.jnl"
+        return "allowed" if self.may_enter else f"to be stopped: {_WAITS}"
 
 
-def _show(invocation: Invocation, state: TradingState) -> None:
+async def _look(context: Context) -> _Found:
+    state = await context.store.read(effective_trading_state)
+    try:
+        return _Found(state=state, waiting=emergency_journal(context).waiting_levels())
+    except StoreUnavailable as error:
+        return _Found(state=state, trouble=error.message)
+
+
+def _show(invocation: Invocation, found: _Found) -> None:
+    state = found.state
+    if found.trouble:
+        invocation.printer().warn(f"What waits in emergency.jnl is not known: {found.trouble}")
     invocation.printer().report(
         "Trading state",
         (
@@ -61,9 +99,20 @@ def _show(invocation: Invocation, state: TradingState) -> None:
             ("reason", state.reason or "-"),
             ("since", state.changed_at),
             ("by", state.changed_by or "-"),
-            ("new risk", "allowed" if state.may_enter else "stopped; `zoe resume` is the way back"),
+            ("new risk", found.new_risk),
         ),
     )
+    for symbol, each in found.waiting:
+        invocation.printer().report(
+            f"Waiting in emergency.jnl{f' for {symbol}' if symbol else ''}",
+            (
+                ("level", each.level.label),
+                ("reason", each.reason or "-"),
+                ("since", each.changed_at),
+                ("by", each.changed_by or "-"),
+                ("latched", f"not yet: {_WAITS}"),
+            ),
+        )
     for name, each in state.stopped:
         invocation.printer().report(
             name,
@@ -77,14 +126,15 @@ def _show(invocation: Invocation, state: TradingState) -> None:
         )
 
 
-def _told(state: TradingState) -> dict[str, object]:
+def _told(found: _Found) -> dict[str, object]:
+    state = found.state
     return {
         "level": state.level.label,
         "scope": state.scope.value,
         "reason": state.reason,
         "since": state.changed_at,
         "by": state.changed_by,
-        "may_enter": state.may_enter,
+        "may_enter": found.may_enter,
         "instruments": [
             {
                 "symbol": name,
@@ -94,5 +144,15 @@ def _told(state: TradingState) -> dict[str, object]:
                 "by": each.changed_by,
             }
             for name, each in state.stopped
+        ],
+        "waiting": [
+            {
+                "symbol": symbol,
+                "level": each.level.label,
+                "reason": each.reason,
+                "since": each.changed_at,
+                "by": each.changed_by,
+            }
+            for symbol, each in found.waiting
         ],
     }

@@ -244,6 +244,15 @@ class EmergencyJournal:
         """
         return not self._file.is_empty() and bool(self._waiting())
 
+    def waiting_levels(self) -> tuple[tuple[Symbol | None, TradingState], ...]:
+        """The kill levels that the store does not know yet, each with the instrument it is for.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        found = () if self._file.is_empty() else (each.latched for each in self._waiting())
+        return tuple((each.symbol, _wanted(each)) for each in found if each is not None)
+
     async def merge(self, store: StoreRunner) -> int:
         """Tell the store what it missed; returns how many records that were.
 
@@ -398,5 +407,10 @@ def _latch(transaction: Transaction, told: _Latched, name: str) -> None:
     facts = {"level": level.label, "reason": told.reason, "by": told.by}
     source = {"symbol": told.symbol or "", "source": "emergency journal"}
     transaction.audit.act(told.at, "latch", {**facts, **source}, (name,))
-    wanted = TradingState(level=level, reason=told.reason, changed_at=told.at, changed_by=told.by)
-    transaction.latch(wanted, told.symbol)
+    transaction.latch(_wanted(told), told.symbol)
+
+
+def _wanted(told: _Latched) -> TradingState:
+    return TradingState(
+        level=KillLevel(told.level), reason=told.reason, changed_at=told.at, changed_by=told.by
+    )
