@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -87,6 +88,7 @@ Holder.__module__ = "zoe_tools.of_a_test"
 
 def test_a_look_finds_what_any_object_of_ours_holds(tmp_path: Path) -> None:
     """By class and attribute, and how many there are of the class; and the rows of each table."""
+    gc.collect()  # those of another test, which a cycle has kept
     held = [Holder("turn", "follow"), Holder("turn")]
 
     async def look_once() -> Look:

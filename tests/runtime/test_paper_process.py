@@ -41,6 +41,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
     endpoint = announced(tmp_path)
     if endpoint is not None and is_alive(endpoint.pid) and endpoint.pid != os.getpid():
         os.kill(endpoint.pid, signal.SIGKILL)
+    for each in paper_process._OUTLIVING_US:  # here they do not
+        each.wait(30)
 
 
 def announced(home: Path) -> Endpoint | None:
