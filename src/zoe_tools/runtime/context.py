@@ -108,8 +108,14 @@ def demand_books(settings: Settings) -> None:
 
     Raises:
         SchemaOutdated: the file of the books is not there; a server is not asked.
-        ConfigError: the address of the database is none.
+        ConfigError: the address of the database is none; or ZOE_HOME lies in a file.
     """
+    there = next((each for each in (settings.home, *settings.home.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ConfigError(
+            f"ZOE_HOME is {settings.home}, and {there} is no folder.",
+            hint="Name a folder that is there or can be made.",
+        )
     schema.demand_there(settings.database_url)
 
 
