@@ -211,7 +211,10 @@ def _start(home: Path, options: tuple[str, ...]) -> Endpoint:
             _OUTLIVING_US.discard(each)
     process = _spawn(home, options)
     _OUTLIVING_US.add(process)
-    return _listening(home, process)
+    endpoint = _listening(home, process)
+    if endpoint.pid != process.pid:  # somebody was quicker: ours would take over were that to end
+        process.terminate()
+    return endpoint
 
 
 def _spawn(home: Path, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
