@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -76,20 +75,19 @@ def test_what_fills_up_to_its_bound_is_no_leak() -> None:
     assert said.startswith("Reader._known holds 2560")
 
 
-class Holder:
-    """A class that nobody else in this process has objects of, and as if it were zoe's."""
+class KeptByATest:
+    """As if it were a class of zoe's, by a name that none of them has."""
 
     def __init__(self, *names: str) -> None:
         self.done_at = dict.fromkeys(names, NOON)
 
 
-Holder.__module__ = "zoe_tools.of_a_test"
+KeptByATest.__module__ = "zoe_tools.of_a_test"
 
 
 def test_a_look_finds_what_any_object_of_ours_holds(tmp_path: Path) -> None:
     """By class and attribute, and how many there are of the class; and the rows of each table."""
-    gc.collect()  # those of another test, which a cycle has kept
-    held = [Holder("turn", "follow"), Holder("turn")]
+    held = [KeptByATest("turn", "follow"), KeptByATest("turn")]
 
     async def look_once() -> Look:
         return looked(1.0, 0, tmp_path / "zoe.db")
@@ -97,8 +95,8 @@ def test_a_look_finds_what_any_object_of_ours_holds(tmp_path: Path) -> None:
     with closing(fresh_store(tmp_path, PAPER)):
         found = run_virtual(look_once())
 
-    assert found.lengths["Holder"] == len(held)
-    assert found.lengths["Holder.done_at"] == 3
-    assert found.fullest["Holder.done_at"] == 2
+    assert found.lengths["KeptByATest"] == len(held)
+    assert found.lengths["KeptByATest.done_at"] == 3
+    assert found.fullest["KeptByATest.done_at"] == 2
     assert found.rows["accounts"] == 1
     assert found.memory_mb > 1
