@@ -10,13 +10,12 @@ from zoe_tools.core.accounting import entry_position_id
 from zoe_tools.core.executed import booked_of, unbooked
 from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.core.risk import adds_risk
-from zoe_tools.domain.identifiers import PositionId, Symbol
+from zoe_tools.domain.identifiers import PositionId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.plan import (
     AmendOrder,
-    CancelOrder,
     OrderStillOpen,
     PlaceOrder,
     PositionStill,
@@ -26,6 +25,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.position import Position
 from zoe_tools.domain.snapshot import RECENT
 from zoe_tools.gate.fence import Withheld
+from zoe_tools.gate.trouble import symbol_of
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.store.store import Transaction
 
@@ -71,21 +71,11 @@ def demand_may_enter(transaction: Transaction, step: VenueStep) -> None:
 
 def why_halted(transaction: Transaction, step: VenueStep) -> str:
     """Why nothing may be entered in the step's instrument now; empty where it may."""
-    symbol = _symbol_of(step)
+    symbol = symbol_of(step)
     state = effective_trading_state(transaction).in_force(symbol)
     if state.may_enter:
         return ""
     return f"trading is at {state.level.label}: {state.reason or 'no reason given'}"
-
-
-def _symbol_of(step: VenueStep) -> Symbol:
-    match step:
-        case PlaceOrder(request=request):
-            return request.symbol
-        case AmendOrder(amendment=change):
-            return change.symbol
-        case CancelOrder(symbol=symbol):
-            return symbol
 
 
 def _demand_backed(transaction: Transaction, step: PlaceOrder | AmendOrder, now: datetime) -> None:
