@@ -347,6 +347,3 @@ DRILLS: tuple[Drill, ...] = (
     Drill(control="INSUFFICIENT_BALANCE", planted="one dollar on the account", world=_poor),
 )
 """Those that need nothing at the exchange; the others are in `runtime/control_drill.py`."""
-
-AT_THE_EXCHANGE = ("VENUE_MODE", "KEY_SCOPE", "DUPLICATE_ORDER", "SELF_TRADE")
-"""Controls whose cause is planted at the exchange itself."""

@@ -43,7 +43,6 @@ from zoe_tools.ports import Claim, Clock, Coordination, Urgency
 
 T = TypeVar("T")
 
-READ_TRIES = 3
 NONCE_RESENDS = 3
 LARGEST_ANSWER = 256 * 1024 * 1024
 """Bytes of a body once unpacked; a million rows of history as a file are a fifth of that."""
