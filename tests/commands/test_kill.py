@@ -727,7 +727,7 @@ def test_live_needs_no_consent_to_cancel_and_consent_to_flatten(tmp_path: Path) 
     at_the_desk(tmp_path, story, balances=HOLDINGS, account=LIVE)
 
 
-def test_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> None:
+def test_vector_10_without_a_store_entries_are_cancelled_all_the_same(tmp_path: Path) -> None:
     """Cancels are always allowed: exit 7, because nothing could be latched."""
 
     async def story(desk: Desk) -> None:

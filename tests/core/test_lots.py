@@ -60,7 +60,7 @@ def matches(outcomes: Sequence[LotOutcome]) -> list[Match]:
     return [each for each in outcomes if isinstance(each, Match)]
 
 
-def test_the_reference_sum() -> None:
+def test_vector_4_the_oldest_lots_go_first_with_their_fees() -> None:
     """1 @ 100 fee 0.26, 1 @ 110 fee 0.286, 1.5 sold @ 120 fee 0.468: 24.129, and 0.5 @ 110 left."""
     outcomes, book = outcomes_of(
         bought("a", "1", "100", "0.26", 0),

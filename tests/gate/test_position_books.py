@@ -96,7 +96,7 @@ async def a_protected_position(desk: Desk) -> None:
     assert (await held(desk)).status is S.PROTECTED
 
 
-def test_defect_15_a_working_entry_is_a_pending_position_and_opens_at_its_real_price(
+def test_vector_7_a_working_entry_is_a_pending_position_and_opens_at_its_real_price(
     tmp_path: Path,
 ) -> None:
     """Vector 7 and defect 15: what has not filled is not closed by looking at it."""

@@ -185,7 +185,7 @@ def test_executions_prove_nothing_of_what_was_adopted_or_is_of_another_instrumen
     assert part.status is PositionStatus.PARTIAL
 
 
-def test_the_report_shows_every_field_to_the_operator(
+def test_vector_15_the_report_shows_every_field_to_the_operator(
     url: str, told: list[dict[str, object]]
 ) -> None:
     """Vector 15: redaction hides no operational field, whatever its name ends with."""

@@ -67,7 +67,7 @@ def test_defect_22_the_signature_is_the_venues(name: str) -> None:
     assert expected == actual
 
 
-def test_the_inner_digest_is_over_nonce_and_body() -> None:
+def test_vector_1_the_inner_digest_is_over_nonce_and_body() -> None:
     """Vector 1a: the SHA-256 that the signature is taken over."""
     _, nonce, body, _ = VECTORS["published"]
 

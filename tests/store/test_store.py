@@ -222,7 +222,9 @@ def test_a_kill_switch_that_went_missing_kills(url: str, store: Store) -> None:
         assert transaction.config_value("kill_switch") is None
 
 
-def test_the_trading_state_is_latched(url: str, store: Store) -> None:
+def test_vector_10_the_trading_state_is_latched_and_a_misspelt_one_releases_nothing(
+    url: str, store: Store
+) -> None:
     """Armed until set; a level that an operator misspelt in SQL is reduce-only."""
     with store.transaction() as transaction:
         assert transaction.trading_state() == ARMED
