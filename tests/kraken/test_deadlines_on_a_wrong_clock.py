@@ -23,6 +23,7 @@ from zoe_tools.errors import VenueError
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.paper.exchange.faults import FaultRule
 from zoe_tools.runtime.engine_run import RunPlan, _assemble
+from zoe_tools.runtime.first_answers import CATALOGUE_S, TIME_S
 from zoe_tools.runtime.venue import Wires
 
 NS = 10**9
@@ -94,6 +95,24 @@ async def send_everything(trader: Trader) -> None:
     await venue.edit(edit, deadline=trader.deadline)
 
 
+def plan_of(client: Client, trader: Trader) -> RunPlan:
+    """A run of one instrument, as far as it must be known to be put together."""
+    return RunPlan(
+        account=PAPER,
+        policy=Policy(),
+        strategy=cast("Any", SimpleNamespace(stop_loss_pct=None, take_profit_pct=None)),
+        spellings=["BTC/USD"],
+        cadence=Cadence(),
+        clock=client.clock,
+        wires=Wires(public_url="public", private_url="private", rest=trader.rest),
+        connect=client._connect,
+        store=cast("Any", None),
+        narrator=cast("Any", None),
+        run_id="run-1",
+        seed=1,
+    )
+
+
 @pytest.mark.parametrize("skew_s", [30.0, -30.0])
 def test_a_run_asks_for_the_time_before_anything_else(skew_s: float) -> None:
     """One measurement, which the orders of both wires go by; the streams narrow it down later."""
@@ -103,20 +122,7 @@ def test_a_run_asks_for_the_time_before_anything_else(skew_s: float) -> None:
         Judge(desk, skew_s)
         client = Client(desk)
         trader = Trader(client, "rest")
-        plan = RunPlan(
-            account=PAPER,
-            policy=Policy(),
-            strategy=cast("Any", SimpleNamespace(stop_loss_pct=None, take_profit_pct=None)),
-            spellings=["BTC/USD"],
-            cadence=Cadence(),
-            clock=client.clock,
-            wires=Wires(public_url="public", private_url="private", rest=trader.rest),
-            connect=client._connect,
-            store=cast("Any", None),
-            narrator=cast("Any", None),
-            run_id="run-1",
-            seed=1,
-        )
+        plan = plan_of(client, trader)
         parts = await _assemble(plan)
         venue, feed = cast("KrakenSpot", parts.venue), cast("Any", parts.feed)
         await client.close()
@@ -127,6 +133,43 @@ def test_a_run_asks_for_the_time_before_anything_else(skew_s: float) -> None:
 
     assert is_shared
     assert abs(offset_s - skew_s) <= 0.6
+
+
+@pytest.mark.parametrize(("call", "within_s"), [("Time", TIME_S), ("AssetPairs", CATALOGUE_S)])
+def test_a_first_question_that_hangs_costs_a_start_a_few_seconds(
+    call: str, within_s: float
+) -> None:
+    """What is held waits for the start: a client would give the answer ten seconds."""
+
+    async def took_s(desk: SocketDesk) -> float:
+        desk.hear(MARKET)
+        client = Client(desk)
+        trader = Trader(client, "rest")
+        desk.exchange.arm_fault(FaultRule(name="hang", where=call, times=1, delay_s=60.0))
+        began = client.clock.now()
+        await _assemble(plan_of(client, trader))
+        took = client.clock.now() - began
+        await client.close()
+        await trader.rest.aclose()
+        return took.total_seconds()
+
+    assert within_s <= at_desk(took_s) < within_s + 1
+
+
+def test_the_instruments_are_read_once_for_a_start() -> None:
+    """A second reading would be one more answer that what is held waits for."""
+
+    async def told(desk: SocketDesk) -> None:
+        desk.hear(MARKET)
+        client = Client(desk)
+        trader = Trader(client, "rest")
+        parts = await _assemble(plan_of(client, trader))
+        desk.exchange.arm_fault(FaultRule(name="http-520", where="AssetPairs", times=None))
+        assert (await cast("KrakenSpot", parts.venue).catalogue()).find(BTC) is not None
+        await client.close()
+        await trader.rest.aclose()
+
+    at_desk(told)
 
 
 def test_without_the_measurement_a_slow_clock_would_have_every_order_refused() -> None:

@@ -51,7 +51,7 @@ class KrakenSpot(OrderEntry):
 
     Orders go by `orders` while it is up, by REST otherwise. `time` is what others have measured of
     the venue's clock, and go on measuring. `kept`: histories that were read whole, or in part, and
-    are read on.
+    are read on. `catalogue`: what another one has read just now.
     """
 
     def __init__(
@@ -62,10 +62,11 @@ class KrakenSpot(OrderEntry):
         orders: OrderWire | None = None,
         time: ServerTime | None = None,
         kept: KeptHistories | None = None,
+        catalogue: InstrumentCatalogue | None = None,
     ) -> None:
         super().__init__(rest, clock, self._instrument_or_nothing_sent, orders=orders, time=time)
-        self._catalogue: InstrumentCatalogue | None = None
-        self._catalogue_read_at = datetime.min.replace(tzinfo=UTC)
+        self._catalogue = catalogue
+        self._catalogue_read_at = clock.now() if catalogue else datetime.min.replace(tzinfo=UTC)
         self._single = AccountReads(rest, self._known)
         self._kept = kept
         self._reading: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None

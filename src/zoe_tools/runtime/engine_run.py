@@ -40,6 +40,7 @@ from zoe_tools.gate.journal import Author
 from zoe_tools.kraken.account_reads import AccountReads
 from zoe_tools.kraken.spot import KrakenSpot
 from zoe_tools.ports import Clock, Connect, FundingSource, Narrator, Output, ServiceManager
+from zoe_tools.runtime.first_answers import CATALOGUE_S, TIME_S, answer_soon
 from zoe_tools.runtime.loop_lock import PROCESS, is_gone, this_process
 from zoe_tools.runtime.venue import Wires, make_feed
 from zoe_tools.runtime.waiting_start import once_it_answers
@@ -162,8 +163,8 @@ async def run_engine(plan: RunPlan, stop: asyncio.Event) -> RunResult:
 async def _assemble(plan: RunPlan) -> LoopParts:
     reader = KrakenSpot(plan.wires.rest, plan.clock)
     # Before the first order: its deadline is told by the venue's clock, over either wire.
-    await reader.server_time()
-    catalogue = await reader.catalogue()
+    await answer_soon(reader.server_time, TIME_S)
+    catalogue = await answer_soon(reader.catalogue, CATALOGUE_S)
     instruments = [catalogue.resolve(spelling) for spelling in plan.spellings]
     feed = make_feed(
         plan.wires,
@@ -174,7 +175,9 @@ async def _assemble(plan: RunPlan) -> LoopParts:
         instruments=instruments,
         seed=plan.seed,
     )
-    venue = KrakenSpot(plan.wires.rest, plan.clock, orders=feed.orders, time=reader.time)
+    venue = KrakenSpot(
+        plan.wires.rest, plan.clock, orders=feed.orders, time=reader.time, catalogue=catalogue
+    )
     policy = _policy_of(plan)
     sightings = Sightings(plan.clock)
     gate = _gate_of(plan, venue, policy, sightings)
