@@ -13,14 +13,16 @@ import pytest
 from builders import BTC, NOON, d, make_fill, make_instrument, make_order, make_position
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import FillId, PositionId
+from zoe_tools.domain.identifiers import FillId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
-from zoe_tools.domain.order import OrderType, Side
+from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.position import Position
 from zoe_tools.engine.fill_watch import FillWatch
 from zoe_tools.observe.log import event_of
 
 INSTRUMENT = make_instrument()
+ENTRY = make_order(position_id=PositionId("P1"), status=OrderStatus.FILLED)
+"""What bought all of it."""
 
 
 def at(second: float) -> Any:
@@ -66,7 +68,7 @@ class Watched:
     ) -> int:
         """What is so then; how many fills are known as covered."""
         positions = [] if position is None else [position]
-        self.watch.look(at(second), tuple(fills), positions, orders, {BTC: INSTRUMENT})
+        self.watch.look(at(second), tuple(fills), positions, (ENTRY, *orders), {BTC: INSTRUMENT})
         return self.watch.times.fills
 
 
@@ -113,11 +115,28 @@ def test_a_start_measures_only_what_no_stop_has_held(initial_stop: Any) -> None:
     watch = FillWatch()
     position = held("0.0004", initial_stop_price=initial_stop)
     fills = (fill("F1", 0),)
-    watch.look(at(100), fills, [position], [], {BTC: INSTRUMENT})
+    watch.look(at(100), fills, [position], [ENTRY], {BTC: INSTRUMENT})
     watch.look(at(101), fills, [position], [stop("0.0004", 101)], {BTC: INSTRUMENT})
 
     assert watch.times.fills == (initial_stop is None)
     assert watch.times.longest_ms == (101_000 if initial_stop is None else 0)
+
+
+@pytest.mark.parametrize("owner", [PositionId("P0"), None])
+def test_what_bought_another_position_of_the_instrument_is_not_measured(
+    owner: PositionId | None,
+) -> None:
+    """A start finds an hour of fills in the books; its stop covers those of its own position."""
+    earlier = make_order(
+        position_id=owner, venue_order_id=VenueOrderId("OB"), status=OrderStatus.FILLED
+    )
+    fills = (fill("F0", -90, venue_order_id=VenueOrderId("OB")), fill("F1", 0))
+    watch = FillWatch()
+    for second, stops in ((1, []), (2, [stop("0.0004", 2)])):
+        orders = [ENTRY, earlier, *stops]
+        watch.look(at(second), fills, [held("0.0004")], orders, {BTC: INSTRUMENT})
+
+    assert (watch.times.fills, watch.times.longest_ms) == (1, 2000)
 
 
 def test_sales_and_what_was_sold_at_once_are_not_measured() -> None:

@@ -7,7 +7,7 @@ small for any stop begins to count once it is not; what is sold instead is not m
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -51,12 +51,18 @@ class FillWatch:
         now: datetime,
         fills: Sequence[Fill],
         positions: Sequence[Position],
-        orders: Sequence[OrderRecord],
+        orders: Iterable[OrderRecord],
         instruments: Mapping[Symbol, Instrument],
     ) -> None:
-        """Take note of new `fills`, and of those that are covered now."""
+        """Take note of new `fills`, and of those that are covered now.
+
+        `orders`, those that work and recent ones, tell what covers and whose position a fill is of.
+        """
+        known: Sequence[OrderRecord] = ()
+        if fills is not self._looked_at or self._waiting:
+            known = tuple(orders)
         if fills is not self._looked_at:
-            self._take(fills, positions)
+            self._take(fills, positions, known)
             self._looked_at = fills
         if not self._waiting:
             return
@@ -65,20 +71,24 @@ class FillWatch:
         for each in self._waiting:
             position = held.get(each.position)
             if position is not None and not self._is_over(
-                each, position, now, orders, instruments[position.symbol]
+                each, position, now, known, instruments[position.symbol]
             ):
                 still.append(each)
         self._waiting = still
 
-    def _take(self, fills: Sequence[Fill], positions: Sequence[Position]) -> None:
+    def _take(
+        self, fills: Sequence[Fill], positions: Sequence[Position], orders: Sequence[OrderRecord]
+    ) -> None:
         """Those that made a position larger; a start takes what a stop held before for known."""
         is_first = self._looked_at is None
-        held = {each.symbol: each for each in positions}
+        held = {each.position_id: each for each in positions}
+        owners = {each.venue_order_id: each.position_id for each in orders}
         for fill in fills:
             if fill.fill_id in self._known:
                 continue
             self._known[fill.fill_id] = None
-            position = held.get(fill.symbol)
+            owner = owners.get(fill.venue_order_id)
+            position = None if owner is None else held.get(owner)
             if position is None or fill.side is not position.side:
                 continue
             if is_first and position.initial_stop_price is not None:

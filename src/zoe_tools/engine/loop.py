@@ -299,9 +299,8 @@ class TradingLoop:
             unsold=unsold.names,
         )
         self._outage.look(now, self.watch)
-        self.watch.fills.look(
-            now, self.books.fills, self._listed, self.books.orders, self._instruments
-        )
+        orders = chain(self.books.recent_orders, self.books.orders)
+        self.watch.fills.look(now, self.books.fills, self._listed, orders, self._instruments)
         if not self.planner.is_stopping:
             self._later.wake_at(self.watch.grows_at)
             self._later.wake_at(self.lanes.rests_until(now))
