@@ -13,7 +13,7 @@ import pytest
 from builders import BTC, NOON, d, make_fill, make_instrument, make_order, make_position
 from loop_rig import LoopRig, run_loop
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import FillId, PositionId, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, PositionId, VenueOrderId
 from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
 from zoe_tools.domain.position import Position
@@ -21,7 +21,11 @@ from zoe_tools.engine.fill_watch import FillWatch
 from zoe_tools.observe.log import event_of
 
 INSTRUMENT = make_instrument()
-ENTRY = make_order(position_id=PositionId("P1"), status=OrderStatus.FILLED)
+ENTRY = make_order(
+    client_order_id=ClientOrderId("22222222-2222-4333-8444-555555555555"),
+    position_id=PositionId("P1"),
+    status=OrderStatus.FILLED,
+)
 """What bought all of it."""
 
 
@@ -98,6 +102,14 @@ def test_each_fill_of_a_growing_position_is_covered_for_itself() -> None:
     }
 
 
+def test_a_stop_that_is_told_twice_covers_once() -> None:
+    """It works, and is a recent order as well."""
+    seen = Watched()
+    half = stop("0.0004", 1)
+    assert seen.look(1, [fill("F1", 0)], held("0.0008"), half, half) == 0
+    assert seen.look(2, [fill("F1", 0)], held("0.0008"), half, stop("0.0008", 2)) == 1
+
+
 def test_dust_begins_to_count_with_the_fill_that_makes_it_protectable() -> None:
     """No venue takes a stop for it before."""
     seen = Watched()
@@ -128,7 +140,10 @@ def test_what_bought_another_position_of_the_instrument_is_not_measured(
 ) -> None:
     """A start finds an hour of fills in the books; its stop covers those of its own position."""
     earlier = make_order(
-        position_id=owner, venue_order_id=VenueOrderId("OB"), status=OrderStatus.FILLED
+        client_order_id=ClientOrderId("33333333-2222-4333-8444-555555555555"),
+        position_id=owner,
+        venue_order_id=VenueOrderId("OB"),
+        status=OrderStatus.FILLED,
     )
     fills = (fill("F0", -90, venue_order_id=VenueOrderId("OB")), fill("F1", 0))
     watch = FillWatch()

@@ -56,11 +56,12 @@ class FillWatch:
     ) -> None:
         """Take note of new `fills`, and of those that are covered now.
 
-        `orders`, those that work and recent ones, tell what covers and whose position a fill is of.
+        `orders`, recent ones and then those that work, tell what covers and whose a fill is; one
+        may be among both.
         """
         known: Sequence[OrderRecord] = ()
         if fills is not self._looked_at or self._waiting:
-            known = tuple(orders)
+            known = tuple({each.client_order_id: each for each in orders}.values())
         if fills is not self._looked_at:
             self._take(fills, positions, known)
             self._looked_at = fills
