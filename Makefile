@@ -66,7 +66,7 @@ crash: setup-test
 
 # One seed alone, the same again: PYTHONPATH=tests .venv/bin/python tests/chaos_run.py --seed 17
 # --twice has another process do it, too, and compares. First of all --mutants: nine minutes of market in
-# which nothing is violated, and again with each of seven rules of gate and desk broken; each turns it red.
+# which nothing is violated, and again with each of eight rules of gate and desk broken; each turns it red.
 chaos: setup-test
 	@PYTHONPATH=tests $(PY) tests/chaos_run.py --mutants
 	@PYTHONPATH=tests $(PY) tests/chaos_run.py

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from chaos_excuses import excuses, uncovered_s
 from chaos_limits import groups_overrun, limits_passed
+from chaos_operator import entered_while_stopped
 from chaos_world import CRASHED, MONEY, Chronicle, Trial
 from crash_judge import Facts
 from zoe_tools.domain.fill import Fill
@@ -69,6 +70,7 @@ def judged(trial: Trial, chronicle: Chronicle, facts: Facts) -> Iterator[str]:
     yield from _books_are_the_exchange(chronicle, orders, facts)
     yield from limits_passed(trial, chronicle)
     yield from groups_overrun(chronicle, facts.groups, facts.orders)
+    yield from entered_while_stopped(chronicle.stopped, facts.intents)
     yield from (f"audit: {each.message}" for each in facts.audit.findings)
 
 

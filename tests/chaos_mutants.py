@@ -16,18 +16,22 @@ from zoe_tools.core.order_desk import Desk
 from zoe_tools.core.reprice import collared, rounded
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.stream import ExecutionReport
+from zoe_tools.domain.trading_state import TradingState
 from zoe_tools.gate import carry as carry_module
 from zoe_tools.gate import gate as gate_module
+from zoe_tools.gate import journal as journal_module
 from zoe_tools.gate import recover as recover_module
 from zoe_tools.gate.send import Answer, Reply
 
 carry: Any = carry_module
 entries: Any = entries_module
 gate: Any = gate_module
+journal: Any = journal_module
 order_desk: Any = order_desk_module
 recover: Any = recover_module
 risk_groups: Any = risk_groups_module
 run: Any = run_module
+trading_state: Any = TradingState
 """As objects: what they import is replaced in them."""
 
 
@@ -73,6 +77,12 @@ def limits_are_not_asked() -> None:
     _put(gate, "veto", lambda *_: ())
 
 
+def entries_go_on_while_stopped() -> None:
+    """Neither loop nor gate ask whether trading is stopped, nor does what journals an entry."""
+    _put(trading_state, "may_enter", property(lambda _: True))
+    _put(journal, "demand_may_enter", lambda *_: None)
+
+
 def bought_coins_get_no_stop() -> None:
     """A position waits for its stop until it is sold."""
 
@@ -109,6 +119,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "no commit before the send": crash_mutants.no_commit_before_the_send,
     "missed fills are not asked for": missed_fills_are_not_asked_for,
     "limits are not asked": limits_are_not_asked,
+    "entries go on while stopped": entries_go_on_while_stopped,
     "bought coins get no stop": bought_coins_get_no_stop,
     "entries wait for ever": entries_wait_for_ever,
     "repricing knows no worst price": repricing_knows_no_worst_price,

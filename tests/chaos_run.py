@@ -5,7 +5,7 @@
     python tests/chaos_run.py --seed 17 --twice   by two processes, to be told whether it is
     python tests/chaos_run.py --seed 3 --quiet-days 7   a quiet one alone
     python tests/chaos_run.py --seeds 4 --hours 1 fewer, shorter; --first 20 begins with the 20th
-    python tests/chaos_run.py --mutants           nine good minutes, with each of seven rules broken
+    python tests/chaos_run.py --mutants           nine good minutes, with each of eight rules broken
 
 Tells of each trial as it ends: orders, fills, partial fills, repricings and moved stops of each
 hour, and what was violated; then a table. Exits 1 if anything was, or if too little went on, or
@@ -31,10 +31,10 @@ from chaos_trial import Verdict, broken, tried
 from chaos_world import POLICY, TIGHT, Trial
 
 SEEDS, HOURS, QUIET_SEEDS, QUIET_DAYS = 100, 2.0, 5, 7.0
-DEATHS, OF_EACH = 3, 5
+DEATHS, OF_EACH, STOPS = 3, 5, 2
 
-MINUTES = Trial(seed=6, hours=0.15, bustle=BUSY, deaths=1, blows_of_each=1, policy=TIGHT)
-"""Every fault and a death; nothing is violated, and with any rule broken something is."""
+MINUTES = Trial(seed=6, hours=0.15, bustle=BUSY, deaths=1, blows_of_each=1, policy=TIGHT, stops=3)
+"""Every fault, a death and stops; nothing is violated, and with any rule broken something is."""
 
 
 def trials(options: argparse.Namespace) -> list[Trial]:
@@ -45,6 +45,7 @@ def trials(options: argparse.Namespace) -> list[Trial]:
         bustle=BUSY,
         deaths=options.deaths,
         blows_of_each=options.of_each,
+        stops=options.stops,
     )
     days = QUIET_DAYS if options.quiet_days is None else options.quiet_days
     quiet = replace(busy, hours=days * 24.0, bustle=QUIET)
@@ -80,6 +81,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--quiet-days", type=float)
     parser.add_argument("--of-each", type=int, default=OF_EACH, help="blows of each fault")
     parser.add_argument("--deaths", type=int, default=DEATHS)
+    parser.add_argument(
+        "--stops", type=int, default=STOPS, help="times that somebody stops trading"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--twice", action="store_true")
     parser.add_argument("--mutants", action="store_true")
@@ -90,6 +94,7 @@ def main(words: Sequence[str]) -> int:
             hours=MINUTES.hours,
             deaths=MINUTES.deaths,
             of_each=MINUTES.blows_of_each,
+            stops=MINUTES.stops,
         )
         return _mutants(parser.parse_args(words))
     verdicts = _tried(trials(options), options.jobs)

@@ -71,6 +71,8 @@ def again(verdict: Verdict) -> list[str]:
         trial.blows_of_each,
         "--deaths",
         trial.deaths,
+        "--stops",
+        trial.stops,
     )
     return [str(each).removesuffix(".0") for each in words]
 

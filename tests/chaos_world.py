@@ -25,6 +25,7 @@ from chaos_faults import Blow, Death, aimed_wide, schedule, wide_s
 from chaos_growth import LOOKS, Look, looked
 from chaos_life import Killed, Life, MortalStore, MortalTransport, mortal_sockets
 from chaos_market import Bustle, ChaosMarket
+from chaos_operator import Stopped, operate, stops
 from chaos_strategy import StressStrategy
 from fakes import Desk, RecordingApprover, command_io
 from loop_rig import RecordingNarrator
@@ -116,6 +117,8 @@ class Trial:
     deaths: int
     blows_of_each: int
     policy: Policy = POLICY
+    stops: int = 0
+    """How often somebody stops trading for some seconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,6 +135,8 @@ class Chronicle:
     booked: dict[str, int] = field(default_factory=dict)
     """When an execution was first seen in the books, by its id."""
     strikes: list[dict[str, object]] = field(default_factory=list)
+    stopped: list[Stopped] = field(default_factory=list)
+    """When somebody had stopped trading."""
 
 
 class ChaosWorld:
@@ -189,16 +194,23 @@ class ChaosWorld:
         arming = asyncio.create_task(self._arm(blows))
         looking = asyncio.create_task(self._look_on())
         booking = asyncio.create_task(self._bookings.keep())
+        operating = asyncio.create_task(self._operate())
+        beside = (arming, pump, looking, booking, operating)
         try:
             await self._lives(deaths)
             unreconciled = await self._told_by_reconcile()
         finally:
-            for each in (arming, pump, looking, booking):
+            for each in beside:
                 each.cancel()
             with suppress(asyncio.CancelledError):
-                await asyncio.gather(arming, pump, looking, booking)
+                await asyncio.gather(*beside)
         self.chronicle.strikes = self.exchange.faults.told()["log"]
         return self.chronicle, unreconciled
+
+    async def _operate(self) -> None:
+        close_s = self.trial.bustle.timeframe.length.total_seconds()
+        planned = stops(self.trial.seed, self._seconds, self.trial.stops, close_s)
+        await operate(planned, self.store, self.clock, self.chronicle.stopped)
 
     async def _look_on(self) -> None:
         """Quiet days are looked at: whether anything grows."""

@@ -82,7 +82,7 @@ def test_the_table_tells_the_poorest_hour_and_how_a_bad_seed_is_run_again() -> N
     assert "least                         150            600" in text
     assert "2 busy trials, 0 quiet ones, 1 of them bad; 0 violations" in text
     assert "1:01:40 of wall time, 0:10:00 of CPU" in text
-    assert "chaos_run.py --seed 17 --hours 2 --of-each 5 --deaths 3" in text
+    assert "chaos_run.py --seed 17 --hours 2 --of-each 5 --deaths 3 --stops 0" in text
     quiet = replace(GOOD, trial=replace(TRIAL, bustle=QUIET, hours=168.0))
     assert again(quiet)[2:4] == ["--quiet-days", "7"]
 
@@ -105,6 +105,6 @@ def test_another_process_comes_to_the_same_by_the_words_told(
     main([*words, "--jobs", "1", "--twice"])
 
     told_of = capsys.readouterr().out
-    assert f"--seed 1 --hours {20 / 3_600} --of-each 0 --deaths 1" in told_of
+    assert f"--seed 1 --hours {20 / 3_600} --of-each 0 --deaths 1 --stops 2" in told_of
     assert "1 engines killed" in told_of
     assert "seed 1 again: the same" in told_of
