@@ -216,7 +216,8 @@ def test_what_rests_to_take_profit_makes_room_as_the_stop_does() -> None:
 
 def test_dust_is_named_and_not_sold() -> None:
     """Below the venue's minimum there is nothing to send."""
-    dusty = world(positions=(make_position(quantity=d("0.00001")),), open_orders=())
+    dust = make_position(quantity=d("0.00001"))
+    dusty = world(positions=(dust,), open_orders=(), orders=(OUR_STOP,))
     plan = plan_kill(dusty, KillLevel.FLATTEN, "r")
 
     assert kinds(plan) == [SetTradingState]

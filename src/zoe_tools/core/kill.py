@@ -12,14 +12,15 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from zoe_tools.core.executed import as_executed, booked_of, unbooked
+from zoe_tools.core.executed import booked_of, unbooked
+from zoe_tools.core.kill_proof import IN_DOUBT, in_doubt, named_at_venue, still_open, told_doubt
 from zoe_tools.core.order_desk import takes_market
 from zoe_tools.core.position_orders import can_be_canceled, cancelled, place_exit
 from zoe_tools.core.reprice import collared, ladder_of, rounded
 from zoe_tools.core.run_desk import CLOSED_TO_SALES, TAKES_NO_SALE
-from zoe_tools.domain.identifiers import Symbol, VenueOrderId
+from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.journal import Intent, IntentKind, OrderRecord
+from zoe_tools.domain.journal import OrderRecord
 from zoe_tools.domain.money import ZERO, short
 from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
@@ -31,7 +32,7 @@ from zoe_tools.domain.plan import (
     values_of,
 )
 from zoe_tools.domain.position import Position
-from zoe_tools.domain.snapshot import Missing, Snapshot, quote_in, value_of
+from zoe_tools.domain.snapshot import RECENT, Missing, Snapshot, quote_in, value_of
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
     KillLevel,
@@ -46,8 +47,8 @@ TOO_SMALL = "is below the venue's minimum and cannot be sold"
 
 
 def is_unfinished(plan: Plan) -> bool:
-    """Whether a plan without steps is no proof: somebody sells, or something was missing."""
-    return any(word in note for note in plan.notes for word in (SOLD_ALREADY, NOT_YET))
+    """Whether a plan without steps is no proof: an order is in doubt, or something was missing."""
+    return any(word in note for note in plan.notes for word in (SOLD_ALREADY, NOT_YET, IN_DOUBT))
 
 
 def plan_latch(
@@ -72,9 +73,16 @@ def plan_latch(
 
 
 def plan_kill(
-    snapshot: Snapshot, level: KillLevel, reason: str, symbol: Symbol | None = None
+    snapshot: Snapshot,
+    level: KillLevel,
+    reason: str,
+    symbol: Symbol | None = None,
+    gone: frozenset[ClientOrderId] = frozenset(),
 ) -> Plan:
     """All of it: latch, cancel, and when flattening sell. Empty once the world is so.
+
+    A buy that the books have at work and the list lacks is cancelled where the venue shows it by
+    its name, and is in doubt until it is over there, or one of those that are `gone`.
 
     With a `symbol` all of it is about that instrument, and nothing about any other. What is missing
     keeps nothing back that can be done without it: without the list of open orders the buys that
@@ -95,7 +103,8 @@ def plan_kill(
         steps.extend(known)
         notes.append(f"What else is open cannot be told: {snapshot.open_orders.reason}.")
     elif level >= KillLevel.CANCEL_OPEN:
-        open_orders = value_of(snapshot.open_orders, "the open orders")
+        listed = value_of(snapshot.open_orders, "the open orders")
+        open_orders = (*listed, *still_open(snapshot))
         cancels = tuple(_cancels(snapshot, open_orders, level))
         steps.extend(each for each in cancels if each.purpose == "entry")
         notes.extend(_spared(snapshot, open_orders, level))
@@ -103,6 +112,7 @@ def plan_kill(
         sold, unsold = _sold_out(snapshot, ways) if level is KillLevel.FLATTEN else ((), ())
         steps.extend(sold)
         notes.extend(unsold)
+        notes.extend(told_doubt(each, snapshot) for each in in_doubt(snapshot, gone))
     return _plan(snapshot, tuple(steps), tuple(notes))
 
 
@@ -112,15 +122,6 @@ def remaining_risk(
     """The open orders that could still add risk; with a `symbol` those of that instrument."""
     return tuple(
         each for each in open_orders if each.side is Side.BUY and symbol in (None, each.symbol)
-    )
-
-
-def may_still_buy(snapshot: Snapshot, symbol: Symbol | None = None) -> tuple[Intent, ...]:
-    """The orders to buy of which the books do not know yet whether they reached the venue."""
-    return tuple(
-        each
-        for each in snapshot.unresolved_intents
-        if each.kind is IntentKind.PLACE and each.side is Side.BUY and symbol in (None, each.symbol)
     )
 
 
@@ -238,10 +239,27 @@ def _sold_out(
 
 
 def _coming(snapshot: Snapshot) -> dict[Symbol, Decimal]:
-    """What entries have bought of late and no trade tells yet: its stop stays until one does."""
-    executed = as_executed(snapshot.positions, snapshot.recent_orders, snapshot.recorded_fills)
-    names = {each.position_id: each.symbol for each in executed.positions}
-    return {names[name]: quantity for name, quantity in executed.unbooked}
+    """What entries have bought of late and no trade tells yet: its stop stays until one does.
+
+    By the books, and by what the venue told of them by name.
+    """
+    booked, seen = booked_of(snapshot.recorded_fills), named_at_venue(snapshot)
+    coming: dict[Symbol, Decimal] = {}
+    for order in {each.client_order_id: each for each in _lately(snapshot)}.values():
+        shown = seen.get(order.venue_order_id) if order.venue_order_id else None
+        told = order.filled_quantity if shown is None else shown.filled_quantity
+        executed = replace(order, filled_quantity=max(order.filled_quantity, told))
+        if more := unbooked(executed, booked):
+            coming[order.symbol] = coming.get(order.symbol, ZERO) + more
+    return coming
+
+
+def _lately(snapshot: Snapshot) -> Iterator[OrderRecord]:
+    """Entries of which trades may still be shown: at work, or changed within the hour."""
+    since = snapshot.taken_at - RECENT
+    for each in (*snapshot.recent_orders, *snapshot.orders):
+        if each.side is Side.BUY and (not each.status.is_terminal or each.updated_at > since):
+            yield each
 
 
 def _known_buys(snapshot: Snapshot) -> Iterator[CancelOrder]:

@@ -19,12 +19,14 @@ from zoe_tools.core.order_lifecycle import UndefinedTransition
 from zoe_tools.core.proof import is_due_again, reads_to_prove
 from zoe_tools.core.risk import Refusal, veto
 from zoe_tools.domain.account import Account
+from zoe_tools.domain.identifiers import VenueOrderId
 from zoe_tools.domain.journal import Intent
 from zoe_tools.domain.observation import Lease
+from zoe_tools.domain.order import VenueOrder
 from zoe_tools.domain.plan import Plan, StepOutcome, VenueStep
 from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.rate_cost import VenueRead
-from zoe_tools.domain.snapshot import Snapshot, reads_in
+from zoe_tools.domain.snapshot import Reading, Snapshot, reads_in
 from zoe_tools.domain.snapshot_hash import sealed
 from zoe_tools.domain.stream import ExecutionReport
 from zoe_tools.domain.trading_state import KillLevel
@@ -446,6 +448,14 @@ class Gate:
                 which=which,
             )
         )
+
+    async def named(self, names: Sequence[VenueOrderId]) -> Reading[tuple[VenueOrder, ...]]:
+        """What the venue says of orders by their names, which its list may lack.
+
+        Raises:
+            VenueError: it cannot be asked.
+        """
+        return Reading(await self._venue.orders(names), self._clock.now(), "QueryOrders")
 
     async def resolve(self, which: Which) -> Recovery:
         """What became of open intents, as `recover` finds out, and nothing else is asked.

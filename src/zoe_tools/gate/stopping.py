@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, may_still_buy, plan_kill
+from zoe_tools.core.kill import NOT_YET, TOO_SMALL, is_unfinished, plan_kill
+from zoe_tools.core.kill_proof import IN_DOUBT, may_still_buy, unlisted_buys, visible_from
 from zoe_tools.core.proof import silence_counts_from
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.identifiers import IntentId, Symbol
@@ -21,6 +22,7 @@ from zoe_tools.domain.policy import Policy
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import VenueError
+from zoe_tools.gate.by_name import ByName
 from zoe_tools.gate.gate import Gate
 from zoe_tools.gate.latch import latch_level
 from zoe_tools.gate.progress import HANGING_S, SILENCE_S, Progress
@@ -120,10 +122,12 @@ class Stopper:
     async def _settled(self, receipts: list[Receipt], level: KillLevel, reason: str) -> Stopped:
         """Until there is nothing left, nobody answers, or nothing has moved for too long."""
         heard_at, moved_at, idle = _loop_time(), self.clock.now(), 0
+        by_name = ByName(gate=self.gate, policy=self.policy, symbol=self.symbol, began=moved_at)
+        plan: tuple[Snapshot, Plan] | str = ""
         told: set[str] = set()
         looked_for: set[IntentId] = set()
-        for _ in range(ROUNDS):
-            plan = await self._next(level, reason)
+        for turn in range(ROUNDS):
+            plan = await self._next(level, reason, by_name, is_first=turn == 0)
             if isinstance(plan, str):
                 if _loop_time() - heard_at > SILENCE_S:
                     return Stopped(receipt=together(receipts, is_verified=False), silence=plan)
@@ -137,7 +141,6 @@ class Stopper:
                     continue
                 return Stopped(receipt=together(receipts, is_verified=is_proved))
             if self.clock.now() - moved_at > self._patience:
-                self._tell_later(plan[1])
                 break
             if not plan[1].is_empty:
                 self.progress.now("carrying out what is to be done; each step is shown")
@@ -150,6 +153,7 @@ class Stopper:
             self._tell_unfinished(plan[1], told)
             await self._wait(idle)
             idle += 1
+        self._tell_left(plan)
         return Stopped(receipt=together(receipts, is_verified=False))
 
     async def _proof(
@@ -205,14 +209,27 @@ class Stopper:
             if TOO_SMALL in note:
                 self.tell(note)
 
-    def _tell_later(self, plan: Plan) -> None:
-        if any(NOT_YET in note for note in plan.notes):
+    def _tell_left(self, plan: tuple[Snapshot, Plan] | str) -> None:
+        """What keeps it from being proved, and what to do about it."""
+        if isinstance(plan, str):
+            return
+        if any(NOT_YET in note for note in plan[1].notes):
             self.tell(LATER)
+        for note in plan[1].notes:
+            if IN_DOUBT in note:
+                self.tell(f"Not proved: {note}")
+        if any(IN_DOUBT in note for note in plan[1].notes):
+            lacking = unlisted_buys(plan[0], self.symbol)
+            known_at = max(visible_from(each, self.policy) for each in lacking)
+            self.tell(
+                f"After {known_at:%H:%M:%S} UTC the venue's records tell: run this again then, or"
+                " cancel it there."
+            )
 
     def _tell_unfinished(self, plan: Plan, told: set[str]) -> None:
-        """What keeps a position from being sold: each reason once."""
+        """What keeps a position from being sold, and an order from being over: each reason once."""
         for note in plan.notes:
-            if NOT_YET in note and note not in told:
+            if (NOT_YET in note or IN_DOUBT in note) and note not in told:
                 told.add(note)
                 self.tell(note)
 
@@ -245,14 +262,28 @@ class Stopper:
         await self.clock.sleep(_PAUSES_S[min(idle, len(_PAUSES_S) - 1)])
         await self._look_up(HANGING_S)
 
-    async def _next(self, level: KillLevel, reason: str) -> tuple[Snapshot, Plan] | str:
-        """What is left to do; a sentence when the venue could not be read."""
+    async def _next(
+        self, level: KillLevel, reason: str, by_name: ByName, *, is_first: bool
+    ) -> tuple[Snapshot, Plan] | str:
+        """What is left to do; a sentence when the venue could not be read.
+
+        What can be done at once is not kept waiting for what the list lacks.
+        """
         until = _loop_time() + HANGING_S
         self.progress.now("asking the venue what is open", until=until)
         try:
             async with asyncio.timeout_at(until):
                 snapshot = await self.look()
-            return snapshot, plan_kill(snapshot, level, reason, self.symbol)
+            plan = plan_kill(snapshot, level, reason, self.symbol)
+            if is_first and not plan.is_empty:
+                return snapshot, plan
+            snapshot = await by_name.asked(snapshot)
+            plan = plan_kill(snapshot, level, reason, self.symbol, by_name.gone(snapshot))
+            if not plan.is_empty or not by_name.is_news(snapshot):
+                return snapshot, plan
+            self.progress.now("looking up what is open by the books alone")
+            await self._look_up(HANGING_S)
+            return await self._next(level, reason, by_name, is_first=False)
         except TimeoutError:
             return f"no answer for {HANGING_S:.0f} s."
         except VenueError as error:
