@@ -15,6 +15,7 @@ from builders import (
     make_catalogue,
     make_fill,
     make_instrument,
+    make_intent,
     make_order,
     make_position,
     make_venue_order,
@@ -24,10 +25,11 @@ from resting_orders import ENTRY, OUR_STOP, STOP
 from zoe_tools.core.kill import is_unfinished, plan_kill, plan_latch
 from zoe_tools.domain.identifiers import ClientOrderId, PositionId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import InstrumentStatus
+from zoe_tools.domain.journal import IntentKind
 from zoe_tools.domain.ledger import Balance
 from zoe_tools.domain.market import VenueMode
 from zoe_tools.domain.order import OrderStatus, OrderType, Side
-from zoe_tools.domain.plan import CancelOrder, PlaceOrder, Plan, SetTradingState, Step
+from zoe_tools.domain.plan import AmendOrder, CancelOrder, PlaceOrder, Plan, SetTradingState, Step
 from zoe_tools.domain.snapshot import Missing, Snapshot
 from zoe_tools.domain.trading_state import (
     CONFIG_SWITCH,
@@ -316,7 +318,7 @@ def test_a_position_whose_stop_may_have_fired_unseen_is_not_sold_again() -> None
 
 @pytest.mark.parametrize(
     ("booked", "ids", "sales"),
-    [("0", [], []), ("0.0003", ["O-stop"], ["0.0003"]), ("0.0004", ["O-stop"], ["0.0004"])],
+    [("0", [], []), ("0.0003", [], ["0.0003"]), ("0.0004", ["O-stop"], ["0.0004"])],
 )
 def test_what_was_executed_and_is_not_booked_keeps_its_stop(
     booked: str, ids: list[str], sales: list[str]
@@ -346,6 +348,55 @@ def test_what_was_executed_and_is_not_booked_keeps_its_stop(
         assert "cannot be sold yet: the venue shows no trade" in plan.notes[0]
     other = plan_kill(snapshot, KillLevel.FLATTEN, "r", Symbol("ETH/USD"))
     assert not any("no trade" in each for each in other.notes)
+
+
+def short_of_trades(stop: str, **changes: Any) -> Plan:
+    """One is booked, 0.4 more is executed and not booked; of both there is one stop."""
+    bought = make_order(
+        client_order_id=ClientOrderId("E2"),
+        venue_order_id=VenueOrderId("O-e2"),
+        status=OrderStatus.FILLED,
+        quantity=d("0.4"),
+        filled_quantity=d("0.4"),
+    )
+    snapshot = world(
+        open_orders=(replace(STOP, quantity=d(stop)),),
+        orders=(bought, replace(OUR_STOP, quantity=d(stop))),
+        positions=(replace(HELD, quantity=d("1"), entry_quantity=d("1")),),
+        **changes,
+    )
+    return plan_kill(snapshot, KillLevel.FLATTEN, "r")
+
+
+@pytest.mark.parametrize(
+    ("stop", "shrunk", "ids"), [("1.4", ["0.4"], []), ("0.4", [], []), ("0.3", [], [])]
+)
+def test_a_stop_shrinks_to_what_cannot_be_sold_yet(
+    stop: str, shrunk: list[str], ids: list[str]
+) -> None:
+    """Cancelled it would leave that bare until its trades show; one that is no larger stays."""
+    plan = short_of_trades(stop)
+
+    changes = [each.amendment for each in plan.steps if isinstance(each, AmendOrder)]
+    assert [each.quantity for each in changes] == [d(each) for each in shrunk]
+    assert cancelled(plan) == ids
+    sales = [each.request.quantity for each in plan.steps if isinstance(each, PlaceOrder)]
+    assert sales == [d("1")]
+    assert is_unfinished(plan)
+
+
+def test_a_stop_that_the_venue_would_not_shrink_goes() -> None:
+    """What is booked is sold all the same; so where what is left is below the minimum."""
+    refused = make_intent(kind=IntentKind.AMEND, venue_order_id=VenueOrderId("O-stop"))
+    large = make_catalogue(make_instrument(min_quantity=d("0.5")), make_instrument(ETH))
+
+    for plan in (
+        short_of_trades("1.4", refusals=(refused,)),
+        short_of_trades("1.4", catalogue=large),
+    ):
+        assert cancelled(plan) == ["O-stop"]
+        assert AmendOrder not in kinds(plan)
+        assert PlaceOrder in kinds(plan)
 
 
 STOPPED = TradingState(level=KillLevel.REDUCE_ONLY, reason="drill", changed_at=NOON)

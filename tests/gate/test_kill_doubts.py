@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from builders import d, make_request, place
+from builders import d, make_request, make_stop_request, place
 from fakes import Desk, at_the_desk
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.identifiers import ClientOrderId, VenueOrderId
-from zoe_tools.domain.order import OrderStatus, VenueOrder
+from zoe_tools.domain.identifiers import ClientOrderId, FillId, VenueOrderId
+from zoe_tools.domain.order import OrderStatus, OrderType, Side, VenueOrder
 from zoe_tools.domain.snapshot import Snapshot
 from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import VenueUnavailable
@@ -204,5 +204,40 @@ def test_what_can_be_cancelled_does_not_wait_for_the_word_about_what_is_lacking(
         assert done.receipt.is_verified is True
         names = [call for call, _ in desk.venue.calls]
         assert names.index("cancel") < names.index("orders")
+
+    at_the_desk(tmp_path, story)
+
+
+def test_what_cannot_be_sold_yet_keeps_a_stop_of_its_size(tmp_path: Path) -> None:
+    """The booked part is sold; the rest is covered while the kill waits, and when it gives up."""
+
+    async def story(desk: Desk) -> None:
+        market = {"order_type": OrderType.MARKET, "limit_price": None}
+        await desk.do(place(make_request(quantity=d("0.0004"), **market)))
+        (held,) = (await desk.look()).positions
+        stop = make_stop_request(quantity=d("0.0004"))
+        await desk.do(place(stop, position_id=held.position_id))
+        (stop_id,) = [each.venue_order_id for each in desk.venue.resting]
+        await desk.do(place(make_request(quantity=d("0.0002"), limit_price=d("59000.0"))))
+        (entry,) = [each for each in desk.venue.resting if each.side is Side.BUY]
+        late = desk.venue.trade(entry.venue_order_id, entry.quantity)
+        grown = replace(desk.venue.book_of_orders[stop_id], quantity=d("0.0006"))
+        desk.venue.book_of_orders[stop_id] = grown
+        desk.venue.executions.remove(late)
+        first = await stopped(desk, KillLevel.FLATTEN, [])
+
+        assert (first.receipt.is_verified, first.receipt.exit_code) == (False, 6)
+        assert desk.venue.totals["BTC"] == d("0.0002")
+        assert [(each.venue_order_id, each.quantity) for each in desk.venue.resting] == [
+            (stop_id, d("0.0002"))
+        ]
+        assert "cancel" not in [call for call, _ in desk.venue.writes]
+
+        desk.venue.executions.append(replace(late, fill_id=FillId("T-late")))
+        second = await stopped(desk, KillLevel.FLATTEN, [])
+
+        assert second.receipt.is_verified is True
+        assert desk.venue.totals["BTC"] == 0
+        assert not desk.venue.resting
 
     at_the_desk(tmp_path, story)

@@ -20,10 +20,11 @@ from zoe_tools.core.reprice import collared, ladder_of, rounded
 from zoe_tools.core.run_desk import CLOSED_TO_SALES, TAKES_NO_SALE
 from zoe_tools.domain.identifiers import ClientOrderId, Symbol, VenueOrderId
 from zoe_tools.domain.instrument import Instrument
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import IntentKind, OrderRecord
 from zoe_tools.domain.money import ZERO, short
-from zoe_tools.domain.order import OrderPurpose, Side, VenueOrder
+from zoe_tools.domain.order import OrderAmendment, OrderPurpose, Side, VenueOrder
 from zoe_tools.domain.plan import (
+    AmendOrder,
     CancelOrder,
     PlaceOrder,
     Plan,
@@ -229,7 +230,8 @@ def _sold_out(
         if why := _is_shut(snapshot, position):
             notes.append(f"{position.symbol}: {short(position.quantity)} {NOT_YET}: {why}.")
             continue
-        steps += [each for each in ways if each.symbol == position.symbol and each not in steps]
+        freed = _freed(snapshot, position, ways, coming.get(position.symbol, ZERO))
+        steps += [each for each in freed if each not in steps]
         sale = _sale(snapshot, position)
         if isinstance(sale, str):
             notes.append(sale)
@@ -238,8 +240,46 @@ def _sold_out(
     return tuple(steps), tuple(notes)
 
 
+def _freed(
+    snapshot: Snapshot, position: Position, ways: Sequence[CancelOrder], coming: Decimal
+) -> Iterator[Step]:
+    """What frees the coins to be sold: cancels, and a stop that shrinks to what is not booked.
+
+    That cannot be sold yet. Where the venue refused to shrink one, or takes none so small, it goes.
+    """
+    instrument = value_of(snapshot.catalogue, "the instruments").resolve(position.symbol)
+    resting = {each.venue_order_id: each for each in value_of(snapshot.open_orders, "the orders")}
+    refused = {each.venue_order_id for each in snapshot.refusals if each.kind is IntentKind.AMEND}
+    for way in ways:
+        if way.symbol != position.symbol:
+            continue
+        order = resting.get(way.venue_order_id)
+        if way.purpose != "stop" or order is None or not coming:
+            yield way
+        elif order.remaining_quantity <= coming:
+            coming -= order.remaining_quantity
+        elif coming >= instrument.min_quantity and way.venue_order_id not in refused:
+            yield _shrunk(position, order, coming)
+            coming = ZERO
+        else:
+            yield way
+
+
+def _shrunk(position: Position, stop: VenueOrder, quantity: Decimal) -> AmendOrder:
+    return AmendOrder(
+        amendment=OrderAmendment(
+            venue_order_id=stop.venue_order_id,
+            symbol=stop.symbol,
+            quantity=stop.filled_quantity + quantity,
+        ),
+        reason="it holds what is to be sold, and covers what no trade tells yet",
+        before=values_of(stop),
+        position_id=position.position_id,
+    )
+
+
 def _coming(snapshot: Snapshot) -> dict[Symbol, Decimal]:
-    """What entries have bought of late and no trade tells yet: its stop stays until one does.
+    """What entries have bought of late and no trade tells yet: a stop of it stays until one does.
 
     By the books, and by what the venue told of them by name.
     """

@@ -267,7 +267,8 @@ class Stopper:
     ) -> tuple[Snapshot, Plan] | str:
         """What is left to do; a sentence when the venue could not be read.
 
-        What can be done at once is not kept waiting for what the list lacks.
+        What can be done at once is not kept waiting for what the list lacks; but to sell out it has
+        to be known first what was bought, or a stop would go that covers it.
         """
         until = _loop_time() + HANGING_S
         self.progress.now("asking the venue what is open", until=until)
@@ -275,7 +276,7 @@ class Stopper:
             async with asyncio.timeout_at(until):
                 snapshot = await self.look()
             plan = plan_kill(snapshot, level, reason, self.symbol)
-            if is_first and not plan.is_empty:
+            if is_first and not plan.is_empty and level is not KillLevel.FLATTEN:
                 return snapshot, plan
             snapshot = await by_name.asked(snapshot)
             plan = plan_kill(snapshot, level, reason, self.symbol, by_name.gone(snapshot))
