@@ -51,9 +51,9 @@ WITHOUT_DECISION = {
     "paper serve": "starts the embedded exchange",
     "status": "shows what the store knows; there is nothing to decide",
 }
-SHARED = {"invocation", "listing", "planning", "backfill_files"}
-"""Modules of `commands/` that are no command: what all, all planning ones or all lists share, and
-what `backfill` does with files."""
+SHARED = {"invocation", "listing", "planning", "backfill_files", "kill_blindly"}
+"""Modules of `commands/` that are no command: what all, all planning ones or all lists share, what
+`backfill` does with files, and `kill` without a store."""
 
 WRITERS = house.MAY_BEGIN_TO_WRITE
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -32,7 +32,8 @@ from builders import (
 from command_line import zoe as command_line
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.cli import main
-from zoe_tools.commands.kill import _cancel_blindly, _kill, _level
+from zoe_tools.commands.kill import _kill, _level
+from zoe_tools.commands.kill_blindly import _cancel_blindly
 from zoe_tools.commands.kill_status import _status
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import PositionId, Symbol, VenueOrderId
@@ -739,6 +740,9 @@ def test_vector_10_without_a_store_entries_are_cancelled_all_the_same(tmp_path: 
 
         assert code == 7
         assert "No order that could add risk is open." in out.getvalue()
+        told = " ".join(out.getvalue().split())
+        assert "when what was sent before has to be shown. What was bought meanwhile," in told
+        assert "cannot be known without the store: look there." in told
         assert [each.order_type for each in desk.venue.resting] == [OrderType.STOP_LOSS]
         assert desk.venue.book_of_orders[VenueOrderId("O00002")].status is OrderStatus.CANCELED
 

@@ -202,7 +202,8 @@ def test_a_kill_and_a_stop_go_out_and_what_adds_is_refused(outage: Outage) -> No
         with home.started(*again) as second, home.started(*more) as third:
             assert [each.wait(timeout=PATIENCE_S) for each in (second, third)] == [7, 7]
         assert stops(home) == [BTC] * readable
-        assert home.zoe("kill", "--execute").code == 7
+        soon = {"VISIBILITY_LAG_SECONDS": "1"}  # it looks again once that has passed
+        assert home.zoe("kill", "--execute", environ=soon).code == 7
         assert [each.side for each in open_orders(home)] == [Side.SELL] * readable
     assert not EmergencyFile(home.folder).is_empty()
 

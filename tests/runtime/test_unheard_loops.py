@@ -12,7 +12,8 @@ from builders import PAPER
 from command_line import LIVE_KEYS, migrated, write, zoe
 from fakes import Desk, at_the_desk, command_io
 from lock_holder import holder
-from zoe_tools.commands.kill import _cancel_blindly, _kill
+from zoe_tools.commands.kill import _kill
+from zoe_tools.commands.kill_blindly import _cancel_blindly
 from zoe_tools.config import load_settings
 from zoe_tools.domain.account import Account
 from zoe_tools.domain.trading_state import KillLevel

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from zoe_tools.commands.invocation import Invocation
+from zoe_tools.commands.kill_blindly import NOTHING, kill_blindly, told_line
 from zoe_tools.commands.planning import (
     DEFAULT_LIFE,
     NO_REASON,
@@ -22,7 +23,6 @@ from zoe_tools.commands.planning import (
     OutOption,
     ValidForOption,
     keeping,
-    reason_words,
     value_of,
 )
 from zoe_tools.config import Settings
@@ -38,12 +38,10 @@ from zoe_tools.errors import (
     ZoeError,
 )
 from zoe_tools.gate.gate import Regather
-from zoe_tools.gate.progress import HANGING_S
 from zoe_tools.gate.receipt import Receipt, strongest
 from zoe_tools.gate.stopping import needs_of
 from zoe_tools.gather import effective_trading_state
 from zoe_tools.ports import Urgency
-from zoe_tools.render.emergency import show_emergency
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.render.printer import Printer
 from zoe_tools.render.rehearsal import show_rehearsal
@@ -58,7 +56,6 @@ from zoe_tools.runtime.killing import (
     is_up,
     latch_in_books,
     stop_at_venue,
-    stop_without_books,
     symbol_of,
 )
 from zoe_tools.runtime.known_accounts import (
@@ -68,17 +65,10 @@ from zoe_tools.runtime.known_accounts import (
     run_with_books,
 )
 from zoe_tools.runtime.plan_files import with_arguments
-from zoe_tools.runtime.unheard_loops import PATIENCE_S, holder_of, told_unheard, unheard_loop
+from zoe_tools.runtime.unheard_loops import PATIENCE_S, told_unheard, unheard_loop
 
-_NOTHING = "NOTHING HAS BEEN STOPPED"
 _PAST_MODE = "`zoe --account live kill --execute`, and with --account paper"
-_NOT_SOLD = (
-    "Nothing has been sold: what zoe manages is in the books that are gone. What is noted for them"
-    " is reduce-only; flatten again once the store is back."
-)
 _STORE_GONE, _UNPROVED, _FINDINGS = 7, 6, 3
-
-_NOT_UP = "its exchange does not run, and was not asked."
 
 Answer = dict[str, object]
 
@@ -161,7 +151,7 @@ def kill(
             return _kill_all(invocation, named[0], known, order)
     except StoreError as error:
         invocation.printer().warn(f"The store is gone, no loop can be told: {error.message}")
-        return _kill_blindly(invocation, reachable_accounts(named), order)
+        return kill_blindly(invocation, reachable_accounts(named), order)
     return _nothing_known(invocation, named[0])
 
 
@@ -171,7 +161,7 @@ def _nothing_stopped_by_errors(invocation: Invocation) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        error.message += f" {_NOTHING}."
+        error.message += f" {NOTHING}."
         if "EDGE_FACTORY_MODE" in error.message and not invocation.options.account:
             error.hint = f"Name the account to stop it all the same: {_PAST_MODE}. {error.hint}"
         raise
@@ -240,17 +230,12 @@ def _nothing_known(invocation: Invocation, settings: Settings) -> int:
 async def _kill(context: Context, invocation: Invocation, order: Order) -> int:
     approver = PlanPrinter(
         invocation.printer(),
-        invitation=order.kept.invitation(_line(order)),
-        closing=_NOTHING,
+        invitation=order.kept.invitation(told_line(order)),
+        closing=NOTHING,
     )
     invocation.printer().account(context.account)
     receipt = await _kill_account(context, invocation, approver, order)
     return approver.finish(receipt, saved=order.kept.keep(receipt.plan))
-
-
-def _line(order: Order) -> str:
-    scope = f"--instrument {order.instrument} " if order.instrument else ""
-    return f"zoe kill {scope}--level {order.level.label} {reason_words(order.reason)}--execute"
 
 
 async def _kill_account(
@@ -329,8 +314,8 @@ def _kill_all(
         printer.line()
     code = strongest(set(codes)) or max(codes)
     if code == _FINDINGS or (code and not order.execute):
-        printer.line(printer.styled(_NOTHING, "bold"))
-        printer.line(f"To carry it out: {printer.to_run(_line(order))}")
+        printer.line(printer.styled(NOTHING, "bold"))
+        printer.line(f"To carry it out: {printer.to_run(told_line(order))}")
     printer.result({"accounts": answers}, exit_code=code)
     return code
 
@@ -396,87 +381,6 @@ def _latch_only(
 def _is_flat(books: Snapshot) -> bool:
     is_working = any(not order.status.is_terminal for order in books.orders)
     return not (books.positions or books.unresolved_intents or is_working)
-
-
-# --- without a store -----------------------------------------------------------------------------
-
-
-def _kill_blindly(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
-    """Every account that can be reached, without its books."""
-    codes = {_STORE_GONE}
-    answers: list[Answer] = []
-    if not any(is_up(each) for each in reachable):
-        return _nobody_asked(invocation, reachable, order)
-    for each in reachable:
-        settings = each.settings
-        if settings is None or not is_up(each):
-            invocation.printer().warn(f"{each.account.title}: {_NOT_UP}")
-            continue
-
-        async def work(context: Context) -> int:
-            code, answer = await _cancel_blindly(context, invocation, order)
-            told: Answer = {"account": context.account.account_id, "exit_code": code}
-            answers.append(told | answer)
-            return code
-
-        try:
-            code = run_with_context(settings, work, needs_store=False, urgency=Urgency.PROTECTION)
-            codes.add(code)
-        except ZoeError as error:
-            invocation.printer().warn(f"{each.account.title}: {error.message}")
-            codes.add(_UNPROVED if order.execute else error.exit_code)
-    code = strongest(codes)
-    if not order.execute:
-        invocation.printer().line(_NOTHING)
-        printer = invocation.printer()
-        printer.line(f"To carry it out: {printer.to_run(_line(order))}")
-    invocation.printer().result({"accounts": answers}, exit_code=code)
-    return code
-
-
-def _told_holder(pid: str) -> str:
-    return f"One runs here: `kill -USR1 {pid}` stops its entries, `kill {pid}` ends it."
-
-
-def _nobody_asked(invocation: Invocation, reachable: Sequence[KnownAccount], order: Order) -> int:
-    """Neither books nor a venue: nothing can be done from here, and that has to be said."""
-    printer = invocation.printer()
-    told = [f"{each.account.title}: {_NOT_UP}" for each in reachable]
-    if all(each.account.mode != "live" for each in reachable):
-        told.append("No key of a live account is configured here: no venue was asked.")
-    told.append(
-        "No level is latched and no order is cancelled; a loop that runs goes on. End it, cancel at"
-        " the venue, and see whether ZOE_HOME and DATABASE_URL name what you mean."
-    )
-    told.extend(
-        _told_holder(pid)
-        for each in reachable
-        if each.settings and (pid := holder_of(each.settings.home, each.account))
-    )
-    printer.line(printer.styled(_NOTHING, "bold"))
-    for each in told:
-        printer.warn(each)
-    code = strongest({_STORE_GONE, _UNPROVED} if order.execute else {_STORE_GONE})
-    printer.result({"accounts": []}, exit_code=code)
-    return code
-
-
-async def _cancel_blindly(
-    context: Context, invocation: Invocation, order: Order
-) -> tuple[int, Answer]:
-    printer = invocation.printer()
-    printer.account(context.account)
-    if not order.execute:
-        return _STORE_GONE, {}
-    symbol = await symbol_of(context, order, warn=printer.warn, say=printer.say)
-    printer.line("Without the store no loop can be told: one that runs goes on.")
-    if pid := holder_of(context.home, context.account):
-        printer.warn(_told_holder(pid))
-    printer.line(f"Now the venue: it is given up once it is silent for {HANGING_S:.0f} s.")
-    result = await stop_without_books(context, order, symbol, invocation.environ, say=printer.say)
-    if order.level is KillLevel.FLATTEN:
-        printer.warn(_NOT_SOLD)
-    return show_emergency(printer, result)
 
 
 def _level(label: str) -> KillLevel:

@@ -1,7 +1,8 @@
 """Cancels for the day when the store is gone: cancels are always allowed.
 
 Only for `kill`, only what could still add risk, by id. Each is in the emergency journal before it
-is sent, unless that is gone as well. It proves its result by reading back.
+is sent, unless that is gone as well. It proves its result by reading back, and once more when what
+was sent before has to be shown: without books one empty list is no evidence.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from zoe_tools.core.kill import remaining_risk
 from zoe_tools.domain.identifiers import Symbol
@@ -32,6 +33,9 @@ _LOG = logging.getLogger(__name__)
 LOOKS = 5
 LOOK_GAP_S = 1.0
 
+_AGAIN_S = (1.0, 1.0, 2.0, 3.0, 5.0)
+"""Between looks at a list that was empty; the last of them from then on."""
+
 _ENDS = {
     Answer.YES: (IntentState.CONFIRMED, ProofKind.ANSWER),
     Answer.NO: (IntentState.REJECTED, ProofKind.ANSWER),
@@ -45,11 +49,13 @@ class EmergencyResult:
     """What was cancelled, and what may still be open (None when the venue cannot be read).
 
     `is_journaled`: whether the latch and all cancels will be in the books once the store is back.
+    `shown_by`: what was sent before the kill began is shown by the venue by then.
     """
 
     cancelled: tuple[VenueOrder, ...]
     still_open: tuple[VenueOrder, ...] | None
     is_journaled: bool
+    shown_by: datetime
 
 
 class EmergencyKill:
@@ -78,7 +84,8 @@ class EmergencyKill:
     async def carry_out(self, level: KillLevel, reason: str) -> EmergencyResult:
         """Note the level, then cancel every open order that could add risk, while one is seen.
 
-        At any level: a loop that runs cannot be told to pause.
+        At any level: a loop that runs cannot be told to pause. That none is seen is to be looked
+        at again.
         """
         at = self._clock.now()
         by = self._author.operator or self._author.command
@@ -89,14 +96,46 @@ class EmergencyKill:
         self._note(lambda: self._journal.order(self._author, facts, (), at=at))
         async with self._progress.telling():
             cancelled, still_open = await self._settled(reason)
+        lag_s = self._policy.order_deadline_s + self._policy.visibility_lag_s
         return EmergencyResult(
-            cancelled=cancelled, still_open=still_open, is_journaled=self._is_journaled
+            cancelled=cancelled,
+            still_open=still_open,
+            is_journaled=self._is_journaled,
+            shown_by=at + timedelta(seconds=lag_s),
+        )
+
+    async def look_again(self, first: EmergencyResult, reason: str) -> EmergencyResult:
+        """Until what was sent before has to be shown; what shows up meanwhile is cancelled.
+
+        Who waits for other accounts may do it later. What was unproved before stays so.
+        """
+        self._is_journaled = first.is_journaled
+        lag_s = self._policy.order_deadline_s + self._policy.visibility_lag_s
+        left_s = (first.shown_by - self._clock.now()).total_seconds()
+        until = asyncio.get_running_loop().time() + min(max(left_s, 0.0), lag_s)
+        cancelled, still_open = first.cancelled, first.still_open
+        turn = 0
+        async with self._progress.telling():
+            while still_open == ():
+                gap_s = min(_AGAIN_S[min(turn, len(_AGAIN_S) - 1)], _until(until))
+                self._progress.now(
+                    "looking again: what was sent before may still be shown", until=until
+                )
+                await self._clock.sleep(gap_s)
+                is_last = _until(until) <= 0.0
+                more, still_open = await self._settled(reason)
+                cancelled += more
+                if is_last:
+                    break
+                turn += 1
+        return replace(
+            first, cancelled=cancelled, still_open=still_open, is_journaled=self._is_journaled
         )
 
     async def _settled(
         self, reason: str
     ) -> tuple[tuple[VenueOrder, ...], tuple[VenueOrder, ...] | None]:
-        """What was cancelled, and what may be open still: nothing, once nothing is seen."""
+        """What was cancelled, and what may be open still; ends once none is seen."""
         loop_time = asyncio.get_running_loop().time
         heard_at = loop_time()
         cancelled: dict[str, VenueOrder] = {}
@@ -183,3 +222,8 @@ class EmergencyKill:
         except StoreError as error:
             _LOG.error("The emergency journal is gone as well: %s", error.message)
             self._is_journaled = False
+
+
+def _until(moment: float) -> float:
+    """The seconds that are left until then, by the loop's clock."""
+    return max(moment - asyncio.get_running_loop().time(), 0.0)

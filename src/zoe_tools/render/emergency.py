@@ -21,6 +21,12 @@ def show_emergency(printer: Printer, result: EmergencyResult) -> tuple[int, dict
     is_proved = result.still_open == ()
     if is_proved:
         printer.line("No order that could add risk is open.")
+        printer.wrapped(
+            "",
+            f"The venue was looked at until {result.shown_by:%H:%M:%S} UTC, when what was sent"
+            " before has to be shown. What was bought meanwhile, and whether a stop covers it,"
+            " cannot be known without the store: look there.",
+        )
     elif result.still_open is None:
         printer.warn("The venue does not answer: what rests there may still fill. Cancel it there.")
     else:

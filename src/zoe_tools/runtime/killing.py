@@ -125,11 +125,31 @@ async def latch_in_books(
 async def stop_without_books(
     context: Context, order: Order, symbol: Symbol | None, environ: Mapping[str, str], *, say: Say
 ) -> EmergencyResult:
-    """Cancel what could add risk, latch for later, sell nothing.
+    """Cancel what could add risk, latch for later, sell nothing; then `seen_again`.
 
     What is managed is in the books that are gone: nothing is sold, and nothing latched to be.
     """
-    return await EmergencyKill(
+    kill = _emergency(context, symbol, environ, say)
+    return await kill.carry_out(min(order.level, KillLevel.REDUCE_ONLY), order.reason)
+
+
+async def seen_again(
+    context: Context,
+    order: Order,
+    symbol: Symbol | None,
+    environ: Mapping[str, str],
+    first: EmergencyResult,
+    *,
+    say: Say,
+) -> EmergencyResult:
+    """Look once more when what was sent before has to be shown: it may be a minute until then."""
+    return await _emergency(context, symbol, environ, say).look_again(first, order.reason)
+
+
+def _emergency(
+    context: Context, symbol: Symbol | None, environ: Mapping[str, str], say: Say
+) -> EmergencyKill:
+    return EmergencyKill(
         venue=context.venue,
         clock=context.clock,
         author=author_of(context, command="kill", environ=environ),
@@ -137,7 +157,7 @@ async def stop_without_books(
         journal=emergency_journal(context),
         symbol=symbol,
         progress=Progress(say),
-    ).carry_out(min(order.level, KillLevel.REDUCE_ONLY), order.reason)
+    )
 
 
 async def symbol_of(context: Context, order: Order, *, warn: Say, say: Say) -> Symbol | None:
