@@ -20,7 +20,7 @@ from zoe_tools.store.runner import StoreRunner
 from zoe_tools.store.store import Transaction
 
 QUIET_S = 60.0
-"""At the beginning, and at the end, nobody stops anything."""
+"""At the beginning nobody stops anything: there must be something to be stopped."""
 
 BEFORE_CLOSE_S = (0.01, 0.4)
 """An engine asks for the state twice a second, and with each booking."""
@@ -53,9 +53,12 @@ class Stopped:
 
 
 def stops(seed: int, seconds: float, count: int, close_s: float) -> tuple[Stop, ...]:
-    """So many, spread over the time, each before a candle of that length closes."""
+    """So many, spread over the first half, each before a candle of that length closes.
+
+    In the second half it shows whether all goes on as before.
+    """
     random = Random(f"chaos:{seed}:stops")
-    part = (seconds - 2 * QUIET_S) / max(1, count)
+    part = (seconds / 2 - QUIET_S) / max(1, count)
     found = []
     for number in range(count):
         drawn_s = QUIET_S + part * number + random.uniform(0, part)
