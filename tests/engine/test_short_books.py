@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,3 +178,23 @@ def test_a_turn_knows_whether_the_venue_may_have_executed_what_nobody_told(tmp_p
         assert stops(rig) == [stop]
 
     run_loop(tmp_path, story)
+
+
+def test_a_row_that_shows_too_much_by_hand_leaves_nothing_without_a_stop(tmp_path: Path) -> None:
+    """What an order executed is asked of its own events, in the loop as in the gate."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter(rests=True)
+        (entry,) = rig.resting(Side.BUY)
+        rig.fill(entry, "0.0002")
+        await rig.pass_time(3)
+        with closing(sqlite3.connect(tmp_path / "zoe.db")) as prompt, prompt:
+            prompt.execute(
+                "UPDATE crypto_orders SET filled_quantity = '0.0004' WHERE purpose = 'entry'"
+            )
+        rig.fill(entry, "0.0001")
+        await rig.pass_time(10)
+        assert [each.quantity for each in stops(rig)] == [d("0.0003")]
+
+    _, tally = run_loop(tmp_path, story)
+    assert tally.unprotected_seconds == 0

@@ -14,7 +14,7 @@ from decimal import Decimal
 from zoe_tools.core.accounting import book, entry_position_id
 from zoe_tools.domain.fill import Fill
 from zoe_tools.domain.identifiers import FillId, PositionId, VenueOrderId
-from zoe_tools.domain.journal import OrderRecord
+from zoe_tools.domain.journal import OrderEvent, OrderRecord
 from zoe_tools.domain.money import ZERO
 from zoe_tools.domain.order import Side
 from zoe_tools.domain.position import Position
@@ -34,6 +34,12 @@ def unbooked(order: OrderRecord, booked: Mapping[VenueOrderId, Decimal]) -> Deci
     if order.venue_order_id is None:
         return ZERO
     return max(order.filled_quantity - booked.get(order.venue_order_id, ZERO), ZERO)
+
+
+def no_more_than_told(order: OrderRecord, events: Iterable[OrderEvent]) -> OrderRecord:
+    """The order with no more executed than its own events tell: a row can be changed by hand."""
+    told = max((each.filled_quantity or ZERO for each in events), default=ZERO)
+    return replace(order, filled_quantity=min(order.filled_quantity, told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
-from zoe_tools.core.executed import as_executed
+from zoe_tools.core.executed import as_executed, booked_of, no_more_than_told, unbooked
 from zoe_tools.core.position_rows import levels_changed, prices_changed
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -229,7 +229,8 @@ class Books:
         groups = transaction.groups.active()
         recent = _recent_in(transaction, groups, now)
         fills = _fills_in(transaction, (*orders, *recent))
-        executed = as_executed(known.positions, (*recent, *orders), fills)
+        told = _as_told(transaction, (*recent, *orders), fills)
+        executed = as_executed(known.positions, told, fills)
         positions = tuple(each for each in executed.positions if each.status.holds)
         gone = _names(self.positions) - _names(positions)
         targets, targets_retold = transaction.targets_and_retold()
@@ -328,12 +329,42 @@ def _given_up_in(
     return frozenset(found)
 
 
-def _fills_in(transaction: Transaction, orders: Iterable[OrderRecord]) -> tuple[Fill, ...]:
-    """All of those orders above, so that none of them is taken for news, or for not booked."""
+def _fills_in(transaction: Transaction, orders: Sequence[OrderRecord]) -> tuple[Fill, ...]:
+    """All of those orders above, so that none of them is taken for news, or for not booked.
+
+    By time most are found at once; but an order was made by our clock, and is filled by the
+    venue's. What is not found so is asked for by the order's name: no clock says what is booked.
+    """
     filled = [each.created_at for each in orders if each.filled_quantity > ZERO]
     if not filled:
         return ()
-    return transaction.fills(since=min(filled) - timedelta(seconds=CLOCK_TOLERANCE_S))
+    found = transaction.fills(since=min(filled) - timedelta(seconds=CLOCK_TOLERANCE_S))
+    booked = booked_of(found)
+    short = {
+        each.venue_order_id
+        for each in orders
+        if each.venue_order_id is not None and unbooked(each, booked)
+    }
+    if not short:
+        return found
+    named = transaction.reconciliation.fills_of_orders(sorted(short))
+    known = {each.fill_id for each in found}
+    return (*(each for each in named if each.fill_id not in known), *found)
+
+
+def _as_told(
+    transaction: Transaction, orders: Sequence[OrderRecord], fills: Sequence[Fill]
+) -> Iterator[OrderRecord]:
+    """The orders; of those that show more than is booked, what their own events tell.
+
+    So the gate reads them, too, and what it withholds is not planned.
+    """
+    booked = booked_of(fills)
+    for each in orders:
+        if unbooked(each, booked):
+            yield no_more_than_told(each, transaction.order_events(each.client_order_id))
+        else:
+            yield each
 
 
 def _latched_state(transaction: Transaction, now: datetime) -> TradingState:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from zoe_tools.core.accounting import entry_position_id
-from zoe_tools.core.executed import booked_of, unbooked
+from zoe_tools.core.executed import booked_of, no_more_than_told, unbooked
 from zoe_tools.core.reconcile_positions import ADOPTED
 from zoe_tools.core.risk import adds_risk
 from zoe_tools.domain.identifiers import PositionId
@@ -219,10 +218,7 @@ def _is_for(order: OrderRecord, position_id: PositionId, position: Position | No
 
 
 def _as_told(transaction: Transaction, order: OrderRecord) -> OrderRecord:
-    """The order with no more executed than its own events tell: a row can be changed by hand."""
-    events = transaction.order_events(order.client_order_id)
-    told = max((each.filled_quantity or ZERO for each in events), default=ZERO)
-    return replace(order, filled_quantity=min(order.filled_quantity, told))
+    return no_more_than_told(order, transaction.order_events(order.client_order_id))
 
 
 def demand_no_other_stop(

@@ -380,7 +380,9 @@ def _doubtful_since(
     """From when on executions may be missing; None where there is no order.
 
     Of an order that shows as much as is booked of it, what an hour before the last change of any
-    order lies behind is booked: a stop that has rested for weeks asks for no weeks of trades.
+    order lies behind is booked: a stop that has rested for weeks asks for no weeks of trades. An
+    order was made by our clock, and opened by the venue's, which tells its trades: the earlier one
+    counts.
     """
     orders = _at_stake(transaction)
     if not orders:
@@ -388,13 +390,17 @@ def _doubtful_since(
     lately = max(each.updated_at for each in orders) - RECENT
     booked = _booked(transaction, working)
     shown = {each.venue_order_id: each.filled_quantity for each in seen}
+    opened = {each.venue_order_id: each.opened_at for each in seen}
     times = [orders[-1].updated_at]
     for each in working:
         name = each.venue_order_id
         is_whole = name in shown and max(shown[name], each.filled_quantity) <= booked.get(
             name, ZERO
         )
-        times.append(max(each.created_at, lately) if is_whole else each.created_at)
+        begun = each.created_at
+        if name in opened:
+            begun = min(begun, opened[name])
+        times.append(max(begun, lately) if is_whole else begun)
     return min(times)
 
 
