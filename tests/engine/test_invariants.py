@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -249,3 +251,46 @@ def test_a_shadow_tells_and_stops_nobody(tmp_path: Path) -> None:
         assert (level(rig), safety(rig)) == (KillLevel.NONE, SafetyState.HALTED)
 
     run_loop(tmp_path, story, is_shadow=True)
+
+
+def test_a_store_that_goes_in_the_very_look_takes_nothing_back(tmp_path: Path) -> None:
+    """Its copy knows no equity: what was found stands until the store itself tells otherwise."""
+
+    async def story(rig: LoopRig) -> None:
+        assert rig.loop is not None
+        await rig.enter()
+        await worth(rig, "1000", lacks=("KFEE",))
+        await worth(rig, "900", lacks=("KFEE",))
+        await rig.pass_time(6)
+        why = rig.loop.standing.of(INVARIANTS)
+        assert why == (
+            "drawdown_pct is beyond 5 (warning)",
+            "positions is beyond 1 (warning)",
+        )
+        notes, looks = len(rig.narrator.notes), rig.disk.read
+
+        async def read(work: Callable[[Transaction], Any], *, is_urgent: bool = False) -> Any:
+            asked = getattr(work, "_work", work)  # patience wraps it
+            if "_measured" in str(getattr(asked, "__qualname__", "")):
+                rig.disk.is_away = True
+            return await looks(work, is_urgent=is_urgent)
+
+        rig.disk.read = read  # type: ignore[method-assign]
+        for _ in range(60):
+            await rig.pass_time(0.1)
+            assert rig.loop.standing.of(INVARIANTS) == why
+            assert rig.loop.safety is SafetyState.DEGRADED
+        assert rig.disk.is_away
+        rig.disk.read = looks  # type: ignore[method-assign]
+        rig.disk.is_away = False
+        for _ in range(60):
+            await rig.pass_time(0.1)
+            assert rig.loop.standing.of(INVARIANTS) == why
+        told = [note for _, note in rig.narrator.notes[notes:]]
+        assert any("store is away" in note for note in told)
+        assert "All that is held has a price." not in told
+
+    limits = InvariantLimits(
+        drawdown_warn_pct=d("5"), drawdown_crit_pct=d("50"), positions_warn=d("1")
+    )
+    run_loop(tmp_path, story, policy=Policy(invariants=limits), has_spare=True)

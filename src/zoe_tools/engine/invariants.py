@@ -50,11 +50,13 @@ async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
     live_at = parts.clock.now()
     while True:
         await parts.clock.sleep(parts.cadence.health_s)
-        if parts.gate.is_store_away:
+        if _is_away(parts):
             continue  # nothing can be latched, and nothing is entered either
         now = parts.clock.now()
         live_at = now if loop.view.is_live else live_at
         measured = await _measured(loop, parts, (now - live_at).total_seconds())
+        if _is_away(parts):
+            continue  # it went in that very look: its copy knows no equity, and proves nothing over
         found = violations_of(measured, parts.policy.invariants)
         told = _tell(found, told)
         doubts.heed(loop, parts, measured.unpriced)
@@ -63,6 +65,11 @@ async def watch_invariants(loop: TradingLoop, parts: LoopParts) -> None:
         loop.stand(INVARIANTS, tuple(map(sentence_of, found)) if is_in_the_way else ())
         await _latch(loop, parts, found)
         await _take_back(loop, parts, measured, found)
+
+
+def _is_away(parts: LoopParts) -> bool:
+    """Asked anew each time: the store may go, or come back, at any await."""
+    return parts.gate.is_store_away
 
 
 def _tell(found: tuple[Violation, ...], told: frozenset[str]) -> frozenset[str]:
