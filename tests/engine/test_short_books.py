@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -10,15 +11,19 @@ from typing import Any
 
 import pytest
 
-from builders import BTC, d
+from builders import BTC, d, make_order, make_position
 from loop_rig import LoopRig, run_loop
+from zoe_tools.core.executed import not_sold
 from zoe_tools.core.run import plan_run
 from zoe_tools.core.strategy.protocol import Decision
 from zoe_tools.domain.fill import Fill
-from zoe_tools.domain.order import Side, VenueOrder
+from zoe_tools.domain.identifiers import PositionId
+from zoe_tools.domain.order import OrderStatus, Side, VenueOrder
 from zoe_tools.domain.plan import CancelOrder
 from zoe_tools.domain.position import PositionStatus
+from zoe_tools.domain.trading_state import KillLevel
 from zoe_tools.errors import VenueRejected
+from zoe_tools.observe.log import event_of
 
 NO = VenueRejected("no", code="EGeneral:Permission denied")
 
@@ -198,3 +203,112 @@ def test_a_row_that_shows_too_much_by_hand_leaves_nothing_without_a_stop(tmp_pat
 
     _, tally = run_loop(tmp_path, story)
     assert tally.unprotected_seconds == 0
+
+
+# --- sales that are shown late -------------------------------------------------------------------
+
+LATE_S = 300
+"""Longer than a position may stand bare before trading is stopped."""
+
+FALSE = ("EXIT_STUCK", "POSITION_UNPROTECTED", "SELF_HEAL", "KILL_SWITCH_ACTIVATED")
+
+
+async def shown_late(rig: LoopRig) -> None:
+    """The trades come after so long; nothing is sold or stopped a second time until then."""
+    assert rig.loop is not None
+    written = list(rig.writes)
+    for _ in range(LATE_S):
+        rig.quote()
+        await rig.pass_time(1)
+    assert [each.quantity for each in rig.loop.books.positions] == [d("0.00041521")]
+    assert rig.loop.left.is_empty
+    assert rig.writes == written
+
+
+async def ended(rig: LoopRig) -> None:
+    """With its trades, and no level was latched."""
+    await rig.pass_time(10)
+    (position,) = await rig.read(lambda tx: tx.positions())
+    assert position.status is PositionStatus.CLOSED
+    assert (await rig.read(lambda tx: tx.trading_state())).level is KillLevel.NONE
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Which of the words that would be false."""
+    events = [each for record in caplog.records if (each := event_of(record)) is not None]
+    return [name for name, _ in events if name in FALSE]
+
+
+def test_a_sale_that_filled_is_not_stuck(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The records show its order as filled."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(3)
+        rig.is_deaf = True
+        with LateTrades(rig):
+            rig.strategy.wanted[BTC] = "exit"
+            await rig.close_candle()
+            rig.is_deaf = False
+            gap(rig)
+            await rig.pass_time(2)
+            await shown_late(rig)
+        await ended(rig)
+
+    with caplog.at_level(logging.INFO, "zoe_tools"):
+        _, tally = run_loop(tmp_path, story)
+    assert told(caplog) == []
+    assert tally.unprotected_by_cause["unsold"] == 0
+
+
+@pytest.mark.parametrize("rested_s", [3, 4_000])
+def test_a_stop_that_fired_leaves_nothing_bare(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rested_s: int
+) -> None:
+    """However old its order is."""
+
+    async def story(rig: LoopRig) -> None:
+        await rig.enter()
+        await rig.pass_time(rested_s)
+        (stop,) = stops(rig)
+        rig.is_deaf = True
+        with LateTrades(rig):
+            rig.fill(stop, f"{stop.quantity:f}")
+            rig.is_deaf = False
+            gap(rig)
+            await rig.pass_time(2)
+            await shown_late(rig)
+        await ended(rig)
+
+    with caplog.at_level(logging.INFO, "zoe_tools"):
+        _, tally = run_loop(tmp_path, story)
+    assert told(caplog) == []
+    assert tally.unprotected_seconds < 2
+
+
+@pytest.mark.parametrize(
+    ("sold", "side", "owner", "left"),
+    [
+        ("0", Side.SELL, "P1", ["0.0004"]),
+        ("0.0001", Side.SELL, "P1", ["0.0003"]),
+        ("0.0004", Side.SELL, "P1", []),
+        ("0.0005", Side.SELL, "P1", []),
+        ("0.0004", Side.SELL, "P2", ["0.0004"]),
+        ("0.0004", Side.BUY, "P1", ["0.0004"]),
+    ],
+)
+def test_what_was_sold_and_not_booked_is_not_held(
+    sold: str, side: Side, owner: str, left: list[str]
+) -> None:
+    """Counted once, though the order is told twice; of another position it takes nothing."""
+    order = make_order(
+        side=side,
+        purpose="exit",
+        position_id=PositionId(owner),
+        status=OrderStatus.FILLED,
+        filled_quantity=d(sold),
+        quantity=d("0.0005"),
+    )
+    found = not_sold([make_position()], [order, order], [])
+
+    assert [f"{each.quantity:f}" for each in found] == left

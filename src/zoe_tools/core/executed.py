@@ -77,6 +77,23 @@ def as_executed(
     return Executed(positions=tuple(positions.values()), unbooked=tuple(coming.items()))
 
 
+def not_sold(
+    positions: Sequence[Position], orders: Iterable[OrderRecord], fills: Iterable[Fill]
+) -> tuple[Position, ...]:
+    """Positions less what was sold and no trade tells of yet; who is sold whole is not among them.
+
+    What stands bare is judged by these: what nobody holds any more needs no stop. Planned and sold
+    is what is booked.
+    """
+    booked = booked_of(fills)
+    gone: dict[PositionId, Decimal] = {}
+    for order in {each.client_order_id: each for each in orders}.values():
+        if order.side is Side.SELL and order.position_id is not None:
+            gone[order.position_id] = gone.get(order.position_id, ZERO) + unbooked(order, booked)
+    left = ((each, each.quantity - gone.get(each.position_id, ZERO)) for each in positions)
+    return tuple(replace(each, quantity=much) for each, much in left if much > ZERO)
+
+
 def _to_come(order: OrderRecord, quantity: Decimal) -> Fill | None:
     """The trade that is not shown yet, at the worst price that it can have."""
     price = order.limit_price or order.average_price

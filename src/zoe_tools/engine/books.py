@@ -10,10 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import TypeVar
 
 from zoe_tools.config.tightening import tightened
-from zoe_tools.core.executed import as_executed, booked_of, no_more_than_told, unbooked
+from zoe_tools.core.executed import (
+    as_executed,
+    booked_of,
+    no_more_than_told,
+    not_sold,
+    unbooked,
+)
 from zoe_tools.core.position_rows import levels_changed, prices_changed
 from zoe_tools.core.proof import CLOCK_TOLERANCE_S
 from zoe_tools.core.reconcile_store import changed_by_hand
@@ -67,6 +74,8 @@ class Read:
     recent_orders: tuple[OrderRecord, ...]
     refusals: tuple[Intent, ...]
     fills: tuple[Fill, ...]
+    not_sold: tuple[Position, ...]
+    late: tuple[OrderRecord, ...]
     unresolved: tuple[Intent, ...]
     day: date
     daily_notional: Decimal
@@ -87,6 +96,8 @@ class Books:
         self.positions: tuple[Position, ...] = ()
         """What is held, as the venue executed it: of an entry also what no trade tells yet."""
         self.unbooked: tuple[tuple[PositionId, Decimal], ...] = ()
+        self.not_sold: tuple[Position, ...] = ()
+        """Those less what was sold and no trade tells yet: what a stop has still to cover."""
         self.targets: tuple[TakeProfitLevel, ...] = ()
         self.orders: tuple[OrderRecord, ...] = ()
         self.given_up: frozenset[PositionId] = frozenset()
@@ -211,7 +222,7 @@ class Books:
             if each is not None and each.position_id in gone and not each.status.is_active
         )
         self._active, self.positions = read.active, read.positions
-        self.unbooked = read.unbooked
+        self.unbooked, self.not_sold = read.unbooked, read.not_sold
         self.stops_lowered, self.given_up = read.stops_lowered, read.given_up
         self.targets, self.orders, self.groups = read.targets, read.orders, read.groups
         self.recent_orders, self.refusals = read.recent_orders, read.refusals
@@ -228,8 +239,9 @@ class Books:
         orders = (*working, *_stops_not_told_over(transaction, known.positions, working))
         groups = transaction.groups.active()
         recent = _recent_in(transaction, groups, now)
-        fills = _fills_in(transaction, (*orders, *recent))
-        told = _as_told(transaction, (*recent, *orders), fills)
+        late = self._late_in(transaction, known.positions, (*recent, *orders), now)
+        fills = _fills_in(transaction, (*orders, *recent), late)
+        told = tuple(_as_told(transaction, (*late, *recent, *orders), fills))
         executed = as_executed(known.positions, told, fills)
         positions = tuple(each for each in executed.positions if each.status.holds)
         gone = _names(self.positions) - _names(positions)
@@ -249,6 +261,8 @@ class Books:
             recent_orders=recent,
             refusals=transaction.refusals(now - RECENT),
             fills=fills,
+            not_sold=not_sold(positions, told, fills),
+            late=_not_booked(late, fills),
             unresolved=transaction.unresolved_intents(),
             day=now.date(),
             daily_notional=transaction.daily_notional(now.date()),
@@ -258,6 +272,33 @@ class Books:
             mark=transaction.change_mark(),
         )
         return self._last
+
+    def _late_in(
+        self,
+        transaction: Transaction,
+        active: Sequence[Position],
+        seen: Sequence[OrderRecord],
+        now: datetime,
+    ) -> tuple[OrderRecord, ...]:
+        """Old orders that are over since the last look: their trades may be shown later.
+
+        A stop rests for weeks. The first look asks for all of what is held; and after an hour what
+        no trade tells was not sold.
+        """
+        names = {each.client_order_id for each in seen}
+        if self._last is None:
+            told = (transaction.orders_of_position(each.position_id) for each in active)
+            rows: Iterable[OrderRecord | None] = chain.from_iterable(told)
+        else:
+            before = {each.client_order_id for each in (*self._last.orders, *self._last.late)}
+            rows = [transaction.order(each) for each in sorted(before - names)]
+        return tuple(
+            each
+            for each in rows
+            if each is not None
+            and each.client_order_id not in names
+            and now - each.updated_at < RECENT
+        )
 
     def _tell_retold(self, read: Read) -> None:
         """Once for each: the loop goes by the story, and the comparison mends the row."""
@@ -312,6 +353,11 @@ def _stops_not_told_over(
                 yield told
 
 
+def _not_booked(orders: Iterable[OrderRecord], fills: Sequence[Fill]) -> tuple[OrderRecord, ...]:
+    booked = booked_of(fills)
+    return tuple(each for each in orders if unbooked(each, booked))
+
+
 def _given_up_in(
     transaction: Transaction, active: Sequence[Position], orders: Sequence[OrderRecord]
 ) -> frozenset[PositionId]:
@@ -329,20 +375,23 @@ def _given_up_in(
     return frozenset(found)
 
 
-def _fills_in(transaction: Transaction, orders: Sequence[OrderRecord]) -> tuple[Fill, ...]:
+def _fills_in(
+    transaction: Transaction, orders: Sequence[OrderRecord], older: Sequence[OrderRecord]
+) -> tuple[Fill, ...]:
     """All of those orders above, so that none of them is taken for news, or for not booked.
 
     By time most are found at once; but an order was made by our clock, and is filled by the
-    venue's. What is not found so is asked for by the order's name: no clock says what is booked.
+    venue's. What is not found so, and of the `older` ones all, is asked for by the order's name: no
+    clock says what is booked.
     """
     filled = [each.created_at for each in orders if each.filled_quantity > ZERO]
-    if not filled:
-        return ()
-    found = transaction.fills(since=min(filled) - timedelta(seconds=CLOCK_TOLERANCE_S))
+    found: tuple[Fill, ...] = ()
+    if filled:
+        found = transaction.fills(since=min(filled) - timedelta(seconds=CLOCK_TOLERANCE_S))
     booked = booked_of(found)
     short = {
         each.venue_order_id
-        for each in orders
+        for each in (*orders, *older)
         if each.venue_order_id is not None and unbooked(each, booked)
     }
     if not short:

@@ -8,7 +8,7 @@ the world goes through the gate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -222,7 +222,8 @@ class TradingLoop:
         if self._parts.is_shadow:
             return NOTHING
         books = self.books
-        return left_behind(self._held(), books.orders, self._instruments, books.unresolved)
+        held = self._tradable(self._not_sold)
+        return left_behind(held, books.orders, self._instruments, books.unresolved)
 
     @property
     def is_compared(self) -> bool:
@@ -284,14 +285,14 @@ class TradingLoop:
         exiting, unsold = self.leaving.exiting | self._sold_out(), self.planner.unsold
         unsold.look(
             now,
-            [each for each in self._held() if each.position_id in exiting],
+            [each for each in self._tradable(self._not_sold) if each.position_id in exiting],
             chain(self.books.recent_orders, self.books.orders),
             self._instruments,
             shut=self._shut(now),
         )
         self.watch.look(
             now,
-            self._listed,
+            self._not_sold,
             self.books.orders,
             self._instruments,
             exiting,
@@ -447,12 +448,18 @@ class TradingLoop:
         """Open positions in what the venue lists; others nobody can stop or sell here."""
         return tuple(each for each in self.books.positions if each.symbol in self._instruments)
 
+    @property
+    def _not_sold(self) -> tuple[Position, ...]:
+        """Those less what was sold and is not booked yet: what can stand bare."""
+        return tuple(each for each in self.books.not_sold if each.symbol in self._instruments)
+
     def _held(self) -> tuple[Position, ...]:
         """Those that can still be traded; dust waits for the next one to carry it."""
+        return self._tradable(self._listed)
+
+    def _tradable(self, positions: Iterable[Position]) -> tuple[Position, ...]:
         return tuple(
-            position
-            for position in self._listed
-            if not is_dust(position, self._instruments[position.symbol])
+            each for each in positions if not is_dust(each, self._instruments[each.symbol])
         )
 
     @property
