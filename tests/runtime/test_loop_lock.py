@@ -120,6 +120,17 @@ def test_a_number_that_another_process_has_by_now_is_no_loop(tmp_path: Path) -> 
         assert not is_gone(lease)
 
 
+def test_a_predecessor_that_had_our_own_number_is_gone() -> None:
+    """After a `kill -9` in a container the next zoe gets it again; our own lease stays ours."""
+    here, begun = this_process().rsplit(" ", 1)
+    ours = replace(LEASE, machine=this_process())
+    dead = replace(LEASE, machine=f"{here} {int(begun) - 100}")
+    late = LEASE.expires_at
+
+    assert (is_gone(ours), is_running(ours, NOON), is_silent(ours, late)) == (False, True, True)
+    assert (is_gone(dead), is_running(dead, NOON), is_silent(dead, late)) == (True, False, False)
+
+
 def test_a_process_notes_where_and_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system tells of others than us, only where; and the lease stays as it was."""
     here, begun = this_process().rsplit(" ", 1)
