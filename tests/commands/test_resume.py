@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from builders import ETH, d, make_position, make_stop_request, place
+from builders import ETH, PAPER, d, make_position, make_stop_request, place
 from fakes import Desk, at_the_desk, command_io
 from zoe_tools.commands.resume import _resume, planner
 from zoe_tools.core.resume import CauseFacts
@@ -19,10 +19,12 @@ from zoe_tools.domain.margin import MarginStanding
 from zoe_tools.domain.plan import AdoptPosition, SetTradingState
 from zoe_tools.domain.trading_state import KillLevel, KillReason
 from zoe_tools.errors import PlanRefused, PlanStale, UnknownInstrument, VenueUnavailable
+from zoe_tools.gate.emergency_journal import EmergencyJournal
 from zoe_tools.gate.recheck import demand_unchanged
 from zoe_tools.gate.store_steps import apply_store_step
 from zoe_tools.kraken.wire_account import TradeBalanceRow
 from zoe_tools.runtime.cause_facts import cause_facts
+from zoe_tools.store.emergency_file import EmergencyFile
 
 
 async def resume(desk: Desk, *, execute: bool) -> int:
@@ -165,6 +167,29 @@ def test_a_kill_that_comes_while_the_venue_is_looked_at_stands(
     assert refused.exit_code == 4
     assert f"stays at {rises_to.label}: " in refused.message
     assert "zoe kill status" in refused.hint
+
+
+@pytest.mark.parametrize("stands", [KillLevel.PAUSE_ENTRIES, KillLevel.FLATTEN, KillLevel.NONE])
+def test_a_kill_that_waited_for_the_store_is_latched_and_not_armed(
+    tmp_path: Path, stands: KillLevel
+) -> None:
+    """Nobody who resumes has looked at it: the dry run names it, the next resume arms it."""
+
+    async def story(desk: Desk) -> None:
+        journal = EmergencyJournal(EmergencyFile(desk.home), PAPER)
+        journal.prepare()
+        if stands is not KillLevel.NONE:
+            await desk.do(SetTradingState(level=stands, reason="drill"), command="kill")
+        journal.latch(KillLevel.FLATTEN, "strange fills", by="bob", at=desk.clock.now())
+        with pytest.raises(PlanRefused, match=r"flatten \(.*strange fills\)"):
+            await resume(desk, execute=False)
+        with pytest.raises(PlanStale, match=r"waited in emergency\.jnl"):
+            await resume(desk, execute=True)
+        assert await level(desk) is KillLevel.FLATTEN
+        assert await resume(desk, execute=True) == 0
+        assert await level(desk) is KillLevel.NONE
+
+    at_the_desk(tmp_path, story)
 
 
 def test_the_runbook_s_switch_has_to_be_set_to_false_first(tmp_path: Path) -> None:

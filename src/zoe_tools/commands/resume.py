@@ -31,10 +31,13 @@ from zoe_tools.gather import Need, effective_trading_state
 from zoe_tools.render.plans import PlanPrinter
 from zoe_tools.runtime.cause_facts import cause_facts
 from zoe_tools.runtime.context import Context, account_of, run_with_context
-from zoe_tools.runtime.gates import open_gate
+from zoe_tools.runtime.gates import emergency_journal, open_gate
 from zoe_tools.runtime.instrument_names import demand_name, instrument_named
 from zoe_tools.runtime.known_accounts import known_accounts, run_with_books
 from zoe_tools.runtime.plan_files import NOT_KEPT, Keeping, with_arguments
+from zoe_tools.store.store import Transaction
+
+_LOOK_FIRST = "See `zoe kill status`; if it may be armed after all, run `zoe resume` again."
 
 _NEEDS = frozenset({Need.MODE, Need.BALANCES, Need.OPEN_ORDERS})
 
@@ -133,9 +136,18 @@ async def _resume(
     line = kept.invitation(f"zoe resume {scope}{reason_words(reason)}--execute")
     approver = PlanPrinter(invocation.printer(), invitation=line)
     gate = open_gate(context, approver=approver, command="resume", environ=invocation.environ)
+    before = await context.store.read(_ordered)
     if execute:
-        await gate.recover()
+        await gate.recover()  # what waits in the emergency journal is latched by that
+    else:
+        _demand_none_waits(context)
     snapshot, plan = await look()
+    if await context.store.read(_ordered) != before:
+        raise PlanStale(
+            "Nothing is armed: trading was ordered to stop meanwhile, or such an order waited in "
+            "emergency.jnl.",
+            hint=_LOOK_FIRST,
+        )
     state = snapshot.trading_state.of(symbol)
     if state.level is not KillLevel.NONE and plan.is_empty:
         where = "Trading" if symbol is None else f"Trading in {symbol}"
@@ -149,7 +161,7 @@ async def _resume(
         if outcome.code == STOPPED_AGAIN:
             raise PlanStale(
                 f"Nothing is armed: {outcome.evidence}.",
-                hint="See `zoe kill status`; if it may be armed after all, run `zoe resume` again.",
+                hint=_LOOK_FIRST,
             )
     code = approver.finish(receipt, saved=kept.keep(plan))
     for name, each in snapshot.trading_state.stopped:
@@ -158,6 +170,26 @@ async def _resume(
                 f"{name} stays at {each.level.label}: `zoe resume --instrument {name}` re-arms it."
             )
     return code
+
+
+def _ordered(transaction: Transaction) -> object:
+    """What stands, and how often it was ordered: whoever arms must have looked at that."""
+    times = transaction.times_stopped()
+    return effective_trading_state(transaction), times
+
+
+def _demand_none_waits(context: Context) -> None:
+    """Raises `PlanRefused` where a level waits that the store does not know of yet."""
+    waiting = emergency_journal(context).waiting_levels()
+    if waiting:
+        told = ", ".join(
+            f"{state.level.label}{f' for {symbol}' if symbol else ''} ({state.reason or '-'})"
+            for symbol, state in waiting
+        )
+        raise PlanRefused(
+            f"Not to be armed: a stop waits in emergency.jnl for the store to know it: {told}.",
+            hint="`zoe resume --execute` latches it first and arms nothing; then look again.",
+        )
 
 
 def _is_unread(snapshot: Snapshot) -> bool:
