@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -262,6 +262,48 @@ def test_a_proof_that_takes_long_is_not_begun_again_before_as_long_has_passed(
 
     with_rig(tmp_path, story)
     assert [(each - asked[0]).total_seconds() for each in asked] == pytest.approx([0, 600])
+
+
+async def asked_after(
+    rig: LoopRig, *, takes_s: float, set_by: timedelta, within_s: float
+) -> list[float]:
+    """When a proof that finds something is begun, while the first one sees the clock set."""
+    asked: list[float] = []
+    machine = asyncio.get_running_loop()
+
+    async def readiness() -> tuple[str, ...]:
+        asked.append(machine.time())
+        await rig.clock.sleep(takes_s)
+        rig.clock.set_by = set_by
+        return ("a fill is missing",)
+
+    await leave_behind(rig)
+    running = begin(rig, readiness)
+    await rig.pass_time(within_s)
+    rig.stop.set()
+    await running
+    return [each - asked[0] for each in asked]
+
+
+@pytest.mark.parametrize("set_by", [timedelta(hours=8), timedelta(hours=-8)])
+def test_a_clock_that_is_set_during_a_proof_does_not_put_off_the_next_one(
+    tmp_path: Path, set_by: timedelta
+) -> None:
+    """What a proof took is told by no clock: it is asked again after a minute."""
+
+    async def story(rig: LoopRig) -> list[float]:
+        return await asked_after(rig, takes_s=5, set_by=set_by, within_s=100)
+
+    assert with_rig(tmp_path, story) == pytest.approx([0, 5 + ASK_AGAIN_S])
+
+
+def test_after_a_proof_that_took_half_an_hour_ten_minutes_pass(tmp_path: Path) -> None:
+    """The longest pause is the longest, whatever a proof took."""
+
+    async def story(rig: LoopRig) -> list[float]:
+        return await asked_after(rig, takes_s=1800, set_by=timedelta(0), within_s=2500)
+
+    assert with_rig(tmp_path, story) == pytest.approx([0, 1800 + LONGEST_PAUSE_S])
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ ASK_AGAIN_S = 60.0
 """How long, in the venue's seconds, a loop that only protects waits before it asks again."""
 
 LONGEST_PAUSE_S = 600.0
-"""Each pause between two proofs is twice the last one, up to this, or as long as a proof takes."""
+"""Each pause between two proofs is twice the last one, or as long as the proof took, up to this."""
 
 NO_STREAMS = "The venue's streams did not come up."
 
@@ -157,8 +157,9 @@ class Start:
             PlanRefused: it is not, and there is nothing to protect.
         """
         clock, pause_s = self.parts.clock, ASK_AGAIN_S
+        machine = asyncio.get_running_loop()  # what it tells jumps with no clock
         while not self._is_proved:
-            asked_at = clock.now()
+            asked_at = machine.time()
             reasons = await self._asked(readiness)
             if reasons and not self._is_needed:
                 raise PlanRefused(
@@ -168,8 +169,8 @@ class Start:
             self._is_proved = not reasons
             self.loop.stand(READINESS, reasons)
             if reasons:
-                took_s = (clock.now() - asked_at).total_seconds()
-                await clock.sleep(max(pause_s, took_s))
+                took_s = machine.time() - asked_at
+                await clock.sleep(max(pause_s, min(LONGEST_PAUSE_S, took_s)))
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
     async def _asked(self, readiness: Readiness) -> tuple[str, ...]:
